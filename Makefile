@@ -1,0 +1,68 @@
+# What people do with Sluice, one target each. `make help` lists them.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X sluice.dev/sluice/internal/cli.Version=$(VERSION)
+KEEP    ?=
+
+.PHONY: help
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: sluice stack ## build bin/sluice and bin/sluice-local (the first time takes a quarter of an hour: it compiles Kubernetes and Temporal)
+
+.PHONY: sluice
+sluice: ## build bin/sluice alone
+	@echo "building bin/sluice"
+	@$(GO) build -ldflags='$(LDFLAGS)' -o bin/sluice ./cmd/sluice
+
+.PHONY: stack
+stack: ## build bin/sluice-local alone: Kubernetes control planes, simulated nodes and Temporal in one program
+	@echo "building bin/sluice-local (Kubernetes, KWOK and Temporal; only the first time is slow)"
+	@$(GO) build -C deploy/local -ldflags='-s -w' -o ../../bin/sluice-local .
+
+.PHONY: demo
+demo: build ## watch a component travel through five clusters, and a bad version be stopped; KEEP=1 leaves the stack up
+	@bin/sluice demo $(if $(KEEP),--keep)
+
+.PHONY: demo-short
+demo-short: build ## the demo on three small clusters
+	@bin/sluice demo --short
+
+.PHONY: test
+test: build tools ## run every test; those that lack a system program are skipped by name and listed at the end
+	@bin/tools/gotestsum --format pkgname --format-hide-empty-pkg -- -timeout 30m -p 2 ./...
+	@cd deploy/local && ../../bin/tools/gotestsum --format pkgname --format-hide-empty-pkg -- -timeout 20m -p 1 ./...
+
+.PHONY: bench
+bench: build ## print speed, memory and API requests against their limits
+	@$(GO) run ./internal/bench
+
+.PHONY: tools
+tools: ## build the pinned tools (tools/go.mod) into bin/tools
+	@mkdir -p bin/tools
+	@$(GO) build -C tools -o ../bin/tools/ tool
+
+.PHONY: fmt
+fmt: ## format all Go files
+	@gofmt -w $$(git ls-files -co --exclude-standard '*.go')
+
+.PHONY: check
+check: tools ## formatting, vet, staticcheck and Temporal's workflowcheck
+	@echo "gofmt"; out=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); if [ -n "$$out" ]; then echo "not formatted: $$out"; exit 1; fi
+	@echo "go vet"; $(GO) vet ./...
+	@echo "go vet deploy/local"; $(GO) vet -C deploy/local ./...
+	@echo "staticcheck"; bin/tools/staticcheck ./...
+	@echo "workflowcheck"; bin/tools/workflowcheck -config workflowcheck.yaml ./workflows
+
+.PHONY: ci
+ci: build check test demo-short ## what CI runs
+
+.PHONY: clean
+clean: ## remove what was built
+	@rm -rf bin out

@@ -1,0 +1,154 @@
+package cluster
+
+import (
+	"bytes"
+	"context"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/kube"
+	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/patch"
+	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/templates"
+)
+
+// The steps of writes, as the ledger keeps them.
+const (
+	stepApply   = "apply"
+	stepPrepare = "prepare"
+	stepRevert  = "revert"
+	stepDelete  = "delete"
+)
+
+// Apply writes the objects of one phase that are not workloads, in the order of the change set. On the way back it also
+// takes away what the run made that is taken back: first what could refuse every other write, last the rest.
+func (a *Activities) Apply(ctx context.Context, req step.ApplyRequest) (step.ApplyResult, error) {
+	var out step.ApplyResult
+	c, set, err := a.open(ctx, req.Ref, req.Changes)
+	if err != nil {
+		return out, err
+	}
+	if req.Back && !req.After {
+		if err := a.takeAway(ctx, c, req.Ref, req.BackOf, set, true, &out); err != nil {
+			return out, err
+		}
+	}
+	phase := templates.Before
+	if req.After {
+		phase = templates.After
+	}
+	for _, ch := range set.Objects {
+		if ch.Phase != phase || ch.Action == patch.Unchanged {
+			continue
+		}
+		if err := a.write(ctx, c, req.Ref, ch, &out); err != nil {
+			return out, err
+		}
+	}
+	if req.Back && req.After {
+		err = a.takeAway(ctx, c, req.Ref, req.BackOf, set, false, &out)
+	}
+	return out, err
+}
+
+func (a *Activities) open(ctx context.Context, ref step.Ref, changes string) (*kube.Cluster, changeSet, error) {
+	set, err := a.changes(ctx, changes)
+	if err != nil {
+		return nil, set, err
+	}
+	c, err := a.Clusters.Cluster(ctx, ref.Context)
+	return c, set, err
+}
+
+// write makes one change: the intent is recorded before it, the resource version after it. A patch whose object moved
+// on meanwhile is computed again, and sent only where it comes to the same.
+func (a *Activities) write(ctx context.Context, c *kube.Cluster, ref step.Ref, ch change, out *step.ApplyResult) error {
+	w, err := a.intend(ctx, ref, stepApply, ch.target())
+	if err != nil {
+		return err
+	}
+	if ch.Action == patch.Create {
+		stored, err := c.Create(ctx, ch.target())
+		if err == nil {
+			out.Created = append(out.Created, ch.Object)
+			w.Created = true
+			return a.wrote(ctx, w, stored)
+		}
+		if fault.CodeOf(err) != fault.Conflict {
+			return err
+		}
+		return a.again(ctx, c, ref, ch, w, err, out)
+	}
+	body, err := patch.WithVersion(ch.Patch, ch.LiveVersion)
+	if err != nil {
+		return err
+	}
+	o := ch.target()
+	stored, err := c.Patch(ctx, o.GroupVersionKind(), o.GetNamespace(), o.GetName(), ch.PatchType, body)
+	if err == nil {
+		out.Patched = append(out.Patched, ch.Object)
+		return a.wrote(ctx, w, stored)
+	}
+	if fault.CodeOf(err) != fault.Conflict {
+		return err
+	}
+	return a.again(ctx, c, ref, ch, w, err, out)
+}
+
+// again looks at an object that was not as the change set saw it: our own write of before, or somebody else's.
+func (a *Activities) again(ctx context.Context, c *kube.Cluster, ref step.Ref, ch change, w ledger.Write, cause error, out *step.ApplyResult) error {
+	o := ch.target()
+	live, err := c.Get(ctx, o.GroupVersionKind(), o.GetNamespace(), o.GetName())
+	if err != nil {
+		return err
+	}
+	found, err := patch.Compute(patch.Triple{Recorded: ch.wayBack(), Live: live, Target: o}, patch.Options{
+		Component: ref.Component, Intents: []*unstructured.Unstructured{o},
+	})
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(found.Refusals) > 0:
+		return fault.Wrap(fault.Conflict, cause, "cannot write %s in cluster %s: it was changed meanwhile: %s", ch.Object, ref.Cluster, found.Refusals[0].Message)
+	case found.Action == patch.Unchanged:
+		w.Created = w.Created || ch.Action == patch.Create
+		return a.wrote(ctx, w, live)
+	case ch.Action == patch.Create || !bytes.Equal(found.Patch, ch.Patch):
+		return fault.Wrap(fault.Conflict, cause, "cannot write %s in cluster %s: it was changed meanwhile, and the change would not be the planned one", ch.Object, ref.Cluster)
+	}
+	body, err := patch.WithVersion(found.Patch, found.LiveVersion)
+	if err != nil {
+		return err
+	}
+	stored, err := c.Patch(ctx, o.GroupVersionKind(), o.GetNamespace(), o.GetName(), found.PatchType, body)
+	if err != nil {
+		return err
+	}
+	out.Patched = append(out.Patched, ch.Object)
+	return a.wrote(ctx, w, stored)
+}
+
+// intend records what a write is meant to leave.
+func (a *Activities) intend(ctx context.Context, ref step.Ref, what string, o *unstructured.Unstructured) (ledger.Write, error) {
+	intent, err := a.putJSON(ctx, o.Object)
+	if err != nil {
+		return ledger.Write{}, err
+	}
+	w := ledger.Write{
+		Run: ref.Run, Cluster: ref.Cluster, Component: ref.Component, Object: templates.ID(o), Step: what, Intent: intent, At: time.Now().UTC(),
+	}
+	return w, a.Ledger.SaveWrite(ctx, w)
+}
+
+// wrote records what a write left.
+func (a *Activities) wrote(ctx context.Context, w ledger.Write, stored *unstructured.Unstructured) error {
+	if stored != nil {
+		w.UID, w.ResourceVersion = string(stored.GetUID()), stored.GetResourceVersion()
+	}
+	w.At = time.Now().UTC()
+	return a.Ledger.SaveWrite(ctx, w)
+}

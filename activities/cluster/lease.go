@@ -1,0 +1,118 @@
+package cluster
+
+import (
+	"context"
+	"time"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/kube"
+	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/step"
+)
+
+// Acquire takes the component's Lease in the cluster under a new fence, once ledger, Lease and plan agree on what runs
+// there now.
+func (a *Activities) Acquire(ctx context.Context, ref step.Ref) (step.Ref, error) {
+	_, unit, _, err := a.unitOf(ctx, ref)
+	if err != nil {
+		return ref, err
+	}
+	present, err := a.Ledger.Deployment(ctx, ref.Cluster, ref.Component)
+	if err != nil && fault.CodeOf(err) != fault.NotFound {
+		return ref, err
+	}
+	if err := agrees(ref, unit, present); err != nil {
+		return ref, err
+	}
+	c, err := a.Clusters.Cluster(ctx, ref.Context)
+	if err != nil {
+		return ref, err
+	}
+	there, err := kube.ReadLease(ctx, c, ref.Component)
+	if err != nil {
+		return ref, err
+	}
+	if there.Installation == a.Installation && there.State == kube.LeaseFree && there.Digest != present.Target {
+		return ref, fault.New(fault.Conflict,
+			"cannot start in cluster %s: its Lease says that %.19s runs there since run %s, the ledger says %q: one of them was restored from a backup; a person has to say which to trust",
+			ref.Cluster, there.Digest, there.Run, present.Target)
+	}
+	if ref.Fence, err = a.Ledger.NextFence(ctx, ref.Cluster, ref.Component, 0); err != nil {
+		return ref, err
+	}
+	_, err = kube.AcquireLease(ctx, c, a.lease(ref, target(ref, unit)))
+	return ref, err
+}
+
+func (a *Activities) lease(ref step.Ref, digest string) kube.LeaseSpec {
+	return kube.LeaseSpec{Component: ref.Component, Installation: a.Installation, Run: ref.Run, Digest: digest, Fence: ref.Fence}
+}
+
+func target(ref step.Ref, unit *plan.Unit) string {
+	if ref.Back {
+		return unit.WayBack.Target
+	}
+	return unit.Target
+}
+
+// agrees checks that what the ledger says runs is what the plan was made on, or for a rollback what it brought.
+func agrees(ref step.Ref, unit *plan.Unit, present ledger.Deployment) error {
+	if present.Run == ref.Run {
+		return nil
+	}
+	if ref.Back {
+		if present.Target == unit.Target || present.Target == unit.WayBack.Target {
+			return nil
+		}
+		return fault.New(fault.Conflict, "cannot take back run %s in cluster %s: run %s has brought version %s there since", ref.BackOf, ref.Cluster, present.Run, present.Version)
+	}
+	if present.Target == unit.WayBack.Target {
+		return nil
+	}
+	return fault.New(fault.Conflict, "cannot start in cluster %s: run %s has brought version %s there since the plan was made; plan again", ref.Cluster, present.Run, present.Version)
+}
+
+// Release records how the unit ended, and frees the Lease. What runs is written to the ledger first: a crash between the
+// two is seen as this run's own Lease.
+func (a *Activities) Release(ctx context.Context, req step.ReleaseRequest) (string, error) {
+	p, unit, _, err := a.unitOf(ctx, req.Ref)
+	if err != nil {
+		return "", err
+	}
+	runs, err := a.record(ctx, req, p, unit)
+	if err != nil {
+		return "", err
+	}
+	c, err := a.Clusters.Cluster(ctx, req.Context)
+	if err != nil {
+		return "", err
+	}
+	return runs, kube.ReleaseLease(ctx, c, a.lease(req.Ref, target(req.Ref, unit)), runs)
+}
+
+// record saves the deployment where the unit went all the way, and returns the digest of what runs.
+func (a *Activities) record(ctx context.Context, req step.ReleaseRequest, p *plan.Plan, unit *plan.Unit) (string, error) {
+	arrived := req.Outcome == status.PhaseSucceeded && !req.Back || req.Outcome == status.PhaseRolledBack && req.Back
+	if !arrived {
+		present, err := a.Ledger.Deployment(ctx, req.Cluster, req.Component)
+		if fault.CodeOf(err) == fault.NotFound {
+			return "", nil
+		}
+		return present.Target, err
+	}
+	set, err := a.changes(ctx, req.Changes)
+	if err != nil {
+		return "", err
+	}
+	now := time.Now().UTC()
+	d := ledger.Deployment{
+		Cluster: req.Cluster, Component: req.Component, Version: set.Version, Target: set.Target, Objects: set.Written,
+		Run: req.Run, Plan: req.Plan, Fence: req.Fence, Since: now,
+	}
+	if err := a.Ledger.SaveDeployment(ctx, d); err != nil {
+		return "", err
+	}
+	return set.Target, nil
+}

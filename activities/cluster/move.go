@@ -1,0 +1,150 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/kube"
+	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/internal/workload"
+	"sluice.dev/sluice/internal/workload/goal"
+	"sluice.dev/sluice/pipelines/rule"
+)
+
+// held is a workload with its driver and what is known of it.
+type held struct {
+	driver  workload.Driver
+	cluster *kube.Cluster
+	spec    workload.Spec
+	change  change
+}
+
+func (a *Activities) held(ctx context.Context, req step.WorkloadRequest) (held, error) {
+	var h held
+	var err error
+	if h.change, err = a.change(ctx, req.Changes, req.Object); err != nil {
+		return h, err
+	}
+	if h.cluster, err = a.Clusters.Cluster(ctx, req.Context); err != nil {
+		return h, err
+	}
+	h.spec = h.change.spec(req.Ref)
+	h.driver, err = workload.For(h.change.target().GroupVersionKind().GroupKind())
+	return h, err
+}
+
+// Prepare takes hold of a workload and arms it; no pod moves.
+func (a *Activities) Prepare(ctx context.Context, req step.WorkloadRequest) (goal.State, error) {
+	h, err := a.held(ctx, req)
+	if err != nil {
+		return goal.State{}, err
+	}
+	w, err := a.intend(ctx, req.Ref, stepPrepare, h.change.target())
+	if err != nil {
+		return goal.State{}, err
+	}
+	state, err := h.driver.Prepare(ctx, h.cluster, h.spec)
+	if err != nil {
+		return state, err
+	}
+	w.UID, w.ResourceVersion, w.Created = state.UID, state.ResourceVersion, state.Created
+	return state, a.Ledger.SaveWrite(ctx, w)
+}
+
+// Arm gives a workload the new template back after a Disarm.
+func (a *Activities) Arm(ctx context.Context, req step.WorkloadRequest) (goal.State, error) {
+	return a.turn(ctx, req, workload.Driver.Arm)
+}
+
+// Disarm keeps recreated pods from getting the new template.
+func (a *Activities) Disarm(ctx context.Context, req step.WorkloadRequest) (goal.State, error) {
+	return a.turn(ctx, req, workload.Driver.Disarm)
+}
+
+// Finish gives the owner's strategy back.
+func (a *Activities) Finish(ctx context.Context, req step.WorkloadRequest) (goal.State, error) {
+	return a.turn(ctx, req, func(d workload.Driver, ctx context.Context, c *kube.Cluster, s workload.Spec, st goal.State) (goal.State, error) {
+		return d.Finish(ctx, c, s, st, req.Revert)
+	})
+}
+
+func (a *Activities) turn(ctx context.Context, req step.WorkloadRequest, f func(workload.Driver, context.Context, *kube.Cluster, workload.Spec, goal.State) (goal.State, error)) (goal.State, error) {
+	h, err := a.held(ctx, req)
+	if err != nil {
+		return req.State, err
+	}
+	return f(h.driver, ctx, h.cluster, h.spec, req.State)
+}
+
+// Advance moves one batch, and ends when it is there or when a check that runs meanwhile does not pass.
+func (a *Activities) Advance(ctx context.Context, req step.AdvanceRequest) (status.Facts, error) {
+	return a.watched(ctx, req, true, func(h held, look workload.Look) (rule.Facts, error) {
+		return h.driver.Advance(ctx, h.cluster, h.spec, req.State, req.Goal, look)
+	})
+}
+
+// Observe looks until a check does not pass or it is cancelled.
+func (a *Activities) Observe(ctx context.Context, req step.AdvanceRequest) (status.Facts, error) {
+	return a.watched(ctx, req, true, func(h held, look workload.Look) (rule.Facts, error) {
+		return rule.Facts{}, h.driver.Observe(ctx, h.cluster, h.spec, req.State, req.Goal, look)
+	})
+}
+
+// Revert moves a workload back. No check stops it.
+func (a *Activities) Revert(ctx context.Context, req step.AdvanceRequest) (status.Facts, error) {
+	req.Checks = nil
+	return a.watched(ctx, req, false, func(h held, look workload.Look) (rule.Facts, error) {
+		return h.driver.Revert(ctx, h.cluster, h.spec, req.State, req.Goal.MaxUnavailable, look)
+	})
+}
+
+// Look looks once.
+func (a *Activities) Look(ctx context.Context, req step.AdvanceRequest) (status.Facts, error) {
+	h, err := a.held(ctx, req.WorkloadRequest)
+	if err != nil {
+		return status.Facts{}, err
+	}
+	seen, err := h.driver.Facts(ctx, h.cluster, h.spec, req.State, req.Goal)
+	if err != nil {
+		return status.Facts{}, err
+	}
+	return status.Facts{Facts: complete(req, seen.Workload, seen.Batch)}, nil
+}
+
+// watched runs a driver's long call with a look that heartbeats, observes and judges.
+func (a *Activities) watched(ctx context.Context, req step.AdvanceRequest, armed bool, run func(held, workload.Look) (rule.Facts, error)) (status.Facts, error) {
+	h, err := a.held(ctx, req.WorkloadRequest)
+	if err != nil {
+		return status.Facts{}, err
+	}
+	w := a.newWatcher(ctx, req, armed)
+	defer w.beat.stop()
+	end, err := run(h, w.look)
+	if errors.Is(err, errCheck) {
+		return w.seen, a.observe(ctx, req, w.seen.Facts, armed)
+	}
+	if err != nil {
+		return w.seen, unreachableAs(err)
+	}
+	w.seen.Facts = complete(req, end.Workload, end.Batch)
+	return w.seen, a.observe(ctx, req, w.seen.Facts, armed)
+}
+
+// unreachableAs keeps a driver's error as it is, but for what a lost connection in the middle of a wait looks like.
+func unreachableAs(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fault.Wrap(fault.Unreachable, err, "cannot go on")
+	}
+	return err
+}
+
+// complete adds to what a driver saw what only the plan knows.
+func complete(req step.AdvanceRequest, w rule.Workload, b rule.Batch) rule.Facts {
+	b.Size = int64(req.Size)
+	if b.Number == 0 {
+		b.Number = int64(req.Goal.Number)
+	}
+	return rule.Facts{Workload: w, Batch: b, Unit: req.Unit, Change: req.Change}
+}

@@ -1,0 +1,193 @@
+package cluster
+
+import (
+	"context"
+	"encoding/json"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/kube"
+	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/templates"
+)
+
+// specs are the specs of all objects of a component in a cluster, but for the live ones.
+type specs struct {
+	phases       []templates.Phase
+	recorded     map[string]*unstructured.Unstructured   // by ID
+	gone         []*unstructured.Unstructured            // recorded, and not in the target
+	intents      map[string][]*unstructured.Unstructured // by ID: what our own writes since then meant to leave
+	reaches      map[string]string                       // by Kind/namespace/name: why a change is not held back by batches
+	targetDigest string
+	version      string
+	notes        []string
+}
+
+func (s specs) all() []*unstructured.Unstructured {
+	var out []*unstructured.Unstructured
+	for _, p := range s.phases {
+		out = append(out, p.Objects...)
+	}
+	return out
+}
+
+// previous is the recorded object that a digest-named one takes the place of.
+func (s specs) previous(o *unstructured.Unstructured) *unstructured.Unstructured {
+	base := o.GetAnnotations()[templates.BaseNameAnnotation]
+	if base == "" {
+		return nil
+	}
+	for _, r := range s.gone {
+		if r.GetKind() == o.GetKind() && r.GetNamespace() == o.GetNamespace() && r.GetAnnotations()[templates.BaseNameAnnotation] == base {
+			return r
+		}
+	}
+	return nil
+}
+
+// specs returns what should be and what was recorded. On the way back what was recorded before the run is what should be.
+func (a *Activities) specs(ctx context.Context, c *kube.Cluster, caps kube.Capabilities, p *plan.Plan, unit *plan.Unit, ref step.Ref) (specs, error) {
+	var s specs
+	recorded, err := a.objects(ctx, unit.WayBack.Objects)
+	if err != nil {
+		return s, err
+	}
+	if ref.Back {
+		if !unit.WayBack.Exists() {
+			return s, fault.New(fault.Refused, "cannot take %s back: no way back was recorded when plan %.12s was made", ref.Cluster, ref.Plan)
+		}
+		s.phases = templates.Phases(recorded, p.Source.WorkloadOrder)
+		s.targetDigest, s.version = unit.WayBack.Target, unit.WayBack.Version
+		if recorded, err = a.present(ctx, ref); err != nil {
+			return s, err
+		}
+	} else if err := a.render(ctx, c, caps, p, unit, &s); err != nil {
+		return s, err
+	}
+	s.recorded = byID(recorded)
+	target := byID(s.all())
+	for _, o := range recorded {
+		if target[templates.ID(o)] == nil {
+			s.gone = append(s.gone, o)
+		}
+	}
+	s.intents, err = a.intents(ctx, ref, unit)
+	return s, err
+}
+
+func (a *Activities) render(ctx context.Context, c *kube.Cluster, caps kube.Capabilities, p *plan.Plan, unit *plan.Unit, s *specs) error {
+	source, err := a.Ledger.Blob(ctx, p.Source.Template)
+	if err != nil {
+		return err
+	}
+	data, err := a.Ledger.Blob(ctx, unit.Values)
+	if err != nil {
+		return err
+	}
+	var values map[string]any
+	if err := json.Unmarshal(data, &values); err != nil {
+		return fault.Wrap(fault.Internal, err, "cannot read values %s", unit.Values)
+	}
+	out, err := templates.Render(templates.Input{
+		Source: source, Kind: templates.Kind(p.Source.Kind), Component: p.Component, Version: p.Version, Namespace: p.Source.Namespace,
+		Values: values, KubeVersion: caps.Version, APIVersions: caps.APIVersions, Namespaced: namespaced(ctx, c),
+		SkipHooks: p.Source.SkipHooks, WorkloadOrder: p.Source.WorkloadOrder,
+		Place: templates.Place{
+			Cluster: unit.Cluster, Group: unit.Group, Environment: unit.Environment, BusinessSide: unit.BusinessSide,
+			NetworkDomain: unit.NetworkDomain, Region: unit.Region,
+		},
+	})
+	if err != nil {
+		return fault.Wrap(fault.Invalid, err, "cannot render component %s %s for cluster %s", p.Component, p.Version, unit.Cluster)
+	}
+	s.phases, s.targetDigest, s.version = out.Phases, unit.Target, p.Version
+	s.reaches = map[string]string{}
+	for _, r := range out.ReachesAtOnce {
+		s.reaches[r.Object] = r.Reason
+		s.notes = append(s.notes, r.Object+" reaches the whole cluster at once: "+r.Reason)
+	}
+	for _, h := range out.SkippedHooks {
+		s.notes = append(s.notes, "hook "+h.Object+" ("+h.Events+") is left out")
+	}
+	if !unit.WayBack.Exists() {
+		s.notes = append(s.notes, "no way back: nothing is recorded here")
+	}
+	return nil
+}
+
+// namespaced asks a cluster whether it serves a kind, and whether that lives in a namespace.
+func namespaced(ctx context.Context, c *kube.Cluster) func(schema.GroupVersionKind) (namespaced, known bool) {
+	return func(gvk schema.GroupVersionKind) (bool, bool) {
+		m, err := c.Mapping(ctx, gvk)
+		return m.Namespaced, err == nil
+	}
+}
+
+// objects reads a recorded set; none where the digest is empty.
+func (a *Activities) objects(ctx context.Context, digest string) ([]*unstructured.Unstructured, error) {
+	if digest == "" {
+		return nil, nil
+	}
+	data, err := a.Ledger.Blob(ctx, digest)
+	if err != nil {
+		return nil, err
+	}
+	objects, err := templates.Decode(data)
+	return objects, fault.Wrap(fault.Internal, err, "cannot read recorded objects %s", digest)
+}
+
+func (a *Activities) putObjects(ctx context.Context, objects []*unstructured.Unstructured) (string, error) {
+	data, err := templates.Encode(objects)
+	if err != nil {
+		return "", fault.Wrap(fault.Internal, err, "cannot encode objects")
+	}
+	return a.Ledger.PutBlob(ctx, data)
+}
+
+// present reads what the ledger says runs now.
+func (a *Activities) present(ctx context.Context, ref step.Ref) ([]*unstructured.Unstructured, error) {
+	d, err := a.Ledger.Deployment(ctx, ref.Cluster, ref.Component)
+	if err != nil {
+		return nil, err
+	}
+	return a.objects(ctx, d.Objects)
+}
+
+// maxRunsBack is how many runs are searched for writes that never became a deployment.
+const maxRunsBack = 50
+
+// intents collects what our own writes since the recorded deployment meant to leave: those of this run, and those of
+// runs that were aborted or failed here. Such work is ours and half done, not drift.
+func (a *Activities) intents(ctx context.Context, ref step.Ref, unit *plan.Unit) (map[string][]*unstructured.Unstructured, error) {
+	runs, err := a.Ledger.ListRuns(ctx, ref.Component, maxRunsBack)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string][]*unstructured.Unstructured{}
+	for _, run := range runs {
+		if run.Name == unit.WayBack.Run {
+			break
+		}
+		writes, err := a.Ledger.ListWrites(ctx, run.Name, ref.Cluster)
+		if err != nil {
+			return nil, err
+		}
+		for _, w := range writes {
+			o, err := a.intended(ctx, w)
+			if err != nil {
+				return nil, err
+			}
+			out[w.Object] = append(out[w.Object], o)
+		}
+	}
+	return out, nil
+}
+
+func (a *Activities) intended(ctx context.Context, w ledger.Write) (*unstructured.Unstructured, error) {
+	o := &unstructured.Unstructured{}
+	return o, a.getJSON(ctx, w.Intent, &o.Object)
+}

@@ -1,0 +1,129 @@
+package cluster
+
+import (
+	"context"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/kube"
+	"sluice.dev/sluice/internal/patch"
+	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/templates"
+)
+
+// firstToGo are the kinds that could refuse or break every other write once their backend goes: a run that made them
+// takes them away before anything else.
+var firstToGo = []string{"ValidatingWebhookConfiguration", "MutatingWebhookConfiguration", "ValidatingAdmissionPolicyBinding", "APIService"}
+
+// keptKinds are never taken away: what they hold is worth more than tidiness.
+var keptKinds = []string{"CustomResourceDefinition", "Namespace", "PersistentVolumeClaim"}
+
+// Unapply takes back what this run wrote that is not a workload. With After it is what must go before the workloads move
+// back, and what was written after them; else the rest, in the reverse of the order in which it was written.
+func (a *Activities) Unapply(ctx context.Context, req step.ApplyRequest) (step.ApplyResult, error) {
+	var out step.ApplyResult
+	c, set, err := a.open(ctx, req.Ref, req.Changes)
+	if err != nil {
+		return out, err
+	}
+	if err := a.takeAway(ctx, c, req.Ref, req.Run, set, req.After, &out); err != nil {
+		return out, err
+	}
+	phase := templates.Before
+	if req.After {
+		phase = templates.After
+	}
+	for _, ch := range slices.Backward(set.Objects) {
+		if ch.Phase != phase || ch.Action != patch.Patch || ch.WayBack == nil {
+			continue
+		}
+		if err := a.restore(ctx, c, req.Ref, ch, &out); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
+}
+
+// takeAway deletes what a run made: with first, the kinds of firstToGo, else everything else but keptKinds and what the
+// change set brings.
+func (a *Activities) takeAway(ctx context.Context, c *kube.Cluster, ref step.Ref, run string, set changeSet, first bool, out *step.ApplyResult) error {
+	writes, err := a.Ledger.ListWrites(ctx, run, ref.Cluster)
+	if err != nil {
+		return err
+	}
+	for _, w := range slices.Backward(writes) {
+		if !w.Created || w.UID == "" || w.Step != stepApply {
+			continue
+		}
+		o, err := a.intended(ctx, w)
+		if err != nil {
+			return err
+		}
+		switch {
+		case slices.Contains(firstToGo, o.GetKind()) != first:
+			continue
+		case slices.Contains(keptKinds, o.GetKind()):
+			out.Kept = append(out.Kept, templates.Name(o))
+			continue
+		case run != ref.Run && set.has(o):
+			continue
+		}
+		err = c.Delete(ctx, o.GroupVersionKind(), o.GetNamespace(), o.GetName(), types.UID(w.UID))
+		switch fault.CodeOf(err) {
+		case "":
+			out.Deleted = append(out.Deleted, templates.Name(o))
+		case fault.NotFound, fault.Conflict:
+			// It is gone, or another one took its name: either way what this run made is not there any more.
+		default:
+			return err
+		}
+	}
+	return nil
+}
+
+func (s changeSet) has(o *unstructured.Unstructured) bool {
+	return slices.ContainsFunc(s.Objects, func(c change) bool { return templates.ID(c.target()) == templates.ID(o) })
+}
+
+// restore gives an object back what was recorded before the run.
+func (a *Activities) restore(ctx context.Context, c *kube.Cluster, ref step.Ref, ch change, out *step.ApplyResult) error {
+	target := ch.wayBack()
+	live, err := c.Get(ctx, target.GroupVersionKind(), target.GetNamespace(), target.GetName())
+	if err != nil && fault.CodeOf(err) != fault.NotFound {
+		return err
+	}
+	if err != nil {
+		live = nil
+	}
+	found, err := patch.Compute(patch.Triple{Recorded: ch.target(), Live: live, Target: target}, patch.Options{
+		Component: ref.Component, Drift: "Overwrite", Intents: []*unstructured.Unstructured{ch.target(), target},
+	})
+	if err != nil || found.Action == patch.Unchanged {
+		return err
+	}
+	w, err := a.intend(ctx, ref, stepRevert, target)
+	if err != nil {
+		return err
+	}
+	stored, err := send(ctx, c, found, target)
+	if err != nil {
+		return err
+	}
+	out.Patched = append(out.Patched, ch.Object)
+	return a.wrote(ctx, w, stored)
+}
+
+// send writes a computed change.
+func send(ctx context.Context, c *kube.Cluster, found patch.Change, target *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	if found.Action == patch.Create {
+		return c.Create(ctx, target)
+	}
+	body, err := patch.WithVersion(found.Patch, found.LiveVersion)
+	if err != nil {
+		return nil, err
+	}
+	return c.Patch(ctx, target.GroupVersionKind(), target.GetNamespace(), target.GetName(), found.PatchType, body)
+}

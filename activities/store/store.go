@@ -1,0 +1,206 @@
+// Package store holds the activities of the ledger: they read plans for workflows, slice by slice, and write down what
+// workflows have decided. Each is idempotent under its request.
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/gate"
+	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/pipelines"
+	"sluice.dev/sluice/pipelines/rule"
+)
+
+// Activities are the central activities. All fields are required.
+type Activities struct {
+	Ledger ledger.Ledger
+	Gates  *gate.Evaluator
+}
+
+// Registry is where activities are registered: a Temporal worker.
+type Registry interface {
+	RegisterActivityWithOptions(a any, options activity.RegisterOptions)
+}
+
+// Register registers every activity under its name in internal/step.
+func (a *Activities) Register(r Registry) {
+	for name, f := range map[string]any{
+		step.LoadRun:    done(a.LoadRun),
+		step.LoadUnit:   done(a.LoadUnit),
+		step.SaveLive:   done(a.SaveLive),
+		step.SaveUnit:   done(a.SaveUnit),
+		step.SaveRun:    done(a.SaveRun),
+		step.AddAudit:   done(a.AddAudit),
+		step.Unobserved: done(a.Unobserved),
+		step.Evaluate:   done(a.Evaluate),
+	} {
+		r.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name})
+	}
+}
+
+// done makes an error's fault code its type in Temporal.
+func done[In, Out any](f func(context.Context, In) (Out, error)) func(context.Context, In) (Out, error) {
+	return func(ctx context.Context, in In) (Out, error) {
+		out, err := f(ctx, in)
+		if err == nil {
+			return out, nil
+		}
+		return out, temporal.NewApplicationErrorWithOptions(err.Error(), string(fault.CodeOf(err)), temporal.ApplicationErrorOptions{})
+	}
+}
+
+// Evaluate runs gates. It never fails: what could not be judged is a verdict.
+func (a *Activities) Evaluate(ctx context.Context, req step.EvaluateRequest) ([]status.Check, error) {
+	return a.Gates.Evaluate(ctx, req), nil
+}
+
+func (a *Activities) plan(ctx context.Context, hash string) (ledger.Plan, *plan.Plan, error) {
+	stored, err := a.Ledger.Plan(ctx, hash)
+	if err != nil {
+		return stored, nil, err
+	}
+	body, err := a.Ledger.Blob(ctx, stored.Body)
+	if err != nil {
+		return stored, nil, err
+	}
+	p, err := plan.Decode(body)
+	return stored, p, err
+}
+
+// LoadRun returns the part of a plan that a run needs.
+func (a *Activities) LoadRun(ctx context.Context, hash string) (step.RunPlan, error) {
+	stored, p, err := a.plan(ctx, hash)
+	if err != nil {
+		return step.RunPlan{}, err
+	}
+	out := step.RunPlan{
+		Component: p.Component, Version: p.Version, Pipeline: p.Pipeline, OnFailure: p.OnFailure, Rollback: p.Rollback,
+		Origin: status.Origin(stored.Origin),
+	}
+	for _, s := range p.Stages {
+		out.Stages = append(out.Stages, runStage(s))
+	}
+	return out, nil
+}
+
+// runStage leaves out of a stage what only its units need, so that a run with hundreds of units stays small.
+func runStage(s plan.Stage) step.RunStage {
+	out := step.RunStage{
+		Name: s.Name, Skipped: s.Skipped, Approvals: s.Approvals, MaxFailures: s.MaxFailures, MaxUnreachable: s.MaxUnreachable,
+		SoakGroup: time.Duration(s.Rules.Soak.Group), SoakStage: time.Duration(s.Rules.Soak.Stage),
+	}
+	for _, c := range s.Rules.Checks {
+		if c.RunsAt(pipelines.BeforeGroup) || c.RunsAt(pipelines.AfterGroup) || c.RunsAt(pipelines.BeforeStage) || c.RunsAt(pipelines.AfterStage) {
+			out.Checks = append(out.Checks, c)
+		}
+	}
+	for _, g := range s.Groups {
+		lean := g
+		lean.Units = nil
+		for _, u := range g.Units {
+			u.Labels, u.Reasons, u.Values, u.Target = nil, nil, "", ""
+			lean.Units = append(lean.Units, u)
+		}
+		out.Groups = append(out.Groups, lean)
+	}
+	return out
+}
+
+// LoadUnit returns the part of a plan that one cluster needs.
+func (a *Activities) LoadUnit(ctx context.Context, ref step.Ref) (step.UnitPlan, error) {
+	_, p, err := a.plan(ctx, ref.Plan)
+	if err != nil {
+		return step.UnitPlan{}, err
+	}
+	u, s, ok := p.Unit(ref.Cluster)
+	if !ok {
+		return step.UnitPlan{}, fault.New(fault.Invalid, "cannot find cluster %s in plan %.12s", ref.Cluster, ref.Plan)
+	}
+	out := step.UnitPlan{
+		Unit: rule.Unit{
+			Path: u.Path, Stage: s.Name, Group: u.Group, Cluster: u.Cluster, Environment: u.Environment,
+			BusinessSide: u.BusinessSide, NetworkDomain: u.NetworkDomain, Region: u.Region, Labels: u.Labels,
+		},
+		Change: rule.Change{Component: p.Component, Version: p.Version, Previous: u.WayBack.Version, Pipeline: p.Pipeline, Plan: ref.Plan, Run: ref.Run},
+		Rules:  s.Rules, WayBack: u.WayBack, Target: u.Target, Rollback: p.Rollback,
+	}
+	if ref.Back {
+		out.Rules = s.Rules.Back()
+		out.Change.Version, out.Change.Previous, out.Target = u.WayBack.Version, p.Version, u.WayBack.Target
+	}
+	return out, nil
+}
+
+// SaveLive stores what was seen in the clusters beside a plan.
+func (a *Activities) SaveLive(ctx context.Context, req step.SaveLiveRequest) (string, error) {
+	live := plan.Live{Plan: req.Plan}
+	for _, digest := range req.Clusters {
+		data, err := a.Ledger.Blob(ctx, digest)
+		if err != nil {
+			return "", err
+		}
+		var c plan.Cluster
+		if err := json.Unmarshal(data, &c); err != nil {
+			return "", fault.Wrap(fault.Internal, err, "cannot read what was seen for plan %.12s", req.Plan)
+		}
+		live.Clusters = append(live.Clusters, c)
+	}
+	digest, err := a.put(ctx, live)
+	if err != nil {
+		return "", err
+	}
+	stored, err := a.Ledger.Plan(ctx, req.Plan)
+	if err != nil {
+		return "", err
+	}
+	stored.Live = digest
+	return digest, a.Ledger.SavePlan(ctx, stored)
+}
+
+// SaveUnit stores how a unit ended, and returns the blob digest.
+func (a *Activities) SaveUnit(ctx context.Context, req step.SaveUnitRequest) (string, error) {
+	return a.put(ctx, req.Unit)
+}
+
+// SaveRun writes down how a run ended.
+func (a *Activities) SaveRun(ctx context.Context, run status.Run) (string, error) {
+	report, err := a.put(ctx, run)
+	if err != nil {
+		return "", err
+	}
+	stored, err := a.Ledger.Run(ctx, run.Name)
+	if err != nil {
+		return "", err
+	}
+	stored.Phase, stored.Ended, stored.Report = string(run.Phase), run.Ended, report
+	return report, a.Ledger.SaveRun(ctx, stored)
+}
+
+// AddAudit writes a command down.
+func (a *Activities) AddAudit(ctx context.Context, req step.AuditRequest) (string, error) {
+	return "", a.Ledger.AddEntry(ctx, ledger.Entry{
+		At: time.Now().UTC(), Who: req.Who, Command: req.Command, Object: req.Run, Scope: req.Scope, Reason: req.Reason, Outcome: req.Outcome,
+	})
+}
+
+// Unobserved notes that a cluster is out of reach.
+func (a *Activities) Unobserved(ctx context.Context, ref step.Ref) (string, error) {
+	return "", a.Ledger.SaveObservation(ctx, ledger.Observation{Cluster: ref.Cluster, Component: ref.Component, Run: ref.Run, Unreachable: true})
+}
+
+func (a *Activities) put(ctx context.Context, v any) (string, error) {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return "", fault.Wrap(fault.Internal, err, "cannot encode %T", v)
+	}
+	return a.Ledger.PutBlob(ctx, data)
+}

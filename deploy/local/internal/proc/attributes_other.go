@@ -1,0 +1,11 @@
+//go:build unix && !linux
+
+package proc
+
+import "syscall"
+
+// childAttributes puts a child into a process group of its own, so that Ctrl-C
+// reaches only the supervisor.
+func childAttributes() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true}
+}

@@ -1,0 +1,25 @@
+package stack
+
+// The parts of a cluster, and Temporal, which a stack has one of.
+const (
+	Etcd              = "etcd"
+	APIServer         = "apiserver"
+	ControllerManager = "controller-manager"
+	Scheduler         = "scheduler"
+	Kwok              = "kwok"
+	Temporal          = "temporal"
+)
+
+// ClusterParts lists the parts of a cluster in the order in which they start.
+var ClusterParts = [...]string{Etcd, APIServer, ControllerManager, Scheduler, Kwok}
+
+// TemporalNamespace is the namespace that Sluice works in.
+const TemporalNamespace = "default"
+
+// KubernetesVersion is the version of the modules that this program is built
+// from.
+const KubernetesVersion = "v1.36.3"
+
+// NodeLeaseSeconds is how long a node counts as alive without a sign of life.
+// It is long because a busy laptop must not lose its nodes.
+const NodeLeaseSeconds = 120

@@ -1,0 +1,92 @@
+// Package gate turns checks and facts into verdicts. It evaluates compiled rules and nothing else: it reads no cluster,
+// keeps no state but the compiled programs, and decides nothing about what a verdict leads to.
+package gate
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/pipelines"
+	"sluice.dev/sluice/pipelines/rule"
+)
+
+// Evaluator runs gates. It is safe for concurrent use.
+type Evaluator struct {
+	rules *rule.Compiler
+}
+
+// NewEvaluator returns an Evaluator that compiles each rule once.
+func NewEvaluator() *Evaluator { return &Evaluator{rules: rule.NewCompiler()} }
+
+// Evaluate runs the checks in their order. A check that others run after, and that did not pass, has them Skipped. The
+// result has one entry for each check, in the same order; a context that ends leaves Error for what was not run.
+func (e *Evaluator) Evaluate(ctx context.Context, req step.EvaluateRequest) []status.Check {
+	out := make([]status.Check, 0, len(req.Checks))
+	stopped := map[string]bool{}
+	for _, c := range req.Checks {
+		found := status.Check{Name: c.Name, At: string(req.Point), Advisory: c.Enforcement == pipelines.Advisory}
+		if i := slices.IndexFunc(c.RunAfter, func(n string) bool { return stopped[n] }); i >= 0 {
+			found.Verdict, found.Message = status.Skipped, "runs after "+c.RunAfter[i]+", which did not pass"
+			stopped[c.Name] = true
+			out = append(out, found)
+			continue
+		}
+		e.check(ctx, c, req, &found)
+		if found.Verdict != status.Passed {
+			stopped[c.Name] = true
+		}
+		out = append(out, found)
+	}
+	return out
+}
+
+// check runs the gates of one check; the first that does not hold decides.
+func (e *Evaluator) check(ctx context.Context, c pipelines.ResolvedCheck, req step.EvaluateRequest, found *status.Check) {
+	if len(c.Gates) == 0 {
+		found.Verdict, found.Message = status.Error, "the check has no gate"
+		return
+	}
+	params, values := c.RuleParams(), c.RuleValues()
+	for _, g := range c.Gates {
+		program, err := e.rules.Compile(pipelines.ScopeOf(req.Point), params, g.CEL)
+		if err != nil {
+			found.Verdict, found.Message = status.Error, "cannot compile the rule: "+err.Error()
+			return
+		}
+		holds, err := program.Eval(ctx, req.Facts, values)
+		found.Seen = program.Seen(req.Facts, values)
+		switch {
+		case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+			found.Verdict, found.Message = status.Error, "the evaluation was cut short: "+err.Error()
+			return
+		case err != nil:
+			found.Verdict, found.Message = status.Error, err.Error()
+			return
+		case !holds:
+			found.Verdict, found.Message = status.Failed, explain(g)
+			return
+		}
+	}
+	found.Verdict = status.Passed
+}
+
+func explain(g pipelines.ResolvedGate) string {
+	if g.Message != "" {
+		return g.Message
+	}
+	return "does not hold: " + g.CEL
+}
+
+// FirstBad returns the first check that holds a unit: anything but Passed or Skipped, unless it only advises. A check is
+// Skipped only behind one that did not pass, which is then found first.
+func FirstBad(found []status.Check) (status.Check, bool) {
+	for _, c := range found {
+		if c.Verdict != status.Passed && c.Verdict != status.Skipped && !c.Advisory {
+			return c, true
+		}
+	}
+	return status.Check{}, false
+}

@@ -1,0 +1,110 @@
+package kube
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/discovery"
+	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/flowcontrol"
+)
+
+// requestTimeout ends every request that is not a watch.
+const requestTimeout = 15 * time.Second
+
+// Cluster is one Kubernetes cluster. It is safe for concurrent use. Its errors are fault errors: Unreachable where the API
+// server did not answer or could not, Unauthorized where it does not let us, Refused where an admission webhook or a
+// PodDisruptionBudget says no, NotFound, Conflict and Invalid as Kubernetes means them.
+type Cluster struct {
+	context string
+	client  *rest.RESTClient
+	finder  *discovery.DiscoveryClient
+	base    *http.Transport
+	counter *counter
+	meter   *meter
+
+	discovering sync.Mutex // guards found, and is held while it is looked up
+	found       *found
+
+	mu      sync.Mutex
+	feeds   map[feedKey]*feed
+	deleted map[types.UID]time.Time
+	keep    time.Duration // how long a watch outlives its last user
+	leases  map[string]heldLease
+}
+
+func newCluster(contextName string, config *rest.Config) (*Cluster, error) {
+	wrapped, counted, base, err := newTransport(config)
+	if err != nil {
+		return nil, err
+	}
+	limited := &meter{RateLimiter: flowcontrol.NewTokenBucketRateLimiter(config.QPS, config.Burst)}
+	settings := rest.Config{
+		Host: config.Host, APIPath: "/", UserAgent: config.UserAgent, RateLimiter: limited,
+		TLSClientConfig: rest.TLSClientConfig{Insecure: config.Insecure, CAFile: config.CAFile, CAData: config.CAData, CertFile: config.CertFile, CertData: config.CertData},
+		ContentConfig:   rest.ContentConfig{NegotiatedSerializer: scheme.Codecs.WithoutConversion(), ContentType: "application/json", AcceptContentTypes: "application/json"},
+		WarningHandler:  rest.NoWarnings{},
+	}
+	client, err := rest.UnversionedRESTClientForConfigAndClient(&settings, &http.Client{Transport: wrapped})
+	if err != nil {
+		return nil, err
+	}
+	return &Cluster{
+		context: contextName,
+		client:  client,
+		finder:  discovery.NewDiscoveryClient(client),
+		base:    base,
+		counter: counted,
+		meter:   limited,
+		feeds:   map[feedKey]*feed{},
+		deleted: map[types.UID]time.Time{},
+		keep:    2 * time.Minute,
+		leases:  map[string]heldLease{},
+	}, nil
+}
+
+// Context returns the name of the cluster's kubeconfig context.
+func (c *Cluster) Context() string { return c.context }
+
+// Requests returns how many requests were made to the cluster since the worker started, watches included.
+func (c *Cluster) Requests() int64 { return c.counter.requests.Load() }
+
+// Throttled returns for how long requests waited for the request budget, added up over all of them.
+func (c *Cluster) Throttled() time.Duration { return time.Duration(c.meter.waited.Load()) }
+
+// Reachable asks the API server whether it is ready, once, for at most 5 seconds.
+func (c *Cluster) Reachable(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	_, err := c.client.Get().AbsPath("/readyz").MaxRetries(0).DoRaw(ctx)
+	return c.fault(err, "reach", "the API server")
+}
+
+// retire lets running users finish with a cluster that the kubeconfig no longer names.
+func (c *Cluster) retire() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.keep = 0
+	for key, f := range c.feeds {
+		if f.users == 0 {
+			f.stop()
+			delete(c.feeds, key)
+		}
+	}
+	c.base.CloseIdleConnections()
+}
+
+func (c *Cluster) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.keep = 0
+	for key, f := range c.feeds {
+		f.stop()
+		delete(c.feeds, key)
+	}
+	c.base.CloseIdleConnections()
+}

@@ -1,0 +1,237 @@
+package kube
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"sluice.dev/sluice/internal/fault"
+)
+
+// LeaseNamespace is where Sluice's Leases are; it is created with the first of them.
+const LeaseNamespace = "sluice-system"
+
+// The annotations of a component's Lease.
+const (
+	leaseRun    = "sluice.dev/run"
+	leaseDigest = "sluice.dev/digest"
+	leaseFence  = "sluice.dev/fence"
+	leaseState  = "sluice.dev/state"
+)
+
+// The states of a Lease: a run is at work, or none is.
+const (
+	LeaseHeld = "held"
+	LeaseFree = "free"
+)
+
+// LeaseSpec says for whom a component is locked in a cluster.
+type LeaseSpec struct {
+	Component    string
+	Installation string
+	Run          string
+	Digest       string // of the component version that the run brings
+	Fence        int64  // rises with every run of the installation on this component and cluster
+}
+
+// Lease is what a component's Lease said. Its zero value is a Lease that was not there.
+type Lease struct {
+	Installation string
+	Run          string
+	Digest       string // while held, what the run brings; while free, what runs there
+	Fence        int64
+	State        string
+	Since        time.Time
+}
+
+// heldLease is a Lease as this process last wrote it, so that releasing it takes one request.
+type heldLease struct {
+	fence  int64
+	stored *unstructured.Unstructured
+}
+
+// AcquireLease takes the Lease of a component for a run, and returns what it said before. It does not expire and is not
+// renewed: a run that died is followed by one with a higher fence. Another installation's Lease, held or free, is
+// fault.Conflict, and so is a fence that is not above the one there, unless it is this run's own.
+func AcquireLease(ctx context.Context, c *Cluster, spec LeaseSpec) (Lease, error) {
+	for attempt := 0; ; attempt++ {
+		before, err := acquire(ctx, c, spec)
+		if attempt < 3 && fault.CodeOf(err) == fault.Conflict && isRace(err) {
+			continue
+		}
+		return before, err
+	}
+}
+
+// ReadLease returns what the Lease of a component says; the zero Lease where there is none.
+func ReadLease(ctx context.Context, c *Cluster, component string) (Lease, error) {
+	object, err := c.Get(ctx, leaseKind(), LeaseNamespace, leaseName(component))
+	if fault.CodeOf(err) == fault.NotFound {
+		return Lease{}, nil
+	}
+	if err != nil {
+		return Lease{}, err
+	}
+	return leaseOf(object), nil
+}
+
+// ReleaseLease marks the Lease free and writes the digest that runs now. A Lease that another fence holds by now is left
+// alone, and is fault.Conflict.
+func ReleaseLease(ctx context.Context, c *Cluster, spec LeaseSpec, digest string) error {
+	c.mu.Lock()
+	held, ok := c.leases[spec.Component]
+	c.mu.Unlock()
+	if ok && held.fence == spec.Fence {
+		err := release(ctx, c, spec, held.stored, digest)
+		if fault.CodeOf(err) != fault.Conflict {
+			return err
+		}
+	}
+	object, err := c.Get(ctx, leaseKind(), LeaseNamespace, leaseName(spec.Component))
+	if err != nil {
+		return err
+	}
+	now := leaseOf(object)
+	if now.Installation != spec.Installation || now.Fence != spec.Fence {
+		return fault.New(fault.Conflict, "cannot release the lease of component %s in cluster %s: installation %s holds it with fence %d for run %s, ours is %d",
+			spec.Component, c.context, now.Installation, now.Fence, now.Run, spec.Fence)
+	}
+	return release(ctx, c, spec, object, digest)
+}
+
+func acquire(ctx context.Context, c *Cluster, spec LeaseSpec) (Lease, error) {
+	object, err := c.Get(ctx, leaseKind(), LeaseNamespace, leaseName(spec.Component))
+	if fault.CodeOf(err) == fault.NotFound {
+		return Lease{}, createLease(ctx, c, spec)
+	}
+	if err != nil {
+		return Lease{}, err
+	}
+	before := leaseOf(object)
+	if err := before.refuses(c, spec); err != nil {
+		return before, err
+	}
+	if before.State == LeaseHeld && before.Fence == spec.Fence && before.Digest == spec.Digest {
+		c.remember(spec, object)
+		return before, nil
+	}
+	object = object.DeepCopy()
+	spec.writeTo(object, spec.Digest, LeaseHeld)
+	stored, err := c.Update(ctx, object)
+	if err != nil {
+		return before, err
+	}
+	c.remember(spec, stored)
+	return before, nil
+}
+
+func (l Lease) refuses(c *Cluster, spec LeaseSpec) error {
+	what := "cannot take the lease of component " + spec.Component + " in cluster " + c.context
+	switch {
+	case l.Installation != "" && l.Installation != spec.Installation:
+		return fault.New(fault.Conflict, "%s: installation %s has it since %s, run %s; this is installation %s",
+			what, l.Installation, l.Since.UTC().Format(time.RFC3339), l.Run, spec.Installation)
+	case spec.Fence > l.Fence, spec.Fence == l.Fence && spec.Run == l.Run:
+		return nil
+	}
+	return fault.New(fault.Conflict, "%s: its fence %d (run %s) is not below ours, %d (run %s): the ledger was restored from a backup, or a newer run has taken over; a person has to say which to trust",
+		what, l.Fence, l.Run, spec.Fence, spec.Run)
+}
+
+func createLease(ctx context.Context, c *Cluster, spec LeaseSpec) error {
+	object := &unstructured.Unstructured{}
+	object.SetGroupVersionKind(leaseKind())
+	object.SetNamespace(LeaseNamespace)
+	object.SetName(leaseName(spec.Component))
+	object.SetLabels(map[string]string{"app.kubernetes.io/managed-by": "sluice", "sluice.dev/component": spec.Component})
+	spec.writeTo(object, spec.Digest, LeaseHeld)
+	stored, err := c.Create(ctx, object)
+	if fault.CodeOf(err) == fault.NotFound {
+		namespace := &unstructured.Unstructured{}
+		namespace.SetAPIVersion("v1")
+		namespace.SetKind("Namespace")
+		namespace.SetName(LeaseNamespace)
+		if _, err := c.Create(ctx, namespace); err != nil && fault.CodeOf(err) != fault.Conflict {
+			return err
+		}
+		stored, err = c.Create(ctx, object)
+	}
+	if err != nil {
+		return err
+	}
+	c.remember(spec, stored)
+	return nil
+}
+
+func release(ctx context.Context, c *Cluster, spec LeaseSpec, object *unstructured.Unstructured, digest string) error {
+	if now := leaseOf(object); now.State == LeaseFree && now.Digest == digest {
+		return nil
+	}
+	object = object.DeepCopy()
+	spec.writeTo(object, digest, LeaseFree)
+	stored, err := c.Update(ctx, object)
+	if err != nil {
+		return err
+	}
+	c.remember(spec, stored)
+	return nil
+}
+
+func (s LeaseSpec) writeTo(object *unstructured.Unstructured, digest, state string) {
+	now := time.Now().UTC().Format("2006-01-02T15:04:05.000000Z07:00")
+	lease, _ := object.Object["spec"].(map[string]any)
+	if lease == nil {
+		lease = map[string]any{}
+	}
+	lease["holderIdentity"] = s.Installation
+	lease["renewTime"] = now
+	if leaseOf(object).Run != s.Run || lease["acquireTime"] == nil {
+		lease["acquireTime"] = now
+		transitions, _ := lease["leaseTransitions"].(int64)
+		lease["leaseTransitions"] = transitions + 1
+	}
+	object.Object["spec"] = lease
+	annotations := object.GetAnnotations()
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[leaseRun] = s.Run
+	annotations[leaseDigest] = digest
+	annotations[leaseFence] = strconv.FormatInt(s.Fence, 10)
+	annotations[leaseState] = state
+	object.SetAnnotations(annotations)
+}
+
+// remember keeps the Lease as it is stored now.
+func (c *Cluster) remember(spec LeaseSpec, stored *unstructured.Unstructured) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.leases[spec.Component] = heldLease{fence: spec.Fence, stored: stored}
+}
+
+func leaseOf(object *unstructured.Unstructured) Lease {
+	annotations := object.GetAnnotations()
+	fence, _ := strconv.ParseInt(annotations[leaseFence], 10, 64)
+	holder, _, _ := unstructured.NestedString(object.Object, "spec", "holderIdentity")
+	acquired, _, _ := unstructured.NestedString(object.Object, "spec", "acquireTime")
+	since, err := time.Parse(time.RFC3339Nano, acquired)
+	if err != nil {
+		since = object.GetCreationTimestamp().Time
+	}
+	return Lease{
+		Installation: holder, Run: annotations[leaseRun], Digest: annotations[leaseDigest],
+		Fence: fence, State: annotations[leaseState], Since: since,
+	}
+}
+
+// isRace tells a write that another one overtook from a Lease that is not ours to take.
+func isRace(err error) bool { return statusOf(err) != nil }
+
+func leaseName(component string) string { return "sluice-" + component }
+
+func leaseKind() schema.GroupVersionKind {
+	return schema.GroupVersionKind{Group: "coordination.k8s.io", Version: "v1", Kind: "Lease"}
+}

@@ -1,0 +1,49 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+)
+
+const observationColumns = `cluster, component, run, version, node_set, batch, updated, desired, armed, unreachable, seen`
+
+// SaveObservation implements Observations.
+func (s *SQLite) SaveObservation(ctx context.Context, o Observation) error {
+	if err := required("observation", "cluster", o.Cluster, "component", o.Component); err != nil {
+		return failed(err, "cannot save observation of %s in %s", o.Component, o.Cluster)
+	}
+	replace := `run = excluded.run, version = excluded.version, node_set = excluded.node_set, batch = excluded.batch,
+		updated = excluded.updated, desired = excluded.desired, armed = excluded.armed, unreachable = 0, seen = excluded.seen`
+	if o.Unreachable {
+		replace = `unreachable = 1`
+	}
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `
+			INSERT INTO observations (`+observationColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT (cluster, component) DO UPDATE SET `+replace,
+			o.Cluster, o.Component, o.Run, o.Version, o.NodeSet, o.Batch, o.Updated, o.Desired,
+			asInt(o.Armed), asInt(o.Unreachable), formatTime(o.Seen))
+		return err
+	})
+	return failed(err, "cannot save observation of %s in %s", o.Component, o.Cluster)
+}
+
+// ListObservations implements Observations.
+func (s *SQLite) ListObservations(ctx context.Context, component string) ([]Observation, error) {
+	list, err := rows(ctx, s.db, scanObservation, `
+		SELECT `+observationColumns+` FROM observations WHERE (? = '' OR component = ?)
+		ORDER BY cluster, component`, component, component)
+	return list, failed(err, "cannot list observations")
+}
+
+func scanObservation(row scanner) (Observation, error) {
+	var o Observation
+	var seen string
+	err := row.Scan(&o.Cluster, &o.Component, &o.Run, &o.Version, &o.NodeSet, &o.Batch, &o.Updated, &o.Desired,
+		&o.Armed, &o.Unreachable, &seen)
+	if err != nil {
+		return Observation{}, err
+	}
+	o.Seen, err = parseTime(seen)
+	return o, err
+}

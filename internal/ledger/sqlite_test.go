@@ -1,0 +1,226 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"sluice.dev/sluice/internal/fault"
+)
+
+func open(t *testing.T, path string) *SQLite {
+	t.Helper()
+	l, err := Open(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return l
+}
+
+func TestSQLite(t *testing.T) {
+	testLedger(t, open(t, filepath.Join(t.TempDir(), "ledger.db")))
+}
+
+func TestTwoHandlesAreOneLedger(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	handles := make([]*SQLite, 4)
+	var wg sync.WaitGroup
+	for i := range handles {
+		wg.Go(func() {
+			l, err := Open(context.Background(), path)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			handles[i] = l
+		})
+	}
+	wg.Wait()
+	if t.Failed() {
+		return
+	}
+	names := map[string]bool{}
+	for _, l := range handles {
+		t.Cleanup(func() { _ = l.Close() })
+		names[must[string](t)(l.Installation(t.Context()))] = true
+	}
+	if len(names) != 1 {
+		t.Errorf("handles that open a new ledger at once agree on its installation, got %v", names)
+	}
+	fences := make(chan int64, 400)
+	for _, l := range handles {
+		wg.Go(func() {
+			for range 25 {
+				n, err := l.NextFence(context.Background(), "c", "agent", 0)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				fences <- n
+			}
+		})
+	}
+	wg.Wait()
+	close(fences)
+	seen := map[int64]bool{}
+	for n := range fences {
+		if seen[n] {
+			t.Errorf("fence %d was given to two handles", n)
+		}
+		seen[n] = true
+	}
+	if len(seen) != 100 {
+		t.Errorf("got %d fences, want 100", len(seen))
+	}
+}
+
+const childEnv = "SLUICE_LEDGER_TEST_CHILD"
+
+// TestTwoProcesses starts this test binary twice more: file locks behave differently between processes than in one.
+func TestTwoProcesses(t *testing.T) {
+	if path := os.Getenv(childEnv); path != "" {
+		l := open(t, path)
+		for range 30 {
+			fmt.Println("fence", must[int64](t)(l.NextFence(t.Context(), "c", "agent", 0)))
+			fmt.Println("run", must[Run](t)(l.NewRun(t.Context(), Run{Plan: "p", Component: "agent"})).Name)
+		}
+		return
+	}
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	var wg sync.WaitGroup
+	outputs := make([]string, 2)
+	for i := range outputs {
+		wg.Go(func() {
+			child := exec.Command(os.Args[0], "-test.run=^TestTwoProcesses$", "-test.v")
+			child.Env = append(os.Environ(), childEnv+"="+path)
+			out, err := child.CombinedOutput()
+			if err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+			outputs[i] = string(out)
+		})
+	}
+	wg.Wait()
+	seen := map[string]bool{}
+	for _, line := range strings.Split(strings.Join(outputs, "\n"), "\n") {
+		if !strings.HasPrefix(line, "fence ") && !strings.HasPrefix(line, "run ") {
+			continue
+		}
+		if seen[line] {
+			t.Errorf("%q was given to both processes", line)
+		}
+		seen[line] = true
+	}
+	if len(seen) != 120 {
+		t.Errorf("got %d numbers, want 120", len(seen))
+	}
+}
+
+func TestOpen(t *testing.T) {
+	t.Run("the file is for its owner only", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "made", "for", "it?", "ledger 100%#1.db")
+		l := open(t, path)
+		if _, err := l.PutBlob(t.Context(), []byte("secret")); err != nil {
+			t.Fatal(err)
+		}
+		for name, want := range map[string]os.FileMode{filepath.Dir(path): 0o700, path: 0o600, path + "-wal": 0o600} {
+			info, err := os.Stat(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := info.Mode().Perm(); got != want {
+				t.Errorf("%s: got mode %o, want %o", name, got, want)
+			}
+		}
+	})
+	t.Run("what was written is there after a restart, under the same installation", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "ledger.db")
+		first, err := Open(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		digest := must[string](t)(first.PutBlob(t.Context(), []byte("kept")))
+		name := must[string](t)(first.Installation(t.Context()))
+		ok(t, first.Close())
+		second := open(t, path)
+		same(t, string(must[[]byte](t)(second.Blob(t.Context(), digest))), "kept", "the blob")
+		same(t, must[string](t)(second.Installation(t.Context())), name, "the installation")
+	})
+	t.Run("a newer schema is refused in words", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "ledger.db")
+		l := open(t, path)
+		if _, err := l.db.Exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)`); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Open(t.Context(), path)
+		wantCode(t, err, fault.Invalid, "opening it")
+		if err == nil || !strings.Contains(err.Error(), "a newer Sluice has written it (schema 99") {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("a file that is no ledger is left as it is", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "notes.txt")
+		notes := strings.Repeat("not a database\n", 100)
+		ok(t, os.WriteFile(path, []byte(notes), 0o600))
+		if _, err := Open(t.Context(), path); err == nil {
+			t.Error("it was opened")
+		}
+		same(t, string(must[[]byte](t)(os.ReadFile(path))), notes, "the file")
+	})
+}
+
+func TestBlobThatWasChangedInTheStore(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	l := open(t, path)
+	digest := must[string](t)(l.PutBlob(t.Context(), []byte("replicas: 3")))
+	packed := l.encoder.EncodeAll([]byte("replicas: 0"), nil)
+	raw, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = raw.Close() }()
+	if _, err := raw.Exec(`UPDATE blobs SET data = ? WHERE digest = ?`, packed, digest); err != nil {
+		t.Fatal(err)
+	}
+	_, err = l.Blob(t.Context(), digest)
+	wantCode(t, err, fault.Internal, "bytes that do not fit their digest are never rolled out")
+}
+
+func TestCancelledWrite(t *testing.T) {
+	l := open(t, filepath.Join(t.TempDir(), "ledger.db"))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := l.NextFence(ctx, "c", "agent", 0); err == nil {
+		t.Error("a cancelled call returned a fence")
+	}
+	same(t, must[int64](t)(l.NextFence(t.Context(), "c", "agent", 0)), int64(1), "a cancelled call has no effect")
+}
+
+func BenchmarkSaveDeployment(b *testing.B) {
+	l, err := Open(b.Context(), filepath.Join(b.TempDir(), "ledger.db"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	objects, err := l.PutBlob(b.Context(), []byte("objects"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := 0; b.Loop(); i++ {
+		d := Deployment{Cluster: fmt.Sprintf("c-%d", i%1000), Component: "agent", Objects: objects, Run: fmt.Sprint(i), Fence: int64(i)}
+		if err := l.SaveDeployment(b.Context(), d); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,271 @@
+package ledger
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/pressly/goose/v3"
+	_ "modernc.org/sqlite" // the database/sql driver "sqlite"
+
+	"sluice.dev/sluice/internal/fault"
+)
+
+//go:embed migrations/sqlite/*.sql
+var migrations embed.FS
+
+// busyTimeout is how long a write waits for another process's write.
+const busyTimeout = 10 * time.Second
+
+// migrateAttempts covers processes that open a new ledger at the same moment: all but one find the table already made.
+const migrateAttempts = 5
+
+// maxRows is how many rows a list returns at most. A limit outside 1..maxRows means maxRows.
+const maxRows = 10_000
+
+// SQLite is a Ledger in one file. Several processes may have it open at once; writes wait for each other.
+type SQLite struct {
+	db           *sql.DB
+	encoder      *zstd.Encoder
+	decoder      *zstd.Decoder
+	installation string
+	turn         chan struct{} // held by the one goroutine that writes: cheaper than waiting for the file's lock
+}
+
+var _ Ledger = (*SQLite)(nil)
+
+// Open opens the ledger in a file and brings its schema up to date; a missing file is made, readable by its owner only,
+// in a folder that is made likewise. A file that a newer Sluice has written is Invalid.
+func Open(ctx context.Context, path string) (*SQLite, error) {
+	dsn, err := prepareFile(path)
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, err, "cannot open ledger %s", path)
+	}
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, err, "cannot open ledger %s", path)
+	}
+	if err := migrate(ctx, db, path); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	s := &SQLite{db: db, turn: make(chan struct{}, 1)}
+	if s.encoder, err = zstd.NewWriter(nil); err != nil {
+		return nil, errors.Join(fault.Wrap(fault.Internal, err, "cannot open ledger %s", path), db.Close())
+	}
+	if s.decoder, err = zstd.NewReader(nil, zstd.WithDecoderMaxMemory(2*MaxBlob), zstd.WithDecoderConcurrency(0)); err != nil {
+		return nil, errors.Join(fault.Wrap(fault.Internal, err, "cannot open ledger %s", path), db.Close())
+	}
+	if s.installation, err = s.nameInstallation(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// Close closes the file. Calls that are under way end with an error.
+func (s *SQLite) Close() error {
+	s.decoder.Close()
+	if err := s.db.Close(); err != nil {
+		return fault.Wrap(fault.Internal, err, "cannot close ledger")
+	}
+	return nil
+}
+
+// Installation implements Ledger.
+func (s *SQLite) Installation(context.Context) (string, error) { return s.installation, nil }
+
+// NextFence implements Ledger.
+func (s *SQLite) NextFence(ctx context.Context, cluster, component string, floor int64) (int64, error) {
+	if floor < 0 || floor == math.MaxInt64 {
+		return 0, fault.New(fault.Invalid, "cannot fence %s in %s: floor %d is out of range", component, cluster, floor)
+	}
+	var fence int64
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		return tx.QueryRowContext(ctx, `
+			INSERT INTO fences (cluster, component, fence) VALUES (?, ?, ?)
+			ON CONFLICT (cluster, component) DO UPDATE SET fence =
+				CASE WHEN excluded.fence > fences.fence THEN excluded.fence ELSE fences.fence + 1 END
+			RETURNING fence`, cluster, component, floor+1).Scan(&fence)
+	})
+	if err != nil {
+		return 0, failed(err, "cannot fence %s in %s", component, cluster)
+	}
+	return fence, nil
+}
+
+func prepareFile(path string) (dsn string, err error) {
+	path, err = filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return "", err
+	}
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return "", err
+	}
+	if err := errors.Join(file.Chmod(0o600), file.Close()); err != nil {
+		return "", err
+	}
+	query := url.Values{"_txlock": {"immediate"}, "_pragma": {
+		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()),
+		"journal_mode(WAL)",
+		// An intent that is lost in a power cut is a write that nobody knows to be ours.
+		"synchronous(FULL)",
+		"foreign_keys(1)",
+	}}
+	return (&url.URL{Scheme: "file", Path: path, RawQuery: query.Encode()}).String(), nil
+}
+
+func migrate(ctx context.Context, db *sql.DB, path string) error {
+	files, err := fs.Sub(migrations, "migrations/sqlite")
+	if err != nil {
+		return fault.Wrap(fault.Internal, err, "cannot open ledger %s", path)
+	}
+	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithLogger(goose.NopLogger()))
+	if err != nil {
+		return fault.Wrap(fault.Internal, err, "cannot open ledger %s", path)
+	}
+	for attempt := 1; ; attempt++ {
+		has, knows, err := provider.GetVersions(ctx)
+		if err == nil && has > knows {
+			return fault.New(fault.Invalid, "cannot open ledger %s: a newer Sluice has written it (schema %d, this one knows %d)", path, has, knows)
+		}
+		if err == nil {
+			_, err = provider.Up(ctx)
+		}
+		if err == nil {
+			return nil
+		}
+		if attempt == migrateAttempts || ctx.Err() != nil {
+			return fault.Wrap(fault.Internal, err, "cannot bring ledger %s up to date", path)
+		}
+	}
+}
+
+func (s *SQLite) nameInstallation(ctx context.Context) (string, error) {
+	random := make([]byte, 8)
+	if _, err := rand.Read(random); err != nil {
+		return "", fault.Wrap(fault.Internal, err, "cannot name installation")
+	}
+	var name string
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO installation (one, name) VALUES (1, ?) ON CONFLICT (one) DO NOTHING`,
+			"sluice-"+hex.EncodeToString(random))
+		if err != nil {
+			return err
+		}
+		return tx.QueryRowContext(ctx, `SELECT name FROM installation`).Scan(&name)
+	})
+	if err != nil {
+		return "", failed(err, "cannot name installation")
+	}
+	return name, nil
+}
+
+// write runs f in one transaction that holds the write lock from its start, so that what f reads is still so when it
+// writes.
+func (s *SQLite) write(ctx context.Context, f func(*sql.Tx) error) error {
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err := f(tx); err != nil {
+		return errors.Join(err, ignoreDone(tx.Rollback()))
+	}
+	return tx.Commit()
+}
+
+func ignoreDone(err error) error {
+	if errors.Is(err, sql.ErrTxDone) {
+		return nil
+	}
+	return err
+}
+
+// failed keeps the code of an error that has one, and makes every other Internal.
+func failed(err error, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	return fault.Wrap(fault.CodeOf(err), err, format, args...)
+}
+
+// rows runs a query and scans each of its rows.
+func rows[T any](ctx context.Context, db *sql.DB, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
+	result, err := db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = result.Close() }()
+	list := []T{}
+	for result.Next() {
+		item, err := scan(result)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, item)
+	}
+	return list, result.Err()
+}
+
+// scanner is a *sql.Row or *sql.Rows.
+type scanner interface{ Scan(...any) error }
+
+// timeLayout has a fixed width, so that the order of texts is the order of times.
+const timeLayout = "2006-01-02T15:04:05.000000000Z"
+
+func formatTime(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(timeLayout)
+}
+
+func parseTime(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	return time.Parse(timeLayout, text)
+}
+
+func bounded(limit int) int {
+	if limit < 1 || limit > maxRows {
+		return maxRows
+	}
+	return limit
+}
+
+// required refuses the first empty value. Pairs are name, value, name, value.
+func required(noun string, pairs ...string) error {
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i+1] == "" {
+			return fault.New(fault.Invalid, "%s has no %s", noun, pairs[i])
+		}
+	}
+	return nil
+}
+
+func asInt(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,44 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+)
+
+const writeColumns = `run, cluster, component, object, step, intent, uid, resource_version, created, at`
+
+// SaveWrite implements Writes.
+func (s *SQLite) SaveWrite(ctx context.Context, w Write) error {
+	err := required("write", "run", w.Run, "cluster", w.Cluster, "object", w.Object, "step", w.Step)
+	if err != nil {
+		return failed(err, "cannot save write of %s in %s", w.Object, w.Cluster)
+	}
+	err = s.write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `
+			INSERT INTO writes (`+writeColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT (run, cluster, object, step) DO UPDATE SET
+				component = excluded.component, intent = excluded.intent, uid = excluded.uid,
+				resource_version = excluded.resource_version, created = excluded.created, at = excluded.at`,
+			w.Run, w.Cluster, w.Component, w.Object, w.Step, w.Intent, w.UID, w.ResourceVersion, asInt(w.Created), formatTime(w.At))
+		return err
+	})
+	return failed(err, "cannot save write of %s in %s", w.Object, w.Cluster)
+}
+
+// ListWrites implements Writes.
+func (s *SQLite) ListWrites(ctx context.Context, run, cluster string) ([]Write, error) {
+	list, err := rows(ctx, s.db, scanWrite, `
+		SELECT `+writeColumns+` FROM writes WHERE run = ? AND cluster = ? ORDER BY seq`, run, cluster)
+	return list, failed(err, "cannot list writes of %s in %s", run, cluster)
+}
+
+func scanWrite(row scanner) (Write, error) {
+	var w Write
+	var at string
+	err := row.Scan(&w.Run, &w.Cluster, &w.Component, &w.Object, &w.Step, &w.Intent, &w.UID, &w.ResourceVersion, &w.Created, &at)
+	if err != nil {
+		return Write{}, err
+	}
+	w.At, err = parseTime(at)
+	return w, err
+}

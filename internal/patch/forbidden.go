@@ -1,0 +1,260 @@
+package patch
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// The rules. Each is refused unless the pipeline names an exception for the object.
+const (
+	RuleDrift                Rule = "drift"
+	RuleOwnedBy              Rule = "owned-by"
+	RuleTerminating          Rule = "terminating"
+	RuleReachesAtOnce        Rule = "reaches-at-once"
+	RuleImmutableSelector    Rule = "immutable-selector"
+	RuleImmutableField       Rule = "immutable-field"
+	RuleVolumeClaimTemplates Rule = "volume-claim-templates"
+	RuleVolumeShrinks        Rule = "volume-shrinks"
+	RuleClusterIP            Rule = "cluster-ip"
+	RuleScaleToZero          Rule = "scale-to-zero"
+	RuleCRDVersion           Rule = "crd-version-removed"
+	RuleCRDSchema            Rule = "crd-schema-narrowed"
+	RuleNeverAllows          Rule = "pdb-never-allows"
+	RuleWebhookFailClosed    Rule = "webhook-fail-closed"
+	RuleWebhookScope         Rule = "webhook-scope-widened"
+	RuleAllowsEverything     Rule = "rbac-allows-everything"
+)
+
+// forbidden is the table of changes that have taken clusters down, or that the API server will refuse half-way through a
+// rollout.
+var forbidden = []struct {
+	rule   Rule
+	reason string
+	find   func(comparison) []string
+}{
+	{RuleImmutableSelector, "a workload's selector cannot change: its pods would be orphaned", selectorChanged},
+	{RuleImmutableField, "the API server does not let this field change; the object would have to be made anew", immutableChanged},
+	{RuleVolumeClaimTemplates, "volume claims that exist do not follow their template", claimTemplatesChanged},
+	{RuleVolumeShrinks, "a volume cannot shrink", volumeShrinks},
+	{RuleClusterIP, "clients hold on to a Service's address", clusterIPChanged},
+	{RuleScaleToZero, "a rollout does not turn a workload off", scaledToZero},
+	{RuleCRDVersion, "objects stored or read in this version are lost", crdVersionRemoved},
+	{RuleCRDSchema, "objects that are there may no longer be valid", crdSchemaNarrowed},
+	{RuleNeverAllows, "nothing could be evicted, so no node could be drained and no batch moved", neverAllows},
+	{RuleWebhookFailClosed, "writes would be refused whenever the webhook does not answer", failsClosed},
+	{RuleWebhookScope, "a webhook that fails would refuse more than before", scopeWidened},
+	{RuleAllowsEverything, "it gives every right on everything", allowsEverything},
+}
+
+// RuleReason is a rule of the table and why it is there.
+type RuleReason struct {
+	Rule   Rule
+	Reason string
+}
+
+// Rules returns every rule that an exception may name.
+func Rules() []RuleReason {
+	all := []RuleReason{
+		{RuleDrift, "somebody else has changed a field that Sluice rendered"},
+		{RuleOwnedBy, "another one keeps the object as they want it"},
+		{RuleTerminating, "the object is being deleted"},
+		{RuleReachesAtOnce, "the change is not held back by batches"},
+	}
+	for _, entry := range forbidden {
+		all = append(all, RuleReason{entry.rule, entry.reason})
+	}
+	return all
+}
+
+// comparison is a canonical object before and after. Before is nil for a new object.
+type comparison struct {
+	kind          schema.GroupKind
+	live          *unstructured.Unstructured // with status; nil for a new object
+	before, after map[string]any
+}
+
+func (c comparison) isNew() bool { return c.before == nil }
+
+// changed reports whether a field that is there now would have another value.
+func (c comparison) changed(path ...string) bool {
+	was := at(c.before, path...)
+	return was != nil && !equal(was, at(c.after, path...))
+}
+
+func (c *computation) refuseForbidden(live *unstructured.Unstructured, before, after map[string]any) {
+	comparison := comparison{kind: c.shape.kind.GroupKind(), live: live, before: before, after: after}
+	for _, entry := range forbidden {
+		for _, found := range entry.find(comparison) {
+			c.refuse(entry.rule, found+": "+entry.reason)
+		}
+	}
+}
+
+func selectorChanged(c comparison) []string {
+	if c.isNew() || at(c.after, "spec", "template") == nil || !c.changed("spec", "selector") {
+		return nil
+	}
+	return []string{"/spec/selector changes"}
+}
+
+// immutable are fields that the API server does not let change, where that is not told by a rule of its own.
+var immutable = map[schema.GroupKind][]string{
+	{Kind: "PersistentVolumeClaim"}: {"/spec/accessModes", "/spec/storageClassName", "/spec/volumeMode", "/spec/volumeName", "/spec/selector"},
+	{Kind: "Secret"}:                {"/type"},
+	{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}: {"/spec/group", "/spec/scope", "/spec/names/kind", "/spec/names/plural"},
+	{Group: "apps", Kind: "StatefulSet"}:                              {"/spec/serviceName", "/spec/podManagementPolicy"},
+	{Group: "batch", Kind: "Job"}:                                     {"/spec/template", "/spec/completionMode"},
+	{Group: "networking.k8s.io", Kind: "IngressClass"}:                {"/spec/controller"},
+	{Group: "node.k8s.io", Kind: "RuntimeClass"}:                      {"/handler"},
+	{Group: "rbac.authorization.k8s.io", Kind: "ClusterRoleBinding"}:  {"/roleRef"},
+	{Group: "rbac.authorization.k8s.io", Kind: "RoleBinding"}:         {"/roleRef"},
+	{Group: "scheduling.k8s.io", Kind: "PriorityClass"}:               {"/value", "/preemptionPolicy"},
+	{Group: "storage.k8s.io", Kind: "StorageClass"}:                   {"/provisioner", "/parameters", "/reclaimPolicy", "/volumeBindingMode"},
+}
+
+func immutableChanged(c comparison) []string {
+	fields := slices.Clone(immutable[c.kind])
+	if c.kind.Group == "" && at(c.before, "immutable") == true {
+		fields = append(fields, "/data", "/binaryData", "/immutable")
+	}
+	var found []string
+	for _, field := range fields {
+		if c.changed(parsePointer(field)...) {
+			found = append(found, field+" changes")
+		}
+	}
+	return found
+}
+
+func claimTemplatesChanged(c comparison) []string {
+	if !c.changed("spec", "volumeClaimTemplates") {
+		return nil
+	}
+	return []string{"/spec/volumeClaimTemplates changes"}
+}
+
+func clusterIPChanged(c comparison) []string {
+	if c.kind != (schema.GroupKind{Kind: "Service"}) {
+		return nil
+	}
+	var found []string
+	for _, key := range []string{"clusterIP", "clusterIPs"} {
+		if c.changed("spec", key) {
+			found = append(found, "/spec/"+key+" changes")
+		}
+	}
+	return found
+}
+
+func scaledToZero(c comparison) []string {
+	was, had := number(at(c.before, "spec", "replicas"))
+	is, has := number(at(c.after, "spec", "replicas"))
+	if !had || !has || was == 0 || is != 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("/spec/replicas goes from %v to 0", was)}
+}
+
+func neverAllows(c comparison) []string {
+	if c.kind != (schema.GroupKind{Group: "policy", Kind: "PodDisruptionBudget"}) {
+		return nil
+	}
+	for _, bad := range []struct {
+		key    string
+		values []any
+	}{
+		{"maxUnavailable", []any{int64(0), "0", "0%"}},
+		{"minAvailable", []any{"100%"}},
+	} {
+		value := at(c.after, "spec", bad.key)
+		if value != nil && slices.ContainsFunc(bad.values, func(v any) bool { return equal(v, value) }) && (c.isNew() || !equal(value, at(c.before, "spec", bad.key))) {
+			return []string{fmt.Sprintf("/spec/%s is %v", bad.key, value)}
+		}
+	}
+	return nil
+}
+
+func isWebhook(c comparison) bool {
+	return c.kind.Group == "admissionregistration.k8s.io" && strings.HasSuffix(c.kind.Kind, "WebhookConfiguration")
+}
+
+func failsClosed(c comparison) []string {
+	if !isWebhook(c) || c.isNew() {
+		return nil
+	}
+	before := byLabel(asList(c.before["webhooks"]), "name")
+	after := asList(c.after["webhooks"])
+	var found []string
+	for i, name := range labels(after, "name") {
+		was := before[name]
+		if was != nil && at(was, "failurePolicy") == "Ignore" && failurePolicy(after[i]) == "Fail" {
+			found = append(found, fmt.Sprintf("webhook %s goes from Ignore to Fail", name))
+		}
+	}
+	return found
+}
+
+func failurePolicy(webhook any) any { return cmp.Or(at(webhook, "failurePolicy"), any("Fail")) }
+
+// everyNamespace are the ways in which a webhook is kept out of some namespaces or objects.
+var everyNamespace = []string{"namespaceSelector", "objectSelector", "matchConditions"}
+
+func scopeWidened(c comparison) []string {
+	if !isWebhook(c) {
+		return nil
+	}
+	before := byLabel(asList(c.before["webhooks"]), "name")
+	after := asList(c.after["webhooks"])
+	var found []string
+	for i, name := range labels(after, "name") {
+		webhook, was := after[i], before[name]
+		if failurePolicy(webhook) != "Fail" {
+			continue
+		}
+		for _, key := range everyNamespace {
+			if was != nil && !isEmpty(at(was, key)) && isEmpty(at(webhook, key)) {
+				found = append(found, fmt.Sprintf("webhook %s loses its %s", name, key))
+			}
+		}
+		if catchesAll(webhook) && (was == nil || !catchesAll(was)) {
+			found = append(found, fmt.Sprintf("webhook %s fails closed for every resource in every namespace", name))
+		}
+	}
+	return found
+}
+
+func catchesAll(webhook any) bool {
+	if !isEmpty(at(webhook, "namespaceSelector")) || !isEmpty(at(webhook, "objectSelector")) {
+		return false
+	}
+	for _, rule := range asList(at(webhook, "rules")) {
+		resources := asList(at(rule, "resources"))
+		all := slices.Contains(resources, any("*")) || slices.Contains(resources, any("*/*"))
+		if all && slices.Contains(asList(at(rule, "apiGroups")), any("*")) {
+			return true
+		}
+	}
+	return false
+}
+
+func allowsEverything(c comparison) []string {
+	if c.kind.Group != "rbac.authorization.k8s.io" || allows(c.before) || !allows(c.after) {
+		return nil
+	}
+	return []string{"a rule has every verb on every resource of every group"}
+}
+
+func allows(role map[string]any) bool {
+	star := func(rule any, key string) bool { return slices.Contains(asList(at(rule, key)), any("*")) }
+	for _, rule := range asList(role["rules"]) {
+		if star(rule, "verbs") && star(rule, "resources") && star(rule, "apiGroups") {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,44 @@
+package patch
+
+import (
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// ignored are the fields that others than authors write, for every component.
+var ignored = []struct {
+	kind          string // "" is every kind
+	field         string
+	unlessChanged bool
+}{
+	{field: "/metadata/annotations/deployment.kubernetes.io~1*"},
+	{field: "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration"},
+	{field: "/metadata/annotations/sluice.dev~1held"},
+	// A certificate manager injects these; a chart that renders a new one means it.
+	{kind: "ValidatingWebhookConfiguration", field: "/webhooks/*/clientConfig/caBundle", unlessChanged: true},
+	{kind: "MutatingWebhookConfiguration", field: "/webhooks/*/clientConfig/caBundle", unlessChanged: true},
+	{kind: "CustomResourceDefinition", field: "/spec/conversion/webhook/clientConfig/caBundle", unlessChanged: true},
+	{kind: "APIService", field: "/spec/caBundle", unlessChanged: true},
+}
+
+// leaveLive makes target and recorded, which it changes, say what live says in every field that is left alone.
+func leaveLive(recorded, live, target *unstructured.Unstructured, m meta, o Options) {
+	keep := func(k keeper, field string) {
+		k.keep(target.Object, objectOf(recorded), live.Object, m, parsePointer(field))
+	}
+	for _, rule := range ignored {
+		if rule.kind == "" || rule.kind == target.GetKind() {
+			keep(keeper{unlessChanged: rule.unlessChanged}, rule.field)
+		}
+	}
+	for _, rule := range o.Ignore {
+		if rule.Kind != target.GetKind() || (rule.Name != "" && rule.Name != target.GetName()) {
+			continue
+		}
+		for _, field := range rule.Fields {
+			keep(keeper{}, field)
+		}
+	}
+	for _, field := range o.Leave {
+		keep(keeper{}, field)
+	}
+}

@@ -1,0 +1,49 @@
+package plan
+
+import (
+	"sluice.dev/sluice/internal/fault"
+)
+
+// Slim returns a group whose units carry only what a run needs to order, start and take them back.
+func (g Group) Slim() Group {
+	units := make([]Unit, len(g.Units))
+	for i, u := range g.Units {
+		units[i] = u.Slim()
+	}
+	g.Units = units
+	return g
+}
+
+// Slim returns a unit without what only its own cluster needs: labels, reasons and the digests of what it goes to.
+func (u Unit) Slim() Unit {
+	u.Labels, u.Reasons, u.Values, u.Target = nil, nil, "", ""
+	return u
+}
+
+// CheckBounds refuses a plan that is too big to run: a workflow with too many children or too big a payload would be left
+// stuck rather than failed. Building and printing such a plan is fine.
+func CheckBounds(p *Plan) error {
+	var slim []Stage
+	for i := range p.Stages {
+		s := p.Stages[i]
+		if n := s.Units(); n > MaxStageUnits {
+			return fault.New(fault.Refused, "cannot run the plan of %s %s: stage %s has %d clusters, and a stage of a run holds at most %d (MaxStageUnits); split it into stages, or narrow the run",
+				p.Component, p.Version, s.Name, n, MaxStageUnits)
+		}
+		groups := make([]Group, len(s.Groups))
+		for j := range s.Groups {
+			groups[j] = s.Groups[j].Slim()
+		}
+		s.Groups = groups
+		slim = append(slim, s)
+	}
+	body, err := canonical(slim)
+	if err != nil {
+		return fault.Wrap(fault.Internal, err, "cannot measure the plan of %s %s", p.Component, p.Version)
+	}
+	if len(body) > MaxPlanBytes {
+		return fault.New(fault.Refused, "cannot run the plan of %s %s: its stages take %d bytes, and a run carries at most %d (MaxPlanBytes); narrow the run",
+			p.Component, p.Version, len(body), MaxPlanBytes)
+	}
+	return nil
+}

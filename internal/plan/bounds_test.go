@@ -1,0 +1,61 @@
+package plan_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/plan"
+)
+
+func TestCheckBounds(t *testing.T) {
+	wide := func(stages, units int) *plan.Plan {
+		p := &plan.Plan{Component: "x", Version: "1"}
+		for i := range stages {
+			g := plan.Group{}
+			for j := range units {
+				g.Units = append(g.Units, plan.Unit{
+					Path: "production-vpc/cn-hangzhou", Cluster: fmt.Sprintf("cn-hangzhou-%d-%d", i, j),
+					Labels: map[string]string{"never": strings.Repeat("carried", 1000)},
+				})
+			}
+			p.Stages = append(p.Stages, plan.Stage{Name: fmt.Sprintf("stage-%d", i), Groups: []plan.Group{g}})
+		}
+		return p
+	}
+	cases := map[string]struct {
+		reason string
+		plan   *plan.Plan
+		want   string
+	}{
+		"a stage at the bound": {
+			reason: "the bound itself is fine; labels do not travel with a run",
+			plan:   wide(2, plan.MaxStageUnits),
+		},
+		"a stage beyond the bound": {
+			reason: "more children leave a workflow stuck",
+			plan:   wide(1, plan.MaxStageUnits+1),
+			want:   "stage stage-0 has 401 clusters, and a stage of a run holds at most 400 (MaxStageUnits)",
+		},
+		"a plan beyond the payload": {
+			reason: "a bigger payload leaves a workflow stuck",
+			plan:   wide(10, plan.MaxStageUnits),
+			want:   "and a run carries at most 524288 (MaxPlanBytes)",
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			err := plan.CheckBounds(tc.plan)
+			if tc.want == "" {
+				if err != nil {
+					t.Errorf("%s: got %v", tc.reason, err)
+				}
+				return
+			}
+			if fault.CodeOf(err) != fault.Refused || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("%s: got %v, want %q in it", tc.reason, err, tc.want)
+			}
+		})
+	}
+}

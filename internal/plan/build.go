@@ -1,0 +1,246 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/pipelines"
+)
+
+// Format is the version of a plan's shape.
+const Format = 1
+
+// Input is what a plan is made of. Nothing else decides what comes out.
+type Input struct {
+	Documents *pipelines.Documents
+	Pipeline  *pipelines.Pipeline
+	Component *pipelines.Component
+	Params    []pipelines.ParamValue // given by the caller; the rest take their defaults
+	Template  string                 // blob digest of the packed template
+	// Values returns the blob digest of the merged values of a unit. It is asked once for each unit, in plan order.
+	Values  func(Place) (string, error)
+	WayBack map[string]WayBack // by cluster; a missing one is "no way back"
+	Only    Only
+}
+
+// Only narrows a plan to some clusters: those named, and those of the cluster groups named. The zero value narrows nothing.
+type Only struct {
+	Clusters []string
+	Groups   []string
+}
+
+func (o Only) empty() bool { return len(o.Clusters) == 0 && len(o.Groups) == 0 }
+
+func (o Only) has(p Place) bool {
+	return o.empty() || slices.Contains(o.Clusters, p.Cluster) || slices.Contains(o.Groups, p.Group)
+}
+
+func (o Only) String() string {
+	return strings.Join(append(slices.Sorted(slices.Values(o.Groups)), slices.Sorted(slices.Values(o.Clusters))...), ", ")
+}
+
+// Build resolves a pipeline for a component version on a fleet. Equal inputs give equal plans, whatever the order of maps,
+// files and documents was. Errors are fault.Invalid, or what Values returned.
+func Build(in Input) (*Plan, error) {
+	if err := in.check(); err != nil {
+		return nil, err
+	}
+	b, err := newBuilder(in)
+	if err != nil {
+		return nil, err
+	}
+	p, err := b.head()
+	if err != nil {
+		return nil, err
+	}
+	for i := range in.Pipeline.Spec.Stages {
+		s, err := b.stage(p, &in.Pipeline.Spec.Stages[i])
+		if err != nil {
+			return nil, fault.Wrap(fault.CodeOf(err), err, "cannot plan stage %s of pipeline %s", in.Pipeline.Spec.Stages[i].Name, in.Pipeline.Metadata.Name)
+		}
+		p.Stages = append(p.Stages, s)
+	}
+	if err := b.checkSomething(p); err != nil {
+		return nil, err
+	}
+	p.Notes = b.notes(p)
+	return p, nil
+}
+
+func (in *Input) check() error {
+	switch {
+	case in.Documents == nil, in.Pipeline == nil, in.Component == nil, in.Values == nil:
+		return fault.New(fault.Internal, "cannot plan: documents, pipeline, component and values are all needed")
+	case in.Template == "":
+		return fault.New(fault.Invalid, "cannot plan component %s: its template has no digest", in.Component.Metadata.Name)
+	case len(in.Pipeline.Spec.Stages) == 0:
+		return fault.New(fault.Invalid, "cannot plan with pipeline %s: it has no stages", in.Pipeline.Metadata.Name)
+	}
+	return nil
+}
+
+// builder resolves stages one after another; what an earlier one took is not there for a later one.
+type builder struct {
+	in     Input
+	fleet  *fleet
+	spec   pipelines.FleetSpec
+	scorer *scorer
+	class  pipelines.Risk
+	taken  map[string]string // cluster -> stage that took it, whether or not the run is narrowed to it
+	groups map[string]int    // cluster group -> clusters taken so far
+}
+
+func newBuilder(in Input) (*builder, error) {
+	f, err := newFleet(in.Documents)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range in.Only.Clusters {
+		if f.places[name] == nil {
+			return nil, fault.New(fault.Invalid, "cannot narrow the plan to cluster %s: no document declares it", name)
+		}
+	}
+	for _, name := range in.Only.Groups {
+		if in.Documents.ClusterGroups[name] == nil {
+			return nil, fault.New(fault.Invalid, "cannot narrow the plan to cluster group %s: no document declares it", name)
+		}
+	}
+	b := &builder{in: in, fleet: f, class: cmp.Or(in.Component.Spec.Risk, pipelines.Medium), taken: map[string]string{}, groups: map[string]int{}}
+	b.spec = pipelines.DefaultFleet().Spec
+	if in.Documents.Fleet != nil {
+		b.spec = in.Documents.Fleet.Spec
+	}
+	if b.scorer, err = newScorer(b.spec, b.class); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+func sourceOf(in Input) Source {
+	spec := in.Component.Spec
+	s := Source{
+		Kind:          "chart",
+		Template:      in.Template,
+		Namespace:     cmp.Or(spec.Namespace, in.Component.Metadata.Name),
+		SkipHooks:     spec.Hooks == pipelines.SkipHooks,
+		WorkloadOrder: spec.WorkloadOrder,
+	}
+	if spec.Template.Manifests != "" {
+		s.Kind = "manifests"
+	}
+	return s
+}
+
+// head fills what holds for the whole plan.
+func (b *builder) head() (*Plan, error) {
+	component, pipeline := b.in.Component, b.in.Pipeline
+	params, err := resolveParams(pipeline.Spec.Params, b.in.Params)
+	if err != nil {
+		return nil, err
+	}
+	digest, err := componentDigest(component, b.in.Template)
+	if err != nil {
+		return nil, err
+	}
+	return &Plan{
+		Format:     Format,
+		Component:  component.Metadata.Name,
+		Version:    component.Spec.Version,
+		Digest:     digest,
+		Pipeline:   pipeline.Metadata.Name,
+		Params:     params,
+		Source:     sourceOf(b.in),
+		Risk:       b.class,
+		OnFailure:  cmp.Or(pipeline.Spec.OnFailure, pipelines.Pause),
+		Rollback:   cmp.Or(component.Spec.Rollback, pipelines.RollbackAuto),
+		Drift:      cmp.Or(component.Spec.Drift, pipelines.DriftRefuse),
+		Ignore:     component.Spec.Ignore,
+		Exceptions: pipeline.Spec.Exceptions,
+	}, nil
+}
+
+// checkSomething refuses a plan that moves nothing, and a narrowing that names what no stage takes.
+func (b *builder) checkSomething(p *Plan) error {
+	var reasons []string
+	for i := range p.Stages {
+		if p.Stages[i].Skipped == "" {
+			reasons = nil
+			break
+		}
+		reasons = append(reasons, "stage "+p.Stages[i].Name+" "+p.Stages[i].Skipped)
+	}
+	if len(reasons) > 0 {
+		return fault.New(fault.Invalid, "cannot plan %s with pipeline %s: no stage has a unit: %s", p.Component, p.Pipeline, strings.Join(reasons, "; "))
+	}
+	for _, name := range b.in.Only.Clusters {
+		if b.taken[name] == "" {
+			return fault.New(fault.Invalid, "cannot narrow the plan to cluster %s: no stage of pipeline %s selects it", name, p.Pipeline)
+		}
+	}
+	for _, name := range b.in.Only.Groups {
+		if b.groups[name] == 0 {
+			return fault.New(fault.Invalid, "cannot narrow the plan to cluster group %s: no stage of pipeline %s selects a cluster of it", name, p.Pipeline)
+		}
+	}
+	return nil
+}
+
+// notes tells what is allowed and still worth a second look.
+func (b *builder) notes(p *Plan) []string {
+	notes := b.environmentNotes(p)
+	if !b.in.Only.empty() {
+		notes = append(notes, "the run is narrowed to "+b.in.Only.String())
+	}
+	none, total := 0, 0
+	for i := range p.Stages {
+		for j := range p.Stages[i].Groups {
+			for k := range p.Stages[i].Groups[j].Units {
+				total++
+				if !p.Stages[i].Groups[j].Units[k].WayBack.Exists() {
+					none++
+				}
+			}
+		}
+	}
+	if none > 0 {
+		notes = append(notes, fmt.Sprintf("no way back in %d of %s", none, count(total, "cluster")))
+	}
+	return notes
+}
+
+// environmentNotes compares the order of stages with the fleet's order of environments.
+func (b *builder) environmentNotes(p *Plan) []string {
+	var notes []string
+	latest, latestStage := -1, ""
+	for i := range p.Stages {
+		first, last := len(b.spec.Environments), -1
+		for j := range p.Stages[i].Groups {
+			for k := range p.Stages[i].Groups[j].Units {
+				at := slices.Index(b.spec.Environments, p.Stages[i].Groups[j].Units[k].Environment)
+				if at < 0 {
+					continue
+				}
+				first, last = min(first, at), max(last, at)
+			}
+		}
+		if last >= 0 && first < latest {
+			notes = append(notes, fmt.Sprintf("stage %s moves %s after stage %s has moved %s, which the fleet lists later",
+				p.Stages[i].Name, b.spec.Environments[first], latestStage, b.spec.Environments[latest]))
+		}
+		if last > latest {
+			latest, latestStage = last, p.Stages[i].Name
+		}
+	}
+	return notes
+}
+
+// count writes a number with its noun: "1 cluster", "2 clusters".
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

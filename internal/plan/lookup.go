@@ -1,0 +1,31 @@
+package plan
+
+import (
+	"sluice.dev/sluice/pipelines"
+)
+
+// Unit finds the unit of a cluster, and the stage that it is in.
+func (p *Plan) Unit(cluster string) (*Unit, *Stage, bool) {
+	for i := range p.Stages {
+		s := &p.Stages[i]
+		for j := range s.Groups {
+			for k := range s.Groups[j].Units {
+				if s.Groups[j].Units[k].Cluster == cluster {
+					return &s.Groups[j].Units[k], s, true
+				}
+			}
+		}
+	}
+	return nil, nil, false
+}
+
+// Back returns the rules under which a unit goes back: one batch over all nodes, at a rollback's pace, with nothing to
+// wait for but readiness.
+func (r Rules) Back() Rules {
+	return Rules{
+		NodeSets:         []pipelines.NodeSet{{Name: "all", Selector: pipelines.Selector{All: true}}},
+		Batches:          []pipelines.Amount{{Value: 100, Percent: true}},
+		MaxUnavailable:   pipelines.Amount{Value: BackwardPercent, Percent: true},
+		ProgressDeadline: r.ProgressDeadline,
+	}
+}

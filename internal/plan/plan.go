@@ -1,0 +1,201 @@
+// Package plan resolves a pipeline, a component version and a fleet into ordered units. It is pure arithmetic: it asks no
+// cluster, no clock and no store, and the same inputs give the same bytes.
+package plan
+
+import (
+	"sluice.dev/sluice/pipelines"
+)
+
+// Bounds of a plan. What exceeds them is refused, since it would leave a workflow stuck rather than failed.
+const (
+	MaxStageUnits = 400       // clusters in one stage of a run
+	MaxPlanBytes  = 512 << 10 // of the part of a plan that one activity result carries: every stage, its units slim
+)
+
+// Plan is a pipeline for one component version on a fleet, resolved. Its hash covers everything in here; what is only
+// known by looking at a cluster (nodes, sizes, live diffs) is kept beside it in Live.
+type Plan struct {
+	Format     int                    `json:"format"` // 1
+	Component  string                 `json:"component"`
+	Version    string                 `json:"version"`
+	Digest     string                 `json:"digest"` // of the component version
+	Pipeline   string                 `json:"pipeline"`
+	Params     []pipelines.ParamValue `json:"params,omitempty"`
+	Source     Source                 `json:"source"`
+	Risk       pipelines.Risk         `json:"risk"`
+	OnFailure  pipelines.OnFailure    `json:"onFailure"`
+	Rollback   pipelines.RollbackMode `json:"rollback"`
+	Drift      pipelines.DriftPolicy  `json:"drift"`
+	Ignore     []pipelines.IgnoreRule `json:"ignore,omitempty"`
+	Exceptions []pipelines.Exception  `json:"exceptions,omitempty"`
+	Stages     []Stage                `json:"stages"`
+	Notes      []string               `json:"notes,omitempty"` // what people should know before they say yes
+}
+
+// Source is what the objects are rendered from.
+type Source struct {
+	Kind          string   `json:"kind"`     // chart or manifests
+	Template      string   `json:"template"` // blob digest of the packed template
+	Namespace     string   `json:"namespace"`
+	SkipHooks     bool     `json:"skipHooks,omitempty"`
+	WorkloadOrder []string `json:"workloadOrder,omitempty"`
+}
+
+// Stage is a stage with its units in the order in which they start.
+type Stage struct {
+	Name           string   `json:"name"`
+	Skipped        string   `json:"skipped,omitempty"` // why it has no units
+	Rules          Rules    `json:"rules"`
+	Approvals      int      `json:"approvals,omitempty"` // people who approve before it starts
+	MaxFailures    int      `json:"maxFailures"`         // units that may fail before the run acts
+	MaxUnreachable int      `json:"maxUnreachable"`      // units that may be out of reach before the stage holds
+	Groups         []Group  `json:"groups"`
+	Notes          []string `json:"notes,omitempty"` // what people should know about this stage
+}
+
+// Units returns how many units the stage has.
+func (s *Stage) Units() int {
+	n := 0
+	for i := range s.Groups {
+		n += len(s.Groups[i].Units)
+	}
+	return n
+}
+
+// Units returns how many units the plan has.
+func (p *Plan) Units() int {
+	n := 0
+	for i := range p.Stages {
+		n += p.Stages[i].Units()
+	}
+	return n
+}
+
+// NoValue is the name of the group of units that have no value of the stage's groupBy. It cannot be a label value.
+const NoValue = "-"
+
+// Group is a part of a stage that ends before the next begins. A stage without groupBy has one.
+type Group struct {
+	Name           string `json:"name"`                 // value of groupBy; "" where the stage has none
+	FirstAlone     bool   `json:"firstAlone,omitempty"` // one unit at a time until one has succeeded
+	MaxConcurrency int    `json:"maxConcurrency"`
+	Units          []Unit `json:"units"`
+}
+
+// Unit is one cluster of a stage.
+type Unit struct {
+	Path          string            `json:"path"` // group/cluster
+	Cluster       string            `json:"cluster"`
+	Context       string            `json:"context"` // in the worker's kubeconfig
+	Site          string            `json:"site,omitempty"`
+	Group         string            `json:"group"`
+	Environment   string            `json:"environment"`
+	BusinessSide  string            `json:"businessSide,omitempty"`
+	NetworkDomain string            `json:"networkDomain,omitempty"`
+	Region        string            `json:"region,omitempty"`
+	Labels        map[string]string `json:"labels,omitempty"`
+	After         []string          `json:"after,omitempty"`       // clusters of this plan that end before it starts
+	AfterGroups   []string          `json:"afterGroups,omitempty"` // cluster groups whose units in this plan's stages so far end before it starts
+	Score         float64           `json:"score"`                 // risk, 0..100, rounded to two places
+	Reasons       []Reason          `json:"reasons"`
+	Values        string            `json:"values"` // blob digest of the merged values
+	Target        string            `json:"target"` // digest of template + values: what will run there
+	WayBack       WayBack           `json:"wayBack"`
+}
+
+// Reason is a part of a risk score: weight x part, and what it was made of.
+type Reason struct {
+	Name   string  `json:"name"`
+	Value  string  `json:"value"`
+	Points float64 `json:"points"`
+}
+
+// WayBack is what ran in a cluster before this plan; empty where nothing was recorded.
+type WayBack struct {
+	Version string `json:"version,omitempty"`
+	Target  string `json:"target,omitempty"`
+	Objects string `json:"objects,omitempty"` // blob digest of the objects as written
+	Run     string `json:"run,omitempty"`
+}
+
+// Exists reports whether there is a way back.
+func (w WayBack) Exists() bool { return w.Objects != "" }
+
+// Rules are a stage's rules with nothing left open.
+type Rules struct {
+	NodeSets         []pipelines.NodeSet       `json:"nodeSets"`
+	Batches          []pipelines.Amount        `json:"batches"`
+	MaxUnavailable   pipelines.Amount          `json:"maxUnavailable"`
+	ProgressDeadline pipelines.Duration        `json:"progressDeadline"`
+	Soak             Soak                      `json:"soak"`
+	Checks           []pipelines.ResolvedCheck `json:"checks,omitempty"`
+	GroupBy          string                    `json:"groupBy,omitempty"`
+	Order            pipelines.Order           `json:"order"`
+	MaxConcurrency   pipelines.Amount          `json:"maxConcurrency"` // as written; what it comes to stands in each Group
+	MaxFailures      pipelines.Amount          `json:"maxFailures"`    // as written; what it comes to stands in the Stage
+	MaxUnreachable   pipelines.Amount          `json:"maxUnreachable"`
+}
+
+// Soak is how long it stays quiet after a batch, cluster, group and stage; 0 is not at all.
+type Soak struct {
+	Batch   pipelines.Duration `json:"batch"`
+	Cluster pipelines.Duration `json:"cluster"`
+	Group   pipelines.Duration `json:"group"`
+	Stage   pipelines.Duration `json:"stage"`
+}
+
+// Live is what was seen in the clusters when a plan was made. It is not part of the hash.
+type Live struct {
+	Plan     string    `json:"plan"` // hash
+	Clusters []Cluster `json:"clusters"`
+}
+
+// Cluster is what a plan would change in one cluster now.
+type Cluster struct {
+	Cluster     string     `json:"cluster"`
+	Unreachable string     `json:"unreachable,omitempty"` // why nothing could be seen; diffed at its turn
+	Version     string     `json:"version,omitempty"`     // of Kubernetes
+	Rendered    string     `json:"rendered,omitempty"`    // blob digest of the objects to be written
+	Objects     []Object   `json:"objects,omitempty"`
+	Workloads   []Workload `json:"workloads,omitempty"`
+	Refusals    []Refusal  `json:"refusals,omitempty"`
+	Notes       []string   `json:"notes,omitempty"` // what people should know: no way back, reaches at once, hooks skipped
+	Diff        string     `json:"diff,omitempty"`  // digest of all changes: clusters with the same one change equally
+	Text        string     `json:"text,omitempty"`  // blob digest of the diff as text
+}
+
+// Object is what would happen to one object.
+type Object struct {
+	Object string   `json:"object"`          // Kind/namespace/name
+	Action string   `json:"action"`          // create, patch, unchanged
+	Drift  []string `json:"drift,omitempty"` // fields that somebody changed
+}
+
+// Workload is a workload with its pods in each node set.
+type Workload struct {
+	Object   string         `json:"object"` // Kind/namespace/name
+	NodeSets []NodeSetBatch `json:"nodeSets"`
+}
+
+// NodeSetBatch is a node set with the pods it has and the cumulative batches that come of them.
+type NodeSetBatch struct {
+	Name    string  `json:"name"`
+	Pods    int     `json:"pods"`
+	Batches []Batch `json:"batches"`
+}
+
+// Batch is a step of a node set. Skipped says why a step moves nothing here.
+type Batch struct {
+	Number  int              `json:"number"` // from 1
+	Amount  pipelines.Amount `json:"amount"`
+	Target  int              `json:"target"` // cumulative
+	Size    int              `json:"size"`
+	Skipped string           `json:"skipped,omitempty"`
+}
+
+// Refusal is why a plan cannot run.
+type Refusal struct {
+	Rule    string `json:"rule"`
+	Object  string `json:"object,omitempty"`
+	Message string `json:"message"`
+}

@@ -1,0 +1,281 @@
+package plan
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/pipelines"
+)
+
+// RenderOptions are what Render needs besides the plan. The zero value prints a plan without diffs.
+type RenderOptions struct {
+	Origin  string                              // where the files came from, as one phrase
+	Text    func(digest string) (string, error) // returns the unified diff of a blob digest
+	Reasons int                                 // of a score, the highest ones that are printed; default 3
+}
+
+// Render writes a plan as people read it: plain sentences and aligned tables, no colours. Live is what was seen in the
+// clusters for this very plan, or nil.
+func Render(w io.Writer, p *Plan, live *Live, opts RenderOptions) error {
+	if opts.Reasons <= 0 {
+		opts.Reasons = 3
+	}
+	hash := Hash(p)
+	if live != nil && live.Plan != "" && live.Plan != hash {
+		return fault.New(fault.Invalid, "cannot print the plan %s: what was seen in the clusters belongs to the plan %s", hash, live.Plan)
+	}
+	out := &printer{opts: opts}
+	out.head(p, hash)
+	for i := range p.Stages {
+		out.stage(p, i)
+	}
+	if live != nil {
+		if err := out.live(p, live); err != nil {
+			return fault.Wrap(fault.CodeOf(err), err, "cannot print the plan %s", hash)
+		}
+	}
+	if _, err := w.Write(out.buf.Bytes()); err != nil {
+		return fault.Wrap(fault.Internal, err, "cannot print the plan %s", hash)
+	}
+	return nil
+}
+
+// printer collects text; writing into its buffer cannot fail.
+type printer struct {
+	buf  bytes.Buffer
+	opts RenderOptions
+}
+
+func (o *printer) line(indent int, format string, args ...any) {
+	o.buf.WriteString(strings.Repeat("  ", indent))
+	fmt.Fprintf(&o.buf, format, args...)
+	o.buf.WriteByte('\n')
+}
+
+// table aligns rows in columns. Trailing empty cells leave no blanks behind.
+func (o *printer) table(indent int, rows [][]string) {
+	var buf bytes.Buffer
+	tw := tabwriter.NewWriter(&buf, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		fmt.Fprintln(tw, strings.Join(row, "\t"))
+	}
+	tw.Flush()
+	for line := range strings.Lines(buf.String()) {
+		o.line(indent, "%s", strings.TrimRight(line, " \n"))
+	}
+}
+
+func (o *printer) head(p *Plan, hash string) {
+	rows := [][]string{
+		{"component", p.Component + " " + p.Version + ", risk " + string(p.Risk)},
+		{"pipeline", p.Pipeline},
+	}
+	if o.opts.Origin != "" {
+		rows = append(rows, []string{"origin", o.opts.Origin})
+	}
+	if len(p.Params) > 0 {
+		rows = append(rows, []string{"params", params(p.Params)})
+	}
+	rows = append(rows,
+		[]string{"on failure", string(p.OnFailure)},
+		[]string{"rollback", rollbackText(p)},
+		[]string{"drift", string(p.Drift)},
+		[]string{"units", total(p)},
+	)
+	o.line(0, "plan %s", hash)
+	o.table(1, rows)
+	for _, e := range p.Exceptions {
+		o.line(1, "exception: %s may change although %s forbids it: %s", e.Object, e.Rule, e.Reason)
+	}
+	for _, note := range p.Notes {
+		o.line(1, "note: %s", note)
+	}
+}
+
+// rollbackText says who may roll back, and the pace that Backward sets.
+func rollbackText(p *Plan) string {
+	if p.Rollback == pipelines.RollbackNever {
+		return string(p.Rollback)
+	}
+	pace := pipelines.Percent(BackwardPercent)
+	return fmt.Sprintf("%s; the last cluster goes back first and alone, then %s at once; failure %d stops it",
+		p.Rollback, rounded("", pace, p.Units(), max(pace.Of(p.Units()), 1)), BackwardMaxFailures+1)
+}
+
+func total(p *Plan) string {
+	skipped := 0
+	for i := range p.Stages {
+		if p.Stages[i].Skipped != "" {
+			skipped++
+		}
+	}
+	text := fmt.Sprintf("%s in %s", count(p.Units(), "cluster"), count(len(p.Stages), "stage"))
+	if skipped > 0 {
+		text += fmt.Sprintf(", %d of them skipped", skipped)
+	}
+	return text
+}
+
+func (o *printer) stage(p *Plan, i int) {
+	s := &p.Stages[i]
+	o.line(0, "")
+	o.line(0, "stage %d of %d: %s", i+1, len(p.Stages), s.Name)
+	if s.Skipped != "" {
+		o.line(1, "Skipped: it %s", s.Skipped)
+		return
+	}
+	o.table(1, stageRules(s))
+	for _, note := range s.Notes {
+		o.line(1, "note: %s", note)
+	}
+	for j := range s.Groups {
+		o.group(s, &s.Groups[j])
+	}
+}
+
+func (o *printer) group(s *Stage, g *Group) {
+	o.line(0, "")
+	alone := ""
+	if g.FirstAlone {
+		alone = "; one at a time until one has succeeded"
+	}
+	at := fmt.Sprintf("%s, %s%s", count(len(g.Units), "cluster"), rounded("maxConcurrency", s.Rules.MaxConcurrency, len(g.Units), g.MaxConcurrency), alone)
+	switch {
+	case s.Rules.GroupBy == "":
+		o.line(1, "%s", at)
+	case g.Name == NoValue:
+		o.line(1, "no %s: %s", s.Rules.GroupBy, at)
+	default:
+		o.line(1, "%s %s: %s", s.Rules.GroupBy, g.Name, at)
+	}
+	rows := [][]string{{"", "unit", "score", "why", "way back", "after"}}
+	for i := range g.Units {
+		u := &g.Units[i]
+		rows = append(rows, []string{fmt.Sprint(i + 1), u.Path, fmt.Sprintf("%.2f", u.Score), o.reasons(u), wayBack(u), after(u)})
+	}
+	o.table(2, rows)
+}
+
+func (o *printer) reasons(u *Unit) string {
+	var parts []string
+	for _, r := range u.Reasons[:min(len(u.Reasons), o.opts.Reasons)] {
+		parts = append(parts, fmt.Sprintf("%s %s %+.2f", r.Name, r.Value, r.Points))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func wayBack(u *Unit) string {
+	switch {
+	case !u.WayBack.Exists():
+		return "no way back"
+	case u.WayBack.Target == u.Target:
+		return u.WayBack.Version + " (runs the target already)"
+	default:
+		return cmp.Or(u.WayBack.Version, u.WayBack.Objects)
+	}
+}
+
+func after(u *Unit) string {
+	var all []string
+	for _, name := range u.AfterGroups {
+		all = append(all, "group "+name)
+	}
+	return names(append(all, u.After...))
+}
+
+func stageRules(s *Stage) [][]string {
+	r := &s.Rules
+	order := "by " + r.Order.By
+	if len(r.Order.Units) > 0 {
+		order = names(r.Order.Units) + ", then " + order
+	}
+	if r.GroupBy != "" {
+		order += "; " + r.GroupBy + " after " + r.GroupBy
+	}
+	rows := [][]string{
+		{"order", order},
+		{"budgets", rounded("maxFailures", r.MaxFailures, s.Units(), s.MaxFailures) + ", " + rounded("maxUnreachable", r.MaxUnreachable, s.Units(), s.MaxUnreachable)},
+		{"node sets", nodeSets(r.NodeSets)},
+		{"batches", amounts(r.Batches) + "; maxUnavailable " + r.MaxUnavailable.String() + "; progressDeadline " + r.ProgressDeadline.String()},
+		{"soak", soak(r.Soak)},
+	}
+	for i, c := range r.Checks {
+		head := ""
+		if i == 0 {
+			head = "checks"
+		}
+		rows = append(rows, []string{head, checkText(c)})
+	}
+	return rows
+}
+
+// rounded says what a rule comes to, and how where it was rounded: "maxConcurrency 33% of 7 = 2".
+func rounded(rule string, amount pipelines.Amount, of, result int) string {
+	text := fmt.Sprint(result)
+	if amount.Percent {
+		text = fmt.Sprintf("%s of %d = %d", amount, of, result)
+	}
+	return strings.TrimSpace(rule + " " + text)
+}
+
+func nodeSets(sets []pipelines.NodeSet) string {
+	var all []string
+	for _, s := range sets {
+		all = append(all, s.Name)
+	}
+	return strings.Join(all, ", ")
+}
+
+func amounts(list []pipelines.Amount) string {
+	var all []string
+	for _, a := range list {
+		all = append(all, a.String())
+	}
+	return strings.Join(all, ", ")
+}
+
+func soak(s Soak) string {
+	var all []string
+	for _, part := range []struct {
+		name string
+		d    pipelines.Duration
+	}{{"batch", s.Batch}, {"cluster", s.Cluster}, {"group", s.Group}, {"stage", s.Stage}} {
+		if part.d > 0 {
+			all = append(all, part.name+" "+part.d.String())
+		}
+	}
+	if len(all) == 0 {
+		return "none"
+	}
+	return strings.Join(all, ", ")
+}
+
+func params(all []pipelines.ParamValue) string {
+	var parts []string
+	for _, p := range all {
+		value := p.Value
+		if d, ok := value.(time.Duration); ok {
+			value = pipelines.Duration(d)
+		}
+		parts = append(parts, fmt.Sprintf("%s=%v", p.Name, value))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func checkText(c pipelines.ResolvedCheck) string {
+	var at []string
+	for _, point := range c.At {
+		at = append(at, string(point))
+	}
+	text := c.Name + " at " + strings.Join(at, ", ")
+	if c.Enforcement == pipelines.Advisory {
+		text += " (Advisory: it holds nothing)"
+	}
+	return text
+}

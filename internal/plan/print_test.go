@@ -1,0 +1,136 @@
+package plan_test
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/pipelines"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func TestRender(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		file   string
+		plan   func(*testing.T) (*plan.Plan, *plan.Live)
+	}{
+		"a plan that nobody has looked at clusters for": {
+			reason: "everything that the files alone decide is printed",
+			file:   "unseen.txt",
+			plan: func(t *testing.T) (*plan.Plan, *plan.Live) {
+				in := whole()
+				in.Pipeline.Spec.Exceptions = []pipelines.Exception{{Rule: "scale-to-zero", Object: "Deployment/old", Reason: "it is retired"}}
+				in.Pipeline.Spec.Defaults.Checks[0].Enforcement = pipelines.Advisory
+				in.Pipeline.Spec.Stages = append(in.Pipeline.Spec.Stages, stage("canary", "canary"))
+				return build(t, in), nil
+			},
+		},
+		"a plan with what was seen": {
+			reason: "equal changes are printed once, and refusals come last",
+			file:   "seen.txt",
+			plan: func(t *testing.T) (*plan.Plan, *plan.Live) {
+				p := build(t, whole())
+				return p, live(p)
+			},
+		},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			p, live := tc.plan(t)
+			var out bytes.Buffer
+			err := plan.Render(&out, p, live, plan.RenderOptions{
+				Origin: "https://git.example/fleet at 0123456789ab, components/node-agent",
+				Text: func(digest string) (string, error) {
+					return "--- " + digest + "\n-  image: agent:1.4.1\n+  image: agent:1.4.2\n", nil
+				},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden(t, tc.file, strings.Replace(out.String(), plan.Hash(p), "HASH", 1), tc.reason)
+		})
+	}
+}
+
+func golden(t *testing.T, name, got, reason string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", reason, diff)
+	}
+	for i, line := range strings.Split(got, "\n") {
+		if line != strings.TrimRight(line, " \t") {
+			t.Errorf("line %d ends in blanks: %q", i+1, line)
+		}
+	}
+}
+
+// live is what was seen for the plan of whole: three clusters answer, one does not, one was not looked at.
+func live(p *plan.Plan) *plan.Live {
+	workloads := func(canary, all int) []plan.Workload {
+		batches := pipelines.DefaultRules().Batches
+		return []plan.Workload{{
+			Object: "DaemonSet/node-agent/agent",
+			NodeSets: []plan.NodeSetBatch{
+				{Name: "canary", Pods: canary, Batches: plan.Batches(batches, canary)},
+				{Name: "all", Pods: all, Batches: plan.Batches(batches, all)},
+			},
+		}}
+	}
+	objects := []plan.Object{
+		{Object: "ConfigMap/node-agent/agent-8f2", Action: "create"},
+		{Object: "DaemonSet/node-agent/agent", Action: "patch"},
+		{Object: "Service/node-agent/agent", Action: "unchanged"},
+	}
+	drifted := append([]plan.Object{}, objects...)
+	drifted[2] = plan.Object{Object: "Service/node-agent/agent", Action: "unchanged", Drift: []string{"/spec/ports/0/port"}}
+	return &plan.Live{
+		Plan: plan.Hash(p),
+		Clusters: []plan.Cluster{
+			{Cluster: "c", Objects: objects, Diff: "sha256:one", Text: "sha256:text", Workloads: workloads(0, 40), Notes: []string{"hooks are skipped: post-install"}},
+			{Cluster: "a", Objects: objects, Diff: "sha256:one", Text: "sha256:text", Workloads: workloads(4, 100), Notes: []string{"hooks are skipped: post-install"}},
+			{Cluster: "b", Objects: drifted, Workloads: workloads(4, 100), Refusals: []plan.Refusal{
+				{Rule: "drift", Object: "Service/node-agent/agent", Message: "somebody changed /spec/ports/0/port"},
+				{Rule: "owner", Message: "Argo CD tracks this namespace"},
+			}},
+			{Cluster: "d", Unreachable: "connection refused"},
+		},
+	}
+}
+
+func TestRenderRefusesWhatWasSeenForAnotherPlan(t *testing.T) {
+	p := build(t, whole())
+	err := plan.Render(&bytes.Buffer{}, p, &plan.Live{Plan: "other"}, plan.RenderOptions{})
+	if fault.CodeOf(err) != fault.Invalid {
+		t.Errorf("got %v, want it refused: the batches would be another plan's", err)
+	}
+}
+
+func TestRenderReportsAMissingDiff(t *testing.T) {
+	p := build(t, whole())
+	gone := errors.New("blob is gone")
+	err := plan.Render(&bytes.Buffer{}, p, live(p), plan.RenderOptions{Text: func(string) (string, error) { return "", gone }})
+	if !errors.Is(err, gone) || !strings.Contains(err.Error(), "cannot read the diff of cluster a") {
+		t.Errorf("got %v, want it to name the cluster and the cause", err)
+	}
+}

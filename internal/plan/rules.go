@@ -1,0 +1,42 @@
+package plan
+
+import (
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/pipelines"
+)
+
+// rules are a stage's effective rules in the shape of a plan, with the checks resolved for its params.
+func (b *builder) rules(p *Plan, s *pipelines.Stage) (Rules, error) {
+	r := b.in.Pipeline.EffectiveRules(s)
+	if by := r.Order.By; by != pipelines.OrderByRisk && by != pipelines.OrderByName {
+		return Rules{}, fault.New(fault.Invalid, "order is by %q, not by risk or name", by)
+	}
+	if last := r.Batches[len(r.Batches)-1]; last != pipelines.Percent(100) {
+		return Rules{}, fault.New(fault.Invalid, "the last batch is %s, not 100%%: what is beyond it would stay old", last)
+	}
+	if last := r.NodeSets[len(r.NodeSets)-1]; !last.All {
+		return Rules{}, fault.New(fault.Invalid, "the last node set is %s, not all: true: nodes beyond it would stay old", last.Name)
+	}
+	checks, err := b.in.Documents.ResolveChecks(b.in.Pipeline, s, p.Params)
+	if err != nil {
+		return Rules{}, fault.Wrap(fault.Invalid, err, "cannot resolve its checks")
+	}
+	for i := range checks {
+		for j := range checks[i].Gates {
+			checks[i].Gates[j].Position = pipelines.Position{} // a plan does not know where its files lie
+		}
+	}
+	return Rules{
+		NodeSets:         r.NodeSets,
+		Batches:          r.Batches,
+		MaxUnavailable:   *r.MaxUnavailable,
+		ProgressDeadline: *r.ProgressDeadline,
+		Soak:             Soak{Batch: *r.Soak.Batch, Cluster: *r.Soak.Cluster, Group: *r.Soak.Group, Stage: *r.Soak.Stage},
+		Checks:           checks,
+		GroupBy:          r.GroupBy,
+		Order:            *r.Order,
+		MaxConcurrency:   *r.MaxConcurrency,
+		MaxFailures:      *r.MaxFailures,
+		MaxUnreachable:   *r.MaxUnreachable,
+	}, nil
+}

@@ -1,0 +1,186 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/pipelines"
+)
+
+// stage resolves one stage: which clusters, in which groups, in which order, under which rules.
+func (b *builder) stage(p *Plan, s *pipelines.Stage) (Stage, error) {
+	rules, err := b.rules(p, s)
+	if err != nil {
+		return Stage{}, err
+	}
+	out := Stage{Name: s.Name, Rules: rules}
+	sel, err := b.selection(s)
+	if err != nil {
+		return Stage{}, err
+	}
+	for _, p := range sel.fresh {
+		b.taken[p.Cluster] = s.Name
+		b.groups[p.Group]++
+	}
+	out.Notes = sel.notes()
+	if out.Skipped = sel.empty(); out.Skipped != "" {
+		return out, nil
+	}
+	members, err := b.members(sel.units)
+	if err != nil {
+		return Stage{}, err
+	}
+	if err := b.linkAfter(&out, members); err != nil {
+		return Stage{}, err
+	}
+	if err := orderStage(&out, members); err != nil {
+		return Stage{}, err
+	}
+	if err := b.fillUnits(p, &out); err != nil {
+		return Stage{}, err
+	}
+	out.Approvals = s.Approvals
+	out.MaxFailures = rules.MaxFailures.BudgetOf(len(members))
+	out.MaxUnreachable = rules.MaxUnreachable.BudgetOf(len(members))
+	return out, nil
+}
+
+// selection is what the selectors of a stage choose, and what became of it.
+type selection struct {
+	only    Only
+	groups  []string // cluster groups that match
+	found   int      // clusters in these groups
+	matched int      // of these, clusters that match the stage's own selector
+	earlier []string // of these, clusters that an earlier stage took, with its name
+	fresh   []*place // the rest
+	units   []*place // of these, what the run is narrowed to
+	chosen  *pipelines.Stage
+}
+
+func (b *builder) selection(s *pipelines.Stage) (*selection, error) {
+	if s.ClusterGroups == nil {
+		return nil, fault.New(fault.Invalid, "clusterGroups is missing; all of them is written all: true")
+	}
+	sel := &selection{only: b.in.Only, chosen: s}
+	for _, g := range b.fleet.groups {
+		if !s.ClusterGroups.Matches(g.EffectiveLabels(), g.Metadata.Name) {
+			continue
+		}
+		sel.groups = append(sel.groups, g.Metadata.Name)
+		for _, p := range b.fleet.members[g.Metadata.Name] {
+			sel.found++
+			if s.Clusters != nil && !s.Clusters.Matches(p.labels, p.Cluster) {
+				continue
+			}
+			sel.matched++
+			if earlier := b.taken[p.Cluster]; earlier != "" {
+				sel.earlier = append(sel.earlier, p.Cluster+" ("+earlier+")")
+				continue
+			}
+			sel.fresh = append(sel.fresh, p)
+			if b.in.Only.has(p.Place) {
+				sel.units = append(sel.units, p)
+			}
+		}
+	}
+	return sel, nil
+}
+
+// empty says why nothing was selected; "" where something was.
+func (s *selection) empty() string {
+	const head = "selects no cluster: "
+	switch {
+	case len(s.units) > 0:
+		return ""
+	case len(s.groups) == 0:
+		return head + "no cluster group matches " + s.chosen.ClusterGroups.String()
+	case s.found == 0:
+		return head + "there is no cluster in " + names(s.groups)
+	case s.matched == 0:
+		return fmt.Sprintf("%sof %s in %s none matches %s", head, count(s.found, "cluster"), names(s.groups), s.chosen.Clusters)
+	case len(s.fresh) == 0:
+		return head + "earlier stages take " + names(s.earlier)
+	default:
+		return fmt.Sprintf("%sthe run is narrowed to %s", head, s.only)
+	}
+}
+
+func (s *selection) notes() []string {
+	if len(s.earlier) == 0 || len(s.fresh) == 0 {
+		return nil
+	}
+	return []string{"an earlier stage takes " + names(s.earlier)}
+}
+
+// names lists at most eight names, and says how many more there are.
+func names(all []string) string {
+	const most = 8
+	if len(all) <= most {
+		return strings.Join(all, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(all[:most], ", "), len(all)-most)
+}
+
+// member is a cluster of a stage on its way to being a Unit.
+type member struct {
+	*place
+	score   int // hundredths of a point
+	reasons []Reason
+	after   []string // clusters, in this stage or an earlier one
+	behind  []string // cluster groups, in this stage or an earlier one
+}
+
+func (b *builder) members(places []*place) ([]*member, error) {
+	members := make([]*member, 0, len(places))
+	for _, p := range places {
+		if p.cluster.Spec.UserGrade < 0 || p.cluster.Spec.UserGrade > 10 {
+			return nil, fault.New(fault.Invalid, "cannot score cluster %s: userGrade is %d, not 0 to 10", p.Cluster, p.cluster.Spec.UserGrade)
+		}
+		m := &member{place: p}
+		m.score, m.reasons = b.scorer.score(p)
+		members = append(members, m)
+	}
+	slices.SortFunc(members, func(a, b *member) int { return cmp.Compare(a.Cluster, b.Cluster) })
+	return members, nil
+}
+
+// fillUnits gives ordered units what only they have: values, target, way back.
+func (b *builder) fillUnits(p *Plan, s *Stage) error {
+	for i := range s.Groups {
+		for j := range s.Groups[i].Units {
+			u := &s.Groups[i].Units[j]
+			place := b.fleet.places[u.Cluster].Place
+			values, err := b.in.Values(place)
+			if err != nil {
+				return fault.Wrap(fault.CodeOf(err), err, "cannot merge the values of cluster %s", u.Cluster)
+			}
+			u.Values = values
+			u.Target = targetDigest(p, place, values)
+			u.WayBack = b.in.WayBack[u.Cluster]
+		}
+	}
+	return nil
+}
+
+// unit is the part of a Unit that stands before its order is known.
+func (m *member) unit() Unit {
+	return Unit{
+		Path:          m.Group + "/" + m.Cluster,
+		Cluster:       m.Cluster,
+		Context:       m.context(),
+		Site:          m.cluster.Spec.Site,
+		Group:         m.Group,
+		Environment:   m.Environment,
+		BusinessSide:  m.BusinessSide,
+		NetworkDomain: m.NetworkDomain,
+		Region:        m.Region,
+		Labels:        m.labels,
+		After:         m.after,
+		AfterGroups:   m.behind,
+		Score:         float64(m.score) / 100,
+		Reasons:       m.reasons,
+	}
+}

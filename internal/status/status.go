@@ -1,0 +1,185 @@
+// Package status holds the words in which a run says where it is and what it waits for. The command line, the Temporal
+// UI and the reports all print these, so that everybody reads the same.
+package status
+
+import (
+	"time"
+
+	"sluice.dev/sluice/pipelines/rule"
+)
+
+// Verdict is what a check found.
+type Verdict string
+
+// The verdicts. Only Passed lets a unit go on; only Failed may roll it back by itself.
+const (
+	Passed       Verdict = "Passed"
+	Failed       Verdict = "Failed"
+	Inconclusive Verdict = "Inconclusive" // looked, cannot tell
+	Error        Verdict = "Error"        // could not look
+	Skipped      Verdict = "Skipped"
+)
+
+// Phase is where a run, stage or unit is.
+type Phase string
+
+// The phases of runs, stages and units. The ones after Held are final.
+const (
+	PhasePending     Phase = "Pending"
+	PhaseWaiting     Phase = "Waiting" // for a lock, an approval, a check
+	PhaseMoving      Phase = "Moving"
+	PhaseSoaking     Phase = "Soaking"
+	PhaseChecking    Phase = "Checking"
+	PhasePaused      Phase = "Paused"
+	PhaseUnreachable Phase = "Unreachable"
+	PhaseRollingBack Phase = "RollingBack"
+	PhaseHeld        Phase = "Held" // stopped until somebody decides
+
+	PhaseSucceeded  Phase = "Succeeded"
+	PhaseFailed     Phase = "Failed"
+	PhaseRolledBack Phase = "RolledBack"
+	PhaseAborted    Phase = "Aborted"
+	PhaseSkipped    Phase = "Skipped"
+	PhaseMissed     Phase = "Missed" // out of reach until the run ended; nothing was moved there
+)
+
+// Final reports whether a phase is never left again.
+func (p Phase) Final() bool {
+	switch p {
+	case PhaseSucceeded, PhaseFailed, PhaseRolledBack, PhaseAborted, PhaseSkipped, PhaseMissed:
+		return true
+	}
+	return false
+}
+
+// Waiting says what something waits for.
+type Waiting struct {
+	Kind  string    `json:"kind"` // lock, approval, check, pods, soak, cluster, decision, person
+	Name  string    `json:"name,omitempty"`
+	Since time.Time `json:"since"`
+	Until time.Time `json:"until,omitzero"` // when it changes by itself
+	Unmet []string  `json:"unmet,omitempty"`
+	Owner string    `json:"owner,omitempty"` // who can act
+}
+
+// Check is a check with its verdict and what it saw.
+type Check struct {
+	Name     string         `json:"name"`
+	At       string         `json:"at"`
+	Verdict  Verdict        `json:"verdict"`
+	Advisory bool           `json:"advisory,omitempty"`
+	Message  string         `json:"message,omitempty"`
+	Seen     map[string]any `json:"seen,omitempty"` // the facts that the rule speaks of
+}
+
+// Batch is a batch of a unit as it went.
+type Batch struct {
+	Path     string    `json:"path"` // group/cluster/node set/number
+	Workload string    `json:"workload"`
+	NodeSet  string    `json:"nodeSet"`
+	Number   int       `json:"number"`
+	Size     int       `json:"size"`
+	Target   int       `json:"target"`
+	Total    int       `json:"total"`
+	Phase    Phase     `json:"phase"`
+	Updated  int       `json:"updated"`
+	Ready    int       `json:"ready"`
+	Skipped  string    `json:"skipped,omitempty"`
+	Started  time.Time `json:"started,omitzero"`
+	Ended    time.Time `json:"ended,omitzero"`
+	Checks   []Check   `json:"checks,omitempty"`
+}
+
+// Unit is a cluster of a run.
+type Unit struct {
+	Path     string    `json:"path"`
+	Cluster  string    `json:"cluster"`
+	Group    string    `json:"group"`
+	Stage    string    `json:"stage"`
+	Phase    Phase     `json:"phase"`
+	Version  string    `json:"version,omitempty"` // what it rests at, or is moved to
+	Moved    bool      `json:"moved,omitempty"`   // something in the cluster was changed
+	Armed    bool      `json:"armed,omitempty"`
+	Started  time.Time `json:"started,omitzero"`
+	Ended    time.Time `json:"ended,omitzero"`
+	Waiting  *Waiting  `json:"waiting,omitempty"`
+	Failure  *Check    `json:"failure,omitempty"`  // the check that stopped it
+	FailedAt string    `json:"failedAt,omitempty"` // path of the batch or unit that it stopped at
+	Batches  []Batch   `json:"batches,omitempty"`
+	Checks   []Check   `json:"checks,omitempty"` // of the cluster itself
+	Kept     []string  `json:"kept,omitempty"`   // objects that a rollback left in place
+	Workflow string    `json:"workflow,omitempty"`
+	Detail   string    `json:"detail,omitempty"` // blob digest of the whole status, once ended
+}
+
+// Stage is a stage of a run.
+type Stage struct {
+	Name    string   `json:"name"`
+	Phase   Phase    `json:"phase"`
+	Skipped string   `json:"skipped,omitempty"`
+	Waiting *Waiting `json:"waiting,omitempty"`
+	Checks  []Check  `json:"checks,omitempty"`
+	Units   []Unit   `json:"units"`
+}
+
+// Origin is where the files of a plan came from.
+type Origin struct {
+	Repository string `json:"repository,omitempty"`
+	Commit     string `json:"commit,omitempty"`
+	Path       string `json:"path,omitempty"`
+	Dirty      bool   `json:"dirty,omitempty"`
+}
+
+// Run is a whole run.
+type Run struct {
+	Name      string    `json:"name"`
+	Component string    `json:"component"`
+	Version   string    `json:"version"`
+	Pipeline  string    `json:"pipeline"`
+	Plan      string    `json:"plan"`
+	Back      string    `json:"back,omitempty"` // the run that this one rolls back
+	Origin    Origin    `json:"origin"`
+	Phase     Phase     `json:"phase"`
+	By        string    `json:"by"`
+	Reason    string    `json:"reason,omitempty"`
+	Started   time.Time `json:"started"`
+	Ended     time.Time `json:"ended,omitzero"`
+	Waiting   *Waiting  `json:"waiting,omitempty"`
+	Percent   int       `json:"percent"`
+	Failed    int       `json:"failed"`
+	Stages    []Stage   `json:"stages"`
+	Moves     []string  `json:"moves,omitempty"` // unit paths in the order in which they started
+}
+
+// Facts is what a gate saw, with the verdicts that came of it.
+type Facts struct {
+	Facts  rule.Facts `json:"facts"`
+	Checks []Check    `json:"checks,omitempty"`
+}
+
+// Outcome computes the final phase of a run from the recorded phases of its units. It is never set by hand.
+func Outcome(stages []Stage) Phase {
+	seen := map[Phase]bool{}
+	for _, s := range stages {
+		for _, u := range s.Units {
+			seen[u.Phase] = true
+		}
+		for _, c := range s.Checks {
+			if c.Verdict != Passed && c.Verdict != Skipped && !c.Advisory {
+				seen[PhaseFailed] = true
+			}
+		}
+	}
+	for _, p := range []Phase{PhaseHeld, PhaseFailed, PhaseRolledBack, PhaseAborted} {
+		if seen[p] {
+			if p == PhaseHeld {
+				return PhaseFailed
+			}
+			return p
+		}
+	}
+	if seen[PhasePending] {
+		return PhaseAborted
+	}
+	return PhaseSucceeded
+}

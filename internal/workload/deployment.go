@@ -1,0 +1,312 @@
+package workload
+
+import (
+	"context"
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/kube"
+	"sluice.dev/sluice/pipelines"
+	"sluice.dev/sluice/pipelines/rule"
+)
+
+// With these a new pod never counts as available to the Deployment controller, which then halts at exactly maxUnavailable
+// new pods, and never calls that a failure. They are the highest values that the API server takes.
+const (
+	lockReady    = 2147483646
+	lockDeadline = 2147483647
+)
+
+// deployment moves native Deployments: their stock controller does the work and keeps the ceiling, also while Sluice is
+// down. Between two batches the Deployment is paused, since maxUnavailable cannot be 0 and an autoscaler that shrinks the
+// Deployment would release more; within a batch maxUnavailable is raised step by step, as far as the pods that are
+// available allow. Replicas stay whose they are. A Deployment that is created, or whose template stays the same, needs no
+// lock: it has no old pods.
+type deployment struct{}
+
+func (deployment) family() family {
+	return family{
+		kind:    schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"},
+		plural:  "deployments",
+		history: "replicasets",
+		decode:  decodeReplicaSet,
+		schema:  appsv1.Deployment{},
+		holds:   []string{"strategy", "minReadySeconds", "progressDeadlineSeconds", "paused"},
+	}
+}
+
+// Kind is the kind that the driver moves.
+func (d deployment) Kind() schema.GroupKind { return d.family().kind.GroupKind() }
+
+// Holds are the update strategy and what belongs to it.
+func (d deployment) Holds() []string {
+	pointers := []string{}
+	for _, field := range d.family().holds {
+		pointers = append(pointers, "/spec/"+field)
+	}
+	return pointers
+}
+
+// Check refuses a Deployment that its owner has paused or scaled to 0, and one that may not run two versions at once.
+func (d deployment) Check(_ context.Context, _ *kube.Cluster, spec Spec, live *unstructured.Unstructured) error {
+	if live == nil {
+		return nil
+	}
+	hold, err := HoldOf(live)
+	if err != nil || hold != nil {
+		return err
+	}
+	for _, object := range []*unstructured.Unstructured{live, spec.Target} {
+		if paused, _, _ := unstructured.NestedBool(object.Object, "spec", "paused"); paused {
+			return fault.New(fault.Refused, "cannot move %s: its owner has paused it", nameOf(object))
+		}
+		if text(object, "spec", "strategy", "type") == string(appsv1.RecreateDeploymentStrategyType) {
+			return fault.New(fault.Refused, "cannot move %s in batches: its strategy is Recreate, which allows no two versions at once", nameOf(object))
+		}
+	}
+	if replicasOf(live) == 0 {
+		return fault.New(fault.Refused, "cannot move %s: it has 0 replicas, so nothing could be checked", nameOf(live))
+	}
+	return nil
+}
+
+// Prepare pauses and locks the Deployment and writes the template in one patch, or creates the Deployment.
+func (d deployment) Prepare(ctx context.Context, c *kube.Cluster, spec Spec) (State, error) {
+	s, err := open(c, spec, d.family())
+	if err != nil {
+		return State{}, err
+	}
+	defer s.close()
+	live, err := s.live(ctx)
+	if err != nil {
+		return State{}, err
+	}
+	if live == nil {
+		if err := s.create(ctx, d); err != nil {
+			return State{}, err
+		}
+	} else if err := s.take(ctx, d); err != nil {
+		return State{}, err
+	}
+	return d.state(ctx, s)
+}
+
+// grab pauses the Deployment and locks it, unless all its pods are at the desired template already.
+func (d deployment) grab(s *session, desired *unstructured.Unstructured) error {
+	if desired.GetUID() == "" || !d.elsewhere(s, desired) {
+		return nil
+	}
+	setFields(desired, s.family.holds, map[string]any{
+		"paused":                  true,
+		"minReadySeconds":         int64(lockReady),
+		"progressDeadlineSeconds": int64(lockDeadline),
+		"strategy":                stepTo(1),
+	})
+	return nil
+}
+
+// stepTo is the strategy under which a locked Deployment has n new pods.
+func stepTo(n int) map[string]any {
+	return map[string]any{
+		"type":          string(appsv1.RollingUpdateDeploymentStrategyType),
+		"rollingUpdate": map[string]any{"maxSurge": int64(0), "maxUnavailable": int64(n)},
+	}
+}
+
+func (deployment) elsewhere(s *session, desired *unstructured.Unstructured) bool {
+	rev, ok := s.current(desired)
+	return !ok || slices.ContainsFunc(s.revisions.All(), func(r revision) bool {
+		return r.owner == desired.GetUID() && r.uid != rev.uid && r.replicas > 0
+	})
+}
+
+// state waits until the controller has seen the Deployment.
+func (d deployment) state(ctx context.Context, s *session) (State, error) {
+	live, err := s.observed(ctx)
+	if err != nil {
+		return State{}, err
+	}
+	if err := s.revisions.Wait(ctx); err != nil {
+		return State{}, err
+	}
+	hold, err := s.held(live)
+	if err != nil {
+		return State{}, err
+	}
+	state := stateOf(live, hold)
+	state.Template = templateDigest(templateOf(live))
+	if rev, ok := s.current(live); ok {
+		state.Revision = rev.hash
+	}
+	return state, nil
+}
+
+// Sizes is the number of replicas, in the first set.
+func (d deployment) Sizes(ctx context.Context, c *kube.Cluster, spec Spec, sets []pipelines.NodeSet) ([]int, error) {
+	s, err := open(c, spec, d.family())
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	live, err := s.live(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if live == nil {
+		live = spec.Target
+	}
+	sizes := make([]int, len(sets))
+	if len(sizes) > 0 {
+		sizes[0] = replicasOf(live)
+	}
+	return sizes, nil
+}
+
+func (d deployment) watching(c *kube.Cluster, spec Spec) (*session, error) {
+	s, err := open(c, spec, d.family())
+	if err != nil {
+		return nil, err
+	}
+	s.withEvents()
+	return s, s.withPods(false)
+}
+
+// Advance raises the number of new pods until the batch has its share.
+func (d deployment) Advance(ctx context.Context, c *kube.Cluster, spec Spec, state State, goal Goal, look Look) (rule.Facts, error) {
+	s, err := d.watching(c, spec)
+	if err != nil {
+		return rule.Facts{}, err
+	}
+	defer s.close()
+	m := &steps{session: s, aim: aim{revision: state.Revision, template: state.Template, goal: goal}, looker: looker{look: look}}
+	return m.run(ctx)
+}
+
+// Observe looks on.
+func (d deployment) Observe(ctx context.Context, c *kube.Cluster, spec Spec, state State, goal Goal, look Look) error {
+	s, err := d.watching(c, spec)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	l := looker{look: look}
+	for {
+		t := s.turn()
+		seen, err := d.tide(ctx, s, aim{revision: state.Revision, template: state.Template, goal: goal})
+		if err != nil {
+			return err
+		}
+		if err := l.see(ctx, seen.facts); err != nil {
+			return err
+		}
+		if err := t.sleep(ctx, seen.next); err != nil {
+			return err
+		}
+	}
+}
+
+// Facts tells what is there.
+func (d deployment) Facts(ctx context.Context, c *kube.Cluster, spec Spec, state State, goal Goal) (rule.Facts, error) {
+	s, err := d.watching(c, spec)
+	if err != nil {
+		return rule.Facts{}, err
+	}
+	defer s.close()
+	seen, err := d.tide(ctx, s, aim{revision: state.Revision, template: state.Template, goal: goal})
+	return seen.facts, err
+}
+
+// Disarm pauses the Deployment. Each of its ReplicaSets makes its own pods anew, so that no pod changes its version.
+func (d deployment) Disarm(ctx context.Context, c *kube.Cluster, spec Spec, state State) (State, error) {
+	return d.rearm(ctx, c, spec, state, false)
+}
+
+// Arm lets Advance go on.
+func (d deployment) Arm(ctx context.Context, c *kube.Cluster, spec Spec, state State) (State, error) {
+	return d.rearm(ctx, c, spec, state, true)
+}
+
+func (d deployment) rearm(ctx context.Context, c *kube.Cluster, spec Spec, state State, armed bool) (State, error) {
+	s, err := open(c, spec, d.family())
+	if err != nil {
+		return State{}, err
+	}
+	defer s.close()
+	live, err := s.change(ctx, func(live *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+		hold, err := HoldOf(live)
+		if err != nil || hold == nil || hold.Armed == armed || hold.Back || !locked(live) {
+			return nil, err
+		}
+		if _, err := s.held(live); err != nil {
+			return nil, err
+		}
+		hold.Armed = armed
+		desired := live.DeepCopy()
+		if err := unstructured.SetNestedField(desired.Object, true, "spec", "paused"); err != nil {
+			return nil, err
+		}
+		return desired, hold.writeTo(desired)
+	})
+	if err != nil {
+		return State{}, err
+	}
+	if hold, err := HoldOf(live); err != nil || hold == nil || hold.Run != spec.Run {
+		return state, err
+	}
+	return d.state(ctx, s)
+}
+
+// Revert writes the way back's template and raises the number of pods at it until all are.
+func (d deployment) Revert(ctx context.Context, c *kube.Cluster, spec Spec, state State, pace pipelines.Amount, look Look) (rule.Facts, error) {
+	s, err := d.watching(c, spec)
+	if err != nil {
+		return rule.Facts{}, err
+	}
+	defer s.close()
+	if err := s.takeBack(ctx, d); err != nil {
+		return rule.Facts{}, err
+	}
+	live, err := s.observed(ctx)
+	if err != nil {
+		return rule.Facts{}, err
+	}
+	m := &steps{
+		session: s, looker: looker{look: look},
+		aim: aim{template: templateDigest(templateOf(live)), goal: everything(pace), back: true},
+	}
+	return m.run(ctx)
+}
+
+// Finish gives the owner's fields back once every pod is where it should be. None of them is part of the pod template: no
+// pod moves and no ReplicaSet is made.
+func (d deployment) Finish(ctx context.Context, c *kube.Cluster, spec Spec, state State, back bool) (State, error) {
+	s, err := open(c, spec, d.family())
+	if err != nil {
+		return State{}, err
+	}
+	defer s.close()
+	if _, err := s.finishable(ctx, back); err != nil {
+		return State{}, err
+	}
+	live, rev, err := s.settled(ctx)
+	if err != nil {
+		return State{}, err
+	}
+	if d.elsewhere(s, live) || rev.replicas != int64(replicasOf(live)) {
+		return State{}, fault.New(fault.Refused, "cannot give back the strategy of %s in cluster %s: %d of %d pods are at revision %s, the others would move at once",
+			nameOf(live), c.Context(), rev.replicas, replicasOf(live), rev.hash)
+	}
+	return s.giveBack(ctx, state, rev, back)
+}
+
+func replicasOf(object *unstructured.Unstructured) int {
+	return int(number(object, 1, "spec", "replicas"))
+}
+
+func locked(object *unstructured.Unstructured) bool {
+	return number(object, 0, "spec", "minReadySeconds") == lockReady
+}

@@ -1,0 +1,67 @@
+package workload
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+
+	"sluice.dev/sluice/pipelines/rule"
+)
+
+// mostEvents is how many events facts carry; mostMessage is how long a message in them is.
+const (
+	mostEvents  = 20
+	mostMessage = 300
+)
+
+// event is what the drivers keep of an event.
+type event struct {
+	about types.UID
+	fact  rule.Event
+}
+
+func decodeEvent(object *unstructured.Unstructured, _ *event) event {
+	count := number(object, 0, "series", "count")
+	count = max(count, number(object, 0, "count"), 1)
+	message := text(object, "message")
+	if len(message) > mostMessage {
+		message = strings.ToValidUTF8(message[:mostMessage], "") + "..."
+	}
+	return event{
+		about: types.UID(text(object, "involvedObject", "uid")),
+		fact: rule.Event{
+			Type: text(object, "type"), Reason: text(object, "reason"), Message: message, Count: count,
+			Object: text(object, "involvedObject", "kind") + "/" + text(object, "involvedObject", "name"),
+		},
+	}
+}
+
+// eventsAbout returns the warnings about some objects, sorted, the most frequent kept where there are too many.
+func (s *session) eventsAbout(uids map[types.UID]bool) []rule.Event {
+	found := []rule.Event{}
+	if s.events == nil {
+		return found
+	}
+	for _, e := range s.events.All() {
+		if uids[e.about] {
+			found = append(found, e.fact)
+		}
+	}
+	slices.SortFunc(found, func(a, b rule.Event) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), strings.Compare(a.Object, b.Object), strings.Compare(a.Reason, b.Reason), strings.Compare(a.Message, b.Message))
+	})
+	return found[:min(len(found), mostEvents)]
+}
+
+// convert reads fields into a typed value.
+func convert(fields any, into any) error {
+	text, err := json.Marshal(fields)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, into)
+}

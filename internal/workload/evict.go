@@ -1,0 +1,235 @@
+package workload
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/pipelines/rule"
+)
+
+// atOnce is how many evictions are under way at the API server at one time. A budget that refused one is asked again
+// after retryFirst, then twice as long, up to retryMost.
+const (
+	atOnce     = 8
+	retryFirst = 2 * time.Second
+	retryMost  = 30 * time.Second
+)
+
+// eviction moves the pods of a DaemonSet by evicting them.
+type eviction struct {
+	*session
+	aim    aim
+	looker looker
+
+	refused map[types.UID]*refusal
+}
+
+// refusal is an eviction that a PodDisruptionBudget did not allow.
+type refusal struct {
+	pod   string
+	cause string
+	again time.Time
+	pause time.Duration
+}
+
+func (m *eviction) run(ctx context.Context) (rule.Facts, error) {
+	m.refused = map[types.UID]*refusal{}
+	for {
+		t := m.turn()
+		seen, err := daemonSet{}.shot(ctx, m.session, m.aim)
+		if err != nil {
+			return rule.Facts{}, err
+		}
+		live, err := m.present(ctx)
+		if err != nil {
+			return rule.Facts{}, err
+		}
+		if err := m.intact(live); err != nil {
+			return seen.facts, err
+		}
+		m.explain(&seen)
+		if err := m.looker.see(ctx, seen.facts); err != nil {
+			return seen.facts, err
+		}
+		least := time.Duration(number(live, 0, "spec", "minReadySeconds")) * time.Second
+		if seen.done(m.aim, least, time.Now()) {
+			return seen.facts, nil
+		}
+		if err := m.move(ctx, m.victims(seen, least)); err != nil {
+			return seen.facts, err
+		}
+		if err := t.sleep(ctx, m.pause(seen.next)); err != nil {
+			return seen.facts, err
+		}
+	}
+}
+
+// intact checks that the DaemonSet is as this run left it: another template or strategy would move pods that no batch
+// allows. A DaemonSet that nobody had to take hold of is at its goal already.
+func (m *eviction) intact(live *unstructured.Unstructured) error {
+	hold, err := HoldOf(live)
+	if err != nil {
+		return err
+	}
+	if hold == nil && m.aim.back {
+		return m.templateIs(live, m.aim.template)
+	}
+	if hold, err = m.held(live); err != nil {
+		return err
+	}
+	if hold.Back != m.aim.back {
+		return fault.New(fault.Refused, "cannot move %s in cluster %s: it is on its way back", nameOf(live), m.c.Context())
+	}
+	if !hold.Armed {
+		return fault.New(fault.Refused, "cannot move %s in cluster %s: it is disarmed", nameOf(live), m.c.Context())
+	}
+	if strategy := text(live, "spec", "updateStrategy", "type"); strategy != string(appsv1.OnDeleteDaemonSetStrategyType) {
+		return fault.New(fault.Conflict, "cannot move %s in cluster %s: somebody else changed its update strategy to %s", nameOf(live), m.c.Context(), strategy)
+	}
+	return m.templateIs(live, m.aim.template)
+}
+
+// victims chooses the pods to go now: those of the open sets, in order, the ones that are not ready first, since replacing
+// them costs nothing; ready ones as far as maxUnavailable has room. All pods that are down use that room up, whoever took
+// them down.
+func (m *eviction) victims(seen shot, least time.Duration) []pod {
+	need := seen.allowed - seen.moved - seen.going
+	if need <= 0 {
+		return nil
+	}
+	now := time.Now()
+	down := 0
+	var open []slot
+	for _, at := range seen.slots {
+		if at.pod == nil {
+			down++
+			continue
+		}
+		if in, ready := at.pod.availableIn(least, now); !ready || in > 0 {
+			down++
+		}
+		if at.set <= m.aim.goal.Set && at.pod.hash != m.aim.revision {
+			open = append(open, at)
+		}
+	}
+	room := m.aim.goal.MaxUnavailable.Of(len(seen.slots)) - down
+	slices.SortStableFunc(open, func(a, b slot) int {
+		return cmp.Or(cmp.Compare(a.set, b.set), -cmp.Compare(one(!a.pod.ready), one(!b.pod.ready)), strings.Compare(a.node, b.node))
+	})
+	var chosen []pod
+	for _, at := range open {
+		if len(chosen) == need {
+			break
+		}
+		if at.pod.ready {
+			if room <= 0 {
+				continue
+			}
+			room--
+		}
+		if r := m.refused[at.pod.uid]; r != nil && now.Before(r.again) && at.pod.ready {
+			continue
+		}
+		chosen = append(chosen, *at.pod)
+	}
+	return chosen
+}
+
+// move evicts the ready pods and deletes the others, which no budget may protect. It comes back when all are under way.
+func (m *eviction) move(ctx context.Context, pods []pod) error {
+	errs := make([]error, len(pods))
+	limit := make(chan struct{}, atOnce)
+	var wait sync.WaitGroup
+	for i, p := range pods {
+		limit <- struct{}{}
+		if errs[i] = ctx.Err(); errs[i] != nil {
+			break
+		}
+		wait.Go(func() {
+			defer func() { <-limit }()
+			errs[i] = m.remove(ctx, p)
+		})
+	}
+	wait.Wait()
+	for i, err := range errs {
+		switch fault.CodeOf(err) {
+		case "":
+			delete(m.refused, pods[i].uid)
+		case fault.Refused:
+			m.refuse(pods[i], err)
+		case fault.NotFound, fault.Conflict: // it went by itself; the watch will show what came after it
+		default:
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *eviction) remove(ctx context.Context, p pod) error {
+	namespace := m.spec.Target.GetNamespace()
+	if p.ready {
+		return m.c.Evict(ctx, namespace, p.name, p.uid)
+	}
+	return m.c.Delete(ctx, schema.GroupVersionKind{Version: "v1", Kind: "Pod"}, namespace, p.name, p.uid)
+}
+
+func (m *eviction) refuse(p pod, err error) {
+	r := m.refused[p.uid]
+	if r == nil {
+		r = &refusal{pod: p.name, pause: retryFirst / 2}
+		m.refused[p.uid] = r
+	}
+	r.pause = min(2*r.pause, retryMost)
+	r.again, r.cause = time.Now().Add(r.pause), err.Error()
+}
+
+// explain puts into the facts what the rollout itself waits for.
+func (m *eviction) explain(seen *shot) {
+	there := map[types.UID]bool{}
+	for _, at := range seen.slots {
+		if at.pod != nil {
+			there[at.pod.uid] = true
+		}
+	}
+	var waits []rule.Event
+	for uid, r := range m.refused {
+		if !there[uid] {
+			delete(m.refused, uid)
+			continue
+		}
+		waits = append(waits, rule.Event{Type: "Normal", Reason: "WaitingForDisruptionBudget", Object: "Pod/" + r.pod, Message: r.cause, Count: 1})
+	}
+	slices.SortFunc(waits, func(a, b rule.Event) int { return strings.Compare(a.Object, b.Object) })
+	if most := m.aim.goal.MaxUnavailable.Of(len(seen.slots)); seen.moved+seen.going < seen.allowed && int(seen.facts.Workload.Unavailable) >= most {
+		waits = append(waits, rule.Event{
+			Type: "Normal", Reason: "WaitingForAvailability", Object: seen.facts.Workload.Kind + "/" + seen.facts.Workload.Name, Count: 1,
+			Message: fmt.Sprintf("%d of %d pods are unavailable, maxUnavailable is %d", seen.facts.Workload.Unavailable, len(seen.slots), most),
+		})
+	}
+	if seen.moved+seen.going > seen.allowed {
+		waits = append(waits, rule.Event{
+			Type: "Normal", Reason: "BatchExceeded", Object: seen.facts.Workload.Kind + "/" + seen.facts.Workload.Name, Count: 1,
+			Message: fmt.Sprintf("%d pods are at the new revision or about to be, the open batches allow %d: others were made anew meanwhile", seen.moved+seen.going, seen.allowed),
+		})
+	}
+	events := append(waits, seen.facts.Workload.Events...)
+	seen.facts.Workload.Events = events[:min(len(events), mostEvents)]
+}
+
+func (m *eviction) pause(next time.Duration) time.Duration {
+	for _, r := range m.refused {
+		next = min(next, max(time.Until(r.again), settle))
+	}
+	return next
+}

@@ -1,0 +1,104 @@
+package workload
+
+import (
+	"encoding/json"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"sluice.dev/sluice/internal/fault"
+)
+
+// Hold is what HeldAnnotation says: which run holds a workload, how far it has come, and what its owner had said.
+type Hold struct {
+	Run      string `json:"run"`
+	Fence    int64  `json:"fence"`
+	Armed    bool   `json:"armed"`              // pods that are made anew may get the target's template
+	Back     bool   `json:"back,omitempty"`     // the template is the way back's
+	Created  bool   `json:"created,omitempty"`  // the run created the workload
+	Previous string `json:"previous,omitempty"` // revision of the pods before the run, as they carry it
+	// Target and Template are the target's revision and the digest of its template, kept while it is not the workload's.
+	Target   string `json:"target,omitempty"`
+	Template string `json:"template,omitempty"`
+	// Owner has the fields of the spec that the driver writes, as the owner had them; what is not in it was unset.
+	Owner map[string]any `json:"owner"`
+}
+
+// HoldOf returns who holds a workload; nil where nobody does.
+func HoldOf(object *unstructured.Unstructured) (*Hold, error) {
+	text, ok := object.GetAnnotations()[HeldAnnotation]
+	if !ok {
+		return nil, nil
+	}
+	hold := &Hold{}
+	if err := json.Unmarshal([]byte(text), hold); err != nil {
+		return nil, fault.Wrap(fault.Conflict, err, "cannot read the annotation %s of %s", HeldAnnotation, nameOf(object))
+	}
+	return hold, nil
+}
+
+// ours says whether the run of the spec may act under this hold, taking it over from a closed run where it has to.
+func (h *Hold) ours(spec Spec) error {
+	if h.Run == spec.Run || h.Fence < spec.Fence {
+		return nil
+	}
+	return fault.New(fault.Conflict, "cannot move %s: run %s holds it", nameOf(spec.Target), h.Run)
+}
+
+func (h *Hold) writeTo(object *unstructured.Unstructured) error {
+	text, err := json.Marshal(h)
+	if err != nil {
+		return fault.Wrap(fault.Internal, err, "cannot hold %s", nameOf(object))
+	}
+	annotations := object.GetAnnotations()
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[HeldAnnotation] = string(text)
+	object.SetAnnotations(annotations)
+	return nil
+}
+
+func removeHold(object *unstructured.Unstructured) {
+	annotations := object.GetAnnotations()
+	delete(annotations, HeldAnnotation)
+	if len(annotations) == 0 {
+		annotations = nil
+	}
+	object.SetAnnotations(annotations)
+}
+
+// ownerFields copies the named fields out of an object's spec.
+func ownerFields(object *unstructured.Unstructured, fields []string) map[string]any {
+	owner := map[string]any{}
+	spec, _ := object.Object["spec"].(map[string]any)
+	for _, field := range fields {
+		if value, ok := spec[field]; ok && value != nil {
+			owner[field] = deepCopy(value)
+		}
+	}
+	return owner
+}
+
+// setFields puts fields into an object's spec; those of the names that have no value are taken away.
+func setFields(object *unstructured.Unstructured, names []string, values map[string]any) {
+	spec, _ := object.Object["spec"].(map[string]any)
+	if spec == nil {
+		spec = map[string]any{}
+		object.Object["spec"] = spec
+	}
+	for _, name := range names {
+		value, ok := values[name]
+		if !ok {
+			delete(spec, name)
+			continue
+		}
+		spec[name] = deepCopy(value)
+	}
+}
+
+func nameOf(object *unstructured.Unstructured) string {
+	if object.GetNamespace() == "" {
+		return object.GetKind() + " " + object.GetName()
+	}
+	return object.GetKind() + " " + object.GetNamespace() + "/" + object.GetName()
+}

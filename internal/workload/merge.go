@@ -1,0 +1,231 @@
+package workload
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/jsonmergepatch"
+	"k8s.io/apimachinery/pkg/util/strategicpatch"
+
+	"sluice.dev/sluice/internal/fault"
+)
+
+// templateDigest identifies a pod template by its meaning: how quantities and empty fields are written does not matter.
+func templateDigest(template any) string {
+	typed, err := typedTemplate(template)
+	if err != nil {
+		return ""
+	}
+	text, err := json.Marshal(typed)
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:8])
+}
+
+func typedTemplate(template any) (*corev1.PodTemplateSpec, error) {
+	text, err := json.Marshal(template)
+	if err != nil {
+		return nil, err
+	}
+	typed := &corev1.PodTemplateSpec{}
+	if err := json.Unmarshal(text, typed); err != nil {
+		return nil, err
+	}
+	return typed, nil
+}
+
+func templateOf(object *unstructured.Unstructured) map[string]any {
+	template, _, _ := unstructured.NestedFieldNoCopy(object.Object, "spec", "template")
+	fields, _ := template.(map[string]any)
+	return fields
+}
+
+// carries reports whether a live template has everything that a rendered one says. What the API server or a webhook has
+// added to it does not matter.
+func carries(live, rendered map[string]any) bool {
+	wanted, err := normal(rendered)
+	if err != nil {
+		return false
+	}
+	have, err := normal(live)
+	if err != nil {
+		return false
+	}
+	schema, err := strategicpatch.NewPatchMetaFromStruct(corev1.PodTemplateSpec{})
+	if err != nil {
+		return false
+	}
+	patch, err := strategicpatch.CreateThreeWayMergePatch(wanted, wanted, have, schema, true)
+	return err == nil && string(patch) == "{}"
+}
+
+func normal(template map[string]any) ([]byte, error) {
+	typed, err := typedTemplate(template)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(typed)
+}
+
+// patched is what a patch of either type would make of an object.
+func patched(live *unstructured.Unstructured, kind types.PatchType, patch []byte, schema any) (*unstructured.Unstructured, error) {
+	if len(patch) == 0 {
+		return live.DeepCopy(), nil
+	}
+	text, err := live.MarshalJSON()
+	if err != nil {
+		return nil, fmt.Errorf("cannot apply the patch: %w", err)
+	}
+	var merged []byte
+	switch kind {
+	case types.StrategicMergePatchType:
+		merged, err = strategicpatch.StrategicMergePatch(text, patch, schema)
+	case types.MergePatchType, "":
+		merged, err = mergePatch(text, patch)
+	default:
+		return nil, fault.New(fault.Invalid, "cannot apply a patch of type %s to %s", kind, nameOf(live))
+	}
+	if err != nil {
+		return nil, fault.Wrap(fault.Invalid, err, "cannot apply the patch to %s", nameOf(live))
+	}
+	result := &unstructured.Unstructured{}
+	if err := result.UnmarshalJSON(merged); err != nil {
+		return nil, fmt.Errorf("cannot apply the patch: %w", err)
+	}
+	return result, nil
+}
+
+// remade is live with everything that differs between two rendered shapes taken from the second: what recorded had said
+// and rendered does not say is taken away, what others have put there stays.
+func remade(recorded, live, rendered *unstructured.Unstructured, schema any) (*unstructured.Unstructured, error) {
+	lookup, err := strategicpatch.NewPatchMetaFromStruct(schema)
+	if err != nil {
+		return nil, fmt.Errorf("cannot merge %s: %w", nameOf(live), err)
+	}
+	var texts [3][]byte
+	for i, object := range []*unstructured.Unstructured{recorded, rendered, live} {
+		if texts[i], err = json.Marshal(declared(object)); err != nil {
+			return nil, fmt.Errorf("cannot merge %s: %w", nameOf(live), err)
+		}
+	}
+	patch, err := strategicpatch.CreateThreeWayMergePatch(texts[0], texts[1], texts[2], lookup, true)
+	if err != nil {
+		return nil, fault.Wrap(fault.Invalid, err, "cannot merge %s", nameOf(live))
+	}
+	return patched(live, types.StrategicMergePatchType, patch, schema)
+}
+
+// declared is an object without what only the API server writes.
+func declared(object *unstructured.Unstructured) map[string]any {
+	copied := object.DeepCopy().Object
+	delete(copied, "status")
+	for _, field := range []string{"creationTimestamp", "generation", "managedFields", "resourceVersion", "uid"} {
+		unstructured.RemoveNestedField(copied, "metadata", field)
+	}
+	return copied
+}
+
+// restored merges an owner's strategy fields: as they were, with what changed between the recorded and the rendered shape.
+func restored(recorded, rendered *unstructured.Unstructured, owner map[string]any, fields []string) (map[string]any, error) {
+	before := map[string]any{}
+	if recorded != nil {
+		before = ownerFields(recorded, fields)
+	}
+	var texts [3][]byte
+	for i, value := range []map[string]any{before, ownerFields(rendered, fields), owner} {
+		text, err := json.Marshal(value)
+		if err != nil {
+			return nil, fmt.Errorf("cannot restore the strategy of %s: %w", nameOf(rendered), err)
+		}
+		texts[i] = text
+	}
+	patch, err := jsonmergepatch.CreateThreeWayJSONMergePatch(texts[0], texts[1], texts[2])
+	if err != nil {
+		return nil, fmt.Errorf("cannot restore the strategy of %s: %w", nameOf(rendered), err)
+	}
+	merged, err := mergePatch(texts[2], patch)
+	if err != nil {
+		return nil, fmt.Errorf("cannot restore the strategy of %s: %w", nameOf(rendered), err)
+	}
+	result := map[string]any{}
+	if err := json.Unmarshal(merged, &result); err != nil {
+		return nil, fmt.Errorf("cannot restore the strategy of %s: %w", nameOf(rendered), err)
+	}
+	return result, nil
+}
+
+// difference is the merge patch that makes one object the other, under the condition that nobody writes in between.
+func difference(live, desired *unstructured.Unstructured) ([]byte, error) {
+	from, err := json.Marshal(declared(live))
+	if err != nil {
+		return nil, fmt.Errorf("cannot compare %s: %w", nameOf(live), err)
+	}
+	to, err := json.Marshal(declared(desired))
+	if err != nil {
+		return nil, fmt.Errorf("cannot compare %s: %w", nameOf(live), err)
+	}
+	patch, err := jsonmergepatch.CreateThreeWayJSONMergePatch(from, to, from)
+	if err != nil {
+		return nil, fmt.Errorf("cannot compare %s: %w", nameOf(live), err)
+	}
+	if string(patch) == "{}" {
+		return nil, nil
+	}
+	fields := map[string]any{}
+	if err := json.Unmarshal(patch, &fields); err != nil {
+		return nil, fmt.Errorf("cannot compare %s: %w", nameOf(live), err)
+	}
+	metadata, _ := fields["metadata"].(map[string]any)
+	if metadata == nil {
+		metadata = map[string]any{}
+	}
+	metadata["resourceVersion"] = live.GetResourceVersion()
+	fields["metadata"] = metadata
+	return json.Marshal(fields)
+}
+
+// mergePatch applies a JSON merge patch (RFC 7386).
+func mergePatch(document, patch []byte) ([]byte, error) {
+	var to, from any
+	if err := json.Unmarshal(document, &to); err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(patch, &from); err != nil {
+		return nil, err
+	}
+	return json.Marshal(mergeValue(to, from))
+}
+
+func mergeValue(to, from any) any {
+	changes, ok := from.(map[string]any)
+	if !ok {
+		return from
+	}
+	fields, ok := to.(map[string]any)
+	if !ok {
+		fields = map[string]any{}
+	}
+	for key, value := range changes {
+		if value == nil {
+			delete(fields, key)
+			continue
+		}
+		fields[key] = mergeValue(fields[key], value)
+	}
+	return fields
+}
+
+func deepCopy(value any) any {
+	if fields, ok := value.(map[string]any); ok {
+		return runtime.DeepCopyJSON(fields)
+	}
+	return runtime.DeepCopyJSONValue(value)
+}

@@ -1,0 +1,89 @@
+// Package workload moves workloads in exact batches: one driver a kind, one file a driver. A driver knows Kubernetes and
+// nothing of pipelines, plans or Temporal. All truth is in the cluster: every method can be called again after a crash
+// at any point and goes on from what it finds.
+package workload
+
+import (
+	"context"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+
+	"sluice.dev/sluice/internal/kube"
+	"sluice.dev/sluice/internal/workload/goal"
+	"sluice.dev/sluice/pipelines"
+	"sluice.dev/sluice/pipelines/rule"
+)
+
+// HeldAnnotation is on a workload from Prepare to Finish. Its value is a JSON Hold: which run holds it, and what the
+// owner's own strategy was. Nothing else is kept outside the API server.
+const HeldAnnotation = "sluice.dev/held"
+
+// Spec names a workload and the two shapes that it moves between. Both are complete rendered objects under the same
+// name. WayBack is nil where there is none (a first installation).
+type Spec struct {
+	Run string // the run that holds the workload while it moves
+	// Fence is the fencing number of the Lease under which the run acts. A hold with a lower one is left over from a run
+	// that has closed: it is taken over, and the owner's strategy in it kept. Any other hold of another run is a
+	// fault.Conflict.
+	Fence   int64
+	Target  *unstructured.Unstructured
+	WayBack *unstructured.Unstructured
+	// Patch brings the live object to Target (three-way, strategic or merge as PatchType says), without any field of
+	// the update strategy that the driver itself holds. Empty where only the driver's own fields change.
+	Patch     []byte
+	PatchType types.PatchType
+	// LiveVersion is the resourceVersion on which Patch was computed; a different one is a fault.Conflict. Where
+	// LiveGeneration is set as well, only a different generation is: a status that changed meanwhile does not matter.
+	LiveVersion    string
+	LiveGeneration int64
+}
+
+// State and Goal are the shapes that travel between calls.
+type (
+	State = goal.State
+	Goal  = goal.Goal
+)
+
+// Look is called with fresh facts whenever something that they tell has changed, and at least every 5 seconds. An error
+// that it returns ends the call, and is returned as it is.
+type Look func(ctx context.Context, workload rule.Workload, batch rule.Batch) error
+
+// Driver moves one kind of workload. All calls end early with the context's error when it is cancelled, and leave
+// nothing in motion beyond pods that were already replaced. Errors are fault errors: Unreachable where the API server
+// did not answer, Conflict where somebody else changed the object, Refused where the driver cannot do it safely.
+type Driver interface {
+	Kind() schema.GroupKind
+	// Holds names the fields, as JSON pointers, that the driver itself writes while it holds a workload and that Finish
+	// gives back. Spec.Patch must not touch them.
+	Holds() []string
+	// Check says why this workload cannot be moved (paused by its owner, OnDelete, replicas 0, a PodDisruptionBudget
+	// that can never allow a disruption); nil where it can. It changes nothing. live is nil for a first installation.
+	Check(ctx context.Context, c *kube.Cluster, spec Spec, live *unstructured.Unstructured) error
+	// Prepare takes hold of the workload and writes Target's template so that no pod moves, in one write. A workload that
+	// is not there is created whole (Created): there is no old version whose pods could suffer, but batches hold for it
+	// too where the kind can do it. Prepare on a workload that this run holds already changes nothing that is right.
+	Prepare(ctx context.Context, c *kube.Cluster, spec Spec) (State, error)
+	// Sizes returns how many pods each node set has, first match wins, in the order of sets. A workload that is not bound
+	// to nodes has them all in the first set.
+	Sizes(ctx context.Context, c *kube.Cluster, spec Spec, sets []pipelines.NodeSet) ([]int, error)
+	// Advance moves pods until the goal is reached and those that moved are available against the owner's own
+	// minReadySeconds; it never has more than MaxUnavailable pods down that were up, and never more at the revision than
+	// the goal allows. Pods that are not ready cost no budget. It returns the facts at its end.
+	Advance(ctx context.Context, c *kube.Cluster, spec Spec, state State, goal Goal, look Look) (rule.Facts, error)
+	// Observe calls look until it returns an error or ctx ends; nothing moves.
+	Observe(ctx context.Context, c *kube.Cluster, spec Spec, state State, goal Goal, look Look) error
+	// Facts returns what is there now, without waiting for a change.
+	Facts(ctx context.Context, c *kube.Cluster, spec Spec, state State, goal Goal) (rule.Facts, error)
+	// Disarm gives the workload the template of WayBack where its controller would hand Target's to recreated pods; updated
+	// pods stay as they are. Arm undoes it. Both do nothing where there is nothing to do.
+	Disarm(ctx context.Context, c *kube.Cluster, spec Spec, state State) (State, error)
+	Arm(ctx context.Context, c *kube.Cluster, spec Spec, state State) (State, error)
+	// Revert writes WayBack's template and moves every pod that is not at it back, at most pace pods down at once; pods
+	// that are not ready are deleted at once and cost nothing. It works from every state, half-prepared ones too.
+	Revert(ctx context.Context, c *kube.Cluster, spec Spec, state State, pace pipelines.Amount, look Look) (rule.Facts, error)
+	// Finish gives the owner's strategy back and removes the hold. It refuses while pods are not where they should be
+	// (back: WayBack's revision; else Target's), since giving the strategy back would move them.
+	Finish(ctx context.Context, c *kube.Cluster, spec Spec, state State, back bool) (State, error)
+}

@@ -1,0 +1,106 @@
+package pipelines
+
+// Component is one version of a component: template + image + config.
+type Component struct {
+	Metadata Metadata      `json:"metadata"`
+	Spec     ComponentSpec `json:"spec"`
+	Position Position      `json:"-"`
+	Dir      string        `json:"-"` // folder of the file, to which paths are relative
+}
+
+// ComponentSpec is the body of a Component.
+type ComponentSpec struct {
+	Version       string           `json:"version" is:"version"`
+	Description   string           `json:"description,omitempty"`
+	Pipeline      string           `json:"pipeline,omitempty" is:"name"`  // default pipeline
+	Risk          Risk             `json:"risk,omitempty"`                // default Medium
+	Namespace     string           `json:"namespace,omitempty" is:"name"` // default: the component's name
+	Template      Template         `json:"template"`
+	Images        map[string]Image `json:"images,omitempty" keys:"slot"`
+	Config        Config           `json:"config,omitempty"`
+	WorkloadOrder []string         `json:"workloadOrder,omitempty" is:"workload" items:"1..1000"` // Kind/name; default render order
+	Hooks         Hooks            `json:"hooks,omitempty"`                                       // a chart with hooks is refused where this is not said
+	Rollback      RollbackMode     `json:"rollback,omitempty"`                                    // default Auto
+	Drift         DriftPolicy      `json:"drift,omitempty"`                                       // default Refuse
+	Ignore        []IgnoreRule     `json:"ignore,omitempty" items:"0..100"`
+}
+
+// Risk is a component's own risk class.
+type Risk string
+
+// The risk classes.
+const (
+	Low    Risk = "Low"
+	Medium Risk = "Medium"
+	High   Risk = "High"
+)
+
+func (Risk) values() []string {
+	return []string{string(Low), string(Medium), string(High)}
+}
+
+// Template is where a component's objects come from: exactly one of the two.
+type Template struct {
+	Chart     string `json:"chart,omitempty" is:"path"`     // folder of a Helm chart, relative to the file
+	Manifests string `json:"manifests,omitempty" is:"path"` // folder of *.yaml templates with sprig functions
+}
+
+// Image is an image slot. The reference of an environment wins over the default.
+type Image struct {
+	Default      string            `json:"default,omitempty" is:"image"`
+	Environments map[string]string `json:"environments,omitempty" is:"image"`
+}
+
+// Config is a component's values in layers, each later one over the one before.
+type Config struct {
+	Fleet          map[string]any            `json:"fleet,omitempty"`
+	Environments   map[string]map[string]any `json:"environments,omitempty"`
+	NetworkDomains map[string]map[string]any `json:"networkDomains,omitempty"`
+	ClusterGroups  map[string]map[string]any `json:"clusterGroups,omitempty"`
+	Clusters       map[string]map[string]any `json:"clusters,omitempty"`
+}
+
+// Hooks says what becomes of Helm hooks.
+type Hooks string
+
+// SkipHooks leaves hooks out of the render.
+const SkipHooks Hooks = "Skip"
+
+func (Hooks) values() []string {
+	return []string{string(SkipHooks)}
+}
+
+// RollbackMode says who may roll a component back.
+type RollbackMode string
+
+// The rollback modes: by itself or by a person; by a person only; not at all.
+const (
+	RollbackAuto   RollbackMode = "Auto"
+	RollbackManual RollbackMode = "Manual"
+	RollbackNever  RollbackMode = "Never"
+)
+
+func (RollbackMode) values() []string {
+	return []string{string(RollbackAuto), string(RollbackManual), string(RollbackNever)}
+}
+
+// DriftPolicy says what happens to a field that somebody else changed.
+type DriftPolicy string
+
+// The drift policies.
+const (
+	DriftRefuse    DriftPolicy = "Refuse"
+	DriftOverwrite DriftPolicy = "Overwrite"
+	DriftKeep      DriftPolicy = "Keep"
+)
+
+func (DriftPolicy) values() []string {
+	return []string{string(DriftRefuse), string(DriftOverwrite), string(DriftKeep)}
+}
+
+// IgnoreRule leaves fields of some objects as they are live.
+type IgnoreRule struct {
+	Kind   string   `json:"kind" is:"kind"`
+	Name   string   `json:"name,omitempty" is:"text"`           // default every name
+	Fields []string `json:"fields" is:"pointer" items:"1..100"` // JSON pointers: /spec/replicas
+}

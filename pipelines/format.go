@@ -1,0 +1,66 @@
+package pipelines
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"sluice.dev/sluice/pipelines/rule"
+)
+
+// format is what a text has to look like. Fields name theirs in the tags "is" (the text, or each of a list's or map's)
+// and "keys" (the keys of a map); loader and JSON Schema both go by it.
+type format struct {
+	pattern *regexp.Regexp
+	says    string   // "must be ..."
+	values  []string // instead of a pattern: the only texts there are
+}
+
+func (f *format) allows(text string) bool {
+	if f.values != nil {
+		return slices.Contains(f.values, text)
+	}
+	return f.pattern.MatchString(text)
+}
+
+// complaint says what is wrong with a text that is not allowed.
+func (f *format) complaint(text string) string {
+	if len(f.values) == 1 {
+		return "must be " + f.values[0]
+	}
+	if f.values != nil {
+		return "must be one of " + strings.Join(f.values, ", ") + rule.Suggest(text, f.values)
+	}
+	return f.says
+}
+
+// formats makes the table of formats by name. A scalar is a text, number or bool and is checked by the decoder.
+func formats() map[string]*format {
+	pattern := func(expr, says string) *format {
+		return &format{pattern: regexp.MustCompile(expr), says: says}
+	}
+	return map[string]*format{
+		"name":       pattern(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`, "must be a DNS-1123 name: lower-case letters, digits and dashes, at most 63, a letter or digit first and last"),
+		"identifier": pattern(`^[A-Za-z_][A-Za-z0-9_]{0,62}$`, "must be an identifier: letters, digits and underscores, at most 63, no digit first"),
+		"slot":       pattern(`^[A-Za-z][-A-Za-z0-9_]{0,62}$`, "must be letters, digits, dashes and underscores, at most 63, a letter first"),
+		"version":    pattern(`^[A-Za-z0-9]([-A-Za-z0-9._+]{0,61}[A-Za-z0-9])?$`, "must be letters, digits, dots, dashes, underscores and plus signs, at most 63, a letter or digit first and last"),
+		"labelKey":   pattern(`^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$`, "must be a label key as in Kubernetes: an optional prefix and slash, then at most 63 letters, digits, dashes, underscores and dots"),
+		"labelValue": pattern(`^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$`, "must be a label value as in Kubernetes: at most 63 letters, digits, dashes, underscores and dots"),
+		"kind":       pattern(`^[A-Z][A-Za-z0-9]*$`, "must be a Kubernetes kind such as Deployment"),
+		"workload":   pattern(`^[A-Z][A-Za-z0-9]*/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`, "must be Kind/name, such as DaemonSet/node-agent"),
+		"object":     pattern(`^[A-Z][A-Za-z0-9]*(/[A-Za-z0-9]([-A-Za-z0-9:._]*[A-Za-z0-9])?){1,2}$`, "must be Kind/name or Kind/namespace/name"),
+		"pointer":    pattern(`^(/[^/]*)+$`, "must be a JSON pointer such as /spec/replicas"),
+		"image":      pattern(`^\S+$`, "must be an image reference without spaces"),
+		"path":       pattern(`^[^/\s]\S*$`, "must be a path without spaces, relative to the file"),
+		"text":       pattern(`\S`, "must not be empty"),
+		"operator":   {values: []string{OpIn, OpNotIn, OpExists, OpDoesNotExist}},
+		"order":      {values: []string{OrderByRisk, OrderByName}},
+		"riskPart":   {values: RiskParts()},
+		"scalar":     nil,
+	}
+}
+
+// enum is a text type with a fixed set of values.
+type enum interface {
+	values() []string
+}

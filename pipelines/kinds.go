@@ -1,0 +1,56 @@
+// Package pipelines is the language of Sluice: the kinds that people write in git, their strict loading with line and
+// column, their validation and their JSON Schema. It reads files and nothing else; it knows no cluster and no clock.
+package pipelines
+
+import "fmt"
+
+// APIVersion is the version of every kind in this package.
+const APIVersion = "sluice.dev/v1alpha1"
+
+// The kinds.
+const (
+	KindPipeline     = "Pipeline"
+	KindTask         = "Task"
+	KindComponent    = "Component"
+	KindClusterGroup = "ClusterGroup"
+	KindCluster      = "Cluster"
+	KindFleet        = "Fleet"
+)
+
+// Kinds lists every kind, in the order in which they are documented.
+func Kinds() []string {
+	return []string{KindPipeline, KindTask, KindComponent, KindClusterGroup, KindCluster, KindFleet}
+}
+
+// Position is a place in a file. Lines and columns count from 1, columns in characters; line 0 is the file as a whole.
+type Position struct {
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
+}
+
+// String prints the position as compilers do: file:line:column.
+func (p Position) String() string {
+	if p.Line == 0 {
+		return p.File
+	}
+	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
+}
+
+// Metadata names a document.
+type Metadata struct {
+	Name        string            `json:"name" is:"name"`
+	DisplayName string            `json:"displayName,omitempty"`
+	Labels      map[string]string `json:"labels,omitempty" keys:"labelKey" is:"labelValue"`
+}
+
+// Documents is everything a set of files declares, checked against each other.
+type Documents struct {
+	Pipelines     map[string]*Pipeline
+	Tasks         map[string]*Task
+	Components    map[string][]*Component // by name, one for each version, sorted by version
+	ClusterGroups map[string]*ClusterGroup
+	Clusters      map[string]*Cluster
+	Fleet         *Fleet // never nil: the built-in one where no file declares it
+	Files         []string
+}

@@ -1,0 +1,199 @@
+package pipelines
+
+import (
+	"maps"
+	"slices"
+
+	"sluice.dev/sluice/pipelines/rule"
+)
+
+// linter checks decoded documents: what each says, and what they say of each other. It fills in defaults on the way.
+type linter struct {
+	report   *report
+	docs     []*document
+	all      *Documents
+	compiler *rule.Compiler
+	fits     map[string]fit      // of tasks, by name
+	names    map[string][]string // of documents, by kind, sorted
+	places   map[string]place    // of cluster groups and clusters, by kind and name
+}
+
+func newLinter(r *report, docs []*document) *linter {
+	return &linter{
+		report: r,
+		docs:   docs,
+		all: &Documents{
+			Pipelines:     map[string]*Pipeline{},
+			Tasks:         map[string]*Task{},
+			Components:    map[string][]*Component{},
+			ClusterGroups: map[string]*ClusterGroup{},
+			Clusters:      map[string]*Cluster{},
+		},
+		compiler: rule.NewCompiler(),
+		fits:     map[string]fit{},
+		names:    map[string][]string{},
+		places:   map[string]place{},
+	}
+}
+
+func (l *linter) lint() *Documents {
+	l.index()
+	for _, doc := range l.docs {
+		if task, ok := doc.value.(*Task); ok {
+			l.task(task, doc.place())
+		}
+	}
+	for _, doc := range l.docs {
+		switch value := doc.value.(type) {
+		case *ClusterGroup:
+			l.group(value, doc.place())
+		case *Cluster:
+			l.cluster(value, doc.place())
+		case *Pipeline:
+			l.pipeline(value, doc.place())
+		case *Component:
+			l.component(value, doc.place())
+		}
+	}
+	l.order()
+	return l.all
+}
+
+// index files documents under their names, and drops those of the library that a file replaces.
+func (l *linter) index() {
+	first := map[string]*document{}
+	var fleet *document
+	kept := l.docs[:0]
+	for _, doc := range l.docs {
+		name, version := identity(doc)
+		key := doc.kind + "/" + name + "/" + version
+		if doc.kind == KindFleet {
+			key = KindFleet
+		}
+		if other, twice := first[key]; twice && name != "" {
+			if doc.source.library && !other.source.library {
+				continue
+			}
+			l.twice(doc, other, version)
+			kept = append(kept, doc)
+			continue
+		}
+		first[key] = doc
+		kept = append(kept, doc)
+		switch value := doc.value.(type) {
+		case *Pipeline:
+			l.all.Pipelines[name] = value
+		case *Task:
+			l.all.Tasks[name] = value
+		case *Component:
+			l.all.Components[name] = append(l.all.Components[name], value)
+		case *ClusterGroup:
+			l.all.ClusterGroups[name] = value
+			l.places[KindClusterGroup+name] = doc.place()
+		case *Cluster:
+			l.all.Clusters[name] = value
+			l.places[KindCluster+name] = doc.place()
+		case *Fleet:
+			l.all.Fleet = value
+			fleet = doc
+		}
+	}
+	l.docs = kept
+	for _, versions := range l.all.Components {
+		slices.SortStableFunc(versions, func(a, b *Component) int { return compareVersions(a.Spec.Version, b.Spec.Version) })
+	}
+	l.fleet(fleet)
+}
+
+// identity is what tells documents of a kind apart. A version is part of it for components only.
+func identity(doc *document) (name, version string) {
+	switch value := doc.value.(type) {
+	case *Pipeline:
+		return value.Metadata.Name, ""
+	case *Task:
+		return value.Metadata.Name, ""
+	case *Component:
+		return value.Metadata.Name, value.Spec.Version
+	case *ClusterGroup:
+		return value.Metadata.Name, ""
+	case *Cluster:
+		return value.Metadata.Name, ""
+	case *Fleet:
+		return value.Metadata.Name, ""
+	}
+	return "", ""
+}
+
+func (l *linter) twice(doc, other *document, version string) {
+	at := doc.place().at("metadata", "name")
+	before := other.place().at("metadata", "name").position()
+	if doc.kind == KindFleet {
+		l.report.addAt(at, "there can be one Fleet only: the first is at %s", before)
+		return
+	}
+	name, _ := identity(doc)
+	if version != "" {
+		l.report.addAt(at, "%s %s has version %s twice: first at %s", doc.kind, name, version, before)
+		return
+	}
+	l.report.addAt(at, "%s %s is declared twice: first at %s", doc.kind, name, before)
+}
+
+// maxSuggestFrom is the number of names past which no similar one is looked for: a wrong file would take seconds.
+const maxSuggestFrom = 2000
+
+// known lists the names of all documents of a kind, sorted.
+func (l *linter) known(kind string) []string {
+	if names, ok := l.names[kind]; ok {
+		return names
+	}
+	var names []string
+	switch kind {
+	case KindPipeline:
+		names = slices.Sorted(maps.Keys(l.all.Pipelines))
+	case KindTask:
+		names = slices.Sorted(maps.Keys(l.all.Tasks))
+	case KindClusterGroup:
+		names = slices.Sorted(maps.Keys(l.all.ClusterGroups))
+	case KindCluster:
+		names = slices.Sorted(maps.Keys(l.all.Clusters))
+	}
+	l.names[kind] = names
+	return names
+}
+
+// refer reports a name that no document of the kind has.
+func (l *linter) refer(at place, kind, name string) {
+	names := l.known(kind)
+	if _, ok := slices.BinarySearch(names, name); ok || name == "" {
+		return
+	}
+	suggestion := ""
+	if len(names) <= maxSuggestFrom {
+		suggestion = rule.Suggest(name, names)
+	}
+	l.report.addAt(at, "there is no %s %s%s", kind, name, suggestion)
+}
+
+// referIfAny is refer where the load has documents of the kind at all: pipelines and components are also checked in
+// folders of their own, without the fleet.
+func (l *linter) referIfAny(at place, kind, name string) {
+	if len(l.known(kind)) > 0 {
+		l.refer(at, kind, name)
+	}
+}
+
+// unique reports the names of a list that stand in it before; at gives the place of the one at an index.
+func (l *linter) unique(what string, names []string, at func(i int) place) {
+	first := make(map[string]int, len(names))
+	for i, name := range names {
+		if name == "" {
+			continue
+		}
+		if before, twice := first[name]; twice {
+			l.report.addAt(at(i), "%s %s is given twice: first in line %d", what, name, at(before).position().Line)
+			continue
+		}
+		first[name] = i
+	}
+}

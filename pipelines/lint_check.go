@@ -1,0 +1,199 @@
+package pipelines
+
+import (
+	"slices"
+	"strings"
+
+	"sluice.dev/sluice/pipelines/rule"
+)
+
+// checks checks a list of checks. Inherited are the defaults that a stage's list is added to.
+func (l *linter) checks(p *Pipeline, checks, inherited []Check, at place) {
+	var names []string
+	for i := range checks {
+		c := &checks[i]
+		c.Name = c.name()
+		names = append(names, c.Name)
+		l.check(p, c, at.at(i))
+		if c.Enforcement == "" {
+			c.Enforcement = Enforcing
+		}
+	}
+	l.unique("check", names, func(i int) place { return at.at(i, "name") })
+
+	effective := overlaidChecks(inherited, checks)
+	var all []string
+	after := map[string][]string{}
+	for _, c := range effective {
+		if c.Name != "" {
+			all = append(all, c.Name)
+			after[c.Name] = c.RunAfter
+		}
+	}
+	for i, c := range checks {
+		for j, name := range c.RunAfter {
+			if !slices.Contains(all, name) {
+				l.report.addAt(at.at(i, "runAfter", j), "there is no check %s in this list%s", name, rule.Suggest(name, all))
+			}
+		}
+	}
+	for _, cycle := range cycles(all, func(name string) []string { return after[name] }) {
+		i := slices.IndexFunc(checks, func(c Check) bool { return slices.Contains(cycle, c.Name) })
+		if i < 0 {
+			continue // among the defaults, and reported there
+		}
+		l.report.addAt(at.at(i, "runAfter"), "task cycle: %s", strings.Join(cycle, " -> "))
+	}
+}
+
+func (l *linter) check(p *Pipeline, c *Check, at place) {
+	if l.whatItRuns(c, at) {
+		l.run(p, c, at)
+		if !at.has("name") && !at.has("taskRef") {
+			l.report.addAt(at, "a check without taskRef needs a name")
+		}
+	}
+	var points []string
+	for _, point := range c.At {
+		points = append(points, string(point))
+	}
+	l.unique("point", points, func(i int) place { return at.at("at", i) })
+}
+
+// whatItRuns checks that a check has exactly one of taskRef, taskSpec and gate.
+func (l *linter) whatItRuns(c *Check, at place) bool {
+	var given []string
+	for _, field := range []string{"taskRef", "taskSpec", "gate"} {
+		if at.child(field) != nil {
+			given = append(given, field)
+		}
+	}
+	if len(given) > 1 {
+		l.report.addAt(at.key(given[1]), "a check has one of taskRef, taskSpec and gate, not %s", strings.Join(given, " and "))
+		return false
+	}
+	if len(given) == 0 {
+		if !at.has("taskRef") && !at.has("taskSpec") && !at.has("gate") {
+			l.report.addAt(at, "the check has nothing to run: give taskRef, taskSpec or gate")
+		}
+		return false
+	}
+	return true
+}
+
+// run checks what a check runs: that it is there, takes the params that it is given, and can run at its points.
+func (l *linter) run(p *Pipeline, c *Check, at place) {
+	switch {
+	case c.TaskRef != nil:
+		l.refer(at.at("taskRef", "name"), KindTask, c.TaskRef.Name)
+		task, ok := l.all.Tasks[c.TaskRef.Name]
+		if !ok {
+			return
+		}
+		l.checkParams(p, c, task.Spec.Params, "task "+c.TaskRef.Name, at)
+		if f := l.fits[c.TaskRef.Name]; len(f.scopes()) > 0 {
+			l.points(c, f, at, false)
+		}
+	case c.TaskSpec != nil:
+		l.taskSpec(c.TaskSpec, at.at("taskSpec"))
+		l.checkParams(p, c, c.TaskSpec.Params, "taskSpec", at)
+		l.points(c, l.fit(stepGates(c.TaskSpec, at.at("taskSpec")), ruleParams(c.TaskSpec.Params)), at, true)
+	case c.Gate != nil:
+		if len(c.Params) > 0 {
+			l.report.addAt(at.key("params"), "a gate takes no params: it reads those of the pipeline as params.NAME")
+		}
+		l.points(c, l.fit([]placedGate{{c.Gate, at.at("gate", "cel")}}, ruleParams(p.Spec.Params)), at, true)
+	}
+}
+
+// points checks that the gates can run at the points of a check, and chooses the points where it names none. What is
+// wrong with gates that stand in the check itself is reported there, for a task's at the point.
+func (l *linter) points(c *Check, f fit, at place, own bool) {
+	if at.child("at") != nil {
+		for i, point := range c.At {
+			l.point(c, point, f, at.at("at", i), own)
+		}
+		return
+	}
+	fitting := slices.DeleteFunc(defaultPoints(), func(p Point) bool { return len(f[ScopeOf(p)]) > 0 })
+	if len(fitting) > 0 {
+		c.At = fitting
+		return
+	}
+	if own && len(f.scopes()) == 0 {
+		l.reportAll(f.best())
+		return
+	}
+	l.report.addAt(at, "check %s reads what is known of groups and stages only: say at which points it runs, such as at: [afterStage]", c.Name)
+}
+
+func (l *linter) point(c *Check, point Point, f fit, at place, own bool) {
+	scope := ScopeOf(point)
+	if scope == "" || len(f[scope]) == 0 {
+		return
+	}
+	if own {
+		l.reportAll(f[scope])
+		return
+	}
+	why := f[scope][0]
+	l.report.addAt(at, "task %s cannot run %s: %s (%s)", c.TaskRef.Name, point, strings.TrimPrefix(why.Message, "cel: "), why.Position)
+}
+
+// checkParams checks what a check gives to its task, and gives literals the type that the task wants.
+func (l *linter) checkParams(p *Pipeline, c *Check, declared []Param, task string, at place) {
+	given := at.at("params")
+	var names, wanted []string
+	for _, d := range declared {
+		wanted = append(wanted, d.Name)
+	}
+	for i := range c.Params {
+		v := &c.Params[i]
+		names = append(names, v.Name)
+		d := slices.IndexFunc(declared, func(d Param) bool { return d.Name == v.Name })
+		if d < 0 {
+			if v.Name != "" {
+				l.report.addAt(given.at(i, "name"), "%s has no param %s%s", task, v.Name, rule.Suggest(v.Name, wanted))
+			}
+			continue
+		}
+		l.checkParam(p, v, declared[d], given.at(i))
+	}
+	l.unique("param", names, func(i int) place { return given.at(i, "name") })
+	for _, d := range declared {
+		if d.Default == nil && d.Name != "" && !slices.Contains(names, d.Name) {
+			l.report.addAt(at, "check %s does not give param %s, which %s needs", c.Name, d.Name, task)
+		}
+	}
+}
+
+func (l *linter) checkParam(p *Pipeline, v *ParamValue, declared Param, at place) {
+	if at.flawed() || v.Value == nil {
+		return
+	}
+	if name, ok := passed(v.Value); ok {
+		var names []string
+		for _, own := range p.Spec.Params {
+			names = append(names, own.Name)
+			if own.Name != name {
+				continue
+			}
+			if own.Type != declared.Type && own.Type != "" && declared.Type != "" {
+				l.report.addAt(at.at("value"), "param %s must be of type %s: param %s of the pipeline is of type %s", v.Name, declared.Type, name, own.Type)
+			}
+			return
+		}
+		l.report.addAt(at.at("value"), "the pipeline has no param %s%s", name, rule.Suggest(name, names))
+		return
+	}
+	if text, ok := v.Value.(string); ok && strings.Contains(text, "$(") {
+		l.report.addAt(at.at("value"), "params are values, not text to paste: $(params.NAME) must be all of the value")
+		return
+	}
+	value, err := declared.Type.convert(v.Value)
+	if err != nil {
+		l.report.addAt(at.at("value"), "param %s %v", v.Name, err)
+		return
+	}
+	v.Value = value
+}

@@ -1,0 +1,119 @@
+package pipelines
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"sluice.dev/sluice/pipelines/rule"
+)
+
+func (l *linter) component(c *Component, at place) {
+	spec := at.at("spec")
+	if c.Spec.Pipeline != "" {
+		l.refer(spec.at("pipeline"), KindPipeline, c.Spec.Pipeline)
+	}
+	l.template(c, spec)
+	for _, slot := range slices.Sorted(maps.Keys(c.Spec.Images)) {
+		l.image(c.Spec.Images[slot], slot, spec.at("images", slot))
+	}
+	l.config(&c.Spec.Config, spec.at("config"))
+	order := spec.at("workloadOrder")
+	l.unique("workload", c.Spec.WorkloadOrder, func(i int) place { return order.at(i) })
+
+	if c.Spec.Risk == "" {
+		c.Spec.Risk = Medium
+	}
+	if c.Spec.Namespace == "" {
+		c.Spec.Namespace = c.Metadata.Name
+	}
+	if c.Spec.Rollback == "" {
+		c.Spec.Rollback = RollbackAuto
+	}
+	if c.Spec.Drift == "" {
+		c.Spec.Drift = DriftRefuse
+	}
+}
+
+func (l *linter) template(c *Component, spec place) {
+	if !spec.has("template") {
+		return // said to be missing by the decoder
+	}
+	at := spec.at("template")
+	if at.flawed() {
+		return
+	}
+	t := c.Spec.Template
+	switch {
+	case t.Chart != "" && t.Manifests != "":
+		l.report.addAt(at.key("manifests"), "a template is a chart or manifests, not both")
+	case t.Chart != "":
+		l.folder(c, at.at("chart"), t.Chart, true)
+	case t.Manifests != "":
+		l.folder(c, at.at("manifests"), t.Manifests, false)
+	default:
+		l.report.addAt(at, "a template needs chart or manifests")
+	}
+}
+
+func (l *linter) folder(c *Component, at place, path string, chart bool) {
+	if c.Dir == "" {
+		return
+	}
+	full := filepath.Join(c.Dir, path)
+	info, err := os.Stat(full)
+	if err != nil {
+		l.report.addAt(at, "cannot find folder %s: %v", path, cause(err))
+		return
+	}
+	if !info.IsDir() {
+		l.report.addAt(at, "%s is no folder", path)
+		return
+	}
+	if !chart {
+		return
+	}
+	if _, err := os.Stat(filepath.Join(full, chartFile)); err != nil {
+		l.report.addAt(at, "%s is no Helm chart: it has no %s", path, chartFile)
+	}
+}
+
+func (l *linter) image(image Image, slot string, at place) {
+	if image.Default == "" && len(image.Environments) == 0 && !at.flawed() {
+		l.report.addAt(at, "image %s has no reference: give default or environments", slot)
+	}
+	l.environmentKeys(image.Environments, at.at("environments"))
+}
+
+func (l *linter) environmentKeys(m map[string]string, at place) {
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		l.environment(at.key(name), name)
+	}
+}
+
+// config checks the names of the layers: a layer under a misspelt name would be left out in silence.
+func (l *linter) config(c *Config, at place) {
+	for name := range c.Environments {
+		l.environment(at.at("environments").key(name), name)
+	}
+	for name := range c.ClusterGroups {
+		l.referIfAny(at.at("clusterGroups").key(name), KindClusterGroup, name)
+	}
+	for name := range c.Clusters {
+		l.referIfAny(at.at("clusters").key(name), KindCluster, name)
+	}
+	if len(c.NetworkDomains) == 0 || len(l.all.ClusterGroups) == 0 {
+		return
+	}
+	domains := map[string]bool{}
+	for _, g := range l.all.ClusterGroups {
+		domains[g.Spec.NetworkDomain] = true
+	}
+	for name := range c.NetworkDomains {
+		if !domains[name] {
+			l.report.addAt(at.at("networkDomains").key(name), "no ClusterGroup is in network domain %s%s", name,
+				rule.Suggest(name, slices.Sorted(maps.Keys(domains))))
+		}
+	}
+}

@@ -1,0 +1,171 @@
+package pipelines
+
+import (
+	"slices"
+	"strings"
+
+	"sluice.dev/sluice/pipelines/rule"
+)
+
+func (l *linter) pipeline(p *Pipeline, at place) {
+	spec := at.at("spec")
+	l.params(p.Spec.Params, spec.at("params"))
+	if p.Spec.OnFailure == "" {
+		p.Spec.OnFailure = Pause
+	}
+	defaults := spec.at("defaults")
+	if spec.child("defaults") != nil {
+		l.rules(&p.Spec.Defaults, defaults)
+		l.checks(p, p.Spec.Defaults.Checks, nil, defaults.at("checks"))
+	}
+	var names []string
+	for i := range p.Spec.Stages {
+		stage := &p.Spec.Stages[i]
+		names = append(names, stage.Name)
+		l.stage(p, stage, spec.at("stages", i))
+	}
+	l.unique("stage", names, func(i int) place { return spec.at("stages", i, "name") })
+}
+
+func (l *linter) stage(p *Pipeline, s *Stage, at place) {
+	if s.ClusterGroups == nil && s.Clusters == nil && !at.has("clusterGroups") && !at.has("clusters") {
+		l.report.addAt(at, "stage %s has no clusterGroups or clusters: write clusterGroups: {all: true} for everything", s.Name)
+	}
+	if at.child("clusterGroups") != nil {
+		l.selector(s.ClusterGroups, at.at("clusterGroups"), "clusterGroups")
+		l.selectorNames(s.ClusterGroups, at.at("clusterGroups"), KindClusterGroup)
+	}
+	if at.child("clusters") != nil {
+		l.selector(s.Clusters, at.at("clusters"), "clusters")
+		l.selectorNames(s.Clusters, at.at("clusters"), KindCluster)
+	}
+	l.rules(&s.Rules, at)
+	if len(s.Checks) > 0 {
+		l.checks(p, s.Checks, p.Spec.Defaults.Checks, at.at("checks"))
+	}
+}
+
+// celReserved are words that cannot stand in a rule, not even after a dot.
+func celReserved() []string {
+	return []string{
+		"as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in", "let", "loop",
+		"namespace", "null", "package", "return", "true", "var", "void", "while",
+	}
+}
+
+// params checks declarations, and gives defaults the type that goes with them.
+func (l *linter) params(params []Param, at place) {
+	var names []string
+	for i := range params {
+		p, here := &params[i], at.at(i)
+		names = append(names, p.Name)
+		if slices.Contains(celReserved(), p.Name) {
+			l.report.addAt(here.at("name"), "param %s: no rule could read it, the word is reserved in CEL", p.Name)
+		}
+		if p.Type == "" && !here.flawed() {
+			p.Type = TypeString
+		}
+		if p.Default == nil || here.flawed() {
+			continue
+		}
+		value, err := p.Type.convert(p.Default)
+		if err != nil {
+			l.report.addAt(here.at("default"), "the default of param %s %v", p.Name, err)
+			continue
+		}
+		p.Default = value
+	}
+	l.unique("param", names, func(i int) place { return at.at(i, "name") })
+}
+
+func ruleParams(params []Param) []rule.Param {
+	declared := make([]rule.Param, 0, len(params))
+	for _, p := range params {
+		if p.Name == "" || slices.ContainsFunc(declared, func(d rule.Param) bool { return d.Name == p.Name }) {
+			continue
+		}
+		declared = append(declared, rule.Param{Name: p.Name, Type: rule.Type(p.Type)})
+	}
+	return declared
+}
+
+// task checks a task that stands for itself, and notes in which scopes it can run.
+func (l *linter) task(t *Task, at place) {
+	l.taskSpec(&t.Spec, at.at("spec"))
+	f := l.fit(stepGates(&t.Spec, at.at("spec")), ruleParams(t.Spec.Params))
+	if len(f.scopes()) == 0 {
+		l.reportAll(f.best())
+	}
+	l.fits[t.Metadata.Name] = f
+}
+
+func (l *linter) taskSpec(t *TaskSpec, at place) {
+	l.params(t.Params, at.at("params"))
+	var names []string
+	for _, step := range t.Steps {
+		names = append(names, step.Name)
+	}
+	l.unique("step", names, func(i int) place { return at.at("steps", i, "name") })
+}
+
+// placedGate is a gate and the place of its expression.
+type placedGate struct {
+	gate *Gate
+	at   place
+}
+
+func stepGates(t *TaskSpec, at place) []placedGate {
+	var gates []placedGate
+	for i := range t.Steps {
+		gates = append(gates, placedGate{t.Steps[i].Gate, at.at("steps", i, "gate", "cel")})
+	}
+	return gates
+}
+
+// fit is what is wrong with the gates of a check or task in each scope.
+type fit map[rule.Scope]Diagnostics
+
+func scopes() []rule.Scope {
+	return []rule.Scope{rule.ScopeBatch, rule.ScopeCluster, rule.ScopeStage}
+}
+
+// scopes are those in which nothing is wrong.
+func (f fit) scopes() []rule.Scope {
+	return slices.DeleteFunc(scopes(), func(s rule.Scope) bool { return len(f[s]) > 0 })
+}
+
+// best is what is wrong in the scope in which the least is.
+func (f fit) best() Diagnostics {
+	return f[slices.MinFunc(scopes(), func(a, b rule.Scope) int { return len(f[a]) - len(f[b]) })]
+}
+
+// fit compiles gates for every scope, and notes where each expression starts.
+func (l *linter) fit(gates []placedGate, params []rule.Param) fit {
+	f := fit{}
+	for _, g := range gates {
+		if g.gate == nil || g.gate.CEL == "" {
+			continue
+		}
+		g.gate.Position = g.at.textPosition(1, 1)
+		for _, scope := range scopes() {
+			_, err := l.compiler.Compile(scope, params, g.gate.CEL)
+			if err == nil {
+				continue
+			}
+			issues, ok := err.(rule.Issues)
+			if !ok {
+				f[scope] = append(f[scope], Diagnostic{g.gate.Position, err.Error()})
+			}
+			for _, issue := range issues {
+				f[scope] = append(f[scope], Diagnostic{g.at.textPosition(issue.Line, issue.Column), "cel: " + strings.TrimSpace(issue.Message)})
+			}
+		}
+	}
+	return f
+}
+
+func (l *linter) reportAll(found Diagnostics) {
+	for _, d := range found {
+		l.report.add(d.Position, "%s", d.Message)
+	}
+}

@@ -1,0 +1,259 @@
+package pipelines
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"sluice.dev/sluice/pipelines/rule"
+)
+
+// passing is the text by which a check passes a param of its pipeline on to a task.
+var passing = regexp.MustCompile(`^\$\(params\.([A-Za-z_][A-Za-z0-9_]*)\)$`)
+
+// passed is the name of the pipeline's param that the value stands for.
+func passed(value any) (name string, ok bool) {
+	text, ok := value.(string)
+	if !ok {
+		return "", false
+	}
+	found := passing.FindStringSubmatch(text)
+	if found == nil {
+		return "", false
+	}
+	return found[1], true
+}
+
+// BindParams gives every param of a pipeline its value: the one that is given as text, as on a command line, or its
+// default. The values are of the Go types that ParamValue names, sorted by name. The error lists every param that is
+// not known, missing, or not of its type.
+func BindParams(p *Pipeline, given map[string]string) ([]ParamValue, error) {
+	var failed []error
+	var names []string
+	values := make([]ParamValue, 0, len(p.Spec.Params))
+	for _, param := range p.Spec.Params {
+		names = append(names, param.Name)
+		text, ok := given[param.Name]
+		if !ok {
+			if param.Default == nil {
+				failed = append(failed, fmt.Errorf("param %s of pipeline %s is missing: it has no default", param.Name, p.Metadata.Name))
+				continue
+			}
+			values = append(values, ParamValue{param.Name, param.Default})
+			continue
+		}
+		value, err := param.Type.parse(text)
+		if err != nil {
+			failed = append(failed, fmt.Errorf("param %s of pipeline %s %w", param.Name, p.Metadata.Name, err))
+			continue
+		}
+		values = append(values, ParamValue{param.Name, value})
+	}
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if !slices.Contains(names, name) {
+			failed = append(failed, fmt.Errorf("pipeline %s has no param %s%s", p.Metadata.Name, name, rule.Suggest(name, names)))
+		}
+	}
+	if len(failed) > 0 {
+		return nil, errors.Join(failed...)
+	}
+	sortParams(values)
+	return values, nil
+}
+
+func sortParams(values []ParamValue) {
+	slices.SortFunc(values, func(a, b ParamValue) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+// parse reads a value from plain text.
+func (t ParamType) parse(text string) (any, error) {
+	switch t {
+	case TypeInt:
+		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+			return n, nil
+		}
+	case TypeDouble:
+		if n, err := strconv.ParseFloat(text, 64); err == nil {
+			return t.convert(n)
+		}
+	case TypeBool:
+		if text == "true" || text == "false" {
+			return text == "true", nil
+		}
+	default:
+		return t.convert(text)
+	}
+	return nil, t.mismatch(strconv.Quote(text))
+}
+
+// convert makes a value that was decoded from YAML or JSON one of the param's type.
+func (t ParamType) convert(value any) (any, error) {
+	switch v := value.(type) {
+	case string:
+		if t == TypeString || t == "" {
+			if len(v) > maxText {
+				return nil, fmt.Errorf("is longer than %d bytes", maxText)
+			}
+			return v, nil
+		}
+		if t == TypeDuration {
+			d, err := ParseDuration(v)
+			if err != nil {
+				return nil, fmt.Errorf("must be a duration: %w", err)
+			}
+			return d.Std(), nil
+		}
+	case int64:
+		if t == TypeInt {
+			return v, nil
+		}
+		if t == TypeDouble {
+			return float64(v), nil
+		}
+	case float64:
+		if t == TypeDouble && !math.IsNaN(v) && !math.IsInf(v, 0) {
+			return v, nil
+		}
+	case bool:
+		if t == TypeBool {
+			return v, nil
+		}
+	case time.Duration:
+		if t == TypeDuration {
+			return v, nil
+		}
+	}
+	if text, ok := value.(string); ok {
+		return nil, t.mismatch(strconv.Quote(text))
+	}
+	return nil, t.mismatch(fmt.Sprint(value))
+}
+
+func (t ParamType) mismatch(value string) error {
+	if t == "" {
+		t = TypeString
+	}
+	return fmt.Errorf("must be of type %s, not %s", t, value)
+}
+
+// typeOf is the type of a value that was converted.
+func typeOf(value any) ParamType {
+	switch value.(type) {
+	case int64:
+		return TypeInt
+	case float64:
+		return TypeDouble
+	case bool:
+		return TypeBool
+	case time.Duration:
+		return TypeDuration
+	}
+	return TypeString
+}
+
+// Type is the type of the value.
+func (v ParamValue) Type() ParamType { return typeOf(v.Value) }
+
+// written is the value as JSON and YAML write it.
+func written(value any) any {
+	if d, ok := value.(time.Duration); ok {
+		return Duration(d).String()
+	}
+	return value
+}
+
+// typedValue is how a param's value travels: with its type, since JSON has one kind of number only.
+type typedValue struct {
+	Name  string          `json:"name"`
+	Type  ParamType       `json:"type,omitempty"`
+	Value json.RawMessage `json:"value"`
+}
+
+// MarshalJSON writes the value beside its type.
+func (v ParamValue) MarshalJSON() ([]byte, error) {
+	raw, err := json.Marshal(written(v.Value))
+	if err != nil {
+		return nil, fmt.Errorf("cannot write param %s: %w", v.Name, err)
+	}
+	return json.Marshal(typedValue{v.Name, v.Type(), raw})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes, to the same Go type. Without a type, a number is an int64 where it is
+// written as a whole one.
+func (v *ParamValue) UnmarshalJSON(data []byte) error {
+	var typed typedValue
+	if err := json.Unmarshal(data, &typed); err != nil {
+		return fmt.Errorf("cannot read param: %w", err)
+	}
+	value, err := decodeJSON(typed.Value)
+	if err == nil && typed.Type != "" {
+		value, err = typed.Type.convert(value)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot read param %s: it %w", typed.Name, err)
+	}
+	v.Name, v.Value = typed.Name, value
+	return nil
+}
+
+func decodeJSON(raw json.RawMessage) (any, error) {
+	decoder := json.NewDecoder(strings.NewReader(string(raw)))
+	decoder.UseNumber()
+	var value any
+	if err := decoder.Decode(&value); err != nil {
+		return nil, fmt.Errorf("is no value: %w", err)
+	}
+	number, ok := value.(json.Number)
+	if !ok {
+		return value, nil
+	}
+	if n, err := strconv.ParseInt(number.String(), 10, 64); err == nil {
+		return n, nil
+	}
+	n, err := number.Float64()
+	if err != nil {
+		return nil, fmt.Errorf("is no number: %w", err)
+	}
+	return n, nil
+}
+
+// plainParam is Param without its methods.
+type plainParam Param
+
+// MarshalJSON writes a default duration as people do.
+func (p Param) MarshalJSON() ([]byte, error) {
+	p.Default = written(p.Default)
+	return json.Marshal(plainParam(p))
+}
+
+// UnmarshalJSON gives the default the Go type that goes with the param's.
+func (p *Param) UnmarshalJSON(data []byte) error {
+	raw := struct {
+		*plainParam
+		Default json.RawMessage `json:"default"`
+	}{plainParam: (*plainParam)(p)}
+	if err := json.Unmarshal(data, &raw); err != nil {
+		return fmt.Errorf("cannot read param: %w", err)
+	}
+	p.Default = nil
+	if len(raw.Default) == 0 || string(raw.Default) == "null" {
+		return nil
+	}
+	value, err := decodeJSON(raw.Default)
+	if err == nil {
+		value, err = p.Type.convert(value)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot read param %s: its default %w", p.Name, err)
+	}
+	p.Default = value
+	return nil
+}

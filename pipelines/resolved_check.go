@@ -1,0 +1,150 @@
+package pipelines
+
+import (
+	"fmt"
+	"slices"
+
+	"sluice.dev/sluice/pipelines/rule"
+)
+
+// ResolvedCheck is a check with nothing left to look up: its gates in order, and the typed values of the params that
+// they read. It survives JSON unchanged.
+type ResolvedCheck struct {
+	Name        string         `json:"name"`
+	DisplayName string         `json:"displayName,omitempty"`
+	At          []Point        `json:"at"` // in the order of a rollout
+	RunAfter    []string       `json:"runAfter,omitempty"`
+	Enforcement Enforcement    `json:"enforcement"`
+	Gates       []ResolvedGate `json:"gates"`            // all must hold
+	Params      []ParamValue   `json:"params,omitempty"` // sorted by name
+}
+
+// ResolvedGate is one rule of a check. Its name is that of the check, or check/step.
+type ResolvedGate struct {
+	Name     string   `json:"name"`
+	CEL      string   `json:"cel"`
+	Message  string   `json:"message,omitempty"`
+	Position Position `json:"-"`
+}
+
+// RuleParams declares the check's params to a rule.Compiler.
+func (c *ResolvedCheck) RuleParams() []rule.Param {
+	params := make([]rule.Param, 0, len(c.Params))
+	for _, v := range c.Params {
+		params = append(params, rule.Param{Name: v.Name, Type: rule.Type(v.Type())})
+	}
+	return params
+}
+
+// RuleValues are the check's params as a rule.Program takes them.
+func (c *ResolvedCheck) RuleValues() rule.Params {
+	values := make(rule.Params, len(c.Params))
+	for _, v := range c.Params {
+		values[v.Name] = v.Value
+	}
+	return values
+}
+
+// RunsAt reports whether the check runs at a point.
+func (c *ResolvedCheck) RunsAt(p Point) bool {
+	return slices.Contains(c.At, p)
+}
+
+// ResolveChecks makes the flat list of a stage's effective checks, each after those that it names in runAfter,
+// otherwise in the order of the file. Params are the pipeline's, as BindParams returns them. On loaded documents it
+// fails only where a param is missing.
+func (d *Documents) ResolveChecks(p *Pipeline, stage *Stage, params []ParamValue) ([]ResolvedCheck, error) {
+	checks := p.EffectiveRules(stage).Checks
+	byName := make(map[string]*Check, len(checks))
+	names := make([]string, 0, len(checks))
+	for i := range checks {
+		byName[checks[i].name()] = &checks[i]
+		names = append(names, checks[i].name())
+	}
+	order := ordered(names, func(name string) []string { return byName[name].RunAfter })
+	if len(order) < len(names) {
+		return nil, fmt.Errorf("cannot resolve checks of stage %s: task cycle", stage.Name)
+	}
+	resolved := make([]ResolvedCheck, 0, len(order))
+	for _, name := range order {
+		check, err := d.resolve(byName[name], params)
+		if err != nil {
+			return nil, fmt.Errorf("cannot resolve check %s of stage %s: %w", name, stage.Name, err)
+		}
+		resolved = append(resolved, check)
+	}
+	return resolved, nil
+}
+
+func (d *Documents) resolve(c *Check, params []ParamValue) (ResolvedCheck, error) {
+	check := ResolvedCheck{
+		Name:        c.name(),
+		DisplayName: c.DisplayName,
+		At:          c.points(),
+		RunAfter:    slices.Clone(c.RunAfter),
+		Enforcement: c.Enforcement,
+	}
+	if check.Enforcement == "" {
+		check.Enforcement = Enforcing
+	}
+	if c.Gate != nil {
+		check.Gates = []ResolvedGate{{check.Name, c.Gate.CEL, c.Gate.Message, c.Gate.Position}}
+		check.Params = slices.Clone(params)
+		sortParams(check.Params)
+		return check, nil
+	}
+	spec := c.TaskSpec
+	if c.TaskRef != nil {
+		task, ok := d.Tasks[c.TaskRef.Name]
+		if !ok {
+			return ResolvedCheck{}, fmt.Errorf("there is no Task %s", c.TaskRef.Name)
+		}
+		spec = &task.Spec
+	}
+	if spec == nil {
+		return ResolvedCheck{}, fmt.Errorf("it has no taskRef, taskSpec or gate")
+	}
+	for _, step := range spec.Steps {
+		check.Gates = append(check.Gates, ResolvedGate{check.Name + "/" + step.Name, step.Gate.CEL, step.Gate.Message, step.Gate.Position})
+	}
+	bound, err := bind(spec.Params, c.Params, params)
+	if err != nil {
+		return ResolvedCheck{}, err
+	}
+	check.Params = bound
+	return check, nil
+}
+
+// bind gives every declared param of a task its value: a literal, a param of the pipeline, or the default.
+func bind(declared []Param, given, pipeline []ParamValue) ([]ParamValue, error) {
+	var bound []ParamValue
+	for _, d := range declared {
+		value := d.Default
+		if i := slices.IndexFunc(given, func(v ParamValue) bool { return v.Name == d.Name }); i >= 0 {
+			value = given[i].Value
+			if name, ok := passed(value); ok {
+				value = valueOf(name, pipeline)
+			}
+		}
+		if value == nil {
+			return nil, fmt.Errorf("param %s has no value", d.Name)
+		}
+		typed, err := d.Type.convert(value)
+		if err != nil {
+			return nil, fmt.Errorf("param %s %w", d.Name, err)
+		}
+		bound = append(bound, ParamValue{d.Name, typed})
+	}
+	sortParams(bound)
+	return bound, nil
+}
+
+// valueOf is the value of a param, or nil.
+func valueOf(name string, values []ParamValue) any {
+	for _, v := range values {
+		if v.Name == name {
+			return v.Value
+		}
+	}
+	return nil
+}

@@ -1,0 +1,66 @@
+package rule
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/google/cel-go/cel"
+)
+
+// Type is the type of a param.
+type Type string
+
+// The param types. A value of each is a Go string, int64, float64, bool or time.Duration.
+const (
+	TypeString   Type = "string"
+	TypeInt      Type = "int"
+	TypeDouble   Type = "double"
+	TypeBool     Type = "bool"
+	TypeDuration Type = "duration"
+)
+
+// Param declares a variable that a rule reads as params.NAME. Name is an identifier.
+type Param struct {
+	Name string
+	Type Type
+}
+
+// Params are the values of a rule's params, by name.
+type Params = map[string]any
+
+func (t Type) cel() *cel.Type {
+	switch t {
+	case TypeInt:
+		return cel.IntType
+	case TypeDouble:
+		return cel.DoubleType
+	case TypeBool:
+		return cel.BoolType
+	case TypeDuration:
+		return cel.DurationType
+	}
+	return cel.StringType
+}
+
+// signature identifies a set of params, whatever order they are declared in.
+func signature(params []Param) string {
+	sorted := slices.SortedFunc(slices.Values(params), func(a, b Param) int { return cmp.Compare(a.Name, b.Name) })
+	var b strings.Builder
+	for _, p := range sorted {
+		b.WriteString(p.Name)
+		b.WriteByte(':')
+		b.WriteString(string(p.Type))
+		b.WriteByte(';')
+	}
+	return b.String()
+}
+
+func paramNames(params []Param) []string {
+	names := make([]string, 0, len(params))
+	for _, p := range params {
+		names = append(names, p.Name)
+	}
+	slices.Sort(names)
+	return names
+}

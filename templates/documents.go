@@ -1,0 +1,141 @@
+package templates
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
+	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/yaml"
+)
+
+// documents reads the objects out of rendered files, in the order of file names and of documents within a file. Lists
+// are taken apart.
+func documents(output map[string]string) ([]Object, error) {
+	total := 0
+	for _, text := range output {
+		total += len(text)
+	}
+	if total > MaxRenderedBytes {
+		return nil, &RenderError{Message: fmt.Sprintf("the templates render %d bytes, more than %d", total, MaxRenderedBytes)}
+	}
+	var objects []Object
+	for _, name := range slices.Sorted(maps.Keys(output)) {
+		found, err := fileDocuments(name, output[name])
+		if err != nil {
+			return nil, err
+		}
+		objects = append(objects, found...)
+		if len(objects) > MaxObjects {
+			return nil, &RenderError{Message: fmt.Sprintf("the templates render more than %d objects", MaxObjects)}
+		}
+	}
+	return objects, nil
+}
+
+func fileDocuments(name, text string) ([]Object, error) {
+	var objects []Object
+	reader := utilyaml.NewYAMLReader(bufio.NewReader(strings.NewReader(text)))
+	for number := 1; ; number++ {
+		document, err := reader.Read()
+		if errors.Is(err, io.EOF) {
+			return objects, nil
+		}
+		if err == nil {
+			var found []Object
+			found, err = parseDocument(name, document)
+			objects = append(objects, found...)
+		}
+		if err != nil {
+			var own *RenderError
+			if errors.As(err, &own) {
+				return nil, own
+			}
+			return nil, &RenderError{File: name, Message: fmt.Sprintf("cannot read document %d of what it renders", number), Cause: err}
+		}
+	}
+}
+
+func parseDocument(name string, document []byte) ([]Object, error) {
+	data, err := yaml.YAMLToJSONStrict(document)
+	if err != nil {
+		return nil, err
+	}
+	if bytes.Equal(bytes.TrimSpace(data), []byte("null")) {
+		return nil, nil
+	}
+	var content map[string]any
+	if err := utiljson.Unmarshal(data, &content); err != nil {
+		return nil, errors.New("it is not an object")
+	}
+	return parseObject(name, content, true)
+}
+
+func parseObject(name string, content map[string]any, mayBeList bool) ([]Object, error) {
+	object := &unstructured.Unstructured{Object: content}
+	list, isList := content["items"].([]any)
+	if isList && mayBeList && strings.HasSuffix(object.GetKind(), "List") {
+		var objects []Object
+		for i, item := range list {
+			inner, ok := item.(map[string]any)
+			if !ok {
+				return nil, fmt.Errorf("item %d of %s is not an object", i, object.GetKind())
+			}
+			found, err := parseObject(name, inner, false)
+			if err != nil {
+				return nil, err
+			}
+			objects = append(objects, found...)
+		}
+		return objects, nil
+	}
+	if err := checkObject(object); err != nil {
+		return nil, &RenderError{File: name, Object: Name(object), Message: err.Error()}
+	}
+	return []Object{{Unstructured: object, Source: name}}, nil
+}
+
+// checkObject refuses what the accessors of an object would pass over in silence.
+func checkObject(object *unstructured.Unstructured) error {
+	for _, required := range []string{"apiVersion", "kind"} {
+		if text, ok := object.Object[required].(string); !ok || text == "" {
+			return fmt.Errorf("the object has no %s", required)
+		}
+	}
+	metadata, ok := object.Object["metadata"].(map[string]any)
+	if !ok {
+		return errors.New("the object has no metadata")
+	}
+	if text, ok := metadata["name"].(string); !ok || text == "" {
+		return errors.New("the object has no name (generateName would make a new object at every run)")
+	}
+	if namespace, set := metadata["namespace"]; set && namespace != nil {
+		if _, ok := namespace.(string); !ok {
+			return errors.New("metadata.namespace is not a text")
+		}
+	}
+	for _, key := range []string{"labels", "annotations"} {
+		value, set := metadata[key]
+		if !set || value == nil {
+			delete(metadata, key)
+			continue
+		}
+		entries, ok := value.(map[string]any)
+		if !ok {
+			return fmt.Errorf("metadata.%s is not a map", key)
+		}
+		for _, name := range slices.Sorted(maps.Keys(entries)) {
+			if _, ok := entries[name].(string); !ok {
+				return fmt.Errorf("metadata.%s: the value of %q is not a text: put it in quotes", key, name)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,621 @@
+package templates
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/yaml"
+)
+
+// folder writes a txtar archive into a folder and returns it.
+func folder(t *testing.T, archive string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := txtar.Write(txtar.Parse([]byte(archive)), dir); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func pack(t *testing.T, archive string) []byte {
+	t.Helper()
+	source, err := Pack(folder(t, archive))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return source
+}
+
+func input(t *testing.T, kind Kind, archive string) Input {
+	return Input{
+		Source: pack(t, archive), Kind: kind, Component: "agent", Version: "1.2.0", Namespace: "infra",
+		Place:       Place{Cluster: "cn-hz-1", Group: "production-vpc", Environment: "production"},
+		KubeVersion: "v1.33.2", APIVersions: []string{"v1", "apps/v1"},
+	}
+}
+
+const chartHead = `-- Chart.yaml --
+apiVersion: v2
+name: agent
+version: 0.1.0
+`
+
+func render(t *testing.T, in Input) *Rendered {
+	t.Helper()
+	rendered, err := Render(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rendered
+}
+
+func ids(r *Rendered) []string {
+	list := []string{}
+	for _, object := range r.Objects {
+		list = append(list, ID(object.Unstructured))
+	}
+	return list
+}
+
+func find(t *testing.T, r *Rendered, kind string) Object {
+	t.Helper()
+	i := slices.IndexFunc(r.Objects, func(o Object) bool { return o.GetKind() == kind })
+	if i < 0 {
+		t.Fatalf("no %s in %v", kind, ids(r))
+	}
+	return r.Objects[i]
+}
+
+func same(t *testing.T, got, want any, reason string) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", reason, diff)
+	}
+}
+
+func TestRenderChart(t *testing.T) {
+	in := input(t, Chart, chartHead+`-- values.yaml --
+port: 8080
+labels: {team: infra, tier: node}
+-- templates/_helpers.tpl --
+{{- define "agent.labels" -}}
+app: {{ .Release.Name }}
+{{- end -}}
+-- templates/daemonset.yaml --
+apiVersion: apps/v1
+kind: DaemonSet
+metadata:
+  name: {{ .Release.Name }}
+  labels: {{- toYaml .Values.labels | nindent 4 }}
+spec:
+  selector: {matchLabels: {{ include "agent.labels" . | fromYaml | toJson }}}
+  template:
+    metadata: {labels: {{ include "agent.labels" . | fromYaml | toJson }}}
+    spec:
+      containers:
+      - name: agent
+        image: {{ .Values.images.agent }}
+        ports: [{containerPort: {{ .Values.port }}}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: agent, annotations: {kube: {{ .Capabilities.KubeVersion.Version | quote }}}}
+spec: {ports: [{port: {{ .Values.port }}}], selector: {app: agent}}
+-- templates/NOTES.txt --
+{{ now }} nobody reads this
+-- crds/crd.yaml --
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: agents.example.com}
+spec: {group: example.com, scope: Namespaced, names: {kind: Agent}}
+-- templates/agent.yaml --
+apiVersion: example.com/v1
+kind: Agent
+metadata: {name: main}
+`)
+	in.Values = map[string]any{"port": int64(1000000), "labels": map[string]any{"tier": nil}, "images": map[string]any{"agent": "registry/agent:1"}}
+	r := render(t, in)
+	same(t, ids(r), []string{
+		"/Namespace//infra",
+		"apiextensions.k8s.io/CustomResourceDefinition//agents.example.com",
+		"/Service/infra/agent",
+		"example.com/Agent/infra/main",
+		"apps/DaemonSet/infra/agent",
+	}, "every object, in the order in which it is safe to write them")
+	var phases []string
+	for _, phase := range r.Phases {
+		phases = append(phases, fmt.Sprintf("%s %d", phase.Name, len(phase.Objects)))
+	}
+	same(t, phases, []string{"before-workloads 4", "workloads 1", "after-workloads 0"}, "always three phases")
+
+	daemon := find(t, r, "DaemonSet")
+	same(t, daemon.Source, "templates/daemonset.yaml", "the template it came from")
+	same(t, daemon.GetLabels(), map[string]string{"team": "infra", ManagedByLabel: "sluice"}, "null takes a chart's default away; our label is added")
+	same(t, daemon.GetAnnotations(), map[string]string{ComponentAnnotation: "agent"}, "the component")
+	same(t, field(daemon.Object, "spec", "template", "metadata"), any(map[string]any{"labels": map[string]any{"app": "agent"}}),
+		"nothing of ours is in the pod template")
+	same(t, items(daemon.Object, "spec", "template", "spec", "containers")[0]["ports"], any([]any{map[string]any{"containerPort": int64(1000000)}}),
+		"a large number is not written as 1e+06")
+	same(t, find(t, r, "Service").GetAnnotations()["kube"], "v1.33.2", "the capabilities are the cluster's")
+	same(t, find(t, r, "Namespace").Generated, true, "the namespace is ours to create")
+}
+
+func TestRenderIsDeterministic(t *testing.T) {
+	in := input(t, Chart, chartHead+`-- values.yaml --
+map: {a: 1, b: 2, c: 3, d: 4}
+-- templates/a.yaml --
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: a}
+data: {sorted: {{ keys .Values.map | sortAlpha | join "," }}, count: {{ len (keys .Values.map) | quote }}}
+-- charts/one/Chart.yaml --
+apiVersion: v2
+name: one
+version: 1.0.0
+-- charts/one/templates/a.yaml --
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: one}
+-- charts/two/Chart.yaml --
+apiVersion: v2
+name: two
+version: 1.0.0
+-- charts/two/templates/a.yaml --
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: two}
+`)
+	var first []byte
+	for range 20 {
+		data, err := Encode(render(t, in).Unstructured())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first == nil {
+			first = data
+		}
+		if string(first) != string(data) {
+			t.Fatalf("got\n%s\nthen\n%s", first, data)
+		}
+	}
+}
+
+func TestRenderManifests(t *testing.T) {
+	in := input(t, Manifests, `
+-- _names.tpl --
+{{- define "name" -}}{{ .Component.Name }}-{{ .Cluster.Name }}{{- end -}}
+-- README.md --
+{{ not a template }}
+-- sub/config.yaml --
+{{- range $key, $value := .Values.settings }}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: {{ $key }}-{{ include "name" $ }}, namespace: {{ $.Namespace }}}
+data:
+  text: {{ tpl $value $ | quote }}
+  keys: {{ keys $.Values.settings | join "," }}
+  image: {{ $.Images.agent }}
+  has: {{ $.Capabilities.APIVersions.Has "apps/v1" | quote }}
+{{- end }}
+---
+# nothing here
+`)
+	in.Values = map[string]any{
+		"settings": map[string]any{"b": "{{ .Cluster.Environment }}", "a": "plain"},
+		"images":   map[string]any{"agent": "registry/agent:1"},
+	}
+	r := render(t, in)
+	same(t, ids(r), []string{"/Namespace//infra", "/ConfigMap/infra/a-agent-cn-hz-1", "/ConfigMap/infra/b-agent-cn-hz-1"}, "objects")
+	same(t, r.Objects[2].Object["data"], any(map[string]any{"text": "production", "keys": "a,b", "image": "registry/agent:1", "has": "true"}), "data")
+}
+
+func TestRenderErrors(t *testing.T) {
+	configMap := "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"
+	cases := map[string]struct {
+		reason string
+		kind   Kind
+		files  string
+		values map[string]any
+		want   string // of the error, whole
+		part   string // of the error
+	}{
+		"a value that is not there": {
+			reason: "a typo must not render as nothing", kind: Chart,
+			files: chartHead + "-- values.yaml --\na: {}\n-- templates/a.yaml --\nx: 1\ny: {{ .Values.a.b }}\n",
+			part:  "templates/a.yaml:2:",
+		},
+		"a value that is not there, in a helper": {
+			reason: "the helper is to blame, not the file that includes it", kind: Chart,
+			files: chartHead + "-- templates/_h.tpl --\n{{ define \"h\" }}\n{{ .Values.x }}{{ end }}\n-- templates/a.yaml --\ny: {{ include \"h\" . }}\n",
+			part:  "templates/_h.tpl:2:",
+		},
+		"a value that is not there, in manifests": {
+			reason: "manifests are as strict", kind: Manifests,
+			files: "-- a.yaml --\n\nx: {{ .Values.b }}\n",
+			part:  "a.yaml:2:",
+		},
+		"a template that does not parse": {
+			reason: "file and line inside the chart", kind: Chart,
+			files: chartHead + "-- templates/a.yaml --\n\n{{ if }}\n",
+			part:  "templates/a.yaml:2: missing value for if",
+		},
+		"what the author refuses": {
+			reason: "required says what is missing", kind: Chart,
+			files: chartHead + "-- values.yaml --\nname: \"\"\n-- templates/a.yaml --\nx: {{ required \"name the thing\" .Values.name }}\n",
+			want:  "templates/a.yaml:1:6: name the thing",
+		},
+		"a random function": {
+			reason: "the plan that was approved must be the one that runs", kind: Chart,
+			files: chartHead + "-- templates/a.yaml --\n" + configMap + "data:\n  p: {{ randAlphaNum 10 | b64enc }}\n",
+			want:  `templates/a.yaml:5:9: function "randAlphaNum" is refused, it is random: the result would change from render to render; put the value into the config`,
+		},
+		"a clock in a helper that is included": {
+			reason: "wherever it stands", kind: Chart,
+			files: chartHead + "-- templates/_h.tpl --\n{{ define \"h\" }}{{ (now).Unix }}{{ end }}\n-- templates/a.yaml --\ny: {{ include \"h\" . }}\n",
+			part:  `templates/_h.tpl:1:`,
+		},
+		"a random function in a value that tpl runs": {
+			reason: "values are templates too where a chart says so", kind: Chart,
+			files:  chartHead + "-- values.yaml --\nt: x\n-- templates/a.yaml --\ny: {{ tpl .Values.t . }}\n",
+			values: map[string]any{"t": "{{ uuidv4 }}"},
+			part:   `values.t:1:4: function "uuidv4" is refused`,
+		},
+		"a random function in the text of tpl": {
+			reason: "it is as random there", kind: Manifests,
+			files: "-- a.yaml --\ny: {{ tpl \"{{ genCA `a` 1 }}\" . }}\n",
+			part:  `a.yaml:1: function "genCA" is refused`,
+		},
+		"the machine's environment": {
+			reason: "the worker's environment is not the cluster's", kind: Manifests,
+			files: "-- a.yaml --\ny: {{ env \"HOME\" }}\n",
+			part:  `function "env" is refused`,
+		},
+		"keys in any order": {
+			reason: "an order that changes is a diff that is not there", kind: Chart,
+			files: chartHead + "-- values.yaml --\nm: {a: 1, b: 2, c: 3, d: 4, e: 5, f: 6, g: 7, h: 8}\n-- templates/a.yaml --\n" + configMap + "data: {k: {{ keys .Values.m | join \",\" }}}\n",
+			part:  "templates/a.yaml: the result changes from render to render",
+		},
+		"values that the chart's schema refuses": {
+			reason: "the chart's author knows the types", kind: Chart,
+			files:  chartHead + "-- values.schema.json --\n{\"properties\": {\"port\": {\"type\": \"integer\"}}}\n-- templates/a.yaml --\n" + configMap,
+			values: map[string]any{"port": "many"},
+			part:   "port",
+		},
+		"a schema that would be fetched": {
+			reason: "rendering reads nothing but its input", kind: Chart,
+			files: chartHead + "-- values.schema.json --\n{\"$ref\": \"https://example.com/s.json\"}\n-- templates/a.yaml --\n" + configMap,
+			want:  `values.schema.json: refers to "https://example.com/s.json" outside itself`,
+		},
+		"a cluster that is too old": {
+			reason: "the chart says what it needs", kind: Chart,
+			files: chartHead + "kubeVersion: \">= 1.34.0\"\n-- templates/a.yaml --\n" + configMap,
+			want:  "Chart.yaml: the chart needs Kubernetes >= 1.34.0, the cluster has v1.33.2",
+		},
+		"a dependency that is not there": {
+			reason: "Helm would leave it out in silence", kind: Chart,
+			files: chartHead + "dependencies: [{name: redis, version: 1.0.0}]\n-- templates/a.yaml --\n" + configMap,
+			want:  `Chart.yaml: dependency "redis" is not in charts/: run helm dependency build`,
+		},
+		"a library": {
+			reason: "it renders nothing", kind: Chart,
+			files: chartHead + "type: library\n-- templates/_a.yaml --\n" + configMap,
+			want:  "Chart.yaml: a library chart has nothing to roll out",
+		},
+		"a hook": {
+			reason: "Sluice does not run it, and must not pass over it", kind: Chart,
+			files: chartHead + "-- templates/a.yaml --\napiVersion: v1\nkind: Pod\nmetadata: {name: t, annotations: {helm.sh/hook: test}}\n",
+			want:  "templates/a.yaml: Pod/t: is a Helm hook (test), which Sluice does not run: the component has to say hooks: Skip",
+		},
+		"two objects with one identity": {
+			reason: "the second would overwrite the first", kind: Manifests,
+			files: "-- a.yaml --\n" + configMap + "-- b.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: infra}\n",
+			want:  "b.yaml: ConfigMap/infra/a: is rendered twice, here and in a.yaml",
+		},
+		"one identity in two versions": {
+			reason: "the API server keeps one object", kind: Manifests,
+			files: "-- a.yaml --\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a}\n---\napiVersion: apps/v1beta1\nkind: Deployment\nmetadata: {name: a, namespace: infra}\n",
+			part:  "is rendered twice",
+		},
+		"an object without a name": {
+			reason: "there is nothing to compare it with", kind: Manifests,
+			files: "-- a.yaml --\napiVersion: v1\nkind: Pod\nmetadata: {generateName: a-}\n",
+			part:  "a.yaml: Pod/: the object has no name",
+		},
+		"an object without a kind": {
+			reason: "half a document, most likely", kind: Manifests,
+			files: "-- a.yaml --\nmetadata: {name: a}\n",
+			part:  "the object has no apiVersion",
+		},
+		"a label that is a number": {
+			reason: "it would be lost in silence", kind: Manifests,
+			files: "-- a.yaml --\napiVersion: v1\nkind: Pod\nmetadata: {name: a, labels: {version: 1.10}}\n",
+			part:  `the value of "version" is not a text: put it in quotes`,
+		},
+		"one key twice": {
+			reason: "which one counts is anybody's guess", kind: Manifests,
+			files: "-- a.yaml --\n" + configMap + "data: {a: x}\n---\n" + configMap + "data: {a: x}\ndata: {a: y}\n",
+			part:  `a.yaml: cannot read document 2 of what it renders`,
+		},
+		"a document that is no object": {
+			reason: "a stray list", kind: Manifests,
+			files: "-- a.yaml --\n- a\n- b\n",
+			part:  "it is not an object",
+		},
+		"too many objects": {
+			reason: "a range that runs away", kind: Manifests,
+			files: "-- a.yaml --\n{{ range until 2001 }}---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a-{{ . }}}\n{{ end }}",
+			want:  "the templates render more than 2000 objects",
+		},
+		"too many bytes": {
+			reason: "a range that runs away", kind: Manifests,
+			files: "-- a.yaml --\n{{ range until 9000 }}# {{ repeat 1000 \"x\" }}\n{{ end }}",
+			part:  "renders more than 8388608 bytes",
+		},
+		"templates that include each other for ever": {
+			reason: "it ends with an error, not with the worker", kind: Manifests,
+			files: "-- _a.tpl --\n{{ define \"a\" }}{{ include \"a\" . }}{{ end }}\n-- a.yaml --\n{{ include \"a\" . }}\n",
+			part:  "include each other more than 1000 deep",
+		},
+		"no chart at all": {
+			reason: "a wrong folder", kind: Chart,
+			files: "-- a.yaml --\n" + configMap,
+			part:  "Chart.yaml file is missing",
+		},
+		"another kind of template": {
+			reason: "there are two", kind: "kustomize",
+			files: "-- a.yaml --\n" + configMap,
+			part:  `a template of kind "kustomize"`,
+		},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			in := input(t, c.kind, c.files)
+			in.Values = c.values
+			_, err := Render(in)
+			var renderError *RenderError
+			if !errors.As(err, &renderError) {
+				t.Fatalf("%s: got %v, want a RenderError", c.reason, err)
+			}
+			if c.want != "" && err.Error() != c.want {
+				t.Errorf("%s:\ngot  %s\nwant %s", c.reason, err, c.want)
+			}
+			if !strings.Contains(err.Error(), c.part) {
+				t.Errorf("%s:\ngot  %s\nwant %s in it", c.reason, err, c.part)
+			}
+		})
+	}
+}
+
+func TestRenderNeedsTheClustersVersion(t *testing.T) {
+	in := input(t, Manifests, "-- a.yaml --\n")
+	in.KubeVersion = ""
+	if _, err := Render(in); err == nil {
+		t.Error("a version that nobody gave was made up")
+	}
+}
+
+func TestFunctionsThatNothingReaches(t *testing.T) {
+	in := input(t, Chart, chartHead+`-- templates/_lib.tpl --
+{{ define "lib.password" }}{{ randAlphaNum 10 }}{{ end }}
+{{ define "lib.name" }}a{{ end }}
+-- templates/a.yaml --
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: {{ include "lib.name" . }}, annotations: {checksum: {{ include (print $.Template.BasePath "/b.yaml") . | sha256sum }}}}
+-- templates/b.yaml --
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: {{ .Values.now | default "b" }}}
+-- values.yaml --
+now: ""
+`)
+	same(t, ids(render(t, in)), []string{"/Namespace//infra", "/ConfigMap/infra/a", "/ConfigMap/infra/b"},
+		"a library may hold what this chart does not use, and a value may be called now")
+}
+
+func TestSkipHooks(t *testing.T) {
+	in := input(t, Chart, chartHead+`-- templates/tests/t.yaml --
+apiVersion: v1
+kind: Pod
+metadata: {name: smoke, annotations: {helm.sh/hook: test}}
+-- templates/job.yaml --
+apiVersion: batch/v1
+kind: Job
+metadata: {name: migrate, annotations: {helm.sh/hook: "pre-install,pre-upgrade"}}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: kept}
+`)
+	in.SkipHooks = true
+	r := render(t, in)
+	same(t, ids(r), []string{"/Namespace//infra", "/ConfigMap/infra/kept"}, "hooks are left out")
+	same(t, r.SkippedHooks, []Hook{
+		{Object: "Job/migrate", Source: "templates/job.yaml", Events: "pre-install,pre-upgrade"},
+		{Object: "Pod/smoke", Source: "templates/tests/t.yaml", Events: "test"},
+	}, "and listed")
+}
+
+func TestNamespaces(t *testing.T) {
+	in := input(t, Manifests, `-- a.yaml --
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: a}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: a, namespace: kube-system}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRole
+metadata: {name: a, namespace: infra}
+---
+apiVersion: example.com/v1
+kind: Known
+metadata: {name: a}
+---
+apiVersion: example.com/v1
+kind: Unknown
+metadata: {name: a}
+`)
+	in.Namespaced = func(kind schema.GroupVersionKind) (namespaced, known bool) {
+		return true, kind.Kind == "Known"
+	}
+	same(t, ids(render(t, in)), []string{
+		"/Namespace//infra",
+		"rbac.authorization.k8s.io/ClusterRole//a",
+		"/ConfigMap/infra/a",
+		"/ConfigMap/kube-system/a",
+		"example.com/Known/infra/a",
+		"example.com/Unknown//a",
+	}, "who lives in a namespace gets the release's; who lives in none loses it; who is not known is left alone")
+
+	in.Namespace = "kube-system"
+	in.Source = pack(t, "-- a.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n")
+	same(t, ids(render(t, in)), []string{"/ConfigMap/kube-system/a"}, "a namespace that every cluster has is not created")
+
+	in.Namespace = "infra"
+	in.Source = pack(t, "-- a.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n---\napiVersion: v1\nkind: Namespace\nmetadata: {name: infra, labels: {own: \"1\"}}\n")
+	r := render(t, in)
+	same(t, ids(r), []string{"/Namespace//infra", "/ConfigMap/infra/a"}, "a namespace that is rendered is not added")
+	same(t, r.Objects[0].Generated, false, "and it is the author's")
+}
+
+func TestEncode(t *testing.T) {
+	objects := render(t, input(t, Manifests, "-- a.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {html: \"<a> & b\"}\n")).Unstructured()
+	data, err := Encode(objects)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := Decode(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, again, objects, "objects come back as they were")
+	if !strings.Contains(string(data), "<a> & b") {
+		t.Errorf("text is kept readable: %s", data)
+	}
+	empty, err := Decode(nil)
+	if err != nil || len(empty) != 0 {
+		t.Errorf("nothing is no objects: got %v, %v", empty, err)
+	}
+	if _, err := Decode([]byte("{")); err == nil {
+		t.Error("half an object was decoded")
+	}
+}
+
+func TestPack(t *testing.T) {
+	archive := "-- Chart.yaml --\na\n-- templates/x.yaml --\nb\n-- templates/x.yaml~ --\neditor\n-- .git/config --\nc\n-- notes/n.txt --\nn\n-- .helmignore --\nnotes/\n"
+	names := func(t *testing.T, source []byte) []string {
+		files, err := unpack(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list := []string{}
+		for _, f := range files {
+			list = append(list, f.name)
+		}
+		return list
+	}
+	t.Run("what is ignored is left out", func(t *testing.T) {
+		same(t, names(t, pack(t, archive)), []string{".helmignore", "Chart.yaml", "templates/x.yaml"}, "names")
+	})
+	t.Run("equal folders give equal bytes", func(t *testing.T) {
+		one, two := folder(t, archive), folder(t, archive)
+		if err := os.Chmod(filepath.Join(two, "Chart.yaml"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		a, err := Pack(one)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := Pack(two)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(a) != string(b) {
+			t.Error("times, owners or modes show in the bytes")
+		}
+		if err := os.Chmod(filepath.Join(two, "Chart.yaml"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if b, err = Pack(two); err != nil || string(a) == string(b) {
+			t.Errorf("the executable bit is part of a file (%v)", err)
+		}
+	})
+	t.Run("a link inside the folder is a file", func(t *testing.T) {
+		dir := folder(t, archive)
+		if err := os.Symlink("Chart.yaml", filepath.Join(dir, "link.yaml")); err != nil {
+			t.Fatal(err)
+		}
+		source, err := Pack(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, names(t, source), []string{".helmignore", "Chart.yaml", "link.yaml", "templates/x.yaml"}, "names")
+	})
+	refused := map[string]struct {
+		reason string
+		change func(dir string) error
+		want   string
+	}{
+		"a link that leaves the folder": {
+			"it would pack the machine's files",
+			func(dir string) error { return os.Symlink("/etc/passwd", filepath.Join(dir, "templates", "p.yaml")) },
+			"templates/p.yaml: cannot read (a link has to stay inside the folder)",
+		},
+		"a link to a folder": {
+			"it may go in circles",
+			func(dir string) error { return os.Symlink(".", filepath.Join(dir, "templates", "loop")) },
+			"templates/loop: is neither a file nor a link to one",
+		},
+		"too many bytes": {
+			"the ledger keeps every version",
+			func(dir string) error { return os.Truncate(filepath.Join(dir, "Chart.yaml"), MaxPackedBytes+1) },
+			"folder has more than 8388608 bytes",
+		},
+		"too many files": {
+			"a wrong folder, most likely",
+			func(dir string) error {
+				for i := range MaxPackedFiles {
+					if err := os.WriteFile(filepath.Join(dir, fmt.Sprint(i)), nil, 0o600); err != nil {
+						return err
+					}
+				}
+				return nil
+			},
+			"folder has more than 2000 files",
+		},
+		"a folder that is not there": {"a typo", os.RemoveAll, "cannot open folder"},
+	}
+	for name, c := range refused {
+		t.Run(name, func(t *testing.T) {
+			dir := folder(t, archive)
+			if err := c.change(dir); err != nil {
+				t.Fatal(err)
+			}
+			_, err := Pack(dir)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%s: got %v, want %s", c.reason, err, c.want)
+			}
+		})
+	}
+}
+
+func object(t *testing.T, text string) map[string]any {
+	t.Helper()
+	var m map[string]any
+	if err := yaml.Unmarshal([]byte(text), &m); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}

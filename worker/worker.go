@@ -1,0 +1,95 @@
+// Package worker is the composition root: it opens the ledger and the clusters, registers workflows and activities, and
+// serves task queues until it is told to stop. It decides nothing.
+package worker
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+
+	"sluice.dev/sluice/activities/cluster"
+	"sluice.dev/sluice/activities/store"
+	"sluice.dev/sluice/internal/gate"
+	"sluice.dev/sluice/internal/kube"
+	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/workflows"
+)
+
+// Options are what a worker needs. Client and Ledger are required and stay the caller's to close.
+type Options struct {
+	Client      client.Client
+	Ledger      ledger.Ledger
+	Kubeconfigs []string // default $KUBECONFIG, else ~/.kube/config
+	Sites       []string // besides the central queue, serve the clusters of these sites
+	SiteOnly    bool     // serve the sites only: an agent near its clusters
+	UserAgent   string
+	Logger      *slog.Logger
+}
+
+// Limits of one worker. A long activity waits on a watch and costs next to nothing, so many may be under way at once.
+const (
+	maxActivities    = 1000
+	heartbeatWithin  = time.Second // how soon a cancelled activity hears of it
+	drainWithin      = 10 * time.Second
+	deadlockDetector = 5 * time.Second
+)
+
+// Run serves until ctx ends, then lets what is under way go: it is taken up by the next worker where it was.
+func Run(ctx context.Context, o Options) error {
+	installation, err := o.Ledger.Installation(ctx)
+	if err != nil {
+		return fmt.Errorf("cannot read the ledger's installation: %w", err)
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	clusters := kube.NewPool(kube.Options{Kubeconfigs: o.Kubeconfigs, UserAgent: o.UserAgent})
+	defer clusters.Close()
+	gates := gate.NewEvaluator()
+	near := &cluster.Activities{Clusters: clusters, Ledger: o.Ledger, Gates: gates, Installation: installation}
+	central := &store.Activities{Ledger: o.Ledger, Gates: gates}
+
+	var started []worker.Worker
+	defer func() {
+		for _, w := range started {
+			w.Stop()
+		}
+	}()
+	start := func(queue string, register func(worker.Worker)) error {
+		w := worker.New(o.Client, queue, worker.Options{
+			MaxConcurrentActivityExecutionSize: maxActivities,
+			MaxHeartbeatThrottleInterval:       heartbeatWithin,
+			DefaultHeartbeatThrottleInterval:   heartbeatWithin,
+			WorkerStopTimeout:                  drainWithin,
+			DeadlockDetectionTimeout:           deadlockDetector,
+		})
+		register(w)
+		if err := w.Start(); err != nil {
+			return fmt.Errorf("cannot serve task queue %s: %w", queue, err)
+		}
+		started = append(started, w)
+		o.Logger.Info("serving", "queue", queue, "installation", installation)
+		return nil
+	}
+	if !o.SiteOnly {
+		err := start(workflows.TaskQueue, func(w worker.Worker) {
+			workflows.Register(w)
+			near.Register(w)
+			central.Register(w)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, site := range o.Sites {
+		if err := start(workflows.SiteQueue(site), func(w worker.Worker) { near.Register(w) }); err != nil {
+			return err
+		}
+	}
+	<-ctx.Done()
+	return nil
+}

@@ -1,0 +1,81 @@
+package workflows
+
+import (
+	"errors"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"sluice.dev/sluice/internal/fault"
+)
+
+// How long activities may take. A short one that exceeds its time is tried again; a long one ends when it is done or
+// cancelled, and is known to be alive by its heartbeats.
+const (
+	shortActivity  = 2 * time.Minute
+	longActivity   = 10 * 365 * 24 * time.Hour
+	heartbeat      = 10 * time.Second
+	localActivity  = 10 * time.Second
+	attemptsBefore = 5 // tries of a short activity before the unit asks for a person
+)
+
+// finalCodes are the failures that the same call would meet again: the workflow decides what becomes of them.
+var finalCodes = []string{
+	string(fault.Invalid), string(fault.NotFound), string(fault.Conflict),
+	string(fault.Refused), string(fault.Unreachable), string(fault.Unauthorized),
+}
+
+// call is one activity that a workflow asks for.
+type call struct {
+	name    string
+	queue   string
+	summary string
+	long    bool
+	in      any
+}
+
+// start schedules the activity. Cancelling ctx asks it to end, and the future is ready only once it has.
+func (c call) start(ctx workflow.Context) workflow.Future {
+	opts := workflow.ActivityOptions{
+		TaskQueue:           c.queue,
+		StartToCloseTimeout: shortActivity,
+		WaitForCancellation: true,
+		Summary:             c.summary,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second,
+			MaximumAttempts: attemptsBefore, NonRetryableErrorTypes: finalCodes,
+		},
+	}
+	if c.long {
+		opts.StartToCloseTimeout = longActivity
+		opts.HeartbeatTimeout = heartbeat
+		opts.RetryPolicy.MaximumAttempts = 0
+	}
+	return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, opts), c.name, c.in)
+}
+
+// get runs the activity to its end.
+func (c call) get(ctx workflow.Context, out any) error { return c.start(ctx).Get(ctx, out) }
+
+// codeOf returns the fault code that an activity ended with.
+func codeOf(err error) fault.Code {
+	var app *temporal.ApplicationError
+	if errors.As(err, &app) {
+		return fault.Code(app.Type())
+	}
+	return fault.Internal
+}
+
+// messageOf returns what an activity said, without the layers that Temporal puts around it.
+func messageOf(err error) string {
+	var app *temporal.ApplicationError
+	if errors.As(err, &app) {
+		return app.Message()
+	}
+	var timeout *temporal.TimeoutError
+	if errors.As(err, &timeout) {
+		return "no worker did it in time (" + timeout.Message() + ")"
+	}
+	return err.Error()
+}

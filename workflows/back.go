@@ -1,0 +1,165 @@
+package workflows
+
+import (
+	"fmt"
+
+	"go.temporal.io/sdk/workflow"
+
+	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/status"
+)
+
+// wantRollback notes that a part of the run, or all of it, goes back. Units in the scope that are open go back at once;
+// those that have ended follow at the pace of a rollback. Where all of the run goes back nothing else starts.
+func (r *rollout) wantRollback(ctx workflow.Context, scope Scope, who, why string) {
+	r.want.rollback = append(r.want.rollback, scope)
+	r.state.Paused = false
+	r.state.Status.Waiting = &status.Waiting{
+		Kind: "rollback", Name: scope.String(), Since: workflow.Now(ctx).UTC(), Unmet: []string{why}, Owner: who,
+	}
+	for _, u := range r.openUnits() {
+		if scope.holds(*r.unit(u.cluster)) {
+			r.tellUnit(ctx, u, order{Kind: orderRollback, Who: who, Reason: why})
+			continue
+		}
+		r.tellUnit(ctx, u, order{Kind: orderAbort, Who: who, Reason: "the run is rolled back in part: " + scope.String()})
+	}
+	r.inTurn++
+}
+
+// rollBack takes back what ended well in the scope, in reverse order.
+func (r *rollout) rollBack(ctx workflow.Context, scope Scope) {
+	_ = r.settled(ctx)
+	r.takeBack(ctx, r.goingBack(scope))
+}
+
+// goingBack lists the clusters of a scope that moved and have ended there, in plan order.
+func (r *rollout) goingBack(scope Scope) []string {
+	var out []string
+	for _, st := range r.state.Status.Stages {
+		for _, u := range st.Units {
+			if scope.holds(u) && u.Moved && u.Phase != status.PhaseRolledBack && r.wayBack(u.Cluster).Exists() {
+				out = append(out, u.Cluster)
+			}
+		}
+	}
+	return out
+}
+
+// wayBack is what ran in a cluster before the plan.
+func (r *rollout) wayBack(cluster string) plan.WayBack {
+	u, _, ok := r.lean().Unit(cluster)
+	if !ok {
+		return plan.WayBack{}
+	}
+	return u.WayBack
+}
+
+// takeBack moves clusters back: the first alone, then a third at once; the second that fails holds the rest until the
+// run is resumed.
+func (r *rollout) takeBack(ctx workflow.Context, clusters []string) {
+	if len(clusters) == 0 {
+		return
+	}
+	window, err := plan.Backward(r.lean(), clusters)
+	if err != nil {
+		r.state.Status.Waiting = &status.Waiting{Kind: "rollback", Since: workflow.Now(ctx).UTC(), Unmet: []string{err.Error()}}
+		return
+	}
+	r.backing = true
+	defer func() { r.backing = false }()
+	r.show(ctx, status.PhaseRollingBack, r.state.Status.Waiting)
+	stages := map[string]string{}
+	for _, c := range clusters {
+		u := r.unit(c)
+		stages[c] = u.Stage
+		u.Phase = status.PhasePending
+	}
+	for {
+		now := window.Next(r.backStates(window.Group.Units))
+		if now.Done {
+			// Clusters out of reach are owed: they go back when they return, and the run stays open for them.
+			_ = r.settled(ctx)
+			return
+		}
+		for _, i := range now.Start {
+			u := window.Group.Units[i]
+			r.start(ctx, stages[u.Cluster], u)
+		}
+		if now.Held != "" && len(r.openUnits()) == 0 {
+			if !r.brake(ctx, &window, now.Held) {
+				return
+			}
+			continue
+		}
+		r.refresh(ctx)
+		turn := r.inTurn
+		if workflow.Await(ctx, func() bool { return r.inTurn != turn }) != nil {
+			return
+		}
+	}
+}
+
+// brake holds a rollback whose units fail until somebody resumes it (one more may fail then) or aborts it.
+func (r *rollout) brake(ctx workflow.Context, window *plan.Window, why string) bool {
+	r.pause(&status.Waiting{
+		Kind: "decision", Name: "rollback", Since: workflow.Now(ctx).UTC(), Unmet: []string{why}, Owner: "whoever may resume or abort",
+	})
+	r.show(ctx, status.PhaseHeld, r.state.Status.Waiting)
+	_ = workflow.Await(ctx, func() bool { return !r.state.Paused || r.want.abort })
+	window.MaxFailures++
+	r.show(ctx, status.PhaseRollingBack, nil)
+	return !r.want.abort
+}
+
+// backStates is where units are on their way back: one that is back has succeeded.
+func (r *rollout) backStates(units []plan.Unit) []plan.State {
+	out := make([]plan.State, len(units))
+	for i, u := range units {
+		switch p := r.unit(u.Cluster).Phase; p {
+		case status.PhaseRolledBack:
+			out[i] = plan.Succeeded
+		default:
+			out[i] = stateOf(p)
+		}
+	}
+	return out
+}
+
+// lean is the plan as far as the order of its units goes.
+func (r *rollout) lean() *plan.Plan {
+	p := &plan.Plan{Component: r.plan.Component, Version: r.plan.Version}
+	for _, s := range r.plan.Stages {
+		p.Stages = append(p.Stages, *s.Stage())
+	}
+	return p
+}
+
+// backOf is the run whose creations a rollback takes back.
+func (r *rollout) backOf() string {
+	if r.in.Back != nil {
+		return r.in.Back.Run
+	}
+	return r.in.Run
+}
+
+// waysBack lists where the units of a scope would go, in the order in which they would.
+func (r *rollout) waysBack(scope Scope) ([]string, error) {
+	clusters := r.goingBack(scope)
+	if len(clusters) == 0 {
+		return nil, nil
+	}
+	window, err := plan.Backward(r.lean(), clusters)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, u := range window.Group.Units {
+		to := "no way back"
+		if u.WayBack.Exists() {
+			to = "back to " + u.WayBack.Version
+		}
+		out = append(out, fmt.Sprintf("%s: %s", u.Path, to))
+	}
+	return out, nil
+}

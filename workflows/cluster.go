@@ -1,0 +1,254 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+
+	"go.temporal.io/sdk/workflow"
+
+	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/internal/workload/goal"
+	"sluice.dev/sluice/pipelines"
+)
+
+// ClusterRollout moves one component in one cluster: check, hold, apply, batch by batch, check again, record. It ends
+// with the unit's status, which is never changed afterwards. Its workflow ID is made of cluster and component, so that
+// Temporal keeps two runs off the same unit.
+func ClusterRollout(ctx workflow.Context, in ClusterInput) (status.Unit, error) {
+	return newClusterRollout(ctx, in).run(ctx)
+}
+
+// What ends the way forward before its end.
+var (
+	errRollback = errors.New("rollback")
+	errAbort    = errors.New("abort")
+	errStop     = errors.New("stop")
+)
+
+type clusterRollout struct {
+	in      ClusterInput
+	plan    step.UnitPlan
+	diff    step.DiffResult
+	unit    status.Unit
+	orders  orders
+	held    []*heldWorkload // workloads that this run holds, in the order in which it took them
+	locked  bool
+	applied bool // something that is not a workload may have been written
+	cancel  workflow.CancelFunc
+}
+
+// heldWorkload is a workload between Prepare and Finish.
+type heldWorkload struct {
+	object string
+	state  goal.State
+	goal   goal.Goal
+	done   bool // the owner's strategy is back
+}
+
+func newClusterRollout(ctx workflow.Context, in ClusterInput) *clusterRollout {
+	return &clusterRollout{
+		in:     in,
+		orders: orders{paused: in.Paused},
+		unit: status.Unit{
+			Path: in.Path, Cluster: in.Cluster, Group: in.Group, Stage: in.Stage, Phase: status.PhasePending,
+			Started: workflow.Now(ctx).UTC(), Workflow: workflow.GetInfo(ctx).WorkflowExecution.ID,
+		},
+	}
+}
+
+func (r *clusterRollout) run(ctx workflow.Context) (status.Unit, error) {
+	if err := r.serve(ctx); err != nil {
+		return r.unit, err
+	}
+	err := r.forward(ctx)
+	switch {
+	case err == nil:
+		return r.close(ctx, r.arrived())
+	case errors.Is(err, errRollback):
+		return r.close(ctx, r.back(ctx))
+	case errors.Is(err, errAbort):
+		return r.close(ctx, r.leave(ctx, status.PhaseAborted))
+	case errors.Is(err, errStop):
+		return r.close(ctx, r.leave(ctx, r.stoppedPhase()))
+	}
+	return r.unit, err
+}
+
+// forward is the runbook.
+func (r *clusterRollout) forward(ctx workflow.Context) error {
+	for _, next := range []func(workflow.Context) error{
+		r.load,
+		r.lock,
+		r.compare,
+		r.checkBefore,
+		r.applyBefore,
+		r.moveWorkloads,
+		r.applyAfter,
+		r.soakCluster,
+		r.checkAfter,
+		r.record,
+	} {
+		if err := next(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// arrived is the phase of a unit that went all the way.
+func (r *clusterRollout) arrived() status.Phase {
+	if r.in.Back {
+		return status.PhaseRolledBack
+	}
+	return status.PhaseSucceeded
+}
+
+func (r *clusterRollout) load(ctx workflow.Context) error {
+	err := r.do(ctx, call{name: step.LoadUnit, summary: "read the plan", in: r.in.Ref}, &r.plan)
+	r.unit.Version = r.plan.Change.Version
+	return err
+}
+
+func (r *clusterRollout) lock(ctx workflow.Context) error {
+	var ref step.Ref
+	err := r.do(ctx, r.near(step.Acquire, "take the lease in "+r.in.Cluster, r.in.Ref), &ref)
+	if err != nil {
+		return err
+	}
+	r.in.Fence, r.locked = ref.Fence, true
+	return nil
+}
+
+// compare renders and diffs anew: the plan's own look may be days old.
+func (r *clusterRollout) compare(ctx workflow.Context) error {
+	for {
+		if err := r.do(ctx, r.near(step.Diff, "render and compare", step.DiffRequest{Ref: r.in.Ref}), &r.diff); err != nil {
+			return err
+		}
+		if len(r.diff.Cluster.Refusals) == 0 {
+			return nil
+		}
+		no := r.diff.Cluster.Refusals[0]
+		failure := status.Check{Name: no.Rule, At: "plan", Verdict: status.Error, Message: no.Message}
+		if err := r.hold(ctx, failure, r.unit.Path); err != nil {
+			return err
+		}
+	}
+}
+
+func (r *clusterRollout) applyBefore(ctx workflow.Context) error { return r.apply(ctx, false) }
+func (r *clusterRollout) applyAfter(ctx workflow.Context) error  { return r.apply(ctx, true) }
+
+func (r *clusterRollout) apply(ctx workflow.Context, after bool) error {
+	if !r.diff.Writes(after) {
+		return nil
+	}
+	r.applied, r.unit.Moved = true, true
+	what := "apply what the workloads need"
+	if after {
+		what = "apply what needs the workloads"
+	}
+	var done step.ApplyResult
+	return r.do(ctx, r.near(step.Apply, what, step.ApplyRequest{Ref: r.in.Ref, Changes: r.diff.Changes, After: after}), &done)
+}
+
+func (r *clusterRollout) moveWorkloads(ctx workflow.Context) error {
+	for _, w := range r.diff.Cluster.Workloads {
+		if err := r.move(ctx, w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// move takes a workload through its node sets and batches, and gives it back to its owner.
+func (r *clusterRollout) move(ctx workflow.Context, w plan.Workload) error {
+	held := &heldWorkload{object: w.Object}
+	r.held, r.unit.Moved = append(r.held, held), true
+	if err := r.do(ctx, r.near(step.Prepare, "hold "+w.Object, r.about(held)), &held.state); err != nil {
+		return err
+	}
+	r.unit.Armed = held.state.Armed
+	for i, set := range w.NodeSets {
+		for _, b := range set.Batches {
+			if err := r.batch(ctx, held, w, i, b); err != nil {
+				return err
+			}
+		}
+	}
+	if err := r.do(ctx, r.near(step.Finish, "give "+w.Object+" back", r.about(held)), &held.state); err != nil {
+		return err
+	}
+	held.done, r.unit.Armed = true, false
+	return nil
+}
+
+// batch moves one batch, watches it soak, and judges it.
+func (r *clusterRollout) batch(ctx workflow.Context, held *heldWorkload, w plan.Workload, set int, b plan.Batch) error {
+	at := r.open(ctx, w, set, b)
+	if b.Skipped != "" {
+		return nil
+	}
+	held.goal = goal.Goal{
+		Sets: r.plan.Rules.NodeSets, Set: set, Number: b.Number, Amount: b.Amount,
+		MaxUnavailable: r.plan.Rules.MaxUnavailable,
+	}
+	req := r.request(held, w, set, b)
+	if err := r.judge(ctx, pipelines.BeforeBatch, at, r.looker(req)); err != nil {
+		return err
+	}
+	if err := r.advance(ctx, at, req); err != nil {
+		return err
+	}
+	if err := r.soak(ctx, r.plan.Rules.Soak.Batch, at, req, pipelines.AfterBatch); err != nil {
+		return err
+	}
+	if err := r.judge(ctx, pipelines.AfterBatch, at, r.looker(req)); err != nil {
+		return err
+	}
+	r.finishBatch(ctx, at)
+	return nil
+}
+
+func (r *clusterRollout) soakCluster(ctx workflow.Context) error {
+	req, ok := r.lastRequest()
+	if !ok {
+		return nil
+	}
+	return r.soak(ctx, r.plan.Rules.Soak.Cluster, nil, req, pipelines.AfterCluster)
+}
+
+func (r *clusterRollout) checkBefore(ctx workflow.Context) error {
+	return r.judge(ctx, pipelines.BeforeCluster, nil, r.lookCluster)
+}
+
+func (r *clusterRollout) checkAfter(ctx workflow.Context) error {
+	return r.judge(ctx, pipelines.AfterCluster, nil, r.lookCluster)
+}
+
+// record frees the lease and writes down what runs here now.
+func (r *clusterRollout) record(ctx workflow.Context) error {
+	req := step.ReleaseRequest{Ref: r.in.Ref, Outcome: r.arrived(), Changes: r.diff.Changes}
+	if err := r.do(ctx, r.near(step.Release, "record and free the lease", req), nil); err != nil {
+		return err
+	}
+	r.locked = false
+	return nil
+}
+
+// close writes the unit's status down for good.
+func (r *clusterRollout) close(ctx workflow.Context, phase status.Phase) (status.Unit, error) {
+	r.set(ctx, phase, nil)
+	r.unit.Ended = workflow.Now(ctx).UTC()
+	ctx, cancel := workflow.NewDisconnectedContext(ctx)
+	defer cancel()
+	save := call{name: step.SaveUnit, queue: TaskQueue, summary: "record the unit", in: step.SaveUnitRequest{Ref: r.in.Ref, Unit: r.unit}}
+	if err := save.get(ctx, &r.unit.Detail); err != nil {
+		return r.unit, fmt.Errorf("cannot record unit %s: %w", r.unit.Path, err)
+	}
+	short := r.unit
+	short.Batches, short.Checks = nil, nil
+	return short, nil
+}

@@ -1,0 +1,100 @@
+package workflows
+
+import (
+	"go.temporal.io/sdk/workflow"
+
+	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/internal/workload/goal"
+	"sluice.dev/sluice/pipelines"
+)
+
+type heldState = goal.State
+
+// back takes back what this unit has done so far: first what could refuse everything else (webhooks, API services), then
+// the workloads in reverse, then the rest. No order, window or soak holds it.
+func (r *clusterRollout) back(ctx workflow.Context) status.Phase {
+	if !r.unit.Moved {
+		return r.leave(ctx, status.PhaseAborted)
+	}
+	if !r.plan.WayBack.Exists() {
+		r.unit.Failure = &status.Check{Name: "rollback", At: "rollback", Verdict: status.Error, Message: "no way back: nothing was recorded here before this run"}
+		return r.leave(ctx, status.PhaseFailed)
+	}
+	r.tell(ctx, status.PhaseRollingBack, nil)
+	r.unit.Version = r.plan.WayBack.Version
+	for _, next := range []func(workflow.Context) error{r.unapplyAfter, r.revertWorkloads, r.unapplyBefore, r.recordBack} {
+		if err := next(ctx); err != nil {
+			return status.PhaseFailed
+		}
+	}
+	return status.PhaseRolledBack
+}
+
+func (r *clusterRollout) unapplyAfter(ctx workflow.Context) error  { return r.unapply(ctx, true) }
+func (r *clusterRollout) unapplyBefore(ctx workflow.Context) error { return r.unapply(ctx, false) }
+
+func (r *clusterRollout) unapply(ctx workflow.Context, after bool) error {
+	if !r.applied {
+		return nil
+	}
+	var done step.ApplyResult
+	req := step.ApplyRequest{Ref: r.in.Ref, Changes: r.diff.Changes, After: after}
+	if err := r.must(ctx, r.near(step.Unapply, "take back what was applied", req), &done); err != nil {
+		return err
+	}
+	r.unit.Kept = append(r.unit.Kept, done.Kept...)
+	return nil
+}
+
+func (r *clusterRollout) revertWorkloads(ctx workflow.Context) error {
+	for i := len(r.held) - 1; i >= 0; i-- {
+		h := r.held[i]
+		r.set(ctx, status.PhaseRollingBack, &status.Waiting{Kind: "pods", Name: h.object})
+		req := r.requestFor(h)
+		req.Version = r.plan.WayBack.Version
+		req.Goal.MaxUnavailable = pipelines.Amount{Value: plan.BackwardPercent, Percent: true}
+		var seen status.Facts
+		if err := r.must(ctx, r.near(step.Revert, "move "+h.object+" back", req).lasting(), &seen); err != nil {
+			return err
+		}
+		finish := r.about(h)
+		finish.Revert = true
+		if err := r.must(ctx, r.near(step.Finish, "give "+h.object+" back", finish), &h.state); err != nil {
+			return err
+		}
+		h.done = true
+	}
+	r.unit.Armed = false
+	for i := range r.unit.Batches {
+		if b := &r.unit.Batches[i]; b.Phase != status.PhaseSkipped {
+			b.Phase, b.Ended = status.PhaseRolledBack, workflow.Now(ctx).UTC()
+		}
+	}
+	return nil
+}
+
+func (r *clusterRollout) recordBack(ctx workflow.Context) error {
+	req := step.ReleaseRequest{Ref: r.in.Ref, Outcome: status.PhaseRolledBack, Changes: r.diff.Changes}
+	return r.must(ctx, r.near(step.Release, "record and free the lease", req), nil)
+}
+
+// leave disarms and frees the lease; pods stay where they are.
+func (r *clusterRollout) leave(ctx workflow.Context, phase status.Phase) status.Phase {
+	if !r.locked {
+		return phase
+	}
+	r.disarm(ctx)
+	req := step.ReleaseRequest{Ref: r.in.Ref, Outcome: phase, Changes: r.diff.Changes}
+	_ = r.must(ctx, r.near(step.Release, "free the lease", req), nil)
+	return phase
+}
+
+// stoppedPhase is what a unit is that was told to end where it is.
+func (r *clusterRollout) stoppedPhase() status.Phase {
+	if r.unit.Phase == status.PhaseUnreachable && !r.unit.Moved {
+		return status.PhaseMissed
+	}
+	return status.PhaseFailed
+}

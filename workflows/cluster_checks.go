@@ -1,0 +1,316 @@
+package workflows
+
+import (
+	"slices"
+	"strconv"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/pipelines"
+	"sluice.dev/sluice/pipelines/rule"
+)
+
+// look returns what is there now.
+type look func(workflow.Context) (rule.Facts, error)
+
+// judge runs the checks of a point and returns once they hold. at is the batch they are about, nil for the cluster.
+func (r *clusterRollout) judge(ctx workflow.Context, point pipelines.Point, at *status.Batch, look look) error {
+	checks := checksAt(r.plan.Rules.Checks, point)
+	if len(checks) == 0 {
+		return nil
+	}
+	for {
+		r.set(ctx, status.PhaseChecking, &status.Waiting{Kind: "check", Name: string(point)})
+		facts, err := look(ctx)
+		if err != nil {
+			return err
+		}
+		found := evaluate(ctx, step.EvaluateRequest{Point: point, Checks: checks, Facts: facts})
+		r.note(at, found)
+		bad := firstBad(found)
+		if bad == nil {
+			return nil
+		}
+		if err := r.stand(ctx, *bad, at); err != nil {
+			return err
+		}
+	}
+}
+
+// advance moves the batch until its pods are there and available. A check that fails meanwhile stops the unit.
+func (r *clusterRollout) advance(ctx workflow.Context, at *status.Batch, req step.AdvanceRequest) error {
+	req.Checks = checksAt(r.plan.Rules.Checks, pipelines.During)
+	req.Deadline = time.Duration(r.plan.Rules.ProgressDeadline)
+	for {
+		at.Phase = status.PhaseMoving
+		r.set(ctx, status.PhaseMoving, &status.Waiting{Kind: "pods", Name: at.Path})
+		req.State = r.stateOf(req.Object)
+		var seen status.Facts
+		if err := r.do(ctx, r.near(step.Advance, "move batch "+at.Path, req).lasting(), &seen); err != nil {
+			return err
+		}
+		at.Updated, at.Ready = int(seen.Facts.Batch.Updated), int(seen.Facts.Batch.UpdatedReady)
+		r.note(at, seen.Checks)
+		bad := firstBad(seen.Checks)
+		if bad == nil {
+			return nil
+		}
+		if err := r.stand(ctx, *bad, at); err != nil {
+			return err
+		}
+	}
+}
+
+// soak waits, durably, while checks keep looking: those that run during a batch, and those that judge it at its end.
+func (r *clusterRollout) soak(ctx workflow.Context, quiet pipelines.Duration, at *status.Batch, req step.AdvanceRequest, end pipelines.Point) error {
+	if quiet <= 0 {
+		return nil
+	}
+	req.Checks = checksAt(r.plan.Rules.Checks, pipelines.During)
+	if end == pipelines.AfterBatch {
+		req.Checks = union(req.Checks, checksAt(r.plan.Rules.Checks, end))
+	}
+	until := workflow.Now(ctx).Add(time.Duration(quiet))
+	for {
+		left := until.Sub(workflow.Now(ctx))
+		if left <= 0 {
+			return nil
+		}
+		if err := r.obey(ctx); err != nil {
+			return err
+		}
+		r.set(ctx, status.PhaseSoaking, &status.Waiting{Kind: "soak", Name: string(end), Until: until.UTC()})
+		req.State = r.stateOf(req.Object)
+		seen, err := r.watchFor(ctx, left, req)
+		switch {
+		case err == nil:
+		case temporal.IsCanceledError(err):
+			if ctx.Err() != nil {
+				return err
+			}
+			continue
+		case codeOf(err) == fault.Unreachable:
+			if err := r.awaitCluster(ctx, err); err != nil {
+				return err
+			}
+			continue
+		default:
+			failure := status.Check{Name: "watch during soak", At: string(end), Verdict: status.Error, Message: messageOf(err)}
+			if err := r.hold(ctx, failure, r.pathOf(at)); err != nil {
+				return err
+			}
+			continue
+		}
+		r.note(at, seen.Checks)
+		if bad := firstBad(seen.Checks); bad != nil {
+			if err := r.stand(ctx, *bad, at); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// watchFor looks for as long as the timer runs, or until a check does not pass. It returns what was seen last; nothing
+// where the time ran out, and a cancelled error where an order came in between.
+func (r *clusterRollout) watchFor(ctx workflow.Context, left time.Duration, req step.AdvanceRequest) (status.Facts, error) {
+	var seen status.Facts
+	ctx, cancel := workflow.WithCancel(ctx)
+	r.cancel = cancel
+	defer func() { r.cancel = nil; cancel() }()
+	whole := left.Truncate(time.Second)
+	if whole < left {
+		whole += time.Second
+	}
+	timer := workflow.NewTimerWithOptions(ctx, whole, workflow.TimerOptions{Summary: "soak " + whole.String()})
+	if len(req.Checks) == 0 {
+		return seen, timer.Get(ctx, nil)
+	}
+	watch := r.near(step.Observe, "look while it soaks", req).lasting().start(ctx)
+	var err error
+	elapsed := false
+	workflow.NewSelector(ctx).
+		AddFuture(timer, func(f workflow.Future) { err = f.Get(ctx, nil); elapsed = err == nil }).
+		AddFuture(watch, func(f workflow.Future) { err = f.Get(ctx, &seen) }).
+		Select(ctx)
+	if !elapsed {
+		return seen, err
+	}
+	cancel()
+	_ = watch.Get(ctx, nil)
+	return status.Facts{}, nil
+}
+
+// stand stops at a check that did not pass, until somebody decides.
+func (r *clusterRollout) stand(ctx workflow.Context, bad status.Check, at *status.Batch) error {
+	if at != nil {
+		at.Phase = status.PhaseHeld
+	}
+	return r.hold(ctx, bad, r.pathOf(at))
+}
+
+func (r *clusterRollout) pathOf(at *status.Batch) string {
+	if at == nil {
+		return r.unit.Path
+	}
+	return at.Path
+}
+
+// looker looks at one batch.
+func (r *clusterRollout) looker(req step.AdvanceRequest) look {
+	return func(ctx workflow.Context) (rule.Facts, error) {
+		req.State = r.stateOf(req.Object)
+		var seen status.Facts
+		err := r.do(ctx, r.near(step.Look, "look at "+req.Object, req), &seen)
+		return seen.Facts, err
+	}
+}
+
+// lookCluster looks at all of the component's workloads in the cluster and adds them up.
+func (r *clusterRollout) lookCluster(ctx workflow.Context) (rule.Facts, error) {
+	facts := rule.Facts{Unit: r.plan.Unit, Change: r.plan.Change}
+	for _, h := range r.held {
+		one, err := r.looker(r.requestFor(h))(ctx)
+		if err != nil {
+			return facts, err
+		}
+		facts.Workload = add(facts.Workload, one.Workload)
+	}
+	return facts, nil
+}
+
+// add sums what can be summed over workloads.
+func add(a, b rule.Workload) rule.Workload {
+	a.Desired += b.Desired
+	a.Ready += b.Ready
+	a.Available += b.Available
+	a.Unavailable += b.Unavailable
+	a.Updated += b.Updated
+	a.UpdatedReady += b.UpdatedReady
+	a.UpdatedAvailable += b.UpdatedAvailable
+	a.Restarts += b.Restarts
+	a.OldRestarts += b.OldRestarts
+	a.Waiting = slices.Compact(slices.Sorted(slices.Values(append(slices.Clone(a.Waiting), b.Waiting...))))
+	a.Events = append(slices.Clone(a.Events), b.Events...)
+	return a
+}
+
+// evaluate runs gates in a local activity: the verdicts are recorded, and the workflow stays deterministic.
+func evaluate(ctx workflow.Context, req step.EvaluateRequest) []status.Check {
+	ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
+		StartToCloseTimeout: localActivity, Summary: "gates " + string(req.Point),
+		RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 3},
+	})
+	var found []status.Check
+	if err := workflow.ExecuteLocalActivity(ctx, step.Evaluate, req).Get(ctx, &found); err != nil {
+		return []status.Check{{Name: "gates", At: string(req.Point), Verdict: status.Error, Message: messageOf(err)}}
+	}
+	return found
+}
+
+// checksAt returns the checks of a point, in the order in which they run.
+func checksAt(all []pipelines.ResolvedCheck, point pipelines.Point) []pipelines.ResolvedCheck {
+	var out []pipelines.ResolvedCheck
+	for _, c := range all {
+		if slices.Contains(c.At, point) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// union adds the checks of b that a does not have.
+func union(a, b []pipelines.ResolvedCheck) []pipelines.ResolvedCheck {
+	for _, c := range b {
+		if !slices.ContainsFunc(a, func(x pipelines.ResolvedCheck) bool { return x.Name == c.Name }) {
+			a = append(a, c)
+		}
+	}
+	return a
+}
+
+// firstBad returns the first check that holds the unit: anything but Passed, unless it only advises.
+func firstBad(found []status.Check) *status.Check {
+	for i, c := range found {
+		if c.Verdict != status.Passed && c.Verdict != status.Skipped && !c.Advisory {
+			return &found[i]
+		}
+	}
+	return nil
+}
+
+// note keeps the latest verdict of each check with the batch, or with the cluster where at is nil.
+func (r *clusterRollout) note(at *status.Batch, found []status.Check) {
+	list := &r.unit.Checks
+	if at != nil {
+		list = &at.Checks
+	}
+	for _, f := range found {
+		i := slices.IndexFunc(*list, func(c status.Check) bool { return c.Name == f.Name && c.At == f.At })
+		if i < 0 {
+			*list = append(*list, f)
+			continue
+		}
+		(*list)[i] = f
+	}
+}
+
+// open adds a batch to the unit's status and returns it.
+func (r *clusterRollout) open(ctx workflow.Context, w plan.Workload, set int, b plan.Batch) *status.Batch {
+	sets := w.NodeSets[set]
+	at := status.Batch{
+		Path: r.unit.Path + "/" + sets.Name + "/" + strconv.Itoa(b.Number), Workload: w.Object, NodeSet: sets.Name,
+		Number: b.Number, Size: b.Size, Target: b.Target, Total: sets.Pods, Phase: status.PhaseWaiting, Started: workflow.Now(ctx).UTC(),
+	}
+	if b.Skipped != "" {
+		at.Phase, at.Skipped, at.Ended = status.PhaseSkipped, b.Skipped, at.Started
+	}
+	r.unit.Batches = append(r.unit.Batches, at)
+	return &r.unit.Batches[len(r.unit.Batches)-1]
+}
+
+func (r *clusterRollout) finishBatch(ctx workflow.Context, at *status.Batch) {
+	at.Phase, at.Ended = status.PhaseSucceeded, workflow.Now(ctx).UTC()
+}
+
+func (r *clusterRollout) about(h *heldWorkload) step.WorkloadRequest {
+	return step.WorkloadRequest{Ref: r.in.Ref, Changes: r.diff.Changes, Object: h.object, State: h.state}
+}
+
+func (r *clusterRollout) stateOf(object string) (s heldState) {
+	for _, h := range r.held {
+		if h.object == object {
+			return h.state
+		}
+	}
+	return s
+}
+
+// request is about one batch of a held workload.
+func (r *clusterRollout) request(h *heldWorkload, w plan.Workload, set int, b plan.Batch) step.AdvanceRequest {
+	req := r.requestFor(h)
+	req.Size, req.Target, req.Total = b.Size, b.Target, w.NodeSets[set].Pods
+	req.Unit.Path = r.unit.Path + "/" + w.NodeSets[set].Name + "/" + strconv.Itoa(b.Number)
+	return req
+}
+
+// requestFor is about a held workload at the goal that it has reached.
+func (r *clusterRollout) requestFor(h *heldWorkload) step.AdvanceRequest {
+	return step.AdvanceRequest{
+		WorkloadRequest: r.about(h), Goal: h.goal, Unit: r.plan.Unit, Change: r.plan.Change,
+		Version: r.plan.Change.Version,
+	}
+}
+
+// lastRequest is about the workload that was moved last, if one was.
+func (r *clusterRollout) lastRequest() (step.AdvanceRequest, bool) {
+	if len(r.held) == 0 {
+		return step.AdvanceRequest{}, false
+	}
+	return r.requestFor(r.held[len(r.held)-1]), true
+}

@@ -1,0 +1,243 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/step"
+)
+
+// orders are what the run has told a unit and the unit has yet to obey. Rollback goes before abort, abort before pause.
+type orders struct {
+	paused   bool
+	rollback bool
+	abort    bool
+	stop     bool
+	resumes  int // how often it was told to resume; a held unit waits for the next
+	who      string
+}
+
+// serve answers queries and takes orders for as long as the unit lives.
+func (r *clusterRollout) serve(ctx workflow.Context) error {
+	err := workflow.SetQueryHandlerWithOptions(ctx, QueryStatus, func() (status.Unit, error) { return r.unit, nil },
+		workflow.QueryHandlerOptions{Description: "where the unit is and what it waits for"})
+	if err != nil {
+		return err
+	}
+	in := workflow.GetSignalChannelWithOptions(ctx, signalOrder, workflow.SignalChannelOptions{Description: "an order of the run"})
+	workflow.GoNamed(ctx, "orders", func(ctx workflow.Context) {
+		for {
+			var o order
+			in.Receive(ctx, &o)
+			r.take(o)
+		}
+	})
+	return nil
+}
+
+// take notes an order, and ends the activity that is under way where the order goes before it.
+func (r *clusterRollout) take(o order) {
+	r.orders.who = o.Who
+	interrupts := true
+	switch o.Kind {
+	case orderPause:
+		interrupts = !r.orders.paused
+		r.orders.paused = true
+	case orderResume:
+		r.orders.paused = false
+		r.orders.resumes++
+		interrupts = false
+	case orderAbort:
+		r.orders.abort = true
+	case orderRollback:
+		r.orders.rollback = true
+	case orderStop:
+		r.orders.stop = true
+	}
+	if interrupts && r.cancel != nil {
+		r.cancel()
+	}
+}
+
+// ended returns the order that ends the way forward, if there is one.
+func (o orders) ended() error {
+	switch {
+	case o.rollback:
+		return errRollback
+	case o.abort:
+		return errAbort
+	case o.stop:
+		return errStop
+	}
+	return nil
+}
+
+// obey returns once the unit may go on. A pause disarms what is armed and waits; resuming arms it again.
+func (r *clusterRollout) obey(ctx workflow.Context) error {
+	if err := r.orders.ended(); err != nil {
+		return err
+	}
+	if !r.orders.paused {
+		return nil
+	}
+	before := r.unit.Phase
+	r.disarm(ctx)
+	r.set(ctx, status.PhasePaused, &status.Waiting{Kind: "person", Name: "resume", Owner: r.orders.who})
+	if err := workflow.Await(ctx, func() bool { return !r.orders.paused || r.orders.ended() != nil }); err != nil {
+		return err
+	}
+	if err := r.orders.ended(); err != nil {
+		return err
+	}
+	r.set(ctx, before, nil)
+	return r.arm(ctx)
+}
+
+// do runs an activity to its end. An order that goes before it interrupts it, and it is run again once the order was
+// obeyed; a cluster out of reach is waited for; any other failure holds the unit until somebody resumes it.
+func (r *clusterRollout) do(ctx workflow.Context, c call, out any) error {
+	if c.queue == "" {
+		c.queue = TaskQueue
+	}
+	for {
+		if err := r.obey(ctx); err != nil {
+			return err
+		}
+		err := r.interruptible(ctx, c, out)
+		switch {
+		case err == nil:
+			return nil
+		case temporal.IsCanceledError(err):
+			if ctx.Err() != nil {
+				return err
+			}
+		case codeOf(err) == fault.Unreachable:
+			if err := r.awaitCluster(ctx, err); err != nil {
+				return err
+			}
+		default:
+			failure := status.Check{Name: c.summary, At: c.name, Verdict: status.Error, Message: messageOf(err)}
+			if err := r.hold(ctx, failure, r.unit.Path); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// interruptible runs an activity that take may cancel.
+func (r *clusterRollout) interruptible(ctx workflow.Context, c call, out any) error {
+	ctx, cancel := workflow.WithCancel(ctx)
+	r.cancel = cancel
+	defer func() { r.cancel = nil; cancel() }()
+	return c.get(ctx, out)
+}
+
+// must runs an activity that no order interrupts: what stops and takes back. It tries for as long as it takes.
+func (r *clusterRollout) must(ctx workflow.Context, c call, out any) error {
+	for {
+		err := c.get(ctx, out)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		if codeOf(err) == fault.Unreachable {
+			r.tell(ctx, status.PhaseUnreachable, &status.Waiting{Kind: "cluster", Name: r.in.Cluster, Unmet: []string{messageOf(err)}})
+			_ = r.near(step.Reachable, "wait for "+r.in.Cluster, r.in.Ref).lasting().get(ctx, nil)
+			continue
+		}
+		r.set(ctx, r.unit.Phase, &status.Waiting{Kind: "retry", Name: c.summary, Unmet: []string{messageOf(err)}})
+		if err := workflow.Sleep(ctx, 30*time.Second); err != nil {
+			return err
+		}
+	}
+}
+
+// awaitCluster waits until the API server answers again; the run is told, since its budget counts it.
+func (r *clusterRollout) awaitCluster(ctx workflow.Context, cause error) error {
+	before := r.unit.Phase
+	r.tell(ctx, status.PhaseUnreachable, &status.Waiting{Kind: "cluster", Name: r.in.Cluster, Unmet: []string{messageOf(cause)}})
+	seen := call{name: step.Unobserved, queue: TaskQueue, summary: "note that " + r.in.Cluster + " is out of reach", in: r.in.Ref}
+	if err := seen.get(ctx, nil); err != nil && ctx.Err() != nil {
+		return err
+	}
+	for {
+		err := r.interruptible(ctx, r.near(step.Reachable, "wait for "+r.in.Cluster, r.in.Ref).lasting(), nil)
+		if err == nil {
+			r.tell(ctx, before, nil)
+			return nil
+		}
+		if ctx.Err() != nil {
+			return err
+		}
+		if err := r.orders.ended(); err != nil {
+			return err
+		}
+		if err := workflow.Await(ctx, func() bool { return !r.orders.paused || r.orders.ended() != nil }); err != nil {
+			return err
+		}
+	}
+}
+
+// hold stops the unit until somebody decides. It returns nil when it was told to resume.
+func (r *clusterRollout) hold(ctx workflow.Context, failure status.Check, at string) error {
+	if err := r.orders.ended(); err != nil {
+		return err
+	}
+	before := r.unit.Phase
+	r.unit.Failure, r.unit.FailedAt = &failure, at
+	resumes := r.orders.resumes
+	r.disarm(ctx)
+	phase := status.PhaseHeld
+	r.tell(ctx, phase, &status.Waiting{
+		Kind: "decision", Name: failure.Name, Unmet: []string{string(failure.Verdict) + ": " + failure.Message},
+		Owner: "whoever may resume, abort or roll back",
+	})
+	if err := workflow.Await(ctx, func() bool { return r.orders.resumes > resumes || r.orders.ended() != nil }); err != nil {
+		return err
+	}
+	if err := r.orders.ended(); err != nil {
+		return err
+	}
+	r.unit.Failure, r.unit.FailedAt = nil, ""
+	r.tell(ctx, before, nil)
+	return r.arm(ctx)
+}
+
+// disarm makes sure that no recreated pod gets the new template while the unit stands still.
+func (r *clusterRollout) disarm(ctx workflow.Context) {
+	for _, h := range r.held {
+		if h.done || h.state.UID == "" {
+			continue
+		}
+		if r.must(ctx, r.near(step.Disarm, "disarm "+h.object, r.about(h)), &h.state) == nil {
+			r.unit.Armed = h.state.Armed
+		}
+	}
+}
+
+func (r *clusterRollout) arm(ctx workflow.Context) error {
+	for _, h := range r.held {
+		if h.done || h.state.UID == "" {
+			continue
+		}
+		if err := r.do(ctx, r.near(step.Arm, "arm "+h.object, r.about(h)), &h.state); err != nil {
+			return err
+		}
+		r.unit.Armed = h.state.Armed
+	}
+	return nil
+}
+
+// near is a call of an activity that is served near the cluster.
+func (r *clusterRollout) near(name, summary string, in any) call {
+	return call{name: name, queue: SiteQueue(r.in.Site), summary: summary, in: in}
+}
+
+// lasting marks a call as one that lasts until it is done, and is known to live by its heartbeats.
+func (c call) lasting() call {
+	c.long = true
+	return c
+}

@@ -1,0 +1,83 @@
+package workflows
+
+import (
+	"fmt"
+	"strings"
+
+	"go.temporal.io/sdk/workflow"
+
+	"sluice.dev/sluice/internal/status"
+)
+
+// set says where the unit is and what it waits for, in the unit's status, its search attributes and its details.
+func (r *clusterRollout) set(ctx workflow.Context, phase status.Phase, waiting *status.Waiting) {
+	if waiting != nil {
+		waiting.Since = workflow.Now(ctx).UTC()
+	}
+	changed := r.unit.Phase != phase
+	r.unit.Phase, r.unit.Waiting = phase, waiting
+	if changed {
+		_ = workflow.UpsertTypedSearchAttributes(ctx, attrPhase.ValueSet(string(phase)), attrWaitingFor.ValueSet(waitingWords(waiting)))
+	}
+	workflow.SetCurrentDetails(ctx, unitDetails(r.unit))
+}
+
+// tell sets, and reports to the run.
+func (r *clusterRollout) tell(ctx workflow.Context, phase status.Phase, waiting *status.Waiting) {
+	r.set(ctx, phase, waiting)
+	rep := report{
+		Cluster: r.in.Cluster, Phase: phase, Moved: r.unit.Moved, Waiting: r.unit.Waiting,
+		Failure: r.unit.Failure, FailedAt: r.unit.FailedAt,
+	}
+	dctx, cancel := workflow.NewDisconnectedContext(ctx)
+	defer cancel()
+	_ = workflow.SignalExternalWorkflow(dctx, r.in.Parent, "", signalReport, rep).Get(dctx, nil)
+}
+
+// waitingWords are the few words of a search attribute; the same as the command line prints.
+func waitingWords(w *status.Waiting) string {
+	if w == nil {
+		return ""
+	}
+	words := strings.TrimSpace(w.Kind + " " + w.Name)
+	if len(w.Unmet) > 0 {
+		words += ": " + w.Unmet[0]
+	}
+	return clip(words, 200)
+}
+
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n-3], "") + "..."
+}
+
+// maxDetails keeps the Markdown of the Temporal UI below what its renderer takes in a URL.
+const maxDetails = 4000
+
+func unitDetails(u status.Unit) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "**%s**: %s", u.Path, u.Phase)
+	if u.Waiting != nil {
+		fmt.Fprintf(&b, ", waits for %s since %s", waitingWords(u.Waiting), u.Waiting.Since.Format("15:04:05"))
+		if !u.Waiting.Until.IsZero() {
+			fmt.Fprintf(&b, " until %s", u.Waiting.Until.Format("15:04:05"))
+		}
+	}
+	b.WriteString("\n\n")
+	if u.Failure != nil {
+		fmt.Fprintf(&b, "Stopped at `%s` by **%s**: %s: %s\n\n", u.FailedAt, u.Failure.Name, u.Failure.Verdict, u.Failure.Message)
+	}
+	b.WriteString("| batch | workload | pods | phase |\n|---|---|---|---|\n")
+	for i := len(u.Batches) - 1; i >= 0; i-- {
+		t := u.Batches[i]
+		line := fmt.Sprintf("| %s | %s | %d of %d, target %d | %s |\n", t.Path, t.Workload, t.Updated, t.Total, t.Target, t.Phase)
+		if b.Len()+len(line) > maxDetails {
+			fmt.Fprintf(&b, "| ... %d earlier | | | |\n", i+1)
+			break
+		}
+		b.WriteString(line)
+	}
+	return b.String()
+}

@@ -1,0 +1,236 @@
+package workflows
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/pipelines"
+)
+
+// serve answers queries, takes commands and hears units for as long as the run lives.
+func (r *rollout) serve(ctx workflow.Context) error {
+	err := workflow.SetQueryHandlerWithOptions(ctx, QueryStatus, func() (status.Run, error) { return r.state.Status, nil },
+		workflow.QueryHandlerOptions{Description: "where the run is and what it waits for"})
+	if err != nil {
+		return err
+	}
+	for _, c := range []struct {
+		name, says string
+		valid      func(Command) error
+		do         func(workflow.Context, Command) Answer
+	}{
+		{UpdatePause, "stop after what is in flight, and disarm", r.validPause, r.doPause},
+		{UpdateResume, "go on", r.validResume, r.doResume},
+		{UpdateApprove, "let the stage that waits for approval start", r.validApprove, r.doApprove},
+		{UpdateAbort, "stop for good and leave pods as they are", r.validAbort, r.doAbort},
+		{UpdateRollback, "take back what was moved", r.validRollback, r.doRollback},
+	} {
+		err := workflow.SetUpdateHandlerWithOptions(ctx, c.name, func(ctx workflow.Context, cmd Command) (Answer, error) {
+			answer := c.do(ctx, cmd)
+			r.inTurn++
+			r.audit(ctx, c.name, cmd, answer)
+			return answer, nil
+		}, workflow.UpdateHandlerOptions{Validator: c.valid, Description: c.says})
+		if err != nil {
+			return err
+		}
+	}
+	reports := workflow.GetSignalChannelWithOptions(ctx, signalReport, workflow.SignalChannelOptions{Description: "a unit says where it is"})
+	workflow.GoNamed(ctx, "reports", func(ctx workflow.Context) {
+		for {
+			var rep report
+			reports.Receive(ctx, &rep)
+			r.heed(ctx, rep)
+		}
+	})
+	return nil
+}
+
+// refuse is how a validator says no.
+func refuse(format string, args ...any) error {
+	return temporal.NewNonRetryableApplicationError(fmt.Sprintf(format, args...), string(fault.Refused), nil)
+}
+
+func (r *rollout) rollingBack() bool { return r.backing || len(r.want.rollback) > 0 }
+
+func (r *rollout) validPause(c Command) error {
+	switch {
+	case c.Who == "":
+		return refuse("cannot pause %s: the command does not say who asks", r.in.Run)
+	case r.rollingBack():
+		return refuse("cannot pause %s: it is rolling back, and a rollback goes before a pause", r.in.Run)
+	case r.want.abort:
+		return refuse("cannot pause %s: it is being aborted", r.in.Run)
+	}
+	return nil
+}
+
+func (r *rollout) doPause(ctx workflow.Context, c Command) Answer {
+	if r.state.Paused {
+		return Answer{Message: r.in.Run + " is paused already"}
+	}
+	r.pause(&status.Waiting{Kind: "person", Name: "resume", Since: workflow.Now(ctx).UTC(), Unmet: reasons(c), Owner: c.Who})
+	r.tellAll(ctx, order{Kind: orderPause, Who: c.Who, Reason: c.Reason})
+	r.show(ctx, status.PhasePaused, r.state.Status.Waiting)
+	return Answer{Message: fmt.Sprintf("%s pauses: nothing new starts, %d open units stop and disarm", r.in.Run, len(r.openUnits()))}
+}
+
+// pause keeps further units from starting.
+func (r *rollout) pause(why *status.Waiting) {
+	r.state.Paused = true
+	r.state.Status.Waiting = why
+	r.inTurn++
+}
+
+func reasons(c Command) []string {
+	if c.Reason == "" {
+		return nil
+	}
+	return []string{c.Reason}
+}
+
+func (r *rollout) validResume(c Command) error {
+	switch {
+	case c.Who == "":
+		return refuse("cannot resume %s: the command does not say who asks", r.in.Run)
+	case r.want.abort:
+		return refuse("cannot resume %s: it is being aborted", r.in.Run)
+	}
+	return nil
+}
+
+// doResume lets the run go on, and every unit that stands at a check or an error look again.
+func (r *rollout) doResume(ctx workflow.Context, c Command) Answer {
+	was := r.state.Paused
+	r.state.Paused, r.state.Status.Waiting = false, nil
+	r.tellAll(ctx, order{Kind: orderResume, Who: c.Who, Reason: c.Reason})
+	if r.state.Status.Phase == status.PhasePaused {
+		r.show(ctx, status.PhaseMoving, nil)
+	}
+	if was {
+		return Answer{Message: r.in.Run + " goes on"}
+	}
+	return Answer{Message: r.in.Run + " was not paused; units that were held look again"}
+}
+
+// awaited is the stage that waits for approval, nil where none does.
+func (r *rollout) awaited() *status.Stage {
+	for i := range r.state.Status.Stages {
+		if w := r.state.Status.Stages[i].Waiting; w != nil && w.Kind == "approval" {
+			return &r.state.Status.Stages[i]
+		}
+	}
+	return nil
+}
+
+func (r *rollout) validApprove(c Command) error {
+	switch {
+	case c.Who == "":
+		return refuse("cannot approve %s: the command does not say who asks", r.in.Run)
+	case c.Plan == "" || !strings.HasPrefix(r.in.Plan, c.Plan) || len(c.Plan) < 6:
+		return refuse("cannot approve %s: it runs plan %.12s, the approval is for %q", r.in.Run, r.in.Plan, c.Plan)
+	case r.awaited() == nil:
+		return refuse("cannot approve %s: no stage waits for approval", r.in.Run)
+	}
+	return nil
+}
+
+func (r *rollout) doApprove(_ workflow.Context, c Command) Answer {
+	st := r.awaited()
+	if st == nil {
+		return Answer{Message: "no stage waits for approval any more"}
+	}
+	who := r.state.Approvals[st.Name]
+	if slices.Contains(who, c.Who) {
+		return Answer{Message: fmt.Sprintf("%s had approved stage %s already", c.Who, st.Name)}
+	}
+	r.state.Approvals[st.Name] = append(who, c.Who)
+	return Answer{Message: fmt.Sprintf("stage %s has %d approvals", st.Name, len(who)+1)}
+}
+
+func (r *rollout) validAbort(c Command) error {
+	switch {
+	case c.Who == "":
+		return refuse("cannot abort %s: the command does not say who asks", r.in.Run)
+	case r.rollingBack():
+		return refuse("cannot abort %s: it is rolling back", r.in.Run)
+	}
+	return nil
+}
+
+func (r *rollout) doAbort(ctx workflow.Context, c Command) Answer {
+	if r.want.abort {
+		return Answer{Message: r.in.Run + " is being aborted already"}
+	}
+	r.want.abort = true
+	r.tellAll(ctx, order{Kind: orderAbort, Who: c.Who, Reason: c.Reason})
+	return Answer{Message: fmt.Sprintf("%s ends: %d open units stop and disarm, pods stay as they are", r.in.Run, len(r.openUnits()))}
+}
+
+func (r *rollout) validRollback(c Command) error {
+	switch {
+	case c.Who == "":
+		return refuse("cannot roll back %s: the command does not say who asks", r.in.Run)
+	case r.plan.Rollback == pipelines.RollbackNever:
+		return refuse("cannot roll back %s: component %s says rollback: Never", r.in.Run, r.plan.Component)
+	case !c.Scope.Whole() && !r.known(c.Scope):
+		return refuse("cannot roll back %s: it has no %s", r.in.Run, c.Scope)
+	case !r.anyWayBack(c.Scope):
+		return refuse("cannot roll back %s: no way back was recorded for %s when its plan was made", r.in.Run, c.Scope)
+	}
+	return nil
+}
+
+// known reports whether a scope names anything of the run.
+func (r *rollout) known(scope Scope) bool {
+	for _, st := range r.state.Status.Stages {
+		if slices.ContainsFunc(st.Units, scope.holds) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *rollout) anyWayBack(scope Scope) bool {
+	for _, st := range r.state.Status.Stages {
+		if slices.ContainsFunc(st.Units, func(u status.Unit) bool { return scope.holds(u) && r.wayBack(u.Cluster).Exists() }) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *rollout) doRollback(ctx workflow.Context, c Command) Answer {
+	units, err := r.waysBack(c.Scope)
+	if err != nil {
+		return Answer{Message: err.Error()}
+	}
+	switch {
+	case c.DryRun:
+		return Answer{Message: fmt.Sprintf("%d units would go back", len(units)), Units: units}
+	case r.rollingBack():
+		return Answer{Message: r.in.Run + " is rolling back already", Units: units}
+	}
+	r.wantRollback(ctx, c.Scope, c.Who, "asked for by "+c.Who+": "+c.Reason)
+	return Answer{Message: fmt.Sprintf("%s: %s goes back, %d units", r.in.Run, c.Scope, len(units)), Units: units}
+}
+
+// audit writes a command down. That it could not be written does not undo it.
+func (r *rollout) audit(ctx workflow.Context, name string, c Command, a Answer) {
+	if c.DryRun {
+		return
+	}
+	add := call{name: step.AddAudit, queue: TaskQueue, summary: "audit " + name, in: step.AuditRequest{
+		Who: c.Who, Command: name, Run: r.in.Run, Scope: c.Scope.String(), Reason: c.Reason, Outcome: a.Message,
+	}}
+	if err := add.get(ctx, nil); err != nil {
+		workflow.GetLogger(ctx).Error("cannot write the audit", "run", r.in.Run, "command", name, "error", err)
+	}
+}

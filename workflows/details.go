@@ -1,0 +1,102 @@
+package workflows
+
+import (
+	"fmt"
+	"strings"
+
+	"go.temporal.io/sdk/workflow"
+
+	"sluice.dev/sluice/internal/status"
+)
+
+// show says where the run is, in its status, its search attributes and its details.
+func (r *rollout) show(ctx workflow.Context, phase status.Phase, waiting *status.Waiting) {
+	s := &r.state.Status
+	changed := s.Phase != phase || waitingWords(s.Waiting) != waitingWords(waiting)
+	s.Phase, s.Waiting = phase, waiting
+	done, failed := r.progress()
+	changed = changed || s.Percent != done || s.Failed != failed
+	s.Percent, s.Failed = done, failed
+	if changed {
+		_ = workflow.UpsertTypedSearchAttributes(ctx,
+			attrPhase.ValueSet(string(phase)), attrWaitingFor.ValueSet(waitingWords(firstWaiting(s))),
+			attrPercent.ValueSet(int64(done)), attrFailed.ValueSet(int64(failed)),
+		)
+	}
+	workflow.SetCurrentDetails(ctx, runDetails(s))
+}
+
+// refresh shows what has changed in the units.
+func (r *rollout) refresh(ctx workflow.Context) {
+	r.show(ctx, r.state.Status.Phase, r.state.Status.Waiting)
+}
+
+// progress is the share of units that have ended, in percent, and how many did not end well.
+func (r *rollout) progress() (percent, failed int) {
+	all, done := 0, 0
+	for _, st := range r.state.Status.Stages {
+		for _, u := range st.Units {
+			all++
+			if u.Phase.Final() {
+				done++
+			}
+			if u.Phase == status.PhaseFailed || u.Phase == status.PhaseRolledBack || u.Failure != nil && u.Failure.Verdict == status.Failed {
+				failed++
+			}
+		}
+	}
+	if all == 0 {
+		return 100, 0
+	}
+	return 100 * done / all, failed
+}
+
+// firstWaiting is what the run waits for: its own reason, else its stage's, else that of its first open unit.
+func firstWaiting(s *status.Run) *status.Waiting {
+	if s.Waiting != nil {
+		return s.Waiting
+	}
+	for _, st := range s.Stages {
+		if st.Waiting != nil {
+			return st.Waiting
+		}
+		for _, u := range st.Units {
+			if u.Waiting != nil {
+				return u.Waiting
+			}
+		}
+	}
+	return nil
+}
+
+func runDetails(s *status.Run) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "**%s**: %s %s, %s, %d%%", s.Name, s.Component, s.Version, s.Phase, s.Percent)
+	if w := firstWaiting(s); w != nil {
+		fmt.Fprintf(&b, ", waits for %s since %s", waitingWords(w), w.Since.Format("15:04:05"))
+	}
+	fmt.Fprintf(&b, "\n\nPlan `%.12s`", s.Plan)
+	if s.Origin.Commit != "" {
+		dirty := ""
+		if s.Origin.Dirty {
+			dirty = " and changes that no commit has"
+		}
+		fmt.Fprintf(&b, " from %s at `%.12s`%s", s.Origin.Repository, s.Origin.Commit, dirty)
+	}
+	b.WriteString("\n\n| stage | unit | phase | waits for |\n|---|---|---|---|\n")
+	left := 0
+	for _, st := range s.Stages {
+		for _, u := range st.Units {
+			line := fmt.Sprintf("| %s | %s | %s | %s |\n", st.Name, u.Path, u.Phase, clip(waitingWords(u.Waiting), 80))
+			if b.Len()+len(line) > maxDetails {
+				left++
+				continue
+			}
+			b.WriteString(line)
+		}
+	}
+	if left > 0 {
+		fmt.Fprintf(&b, "| ... | %d more | | |\n", left)
+	}
+	return b.String()
+}

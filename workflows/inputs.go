@@ -1,0 +1,164 @@
+// Package workflows is how a rollout goes: orchestration only. Everything in it is deterministic; what reads or writes
+// the world is an activity, named in internal/step. The code is meant to read like the runbook of a careful operator.
+package workflows
+
+import (
+	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/step"
+)
+
+// TaskQueue is where workflows and central activities are served. Sites have queues of their own, named by SiteQueue.
+const TaskQueue = "sluice"
+
+// SiteQueue returns the task queue for work near the clusters of a site; the central one for "".
+func SiteQueue(site string) string {
+	if site == "" {
+		return TaskQueue
+	}
+	return TaskQueue + "-" + site
+}
+
+// Names under which the workflows are registered.
+const (
+	RolloutName        = "Rollout"
+	ClusterRolloutName = "ClusterRollout"
+	PreviewName        = "Preview"
+)
+
+// RolloutInput starts a run, and is the state that it carries when it continues as new.
+type RolloutInput struct {
+	Run    string `json:"run"` // also the workflow ID
+	Plan   string `json:"plan"`
+	By     string `json:"by"`
+	Reason string `json:"reason,omitempty"`
+	// Back makes this a run that takes back another one, which has ended: the units of Scope that it moved.
+	Back  *BackInput `json:"back,omitempty"`
+	State *RunState  `json:"state,omitempty"` // set by continue-as-new only
+}
+
+// BackInput names the run to take back, and the units that it moved, in the order in which it moved them.
+type BackInput struct {
+	Run   string   `json:"run"`
+	Units []string `json:"units"` // cluster names
+}
+
+// RunState is what outlives a continue-as-new.
+type RunState struct {
+	Status    status.Run          `json:"status"`
+	Stage     int                 `json:"stage"` // index of the stage to go on with
+	Paused    bool                `json:"paused,omitempty"`
+	Approvals map[string][]string `json:"approvals,omitempty"` // stage -> who
+}
+
+// ClusterInput starts one unit.
+type ClusterInput struct {
+	step.Ref
+	Stage  string `json:"stage"`
+	Group  string `json:"group"`
+	Path   string `json:"path"`
+	Site   string `json:"site,omitempty"`
+	Parent string `json:"parent"` // workflow ID of the run
+	Paused bool   `json:"paused,omitempty"`
+}
+
+// Scope narrows a command to a part of a run; all of it where nothing is set.
+type Scope struct {
+	Stage    string   `json:"stage,omitempty"`
+	Group    string   `json:"group,omitempty"`
+	Clusters []string `json:"clusters,omitempty"`
+}
+
+// Whole reports whether the scope is the whole run.
+func (s Scope) Whole() bool { return s.Stage == "" && s.Group == "" && len(s.Clusters) == 0 }
+
+// String names the scope as the command line does.
+func (s Scope) String() string {
+	switch {
+	case s.Stage != "":
+		return "stage " + s.Stage
+	case s.Group != "":
+		return "group " + s.Group
+	case len(s.Clusters) > 0:
+		out := "cluster"
+		for _, c := range s.Clusters {
+			out += " " + c
+		}
+		return out
+	}
+	return "run"
+}
+
+// holds reports whether a unit is in the scope.
+func (s Scope) holds(u status.Unit) bool {
+	if s.Whole() {
+		return true
+	}
+	if s.Stage != "" && s.Stage == u.Stage || s.Group != "" && s.Group == u.Group {
+		return true
+	}
+	for _, c := range s.Clusters {
+		if c == u.Cluster {
+			return true
+		}
+	}
+	return false
+}
+
+// Names of the Updates that a run takes, each with a Command, and of its Query, which returns a status.Run. A unit
+// answers the same query with its status.Unit.
+const (
+	UpdatePause    = "pause"
+	UpdateResume   = "resume"
+	UpdateApprove  = "approve"
+	UpdateAbort    = "abort"
+	UpdateRollback = "rollback"
+	QueryStatus    = "status"
+)
+
+// Command is what an operator asks of a run.
+type Command struct {
+	Who    string `json:"who"`
+	Reason string `json:"reason,omitempty"`
+	Scope  Scope  `json:"scope,omitzero"`   // rollback only
+	Plan   string `json:"plan,omitempty"`   // approve: the hash that was read
+	DryRun bool   `json:"dryRun,omitempty"` // rollback: say what would go where, and change nothing
+}
+
+// Answer is what an operator hears.
+type Answer struct {
+	Message string   `json:"message"`
+	Units   []string `json:"units,omitempty"` // rollback: the units that go back, in order
+}
+
+// Signals between a run and its units.
+const (
+	signalOrder  = "order"  // run -> unit: an order
+	signalReport = "report" // unit -> run: a report
+)
+
+// order is what a run tells a unit.
+type order struct {
+	Kind   string `json:"kind"`
+	Who    string `json:"who,omitempty"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// The kinds of order. Stop ends a unit where it is; it is what a run says to a unit that failed within the budget, and
+// to one that stayed out of reach.
+const (
+	orderPause    = "pause"
+	orderResume   = "resume"
+	orderAbort    = "abort"
+	orderRollback = "rollback"
+	orderStop     = "stop"
+)
+
+// report is what a unit tells its run.
+type report struct {
+	Cluster  string          `json:"cluster"`
+	Phase    status.Phase    `json:"phase"`
+	Moved    bool            `json:"moved,omitempty"`
+	Waiting  *status.Waiting `json:"waiting,omitempty"`
+	Failure  *status.Check   `json:"failure,omitempty"`
+	FailedAt string          `json:"failedAt,omitempty"`
+}

@@ -1,0 +1,54 @@
+package workflows
+
+import (
+	"go.temporal.io/sdk/workflow"
+
+	"sluice.dev/sluice/internal/step"
+)
+
+// previewWindow is how many clusters are looked at at once.
+const previewWindow = 16
+
+// PreviewInput asks what a plan would change.
+type PreviewInput struct {
+	Plan      string        `json:"plan"`
+	Component string        `json:"component"`
+	Clusters  []PreviewUnit `json:"clusters"`
+}
+
+// PreviewUnit is one cluster to look at.
+type PreviewUnit struct {
+	Cluster string `json:"cluster"`
+	Context string `json:"context"`
+	Site    string `json:"site,omitempty"`
+}
+
+// Preview renders and compares a plan in every cluster, and stores what it saw beside the plan. It changes nothing
+// anywhere. A cluster that cannot be looked at is part of what was seen.
+func Preview(ctx workflow.Context, in PreviewInput) error {
+	seen := make([]string, len(in.Clusters))
+	slots := workflow.NewSemaphore(ctx, previewWindow)
+	group := workflow.NewWaitGroup(ctx)
+	var failed error
+	for i, u := range in.Clusters {
+		if err := slots.Acquire(ctx, 1); err != nil {
+			return err
+		}
+		group.Add(1)
+		workflow.GoNamed(ctx, u.Cluster, func(ctx workflow.Context) {
+			defer group.Done()
+			defer slots.Release(1)
+			ref := step.Ref{Plan: in.Plan, Component: in.Component, Cluster: u.Cluster, Context: u.Context}
+			look := call{name: step.Preview, queue: SiteQueue(u.Site), summary: "compare " + u.Cluster, in: step.DiffRequest{Ref: ref}}
+			if err := look.get(ctx, &seen[i]); err != nil && failed == nil {
+				failed = err
+			}
+		})
+	}
+	group.Wait(ctx)
+	if failed != nil {
+		return failed
+	}
+	save := call{name: step.SaveLive, queue: TaskQueue, summary: "keep what was seen", in: step.SaveLiveRequest{Plan: in.Plan, Clusters: seen}}
+	return save.get(ctx, nil)
+}

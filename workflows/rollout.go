@@ -1,0 +1,362 @@
+package workflows
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/pipelines"
+	"sluice.dev/sluice/pipelines/rule"
+)
+
+// Rollout takes a plan through its stages in order. It ends with the run's status, whose phase is computed from what
+// its units recorded.
+func Rollout(ctx workflow.Context, in RolloutInput) (status.Run, error) {
+	return newRollout(ctx, in).run(ctx)
+}
+
+// historyBound is where the run continues as new at the next stage boundary with nothing in flight.
+const historyBound = 2000
+
+type rollout struct {
+	in      RolloutInput
+	plan    step.RunPlan
+	state   RunState
+	open    map[string]*unitRun // by cluster; only looked up, never ranged over
+	want    intent
+	backing bool // units that start now go back
+	inTurn  int  // how many changes there have been; what waits, waits for it to move on
+}
+
+// intent is what operators, or the failure policy, want of the run.
+type intent struct {
+	abort    bool
+	rollback []Scope // asked for and not yet done
+}
+
+// unitRun is a unit whose workflow is open.
+type unitRun struct {
+	id      string
+	cluster string
+	decided bool // what becomes of its failure was told to it
+}
+
+func newRollout(ctx workflow.Context, in RolloutInput) *rollout {
+	r := &rollout{in: in, open: map[string]*unitRun{}}
+	if in.State != nil {
+		r.state = *in.State
+		return r
+	}
+	r.state = RunState{
+		Status: status.Run{
+			Name: in.Run, Plan: in.Plan, By: in.By, Reason: in.Reason, Phase: status.PhasePending, Started: workflow.Now(ctx).UTC(),
+		},
+		Approvals: map[string][]string{},
+	}
+	if in.Back != nil {
+		r.state.Status.Back = in.Back.Run
+	}
+	return r
+}
+
+func (r *rollout) run(ctx workflow.Context) (status.Run, error) {
+	if err := r.serve(ctx); err != nil {
+		return r.state.Status, err
+	}
+	if err := r.load(ctx); err != nil {
+		return r.state.Status, err
+	}
+	if r.in.Back != nil {
+		r.takeBack(ctx, r.in.Back.Units)
+		return r.close(ctx)
+	}
+	for ; r.state.Stage < len(r.plan.Stages) && !r.ending(); r.state.Stage++ {
+		if r.state.Stage > 0 && len(r.openUnits()) == 0 && workflow.GetInfo(ctx).GetCurrentHistoryLength() > historyBound {
+			return r.state.Status, r.continueAsNew(ctx)
+		}
+		if err := r.stage(ctx, r.state.Stage); err != nil {
+			return r.state.Status, err
+		}
+	}
+	r.finish(ctx)
+	return r.close(ctx)
+}
+
+// load reads the run's part of the plan, and lays out the status on the first execution.
+func (r *rollout) load(ctx workflow.Context) error {
+	read := call{name: step.LoadRun, queue: TaskQueue, summary: "read the plan", in: r.in.Plan}
+	if err := read.get(ctx, &r.plan); err != nil {
+		return fmt.Errorf("cannot read plan %s: %w", r.in.Plan, err)
+	}
+	if r.in.State != nil {
+		return nil
+	}
+	s := &r.state.Status
+	s.Component, s.Version, s.Pipeline, s.Origin = r.plan.Component, r.plan.Version, r.plan.Pipeline, r.plan.Origin
+	for _, p := range r.plan.Stages {
+		st := status.Stage{Name: p.Name, Phase: status.PhasePending, Skipped: p.Skipped}
+		for _, g := range p.Groups {
+			for _, u := range g.Units {
+				st.Units = append(st.Units, status.Unit{Path: u.Path, Cluster: u.Cluster, Group: u.Group, Stage: p.Name, Phase: status.PhasePending})
+			}
+		}
+		s.Stages = append(s.Stages, st)
+	}
+	r.show(ctx, status.PhaseMoving, nil)
+	return nil
+}
+
+// ending reports whether no further unit may start.
+func (r *rollout) ending() bool { return r.want.abort || len(r.want.rollback) > 0 }
+
+// stage runs one stage: approval, checks, its groups one after another, checks and soak.
+func (r *rollout) stage(ctx workflow.Context, i int) error {
+	p, st := &r.plan.Stages[i], &r.state.Status.Stages[i]
+	if p.Skipped != "" {
+		st.Phase = status.PhaseSkipped
+		return nil
+	}
+	st.Phase = status.PhaseMoving
+	_ = workflow.UpsertTypedSearchAttributes(ctx, attrStage.ValueSet(p.Name))
+	if err := r.approval(ctx, p, st); err != nil {
+		return err
+	}
+	if err := r.judge(ctx, st, p.Checks, pipelines.BeforeStage, st.Units); err != nil {
+		return err
+	}
+	for g := range p.Groups {
+		if err := r.group(ctx, p, st, g); err != nil {
+			return err
+		}
+	}
+	if err := r.judge(ctx, st, p.Checks, pipelines.AfterStage, st.Units); err != nil {
+		return err
+	}
+	if err := r.quiet(ctx, p.SoakStage, "stage "+p.Name); err != nil {
+		return err
+	}
+	if !r.ending() {
+		st.Phase, st.Waiting = status.PhaseSucceeded, nil
+	}
+	return nil
+}
+
+// approval waits until as many people as the stage asks for have approved this plan.
+func (r *rollout) approval(ctx workflow.Context, p *step.RunStage, st *status.Stage) error {
+	if p.Approvals == 0 || r.ending() {
+		return nil
+	}
+	st.Waiting = &status.Waiting{
+		Kind: "approval", Name: p.Name, Since: workflow.Now(ctx).UTC(), Owner: "whoever may approve",
+		Unmet: []string{fmt.Sprintf("%d of %d approvals of plan %.12s", len(r.state.Approvals[p.Name]), p.Approvals, r.in.Plan)},
+	}
+	r.show(ctx, status.PhaseWaiting, st.Waiting)
+	err := workflow.Await(ctx, func() bool { return len(r.state.Approvals[p.Name]) >= p.Approvals || r.ending() })
+	st.Waiting = nil
+	r.show(ctx, status.PhaseMoving, nil)
+	return err
+}
+
+// judge runs the checks of a group or stage. One that does not pass holds the run until it is resumed.
+func (r *rollout) judge(ctx workflow.Context, st *status.Stage, all []pipelines.ResolvedCheck, point pipelines.Point, units []status.Unit) error {
+	checks := checksAt(all, point)
+	for len(checks) > 0 && !r.ending() {
+		facts := rule.Facts{Stage: count(st.Name, units), Change: rule.Change{
+			Component: r.plan.Component, Version: r.plan.Version, Pipeline: r.plan.Pipeline, Plan: r.in.Plan, Run: r.in.Run,
+		}}
+		st.Checks = evaluate(ctx, step.EvaluateRequest{Point: point, Checks: checks, Facts: facts})
+		bad := firstBad(st.Checks)
+		if bad == nil {
+			return nil
+		}
+		r.pause(&status.Waiting{
+			Kind: "check", Name: bad.Name, Since: workflow.Now(ctx).UTC(), Owner: "whoever may resume, abort or roll back",
+			Unmet: []string{string(bad.Verdict) + ": " + bad.Message},
+		})
+		if err := r.unpaused(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// quiet waits a soak out; a rollback or an abort ends it.
+func (r *rollout) quiet(ctx workflow.Context, d time.Duration, what string) error {
+	if d <= 0 || r.ending() {
+		return nil
+	}
+	r.show(ctx, status.PhaseSoaking, &status.Waiting{
+		Kind: "soak", Name: what, Since: workflow.Now(ctx).UTC(), Until: workflow.Now(ctx).Add(d).UTC(),
+	})
+	_, err := workflow.AwaitWithOptions(ctx, workflow.AwaitOptions{
+		Timeout: d, TimerOptions: workflow.TimerOptions{Summary: "soak after " + what},
+	}, r.ending)
+	r.show(ctx, status.PhaseMoving, nil)
+	return err
+}
+
+// unpaused returns once the run is not paused, or is ending.
+func (r *rollout) unpaused(ctx workflow.Context) error {
+	if !r.state.Paused || r.ending() {
+		return nil
+	}
+	r.show(ctx, status.PhasePaused, r.state.Status.Waiting)
+	err := workflow.Await(ctx, func() bool { return !r.state.Paused || r.ending() })
+	r.show(ctx, status.PhaseMoving, nil)
+	return err
+}
+
+// group starts units in the plan's order under its concurrency, and ends when each has ended or is out of reach.
+func (r *rollout) group(ctx workflow.Context, p *step.RunStage, st *status.Stage, i int) error {
+	g := &p.Groups[i]
+	if err := r.judge(ctx, st, p.Checks, pipelines.BeforeGroup, r.unitsOf(g)); err != nil {
+		return err
+	}
+	window := p.Stage().Window(i, r.leftBefore(g))
+	if err := r.slide(ctx, window, func(u plan.Unit) { r.start(ctx, p.Name, u) }, func(now plan.Decision) { r.explain(ctx, st, now) }); err != nil {
+		return err
+	}
+	if err := r.quiet(ctx, p.SoakGroup, "group "+g.Name); err != nil {
+		return err
+	}
+	return r.judge(ctx, st, p.Checks, pipelines.AfterGroup, r.unitsOf(g))
+}
+
+// slide starts the units of a window as it opens, until all have ended or the run is ending.
+func (r *rollout) slide(ctx workflow.Context, window plan.Window, start func(plan.Unit), explain func(plan.Decision)) error {
+	for {
+		if err := r.unpaused(ctx); err != nil {
+			return err
+		}
+		if r.ending() {
+			return r.settled(ctx)
+		}
+		now := window.Next(r.statesOf(window.Group.Units))
+		if now.Done && r.unreachable(window) <= window.MaxUnreachable {
+			return nil
+		}
+		for _, i := range now.Start {
+			start(window.Group.Units[i])
+		}
+		explain(now)
+		r.refresh(ctx)
+		turn := r.inTurn
+		if err := workflow.Await(ctx, func() bool { return r.inTurn != turn || r.ending() || r.state.Paused }); err != nil {
+			return err
+		}
+	}
+}
+
+// unreachable counts the units out of reach that a window's budget is about.
+func (r *rollout) unreachable(window plan.Window) int {
+	n := 0
+	for _, s := range r.statesOf(window.Group.Units) {
+		if s == plan.Unreachable {
+			n++
+		}
+	}
+	for _, l := range window.Earlier {
+		if l.SameStage && l.State == plan.Unreachable {
+			n++
+		}
+	}
+	return n
+}
+
+// explain says why units of a stage do not start.
+func (r *rollout) explain(ctx workflow.Context, st *status.Stage, now plan.Decision) {
+	var unmet []string
+	if now.Held != "" {
+		unmet = append(unmet, now.Held)
+	}
+	for _, b := range now.Blocked {
+		unmet = append(unmet, b.Why)
+	}
+	if len(now.Start) > 0 || len(unmet) == 0 {
+		st.Waiting = nil
+		return
+	}
+	st.Waiting = &status.Waiting{
+		Kind: "budget", Name: st.Name, Since: workflow.Now(ctx).UTC(), Unmet: unmet, Owner: "whoever may abort or roll back",
+	}
+}
+
+// settled waits until every unit that was told to stop or go back has ended.
+func (r *rollout) settled(ctx workflow.Context) error {
+	return workflow.Await(ctx, func() bool { return len(r.openUnits()) == 0 })
+}
+
+// finish obeys what ended the run early, and ends the units that stayed out of reach.
+func (r *rollout) finish(ctx workflow.Context) {
+	for len(r.want.rollback) > 0 {
+		scope := r.want.rollback[0]
+		r.rollBack(ctx, scope)
+		r.want.rollback = r.want.rollback[1:]
+	}
+	for _, u := range r.openUnits() {
+		r.tellUnit(ctx, u, order{Kind: orderStop, Who: "sluice", Reason: "the run has ended"})
+	}
+	_ = r.settled(ctx)
+}
+
+// close computes the end from what the units recorded, and writes it down.
+func (r *rollout) close(ctx workflow.Context) (status.Run, error) {
+	s := &r.state.Status
+	s.Phase = status.Outcome(s.Stages)
+	for i := range s.Stages {
+		st := &s.Stages[i]
+		for j := range st.Units {
+			if st.Units[j].Phase == status.PhasePending {
+				st.Units[j].Phase = status.PhaseSkipped
+			}
+		}
+		if st.Phase != status.PhaseSkipped {
+			st.Phase = status.Outcome([]status.Stage{*st})
+			if !slices.ContainsFunc(st.Units, func(u status.Unit) bool { return u.Phase != status.PhaseSkipped }) {
+				st.Phase = status.PhaseSkipped
+			}
+		}
+		st.Waiting = nil
+	}
+	s.Ended = workflow.Now(ctx).UTC()
+	r.show(ctx, s.Phase, nil)
+	dctx, cancel := workflow.NewDisconnectedContext(ctx)
+	defer cancel()
+	save := call{name: step.SaveRun, queue: TaskQueue, summary: "record the run", in: *s}
+	if err := save.get(dctx, nil); err != nil {
+		return *s, fmt.Errorf("cannot record run %s: %w", s.Name, err)
+	}
+	return *s, nil
+}
+
+func (r *rollout) continueAsNew(ctx workflow.Context) error {
+	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
+		return err
+	}
+	next := r.in
+	next.State = &r.state
+	return workflow.NewContinueAsNewError(ctx, RolloutName, next)
+}
+
+// count sums up units for the facts of a group or stage.
+func count(name string, units []status.Unit) rule.Stage {
+	c := rule.Stage{Name: name, Units: int64(len(units))}
+	for _, u := range units {
+		switch u.Phase {
+		case status.PhaseSucceeded:
+			c.Succeeded++
+		case status.PhaseFailed, status.PhaseRolledBack, status.PhaseAborted:
+			c.Failed++
+		case status.PhaseUnreachable, status.PhaseMissed:
+			c.Unreachable++
+		default:
+			c.Waiting++
+		}
+	}
+	return c
+}

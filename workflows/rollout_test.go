@@ -1,0 +1,341 @@
+package workflows_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.temporal.io/sdk/client"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/pipelines"
+	"sluice.dev/sluice/pipelines/rule"
+	"sluice.dev/sluice/workflows"
+)
+
+func clientOptions(id string) client.StartWorkflowOptions {
+	return client.StartWorkflowOptions{ID: id, TaskQueue: workflows.TaskQueue}
+}
+
+func TestAGoodVersionGoesThroughEveryUnitInOrder(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	end := w.run(t)
+	if end.Phase != status.PhaseSucceeded {
+		t.Errorf("the run ended %s", end.Phase)
+	}
+	want := []string{
+		"ledger.LoadRun",
+		"ledger.LoadUnit a", "Acquire a", "Diff a", "Apply a", "Prepare a",
+		"Advance a/1", "Look a/1", "Advance a/2", "Look a/2", "Finish a", "Release a Succeeded",
+		"ledger.LoadUnit b", "Acquire b", "Diff b", "Apply b", "Prepare b",
+		"Advance b/1", "Look b/1", "Advance b/2", "Look b/2", "Finish b", "Release b Succeeded",
+	}
+	got := slices.DeleteFunc(w.asked(), func(s string) bool {
+		return s == "gate.Evaluate" || s == "ledger.SaveUnit" || s == "ledger.SaveRun"
+	})
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("what was asked of the world (-want +got):\n%s", diff)
+	}
+}
+
+func TestABadVersionIsStoppedInItsFirstBatch(t *testing.T) {
+	crash := func(cluster string, f *rule.Facts) { f.Workload.Restarts = 3 }
+	for _, c := range []struct {
+		reason   string
+		policy   pipelines.OnFailure
+		rollback pipelines.RollbackMode
+		after    func(w *world)
+		run      status.Phase
+		units    map[string]status.Phase
+		asked    []string
+		unasked  []string
+	}{
+		{
+			reason: "Rollback takes the unit back, and nothing else has moved", policy: pipelines.Rollback, rollback: pipelines.RollbackAuto,
+			run: status.PhaseRolledBack, units: map[string]status.Phase{"a": status.PhaseRolledBack, "b": status.PhaseSkipped},
+			asked: []string{"Disarm a", "Unapply a", "Revert a/1", "Finish a", "Release a RolledBack"}, unasked: []string{"Prepare b", "Advance a/2"},
+		},
+		{
+			reason: "a component that may be rolled back by a person only waits for one", policy: pipelines.Rollback, rollback: pipelines.RollbackManual,
+			after: func(w *world) { w.command(time.Hour, workflows.UpdateAbort, workflows.Command{}) },
+			run:   status.PhaseAborted, units: map[string]status.Phase{"a": status.PhaseAborted, "b": status.PhaseSkipped},
+			asked: []string{"Disarm a", "Release a Aborted"}, unasked: []string{"Revert a/1", "Prepare b"},
+		},
+		{
+			reason: "Pause waits for a person, who rolls back while it is paused", policy: pipelines.Pause, rollback: pipelines.RollbackAuto,
+			after: func(w *world) { w.command(time.Hour, workflows.UpdateRollback, workflows.Command{}) },
+			run:   status.PhaseRolledBack, units: map[string]status.Phase{"a": status.PhaseRolledBack, "b": status.PhaseSkipped},
+			asked: []string{"Revert a/1"}, unasked: []string{"Prepare b"},
+		},
+		{
+			reason: "Continue leaves the failed unit and goes on, and every unit fails", policy: pipelines.Continue, rollback: pipelines.RollbackAuto,
+			run: status.PhaseFailed, units: map[string]status.Phase{"a": status.PhaseFailed, "b": status.PhaseFailed},
+			asked: []string{"Release a Failed", "Prepare b"}, unasked: []string{"Revert a/1"},
+		},
+	} {
+		t.Run(c.reason, func(t *testing.T) {
+			w := newWorld(t, "a", "b")
+			w.facts, w.plan.OnFailure, w.plan.Rollback = crash, c.policy, c.rollback
+			if c.policy == pipelines.Continue {
+				w.plan.Stages[0].MaxFailures = 2
+			}
+			if c.after != nil {
+				c.after(w)
+			}
+			end := w.run(t)
+			if end.Phase != c.run {
+				t.Errorf("the run ended %s, want %s", end.Phase, c.run)
+			}
+			if diff := cmp.Diff(c.units, unitPhases(end)); diff != "" {
+				t.Errorf("units (-want +got):\n%s", diff)
+			}
+			w.expect(t, c.asked, c.unasked)
+			if u := end.Stages[0].Units[0]; u.Failure == nil || u.Failure.Verdict != status.Failed || u.FailedAt != "prod/a/all/1" {
+				t.Errorf("the unit does not say what stopped it where: %+v at %q", u.Failure, u.FailedAt)
+			}
+		})
+	}
+}
+
+// expect checks that something was asked of the world, in this order, and something else was not.
+func (w *world) expect(t *testing.T, asked, unasked []string) {
+	t.Helper()
+	log := w.asked()
+	at := 0
+	for _, want := range asked {
+		i := slices.Index(log[at:], want)
+		if i < 0 {
+			t.Errorf("%q was not asked after %d others; asked:\n%s", want, at, strings.Join(log, "\n"))
+			return
+		}
+		at += i + 1
+	}
+	for _, no := range unasked {
+		if slices.Contains(log, no) {
+			t.Errorf("%q was asked; asked:\n%s", no, strings.Join(log, "\n"))
+		}
+	}
+}
+
+func TestFailureMode_R07_NoVerdictIsNotAPass(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	w.plan.OnFailure = pipelines.Rollback
+	w.rules.Checks[0].Gates[0].CEL = "unit.labels['missing'] == 'x'"
+	w.command(time.Hour, workflows.UpdateAbort, workflows.Command{})
+	end := w.run(t)
+	if got := unitPhases(end)["a"]; got != status.PhaseAborted {
+		t.Errorf("a gate that could not be evaluated left the unit %s: it must hold, and never roll back by itself", got)
+	}
+	w.expect(t, []string{"Disarm a"}, []string{"Revert a/1", "Advance a/2", "Prepare b"})
+}
+
+func TestFailureMode_R05_RollbackActsWhilePaused(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	pause := w.command(2*time.Second, workflows.UpdatePause, workflows.Command{Reason: "look"})
+	back := w.command(time.Hour, workflows.UpdateRollback, workflows.Command{Reason: "bad"})
+	end := w.run(t)
+	if !pause.accepted || !back.accepted {
+		t.Errorf("pause %+v, rollback %+v", pause, back)
+	}
+	if end.Phase != status.PhaseRolledBack {
+		t.Errorf("the run ended %s", end.Phase)
+	}
+	w.expect(t, []string{"Disarm a", "Revert a/1", "Release a RolledBack"}, []string{"Prepare b"})
+}
+
+func TestPauseDisarmsAndResumeGoesOnWhereItWas(t *testing.T) {
+	w := newWorld(t, "a")
+	w.command(2*time.Second, workflows.UpdatePause, workflows.Command{})
+	w.command(time.Hour, workflows.UpdateResume, workflows.Command{})
+	end := w.run(t)
+	if end.Phase != status.PhaseSucceeded {
+		t.Errorf("the run ended %s", end.Phase)
+	}
+	if took := end.Ended.Sub(end.Started); took < time.Hour {
+		t.Errorf("the run took %s, and was paused for an hour", took)
+	}
+	w.expect(t, []string{"Prepare a", "Disarm a", "Arm a", "Advance a/1", "Advance a/2", "Finish a"}, nil)
+	if len(w.audit) != 2 || w.audit[0].Command != "pause" || w.audit[1].Command != "resume" {
+		t.Errorf("audit %+v", w.audit)
+	}
+}
+
+func TestFailureMode_R04_AbortIsIdempotentAndLeavesPods(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	first := w.command(2*time.Second, workflows.UpdateAbort, workflows.Command{})
+	second := w.command(3*time.Second, workflows.UpdateAbort, workflows.Command{})
+	end := w.run(t)
+	if end.Phase != status.PhaseAborted {
+		t.Errorf("the run ended %s", end.Phase)
+	}
+	if !first.accepted || second.rejected != nil {
+		t.Errorf("first %+v, second %+v", first, second)
+	}
+	w.expect(t, []string{"Disarm a", "Release a Aborted"}, []string{"Revert a/1", "Finish a", "Prepare b"})
+}
+
+func TestFailureMode_R13_AnEmptyStageIsSkippedAndWaitsForNobody(t *testing.T) {
+	w := newWorld(t, "a")
+	empty := step.RunStage{Name: "empty", Skipped: "selects no cluster", Approvals: 1}
+	w.plan.Stages = append([]step.RunStage{empty}, w.plan.Stages...)
+	end := w.run(t)
+	if end.Stages[0].Phase != status.PhaseSkipped || end.Phase != status.PhaseSucceeded {
+		t.Errorf("empty stage %s, run %s", end.Stages[0].Phase, end.Phase)
+	}
+}
+
+func TestFailureMode_R11_AnUnreachableClusterDoesNotBlockTheOthers(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	w.plan.Stages[0].MaxUnreachable = 1
+	down := true
+	w.fails = func(name, cluster string) error {
+		if cluster == "a" && down && (name == step.Acquire || name == step.Reachable) {
+			return fault.New(fault.Unreachable, "cannot reach a")
+		}
+		return nil
+	}
+	w.env.OnActivity(step.Reachable, anything, anything).After(24*time.Hour).Return("", nil)
+	w.env.RegisterDelayedCallback(func() { w.mu.Lock(); down = false; w.mu.Unlock() }, time.Hour)
+	end := w.run(t)
+	if diff := cmp.Diff(map[string]status.Phase{"a": status.PhaseMissed, "b": status.PhaseSucceeded}, unitPhases(end)); diff != "" {
+		t.Errorf("units (-want +got):\n%s", diff)
+	}
+	if end.Phase != status.PhaseSucceeded {
+		t.Errorf("the run ended %s", end.Phase)
+	}
+}
+
+func TestAClusterThatComesBackInItsTurnGoesOn(t *testing.T) {
+	w := newWorld(t, "a")
+	down := true
+	w.fails = func(name, cluster string) error {
+		if down && name == step.Advance {
+			down = false
+			return fault.New(fault.Unreachable, "cannot reach a")
+		}
+		return nil
+	}
+	w.env.OnActivity(step.Reachable, anything, anything).After(time.Minute).Return("", nil)
+	end := w.run(t)
+	if end.Phase != status.PhaseSucceeded {
+		t.Errorf("the run ended %s", end.Phase)
+	}
+	w.expect(t, []string{"Advance a/1", "ledger.Unobserved a", "Advance a/1", "Advance a/2", "Finish a"}, nil)
+}
+
+func TestASoakWaitsItsTimeAndAFailingLookEndsIt(t *testing.T) {
+	t.Run("quiet", func(t *testing.T) {
+		w := newWorld(t, "a")
+		w.rules.Soak.Batch = pipelines.Duration(10 * time.Minute)
+		w.rules.Soak.Cluster = pipelines.Duration(time.Hour)
+		w.plan.Stages[0].SoakStage = 7 * 24 * time.Hour
+		end := w.run(t)
+		want := 2*10*time.Minute + time.Hour + 7*24*time.Hour
+		if took := end.Ended.Sub(end.Started); took < want || took > want+time.Minute {
+			t.Errorf("the run took %s, want %s and the batches", took, want)
+		}
+	})
+	t.Run("a check fails in the soak", func(t *testing.T) {
+		w := newWorld(t, "a")
+		w.plan.OnFailure = pipelines.Rollback
+		w.rules.Soak.Batch = pipelines.Duration(2 * 365 * 24 * time.Hour)
+		w.during = func(r step.AdvanceRequest) []status.Check {
+			if len(r.Checks) == 0 {
+				return nil
+			}
+			return []status.Check{{Name: "ready", At: "afterBatch", Verdict: status.Failed, Message: "restarts"}}
+		}
+		end := w.run(t)
+		if end.Phase != status.PhaseRolledBack {
+			t.Errorf("the run ended %s", end.Phase)
+		}
+		w.expect(t, []string{"Advance a/1", "Observe a/1", "Disarm a", "Revert a/1"}, []string{"Advance a/2"})
+	})
+}
+
+func TestAStageWaitsForItsApprovalsOfThisPlan(t *testing.T) {
+	w := newWorld(t, "a")
+	w.plan.Stages[0].Approvals = 2
+	other := w.command(time.Hour, workflows.UpdateApprove, workflows.Command{Plan: "ffffffffffff"})
+	first := w.command(2*time.Hour, workflows.UpdateApprove, workflows.Command{Who: "one", Plan: "0123456789"})
+	again := w.command(3*time.Hour, workflows.UpdateApprove, workflows.Command{Who: "one", Plan: "0123456789"})
+	second := w.command(4*time.Hour, workflows.UpdateApprove, workflows.Command{Who: "two", Plan: "0123456789"})
+	end := w.run(t)
+	if other.rejected == nil {
+		t.Error("an approval of another plan was accepted")
+	}
+	if !first.accepted || !again.accepted || !second.accepted {
+		t.Errorf("approvals: %+v %+v %+v", first, again, second)
+	}
+	if took := end.Ended.Sub(end.Started); took < 4*time.Hour {
+		t.Errorf("the stage started after %s: one person's second approval counted", took)
+	}
+}
+
+func TestARollbackOfTheRunGoesInReverseTheFirstAlone(t *testing.T) {
+	w := newWorld(t, "a", "b", "c", "d")
+	w.facts = func(cluster string, f *rule.Facts) {
+		if cluster == "d" {
+			f.Workload.Restarts = 1
+		}
+	}
+	w.plan.OnFailure = pipelines.Rollback
+	end := w.run(t)
+	if end.Phase != status.PhaseRolledBack {
+		t.Errorf("the run ended %s", end.Phase)
+	}
+	for c, p := range unitPhases(end) {
+		if p != status.PhaseRolledBack {
+			t.Errorf("unit %s ended %s", c, p)
+		}
+	}
+	w.expect(t, []string{"Revert d/1", "Release d RolledBack", "Acquire c", "Release c RolledBack", "Acquire b", "Release b RolledBack", "Acquire a", "Release a RolledBack"}, nil)
+}
+
+func TestFailureMode_R08_TheEndIsComputedFromUnits(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	w.plan.Stages[0].MaxFailures = 1
+	w.facts = func(cluster string, f *rule.Facts) {
+		if cluster == "a" {
+			f.Workload.Restarts = 1
+		}
+	}
+	end := w.run(t)
+	if diff := cmp.Diff(map[string]status.Phase{"a": status.PhaseFailed, "b": status.PhaseSucceeded}, unitPhases(end)); diff != "" {
+		t.Errorf("units (-want +got):\n%s", diff)
+	}
+	if end.Phase != status.PhaseFailed {
+		t.Errorf("one unit failed within the budget, and the run ended %s", end.Phase)
+	}
+}
+
+func TestWithoutAWayBackNothingIsRolledBack(t *testing.T) {
+	w := newWorld(t, "a")
+	w.noBack = true
+	w.plan.Stages[0].Groups[0].Units[0].WayBack = plan.WayBack{}
+	w.plan.OnFailure = pipelines.Rollback
+	w.facts = func(_ string, f *rule.Facts) { f.Workload.Restarts = 1 }
+	end := w.run(t)
+	if end.Phase != status.PhaseFailed {
+		t.Errorf("the run ended %s", end.Phase)
+	}
+	w.expect(t, []string{"Disarm a", "Release a Failed"}, []string{"Revert a/1"})
+}
+
+func TestUnitsSlideUnderTheConcurrency(t *testing.T) {
+	w := newWorld(t, "a", "b", "c")
+	w.plan.Stages[0].Groups[0].MaxConcurrency = 2
+	w.run(t)
+	log := w.asked()
+	if slices.Index(log, "Acquire b") > slices.Index(log, "Release a Succeeded") {
+		t.Error("b did not start beside a")
+	}
+	if slices.Index(log, "Acquire c") < min(slices.Index(log, "Release a Succeeded"), slices.Index(log, "Release b Succeeded")) {
+		t.Error("c started before a slot was free")
+	}
+}

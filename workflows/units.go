@@ -1,0 +1,243 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/pipelines"
+)
+
+// lockRetry is how often a unit that another run holds is asked for again.
+const lockRetry = 10 * time.Second
+
+// UnitWorkflowID is the workflow ID of a unit: it reads as the unit's path, and two runs of a component cannot share it.
+func UnitWorkflowID(path, component string) string { return path + "/" + component }
+
+// start opens a unit's workflow and follows it to its end in a coroutine of its own.
+func (r *rollout) start(ctx workflow.Context, stage string, u plan.Unit) {
+	id := UnitWorkflowID(u.Path, r.plan.Component)
+	run := &unitRun{id: id, cluster: u.Cluster}
+	r.open[u.Cluster] = run
+	unit := r.unit(u.Cluster)
+	unit.Phase, unit.Started, unit.Workflow = status.PhaseWaiting, workflow.Now(ctx).UTC(), id
+	unit.Ended, unit.Failure, unit.FailedAt, unit.Waiting = time.Time{}, nil, "", nil
+	r.state.Status.Moves = append(r.state.Status.Moves, u.Path)
+	back := r.backing
+	ref := step.Ref{
+		Run: r.in.Run, Plan: r.in.Plan, Component: r.plan.Component, Cluster: u.Cluster, Context: u.Context, Back: back,
+	}
+	if ref.Back {
+		ref.BackOf = r.backOf()
+	}
+	in := ClusterInput{
+		Ref: ref, Stage: stage, Group: u.Group, Path: u.Path, Site: u.Site,
+		Parent: workflow.GetInfo(ctx).WorkflowExecution.ID, Paused: r.state.Paused && !ref.Back,
+	}
+	workflow.GoNamed(ctx, u.Path, func(ctx workflow.Context) {
+		end := r.follow(ctx, in, run)
+		*r.unit(u.Cluster) = end
+		delete(r.open, u.Cluster)
+		r.inTurn++
+		r.refresh(ctx)
+	})
+}
+
+// follow runs the unit's workflow to its end. A unit that another run holds is asked for again until it is free.
+func (r *rollout) follow(ctx workflow.Context, in ClusterInput, run *unitRun) status.Unit {
+	action := fmt.Sprintf("%s to %s %s", in.Path, r.plan.Component, r.plan.Version)
+	if in.Back {
+		action = fmt.Sprintf("%s back from %s %s", in.Path, r.plan.Component, r.plan.Version)
+	}
+	opts := workflow.ChildWorkflowOptions{
+		WorkflowID: run.id, TaskQueue: TaskQueue, StaticSummary: action,
+		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+		ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_ABANDON,
+		WaitForCancellation:   true,
+		TypedSearchAttributes: temporal.NewSearchAttributes(
+			attrComponent.ValueSet(r.plan.Component), attrVersion.ValueSet(r.plan.Version), attrPipeline.ValueSet(r.plan.Pipeline),
+			attrStage.ValueSet(in.Stage), attrGroup.ValueSet(in.Group), attrCluster.ValueSet(in.Cluster),
+			attrPlanHash.ValueSet(in.Plan), attrPhase.ValueSet(string(status.PhasePending)),
+		),
+	}
+	for {
+		child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, opts), ClusterRolloutName, in)
+		var end status.Unit
+		err := child.Get(ctx, &end)
+		if err == nil {
+			return end
+		}
+		unit := *r.unit(in.Cluster)
+		var taken *temporal.ChildWorkflowExecutionAlreadyStartedError
+		if !errors.As(err, &taken) {
+			unit.Phase, unit.Ended = status.PhaseFailed, workflow.Now(ctx).UTC()
+			unit.Failure = &status.Check{Name: "unit workflow", At: "unit", Verdict: status.Error, Message: err.Error()}
+			return unit
+		}
+		u := r.unit(in.Cluster)
+		u.Phase = status.PhaseWaiting
+		u.Waiting = &status.Waiting{
+			Kind: "lock", Name: run.id, Since: workflow.Now(ctx).UTC(), Until: workflow.Now(ctx).Add(lockRetry).UTC(),
+			Unmet: []string{"another run holds this unit"},
+		}
+		r.refresh(ctx)
+		ended, err := workflow.AwaitWithTimeout(ctx, lockRetry, func() bool { return r.ending() && !in.Back })
+		if ended || err != nil {
+			unit.Phase, unit.Waiting = status.PhaseSkipped, nil
+			return unit
+		}
+	}
+}
+
+// heed takes a unit's report: it keeps what it says, and decides about a failure.
+func (r *rollout) heed(ctx workflow.Context, rep report) {
+	u, run := r.unit(rep.Cluster), r.open[rep.Cluster]
+	if u == nil || run == nil {
+		return
+	}
+	u.Phase, u.Waiting, u.Moved = rep.Phase, rep.Waiting, rep.Moved
+	u.Failure, u.FailedAt = rep.Failure, rep.FailedAt
+	r.inTurn++
+	if rep.Phase != status.PhaseHeld {
+		run.decided = false
+	}
+	if rep.Phase == status.PhaseHeld && rep.Failure != nil && rep.Failure.Verdict == status.Failed && !run.decided {
+		run.decided = true
+		r.decide(ctx, run, u)
+	}
+	r.refresh(ctx)
+}
+
+// decide says what a failed unit means for the run. Only Failed comes here: what could not be judged holds its unit and
+// nothing else.
+func (r *rollout) decide(ctx workflow.Context, run *unitRun, u *status.Unit) {
+	stage := r.plan.Stages[r.state.Stage]
+	failed := r.failedIn(u.Stage)
+	if r.plan.OnFailure == pipelines.Continue || failed <= stage.MaxFailures {
+		r.tellUnit(ctx, run, order{Kind: orderStop, Who: "sluice", Reason: fmt.Sprintf("%d of %d failures allowed in stage %s", failed, stage.MaxFailures, u.Stage)})
+		return
+	}
+	why := fmt.Sprintf("%s failed at %s: %s", u.Failure.Name, u.FailedAt, u.Failure.Message)
+	if r.plan.OnFailure == pipelines.Rollback && r.plan.Rollback == pipelines.RollbackAuto {
+		r.wantRollback(ctx, Scope{}, "sluice", why)
+		return
+	}
+	r.pause(&status.Waiting{
+		Kind: "decision", Name: u.Path, Since: workflow.Now(ctx).UTC(), Unmet: []string{why}, Owner: "whoever may resume, abort or roll back",
+	})
+	r.tellAll(ctx, order{Kind: orderPause, Who: "sluice", Reason: why})
+}
+
+// failedIn counts the units of a stage that failed, those that wait for a decision included.
+func (r *rollout) failedIn(stage string) int {
+	n := 0
+	for _, st := range r.state.Status.Stages {
+		if st.Name != stage {
+			continue
+		}
+		for _, u := range st.Units {
+			if u.Phase == status.PhaseFailed || u.Failure != nil && u.Failure.Verdict == status.Failed {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+func (r *rollout) tellUnit(ctx workflow.Context, u *unitRun, o order) {
+	ctx, cancel := workflow.NewDisconnectedContext(ctx)
+	defer cancel()
+	// A unit that has just ended cannot hear; its end says all there is.
+	_ = workflow.SignalExternalWorkflow(ctx, u.id, "", signalOrder, o).Get(ctx, nil)
+}
+
+func (r *rollout) tellAll(ctx workflow.Context, o order) {
+	for _, u := range r.openUnits() {
+		r.tellUnit(ctx, u, o)
+	}
+}
+
+// openUnits returns the open units in the order in which they started.
+func (r *rollout) openUnits() []*unitRun {
+	var out []*unitRun
+	for _, st := range r.state.Status.Stages {
+		for _, u := range st.Units {
+			if run := r.open[u.Cluster]; run != nil {
+				out = append(out, run)
+			}
+		}
+	}
+	return out
+}
+
+// unit returns the status of a cluster's unit, nil where the run has none.
+func (r *rollout) unit(cluster string) *status.Unit {
+	for i := range r.state.Status.Stages {
+		units := r.state.Status.Stages[i].Units
+		for j := range units {
+			if units[j].Cluster == cluster {
+				return &units[j]
+			}
+		}
+	}
+	return nil
+}
+
+// unitsOf lists the present status of a group's units.
+func (r *rollout) unitsOf(g *plan.Group) []status.Unit {
+	var out []status.Unit
+	for _, u := range g.Units {
+		out = append(out, *r.unit(u.Cluster))
+	}
+	return out
+}
+
+// statesOf tells the planner's arithmetic where units are.
+func (r *rollout) statesOf(units []plan.Unit) []plan.State {
+	out := make([]plan.State, len(units))
+	for i, u := range units {
+		out[i] = stateOf(r.unit(u.Cluster).Phase)
+	}
+	return out
+}
+
+func stateOf(p status.Phase) plan.State {
+	switch p {
+	case status.PhasePending:
+		return plan.Pending
+	case status.PhaseSucceeded:
+		return plan.Succeeded
+	case status.PhaseSkipped:
+		return plan.Skipped
+	case status.PhaseUnreachable, status.PhaseMissed:
+		return plan.Unreachable
+	case status.PhaseFailed, status.PhaseAborted, status.PhaseRolledBack:
+		return plan.Failed
+	}
+	return plan.Running
+}
+
+// leftBefore lists what earlier groups and stages left behind that did not end well.
+func (r *rollout) leftBefore(g *plan.Group) []plan.Left {
+	var left []plan.Left
+	for i, p := range r.plan.Stages[:r.state.Stage+1] {
+		for j := range p.Groups {
+			if i == r.state.Stage && &r.plan.Stages[i].Groups[j] == g {
+				return left
+			}
+			for _, u := range p.Groups[j].Units {
+				if s := stateOf(r.unit(u.Cluster).Phase); s == plan.Failed || s == plan.Unreachable {
+					left = append(left, plan.Left{Cluster: u.Cluster, Group: u.Group, State: s, SameStage: i == r.state.Stage})
+				}
+			}
+		}
+	}
+	return left
+}

@@ -1,0 +1,243 @@
+package workflows_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/gate"
+	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/internal/workload/goal"
+	"sluice.dev/sluice/pipelines"
+	"sluice.dev/sluice/pipelines/rule"
+	"sluice.dev/sluice/workflows"
+)
+
+// world stands in for clusters and ledger: it answers activities over virtual time and keeps what was asked of it.
+type world struct {
+	mu       sync.Mutex
+	env      *testsuite.TestWorkflowEnvironment
+	plan     step.RunPlan
+	rules    plan.Rules
+	pods     int
+	gates    *gate.Evaluator
+	log      []string                            // what was asked, in order: "Prepare a DaemonSet/x"
+	facts    func(cluster string, f *rule.Facts) // bends what is seen
+	fails    func(name, cluster string) error    // makes an activity fail
+	during   func(req step.AdvanceRequest) []status.Check
+	advances time.Duration // how long a batch takes
+	saved    []status.Run
+	audit    []step.AuditRequest
+	noBack   bool
+}
+
+func newWorld(t *testing.T, clusters ...string) *world {
+	t.Helper()
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	w := &world{env: suite.NewTestWorkflowEnvironment(), pods: 10, gates: gate.NewEvaluator(), advances: 5 * time.Second}
+	w.env.SetTestTimeout(20 * time.Second)
+	w.rules = plan.Rules{
+		NodeSets:       []pipelines.NodeSet{{Name: "all", Selector: pipelines.Selector{All: true}}},
+		Batches:        []pipelines.Amount{{Value: 1}, {Value: 100, Percent: true}},
+		MaxUnavailable: pipelines.Amount{Value: 1},
+		Checks: []pipelines.ResolvedCheck{{
+			Name: "ready", At: []pipelines.Point{pipelines.AfterBatch}, Enforcement: pipelines.Enforcing,
+			Gates: []pipelines.ResolvedGate{{Name: "ready", CEL: "workload.restarts == 0"}},
+		}},
+	}
+	g := plan.Group{MaxConcurrency: 1}
+	for _, c := range clusters {
+		g.Units = append(g.Units, plan.Unit{Path: "prod/" + c, Cluster: c, Group: "prod", WayBack: plan.WayBack{Version: "v1", Objects: "sha256:1"}})
+	}
+	w.plan = step.RunPlan{
+		Component: "agent", Version: "v2", Pipeline: "p", OnFailure: pipelines.Pause, Rollback: pipelines.RollbackAuto,
+		Stages: []step.RunStage{{Name: "production", Groups: []plan.Group{g}}},
+	}
+	workflows.Register(w.env)
+	w.register()
+	return w
+}
+
+// batches is how a cluster of the world is divided.
+func (w *world) batches() plan.Workload {
+	return plan.Workload{Object: "DaemonSet/infra/agent", NodeSets: []plan.NodeSetBatch{{Name: "all", Pods: w.pods, Batches: plan.Batches(w.rules.Batches, w.pods)}}}
+}
+
+func answer[In, Out any](w *world, name string, cluster func(In) string, f func(In) (Out, error)) {
+	w.env.RegisterActivityWithOptions(func(_ context.Context, in In) (Out, error) {
+		var none Out
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.log = append(w.log, strings.TrimSpace(strings.TrimPrefix(name, "cluster.")+" "+cluster(in)))
+		if w.fails != nil {
+			if err := w.fails(name, cluster(in)); err != nil {
+				return none, temporal.NewApplicationError(err.Error(), string(fault.CodeOf(err)))
+			}
+		}
+		return f(in)
+	}, activity.RegisterOptions{Name: name})
+}
+
+func ofRef(r step.Ref) string                  { return r.Cluster }
+func ofWorkload(r step.WorkloadRequest) string { return r.Cluster }
+func ofAdvance(r step.AdvanceRequest) string   { return r.Cluster + "/" + fmt.Sprint(r.Goal.Number) }
+func ofApply(r step.ApplyRequest) string       { return r.Cluster }
+
+func (w *world) register() {
+	state := func(r step.WorkloadRequest, armed bool) (goal.State, error) {
+		return goal.State{UID: "u", Revision: "new", Previous: "old", Armed: armed}, nil
+	}
+	answer(w, step.LoadRun, func(string) string { return "" }, func(string) (step.RunPlan, error) { return w.plan, nil })
+	answer(w, step.LoadUnit, ofRef, w.loadUnit)
+	answer(w, step.Acquire, ofRef, func(r step.Ref) (step.Ref, error) { r.Fence = 7; return r, nil })
+	answer(w, step.Diff, func(r step.DiffRequest) string { return r.Cluster }, func(r step.DiffRequest) (step.DiffResult, error) {
+		return step.DiffResult{Cluster: plan.Cluster{Cluster: r.Cluster, Workloads: []plan.Workload{w.batches()}}, Before: true, Changes: "sha256:c"}, nil
+	})
+	answer(w, step.Apply, ofApply, func(step.ApplyRequest) (step.ApplyResult, error) { return step.ApplyResult{}, nil })
+	answer(w, step.Unapply, ofApply, func(step.ApplyRequest) (step.ApplyResult, error) { return step.ApplyResult{}, nil })
+	answer(w, step.Prepare, ofWorkload, func(r step.WorkloadRequest) (goal.State, error) { return state(r, true) })
+	answer(w, step.Arm, ofWorkload, func(r step.WorkloadRequest) (goal.State, error) { return state(r, true) })
+	answer(w, step.Disarm, ofWorkload, func(r step.WorkloadRequest) (goal.State, error) { return state(r, false) })
+	answer(w, step.Finish, ofWorkload, func(r step.WorkloadRequest) (goal.State, error) { return state(r, false) })
+	answer(w, step.Advance, ofAdvance, w.look)
+	answer(w, step.Look, ofAdvance, w.look)
+	answer(w, step.Revert, ofAdvance, w.look)
+	answer(w, step.Observe, ofAdvance, w.look)
+	answer(w, step.Reachable, ofRef, func(step.Ref) (string, error) { return "", nil })
+	answer(w, step.Release, func(r step.ReleaseRequest) string { return r.Cluster + " " + string(r.Outcome) }, func(step.ReleaseRequest) (string, error) { return "", nil })
+	answer(w, step.Unobserved, ofRef, func(step.Ref) (string, error) { return "", nil })
+	answer(w, step.SaveUnit, func(step.SaveUnitRequest) string { return "" }, func(step.SaveUnitRequest) (string, error) { return "sha256:u", nil })
+	answer(w, step.SaveRun, func(status.Run) string { return "" }, func(r status.Run) (string, error) { w.saved = append(w.saved, r); return "", nil })
+	answer(w, step.AddAudit, func(step.AuditRequest) string { return "" }, func(r step.AuditRequest) (string, error) { w.audit = append(w.audit, r); return "", nil })
+	answer(w, step.Evaluate, func(step.EvaluateRequest) string { return "" }, func(r step.EvaluateRequest) ([]status.Check, error) {
+		return w.gates.Evaluate(context.Background(), r), nil
+	})
+	// A batch takes virtual time, during which it can be cancelled; a watch during a soak lasts until it is.
+	w.env.OnActivity(step.Advance, anything, anything).After(w.advances).Return(
+		func(_ context.Context, r step.AdvanceRequest) (status.Facts, error) { return w.seen(step.Advance, r) })
+	w.env.OnActivity(step.Revert, anything, anything).After(w.advances).Return(
+		func(_ context.Context, r step.AdvanceRequest) (status.Facts, error) { return w.seen(step.Revert, r) })
+	w.env.OnActivity(step.Observe, anything, anything).After(365 * 24 * time.Hour).Return(
+		func(_ context.Context, r step.AdvanceRequest) (status.Facts, error) { return w.seen(step.Observe, r) })
+}
+
+const anything = "mock.Anything"
+
+func (w *world) loadUnit(r step.Ref) (step.UnitPlan, error) {
+	back := plan.WayBack{Version: "v1", Objects: "sha256:1", Target: "sha256:t1"}
+	if w.noBack {
+		back = plan.WayBack{}
+	}
+	u := step.UnitPlan{
+		Unit: rule.Unit{Path: "prod/" + r.Cluster, Cluster: r.Cluster}, Change: rule.Change{Component: "agent", Version: "v2", Previous: "v1"},
+		Rules: w.rules, WayBack: back, Rollback: w.plan.Rollback,
+	}
+	if r.Back {
+		u.Rules, u.Change.Version = w.rules.Back(), "v1"
+	}
+	return u, nil
+}
+
+// seen is an activity that the mock answers: it is logged like the others.
+func (w *world) seen(name string, r step.AdvanceRequest) (status.Facts, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.log = append(w.log, strings.TrimPrefix(name, "cluster.")+" "+ofAdvance(r))
+	if w.fails != nil {
+		if err := w.fails(name, r.Cluster); err != nil {
+			return status.Facts{}, temporal.NewApplicationError(err.Error(), string(fault.CodeOf(err)))
+		}
+	}
+	return w.look(r)
+}
+
+func (w *world) look(r step.AdvanceRequest) (status.Facts, error) {
+	n := int64(r.Target)
+	f := rule.Facts{
+		Workload: rule.Workload{Kind: "DaemonSet", Name: "agent", Desired: int64(w.pods), Updated: n, UpdatedReady: n},
+		Batch:    rule.Batch{Number: int64(r.Goal.Number), Target: n, Total: int64(r.Total), Updated: n, UpdatedReady: n},
+	}
+	if w.facts != nil {
+		w.facts(r.Cluster, &f)
+	}
+	out := status.Facts{Facts: f}
+	if w.during != nil {
+		out.Checks = w.during(r)
+	}
+	return out, nil
+}
+
+// run plays a run to its end and returns how it ended.
+func (w *world) run(t *testing.T) status.Run {
+	t.Helper()
+	w.env.SetStartWorkflowOptions(clientOptions("agent-1"))
+	w.env.ExecuteWorkflow(workflows.RolloutName, workflows.RolloutInput{Run: "agent-1", Plan: "0123456789abcdef", By: "ops"})
+	if !w.env.IsWorkflowCompleted() {
+		t.Fatalf("the run did not end; asked so far:\n%s", strings.Join(w.asked(), "\n"))
+	}
+	if err := w.env.GetWorkflowError(); err != nil {
+		t.Fatalf("the run failed: %v\n%s", err, strings.Join(w.asked(), "\n"))
+	}
+	var out status.Run
+	if err := w.env.GetWorkflowResult(&out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func (w *world) asked() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.log)
+}
+
+// command asks the run for something once its virtual time has come.
+func (w *world) command(after time.Duration, name string, c workflows.Command) *heard {
+	h := &heard{}
+	if c.Who == "" {
+		c.Who = "ops"
+	}
+	w.env.RegisterDelayedCallback(func() {
+		w.env.UpdateWorkflow(name, "", &testsuite.TestUpdateCallback{
+			OnReject: func(err error) { h.rejected = err },
+			OnAccept: func() { h.accepted = true },
+			OnComplete: func(v any, err error) {
+				h.answer, _ = v.(workflows.Answer)
+				h.err = err
+			},
+		}, c)
+	}, after)
+	return h
+}
+
+// heard is what came of a command.
+type heard struct {
+	accepted bool
+	rejected error
+	answer   workflows.Answer
+	err      error
+}
+
+func unitPhases(r status.Run) map[string]status.Phase {
+	out := map[string]status.Phase{}
+	for _, s := range r.Stages {
+		for _, u := range s.Units {
+			out[u.Cluster] = u.Phase
+		}
+	}
+	return out
+}
