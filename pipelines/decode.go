@@ -34,18 +34,29 @@ type subject struct {
 	field *field
 	key   string // of a map's value
 	item  bool   // of a list
+	free  bool   // inside of values that Sluice only passes on
 }
 
 func (s subject) String() string {
 	switch {
 	case s.field == nil:
 		return "the document"
+	case s.free:
+		return "a value in " + s.field.name
 	case s.key != "":
 		return s.field.name + "." + s.key
 	case s.item:
 		return "an item of " + s.field.name
 	}
 	return s.field.name
+}
+
+// inside is the subject of what a free value holds.
+func (s subject) inside() subject {
+	if s.free {
+		return s
+	}
+	return subject{field: &field{name: s.String(), most: maxItems}, free: true}
 }
 
 // document decodes a document into out, a pointer to the struct of its kind.
@@ -65,17 +76,18 @@ func (d *decoder) fail(n *yaml.Node, format string, args ...any) bool {
 // value decodes a node into v and says whether v can be used.
 func (d *decoder) value(n *yaml.Node, v reflect.Value, s subject) bool {
 	if n.Kind == yaml.AliasNode {
-		if d.aliased > maxAliased {
-			return false
-		}
 		d.following++
 		defer func() { d.following-- }()
 		n = target(n)
 	}
 	if d.following > 0 {
-		if d.aliased++; d.aliased > maxAliased {
-			return d.fail(n, "aliases stand for more than %d values in this document", maxAliased)
+		d.aliased++
+	}
+	if d.aliased > maxAliased {
+		if d.aliased == maxAliased+1 { // once
+			d.fail(n, "aliases stand for more than %d values in this document", maxAliased)
 		}
+		return false
 	}
 	if d.depth++; d.depth > maxDepth {
 		d.depth--
@@ -190,7 +202,7 @@ func (d *decoder) list(n *yaml.Node, v reflect.Value, s subject) bool {
 	ok := true
 	items := reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content))
 	for i, item := range n.Content {
-		if !d.value(item, items.Index(i), subject{field: s.field, item: true}) {
+		if !d.value(item, items.Index(i), subject{field: s.field, item: true, free: s.free}) {
 			ok = false
 		}
 	}
@@ -219,7 +231,7 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value, s subject) bool {
 			continue
 		}
 		value := reflect.New(v.Type().Elem()).Elem()
-		if !d.value(n.Content[i+1], value, subject{field: s.field, key: name}) {
+		if !d.value(n.Content[i+1], value, subject{field: s.field, key: name, free: s.free}) {
 			ok = false
 		}
 		m.SetMapIndex(reflect.ValueOf(name), value)
@@ -250,11 +262,11 @@ func (d *decoder) free(n *yaml.Node, v reflect.Value, s subject) bool {
 		return d.fail(n, "%s must be text, a number, true or false, not %s", s, nature(n))
 	case n.Kind == yaml.MappingNode:
 		m := map[string]any{}
-		ok = d.mapping(n, reflect.ValueOf(&m).Elem(), subject{field: &field{name: s.String(), most: maxItems}})
+		ok = d.mapping(n, reflect.ValueOf(&m).Elem(), s.inside())
 		value = m
 	case n.Kind == yaml.SequenceNode:
 		var l []any
-		ok = d.list(n, reflect.ValueOf(&l).Elem(), subject{field: &field{name: s.String(), most: maxItems}})
+		ok = d.list(n, reflect.ValueOf(&l).Elem(), s.inside())
 		value = l
 	default:
 		value, ok = d.plain(n, s)

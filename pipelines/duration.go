@@ -31,18 +31,17 @@ func ParseDuration(text string) (Duration, error) {
 	if !durationForm.MatchString(text) {
 		return 0, fmt.Errorf("%q is no duration such as 90s, 10m, 24h or 7d", text)
 	}
-	days := time.Duration(0)
-	var failed error
+	days, tooLong := time.Duration(0), false
 	rest := durationDays.ReplaceAllStringFunc(text, func(part string) string {
 		n, err := strconv.ParseFloat(strings.TrimSuffix(part, "d"), 64)
-		if err != nil || n > float64(math.MaxInt64/int64(Day)/4) {
-			failed = errTooLong(text)
+		if err != nil || n >= float64(math.MaxInt64/int64(Day)) || time.Duration(n*float64(Day)) > math.MaxInt64-days {
+			tooLong = true
 			return ""
 		}
 		days += time.Duration(n * float64(Day))
 		return ""
 	})
-	if failed != nil || days < 0 {
+	if tooLong {
 		return 0, errTooLong(text)
 	}
 	if rest == "" {

@@ -30,7 +30,7 @@ func TestDuration(t *testing.T) {
 		"Days after hours":     {"1h1d", 25 * time.Hour, "1d1h"},
 		"Days around hours":    {"1d1h1d", 49 * time.Hour, "2d1h"},
 		"Microseconds, mu":     {"5µs", 5 * time.Microsecond, "5µs"},
-		"Three hundred years":  {"100000d", 100_000 * 24 * time.Hour, "100000d"},
+		"Two hundred years":    {"100000d", 100_000 * 24 * time.Hour, "100000d"},
 		"As Go writes it":      {"1h0m1s", time.Hour + time.Second, "1h1s"},
 		"A day short of whole": {"23h59m59s", 24*time.Hour - time.Second, "23h59m59s"},
 	}

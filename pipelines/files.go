@@ -45,8 +45,8 @@ func (f *files) path(path string) {
 	}
 }
 
-// folder reads the YAML files of a folder and those below it. Hidden folders and Helm charts are not looked into. The
-// folder that was asked for is, even if it is hidden.
+// folder reads the YAML files of a folder and those below it. Hidden folders, Helm charts and linked folders are not
+// looked into; the folder that was asked for is, even if it is hidden or linked.
 func (f *files) folder(dir string) {
 	if _, err := os.Stat(filepath.Join(dir, chartFile)); err == nil {
 		return
@@ -104,7 +104,7 @@ func (f *files) file(path string, info fs.FileInfo, given bool) {
 		return
 	}
 	f.bytes += len(data)
-	f.found = append(f.found, &source{Source: Source{Name: path, Data: data}, dir: filepath.Dir(path), given: given})
+	f.found = append(f.found, &source{Source: Source{Name: path, Data: data}, dir: filepath.Dir(path), absolute: filepath.Dir(absolute), given: given})
 }
 
 // readBounded reads a file of at most maxFileBytes, whatever its size was said to be a moment ago.

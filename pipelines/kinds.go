@@ -39,9 +39,9 @@ func (p Position) String() string {
 
 // Metadata names a document.
 type Metadata struct {
-	Name        string            `json:"name" is:"name"`
-	DisplayName string            `json:"displayName,omitempty"`
-	Labels      map[string]string `json:"labels,omitempty" keys:"labelKey" is:"labelValue"`
+	Name        string            `json:"name" is:"name"`                                   // a DNS-1123 label, unique in its kind
+	DisplayName string            `json:"displayName,omitempty"`                            // for people; default the name
+	Labels      map[string]string `json:"labels,omitempty" keys:"labelKey" is:"labelValue"` // for selectors
 }
 
 // Documents is everything a set of files declares, checked against each other.

@@ -82,22 +82,13 @@ func (l *linter) labels(at place) {
 func (l *linter) order() {
 	groups := func(name string) []string { return l.all.ClusterGroups[name].Spec.After }
 	clusters := func(name string) []string { return l.all.Clusters[name].Spec.After }
-	alone := l.report.count
-	before := total(alone)
-	l.circle(KindClusterGroup, cycles(l.known(KindClusterGroup), groups))
-	l.circle(KindCluster, cycles(l.known(KindCluster), clusters))
-	if total(alone) > before {
-		return
+	groupCycles := cycles(l.known(KindClusterGroup), groups)
+	clusterCycles := cycles(l.known(KindCluster), clusters)
+	l.circle(KindClusterGroup, groupCycles)
+	l.circle(KindCluster, clusterCycles)
+	if len(groupCycles)+len(clusterCycles) == 0 {
+		l.deadlock()
 	}
-	l.deadlock()
-}
-
-func total(count map[string]int) int {
-	sum := 0
-	for _, n := range count {
-		sum += n
-	}
-	return sum
 }
 
 func (l *linter) circle(kind string, found [][]string) {

@@ -15,8 +15,8 @@ type Loader struct {
 }
 
 // Load reads files and folders and checks everything that they declare against each other. In folders it reads every
-// *.yaml and *.yml file, recursively, but not hidden folders, Helm charts (folders with a Chart.yaml) and folders that
-// a component of the same load names as its template's manifests. A document that is not Sluice's is an error
+// *.yaml and *.yml file, recursively, but not hidden or linked folders, Helm charts (folders with a Chart.yaml) and
+// folders that a component of the same load names as its template's manifests. A document that is not Sluice's is an error
 // wherever it is found: what is skipped in silence is not checked.
 //
 // Where anything is wrong, the error is Diagnostics with every error of every file, and there are no Documents. What
@@ -72,7 +72,7 @@ func (l Loader) load(r *report, sources []*source) (*Documents, error) {
 		}
 	}
 	templates := manifestFolders(docs)
-	within := func(src *source) bool { return !src.given && src.dir != "" && below(src.dir, templates) }
+	within := func(src *source) bool { return !src.given && src.dir != "" && below(src.absolute, templates) }
 	docs = slices.DeleteFunc(docs, func(doc *document) bool { return within(doc.source) })
 	sources = slices.DeleteFunc(sources, func(src *source) bool {
 		if within(src) {
@@ -133,20 +133,19 @@ func (d *decoder) kind(doc *document) bool {
 	return true
 }
 
-// manifestFolders are the folders, cleaned, that components name as the templates of their manifests.
+// manifestFolders are the folders, from the root, that components name as the templates of their manifests.
 func manifestFolders(docs []*document) []string {
 	folders := map[string]bool{}
 	for _, doc := range docs {
 		c, ok := doc.value.(*Component)
 		if ok && c.Spec.Template.Manifests != "" && doc.source.dir != "" {
-			folders[filepath.Join(c.Dir, c.Spec.Template.Manifests)] = true
+			folders[filepath.Join(doc.source.absolute, c.Spec.Template.Manifests)] = true
 		}
 	}
 	return slices.Collect(maps.Keys(folders))
 }
 
 func below(dir string, folders []string) bool {
-	dir = filepath.Clean(dir)
 	return slices.ContainsFunc(folders, func(folder string) bool {
 		return dir == folder || strings.HasPrefix(dir, folder+string(filepath.Separator))
 	})

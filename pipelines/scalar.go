@@ -34,7 +34,7 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value, s subject) bool {
 		v.SetInt(number)
 		return d.inRange(n, float64(number), s)
 	case reflect.Float64:
-		number, ok := real(n)
+		number, ok := finite(n)
 		if !ok {
 			return d.fail(n, "%s must be a number, not %s", s, nature(n))
 		}
@@ -66,6 +66,7 @@ func (d *decoder) text(n *yaml.Node, v reflect.Value, s subject) bool {
 	if utf8.RuneCountInString(n.Value) > maxText {
 		return d.fail(n, "%s is longer than %d characters", s, maxText)
 	}
+	v.SetString(n.Value) // even if it is not allowed: what refers to the name is right
 	if kind, ok := v.Interface().(enum); ok {
 		if allowed := (&format{values: kind.values()}); !allowed.allows(n.Value) {
 			return d.fail(n, "%s: %q %s", s, shortened(n.Value), allowed.complaint(n.Value))
@@ -77,7 +78,6 @@ func (d *decoder) text(n *yaml.Node, v reflect.Value, s subject) bool {
 		}
 		return d.fail(n, "%s: %q %s", s, shortened(n.Value), s.field.is.complaint(n.Value))
 	}
-	v.SetString(n.Value)
 	return true
 }
 
@@ -136,7 +136,7 @@ func (d *decoder) plain(n *yaml.Node, s subject) (any, bool) {
 		}
 		return number, true
 	case "!!float":
-		number, ok := real(n)
+		number, ok := finite(n)
 		if !ok {
 			return nil, d.fail(n, "%s: %s is no finite number", s, shortened(n.Value))
 		}
@@ -165,8 +165,8 @@ func octal(text string) bool {
 	return len(text) > 1 && text[0] == '0'
 }
 
-// real reads a finite number, whole ones too.
-func real(n *yaml.Node) (float64, bool) {
+// finite reads a finite number, whole ones too.
+func finite(n *yaml.Node) (float64, bool) {
 	switch {
 	case isScalar(n, "!!int"):
 		number, ok := whole(n.Value)

@@ -19,10 +19,11 @@ type Source struct {
 // source is a Source with what the loader knows about it.
 type source struct {
 	Source
-	dir     string // its folder on disk; "" for a source in memory
-	given   bool   // named by the caller, not found in a folder
-	library bool   // what it declares gives way to documents of the same kind and name
-	starts  []int  // byte offset of each line's start, made by lineStart
+	dir      string // its folder on disk, as the caller wrote it; "" for a source in memory
+	absolute string // the same folder from the root
+	given    bool   // named by the caller, not found in a folder
+	library  bool   // what it declares gives way to documents of the same kind and name
+	starts   []int  // byte offset of each line's start, made by lineStart
 }
 
 // document is one YAML document of a source.

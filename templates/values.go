@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 
 	"sluice.dev/sluice/pipelines"
@@ -77,8 +78,25 @@ func mergeLayer(into, layer map[string]any) {
 	}
 }
 
+// copyValue copies a value deeply, and writes whole numbers as int64: a value that was stored as JSON renders the same as
+// one that came from YAML, and 1000000 is not written as 1e+06.
 func copyValue(value any) any {
 	switch v := value.(type) {
+	case int:
+		return int64(v)
+	case float64:
+		if v == math.Trunc(v) && math.Abs(v) < maxExactInteger {
+			return int64(v)
+		}
+		return v
+	case json.Number:
+		if n, err := v.Int64(); err == nil {
+			return n
+		}
+		if f, err := v.Float64(); err == nil {
+			return f
+		}
+		return v.String()
 	case map[string]any:
 		out := make(map[string]any, len(v))
 		for key, item := range v {
@@ -95,6 +113,9 @@ func copyValue(value any) any {
 		return value
 	}
 }
+
+// maxExactInteger is the first whole number beside which a float64 has gaps.
+const maxExactInteger = 1 << 53
 
 // CanonicalJSON returns v as JSON with sorted keys, without spaces and without HTML escapes: equal values give equal
 // bytes.

@@ -218,6 +218,9 @@ func (r *rollout) group(ctx workflow.Context, p *step.RunStage, st *status.Stage
 		return err
 	}
 	window := p.Stage().Window(i, r.leftBefore(g))
+	if r.plan.OnFailure == pipelines.Continue {
+		window.MaxFailures = p.Units()
+	}
 	if err := r.slide(ctx, window, func(u plan.Unit) { r.start(ctx, p.Name, u) }, func(now plan.Decision) { r.explain(ctx, st, now) }); err != nil {
 		return err
 	}
@@ -237,7 +240,7 @@ func (r *rollout) slide(ctx workflow.Context, window plan.Window, start func(pla
 			return r.settled(ctx)
 		}
 		now := window.Next(r.statesOf(window.Group.Units))
-		if now.Done && r.unreachable(window) <= window.MaxUnreachable {
+		if now.Done && now.Held == "" {
 			return nil
 		}
 		for _, i := range now.Start {
@@ -250,22 +253,6 @@ func (r *rollout) slide(ctx workflow.Context, window plan.Window, start func(pla
 			return err
 		}
 	}
-}
-
-// unreachable counts the units out of reach that a window's budget is about.
-func (r *rollout) unreachable(window plan.Window) int {
-	n := 0
-	for _, s := range r.statesOf(window.Group.Units) {
-		if s == plan.Unreachable {
-			n++
-		}
-	}
-	for _, l := range window.Earlier {
-		if l.SameStage && l.State == plan.Unreachable {
-			n++
-		}
-	}
-	return n
 }
 
 // explain says why units of a stage do not start.

@@ -104,13 +104,7 @@ func runStage(s plan.Stage) step.RunStage {
 		}
 	}
 	for _, g := range s.Groups {
-		lean := g
-		lean.Units = nil
-		for _, u := range g.Units {
-			u.Labels, u.Reasons, u.Values, u.Target = nil, nil, "", ""
-			lean.Units = append(lean.Units, u)
-		}
-		out.Groups = append(out.Groups, lean)
+		out.Groups = append(out.Groups, g.Slim())
 	}
 	return out
 }

@@ -3,9 +3,14 @@ package e2e_test
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -13,28 +18,71 @@ import (
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/localtest"
 	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/witness"
 	"sluice.dev/sluice/worker"
+	"sluice.dev/sluice/workflows"
 )
 
-// stack is the local stack of this binary: two clusters of eight nodes.
+// nodes is how many nodes each cluster of the stack has.
+const nodes = 8
+
+// workerEnv makes this binary a worker: its value is "stack dir,kubeconfig,ledger".
+const workerEnv = "SLUICE_E2E_WORKER"
+
+// stack is the local stack of this binary: two clusters.
 var stack localtest.Get
 
 func TestMain(m *testing.M) {
-	os.Exit(localtest.Main(m, []string{"a", "b"}, 8, func(get localtest.Get) { stack = get }))
+	if spec := os.Getenv(workerEnv); spec != "" {
+		os.Exit(serve(strings.Split(spec, ",")))
+	}
+	os.Exit(localtest.Main(m, []string{"a", "b"}, nodes, func(get localtest.Get) { stack = get }))
 }
 
-// site is an installation of Sluice with a ledger and a worker of its own.
+// serve is the worker process. It ends with its standard input, so that it does not outlive the test.
+func serve(spec []string) int {
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() { _, _ = io.Copy(io.Discard, os.Stdin); cancel() }()
+	c, err := engine.Dial(ctx, engine.DialOptions{Dir: spec[0]})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer c.Close()
+	l, err := ledger.Open(ctx, spec[2])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer l.Close()
+	err = worker.Run(ctx, worker.Options{
+		Client: c.Client, Ledger: l, Kubeconfigs: []string{spec[1]}, Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// site is an installation of Sluice with a ledger of its own, and a component that no other test has.
 type site struct {
-	t      *testing.T
-	stack  *localtest.Stack
-	ledger *ledger.SQLite
-	engine *engine.Engine
-	path   string
+	t         *testing.T
+	stack     *localtest.Stack
+	ledger    *ledger.SQLite
+	engine    *engine.Engine
+	path      string // of the ledger
+	files     string // the documents of the test
+	component string // also its namespace
 }
 
-func newSite(t *testing.T) *site {
+func newSite(t *testing.T, component string) *site {
 	t.Helper()
-	s := &site{t: t, stack: stack(t), path: filepath.Join(t.TempDir(), "ledger.db")}
+	s := &site{t: t, stack: stack(t), path: filepath.Join(t.TempDir(), "ledger.db"), files: t.TempDir(), component: component}
+	if err := os.CopyFS(s.files, os.DirFS("testdata")); err != nil {
+		t.Fatal(err)
+	}
+	s.edit("components.yaml", "COMPONENT", component)
 	l, err := ledger.Open(t.Context(), s.path)
 	if err != nil {
 		t.Fatal(err)
@@ -51,41 +99,58 @@ func newSite(t *testing.T) *site {
 	return s
 }
 
-// work serves the site until the returned func is called, or the test ends.
-func (s *site) work() (stop func()) {
+// edit replaces text in one of the test's documents.
+func (s *site) edit(file, before, after string) {
 	s.t.Helper()
-	c, err := engine.Dial(s.t.Context(), engine.DialOptions{Dir: s.stack.Dir})
+	path := filepath.Join(s.files, file)
+	data, err := os.ReadFile(path)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	over := make(chan error, 1)
-	go func() {
-		over <- worker.Run(ctx, worker.Options{
-			Client: c.Client, Ledger: s.ledger, Kubeconfigs: []string{s.stack.Kubeconfig}, Logger: slog.New(slog.DiscardHandler),
-		})
-	}()
-	done := false
-	stop = func() {
-		if done {
+	if !strings.Contains(string(data), before) {
+		s.t.Fatalf("%s does not have %q", file, before)
+	}
+	if err := os.WriteFile(path, []byte(strings.ReplaceAll(string(data), before, after)), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// work starts a worker process. Kill ends it as a crash would.
+func (s *site) work() (kill func()) {
+	s.t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), workerEnv+"="+strings.Join([]string{s.stack.Dir, s.stack.Kubeconfig, s.path}, ","))
+	cmd.Stderr = os.Stderr
+	lifeline, err := cmd.StdinPipe()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	over := false
+	kill = func() {
+		if over {
 			return
 		}
-		done = true
-		cancel()
-		if err := <-over; err != nil {
-			s.t.Errorf("the worker ended: %v", err)
-		}
-		c.Close()
+		over = true
+		_ = cmd.Process.Signal(syscall.SIGKILL)
+		_ = cmd.Wait()
+		_ = lifeline.Close()
 	}
-	s.t.Cleanup(stop)
-	return stop
+	s.t.Cleanup(kill)
+	return kill
 }
 
 // plan makes a plan of the test's component.
 func (s *site) plan(version, pipeline string) *engine.Planned {
 	s.t.Helper()
 	p, err := s.engine.Plan(s.t.Context(), engine.PlanRequest{
-		Paths: []string{"testdata"}, Component: "agent", Version: version, Pipeline: pipeline, By: "test",
+		Paths: []string{s.files}, Component: s.component, Version: version, Pipeline: pipeline, By: "test",
 	})
 	if err != nil {
 		s.t.Fatalf("cannot plan %s by %s: %v", version, pipeline, err)
@@ -93,7 +158,7 @@ func (s *site) plan(version, pipeline string) *engine.Planned {
 	return p
 }
 
-// start plans and starts, and returns the run's name.
+// start plans and starts, and returns the run's name. A run that the test leaves open is aborted.
 func (s *site) start(version, pipeline string) string {
 	s.t.Helper()
 	p := s.plan(version, pipeline)
@@ -104,7 +169,32 @@ func (s *site) start(version, pipeline string) string {
 	if err != nil {
 		s.t.Fatalf("cannot run %s: %v", version, err)
 	}
+	s.t.Cleanup(func() {
+		if s.t.Failed() {
+			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			defer cancel()
+			_, _ = s.engine.Command(ctx, run.Name, workflows.UpdateAbort, workflows.Command{Who: "test", Reason: "the test has failed"})
+		}
+	})
 	return run.Name
+}
+
+// install brings version 1.0.0 everywhere.
+func (s *site) install() {
+	s.t.Helper()
+	if end := s.ended(s.start("1.0.0", "install"), time.Minute); end.Phase != status.PhaseSucceeded {
+		s.t.Fatalf("the installation ended %s: %+v", end.Phase, end)
+	}
+}
+
+// tell gives a run a command, which must be accepted.
+func (s *site) tell(run, command string, scope workflows.Scope) workflows.Answer {
+	s.t.Helper()
+	a, err := s.engine.Command(s.t.Context(), run, command, workflows.Command{Who: "test", Reason: "a test", Scope: scope})
+	if err != nil {
+		s.t.Fatalf("cannot %s %s: %v", command, run, err)
+	}
+	return a
 }
 
 // until waits until the run is as wanted, and fails the test where it is not in time.
@@ -136,4 +226,69 @@ func (s *site) until(run, what string, within time.Duration, met func(status.Run
 func (s *site) ended(run string, within time.Duration) status.Run {
 	s.t.Helper()
 	return s.until(run, "ended", within, func(r status.Run) bool { return r.Phase.Final() })
+}
+
+// moving waits until a cluster's first batch is done and the next has not begun: the unit soaks.
+func (s *site) soaking(run string) {
+	s.t.Helper()
+	s.until(run, "soaking", time.Minute, func(r status.Run) bool {
+		for _, st := range r.Stages {
+			for _, u := range st.Units {
+				if u.Phase == status.PhaseSoaking {
+					return true
+				}
+			}
+		}
+		return false
+	})
+}
+
+// reader reads a cluster without the engine.
+func (s *site) reader(cluster string) *witness.Reader {
+	s.t.Helper()
+	r, err := witness.Open(s.stack.Kubeconfig, cluster)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return r
+}
+
+func (s *site) snapshot(cluster string) witness.Snapshot {
+	s.t.Helper()
+	snap, err := s.reader(cluster).Snapshot(s.t.Context(), s.component)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return snap
+}
+
+// record watches the component's pods in a cluster from now on.
+func (s *site) record(cluster string) *witness.Recorder {
+	s.t.Helper()
+	rec, err := s.reader(cluster).Record(s.t.Context(), s.component)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { rec.Stop() })
+	return rec
+}
+
+// kubectl runs kubectl on a cluster.
+func (s *site) kubectl(cluster string, args ...string) string {
+	s.t.Helper()
+	return s.stack.Run(s.t, append([]string{"kubectl", "--cluster", cluster}, args...)...)
+}
+
+// once checks that every node got exactly one pod with the tag.
+func once(t *testing.T, rec witness.Recording, tag string) {
+	t.Helper()
+	made := rec.Made(tag)
+	if len(made) != nodes {
+		t.Errorf("%d of %d nodes got a pod of %s: %v", len(made), nodes, tag, made)
+	}
+	for node, n := range made {
+		if n != 1 {
+			t.Errorf("node %s got %d pods of %s", node, n, tag)
+		}
+	}
 }

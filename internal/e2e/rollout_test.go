@@ -1,23 +1,190 @@
 package e2e_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/witness"
+	"sluice.dev/sluice/workflows"
 )
 
 func TestAVersionGoesThroughAndABadOneIsTakenBack(t *testing.T) {
-	s := newSite(t)
+	s := newSite(t, "whole")
 	s.work()
-	if end := s.ended(s.start("1.0.0", "install"), 90*time.Second); end.Phase != status.PhaseSucceeded {
-		t.Fatalf("the installation ended %s: %+v", end.Phase, end)
-	}
+	s.install()
+	recA, recB := s.record("a"), s.record("b")
 	if end := s.ended(s.start("2.0.0", "careful"), 3*time.Minute); end.Phase != status.PhaseSucceeded {
 		t.Fatalf("version 2 ended %s: %+v", end.Phase, end)
 	}
+	for cluster, rec := range map[string]*witness.Recorder{"a": recA, "b": recB} {
+		seen := rec.Stop()
+		once(t, seen, "2.0.0")
+		if n := seen.MostUnavailable(nodes); n > 1 {
+			t.Errorf("%d pods of %s were down at once, maxUnavailable is 1", n, cluster)
+		}
+	}
+	beforeA, beforeB := s.snapshot("a"), s.snapshot("b")
+	spec := s.kubectl("a", "-n", s.component, "get", "daemonset", "agent", "-o", "jsonpath={.spec.template}{.spec.updateStrategy}{.metadata.annotations}")
+	rec := s.record("a")
 	end := s.ended(s.start("3.0.0", "careful"), 2*time.Minute)
 	if end.Phase != status.PhaseRolledBack {
 		t.Fatalf("version 3 ended %s: %+v", end.Phase, end)
 	}
+	if n := rec.Stop().MostWithTag("3.0.0-crash-after-ready"); n != 1 {
+		t.Errorf("%d pods had the bad version at once, the first batch is 1", n)
+	}
+	if moved := witness.Moved(beforeB, s.snapshot("b")); len(moved) > 0 {
+		t.Errorf("cluster b, whose turn had not come, moved: %v", moved)
+	}
+	after := s.snapshot("a")
+	if after.Running() != beforeA.Running() {
+		t.Errorf("cluster a runs %s, ran %s", after.Running(), beforeA.Running())
+	}
+	if now := s.kubectl("a", "-n", s.component, "get", "daemonset", "agent", "-o", "jsonpath={.spec.template}{.spec.updateStrategy}{.metadata.annotations}"); withoutGeneration(now) != withoutGeneration(spec) {
+		t.Errorf("the DaemonSet is not as before:\n%s\n%s", now, spec)
+	}
+	u := end.Stages[0].Units[0]
+	if u.Failure == nil || u.Failure.Name != "restarts" || !strings.HasPrefix(u.FailedAt, "canary/a/canary/1") {
+		t.Errorf("the unit does not say that the check restarts stopped it in its first batch: %+v at %s", u.Failure, u.FailedAt)
+	}
+}
+
+// withoutGeneration leaves out the template generation that the API server counts up with every change of the template.
+func withoutGeneration(s string) string {
+	i := strings.Index(s, `"deprecated.daemonset.template.generation":"`)
+	if i < 0 {
+		return s
+	}
+	j := strings.Index(s[i+45:], `"`)
+	return s[:i] + s[i+45+j:]
+}
+
+func TestARunThatHasEndedIsRolledBackToWhatRanBeforeIt(t *testing.T) {
+	s := newSite(t, "later")
+	s.work()
+	s.install()
+	run := s.start("2.0.0", "slow")
+	if end := s.ended(run, time.Minute); end.Phase != status.PhaseSucceeded {
+		t.Fatalf("version 2 ended %s", end.Phase)
+	}
+	s.tell(run, workflows.UpdateRollback, workflows.Scope{})
+	s.t.Log("rollback accepted")
+	deadline := time.Now().Add(time.Minute)
+	for s.snapshot("a").Tags()["1.0.0"] != nodes {
+		if time.Now().After(deadline) {
+			t.Fatalf("cluster a runs %s", s.snapshot("a").Running())
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+	runs, err := s.engine.Runs(t.Context(), s.component, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if end := s.ended(runs[0].Name, time.Minute); end.Phase != status.PhaseRolledBack || end.Back != run {
+		t.Errorf("the run that takes %s back ended %s, back of %q", run, end.Phase, end.Back)
+	}
+	d, err := s.ledger.Deployment(t.Context(), "a", s.component)
+	if err != nil || d.Version != "1.0.0" {
+		t.Errorf("the ledger says %+v, %v", d, err)
+	}
+}
+
+func TestFailureMode_R30_ConfigurationGoesBatchByBatch(t *testing.T) {
+	s := newSite(t, "config")
+	s.work()
+	s.install()
+	run := s.start("2.0.0", "slow")
+	s.soaking(run)
+	out := s.kubectl("a", "-n", s.component, "get", "pods", "-o", `jsonpath={range .items[*]}{.spec.volumes[?(@.name=="config")].configMap.name}{"\n"}{end}`)
+	names := map[string]int{}
+	for name := range strings.Lines(out) {
+		names[strings.TrimSpace(name)]++
+	}
+	if len(names) != 2 {
+		t.Fatalf("pods read %v: old ones must still read the old ConfigMap", names)
+	}
+	levels := []string{}
+	for name := range names {
+		levels = append(levels, strings.TrimSpace(s.kubectl("a", "-n", s.component, "get", "configmap", name, "-o", "jsonpath={.data.logLevel}")))
+	}
+	slices.Sort(levels)
+	if !slices.Equal(levels, []string{"level-1", "level-2"}) {
+		t.Errorf("the ConfigMaps hold %v", levels)
+	}
+	s.ended(run, time.Minute)
+}
+
+func TestFailureMode_R21_WhatIsNotRenderedAnyMoreStays(t *testing.T) {
+	s := newSite(t, "absent")
+	s.work()
+	s.install()
+	s.edit("components.yaml", "level-2, notes: kept by hand", "level-2")
+	if end := s.ended(s.start("2.0.0", "slow"), time.Minute); end.Phase != status.PhaseSucceeded {
+		t.Fatalf("version 2 ended %s", end.Phase)
+	}
+	if out := s.kubectl("a", "-n", s.component, "get", "configmap", "notes", "-o", "name"); !strings.Contains(out, "notes") {
+		t.Errorf("the ConfigMap that version 2 does not render is gone: %q", out)
+	}
+}
+
+func TestFailureMode_R15_TwoRunsDoNotShareATarget(t *testing.T) {
+	s := newSite(t, "twice")
+	s.work()
+	s.install()
+	first := s.plan("2.0.0", "slow")
+	run := s.start("2.0.0", "slow")
+	if err := s.try(first.Hash); err == nil || !strings.Contains(err.Error(), run) {
+		t.Errorf("a second run on the same cluster: %v; it must be refused, and name %s", err, run)
+	}
+	if end := s.ended(run, time.Minute); end.Phase != status.PhaseSucceeded {
+		t.Fatalf("the first run ended %s", end.Phase)
+	}
+}
+
+func TestFailureMode_R17_EveryEndFreesTheLock(t *testing.T) {
+	s := newSite(t, "freed")
+	s.work()
+	s.install()
+	run := s.start("2.0.0", "slow")
+	s.soaking(run)
+	s.tell(run, workflows.UpdateAbort, workflows.Scope{})
+	if end := s.ended(run, time.Minute); end.Phase != status.PhaseAborted {
+		t.Fatalf("the run ended %s", end.Phase)
+	}
+	if end := s.ended(s.start("2.0.0", "slow"), time.Minute); end.Phase != status.PhaseSucceeded {
+		t.Errorf("the run after the aborted one ended %s", end.Phase)
+	}
+	if tags := s.snapshot("a").Tags(); tags["2.0.0"] != nodes {
+		t.Errorf("cluster a runs %v", tags)
+	}
+}
+
+func TestFailureMode_R36_AnotherInstallationIsRefused(t *testing.T) {
+	first := newSite(t, "shared")
+	kill := first.work()
+	first.install()
+	kill()
+	second := newSite(t, "shared")
+	second.work()
+	planned := second.plan("1.0.0", "install")
+	for range 5 { // run names are workflow IDs, and the two share a Temporal server here
+		if _, err := second.ledger.NewRun(t.Context(), ledger.Run{Plan: planned.Hash, Component: "shared", Version: "1.0.0", Phase: "Aborted", Started: time.Now(), By: "test"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run := second.start("1.0.0", "install")
+	held := second.until(run, "held", time.Minute, func(r status.Run) bool { return r.Stages[0].Units[0].Phase == status.PhaseHeld })
+	mine, err := first.ledger.Installation(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w := held.Stages[0].Units[0].Waiting; w == nil || !strings.Contains(strings.Join(w.Unmet, " "), mine) {
+		t.Errorf("the unit does not name installation %s: %+v", mine, w)
+	}
+	second.tell(run, workflows.UpdateAbort, workflows.Scope{})
+	second.ended(run, time.Minute)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/rest"
 
 	"sluice.dev/sluice/internal/fault"
 )
@@ -67,4 +68,12 @@ func statusOf(err error) apierrors.APIStatus {
 		return nil
 	}
 	return status
+}
+
+// read returns a result's body. A Result tells the API server's own words only through Error.
+func read(result rest.Result) ([]byte, error) {
+	if err := result.Error(); err != nil {
+		return nil, err
+	}
+	return result.Raw()
 }

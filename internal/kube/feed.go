@@ -240,7 +240,7 @@ func (f *feed) request() *rest.Request {
 func (f *feed) list(ctx context.Context, into map[types.NamespacedName]entry) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*requestTimeout)
 	defer cancel()
-	raw, err := f.request().MaxRetries(0).DoRaw(ctx)
+	raw, err := read(f.request().MaxRetries(0).Do(ctx))
 	if err != nil {
 		return "", err
 	}

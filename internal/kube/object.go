@@ -38,7 +38,7 @@ func (c *Cluster) List(ctx context.Context, gvk schema.GroupVersionKind, namespa
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	raw, err := filter.on(c.client.Get().AbsPath(resourcePath(mapping.Resource, namespace, ""))).DoRaw(ctx)
+	raw, err := read(filter.on(c.client.Get().AbsPath(resourcePath(mapping.Resource, namespace, ""))).Do(ctx))
 	if err != nil {
 		return nil, c.fault(err, "get", what)
 	}
@@ -175,7 +175,7 @@ func (c *Cluster) one(ctx context.Context, verb string, gvk schema.GroupVersionK
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	raw, err := request(resourcePath(mapping.Resource, namespace, inPath)).DoRaw(ctx)
+	raw, err := read(request(resourcePath(mapping.Resource, namespace, inPath)).Do(ctx))
 	if err != nil {
 		return nil, c.fault(err, verb, what)
 	}

@@ -82,7 +82,9 @@ type Get func(t testing.TB) *Stack
 // Run runs a command of the stack's program on this stack, as in Run(t, "stop", "apiserver", "--cluster", "a").
 func (s *Stack) Run(t testing.TB, args ...string) string {
 	t.Helper()
-	output, err := exec.Command(s.binary, append(args, "--dir", s.Dir)...).CombinedOutput()
+	// Right behind the command: what follows may be another program's flags, as with kubectl.
+	full := append([]string{args[0], "--dir", s.Dir}, args[1:]...)
+	output, err := exec.Command(s.binary, full...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("cannot run sluice-local %s: %v\n%s", strings.Join(args, " "), err, output)
 	}

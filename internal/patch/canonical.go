@@ -26,9 +26,11 @@ func spec(object *unstructured.Unstructured) *unstructured.Unstructured {
 	return out
 }
 
-// canonical returns an object's spec as the API server would write it: quantities, base64 and empty fields in one form.
-// Two objects that mean the same are then the same. Fields that this program does not know stay as they are.
-func (s shape) canonical(object *unstructured.Unstructured) (map[string]any, error) {
+// canonical returns an object's spec as the API server would write it: quantities, base64 and empty fields in one form, so
+// that two objects that mean the same are the same. Fields that this program does not know stay as they are, and so do
+// nulls. An empty value that the API server would leave out is kept only where beside says something in its place: there
+// "no host network" is a difference, elsewhere it is nothing.
+func (s shape) canonical(object *unstructured.Unstructured, beside map[string]any) (map[string]any, error) {
 	if object == nil {
 		return nil, nil
 	}
@@ -41,28 +43,30 @@ func (s shape) canonical(object *unstructured.Unstructured) (map[string]any, err
 		if err != nil {
 			return nil, err
 		}
-		return roundTrip(out, typed)
+		return roundTrip(out, typed, beside, s.merge)
 	}
 	if !s.pods {
 		return out, nil
 	}
-	inner := asMap(out["spec"])
-	template, err := roundTrip(asMap(inner["template"]), &corev1.PodTemplateSpec{})
+	inner, m := asMap(out["spec"]), s.merge.child("spec")
+	template, err := roundTrip(asMap(inner["template"]), &corev1.PodTemplateSpec{}, asMap(at(beside, "spec", "template")), m.child("template"))
 	if err != nil {
 		return nil, err
 	}
-	inner["template"] = template
-	for i, claim := range asList(inner["volumeClaimTemplates"]) {
-		claim, err := roundTrip(asMap(claim), &corev1.PersistentVolumeClaim{})
-		if err != nil {
+	if inner["template"] != nil {
+		inner["template"] = template
+	}
+	claims, l := asList(inner["volumeClaimTemplates"]), m.list("volumeClaimTemplates")
+	others := byLabel(asList(at(beside, "spec", "volumeClaimTemplates")), l.key)
+	for i, label := range labels(claims, l.key) {
+		if claims[i], err = roundTrip(asMap(claims[i]), &corev1.PersistentVolumeClaim{}, asMap(others[label]), l.element); err != nil {
 			return nil, err
 		}
-		inner["volumeClaimTemplates"].([]any)[i] = claim
 	}
 	return out, nil
 }
 
-func roundTrip(raw map[string]any, typed any) (map[string]any, error) {
+func roundTrip(raw map[string]any, typed any, beside map[string]any, m meta) (map[string]any, error) {
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(raw, typed); err != nil {
 		return nil, err
 	}
@@ -70,40 +74,43 @@ func roundTrip(raw map[string]any, typed any) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return overlay(raw, written), nil
+	return overlay(raw, written, beside, m), nil
 }
 
 // overlay takes from written what raw says too. What written lacks is either empty, and then the API server leaves it out,
 // or a field that is newer than this program.
-func overlay(raw, written map[string]any) map[string]any {
+func overlay(raw, written, beside map[string]any, m meta) map[string]any {
 	out := make(map[string]any, len(raw))
 	for key, value := range raw {
 		other, there := written[key]
-		if !there && isEmpty(value) {
-			continue
+		switch {
+		case value == nil:
+			out[key] = nil
+		case !there && isEmpty(value) && beside[key] == nil:
+		case !there:
+			out[key] = value
+		default:
+			out[key] = overlayValue(value, other, beside[key], m.child(key), m.list(key))
 		}
-		out[key] = overlayValue(value, other, there)
 	}
 	return out
 }
 
-func overlayValue(raw, written any, there bool) any {
-	if !there {
-		return raw
-	}
+func overlayValue(raw, written, beside any, m meta, l list) any {
 	switch r := raw.(type) {
 	case map[string]any:
 		if w, ok := written.(map[string]any); ok {
-			return overlay(r, w)
+			return overlay(r, w, asMap(beside), m)
 		}
 	case []any:
 		w, ok := written.([]any)
 		if !ok || len(w) != len(r) {
 			return written
 		}
+		others := byLabel(asList(beside), l.key)
 		out := make([]any, len(r))
-		for i := range r {
-			out[i] = overlayValue(r[i], w[i], true)
+		for i, label := range labels(r, l.key) {
+			out[i] = overlayValue(r[i], w[i], others[label], l.element, list{})
 		}
 		return out
 	}

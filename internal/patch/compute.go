@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 
 	"sluice.dev/sluice/pipelines"
 )
@@ -20,37 +21,51 @@ const baseNameAnnotation = "sluice.dev/base-name"
 // Compute works out the change. Its errors say that an object cannot be understood (a target whose fields have the wrong
 // type); what must not be done is no error but a Refusal.
 func Compute(t Triple, o Options) (Change, error) {
-	if t.Target == nil {
-		return absent(t), nil
+	named := cmp.Or(t.Target, t.Live, t.Recorded)
+	if named == nil {
+		return Change{Action: Unchanged, Absent: true}, nil
 	}
 	c := &computation{
-		shape:   shapeOf(t.Target),
-		target:  t.Target,
+		shape:   shapeOf(named),
+		target:  named,
 		options: o,
-		change:  Change{Object: nameOf(t.Target)},
+		change:  Change{Object: nameOf(named)},
 	}
-	if t.Live == nil {
+	switch {
+	case t.Target == nil:
+		return c.leave(t)
+	case t.Live == nil:
 		return c.create(t)
+	default:
+		return c.update(t)
 	}
-	return c.update(t)
 }
 
-// absent is the change of an object that the render no longer has. Nothing is ever deleted for that reason.
-func absent(t Triple) Change {
-	c := Change{Action: Unchanged, Absent: true}
-	for _, object := range []*unstructured.Unstructured{t.Live, t.Recorded} {
-		if object != nil {
-			c.Object, c.Result = nameOf(object), object.DeepCopy()
-			c.LiveVersion = object.GetResourceVersion()
-			break
-		}
+// leave is the change of an object that the render no longer has. Nothing is ever deleted for that reason. What somebody
+// else has changed in it is drift all the same: it may be a configuration whose next version has another name.
+func (c *computation) leave(t Triple) (Change, error) {
+	c.change.Action, c.change.Absent = Unchanged, true
+	if t.Live == nil {
+		return c.change, nil
 	}
-	return c
+	c.change.LiveVersion, c.change.Result = t.Live.GetResourceVersion(), withoutStatus(t.Live)
+	s, err := c.specs(Triple{Recorded: t.Recorded, Live: t.Live, Target: t.Live})
+	if err != nil {
+		return Change{}, err
+	}
+	c.leaveLive(s.recorded, s.live, s.target)
+	s.target = s.recorded // it stays as it is: what somebody took out of it is missed
+	c.findDrift(t.Live, s)
+	for i := range c.change.Drift {
+		c.change.Drift[i].Target = ""
+	}
+	c.settle()
+	return c.change, nil
 }
 
 type computation struct {
 	shape   shape
-	target  *unstructured.Unstructured
+	target  *unstructured.Unstructured // live or recorded, where there is none
 	options Options
 	change  Change
 }
@@ -58,9 +73,9 @@ type computation struct {
 func (c *computation) create(t Triple) (Change, error) {
 	target := spec(t.Target)
 	dropNulls(target.Object)
-	after, err := c.shape.canonical(target)
+	after, err := c.shape.canonical(target, nil)
 	if err != nil {
-		return Change{}, c.unreadable("target", target, err)
+		return Change{}, c.unreadable("target", err)
 	}
 	c.change.Action, c.change.Result = Create, target
 	if t.Recorded != nil {
@@ -81,9 +96,7 @@ func (c *computation) create(t Triple) (Change, error) {
 func (c *computation) update(t Triple) (Change, error) {
 	c.change.LiveVersion = t.Live.GetResourceVersion()
 	c.change.Adopts = t.Recorded == nil && t.Live.GetAnnotations()[componentAnnotation] == ""
-	live := t.Live.DeepCopy()
-	delete(live.Object, "status")
-	live.SetManagedFields(nil)
+	live := withoutStatus(t.Live)
 	if t.Target.GetAnnotations()[generatedAnnotation] == "true" {
 		c.change.Action, c.change.Result, c.change.Adopts = Unchanged, live, false
 		return c.change, nil
@@ -94,31 +107,34 @@ func (c *computation) update(t Triple) (Change, error) {
 	if owner, wayOut := ownerOf(t.Live, c.options.Component); owner != "" {
 		c.refuse(RuleOwnedBy, fmt.Sprintf("%s keeps it: %s", owner, wayOut))
 	}
-	target, recorded := spec(t.Target), spec(t.Recorded)
-	leaveLive(recorded, live, target, c.shape.merge, c.options)
-	if err := c.findDrift(t.Live, recorded, live, target); err != nil {
+	s, err := c.specs(t)
+	if err != nil {
 		return Change{}, err
 	}
-	m, err := c.shape.merge3(recorded, live, target)
+	before := runtime.DeepCopyJSON(s.live)
+	c.leaveLive(s.recorded, s.live, s.target)
+	c.findDrift(t.Live, s)
+	settleLists(s.recorded, s.live, s.target, c.shape.merge)
+	m, err := c.shape.merge3(s.recorded, s.live, s.target)
 	if err != nil {
-		return Change{}, c.unreadable("target", target, err)
+		return Change{}, c.unreadable("target", err)
 	}
-	before, err := c.shape.canonical(live)
+	after, err := c.shape.canonical(&unstructured.Unstructured{Object: m.result}, before)
 	if err != nil {
-		return Change{}, c.unreadable("live object", live, err)
+		return Change{}, c.unreadable("target", err)
 	}
-	after, err := c.shape.canonical(m.result)
-	if err != nil {
-		return Change{}, c.unreadable("target", target, err)
-	}
-	c.change.Result = m.result
+	c.change.Action, c.change.Result = Unchanged, live
 	if equal(before, after) {
-		c.change.Action, c.change.Result = Unchanged, live
 		c.settle()
 		return c.change, nil
 	}
+	result, err := c.shape.apply(m, live.Object)
+	if err != nil {
+		return Change{}, c.unreadable("target", err)
+	}
 	c.change.Action, c.change.Patch, c.change.PatchType = Patch, m.patch, m.kind
-	c.describe(objectOf(recorded), before, after)
+	c.change.Result = &unstructured.Unstructured{Object: result}
+	c.describe(s.recorded, before, after)
 	c.refuseForbidden(t.Live, before, after)
 	if c.options.ReachesAtOnce != "" {
 		c.refuse(RuleReachesAtOnce, "the change reaches the whole cluster at once: "+c.options.ReachesAtOnce)
@@ -127,45 +143,59 @@ func (c *computation) update(t Triple) (Change, error) {
 	return c.change, nil
 }
 
-// findDrift records what others have changed, and makes target and recorded say the same where it is to be kept.
-func (c *computation) findDrift(whole, recorded, live, target *unstructured.Unstructured) error {
-	if recorded == nil {
+// specs are the three specs and the intents, canonical.
+type specs struct {
+	recorded, live, target map[string]any
+	intents                []any
+}
+
+func (c *computation) specs(t Triple) (specs, error) {
+	var s specs
+	var err error
+	if s.live, err = c.shape.canonical(t.Live, nil); err != nil {
+		return specs{}, c.unreadable("live object", err)
+	}
+	if s.target, err = c.shape.canonical(t.Target, s.live); err != nil {
+		return specs{}, c.unreadable("target", err)
+	}
+	s.recorded = c.past(t.Recorded, s.live)
+	for _, intent := range c.options.Intents {
+		s.intents = append(s.intents, c.past(intent, s.live))
+	}
+	return s, nil
+}
+
+// past is the spec of an object that was written once. It may be of another version, whose fields have other types.
+func (c *computation) past(object *unstructured.Unstructured, live map[string]any) map[string]any {
+	if object == nil {
 		return nil
 	}
-	v := versions{}
-	for _, part := range []struct {
-		name   string
-		object *unstructured.Unstructured
-		into   *any
-	}{{"recorded object", recorded, &v.recorded}, {"live object", live, &v.live}, {"target", target, &v.target}} {
-		content, err := c.shape.canonical(part.object)
-		if err != nil {
-			return c.unreadable(part.name, part.object, err)
-		}
-		*part.into = content
+	content, err := c.shape.canonical(object, live)
+	if err != nil {
+		return spec(object).Object
 	}
-	for _, intent := range c.options.Intents {
-		content, err := c.shape.canonical(intent)
-		if err != nil {
-			return c.unreadable("intent", intent, err)
-		}
-		v.intents = append(v.intents, content)
+	return content
+}
+
+// findDrift records what others have changed, and makes target and recorded say the same where it is to be kept.
+func (c *computation) findDrift(live *unstructured.Unstructured, s specs) {
+	if s.recorded == nil {
+		return
 	}
-	d := &drifts{live: whole, masked: maskOf(target)}
-	d.walkMap(nil, c.shape.merge, v)
+	d := &drifts{live: live, masked: maskOf(c.target)}
+	d.walkMap(nil, c.shape.merge, versions{recorded: s.recorded, live: s.live, target: s.target, intents: s.intents})
 	c.change.Drift = d.changes
 	if c.options.Drift != pipelines.DriftKeep {
 		c.refuseDrift()
-		return nil
+		return
 	}
 	for _, p := range d.paths {
-		keeper{}.keep(target.Object, recorded.Object, live.Object, c.shape.merge, p)
+		keeper{}.keep(s.target, s.recorded, s.live, c.shape.merge, p)
 	}
-	return nil
 }
 
 func (c *computation) describe(recorded, before, after map[string]any) {
-	w := &fieldWalk{masked: maskOf(c.change.Result)}
+	w := &fieldWalk{masked: maskOf(c.target)}
 	w.maps(nil, c.shape.merge, before, after)
 	for _, f := range w.fields {
 		masked := w.masked(f.path)
@@ -226,11 +256,11 @@ func compareRefusals(a, b Refusal) int {
 
 // unreadable is the error of an object whose fields cannot be understood. The cause may quote a value, which for a Secret
 // must not be shown.
-func (c *computation) unreadable(what string, object *unstructured.Unstructured, err error) error {
-	if isSecret(object) {
+func (c *computation) unreadable(what string, err error) error {
+	if isSecret(c.target) {
 		err = errors.New("a field has the wrong type or is not base64")
 	}
-	return fmt.Errorf("cannot read %s of %s as %s: %w", what, c.change.Object, c.shape.kind.GroupVersion().WithKind(c.shape.kind.Kind), err)
+	return fmt.Errorf("cannot read %s of %s as %s: %w", what, c.change.Object, c.shape.kind, err)
 }
 
 func nameOf(object *unstructured.Unstructured) string {
@@ -238,6 +268,13 @@ func nameOf(object *unstructured.Unstructured) string {
 		return object.GetKind() + "/" + object.GetName()
 	}
 	return object.GetKind() + "/" + object.GetNamespace() + "/" + object.GetName()
+}
+
+func withoutStatus(live *unstructured.Unstructured) *unstructured.Unstructured {
+	out := live.DeepCopy()
+	delete(out.Object, "status")
+	out.SetManagedFields(nil)
+	return out
 }
 
 func dropNulls(m map[string]any) {

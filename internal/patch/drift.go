@@ -61,7 +61,7 @@ func (d *drifts) walk(p pointer, m meta, l list, v versions) {
 	if v.recorded == nil || v.ours(m, l) {
 		return
 	}
-	if _, isMap := v.recorded.(map[string]any); isMap && asMap(v.live) != nil {
+	if _, isMap := v.recorded.(map[string]any); isMap && (v.live == nil || asMap(v.live) != nil) {
 		d.walkMap(p, m, v)
 		return
 	}
@@ -81,7 +81,12 @@ func (d *drifts) walkElements(p pointer, l list, recorded []any, v versions) boo
 		return false
 	}
 	for _, label := range labels(recorded, l.key) {
-		d.walk(p.with(label), l.element, list{}, v.element(label, l.key))
+		e := v.element(label, l.key)
+		if e.live == nil && !e.ours(l.element, list{}) {
+			d.add(p.with(label), e)
+			continue
+		}
+		d.walk(p.with(label), l.element, list{}, e)
 	}
 	return true
 }

@@ -1,9 +1,5 @@
 package patch
 
-import (
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-)
-
 // ignored are the fields that others than authors write, for every component.
 var ignored = []struct {
 	kind          string // "" is every kind
@@ -21,24 +17,24 @@ var ignored = []struct {
 }
 
 // leaveLive makes target and recorded, which it changes, say what live says in every field that is left alone.
-func leaveLive(recorded, live, target *unstructured.Unstructured, m meta, o Options) {
+func (c *computation) leaveLive(recorded, live, target map[string]any) {
 	keep := func(k keeper, field string) {
-		k.keep(target.Object, objectOf(recorded), live.Object, m, parsePointer(field))
+		k.keep(target, recorded, live, c.shape.merge, parsePointer(field))
 	}
 	for _, rule := range ignored {
-		if rule.kind == "" || rule.kind == target.GetKind() {
+		if rule.kind == "" || rule.kind == c.target.GetKind() {
 			keep(keeper{unlessChanged: rule.unlessChanged}, rule.field)
 		}
 	}
-	for _, rule := range o.Ignore {
-		if rule.Kind != target.GetKind() || (rule.Name != "" && rule.Name != target.GetName()) {
+	for _, rule := range c.options.Ignore {
+		if rule.Kind != c.target.GetKind() || (rule.Name != "" && rule.Name != c.target.GetName()) {
 			continue
 		}
 		for _, field := range rule.Fields {
 			keep(keeper{}, field)
 		}
 	}
-	for _, field := range o.Leave {
+	for _, field := range c.options.Leave {
 		keep(keeper{}, field)
 	}
 }

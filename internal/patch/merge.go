@@ -2,6 +2,7 @@ package patch
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -12,18 +13,18 @@ import (
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
 )
 
-// merged is a patch and what it makes of the live object.
+// merged is a patch, and the live spec with it.
 type merged struct {
 	patch  []byte
 	kind   types.PatchType
-	result *unstructured.Unstructured
+	result map[string]any
 }
 
-// merge is the three-way merge. Recorded may be nil; live and target are specs.
+// merge3 is the three-way merge of canonical specs. Recorded may be nil.
 //
 // Strategic merge loses elements where a merge key is not unique (one port by TCP and UDP). Where its result does not hold
 // all that the target says, the merge is done here, with such lists replaced whole.
-func (s shape) merge3(recorded, live, target *unstructured.Unstructured) (merged, error) {
+func (s shape) merge3(recorded, live, target map[string]any) (merged, error) {
 	if !s.typed && !s.pods {
 		return jsonMerge(recorded, live, target)
 	}
@@ -31,21 +32,22 @@ func (s shape) merge3(recorded, live, target *unstructured.Unstructured) (merged
 	if err != nil {
 		return merged{}, err
 	}
-	holds, err := s.holds(m.result, target)
+	result, err := s.canonical(&unstructured.Unstructured{Object: m.result}, target)
 	if err != nil {
 		return merged{}, err
 	}
-	if !holds {
-		m.result = &unstructured.Unstructured{Object: mergeMaps(objectOf(recorded), live.Object, target.Object, s.merge)}
-	}
+	holds := covers(target, result, s.merge)
 	if holds && s.typed {
 		return m, nil
+	}
+	if !holds {
+		m.result = mergeMaps(recorded, live, target, s.merge)
 	}
 	// The API server refuses strategic patches of custom resources.
 	return diffMerge(live, m.result)
 }
 
-func (s shape) strategicMerge(recorded, live, target *unstructured.Unstructured) (merged, error) {
+func (s shape) strategicMerge(recorded, live, target map[string]any) (merged, error) {
 	before, now, after, err := encodeAll(recorded, live, target)
 	if err != nil {
 		return merged{}, err
@@ -54,15 +56,12 @@ func (s shape) strategicMerge(recorded, live, target *unstructured.Unstructured)
 	if err != nil {
 		return merged{}, err
 	}
-	data, err := strategicpatch.StrategicMergePatchUsingLookupPatchMeta(now, patch, s.merge)
-	if err != nil {
-		return merged{}, err
-	}
-	result, err := decode(data)
-	return merged{patch: patch, kind: types.StrategicMergePatchType, result: result}, err
+	m := merged{patch: patch, kind: types.StrategicMergePatchType}
+	m.result, err = s.apply(m, live)
+	return m, err
 }
 
-func jsonMerge(recorded, live, target *unstructured.Unstructured) (merged, error) {
+func jsonMerge(recorded, live, target map[string]any) (merged, error) {
 	before, now, after, err := encodeAll(recorded, live, target)
 	if err != nil {
 		return merged{}, err
@@ -71,17 +70,13 @@ func jsonMerge(recorded, live, target *unstructured.Unstructured) (merged, error
 	if err != nil {
 		return merged{}, err
 	}
-	var changes map[string]any
-	if err := utiljson.Unmarshal(patch, &changes); err != nil {
-		return merged{}, err
-	}
-	result := live.DeepCopy()
-	applyMergePatch(result.Object, changes)
-	return merged{patch: patch, kind: types.MergePatchType, result: result}, nil
+	m := merged{patch: patch, kind: types.MergePatchType}
+	m.result, err = shape{}.apply(m, live)
+	return m, err
 }
 
 // diffMerge returns the JSON merge patch that makes live what result is.
-func diffMerge(live, result *unstructured.Unstructured) (merged, error) {
+func diffMerge(live, result map[string]any) (merged, error) {
 	_, now, after, err := encodeAll(nil, live, result)
 	if err != nil {
 		return merged{}, err
@@ -90,16 +85,64 @@ func diffMerge(live, result *unstructured.Unstructured) (merged, error) {
 	return merged{patch: patch, kind: types.MergePatchType, result: result}, err
 }
 
-func (s shape) holds(result, target *unstructured.Unstructured) (bool, error) {
-	have, err := s.canonical(result)
-	if err != nil {
-		return false, err
+// apply returns what a patch makes of an object, which it does not change.
+func (s shape) apply(m merged, object map[string]any) (map[string]any, error) {
+	if m.kind == types.MergePatchType {
+		var changes map[string]any
+		if err := utiljson.Unmarshal(m.patch, &changes); err != nil {
+			return nil, err
+		}
+		out := runtime.DeepCopyJSON(object)
+		applyMergePatch(out, changes)
+		return out, nil
 	}
-	want, err := s.canonical(target)
+	data, err := json.Marshal(object)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	return covers(want, have, s.merge), nil
+	if data, err = strategicpatch.StrategicMergePatchUsingLookupPatchMeta(data, m.patch, s.merge); err != nil {
+		return nil, err
+	}
+	var out map[string]any
+	err = utiljson.Unmarshal(data, &out)
+	return out, err
+}
+
+// settleLists makes target and recorded, which it changes, say what live says of each list that is replaced whole, where
+// nothing is to be changed in it: the render is as recorded, and live has it with defaults in its elements. Replacing it
+// would be a change that changes nothing, at every plan.
+func settleLists(recorded, live, target map[string]any, m meta) {
+	for key, value := range target {
+		switch t := value.(type) {
+		case map[string]any:
+			settleLists(asMap(recorded[key]), asMap(live[key]), t, m.child(key))
+		case []any:
+			l := m.list(key)
+			now, before := asList(live[key]), recorded[key]
+			if l.merged {
+				settleElements(asList(before), now, t, l)
+				continue
+			}
+			if (recorded == nil || before == nil || equal(before, value)) && len(now) > 0 && coversList(t, now, l) {
+				target[key] = runtime.DeepCopyJSONValue(live[key])
+				if before != nil {
+					recorded[key] = runtime.DeepCopyJSONValue(live[key])
+				}
+			}
+		}
+	}
+}
+
+func settleElements(recorded, live, target []any, l list) {
+	if l.key == "" {
+		return
+	}
+	before, now := byLabel(recorded, l.key), byLabel(live, l.key)
+	for i, label := range labels(target, l.key) {
+		if element, isMap := target[i].(map[string]any); isMap {
+			settleLists(asMap(before[label]), asMap(now[label]), element, l.element)
+		}
+	}
 }
 
 // applyMergePatch is RFC 7386.
@@ -125,6 +168,9 @@ func applyMergePatch(into, patch map[string]any) {
 
 func mergeMaps(recorded, live, target map[string]any, m meta) map[string]any {
 	out := runtime.DeepCopyJSON(live)
+	if out == nil {
+		out = map[string]any{}
+	}
 	for key := range recorded {
 		if _, kept := target[key]; !kept {
 			delete(out, key)
@@ -135,12 +181,20 @@ func mergeMaps(recorded, live, target map[string]any, m meta) map[string]any {
 		case nil:
 			delete(out, key)
 		case map[string]any:
-			out[key] = mergeMaps(asMap(recorded[key]), asMap(live[key]), v, m.child(key))
+			out[key] = mergeUnion(m.retains(key), asMap(recorded[key]), asMap(live[key]), v, m.child(key))
 		case []any:
 			out[key] = mergeLists(asList(recorded[key]), asList(live[key]), v, m.list(key))
 		default:
 			out[key] = value
 		}
+	}
+	return out
+}
+
+func mergeUnion(retain bool, recorded, live, target map[string]any, m meta) map[string]any {
+	out := mergeMaps(recorded, live, target, m)
+	if retain {
+		maps.DeleteFunc(out, func(key string, _ any) bool { return target[key] == nil })
 	}
 	return out
 }
@@ -158,7 +212,7 @@ func mergeLists(recorded, live, target []any, l list) []any {
 	}
 	out := make([]any, 0, len(target))
 	for i, label := range labels(target, l.key) {
-		out = append(out, mergeMaps(asMap(before[label]), asMap(now[label]), target[i].(map[string]any), l.element))
+		out = append(out, mergeUnion(l.retain, asMap(before[label]), asMap(now[label]), target[i].(map[string]any), l.element))
 	}
 	for i, label := range labels(live, l.key) {
 		_, wanted := after[label]
@@ -170,30 +224,17 @@ func mergeLists(recorded, live, target []any, l list) []any {
 	return slices.Clip(out)
 }
 
-func objectOf(object *unstructured.Unstructured) map[string]any {
-	if object == nil {
-		return nil
-	}
-	return object.Object
-}
-
-func encodeAll(recorded, live, target *unstructured.Unstructured) (before, now, after []byte, err error) {
+func encodeAll(recorded, live, target map[string]any) (before, now, after []byte, err error) {
 	if recorded != nil {
-		if before, err = json.Marshal(recorded.Object); err != nil {
+		if before, err = json.Marshal(recorded); err != nil {
 			return nil, nil, nil, err
 		}
 	}
-	if now, err = json.Marshal(live.Object); err != nil {
+	if now, err = json.Marshal(live); err != nil {
 		return nil, nil, nil, err
 	}
-	after, err = json.Marshal(target.Object)
+	after, err = json.Marshal(target)
 	return before, now, after, err
-}
-
-func decode(data []byte) (*unstructured.Unstructured, error) {
-	object := &unstructured.Unstructured{}
-	err := utiljson.Unmarshal(data, &object.Object)
-	return object, err
 }
 
 // WithVersion returns a merge or strategic patch that the API server takes only while the object is at this

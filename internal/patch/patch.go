@@ -23,9 +23,11 @@ type Triple struct {
 
 // Options is what a component and a pipeline say about a change.
 type Options struct {
-	Component  string // whose objects these are; another owner is refused
-	Ignore     []pipelines.IgnoreRule
-	Drift      pipelines.DriftPolicy // "" is Refuse
+	Component string // whose objects these are; another owner is refused
+	Ignore    []pipelines.IgnoreRule
+	// Drift is what becomes of fields that somebody else changed; "" is Refuse. Keep leaves them as they are, as far as
+	// the target still has what they are part of.
+	Drift      pipelines.DriftPolicy
 	Exceptions []pipelines.Exception
 	// Leave names fields, as JSON pointers, that somebody else in this program holds (a workload driver its update
 	// strategy). They stay as they are live, are no drift, and are written as rendered where the object is created.

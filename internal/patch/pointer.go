@@ -101,7 +101,7 @@ func (k keeper) elements(target, recorded, live []any, l list, p pointer) []any 
 		case named && len(p) == 1:
 			kept = append(kept, runtime.DeepCopyJSONValue(value))
 			continue
-		case named:
+		case named && asMap(target[i]) != nil:
 			k.keep(asMap(target[i]), asMap(recordedByLabel[label]), asMap(value), l.element, p[1:])
 		}
 		kept = append(kept, target[i])

@@ -101,10 +101,14 @@ func (m meta) Name() string {
 	return m.known.Name()
 }
 
+// retainKeys is the strategy of unions: a volume's source, a Deployment's strategy.
+const retainKeys = "retainKeys"
+
 // list is how a list is merged.
 type list struct {
 	element meta
 	merged  bool   // element by element; otherwise it is replaced whole
+	retain  bool   // elements are unions: keys that the target does not name go
 	key     string // that tells elements apart; "" where they are scalars
 }
 
@@ -113,11 +117,18 @@ func (m meta) child(key string) meta {
 	return sub.(meta)
 }
 
+// retains reports whether the map under a key is a union, of which only the keys that the target names are kept.
+func (m meta) retains(key string) bool {
+	_, patchMeta, _ := m.LookupPatchMetadataForStruct(key)
+	return slices.Contains(patchMeta.GetPatchStrategies(), retainKeys)
+}
+
 func (m meta) list(key string) list {
 	sub, patchMeta, _ := m.LookupPatchMetadataForSlice(key)
 	return list{
 		element: sub.(meta),
 		merged:  slices.Contains(patchMeta.GetPatchStrategies(), "merge"),
+		retain:  slices.Contains(patchMeta.GetPatchStrategies(), retainKeys),
 		key:     patchMeta.GetPatchMergeKey(),
 	}
 }

@@ -80,7 +80,7 @@ func tail(text string) string {
 func createText(s shape, after map[string]any, previous *unstructured.Unstructured) string {
 	masked := maskOf(&unstructured.Unstructured{Object: after})
 	if previous != nil {
-		if before, err := s.canonical(previous); err == nil {
+		if before, err := s.canonical(previous, nil); err == nil {
 			w := &fieldWalk{masked: masked}
 			w.maps(nil, s.merge, before, after)
 			return fmt.Sprintf("  replaces %s\n", nameOf(previous)) + fieldsText(w)

@@ -1,13 +1,10 @@
 package plan_test
 
 import (
-	"errors"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
-	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/pipelines"
 )
@@ -85,6 +82,18 @@ func TestBuildOrdersUnits(t *testing.T) {
 			stages: []pipelines.Stage{stage("all", "production", groupBy("region"))},
 			want:   []string{"all/south: d c", "all/north: a b"},
 		},
+		"a big group is not taken for a risky one": {
+			reason: "the mean counts, not the sum",
+			in:     clusters{at("north", cluster("a", "prod", 5)), at("north", cluster("b", "prod", 5)), at("south", cluster("c", "prod", 7))},
+			stages: []pipelines.Stage{stage("all", "production", groupBy("region"))},
+			want:   []string{"all/north: a b", "all/south: c"},
+		},
+		"groups are made by any label": {
+			reason: "also one of the cluster's own",
+			in:     clusters{labelled("line", "two", cluster("a", "prod", 1)), labelled("line", "one", cluster("b", "prod", 2)), labelled("line", "two", cluster("c", "prod", 0))},
+			stages: []pipelines.Stage{stage("all", "production", groupBy("line"))},
+			want:   []string{"all/two: c a", "all/one: b"},
+		},
 		"a group goes after the group that one of its units waits for": {
 			reason: "after holds across the groups of a stage",
 			in:     clusters{at("north", cluster("a", "prod", 0, "c")), at("south", cluster("c", "prod", 9))},
@@ -107,6 +116,23 @@ func TestBuildOrdersUnits(t *testing.T) {
 				"production: b",
 				"rest: Skipped selects no cluster: earlier stages take b (production)",
 			},
+		},
+		"a selector of clusters narrows the groups": {
+			reason: "and the rest is there for a later stage",
+			in:     clusters{cluster("a", "prod", 1), cluster("b", "prod", 2)},
+			stages: []pipelines.Stage{narrowed("first", "b"), narrowed("none", "x"), stage("rest", "")},
+			want: []string{
+				"first: b",
+				"none: Skipped selects no cluster: of 2 clusters in e2e, prod none matches name in (x)",
+				"rest: a",
+			},
+		},
+		"a cluster group after one whose clusters are partly elsewhere waits for those that are here": {
+			reason: "what nobody takes must not be waited for",
+			groups: []*pipelines.ClusterGroup{group("one", "production", "two"), group("two", "production"), group("empty", "production")},
+			in:     clusters{cluster("a", "one", 0), cluster("c", "two", 9), cluster("d", "two", 8)},
+			stages: []pipelines.Stage{narrowed("some", "a", "c")},
+			want:   []string{"some: c a"},
 		},
 		"a run narrowed to a cluster leaves the rest out": {
 			reason: "the stages stay as they are, so that rules and checks are those of the place",
@@ -134,145 +160,6 @@ func TestBuildOrdersUnits(t *testing.T) {
 				t.Errorf("%s (-want +got):\n%s", tc.reason, diff)
 			}
 		})
-	}
-}
-
-func TestBuildRefuses(t *testing.T) {
-	groups := []*pipelines.ClusterGroup{group("e2e", "e2e"), group("prod", "production")}
-	cases := map[string]struct {
-		reason string
-		change func(*plan.Input)
-		want   string
-	}{
-		"a plan without a unit": {
-			reason: "R13: all stages empty is a mistake and not a success",
-			change: func(in *plan.Input) { in.Pipeline.Spec.Stages = []pipelines.Stage{stage("canary", "canary")} },
-			want:   "no stage has a unit: stage canary selects no cluster: no cluster group matches environment=canary",
-		},
-		"after a cluster of a later stage": {
-			reason: "it would be waited for for ever",
-			change: func(in *plan.Input) { in.Documents.Clusters["a"].Spec.After = []string{"b"} },
-			want:   "cannot plan stage e2e of pipeline agent: cluster a goes after b, which neither this stage nor an earlier one takes",
-		},
-		"after a cluster group of a later stage": {
-			reason: "it would be waited for for ever",
-			change: func(in *plan.Input) { in.Documents.ClusterGroups["e2e"].Spec.After = []string{"prod"} },
-			want:   "cluster group e2e goes after prod, of which neither this stage nor an earlier one takes a cluster",
-		},
-		"a cycle between clusters": {
-			reason: "the loader refuses it; a plan must not trust that",
-			change: func(in *plan.Input) {
-				in.Documents.Clusters["b"].Spec.After = []string{"c"}
-				in.Documents.Clusters["c"].Spec.After = []string{"b"}
-			},
-			want: "b goes after c goes after b goes after itself",
-		},
-		"groups that wait for each other": {
-			reason: "groups go one after another, so neither could be first",
-			change: func(in *plan.Input) {
-				d := in.Documents
-				d.Clusters["n1"] = at("north", cluster("n1", "prod", 1, "s1"))
-				d.Clusters["s1"] = at("south", cluster("s1", "prod", 1))
-				d.Clusters["n2"] = at("north", cluster("n2", "prod", 1))
-				d.Clusters["s2"] = at("south", cluster("s2", "prod", 1, "n2"))
-				in.Pipeline.Spec.Stages[1] = stage("production", "production", groupBy("region"))
-			},
-			want: "cannot order the groups by region: north goes after south goes after north goes after itself",
-		},
-		"a cluster of no declared group": {
-			reason: "its environment would be unknown",
-			change: func(in *plan.Input) { in.Documents.Clusters["a"].Spec.Group = "nowhere" },
-			want:   `cannot place cluster a: no document declares its cluster group "nowhere"`,
-		},
-		"a narrowing to a cluster that does not exist": {
-			reason: "a typing error must not become an empty run",
-			change: func(in *plan.Input) { in.Only.Clusters = []string{"x"} },
-			want:   "cannot narrow the plan to cluster x: no document declares it",
-		},
-		"a narrowing to a cluster that no stage selects": {
-			reason: "what was asked for would not happen",
-			change: func(in *plan.Input) {
-				in.Pipeline.Spec.Stages = in.Pipeline.Spec.Stages[:1]
-				in.Only.Clusters = []string{"a", "b"}
-			},
-			want: "cannot narrow the plan to cluster b: no stage of pipeline agent selects it",
-		},
-		"a stage without a selector": {
-			reason: "everything is written all: true",
-			change: func(in *plan.Input) { in.Pipeline.Spec.Stages[0].ClusterGroups = nil },
-			want:   "clusterGroups is missing; all of them is written all: true",
-		},
-		"batches that do not end in 100%": {
-			reason: "what is beyond the last batch would stay old",
-			change: func(in *plan.Input) { in.Pipeline.Spec.Stages[0].Batches = []pipelines.Amount{pipelines.Percent(50)} },
-			want:   "the last batch is 50%, not 100%: what is beyond it would stay old",
-		},
-		"node sets that do not end in all": {
-			reason: "nodes beyond the last set would stay old",
-			change: func(in *plan.Input) {
-				in.Pipeline.Spec.Stages[0].NodeSets = []pipelines.NodeSet{{Selector: pipelines.Selector{MatchLabels: map[string]string{"pool": "canary"}}}}
-			},
-			want: "the last node set is pool-canary, not all: true: nodes beyond it would stay old",
-		},
-		"values that cannot be merged": {
-			reason: "the cause has to reach the person",
-			change: func(in *plan.Input) {
-				in.Values = func(plan.Place) (string, error) { return "", fault.New(fault.Invalid, "layer x is wrong") }
-			},
-			want: "cannot merge the values of cluster a: layer x is wrong",
-		},
-		"a param that the pipeline does not have": {
-			reason: "a typing error must not be ignored",
-			change: func(in *plan.Input) { in.Params = []pipelines.ParamValue{{Name: "x", Value: "1"}} },
-			want:   "cannot set param x: the pipeline has no such param",
-		},
-		"a param without a value": {
-			reason: "a gate would read nothing",
-			change: func(in *plan.Input) { in.Pipeline.Spec.Params = []pipelines.Param{{Name: "x"}} },
-			want:   "cannot set param x: it has no default and no value was given",
-		},
-		"a param of another type": {
-			reason: "params are typed",
-			change: func(in *plan.Input) {
-				in.Pipeline.Spec.Params = []pipelines.Param{{Name: "x", Type: pipelines.TypeInt}}
-				in.Params = []pipelines.ParamValue{{Name: "x", Value: "1"}}
-			},
-			want: "cannot set param x: 1 is a string, not a int",
-		},
-		"weights that add up to nothing": {
-			reason: "every score would be 0 divided by 0",
-			change: func(in *plan.Input) {
-				in.Documents.Fleet.Spec.Risk.Weights = map[string]float64{}
-				for _, part := range pipelines.RiskParts() {
-					in.Documents.Fleet.Spec.Risk.Weights[part] = 0
-				}
-			},
-			want: "cannot weigh risk: the weights add up to 0",
-		},
-	}
-	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
-			clusters := []*pipelines.Cluster{cluster("a", "e2e", 1), cluster("b", "prod", 1), cluster("c", "prod", 1)}
-			in := input(documents(copied(groups), clusters), stage("e2e", "e2e"), stage("production", "production"))
-			tc.change(&in)
-			_, err := plan.Build(in)
-			if err == nil {
-				t.Fatalf("%s: want an error", tc.reason)
-			}
-			if fault.CodeOf(err) != fault.Invalid || !strings.Contains(err.Error(), tc.want) {
-				t.Errorf("%s: got %s %q, want %q in it", tc.reason, fault.CodeOf(err), err, tc.want)
-			}
-		})
-	}
-}
-
-func TestBuildKeepsTheCodeOfValues(t *testing.T) {
-	in := input(documents([]*pipelines.ClusterGroup{group("e2e", "e2e")}, []*pipelines.Cluster{cluster("a", "e2e", 1)}), stage("all", ""))
-	broken := errors.New("the disk is full")
-	in.Values = func(plan.Place) (string, error) { return "", broken }
-	_, err := plan.Build(in)
-	if !errors.Is(err, broken) || fault.CodeOf(err) != fault.Internal {
-		t.Errorf("got %s %v, want an internal fault because of %v", fault.CodeOf(err), err, broken)
 	}
 }
 
@@ -320,6 +207,18 @@ func TestBuildResolvesRules(t *testing.T) {
 	}
 }
 
+func TestNoNoteAboutEnvironmentsInOrder(t *testing.T) {
+	groups := []*pipelines.ClusterGroup{group("e2e", "e2e"), group("prod", "production")}
+	clusters := []*pipelines.Cluster{cluster("a", "e2e", 1), cluster("b", "prod", 1), cluster("c", "prod", 2)}
+	in := input(documents(groups, clusters), stage("e2e", "e2e"), narrowed("first", "b"), stage("production", "production"))
+	for name := range in.Documents.Clusters {
+		in.WayBack[name] = plan.WayBack{Objects: "sha256:o"}
+	}
+	if got := build(t, in).Notes; len(got) > 0 {
+		t.Errorf("two stages of one environment are in order; got %q", got)
+	}
+}
+
 func TestBuildNotes(t *testing.T) {
 	groups := []*pipelines.ClusterGroup{group("e2e", "e2e"), group("prod", "production")}
 	clusters := []*pipelines.Cluster{cluster("a", "e2e", 1), cluster("b", "prod", 1), cluster("c", "prod", 2, "b")}
@@ -339,14 +238,4 @@ func TestBuildNotes(t *testing.T) {
 	if diff := cmp.Diff(want, [][]string{p.Notes, p.Stages[0].Notes, p.Stages[1].Notes}); diff != "" {
 		t.Errorf("notes (-want +got):\n%s", diff)
 	}
-}
-
-// copied copies cluster groups, so that a case can change them.
-func copied(groups []*pipelines.ClusterGroup) []*pipelines.ClusterGroup {
-	var copies []*pipelines.ClusterGroup
-	for _, g := range groups {
-		c := *g
-		copies = append(copies, &c)
-	}
-	return copies
 }

@@ -32,6 +32,11 @@ func at(region string, c *pipelines.Cluster) *pipelines.Cluster {
 	return c
 }
 
+func labelled(key, value string, c *pipelines.Cluster) *pipelines.Cluster {
+	c.Metadata.Labels = map[string]string{key: value}
+	return c
+}
+
 func documents(groups []*pipelines.ClusterGroup, clusters []*pipelines.Cluster) *pipelines.Documents {
 	d := &pipelines.Documents{
 		Pipelines:     map[string]*pipelines.Pipeline{},
@@ -59,6 +64,13 @@ func stage(name, environment string, rules ...func(*pipelines.Rules)) pipelines.
 	for _, rule := range rules {
 		rule(&s.Rules)
 	}
+	return s
+}
+
+// narrowed selects clusters by name.
+func narrowed(name string, clusters ...string) pipelines.Stage {
+	s := stage(name, "")
+	s.Clusters = &pipelines.Selector{Names: clusters}
 	return s
 }
 

@@ -63,6 +63,7 @@ func TestHashIsStable(t *testing.T) {
 		in.Pipeline.Position.Line = int(seed)
 		in.Pipeline.Spec.Defaults.Checks[0].Position.Line = int(seed)
 		in.Component.Dir = "/elsewhere"
+		slices.Reverse(in.Pipeline.Spec.Params)
 		got, err := plan.Encode(build(t, in))
 		if err != nil {
 			t.Fatal(err)
@@ -159,6 +160,41 @@ func TestHashCovers(t *testing.T) {
 			t.Errorf("changing %s gives the hash of changing %s", name, other)
 		}
 		seen[after] = name
+	}
+}
+
+func TestTargetIsWhatRuns(t *testing.T) {
+	target := func(change func(*plan.Input)) string {
+		in := whole()
+		change(&in)
+		u, _, _ := build(t, in).Unit("a")
+		return u.Target
+	}
+	before := target(func(*plan.Input) {})
+	same := map[string]func(*plan.Input){
+		"the order of workloads": func(in *plan.Input) { in.Component.Spec.WorkloadOrder = []string{"DaemonSet/agent"} },
+		"the way back":           func(in *plan.Input) { in.WayBack = nil },
+		"another cluster":        func(in *plan.Input) { in.Documents.Clusters["f"] = cluster("f", "shop", 1) },
+		"a check":                func(in *plan.Input) { in.Pipeline.Spec.Defaults.Checks = nil },
+	}
+	for name, change := range same {
+		if target(change) != before {
+			t.Errorf("changing %s changes the target, and what runs is the same", name)
+		}
+	}
+	other := map[string]func(*plan.Input){
+		"the values":    func(in *plan.Input) { in.Values = func(plan.Place) (string, error) { return "sha256:v", nil } },
+		"the template":  func(in *plan.Input) { in.Template = "sha256:other" },
+		"the version":   func(in *plan.Input) { in.Component.Spec.Version = "1.4.3" },
+		"the namespace": func(in *plan.Input) { in.Component.Spec.Namespace = "other" },
+		"the region":    func(in *plan.Input) { in.Documents.Clusters["a"].Spec.Region = "other" },
+		"hooks":         func(in *plan.Input) { in.Component.Spec.Hooks = pipelines.SkipHooks },
+		"the kind":      func(in *plan.Input) { in.Component.Spec.Template = pipelines.Template{Manifests: "x"} },
+	}
+	for name, change := range other {
+		if target(change) == before {
+			t.Errorf("changing %s leaves the target, and something else runs", name)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"container/heap"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -32,7 +33,7 @@ func orderStage(s *Stage, members []*member) error {
 			return err
 		}
 		if g.Name == NoValue {
-			s.Notes = append(s.Notes, fmt.Sprintf("%s without a value for %s: one group of their own", count(len(g.Units), "cluster"), s.Rules.GroupBy))
+			s.Notes = append(s.Notes, fmt.Sprintf("what has no value for %s goes as a group of its own: %s", s.Rules.GroupBy, count(len(g.Units), "cluster")))
 		}
 		s.Groups = append(s.Groups, g)
 	}
@@ -101,13 +102,16 @@ func orderGroup(rules Rules, p part, listed map[string]int) (Group, error) {
 // had their turn. Before lists the nodes that come first, by index.
 type node struct {
 	name   string
-	listed int // place in the explicit list, or unlisted
+	listed int // place in the explicit list, unlisted or atOnce
 	sum, n int // hundredths of a point and over how many units; 0 of 1 where risk does not count
-	point  bool
 	before []int
 }
 
-const unlisted = int(^uint(0) >> 1)
+// Places outside the explicit list: what is not in it goes last, a point takes no turn and goes at once.
+const (
+	unlisted = math.MaxInt
+	atOnce   = -1
+)
 
 func unitNodes(members []*member, listed map[string]int, by string) []node {
 	nodes := make([]node, len(members), len(members)+4)
@@ -131,7 +135,7 @@ func unitNodes(members []*member, listed map[string]int, by string) []node {
 			}
 			if _, made := points[name]; !made {
 				points[name] = len(nodes)
-				nodes = append(nodes, node{name: "cluster group " + name, point: true, n: 1, before: groups[name]})
+				nodes = append(nodes, node{name: "cluster group " + name, listed: atOnce, n: 1, before: groups[name]})
 			}
 			nodes[i].before = append(nodes[i].before, points[name])
 		}
@@ -256,11 +260,8 @@ func (q *queue) Pop() any {
 	return last
 }
 
-// Less puts points first, since they take no turn of their own. Means are compared without dividing, so exactly.
+// Less compares means without dividing, so exactly.
 func (q *queue) Less(i, j int) bool {
 	a, b := &q.nodes[q.ready[i]], &q.nodes[q.ready[j]]
-	if a.point != b.point {
-		return a.point
-	}
 	return cmp.Or(cmp.Compare(a.listed, b.listed), cmp.Compare(a.sum*b.n, b.sum*a.n), cmp.Compare(a.name, b.name)) < 0
 }

@@ -205,6 +205,9 @@ func stageRules(s *Stage) [][]string {
 		{"batches", amounts(r.Batches) + "; maxUnavailable " + r.MaxUnavailable.String() + "; progressDeadline " + r.ProgressDeadline.String()},
 		{"soak", soak(r.Soak)},
 	}
+	if s.Approvals > 0 {
+		rows = append(rows, []string{"approvals", fmt.Sprintf("%s of this hash before it starts", count(s.Approvals, "approval"))})
+	}
 	for i, c := range r.Checks {
 		head := ""
 		if i == 0 {

@@ -35,6 +35,26 @@ func TestRender(t *testing.T) {
 				return build(t, in), nil
 			},
 		},
+		"a plan of what is rare": {
+			reason: "every rule that bites is printed, also the rare ones",
+			file:   "rare.txt",
+			plan: func(t *testing.T) (*plan.Plan, *plan.Live) {
+				clusters := []*pipelines.Cluster{
+					at("", cluster("a", "prod", 1)), at("north", cluster("b", "prod", 2)), at("north", cluster("c", "prod", 3)),
+					at("north", cluster("d", "prod", 4)), cluster("e", "e2e", 5),
+				}
+				s := stage("production", "production", groupBy("region"), orderBy("name", "c", "gone"), concurrency(pipelines.Percent(70)))
+				s.MaxFailures, s.MaxUnreachable = new(pipelines.Percent(30)), new(pipelines.Percent(10))
+				s.NodeSets = []pipelines.NodeSet{{Selector: pipelines.Selector{MatchLabels: map[string]string{"pool": "canary"}}}, {Name: "rest", Selector: pipelines.Selector{All: true}}}
+				s.Approvals = 2
+				in := input(documents([]*pipelines.ClusterGroup{group("prod", "production"), group("e2e", "e2e")}, clusters), s, stage("late", "e2e"))
+				in.Component.Spec.Rollback = pipelines.RollbackNever
+				first := build(t, in)
+				target := first.Stages[0].Groups[0].Units[0]
+				in.WayBack[target.Cluster] = plan.WayBack{Version: "1.4.2", Target: target.Target, Objects: "sha256:o"}
+				return build(t, in), nil
+			},
+		},
 		"a plan with what was seen": {
 			reason: "equal changes are printed once, and refusals come last",
 			file:   "seen.txt",

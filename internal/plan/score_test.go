@@ -73,6 +73,39 @@ func TestScore(t *testing.T) {
 			score: 50,
 			want:  reasons{{Name: "size", Value: "not said", Points: 50}},
 		},
+		"a cluster that says its pods only": {
+			reason: "what is known counts",
+			change: func(in *plan.Input, c *pipelines.Cluster, g *pipelines.ClusterGroup) {
+				c.Spec.Size = pipelines.Size{Pods: plan.SizePods}
+				in.Documents.Fleet.Spec.Risk.Weights = map[string]float64{
+					"environment": 0, "component": 0, "role": 0, "businessSide": 0, "networkDomain": 0, "userGrade": 0,
+				}
+			},
+			score: 100,
+			want:  reasons{{Name: "size", Value: "150000 pods", Points: 100}},
+		},
+		"a cluster that says its nodes only": {
+			reason: "what is known counts",
+			change: func(in *plan.Input, c *pipelines.Cluster, g *pipelines.ClusterGroup) {
+				c.Spec.Size = pipelines.Size{Nodes: 1}
+				in.Documents.Fleet.Spec.Risk.Weights = map[string]float64{
+					"environment": 0, "component": 0, "role": 0, "businessSide": 0, "networkDomain": 0, "userGrade": 0,
+				}
+			},
+			score: 8.18,
+			want:  reasons{{Name: "size", Value: "1 node", Points: 8.18}},
+		},
+		"a business side that nobody weighs": {
+			reason: "it counts as neither safe nor dangerous",
+			change: func(in *plan.Input, c *pipelines.Cluster, g *pipelines.ClusterGroup) {
+				g.Spec.BusinessSide = ""
+				in.Documents.Fleet.Spec.Risk.Weights = map[string]float64{
+					"environment": 0, "component": 0, "role": 0, "size": 0, "networkDomain": 0, "userGrade": 0,
+				}
+			},
+			score: 50,
+			want:  reasons{{Name: "businessSide", Value: "not said", Points: 50}},
+		},
 		"an environment that the fleet does not list": {
 			reason: "it counts as the last one",
 			change: func(in *plan.Input, c *pipelines.Cluster, g *pipelines.ClusterGroup) {

@@ -17,6 +17,9 @@ const (
 	Unreachable State = "Unreachable" // cannot be looked at; counts against maxUnreachable and takes no slot
 )
 
+// blocked is the state of a pending unit behind one that has ended badly. It exists within one Decision only.
+const blocked State = "blocked"
+
 // ended reports whether a unit needs no slot now.
 func (s State) ended() bool { return s != Pending && s != Running }
 
@@ -43,12 +46,12 @@ type Left struct {
 // Decision is what may happen now.
 type Decision struct {
 	Start   []int     // indices into Group.Units, in the order in which they start
-	Held    string    // why nothing starts although units are pending: a budget is spent; "" where none is
+	Held    string    // which budget is overdrawn, so that nothing starts, neither here nor in what comes after; "" where none is
 	Blocked []Blocked // units that cannot start until somebody acts on another one
-	Done    bool      // every unit has ended
+	Done    bool      // every unit has ended; well enough only where Held is empty
 }
 
-// Blocked is a pending unit behind one that has ended badly.
+// Blocked is a pending unit behind one that has ended badly, or behind another blocked one.
 type Blocked struct {
 	Unit int // index into Group.Units
 	Why  string
@@ -63,10 +66,10 @@ func (s *Stage) Window(i int, earlier []Left) Window {
 // starts as Running before it asks again.
 func (w Window) Next(states []State) Decision {
 	now := w.count(states)
-	if now.ended == len(w.Group.Units) {
-		return Decision{Done: true}
+	d := Decision{Held: w.held(now), Done: now.ended == len(w.Group.Units)}
+	if d.Done {
+		return d
 	}
-	d := Decision{Held: w.held(now)}
 	slots := max(w.Group.MaxConcurrency, 1)
 	if w.Group.FirstAlone && now.succeeded == 0 {
 		slots = 1
@@ -81,6 +84,7 @@ func (w Window) Next(states []State) Decision {
 			why := waits.bad(u)
 			if why != "" {
 				d.Blocked = append(d.Blocked, Blocked{i, why})
+				state = blocked
 			}
 			if why == "" && now.running < slots && waits.ready(u) {
 				d.Start = append(d.Start, i)
@@ -149,7 +153,7 @@ type waits struct {
 	anyhow   bool
 	clusters map[string]State // not ended well
 	groups   map[string]int   // units of a cluster group that have not ended well
-	first    map[string]Left  // of a cluster group, its first unit that has ended badly
+	first    map[string]Left  // of a cluster group, its first unit that has ended badly or cannot start
 }
 
 func newWaits(w Window) waits {
@@ -200,8 +204,12 @@ func (x waits) bad(u Unit) string {
 }
 
 func word(s State) string {
-	if s == Unreachable {
+	switch s {
+	case Unreachable:
 		return "is out of reach"
+	case blocked:
+		return "cannot start"
+	default:
+		return "failed"
 	}
-	return "failed"
 }

@@ -81,6 +81,9 @@ type RunStage struct {
 	Groups         []plan.Group              `json:"groups"`           // units without labels, reasons and digests
 }
 
+// Units returns how many units the stage has.
+func (s RunStage) Units() int { return s.Stage().Units() }
+
 // Stage returns the stage as the planner's arithmetic wants it.
 func (s RunStage) Stage() *plan.Stage {
 	return &plan.Stage{Name: s.Name, MaxFailures: s.MaxFailures, MaxUnreachable: s.MaxUnreachable, Groups: s.Groups}

@@ -292,13 +292,17 @@ func (d deployment) Finish(ctx context.Context, c *kube.Cluster, spec Spec, stat
 	if _, err := s.finishable(ctx, back); err != nil {
 		return State{}, err
 	}
-	live, rev, err := s.settled(ctx)
+	live, err := s.observed(ctx)
 	if err != nil {
 		return State{}, err
 	}
+	if err := s.revisions.Wait(ctx); err != nil {
+		return State{}, err
+	}
+	rev, _ := s.current(live)
 	if d.elsewhere(s, live) || rev.replicas != int64(replicasOf(live)) {
-		return State{}, fault.New(fault.Refused, "cannot give back the strategy of %s in cluster %s: %d of %d pods are at revision %s, the others would move at once",
-			nameOf(live), c.Context(), rev.replicas, replicasOf(live), rev.hash)
+		return State{}, fault.New(fault.Refused, "cannot give back the strategy of %s in cluster %s: %d of %d pods are at its template, the others would move at once",
+			nameOf(live), c.Context(), rev.replicas, replicasOf(live))
 	}
 	return s.giveBack(ctx, state, rev, back)
 }

@@ -3,6 +3,7 @@ package workload
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -37,7 +39,6 @@ type eviction struct {
 
 // refusal is an eviction that a PodDisruptionBudget did not allow.
 type refusal struct {
-	pod   string
 	cause string
 	again time.Time
 	pause time.Duration
@@ -187,44 +188,40 @@ func (m *eviction) remove(ctx context.Context, p pod) error {
 func (m *eviction) refuse(p pod, err error) {
 	r := m.refused[p.uid]
 	if r == nil {
-		r = &refusal{pod: p.name, pause: retryFirst / 2}
+		r = &refusal{pause: retryFirst / 2}
 		m.refused[p.uid] = r
 	}
 	r.pause = min(2*r.pause, retryMost)
-	r.again, r.cause = time.Now().Add(r.pause), err.Error()
+	r.again, r.cause = time.Now().Add(r.pause), budgetOf(err)
 }
 
-// explain puts into the facts what the rollout itself waits for.
+// explain adds to what containers wait for what the rollout itself waits for, in words.
 func (m *eviction) explain(seen *shot) {
 	there := map[types.UID]bool{}
+	others := 0 // pods that are down and that this batch did not take down
 	for _, at := range seen.slots {
-		if at.pod != nil {
-			there[at.pod.uid] = true
+		if at.pod == nil {
+			continue
 		}
+		there[at.pod.uid] = true
+		others += int(one(!at.pod.ready && at.pod.hash != m.aim.revision))
 	}
-	var waits []rule.Event
+	w := &seen.facts.Workload
 	for uid, r := range m.refused {
 		if !there[uid] {
 			delete(m.refused, uid)
 			continue
 		}
-		waits = append(waits, rule.Event{Type: "Normal", Reason: "WaitingForDisruptionBudget", Object: "Pod/" + r.pod, Message: r.cause, Count: 1})
+		w.Waiting = append(w.Waiting, "DisruptionBudget: "+r.cause)
 	}
-	slices.SortFunc(waits, func(a, b rule.Event) int { return strings.Compare(a.Object, b.Object) })
-	if most := m.aim.goal.MaxUnavailable.Of(len(seen.slots)); seen.moved+seen.going < seen.allowed && int(seen.facts.Workload.Unavailable) >= most {
-		waits = append(waits, rule.Event{
-			Type: "Normal", Reason: "WaitingForAvailability", Object: seen.facts.Workload.Kind + "/" + seen.facts.Workload.Name, Count: 1,
-			Message: fmt.Sprintf("%d of %d pods are unavailable, maxUnavailable is %d", seen.facts.Workload.Unavailable, len(seen.slots), most),
-		})
+	if most := m.aim.goal.MaxUnavailable.Of(len(seen.slots)); others >= most && seen.moved+seen.going < seen.allowed {
+		w.Waiting = append(w.Waiting, fmt.Sprintf("MaxUnavailable: %d pods are down that this batch did not take down, maxUnavailable is %d", others, most))
 	}
 	if seen.moved+seen.going > seen.allowed {
-		waits = append(waits, rule.Event{
-			Type: "Normal", Reason: "BatchExceeded", Object: seen.facts.Workload.Kind + "/" + seen.facts.Workload.Name, Count: 1,
-			Message: fmt.Sprintf("%d pods are at the new revision or about to be, the open batches allow %d: others were made anew meanwhile", seen.moved+seen.going, seen.allowed),
-		})
+		w.Waiting = append(w.Waiting, fmt.Sprintf("BatchExceeded: %d pods are at the revision or about to be, the open batches allow %d; others were made anew meanwhile", seen.moved+seen.going, seen.allowed))
 	}
-	events := append(waits, seen.facts.Workload.Events...)
-	seen.facts.Workload.Events = events[:min(len(events), mostEvents)]
+	slices.Sort(w.Waiting)
+	w.Waiting = slices.Compact(w.Waiting)
 }
 
 func (m *eviction) pause(next time.Duration) time.Duration {
@@ -232,4 +229,17 @@ func (m *eviction) pause(next time.Duration) time.Duration {
 		next = min(next, max(time.Until(r.again), settle))
 	}
 	return next
+}
+
+// budgetOf is what the API server says about the budget that refused an eviction.
+func budgetOf(err error) string {
+	var status apierrors.APIStatus
+	if errors.As(err, &status) && status.Status().Details != nil {
+		for _, cause := range status.Status().Details.Causes {
+			if cause.Message != "" {
+				return cause.Message
+			}
+		}
+	}
+	return err.Error()
 }

@@ -135,7 +135,6 @@ func (r *shot) batch(to aim) rule.Batch {
 	b := rule.Batch{
 		Number: int64(to.goal.Number), NodeSet: set.Name,
 		Target: int64(r.target), Total: int64(r.totals[to.goal.Set]),
-		Size: max(0, int64(r.target-to.goal.Before.Of(r.totals[to.goal.Set]))),
 	}
 	if b.NodeSet == "" {
 		b.NodeSet = set.String()

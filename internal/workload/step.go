@@ -3,6 +3,7 @@ package workload
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -87,7 +88,6 @@ func (d deployment) tide(ctx context.Context, s *session, to aim) (tide, error) 
 func (seen tide) batch(to aim) rule.Batch {
 	b := rule.Batch{
 		Number: int64(to.goal.Number), Target: int64(seen.allowed), Total: int64(seen.replicas),
-		Size:    max(0, int64(seen.allowed-to.goal.Before.Of(seen.replicas))),
 		Updated: seen.facts.Workload.Updated, UpdatedReady: seen.facts.Workload.UpdatedReady,
 	}
 	if to.goal.Set < len(to.goal.Sets) {
@@ -141,6 +141,9 @@ func (m *steps) intact(seen tide) error {
 	}
 	if !hold.Armed {
 		return fault.New(fault.Refused, "cannot move %s in cluster %s: it is disarmed", nameOf(seen.live), m.c.Context())
+	}
+	if !locked(seen.live) && !hold.Created && (deployment{}).elsewhere(m.session, seen.live) {
+		return fault.New(fault.Conflict, "cannot move %s in cluster %s: somebody else changed its strategy", nameOf(seen.live), m.c.Context())
 	}
 	if m.aim.revision != "" && seen.known && m.aim.revision != seen.rev.hash {
 		return fault.New(fault.Conflict, "cannot move %s in cluster %s: its revision is %s, not %s", nameOf(seen.live), m.c.Context(), seen.rev.hash, m.aim.revision)
@@ -215,18 +218,17 @@ func (m *steps) write(ctx context.Context, seen tide, edit func(spec map[string]
 	return err
 }
 
-// explain puts into the facts what the rollout itself waits for.
+// explain adds to what containers wait for what the rollout itself waits for, in words.
 func (m *steps) explain(seen *tide) {
-	if seen.moved >= seen.allowed || !locked(seen.live) {
-		return
-	}
+	w := &seen.facts.Workload
 	budget := m.aim.goal.MaxUnavailable.Of(seen.replicas)
-	if int(seen.facts.Workload.Unavailable) < budget {
-		return
+	others := seen.replicas - seen.moved - seen.old
+	if others >= budget && others > 0 && seen.moved < seen.allowed && locked(seen.live) {
+		w.Waiting = append(w.Waiting, fmt.Sprintf("MaxUnavailable: %d pods are down that this batch did not take down, maxUnavailable is %d", others, budget))
 	}
-	events := append([]rule.Event{{
-		Type: "Normal", Reason: "WaitingForAvailability", Object: seen.facts.Workload.Kind + "/" + seen.facts.Workload.Name, Count: 1,
-		Message: fmt.Sprintf("%d of %d pods are unavailable, maxUnavailable is %d", seen.facts.Workload.Unavailable, seen.replicas, budget),
-	}}, seen.facts.Workload.Events...)
-	seen.facts.Workload.Events = events[:min(len(events), mostEvents)]
+	if seen.moved > seen.allowed {
+		w.Waiting = append(w.Waiting, fmt.Sprintf("BatchExceeded: %d pods are at the revision, the open batches allow %d", seen.moved, seen.allowed))
+	}
+	slices.Sort(w.Waiting)
+	w.Waiting = slices.Compact(w.Waiting)
 }

@@ -46,7 +46,7 @@ type (
 	Goal  = goal.Goal
 )
 
-// Look is called with fresh facts whenever something that they tell has changed, and at least every 5 seconds. An error
+// Look is called with fresh facts (a batch's Size is the plan's and is left 0) whenever something that they tell has changed, and at least every 5 seconds. An error
 // that it returns ends the call, and is returned as it is.
 type Look func(ctx context.Context, workload rule.Workload, batch rule.Batch) error
 
@@ -76,6 +76,8 @@ type Driver interface {
 	Observe(ctx context.Context, c *kube.Cluster, spec Spec, state State, goal Goal, look Look) error
 	// Facts returns what is there now, without waiting for a change.
 	Facts(ctx context.Context, c *kube.Cluster, spec Spec, state State, goal Goal) (rule.Facts, error)
+	// Disarm and Arm return the state to go on with.
+	//
 	// Disarm gives the workload the template of WayBack where its controller would hand Target's to recreated pods; updated
 	// pods stay as they are. Arm undoes it. Both do nothing where there is nothing to do.
 	Disarm(ctx context.Context, c *kube.Cluster, spec Spec, state State) (State, error)

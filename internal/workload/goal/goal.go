@@ -26,7 +26,6 @@ type Goal struct {
 	Sets           []pipelines.NodeSet `json:"sets"`
 	Set            int                 `json:"set"`
 	Number         int                 `json:"number"` // of the batch within the set, from 1
-	Before         pipelines.Amount    `json:"before"` // amount of the batch before it within the set; zero for the first
 	Amount         pipelines.Amount    `json:"amount"` // cumulative within the set; 100% means every pod there is at that time
 	MaxUnavailable pipelines.Amount    `json:"maxUnavailable"`
 }

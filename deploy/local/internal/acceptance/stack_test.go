@@ -37,6 +37,7 @@ func TestStack(t *testing.T) {
 	step("labels its nodes", func(t *testing.T) { testNodes(t, p) })
 	step("runs workloads", func(t *testing.T) { testWorkloads(t, p.client("east"), nodes) })
 	step("changes an image in place", func(t *testing.T) { testImageInPlace(t, p.client("east")) })
+	step("serves logs", func(t *testing.T) { testLogs(t, p.client("east")) })
 	step("plays bad versions", func(t *testing.T) { testMisbehaviour(t, p.client("east")) })
 	step("logs requests", func(t *testing.T) { testAuditLog(t, p) })
 	step("runs kubectl", func(t *testing.T) { testKubectl(t, p) })

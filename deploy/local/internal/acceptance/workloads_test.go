@@ -3,6 +3,7 @@ package acceptance
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -221,6 +222,33 @@ func testMisbehaviour(t *testing.T, c kubernetes.Interface) {
 	for _, app := range []string{"crash", "never-ready", "pull-error"} {
 		if everReady[app] {
 			t.Errorf("%s was ready once", app)
+		}
+	}
+}
+
+func testLogs(t *testing.T, c kubernetes.Interface) {
+	createDeployment(t, c, "panics", "app:1.0-panic-logs", 1)
+	waitRolledOut(t, c, "panics")
+	read := func(app, container string) string {
+		pod := pods(t, c, app)[0]
+		text, err := c.CoreV1().Pods(namespace).GetLogs(pod.Name, &corev1.PodLogOptions{Container: container}).DoRaw(context.Background())
+		if err != nil {
+			return err.Error()
+		}
+		return string(text)
+	}
+	eventually(t, 15*time.Second, func() string {
+		if text := read("panics", "main"); !strings.Contains(text, "panic: ") {
+			return "no panic in: " + text
+		}
+		return ""
+	})
+	if pod, _, ok := onlyPod(t, c, "panics"); !ok || !podReady(pod) {
+		t.Error("a pod that only logs panics is not ready")
+	}
+	for _, text := range []string{read("panics", "side"), read("web", "main")} {
+		if strings.Contains(text, "panic") || !strings.Contains(text, "INFO ready") {
+			t.Errorf("a container that behaves logs:\n%s", text)
 		}
 	}
 }

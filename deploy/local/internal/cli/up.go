@@ -119,7 +119,7 @@ func runUp(ctx context.Context, env environment, o upOptions, f stack.Folder, sh
 		return alreadyUp(ctx, env, o, f, shape)
 	}
 	if !o.quiet {
-		fmt.Fprintf(env.out, "starting %s and Temporal in %s\n", shape, f.Root())
+		fmt.Fprintf(env.out, "starting Temporal and %s in %s\n", shape, f.Root())
 	}
 	began := time.Now()
 	ready := func(d stack.Description) {

@@ -1,7 +1,7 @@
 // Package simulation plays the pods of a cluster that has no machines: what
 // happens to a pod after it was given a node, and what its containers log. A
-// pod behaves unless its image's tag says otherwise. The package starts no
-// process and reads no clock but through what it is given.
+// pod behaves unless its image's tag says otherwise. The package writes to no
+// cluster: KWOK plays the stages.
 package simulation
 
 import (

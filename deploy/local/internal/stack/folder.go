@@ -57,7 +57,8 @@ func (f Folder) Create() error {
 			return fmt.Errorf("cannot create state folder: %w", err)
 		}
 	}
-	return nil
+	// The folder holds tokens and may lie in a repository.
+	return WriteFile(filepath.Join(f.root, ".gitignore"), []byte("*\n"))
 }
 
 // Description is the content of the stack file.

@@ -1,0 +1,49 @@
+// Command sluice rolls changes through fleets of Kubernetes clusters.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"sluice.dev/sluice/internal/cli"
+	"sluice.dev/sluice/internal/demo"
+	"sluice.dev/sluice/worker"
+)
+
+func main() {
+	f := cli.System()
+	f.Version = version()
+	f.Worker = serve
+	f.Demo = play
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The first interrupt asks what runs to end; the second one ends it.
+	context.AfterFunc(ctx, stop)
+	os.Exit(cli.Execute(ctx, os.Args[1:], f))
+}
+
+// serve runs a worker as the command line was told to.
+func serve(ctx context.Context, r cli.WorkerRun) error {
+	return worker.Run(ctx, worker.Options{
+		Client: r.Client, Ledger: r.Ledger, Kubeconfigs: r.Kubeconfigs, Sites: r.Sites, SiteOnly: r.SiteOnly,
+		UserAgent: "sluice/" + version(), Logger: r.Logger,
+	})
+}
+
+// play plays the demo as the command line was told to.
+func play(ctx context.Context, r cli.DemoRun) error {
+	return demo.Run(ctx, demo.Options{
+		Examples: r.Examples, Dir: r.Dir, Out: r.Report, Keep: r.Keep, Short: r.Short, Stdout: r.Out, Stderr: r.Err,
+	})
+}
+
+// version is what the build says of itself: a tag, or the commit that it was made of.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "devel"
+	}
+	return info.Main.Version
+}

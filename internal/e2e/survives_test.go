@@ -1,0 +1,200 @@
+package e2e_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"sluice.dev/sluice/internal/engine"
+	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/witness"
+	"sluice.dev/sluice/workflows"
+)
+
+// try starts a plan and returns what came of it.
+func (s *site) try(hash string) error {
+	_, err := s.engine.Run(s.t.Context(), engine.RunRequest{Plan: hash, By: "test"})
+	return err
+}
+
+// inBatch waits until some pods of the last batch have moved and some have not.
+func (s *site) inBatch(cluster, tag string) {
+	s.t.Helper()
+	deadline := time.Now().Add(time.Minute)
+	for {
+		if n := s.snapshot(cluster).Tags()[tag]; n > 2 && n < nodes-1 {
+			return
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatalf("cluster %s was never in the middle of a batch: %s", cluster, s.snapshot(cluster).Running())
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func TestFailureMode_R27_AKilledWorkerLosesAndRepeatsNothing(t *testing.T) {
+	s := newSite(t, "killed")
+	kill := s.work()
+	s.install()
+	rec := s.record("a")
+	run := s.start("2.0.0", "slow")
+	s.inBatch("a", "2.0.0")
+	kill()
+	s.work()
+	end := s.ended(run, 2*time.Minute)
+	if end.Phase != status.PhaseSucceeded {
+		t.Fatalf("the run ended %s", end.Phase)
+	}
+	seen := rec.Stop()
+	once(t, seen, "2.0.0")
+	if n := seen.MostUnavailable(nodes); n > 1 {
+		t.Errorf("%d pods were down at once, maxUnavailable is 1", n)
+	}
+	checked(t, s, run)
+}
+
+// checked makes sure that every batch of the run's first unit was judged and passed.
+func checked(t *testing.T, s *site, run string) {
+	t.Helper()
+	report, err := s.engine.Report(t.Context(), run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	batches := report.Stages[0].Units[0].Batches
+	if len(batches) != 2 {
+		t.Fatalf("the report has %d batches: %+v", len(batches), batches)
+	}
+	for _, b := range batches {
+		if len(b.Checks) != 1 || b.Checks[0].Verdict != status.Passed {
+			t.Errorf("batch %s was judged %+v", b.Path, b.Checks)
+		}
+	}
+}
+
+func TestTemporalIsRestartedInTheMiddleOfABatch(t *testing.T) {
+	s := newSite(t, "temporal")
+	s.work()
+	s.install()
+	rec := s.record("a")
+	run := s.start("2.0.0", "slow")
+	s.inBatch("a", "2.0.0")
+	s.stack.Run(t, "restart", "temporal")
+	if end := s.ended(run, 2*time.Minute); end.Phase != status.PhaseSucceeded {
+		t.Fatalf("the run ended %s", end.Phase)
+	}
+	once(t, rec.Stop(), "2.0.0")
+	checked(t, s, run)
+}
+
+func TestAnAPIServerIsDownForAMinuteDuringItsTurn(t *testing.T) {
+	s := newSite(t, "down")
+	s.work()
+	s.install()
+	rec := s.record("a")
+	run := s.start("2.0.0", "slow")
+	s.soaking(run)
+	s.stack.Run(t, "stop", "apiserver", "--cluster", "a")
+	began := time.Now()
+	t.Cleanup(func() { s.stack.Run(t, "start", "apiserver", "--cluster", "a") })
+	s.until(run, "waiting for the cluster", time.Minute, func(r status.Run) bool {
+		return r.Stages[0].Units[0].Phase == status.PhaseUnreachable
+	})
+	seen, err := s.engine.Clusters(t.Context(), s.component)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(seen[0].State, "unreachable") {
+		t.Errorf("the list of clusters says %q", seen[0].State)
+	}
+	time.Sleep(time.Until(began.Add(time.Minute)))
+	s.stack.Run(t, "start", "apiserver", "--cluster", "a")
+	if end := s.ended(run, 2*time.Minute); end.Phase != status.PhaseSucceeded {
+		t.Fatalf("the run ended %s", end.Phase)
+	}
+	once(t, rec.Stop(), "2.0.0")
+}
+
+func TestFailureMode_R05_R32_PausedThenRolledBack(t *testing.T) {
+	s := newSite(t, "paused")
+	s.work()
+	s.install()
+	before := s.snapshot("a")
+	run := s.start("2.0.0", "slow")
+	s.soaking(run)
+	s.tell(run, workflows.UpdatePause, workflows.Scope{})
+	s.until(run, "paused", time.Minute, func(r status.Run) bool { return r.Stages[0].Units[0].Phase == status.PhasePaused })
+	moved := s.snapshot("a").Tags()["2.0.0"]
+	var old string
+	for _, p := range s.snapshot("a").Pods {
+		if p.Tag() == "1.0.0" {
+			old = p.Name
+		}
+	}
+	s.kubectl("a", "-n", s.component, "delete", "pod", old, "--wait=true")
+	s.settled("a")
+	if now := s.snapshot("a").Tags(); now["2.0.0"] != moved || now["1.0.0"] != nodes-moved {
+		t.Errorf("a pod that was recreated while paused got the new version: %v", now)
+	}
+	s.tell(run, workflows.UpdateRollback, workflows.Scope{})
+	if end := s.ended(run, time.Minute); end.Phase != status.PhaseRolledBack {
+		t.Fatalf("the run ended %s", end.Phase)
+	}
+	if now := s.snapshot("a"); now.Running() != before.Running() {
+		t.Errorf("cluster a runs %s, ran %s", now.Running(), before.Running())
+	}
+}
+
+// settled waits until every node has a ready pod.
+func (s *site) settled(cluster string) {
+	s.t.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	for s.snapshot(cluster).Ready() != nodes {
+		if time.Now().After(deadline) {
+			s.t.Fatalf("cluster %s: %s", cluster, s.snapshot(cluster).Running())
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+func TestADriftedConfigMapIsShownAndNotOverwrittenUntilTold(t *testing.T) {
+	s := newSite(t, "drift")
+	s.work()
+	s.install()
+	s.kubectl("b", "-n", s.component, "patch", "configmap", "notes", "--type=merge", "-p", `{"data":{"text":"edited at night"}}`)
+	p := s.plan("2.0.0", "careful")
+	err := p.Refused()
+	if err == nil || !strings.Contains(err.Error(), "notes") || !strings.Contains(err.Error(), "edited at night") || strings.Contains(err.Error(), "\n  a:") {
+		t.Fatalf("the plan says %v: it must show the drift of ConfigMap notes in cluster b", err)
+	}
+	if err := s.try(p.Hash); err == nil {
+		t.Error("a plan that is refused was started")
+	}
+	s.edit("components.yaml", "version: 2.0.0", "version: 2.0.0\n  drift: Overwrite")
+	if err := s.plan("2.0.0", "careful").Refused(); err != nil {
+		t.Errorf("told to overwrite, the plan says %v", err)
+	}
+}
+
+func TestFailureMode_R06_ARunThatIsTerminatedReleasesNothing(t *testing.T) {
+	s := newSite(t, "terminated")
+	kill := s.work()
+	s.install()
+	run := s.start("2.0.0", "slow")
+	s.soaking(run)
+	kill()
+	c, err := engine.Dial(t.Context(), engine.DialOptions{Dir: s.stack.Dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for _, id := range []string{run, workflows.UnitWorkflowID("canary/a", s.component)} {
+		if err := c.Client.TerminateWorkflow(t.Context(), id, "", "somebody deleted it"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := s.snapshot("a")
+	time.Sleep(8 * time.Second)
+	if moved := witness.Moved(before, s.snapshot("a")); len(moved) > 0 {
+		t.Errorf("with everything of Sluice gone, cluster a went on: %v", moved)
+	}
+}

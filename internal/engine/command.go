@@ -1,0 +1,113 @@
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/workflows"
+)
+
+// Command tells a run something: workflows.UpdatePause and its like. It returns once the run has accepted it. A run that
+// says no is a fault.Refused with its words, and the refusal is in the audit. A run that has ended takes a rollback, by
+// a run of its own that Answer names; pause, resume and abort do nothing there, and say so; an approval is refused.
+func (e *Engine) Command(ctx context.Context, run, name string, c workflows.Command) (workflows.Answer, error) {
+	known, err := e.ledger.Run(ctx, run)
+	if err != nil {
+		return workflows.Answer{}, err
+	}
+	answer, err := e.command(ctx, known, name, c)
+	if fault.CodeOf(err) != fault.Refused && fault.CodeOf(err) != fault.Conflict {
+		return answer, err
+	}
+	return answer, errors.Join(err, e.audit(ctx, ledger.Entry{
+		Who: c.Who, Command: name, Object: run, Scope: c.Scope.String(), Reason: c.Reason, Outcome: "refused: " + err.Error(),
+	}))
+}
+
+func (e *Engine) command(ctx context.Context, known ledger.Run, name string, c workflows.Command) (workflows.Answer, error) {
+	if !known.Ended.IsZero() {
+		return e.afterEnd(ctx, known, name, c)
+	}
+	answer, err := e.update(ctx, known.Name, name, c)
+	var missing *serviceerror.NotFound
+	if !errors.As(err, &missing) {
+		return answer, e.refusal(ctx, err, known.Name, name)
+	}
+	// It has ended since, or its workflow was taken away.
+	again, err := e.ledger.Run(ctx, known.Name)
+	if err != nil {
+		return answer, err
+	}
+	return e.afterEnd(ctx, again, name, c)
+}
+
+// update sends a command under an ID of its own, so that what the client tries again happens once.
+func (e *Engine) update(ctx context.Context, run, name string, c workflows.Command) (workflows.Answer, error) {
+	var answer workflows.Answer
+	server, err := e.Server(ctx)
+	if err != nil {
+		return answer, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, e.options.Patience.Command)
+	defer cancel()
+	handle, err := server.Temporal.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
+		UpdateID: name + "-" + rand.Text(), WorkflowID: run, UpdateName: name, Args: []any{c},
+		WaitForStage: client.WorkflowUpdateStageCompleted,
+	})
+	if err != nil {
+		return answer, err
+	}
+	return answer, handle.Get(ctx, &answer)
+}
+
+// refusal turns the answer of a run into words of ours.
+func (e *Engine) refusal(ctx context.Context, err error, run, name string) error {
+	if err == nil {
+		return nil
+	}
+	var app *temporal.ApplicationError
+	if errors.As(err, &app) {
+		return fault.New(fault.Refused, "%s", app.Message())
+	}
+	var silent *client.WorkflowUpdateServiceTimeoutOrCanceledError
+	if errors.As(err, &silent) && ctx.Err() == nil {
+		if nobody := e.served(ctx); nobody != nil {
+			return fault.Wrap(fault.CodeOf(nobody), nobody, "cannot %s %s", name, run)
+		}
+		return fault.New(fault.Unreachable, "cannot tell whether %s took the command %s: it did not answer within %s; is a worker running? (sluice worker)",
+			run, name, e.options.Patience.Command)
+	}
+	return e.temporalFault(err, "cannot %s %s", name, run)
+}
+
+// afterEnd answers for a run that has ended.
+func (e *Engine) afterEnd(ctx context.Context, known ledger.Run, name string, c workflows.Command) (workflows.Answer, error) {
+	how := "has ended as " + known.Phase
+	if known.Ended.IsZero() {
+		open, err := e.isOpen(ctx, known.Name)
+		if err != nil {
+			return workflows.Answer{}, err
+		}
+		if open {
+			return workflows.Answer{}, fault.New(fault.Conflict, "cannot %s %s: it was restarting; try again", name, known.Name)
+		}
+		how = "has no open workflow, and no report in the ledger"
+	} else {
+		how += " at " + known.Ended.Format("2006-01-02 15:04:05 MST")
+	}
+	switch name {
+	case workflows.UpdateRollback:
+		return e.takeBack(ctx, known, c)
+	case workflows.UpdateApprove:
+		return workflows.Answer{}, fault.New(fault.Refused, "cannot approve %s: it %s", known.Name, how)
+	}
+	return workflows.Answer{Message: fmt.Sprintf("%s %s: there is nothing to %s", known.Name, how, name)}, nil
+}

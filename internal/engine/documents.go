@@ -1,0 +1,122 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/pipelines"
+)
+
+// Documents loads and checks files and folders, with the library behind them. Errors are fault.Invalid around
+// pipelines.Diagnostics.
+func (e *Engine) Documents(paths []string) (*pipelines.Documents, error) {
+	return LoadDocuments(paths, e.options.Library)
+}
+
+// LoadDocuments loads and checks files and folders; what they refer to and do not declare may be in the library. It
+// needs neither ledger nor Temporal. Errors are fault.Invalid around pipelines.Diagnostics.
+func LoadDocuments(paths []string, library []pipelines.Source) (*pipelines.Documents, error) {
+	docs, err := pipelines.Loader{Library: library}.Load(paths...)
+	if err != nil {
+		return nil, fault.Wrap(fault.Invalid, err, "cannot load %s", strings.Join(paths, ", "))
+	}
+	return docs, nil
+}
+
+// chooseComponent finds the version of a component that is asked for; the only one where none is.
+func chooseComponent(docs *pipelines.Documents, name, version string) (*pipelines.Component, error) {
+	all := docs.Components[name]
+	if len(all) == 0 {
+		return nil, fault.New(fault.NotFound, "cannot find component %s: %s", name, have("components", slices.Sorted(maps.Keys(docs.Components))))
+	}
+	var versions []string
+	for _, c := range all {
+		if c.Spec.Version == version {
+			return c, nil
+		}
+		versions = append(versions, c.Spec.Version)
+	}
+	switch {
+	case version != "":
+		return nil, fault.New(fault.NotFound, "cannot find version %s of component %s: the files have %s", version, name, strings.Join(versions, ", "))
+	case len(all) > 1:
+		return nil, fault.New(fault.Invalid, "cannot tell which version of component %s is meant: the files have %s; choose with --to VERSION",
+			name, strings.Join(versions, ", "))
+	}
+	return all[0], nil
+}
+
+// choosePipeline finds the pipeline that is asked for; the component's own where none is.
+func choosePipeline(docs *pipelines.Documents, c *pipelines.Component, name string) (*pipelines.Pipeline, error) {
+	if name == "" {
+		name = c.Spec.Pipeline
+	}
+	all := slices.Sorted(maps.Keys(docs.Pipelines))
+	if name == "" {
+		return nil, fault.New(fault.Invalid, "cannot plan component %s: it names no pipeline; choose with --pipeline NAME (%s)", c.Metadata.Name, have("pipelines", all))
+	}
+	p := docs.Pipelines[name]
+	if p == nil {
+		return nil, fault.New(fault.NotFound, "cannot find pipeline %s: %s", name, have("pipelines", all))
+	}
+	return p, nil
+}
+
+func have(noun string, names []string) string {
+	if len(names) == 0 {
+		return "the files have no " + noun
+	}
+	return "the files have the " + noun + " " + strings.Join(names, ", ")
+}
+
+// narrow tells clusters from cluster groups. "group:NAME" and "cluster:NAME" say which is meant where both have it.
+func narrow(docs *pipelines.Documents, names []string) (plan.Only, error) {
+	var only plan.Only
+	for _, name := range names {
+		kind, bare, said := strings.Cut(name, ":")
+		if !said {
+			kind, bare = "", name
+		}
+		isCluster, isGroup := docs.Clusters[bare] != nil, docs.ClusterGroups[bare] != nil
+		switch {
+		case said && kind != "group" && kind != "cluster":
+			return only, fault.New(fault.Invalid, "cannot narrow the plan to %q: write NAME, cluster:NAME or group:NAME", name)
+		case kind == "" && isCluster && isGroup:
+			return only, fault.New(fault.Invalid, "cannot narrow the plan to %s: a cluster and a cluster group have this name; write cluster:%s or group:%s", bare, bare, bare)
+		case kind == "group" || kind == "" && isGroup:
+			only.Groups = append(only.Groups, bare)
+		default:
+			only.Clusters = append(only.Clusters, bare)
+		}
+	}
+	return only, nil
+}
+
+// originOf says where a set of paths comes from: the first one's repository and path. Changes that no commit has count
+// wherever they are.
+func (e *Engine) originOf(paths []string) (ledger.Origin, error) {
+	var first ledger.Origin
+	var failed []error
+	for i, path := range paths {
+		o, err := e.options.Origin(path)
+		if err != nil {
+			failed = append(failed, err)
+			continue
+		}
+		if i == 0 {
+			first = o
+			continue
+		}
+		first.Dirty = first.Dirty || o.Dirty
+	}
+	if err := errors.Join(failed...); err != nil {
+		return first, fmt.Errorf("cannot tell where the files come from: %w", err)
+	}
+	return first, nil
+}

@@ -1,0 +1,144 @@
+// Package engine is what a person or a program can ask of Sluice: make a plan, start it, see where a run is and what it
+// waits for, tell it something, and read what is deployed where. It speaks to Temporal and to the ledger. It prints
+// nothing, parses no command line and touches no cluster.
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/origin"
+	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/pipelines"
+)
+
+// Temporal is the part of a Temporal client that the engine uses.
+type Temporal interface {
+	ExecuteWorkflow(ctx context.Context, options client.StartWorkflowOptions, workflow any, args ...any) (client.WorkflowRun, error)
+	QueryWorkflow(ctx context.Context, workflowID, runID, queryType string, args ...any) (converter.EncodedValue, error)
+	UpdateWorkflow(ctx context.Context, options client.UpdateWorkflowOptions) (client.WorkflowUpdateHandle, error)
+	DescribeWorkflowExecution(ctx context.Context, workflowID, runID string) (*workflowservice.DescribeWorkflowExecutionResponse, error)
+	DescribeTaskQueue(ctx context.Context, queue string, kind enumspb.TaskQueueType) (*workflowservice.DescribeTaskQueueResponse, error)
+}
+
+// Server is a Temporal server with the place where people look at it.
+type Server struct {
+	Temporal  Temporal
+	Address   string
+	Namespace string
+	UI        string // address of the Web UI; "" where it is not known
+}
+
+// Options are what an Engine may be told besides its ledger and its server. The zero value works.
+type Options struct {
+	Library []pipelines.Source                       // documents that files may refer to without declaring them
+	Origin  func(path string) (ledger.Origin, error) // where files come from; default origin.Of
+	Now     func() time.Time                         // default time.Now
+	Patience
+}
+
+// Patience is how long the engine waits for an answer of a worker. Zero fields take their defaults.
+type Patience struct {
+	Query   time.Duration // for an answer of a run; default 5 s
+	Command time.Duration // for a command to be accepted or refused; default 20 s
+	Worker  time.Duration // for a worker to appear at a task queue that has none; default 15 s
+}
+
+func (p Patience) orDefault() Patience {
+	if p.Query <= 0 {
+		p.Query = 5 * time.Second
+	}
+	if p.Command <= 0 {
+		p.Command = 20 * time.Second
+	}
+	if p.Worker <= 0 {
+		p.Worker = 15 * time.Second
+	}
+	return p
+}
+
+// Engine answers. It is safe for use by several goroutines.
+type Engine struct {
+	ledger  ledger.Ledger
+	dial    func(context.Context) (*Server, error)
+	options Options
+	server  *Server
+	dialing sync.Mutex
+	details details
+}
+
+// New returns an engine on a ledger. It dials the Temporal server when something first needs it, and not again after
+// that succeeded.
+func New(l ledger.Ledger, dial func(context.Context) (*Server, error), o Options) *Engine {
+	if o.Origin == nil {
+		o.Origin = origin.Of
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	o.Patience = o.Patience.orDefault()
+	return &Engine{ledger: l, dial: dial, options: o, details: details{known: map[string]status.Unit{}}}
+}
+
+// Server returns the Temporal server, dialled. Errors are those of the dial function.
+func (e *Engine) Server(ctx context.Context) (*Server, error) {
+	e.dialing.Lock()
+	defer e.dialing.Unlock()
+	if e.server != nil {
+		return e.server, nil
+	}
+	s, err := e.dial(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e.server = s
+	return s, nil
+}
+
+func (e *Engine) now() time.Time { return e.options.Now().UTC() }
+
+// audit writes down a command and what came of it.
+func (e *Engine) audit(ctx context.Context, entry ledger.Entry) error {
+	entry.At = e.now()
+	return e.ledger.AddEntry(ctx, entry)
+}
+
+// read decodes a JSON blob of the ledger.
+func (e *Engine) read(ctx context.Context, digest string, into any) error {
+	data, err := e.ledger.Blob(ctx, digest)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(data, into); err != nil {
+		return fault.Wrap(fault.Internal, err, "cannot decode blob %s", digest)
+	}
+	return nil
+}
+
+// details keeps the statuses of units that have ended, by the digest of their blob: they never change.
+type details struct {
+	mu    sync.Mutex
+	known map[string]status.Unit
+}
+
+func (d *details) get(digest string) (status.Unit, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	u, ok := d.known[digest]
+	return u, ok
+}
+
+func (d *details) put(digest string, u status.Unit) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.known[digest] = u
+}

@@ -1,0 +1,291 @@
+package engine_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	taskqueuepb "go.temporal.io/api/taskqueue/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"sluice.dev/sluice/internal/engine"
+	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/workflows"
+)
+
+// fakeTemporal answers by its fields. Nil fields answer as an empty server does.
+type fakeTemporal struct {
+	mu       sync.Mutex
+	started  []client.StartWorkflowOptions
+	inputs   []any
+	updates  []client.UpdateWorkflowOptions
+	onStart  func(client.StartWorkflowOptions, any) error // what a worker would do with it
+	hang     bool                                         // workflows never end
+	answers  map[string]any                               // of queries, by workflow ID
+	onUpdate func(client.UpdateWorkflowOptions) (workflows.Answer, error)
+	open     map[string]bool // running workflows, by ID
+	progress map[string]step.Progress
+	workers  int
+}
+
+func (f *fakeTemporal) ExecuteWorkflow(_ context.Context, o client.StartWorkflowOptions, _ any, args ...any) (client.WorkflowRun, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.started, f.inputs = append(f.started, o), append(f.inputs, args[0])
+	run := &fakeRun{id: o.ID, hang: f.hang}
+	if f.onStart != nil {
+		if err := f.onStart(o, args[0]); err != nil {
+			return nil, err
+		}
+	}
+	return run, nil
+}
+
+func (f *fakeTemporal) QueryWorkflow(_ context.Context, id, _, _ string, _ ...any) (converter.EncodedValue, error) {
+	answer, there := f.answers[id]
+	if !there {
+		return nil, context.DeadlineExceeded
+	}
+	payloads, err := converter.GetDefaultDataConverter().ToPayloads(answer)
+	return client.NewValue(payloads), err
+}
+
+func (f *fakeTemporal) UpdateWorkflow(_ context.Context, o client.UpdateWorkflowOptions) (client.WorkflowUpdateHandle, error) {
+	f.updates = append(f.updates, o)
+	if f.onUpdate == nil {
+		return nil, serviceerror.NewNotFound("workflow execution already completed")
+	}
+	answer, err := f.onUpdate(o)
+	return &fakeHandle{answer: answer, err: err}, nil
+}
+
+func (f *fakeTemporal) DescribeWorkflowExecution(_ context.Context, id, _ string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+	if p, moving := f.progress[id]; moving {
+		details, err := converter.GetDefaultDataConverter().ToPayloads(p)
+		return &workflowservice.DescribeWorkflowExecutionResponse{PendingActivities: []*workflowpb.PendingActivityInfo{
+			{ActivityType: &commonpb.ActivityType{Name: step.Advance}, HeartbeatDetails: details},
+		}}, err
+	}
+	if !f.open[id] {
+		return nil, serviceerror.NewNotFound("no such workflow")
+	}
+	phase, err := converter.GetDefaultDataConverter().ToPayload("Soaking")
+	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: &workflowpb.WorkflowExecutionInfo{
+		Status:           enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING,
+		SearchAttributes: &commonpb.SearchAttributes{IndexedFields: map[string]*commonpb.Payload{"SluicePhase": phase}},
+	}}, err
+}
+
+func (f *fakeTemporal) DescribeTaskQueue(context.Context, string, enumspb.TaskQueueType) (*workflowservice.DescribeTaskQueueResponse, error) {
+	r := &workflowservice.DescribeTaskQueueResponse{}
+	for range f.workers {
+		r.Pollers = append(r.Pollers, &taskqueuepb.PollerInfo{LastAccessTime: timestamppb.New(noon)})
+	}
+	return r, nil
+}
+
+type fakeRun struct {
+	client.WorkflowRun
+	id   string
+	hang bool
+}
+
+func (r *fakeRun) GetID() string { return r.id }
+
+func (r *fakeRun) Get(ctx context.Context, _ any) error {
+	if r.hang {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return nil
+}
+
+type fakeHandle struct {
+	client.WorkflowUpdateHandle
+	answer workflows.Answer
+	err    error
+}
+
+func (h *fakeHandle) Get(_ context.Context, into any) error {
+	*into.(*workflows.Answer) = h.answer
+	return h.err
+}
+
+var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+// bench is an engine on a real ledger and a fake Temporal.
+type bench struct {
+	*engine.Engine
+	t        *testing.T
+	ledger   ledger.Ledger
+	temporal *fakeTemporal
+	dir      string // of the documents
+	clusters map[string]plan.Cluster
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	l, err := ledger.Open(t.Context(), filepath.Join(t.TempDir(), "ledger.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	b := &bench{t: t, ledger: l, temporal: &fakeTemporal{workers: 1}, dir: t.TempDir(), clusters: map[string]plan.Cluster{}}
+	b.temporal.onStart = b.work
+	b.Engine = engine.New(l, func(context.Context) (*engine.Server, error) {
+		return &engine.Server{Temporal: b.temporal, Address: "fake:7233", Namespace: "default"}, nil
+	}, engine.Options{
+		Now:      func() time.Time { return noon },
+		Origin:   func(string) (ledger.Origin, error) { return ledger.Origin{Commit: "abc", Dirty: true}, nil },
+		Patience: engine.Patience{Query: 100 * time.Millisecond, Command: 100 * time.Millisecond, Worker: 10 * time.Millisecond},
+	})
+	b.write("fleet.yaml", fleet)
+	b.write("component.yaml", component("1.0.0"))
+	b.write("agent/agent.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: agent}\n")
+	return b
+}
+
+// work does what a worker would do with a preview: it stores what b.clusters says of each cluster.
+func (b *bench) work(_ client.StartWorkflowOptions, input any) error {
+	in, isPreview := input.(workflows.PreviewInput)
+	if !isPreview || b.temporal.hang {
+		return nil
+	}
+	live := plan.Live{Plan: in.Plan}
+	for _, u := range in.Clusters {
+		c := b.clusters[u.Cluster]
+		c.Cluster = u.Cluster
+		live.Clusters = append(live.Clusters, c)
+	}
+	stored, err := b.ledger.Plan(context.Background(), in.Plan)
+	if err != nil {
+		return err
+	}
+	stored.Live = b.blob(live)
+	return b.ledger.SavePlan(context.Background(), stored)
+}
+
+func (b *bench) write(name, text string) {
+	b.t.Helper()
+	file := filepath.Join(b.dir, name)
+	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(text), 0o600)); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func (b *bench) blob(v any) string {
+	b.t.Helper()
+	data, err := json.Marshal(v)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	digest, err := b.ledger.PutBlob(context.Background(), data)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return digest
+}
+
+// plan makes the plan of the agent for the whole fleet.
+func (b *bench) plan() *engine.Planned {
+	b.t.Helper()
+	p, err := b.Plan(b.t.Context(), engine.PlanRequest{Paths: []string{b.dir}, Component: "agent", By: "ann"})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return p
+}
+
+// started makes a plan and starts it.
+func (b *bench) started() ledger.Run {
+	b.t.Helper()
+	run, err := b.Run(b.t.Context(), engine.RunRequest{Plan: b.plan().Hash, By: "ann", Reason: "why not"})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.temporal.open = map[string]bool{run.Name: true}
+	return run
+}
+
+// end writes down how a run ended, as its workflow does, and what it deployed.
+func (b *bench) end(run ledger.Run, units ...status.Unit) {
+	b.t.Helper()
+	for _, u := range units {
+		if u.Phase != status.PhaseSucceeded {
+			continue
+		}
+		b.deploy(u.Cluster, run.Name, run.Version)
+	}
+	report := status.Run{Name: run.Name, Component: run.Component, Version: run.Version, Plan: run.Plan, Ended: noon}
+	report.Stages = []status.Stage{{Name: "all", Units: units}}
+	report.Phase = status.Outcome(report.Stages)
+	run.Phase, run.Ended, run.Report = string(report.Phase), noon, b.blob(report)
+	if err := b.ledger.SaveRun(b.t.Context(), run); err != nil {
+		b.t.Fatal(err)
+	}
+	b.temporal.open = nil
+}
+
+func (b *bench) deploy(cluster, run, version string) {
+	b.t.Helper()
+	err := b.ledger.SaveDeployment(b.t.Context(), ledger.Deployment{
+		Cluster: cluster, Component: "agent", Version: version, Run: run, Objects: b.blob(version), Target: "sha256:" + version, Since: noon,
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+const fleet = `apiVersion: sluice.dev/v1alpha1
+kind: ClusterGroup
+metadata: {name: prod}
+spec: {environment: production}
+---
+apiVersion: sluice.dev/v1alpha1
+kind: Cluster
+metadata: {name: c1}
+spec: {group: prod}
+---
+apiVersion: sluice.dev/v1alpha1
+kind: Cluster
+metadata: {name: c2}
+spec: {group: prod}
+---
+apiVersion: sluice.dev/v1alpha1
+kind: Pipeline
+metadata: {name: careful}
+spec:
+  params: [{name: least, type: double, default: 0.9}]
+  stages:
+  - name: all
+    clusterGroups: {all: true}
+    order: {by: name}
+`
+
+func component(version string) string {
+	return `apiVersion: sluice.dev/v1alpha1
+kind: Component
+metadata: {name: agent}
+spec:
+  version: ` + version + `
+  pipeline: careful
+  template: {manifests: agent}
+  config:
+    fleet: {interval: 30s}
+`
+}

@@ -1,0 +1,124 @@
+package engine
+
+import (
+	"context"
+
+	commonpb "go.temporal.io/api/common/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
+	"go.temporal.io/sdk/converter"
+
+	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/status"
+)
+
+// fromLedger puts together where a run is without asking it: units from the plan, the deployments and the observations,
+// the run from its search attributes where Temporal has them. Info may be nil.
+func (e *Engine) fromLedger(ctx context.Context, known ledger.Run, info *workflowpb.WorkflowExecutionInfo, note string) (View, error) {
+	planned, err := e.LoadPlan(ctx, known.Plan)
+	if err != nil {
+		return View{}, err
+	}
+	view := View{Note: note, Run: status.Run{
+		Name: known.Name, Component: known.Component, Version: known.Version, Pipeline: planned.Plan.Pipeline, Plan: known.Plan,
+		Back: known.Back, Origin: status.Origin(planned.Stored.Origin), Phase: status.Phase(known.Phase), By: known.By,
+		Reason: known.Reason, Started: known.Started, Ended: known.Ended,
+	}}
+	units, err := e.traces(ctx, known)
+	if err != nil {
+		return View{}, err
+	}
+	for i := range planned.Plan.Stages {
+		view.Stages = append(view.Stages, stageFrom(&planned.Plan.Stages[i], units))
+	}
+	addAttributes(&view.Run, info)
+	return view, nil
+}
+
+// traces says of each cluster that a run has touched what the ledger knows of it.
+func (e *Engine) traces(ctx context.Context, known ledger.Run) (map[string]status.Unit, error) {
+	units := map[string]status.Unit{}
+	seen, err := e.ledger.ListObservations(ctx, known.Component)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range seen {
+		if o.Run != known.Name {
+			continue
+		}
+		u := status.Unit{Phase: status.PhaseMoving, Version: o.Version, Armed: o.Armed, Moved: true}
+		if o.Unreachable {
+			u.Phase = status.PhaseUnreachable
+		}
+		units[o.Cluster] = u
+	}
+	present, err := e.ledger.ListDeployments(ctx, "", known.Component)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range present {
+		if d.Run != known.Name {
+			continue
+		}
+		u := status.Unit{Phase: status.PhaseSucceeded, Version: d.Version, Moved: true, Ended: d.Since}
+		if d.Version != known.Version || known.Back != "" {
+			u.Phase = status.PhaseRolledBack
+		}
+		units[d.Cluster] = u
+	}
+	return units, nil
+}
+
+func stageFrom(s *plan.Stage, units map[string]status.Unit) status.Stage {
+	out := status.Stage{Name: s.Name, Phase: status.PhasePending, Skipped: s.Skipped}
+	if s.Skipped != "" {
+		out.Phase = status.PhaseSkipped
+	}
+	ended := 0
+	for _, g := range s.Groups {
+		for _, u := range g.Units {
+			unit := units[u.Cluster]
+			unit.Path, unit.Cluster, unit.Group, unit.Stage = u.Path, u.Cluster, u.Group, s.Name
+			if unit.Phase == "" {
+				unit.Phase = status.PhasePending
+			}
+			if unit.Phase != status.PhasePending {
+				out.Phase = status.PhaseMoving
+			}
+			if unit.Phase.Final() {
+				ended++
+			}
+			out.Units = append(out.Units, unit)
+		}
+	}
+	if ended > 0 && ended == len(out.Units) {
+		out.Phase = status.PhaseSucceeded
+	}
+	return out
+}
+
+func addAttributes(run *status.Run, info *workflowpb.WorkflowExecutionInfo) {
+	fields := info.GetSearchAttributes().GetIndexedFields()
+	var phase, waiting string
+	decode(fields[attrPhase], &phase)
+	decode(fields[attrWaitingFor], &waiting)
+	decode(fields[attrPercent], &run.Percent)
+	decode(fields[attrFailed], &run.Failed)
+	if phase != "" {
+		run.Phase = status.Phase(phase)
+	}
+	if waiting != "" {
+		run.Waiting = &status.Waiting{Name: waiting}
+	}
+}
+
+// decode reads one search attribute; one that is not there leaves the value alone.
+func decode[T any](p *commonpb.Payload, into *T) {
+	if p == nil {
+		return
+	}
+	var value T
+	if err := converter.GetDefaultDataConverter().FromPayload(p, &value); err == nil {
+		*into = value
+	}
+}

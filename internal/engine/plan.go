@@ -1,0 +1,203 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/pipelines"
+)
+
+// PlanRequest says what to plan. Paths and Component are required.
+type PlanRequest struct {
+	Paths     []string
+	Component string
+	Version   string            // needed where the files have several
+	Pipeline  string            // default: the component's
+	Params    map[string]string // as on a command line
+	Only      []string          // clusters and cluster groups; all where empty
+	By        string
+}
+
+// Planned is a plan with what it would change now.
+type Planned struct {
+	Hash   string      `json:"hash"`
+	Stored ledger.Plan `json:"stored"`
+	Plan   *plan.Plan  `json:"plan"`
+	Live   *plan.Live  `json:"live,omitempty"` // nil where the clusters were not looked at
+	TooBig string      `json:"tooBig,omitempty"`
+}
+
+// The rules by which a worker says that the input is wrong, where every other rule says that the change is.
+const (
+	ruleRender  = "render"
+	ruleContext = "context"
+)
+
+// Refused says why the plan cannot run, or nil. A chart that does not render and a cluster that the worker has no
+// context for are wrong input: fault.Invalid; everything else is fault.Refused. It names every cluster.
+func (p *Planned) Refused() error {
+	if p.TooBig != "" {
+		return fault.New(fault.Refused, "%s", p.TooBig)
+	}
+	if p.Live == nil {
+		return nil
+	}
+	var lines []string
+	code := fault.Refused
+	for _, c := range p.Live.Clusters {
+		for _, r := range c.Refusals {
+			if r.Rule == ruleRender || r.Rule == ruleContext {
+				code = fault.Invalid
+			}
+			lines = append(lines, strings.TrimSpace(fmt.Sprintf("%s: %s: %s", c.Cluster, r.Rule, strings.TrimSpace(r.Object+" "+r.Message))))
+		}
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	return fault.New(code, "cannot run plan %.12s of %s %s:\n  %s", p.Hash, p.Plan.Component, p.Plan.Version, strings.Join(lines, "\n  "))
+}
+
+// Plan resolves files into a plan, stores it, and looks at every cluster that it would change. It changes nothing in any
+// of them. A plan that cannot run is returned without an error: ask it why with Refused. Errors are fault.Invalid and
+// fault.NotFound for what the files say, fault.Unreachable where no server or worker answers.
+func (e *Engine) Plan(ctx context.Context, req PlanRequest) (*Planned, error) {
+	docs, err := e.Documents(req.Paths)
+	if err != nil {
+		return nil, err
+	}
+	p, err := e.build(ctx, docs, req)
+	if err != nil {
+		return nil, err
+	}
+	planned := &Planned{Hash: plan.Hash(p), Plan: p}
+	if err := plan.CheckBounds(p); err != nil {
+		planned.TooBig = err.Error()
+		return planned, nil
+	}
+	if planned.Stored, err = e.store(ctx, p, req); err != nil {
+		return nil, err
+	}
+	if planned.Live, err = e.preview(ctx, p, planned.Hash); err != nil {
+		return nil, err
+	}
+	return planned, e.audit(ctx, ledger.Entry{
+		Who: req.By, Command: "plan", Object: planned.Hash, Scope: strings.Join(req.Only, ", "), Outcome: outcomeOf(planned),
+	})
+}
+
+func outcomeOf(p *Planned) string {
+	if err := p.Refused(); err != nil {
+		return err.Error()
+	}
+	return "accepted"
+}
+
+// build resolves the documents; nothing but blobs is written.
+func (e *Engine) build(ctx context.Context, docs *pipelines.Documents, req PlanRequest) (*plan.Plan, error) {
+	component, err := chooseComponent(docs, req.Component, req.Version)
+	if err != nil {
+		return nil, err
+	}
+	pipeline, err := choosePipeline(docs, component, req.Pipeline)
+	if err != nil {
+		return nil, err
+	}
+	params, err := pipelines.BindParams(pipeline, req.Params)
+	if err != nil {
+		return nil, fault.Wrap(fault.Invalid, err, "cannot plan %s with pipeline %s", component.Metadata.Name, pipeline.Metadata.Name)
+	}
+	only, err := narrow(docs, req.Only)
+	if err != nil {
+		return nil, err
+	}
+	template, err := packed(ctx, e.ledger, component)
+	if err != nil {
+		return nil, err
+	}
+	back, err := e.waysBack(ctx, component.Metadata.Name)
+	if err != nil {
+		return nil, err
+	}
+	return plan.Build(plan.Input{
+		Documents: docs, Pipeline: pipeline, Component: component, Params: params, Template: template,
+		Values: newValuesStore(ctx, e.ledger, component).digest, WayBack: back, Only: only,
+	})
+}
+
+// waysBack lists, by cluster, what a component has there now: where a run would go back to.
+func (e *Engine) waysBack(ctx context.Context, component string) (map[string]plan.WayBack, error) {
+	present, err := e.ledger.ListDeployments(ctx, "", component)
+	if err != nil {
+		return nil, err
+	}
+	back := make(map[string]plan.WayBack, len(present))
+	for _, d := range present {
+		back[d.Cluster] = plan.WayBack{Version: d.Version, Target: d.Target, Objects: d.Objects, Run: d.Run}
+	}
+	return back, nil
+}
+
+func (e *Engine) store(ctx context.Context, p *plan.Plan, req PlanRequest) (ledger.Plan, error) {
+	body, err := plan.Encode(p)
+	if err != nil {
+		return ledger.Plan{}, err
+	}
+	digest, err := e.ledger.PutBlob(ctx, body)
+	if err != nil {
+		return ledger.Plan{}, err
+	}
+	from, err := e.originOf(req.Paths)
+	if err != nil {
+		return ledger.Plan{}, err
+	}
+	stored := ledger.Plan{
+		Hash: plan.Hash(p), Component: p.Component, Version: p.Version, Pipeline: p.Pipeline,
+		Body: digest, Origin: from, Created: e.now(), By: req.By,
+	}
+	return stored, e.ledger.SavePlan(ctx, stored)
+}
+
+// LoadPlan returns a stored plan by hash or by a prefix of it, with what was seen in the clusters when it was made.
+func (e *Engine) LoadPlan(ctx context.Context, hash string) (*Planned, error) {
+	stored, err := e.ledger.Plan(ctx, hash)
+	if err != nil {
+		return nil, err
+	}
+	body, err := e.ledger.Blob(ctx, stored.Body)
+	if err != nil {
+		return nil, fault.Wrap(fault.CodeOf(err), err, "cannot read plan %.12s", stored.Hash)
+	}
+	p, err := plan.Decode(body)
+	if err != nil {
+		return nil, fault.Wrap(fault.CodeOf(err), err, "cannot read plan %.12s", stored.Hash)
+	}
+	planned := &Planned{Hash: stored.Hash, Stored: stored, Plan: p}
+	if stored.Live == "" {
+		return planned, nil
+	}
+	planned.Live = &plan.Live{}
+	return planned, e.read(ctx, stored.Live, planned.Live)
+}
+
+// Text returns a text that is kept under a digest, such as a diff.
+func (e *Engine) Text(ctx context.Context, digest string) (string, error) {
+	data, err := e.ledger.Blob(ctx, digest)
+	return string(data), err
+}
+
+// clustersOf lists the clusters of a plan in plan order.
+func clustersOf(p *plan.Plan) []plan.Unit {
+	var units []plan.Unit
+	for i := range p.Stages {
+		for j := range p.Stages[i].Groups {
+			units = append(units, p.Stages[i].Groups[j].Units...)
+		}
+	}
+	return slices.Clip(units)
+}

@@ -1,0 +1,152 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/workflows"
+)
+
+// previewTimeout ends the look of a plan whose asker has gone.
+const previewTimeout = time.Hour
+
+// preview looks at every cluster of a plan, through workers, and returns what was seen.
+func (e *Engine) preview(ctx context.Context, p *plan.Plan, hash string) (*plan.Live, error) {
+	server, err := e.Server(ctx)
+	if err != nil {
+		return nil, err
+	}
+	in := workflows.PreviewInput{Plan: hash, Component: p.Component}
+	for _, u := range clustersOf(p) {
+		in.Clusters = append(in.Clusters, workflows.PreviewUnit{Cluster: u.Cluster, Context: u.Context, Site: u.Site})
+	}
+	run, err := server.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID:                       fmt.Sprintf("preview/%.12s/%s", hash, e.now().Format("20060102T150405.000000")),
+		TaskQueue:                workflows.TaskQueue,
+		WorkflowExecutionTimeout: previewTimeout,
+		StaticSummary:            fmt.Sprintf("%s %s: what would change", p.Component, p.Version),
+	}, workflows.PreviewName, in)
+	if err != nil {
+		return nil, e.temporalFault(err, "cannot look at the clusters of plan %.12s", hash)
+	}
+	if err := e.await(ctx, run); err != nil {
+		return nil, fault.Wrap(fault.CodeOf(err), err, "cannot look at the clusters of plan %.12s", hash)
+	}
+	stored, err := e.ledger.Plan(ctx, hash)
+	if err != nil {
+		return nil, err
+	}
+	if stored.Live == "" {
+		return nil, fault.New(fault.Internal, "cannot find what was seen for plan %.12s: do the worker and this command use the same ledger?", hash)
+	}
+	live := &plan.Live{}
+	return live, e.read(ctx, stored.Live, live)
+}
+
+// await waits for a workflow to end, and gives up where no worker serves its task queue.
+func (e *Engine) await(ctx context.Context, run client.WorkflowRun) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- run.Get(ctx, nil) }()
+	patience := time.NewTicker(e.options.Worker)
+	defer patience.Stop()
+	for {
+		select {
+		case err := <-ended:
+			return e.temporalFault(err, "workflow %s failed", run.GetID())
+		case <-patience.C:
+			if err := e.served(ctx); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// pollerAge is how long ago a worker that is alive may have asked for work: its long poll lasts a minute.
+const pollerAge = 90 * time.Second
+
+// served returns an error where no worker polls the central task queue.
+func (e *Engine) served(ctx context.Context) error {
+	server, err := e.Server(ctx)
+	if err != nil {
+		return err
+	}
+	queue, err := server.Temporal.DescribeTaskQueue(ctx, workflows.TaskQueue, enumspb.TASK_QUEUE_TYPE_WORKFLOW)
+	if err != nil {
+		return e.temporalFault(err, "cannot look for workers at task queue %s", workflows.TaskQueue)
+	}
+	for _, p := range queue.GetPollers() {
+		if e.options.Now().Sub(p.GetLastAccessTime().AsTime()) < pollerAge {
+			return nil
+		}
+	}
+	return fault.New(fault.Unreachable, "no worker answers on task queue %s of namespace %s at %s; start one with: sluice worker",
+		workflows.TaskQueue, server.Namespace, server.Address)
+}
+
+// temporalFault gives an error of Temporal its code, and nil for nil.
+func (e *Engine) temporalFault(err error, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	return fault.Wrap(codeOf(err), cause(err), format, args...)
+}
+
+func codeOf(err error) fault.Code {
+	var app *temporal.ApplicationError
+	if errors.As(err, &app) {
+		if code := fault.Code(app.Type()); code != "" && knownCode(code) {
+			return code
+		}
+		return fault.Internal
+	}
+	var (
+		unavailable *serviceerror.Unavailable
+		deadline    *serviceerror.DeadlineExceeded
+		missing     *serviceerror.NotFound
+		namespace   *serviceerror.NamespaceNotFound
+		denied      *serviceerror.PermissionDenied
+		argument    *serviceerror.InvalidArgument
+		started     *serviceerror.WorkflowExecutionAlreadyStarted
+	)
+	switch {
+	case errors.As(err, &unavailable), errors.As(err, &deadline), errors.Is(err, context.DeadlineExceeded):
+		return fault.Unreachable
+	case errors.As(err, &missing), errors.As(err, &namespace):
+		return fault.NotFound
+	case errors.As(err, &denied):
+		return fault.Unauthorized
+	case errors.As(err, &argument):
+		return fault.Invalid
+	case errors.As(err, &started):
+		return fault.Conflict
+	}
+	return fault.CodeOf(err)
+}
+
+func knownCode(code fault.Code) bool {
+	switch code {
+	case fault.Invalid, fault.NotFound, fault.Conflict, fault.Refused, fault.Unreachable, fault.Unauthorized, fault.Internal:
+		return true
+	}
+	return false
+}
+
+// cause is what an activity or a validator said, without the layers that Temporal puts around it.
+func cause(err error) error {
+	var app *temporal.ApplicationError
+	if errors.As(err, &app) {
+		return errors.New(app.Message())
+	}
+	return err
+}

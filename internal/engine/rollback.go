@@ -1,0 +1,169 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/pipelines"
+	"sluice.dev/sluice/workflows"
+)
+
+// takeBack starts a run that takes back what an ended one moved and left so.
+func (e *Engine) takeBack(ctx context.Context, known ledger.Run, c workflows.Command) (workflows.Answer, error) {
+	planned, err := e.LoadPlan(ctx, known.Plan)
+	if err != nil {
+		return workflows.Answer{}, err
+	}
+	if planned.Plan.Rollback == pipelines.RollbackNever {
+		return workflows.Answer{}, fault.New(fault.Refused, "cannot roll back %s: component %s says rollback: Never", known.Name, known.Component)
+	}
+	if known.Back != "" {
+		return workflows.Answer{}, fault.New(fault.Refused, "cannot roll back %s: it is itself a rollback, of %s; to go forward again, start a plan", known.Name, known.Back)
+	}
+	moved, err := e.moved(ctx, known, planned)
+	if err != nil {
+		return workflows.Answer{}, err
+	}
+	units := slices.DeleteFunc(moved, func(u plan.Unit) bool { return !inScope(planned.Plan, u, c.Scope) })
+	units, err = e.stillThere(ctx, known, units)
+	if err != nil {
+		return workflows.Answer{}, err
+	}
+	if len(units) == 0 {
+		if !c.Scope.Whole() && !inPlan(planned.Plan, c.Scope) {
+			return workflows.Answer{}, fault.New(fault.Refused, "cannot roll back %s: it has no %s", known.Name, c.Scope)
+		}
+		return workflows.Answer{Message: fmt.Sprintf("%s: nothing of %s is left to take back", known.Name, c.Scope)}, nil
+	}
+	names, lines, err := wayHome(planned.Plan, units)
+	if err != nil {
+		return workflows.Answer{}, err
+	}
+	if c.DryRun {
+		return workflows.Answer{Message: fmt.Sprintf("a run of its own would take back %s of %s, %d units", c.Scope, known.Name, len(names)), Units: lines}, nil
+	}
+	if err := e.alone(ctx, known.Component, names); err != nil {
+		return workflows.Answer{}, err
+	}
+	run, err := e.start(ctx, planned, ledger.Run{
+		Plan: known.Plan, Component: known.Component, Version: known.Version, Back: known.Name,
+		Phase: string(status.PhasePending), Started: e.now(), By: c.Who, Reason: c.Reason,
+	}, workflows.RolloutInput{
+		Plan: known.Plan, By: c.Who, Reason: c.Reason, Back: &workflows.BackInput{Run: known.Name, Units: names},
+	})
+	if err != nil {
+		return workflows.Answer{}, err
+	}
+	answer := workflows.Answer{Message: fmt.Sprintf("run %s takes back %s of %s, %d units", run.Name, c.Scope, known.Name, len(names)), Units: lines}
+	return answer, e.audit(ctx, ledger.Entry{
+		Who: c.Who, Command: workflows.UpdateRollback, Object: known.Name, Scope: c.Scope.String(), Reason: c.Reason, Outcome: answer.Message,
+	})
+}
+
+// moved lists the units that a run has moved and not taken back. Where the run left no report, its writes say it.
+func (e *Engine) moved(ctx context.Context, known ledger.Run, planned *Planned) ([]plan.Unit, error) {
+	touched := map[string]bool{}
+	if known.Report == "" {
+		for _, u := range clustersOf(planned.Plan) {
+			writes, err := e.ledger.ListWrites(ctx, known.Name, u.Cluster)
+			if err != nil {
+				return nil, err
+			}
+			touched[u.Cluster] = len(writes) > 0
+		}
+		return pick(planned.Plan, touched), nil
+	}
+	view, err := e.ended(ctx, known)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range view.Stages {
+		for _, u := range s.Units {
+			touched[u.Cluster] = u.Moved && u.Phase != status.PhaseRolledBack
+		}
+	}
+	return pick(planned.Plan, touched), nil
+}
+
+func pick(p *plan.Plan, wanted map[string]bool) []plan.Unit {
+	return slices.DeleteFunc(clustersOf(p), func(u plan.Unit) bool { return !wanted[u.Cluster] })
+}
+
+// stillThere leaves out the units that an earlier rollback of this run has taken back, and refuses where a later run has
+// put something else.
+func (e *Engine) stillThere(ctx context.Context, known ledger.Run, units []plan.Unit) ([]plan.Unit, error) {
+	back, err := e.waysBack(ctx, known.Component)
+	if err != nil {
+		return nil, err
+	}
+	var here []plan.Unit
+	var later []string
+	for _, u := range units {
+		now := back[u.Cluster]
+		// A unit that did not end well has still on record what was there before the run.
+		if now.Run == known.Name || now.Run == u.WayBack.Run {
+			here = append(here, u)
+			continue
+		}
+		by, err := e.ledger.Run(ctx, now.Run)
+		if err != nil && fault.CodeOf(err) != fault.NotFound {
+			return nil, err
+		}
+		if by.Back != known.Name {
+			later = append(later, fmt.Sprintf("%s (%s)", u.Cluster, runs(now)))
+		}
+	}
+	if len(later) > 0 {
+		return nil, fault.New(fault.Conflict, "cannot roll back %s: other runs have moved %s since; roll those back first, or narrow this with --cluster", known.Name, few(later))
+	}
+	return here, nil
+}
+
+// wayHome is the order in which units go back, and where to.
+func wayHome(p *plan.Plan, units []plan.Unit) (names, lines []string, err error) {
+	clusters := make([]string, len(units))
+	for i, u := range units {
+		clusters[i] = u.Cluster
+	}
+	window, err := plan.Backward(p, clusters)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, u := range window.Group.Units {
+		to := "no way back"
+		if u.WayBack.Exists() {
+			to = "back to " + u.WayBack.Version
+		}
+		names, lines = append(names, u.Cluster), append(lines, u.Path+": "+to)
+	}
+	return names, lines, nil
+}
+
+func inPlan(p *plan.Plan, scope workflows.Scope) bool {
+	return slices.ContainsFunc(clustersOf(p), func(u plan.Unit) bool { return inScope(p, u, scope) })
+}
+
+func inScope(p *plan.Plan, u plan.Unit, scope workflows.Scope) bool {
+	switch {
+	case scope.Whole(), scope.Group != "" && scope.Group == u.Group, slices.Contains(scope.Clusters, u.Cluster):
+		return true
+	case scope.Stage == "":
+		return false
+	}
+	for i := range p.Stages {
+		if p.Stages[i].Name != scope.Stage {
+			continue
+		}
+		for _, g := range p.Stages[i].Groups {
+			if slices.ContainsFunc(g.Units, func(other plan.Unit) bool { return other.Cluster == u.Cluster }) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,248 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/origin"
+	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/workflows"
+)
+
+// RunRequest starts a plan, named by its hash or a prefix of it.
+type RunRequest struct {
+	Plan   string
+	By     string
+	Reason string
+}
+
+// Run starts a stored plan and returns its run. It refuses a plan that has refusals (fault.Refused or fault.Invalid, as
+// Planned.Refused says), and is a fault.Conflict where another run moves the same clusters, or where what is deployed
+// there has changed since the plan was made: then its way back is no longer what people read.
+func (e *Engine) Run(ctx context.Context, req RunRequest) (ledger.Run, error) {
+	planned, err := e.LoadPlan(ctx, req.Plan)
+	if err != nil {
+		return ledger.Run{}, err
+	}
+	run := ledger.Run{
+		Plan: planned.Hash, Component: planned.Plan.Component, Version: planned.Plan.Version,
+		Phase: string(status.PhasePending), Started: e.now(), By: req.By, Reason: req.Reason,
+	}
+	started, err := e.tryRun(ctx, planned, run)
+	if err != nil {
+		err = fault.Wrap(fault.CodeOf(err), err, "cannot start plan %.12s", planned.Hash)
+	}
+	object, outcome := planned.Hash, "accepted"
+	if started.Name != "" {
+		object = started.Name
+	}
+	if err != nil {
+		outcome = "refused: " + err.Error()
+	}
+	return started, errors.Join(err, e.audit(ctx, ledger.Entry{Who: req.By, Command: "run", Object: object, Reason: req.Reason, Outcome: outcome}))
+}
+
+func (e *Engine) tryRun(ctx context.Context, planned *Planned, run ledger.Run) (ledger.Run, error) {
+	if err := planned.Refused(); err != nil {
+		return ledger.Run{}, err
+	}
+	if planned.Live == nil {
+		return ledger.Run{}, fault.New(fault.Refused, "nobody has seen what it would change: its look at the clusters did not end; plan again")
+	}
+	if err := e.unchanged(ctx, planned); err != nil {
+		return ledger.Run{}, err
+	}
+	units := clustersOf(planned.Plan)
+	names := make([]string, len(units))
+	for i, u := range units {
+		names[i] = u.Cluster
+	}
+	if err := e.alone(ctx, run.Component, names); err != nil {
+		return ledger.Run{}, err
+	}
+	return e.start(ctx, planned, run, workflows.RolloutInput{Plan: planned.Hash, By: run.By, Reason: run.Reason})
+}
+
+// unchanged compares what is deployed now with the way back that the plan fixed.
+func (e *Engine) unchanged(ctx context.Context, planned *Planned) error {
+	back, err := e.waysBack(ctx, planned.Plan.Component)
+	if err != nil {
+		return err
+	}
+	var changed []string
+	for _, u := range clustersOf(planned.Plan) {
+		if back[u.Cluster] != u.WayBack {
+			changed = append(changed, fmt.Sprintf("%s (%s then, %s now)", u.Cluster, runs(u.WayBack), runs(back[u.Cluster])))
+		}
+	}
+	if len(changed) == 0 {
+		return nil
+	}
+	return fault.New(fault.Conflict, "what runs in %s has changed since it was made; plan again", few(changed))
+}
+
+func runs(w plan.WayBack) string {
+	if !w.Exists() {
+		return "nothing"
+	}
+	return w.Version + " by " + w.Run
+}
+
+// few lists at most five of many.
+func few(all []string) string {
+	const most = 5
+	if len(all) <= most {
+		return strings.Join(all, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(all[:most], ", "), len(all)-most)
+}
+
+// recentRuns is how many runs of a component are looked through for open ones.
+const recentRuns = 50
+
+// alone refuses where an open run of the component moves one of the clusters.
+func (e *Engine) alone(ctx context.Context, component string, clusters []string) error {
+	all, err := e.ledger.ListRuns(ctx, component, recentRuns)
+	if err != nil {
+		return err
+	}
+	for _, r := range all {
+		if !r.Ended.IsZero() {
+			continue
+		}
+		open, err := e.isOpen(ctx, r.Name)
+		if err != nil {
+			return err
+		}
+		if !open {
+			continue
+		}
+		other, err := e.LoadPlan(ctx, r.Plan)
+		if err != nil {
+			return err
+		}
+		for _, u := range clustersOf(other.Plan) {
+			if slices.Contains(clusters, u.Cluster) {
+				return fault.New(fault.Conflict, "run %s (%s %s, by %s) is open and moves %s too; wait for it, or abort it with: sluice abort %s",
+					r.Name, r.Component, r.Version, r.By, u.Cluster, r.Name)
+			}
+		}
+	}
+	return nil
+}
+
+// isOpen reports whether Temporal is still executing a run.
+func (e *Engine) isOpen(ctx context.Context, run string) (bool, error) {
+	server, err := e.Server(ctx)
+	if err != nil {
+		return false, err
+	}
+	described, err := server.Temporal.DescribeWorkflowExecution(ctx, run, "")
+	var missing *serviceerror.NotFound
+	if errors.As(err, &missing) {
+		return false, nil
+	}
+	if err != nil {
+		return false, e.temporalFault(err, "cannot look at run %s", run)
+	}
+	return described.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, nil
+}
+
+// start names a run in the ledger and starts its workflow under that name.
+func (e *Engine) start(ctx context.Context, planned *Planned, run ledger.Run, in workflows.RolloutInput) (ledger.Run, error) {
+	server, err := e.Server(ctx)
+	if err != nil {
+		return ledger.Run{}, err
+	}
+	run, err = e.ledger.NewRun(ctx, run)
+	if err != nil {
+		return ledger.Run{}, err
+	}
+	in.Run = run.Name
+	_, err = server.Temporal.ExecuteWorkflow(ctx, startOptions(planned, run), workflows.RolloutName, in)
+	if err == nil {
+		return run, nil
+	}
+	// Nothing has begun: the name must not look open for ever. Where even that cannot be noted, the missing workflow
+	// says the same.
+	failed := run
+	failed.Phase, failed.Ended = string(status.PhaseFailed), e.now()
+	_ = e.ledger.SaveRun(context.WithoutCancel(ctx), failed)
+	var argument *serviceerror.InvalidArgument
+	if errors.As(err, &argument) && strings.Contains(err.Error(), "search attribute") {
+		return ledger.Run{}, fault.Wrap(fault.Refused, err,
+			"namespace %s at %s has not the search attributes of Sluice, which a worker adds when it starts", server.Namespace, server.Address)
+	}
+	return ledger.Run{}, e.temporalFault(err, "cannot start workflow %s at %s", run.Name, server.Address)
+}
+
+// Names of the search attributes that a run starts with; the workflow keeps them up to date.
+const (
+	attrComponent  = "SluiceComponent"
+	attrVersion    = "SluiceVersion"
+	attrPipeline   = "SluicePipeline"
+	attrPlanHash   = "SluicePlanHash"
+	attrPhase      = "SluicePhase"
+	attrStage      = "SluiceStage"
+	attrWaitingFor = "SluiceWaitingFor"
+	attrPercent    = "SluicePercent"
+	attrFailed     = "SluiceFailed"
+)
+
+func startOptions(planned *Planned, run ledger.Run) client.StartWorkflowOptions {
+	keyword := func(name, value string) temporal.SearchAttributeUpdate {
+		return temporal.NewSearchAttributeKeyKeyword(name).ValueSet(value)
+	}
+	summary := fmt.Sprintf("%s %s by %s", run.Component, run.Version, planned.Plan.Pipeline)
+	if run.Back != "" {
+		summary = fmt.Sprintf("take back %s: %s %s", run.Back, run.Component, run.Version)
+	}
+	return client.StartWorkflowOptions{
+		ID:                       run.Name,
+		TaskQueue:                workflows.TaskQueue,
+		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
+		// Without this the SDK would hand back an existing execution as if it were ours.
+		WorkflowExecutionErrorWhenAlreadyStarted: true,
+		StaticSummary:                            summary,
+		StaticDetails:                            startDetails(planned, run),
+		TypedSearchAttributes: temporal.NewSearchAttributes(
+			keyword(attrComponent, run.Component), keyword(attrVersion, run.Version), keyword(attrPipeline, planned.Plan.Pipeline),
+			keyword(attrPlanHash, run.Plan), keyword(attrPhase, run.Phase),
+		),
+	}
+}
+
+// startDetails are what the Temporal UI shows beside a run for good: what it is, and where it comes from.
+func startDetails(planned *Planned, run ledger.Run) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Plan `%s`\n\n", run.Plan)
+	if from := origin.Text(planned.Stored.Origin); from != "" {
+		fmt.Fprintf(&b, "From %s\n\n", from)
+	}
+	fmt.Fprintf(&b, "Started by **%s**", run.By)
+	if run.Reason != "" {
+		fmt.Fprintf(&b, ": %s", run.Reason)
+	}
+	b.WriteString("\n\n| stage | clusters | at once | failures borne |\n|---|---|---|---|\n")
+	for i := range planned.Plan.Stages {
+		s := &planned.Plan.Stages[i]
+		if s.Skipped != "" {
+			fmt.Fprintf(&b, "| %s | skipped: it %s | | |\n", s.Name, s.Skipped)
+			continue
+		}
+		fmt.Fprintf(&b, "| %s | %d | %s | %d |\n", s.Name, s.Units(), s.Rules.MaxConcurrency, s.MaxFailures)
+	}
+	return b.String()
+}

@@ -1,0 +1,205 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/workflows"
+)
+
+// View is where a run is, as far as it could be found out. Note is not empty where that is less than usual, and says why.
+type View struct {
+	status.Run
+	Note string `json:"note,omitempty"`
+}
+
+// Held reports whether something of the run stands still until a person decides.
+func (v View) Held() bool {
+	if v.Phase == status.PhaseHeld || v.Phase == status.PhasePaused {
+		return true
+	}
+	for _, s := range v.Stages {
+		if s.Waiting != nil && s.Waiting.Kind == "approval" {
+			return true
+		}
+		for _, u := range s.Units {
+			if u.Phase == status.PhaseHeld {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// unitQueries is how many units are asked at once.
+const unitQueries = 8
+
+// Status says where a run is, down to the batches of every unit that has started. A run that has ended is read from the
+// ledger alone. Where no worker answers, what the ledger and Temporal's search attributes say is returned, with a Note.
+// Errors are fault.NotFound for a run that the ledger does not know, and fault.Unreachable without a Temporal server.
+func (e *Engine) Status(ctx context.Context, run string) (View, error) {
+	known, err := e.ledger.Run(ctx, run)
+	if err != nil {
+		return View{}, err
+	}
+	if known.Report != "" {
+		return e.ended(ctx, known)
+	}
+	if !known.Ended.IsZero() {
+		return e.fromLedger(ctx, known, nil, "it ended before its workflow began; the ledger has no report of it")
+	}
+	server, err := e.Server(ctx)
+	if err != nil {
+		return View{}, err
+	}
+	seen, err := e.ask(ctx, server, run)
+	if err != nil {
+		return e.withoutWorker(ctx, server, known, err)
+	}
+	view := View{Run: seen}
+	e.fill(ctx, server, &view)
+	return view, nil
+}
+
+// ask queries a run.
+func (e *Engine) ask(ctx context.Context, server *Server, run string) (status.Run, error) {
+	var seen status.Run
+	return seen, e.query(ctx, server, run, &seen)
+}
+
+func (e *Engine) query(ctx context.Context, server *Server, workflow string, into any) error {
+	ctx, cancel := context.WithTimeout(ctx, e.options.Query)
+	defer cancel()
+	value, err := server.Temporal.QueryWorkflow(ctx, workflow, "", workflows.QueryStatus)
+	if err != nil {
+		return err
+	}
+	return value.Get(into)
+}
+
+// ended reads the report of a run that has ended.
+func (e *Engine) ended(ctx context.Context, known ledger.Run) (View, error) {
+	var view View
+	if err := e.read(ctx, known.Report, &view.Run); err != nil {
+		return view, fault.Wrap(fault.CodeOf(err), err, "cannot read the report of run %s", known.Name)
+	}
+	e.fill(ctx, nil, &view)
+	return view, nil
+}
+
+// withoutWorker answers where the run itself did not.
+func (e *Engine) withoutWorker(ctx context.Context, server *Server, known ledger.Run, asked error) (View, error) {
+	// The run may have ended between the two looks.
+	if again, err := e.ledger.Run(ctx, known.Name); err == nil && again.Report != "" {
+		return e.ended(ctx, again)
+	}
+	described, err := server.Temporal.DescribeWorkflowExecution(ctx, known.Name, "")
+	var missing *serviceerror.NotFound
+	if errors.As(err, &missing) {
+		return e.fromLedger(ctx, known, nil, fmt.Sprintf("namespace %s at %s does not know this run; this is what the ledger says", server.Namespace, server.Address))
+	}
+	if err != nil {
+		return View{}, e.temporalFault(err, "cannot look at run %s", known.Name)
+	}
+	info := described.GetWorkflowExecutionInfo()
+	if s := info.GetStatus(); s != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
+		return e.fromLedger(ctx, known, info, fmt.Sprintf("its workflow has ended as %s without a report; this is what the ledger says", s))
+	}
+	note := fmt.Sprintf("the run did not answer (%v); is a worker running? (sluice worker)", asked)
+	if errors.Is(asked, context.DeadlineExceeded) || codeOf(asked) == fault.Unreachable {
+		note = fmt.Sprintf("the run did not answer within %s; is a worker running? (sluice worker)", e.options.Query)
+	}
+	if err := e.served(ctx); err != nil {
+		note = err.Error()
+	}
+	return e.fromLedger(ctx, known, info, note+"; this is what the ledger and the search attributes say")
+}
+
+// fill adds what units know of themselves: from the ledger for those that have ended, from their workflows for those
+// that are open. What cannot be had is left out; what the run says of the unit stays.
+func (e *Engine) fill(ctx context.Context, server *Server, view *View) {
+	slots := make(chan struct{}, unitQueries)
+	if view.Stages == nil {
+		view.Stages = []status.Stage{}
+	}
+	var all sync.WaitGroup
+	for i := range view.Stages {
+		if view.Stages[i].Units == nil {
+			view.Stages[i].Units = []status.Unit{}
+		}
+		for j := range view.Stages[i].Units {
+			u := &view.Stages[i].Units[j]
+			if u.Detail == "" && (server == nil || !asks(u)) {
+				continue
+			}
+			slots <- struct{}{}
+			all.Go(func() {
+				defer func() { <-slots }()
+				if u.Detail != "" {
+					e.recall(ctx, u)
+					return
+				}
+				e.visit(ctx, server, u)
+			})
+		}
+	}
+	all.Wait()
+}
+
+// asks reports whether a unit has a workflow of its own that is open. One that waits for the lock has not: the workflow
+// under its name is another run's.
+func asks(u *status.Unit) bool {
+	return u.Workflow != "" && !u.Phase.Final() && (u.Waiting == nil || u.Waiting.Kind != "lock")
+}
+
+// recall reads the whole status of a unit that has ended.
+func (e *Engine) recall(ctx context.Context, u *status.Unit) {
+	whole, known := e.details.get(u.Detail)
+	if !known {
+		if err := e.read(ctx, u.Detail, &whole); err != nil {
+			return
+		}
+		e.details.put(u.Detail, whole)
+	}
+	detail := u.Detail
+	*u = whole
+	u.Detail = detail
+}
+
+// visit asks an open unit, and reads the counts of the batch that it is moving.
+func (e *Engine) visit(ctx context.Context, server *Server, u *status.Unit) {
+	var seen status.Unit
+	if err := e.query(ctx, server, u.Workflow, &seen); err != nil || seen.Cluster != u.Cluster {
+		return
+	}
+	// Before its workflow has begun, the one that answers under this name is that of an earlier run.
+	if seen.Started.Before(u.Started) {
+		return
+	}
+	*u = seen
+	if batch := moving(u); batch != nil {
+		if progress, ok := e.progress(ctx, server, u.Workflow); ok {
+			batch.Updated, batch.Ready = progress.Updated, progress.Ready
+		}
+	}
+}
+
+// moving returns the batch that a unit is at, or nil.
+func moving(u *status.Unit) *status.Batch {
+	if len(u.Batches) == 0 {
+		return nil
+	}
+	last := &u.Batches[len(u.Batches)-1]
+	if last.Phase.Final() {
+		return nil
+	}
+	return last
+}

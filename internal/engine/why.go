@@ -1,0 +1,117 @@
+package engine
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/step"
+)
+
+// Reason is why something stands where it stands.
+type Reason struct {
+	Subject  string          `json:"subject"` // run, "stage NAME", or a unit's path
+	Phase    status.Phase    `json:"phase"`
+	Waiting  *status.Waiting `json:"waiting,omitempty"`
+	Failure  *status.Check   `json:"failure,omitempty"` // the check that stopped it, with what it saw
+	FailedAt string          `json:"failedAt,omitempty"`
+	Batch    *status.Batch   `json:"batch,omitempty"`    // the batch that it is at
+	Progress *step.Progress  `json:"progress,omitempty"` // what its long activity said last
+	Since    time.Time       `json:"since,omitzero"`     // when it last got on
+}
+
+// Explanation is why a run, or a part of it, stands where it stands. Reasons is empty where nothing waits.
+type Explanation struct {
+	Run     string       `json:"run"`
+	Phase   status.Phase `json:"phase"`
+	Note    string       `json:"note,omitempty"`
+	Reasons []Reason     `json:"reasons"`
+}
+
+// Why says what a run waits for: the run itself, then its stages, then its units. About narrows it to a stage, a
+// cluster, a unit's path or the path of a batch; that part is listed even where it waits for nothing. Errors are those of
+// Status, and fault.NotFound where the run has no such part.
+func (e *Engine) Why(ctx context.Context, run, about string) (Explanation, error) {
+	view, err := e.Status(ctx, run)
+	if err != nil {
+		return Explanation{}, err
+	}
+	why := Explanation{Run: view.Name, Phase: view.Phase, Note: view.Note, Reasons: []Reason{}}
+	if about == "" && view.Waiting != nil {
+		why.Reasons = append(why.Reasons, Reason{Subject: view.Name, Phase: view.Phase, Waiting: view.Waiting, Since: view.Waiting.Since})
+	}
+	found := about == ""
+	for i := range view.Stages {
+		s := &view.Stages[i]
+		if about == s.Name || about == "" && s.Waiting != nil {
+			found = true
+			why.Reasons = append(why.Reasons, stageReason(s))
+		}
+		for j := range s.Units {
+			u := &s.Units[j]
+			if concerns(u, about) || about == "" && stands(u) || about == s.Name && stands(u) {
+				found = true
+				why.Reasons = append(why.Reasons, e.unitReason(ctx, u))
+			}
+		}
+	}
+	if !found {
+		return Explanation{}, fault.New(fault.NotFound, "cannot find %s in run %s: it is no stage, cluster, unit or batch of it", about, run)
+	}
+	return why, nil
+}
+
+// stands reports whether there is something to say about a unit: it waits, or a check has stopped it.
+func stands(u *status.Unit) bool { return u.Waiting != nil || u.Failure != nil }
+
+func concerns(u *status.Unit, about string) bool {
+	return about != "" && (about == u.Cluster || about == u.Path || strings.HasPrefix(about, u.Path+"/"))
+}
+
+func stageReason(s *status.Stage) Reason {
+	r := Reason{Subject: "stage " + s.Name, Phase: s.Phase, Waiting: s.Waiting}
+	if s.Waiting != nil {
+		r.Since = s.Waiting.Since
+	}
+	if s.Skipped != "" {
+		r.Waiting = &status.Waiting{Kind: "nothing", Unmet: []string{"it " + s.Skipped}}
+	}
+	return r
+}
+
+func (e *Engine) unitReason(ctx context.Context, u *status.Unit) Reason {
+	r := Reason{Subject: u.Path, Phase: u.Phase, Waiting: u.Waiting, Failure: u.Failure, FailedAt: u.FailedAt, Since: lastStep(u)}
+	r.Batch = moving(u)
+	if r.Batch == nil || u.Workflow == "" || u.Phase.Final() {
+		return r
+	}
+	server, err := e.Server(ctx)
+	if err != nil {
+		return r
+	}
+	if p, ok := e.progress(ctx, server, u.Workflow); ok {
+		r.Progress = &p
+		if p.Since.After(r.Since) {
+			r.Since = p.Since
+		}
+	}
+	return r
+}
+
+// lastStep is the latest time at which a unit is known to have got on.
+func lastStep(u *status.Unit) time.Time {
+	last := u.Started
+	for _, b := range u.Batches {
+		for _, at := range []time.Time{b.Started, b.Ended} {
+			if at.After(last) {
+				last = at
+			}
+		}
+	}
+	if u.Ended.After(last) {
+		last = u.Ended
+	}
+	return last
+}

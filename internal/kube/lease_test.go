@@ -1,0 +1,72 @@
+package kube_test
+
+import (
+	"testing"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/kube"
+)
+
+func TestFailureModeR36Lease(t *testing.T) {
+	ctx, c := cluster(t)
+	spec := kube.LeaseSpec{Component: "agent", Installation: "east", Run: "run-1", Digest: "d1", Fence: 7}
+	before, err := kube.AcquireLease(ctx, c, spec)
+	if err != nil || before != (kube.Lease{}) {
+		t.Fatalf("the first lease: %+v, %v", before, err)
+	}
+	requests := c.Requests()
+	if before, err = kube.AcquireLease(ctx, c, spec); err != nil || before.Fence != 7 || before.State != kube.LeaseHeld {
+		t.Errorf("the same run again: %+v, %v", before, err)
+	}
+	if took := c.Requests() - requests; took != 1 {
+		t.Errorf("taking what is held took %d requests, want 1", took)
+	}
+
+	other := spec
+	other.Installation, other.Fence = "west", 99
+	_, err = kube.AcquireLease(ctx, c, other)
+	code(t, err, fault.Conflict, "east", "west", "run-1", "since 20")
+	for reason, change := range map[string]func(*kube.LeaseSpec){
+		"a lower fence":                 func(s *kube.LeaseSpec) { s.Run, s.Fence = "run-0", 6 },
+		"the same fence by another run": func(s *kube.LeaseSpec) { s.Run = "run-2" },
+		"this run with a lower fence":   func(s *kube.LeaseSpec) { s.Fence = 3 },
+	} {
+		t.Run(reason, func(t *testing.T) {
+			s := spec
+			change(&s)
+			_, err := kube.AcquireLease(ctx, c, s)
+			code(t, err, fault.Conflict, "restored from a backup")
+		})
+	}
+
+	requests = c.Requests()
+	if err := kube.ReleaseLease(ctx, c, spec, "d1"); err != nil {
+		t.Fatal(err)
+	}
+	if took := c.Requests() - requests; took != 1 {
+		t.Errorf("the release took %d requests, want 1", took)
+	}
+	if err := kube.ReleaseLease(ctx, c, spec, "d1"); err != nil {
+		t.Errorf("the release again: %v", err)
+	}
+	_, err = kube.AcquireLease(ctx, c, other)
+	code(t, err, fault.Conflict, "east")
+
+	next := kube.LeaseSpec{Component: "agent", Installation: "east", Run: "run-2", Digest: "d2", Fence: 8}
+	before, err = kube.AcquireLease(ctx, c, next)
+	if err != nil || before.State != kube.LeaseFree || before.Digest != "d1" || before.Run != "run-1" {
+		t.Errorf("the next run: %+v, %v", before, err)
+	}
+	code(t, kube.ReleaseLease(ctx, c, spec, "d1"), fault.Conflict, "run-2", "fence 8")
+	_, again := cluster(t)
+	if err := kube.ReleaseLease(ctx, again, next, "d1"); err != nil {
+		t.Errorf("the release by another process: %v", err)
+	}
+	now, err := kube.ReadLease(ctx, c, "agent")
+	if err != nil || now.State != kube.LeaseFree || now.Digest != "d1" || now.Fence != 8 || now.Installation != "east" {
+		t.Errorf("the lease at the end: %+v, %v", now, err)
+	}
+	if none, err := kube.ReadLease(ctx, c, "absent"); err != nil || none != (kube.Lease{}) {
+		t.Errorf("a lease that is not there: %+v, %v", none, err)
+	}
+}

@@ -1,0 +1,203 @@
+package kube_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/kube"
+)
+
+func nameOnly(object *unstructured.Unstructured, _ *string) string { return object.GetName() }
+
+func TestViewFollowsWrites(t *testing.T) {
+	ctx, c := cluster(t)
+	before := c.Requests()
+	selection := kube.Selection{Resource: configMaps, Namespace: "default", Filter: kube.Filter{Fields: "metadata.name=followed"}}
+	view := kube.Watch(c, selection, nameOnly)
+	defer view.Close()
+	second := kube.Watch(c, selection, nameOnly)
+	if err := second.Wait(ctx); err != nil {
+		t.Fatal(err)
+	}
+	second.Close()
+	second.Close()
+	if len(view.All()) != 0 {
+		t.Errorf("the view shows %v", view.All())
+	}
+	changed := view.Changed()
+	stored := create(t, ctx, c, configMap("followed"))
+	if err := view.WaitFor(ctx, types.NamespacedName{Namespace: "default", Name: "followed"}, stored.GetResourceVersion()); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-changed:
+	default:
+		t.Error("nobody was told of the change")
+	}
+	if name, ok := view.Get("default", "followed"); !ok || name != "followed" {
+		t.Errorf("the view has %q, %v", name, ok)
+	}
+	changed = view.Changed()
+	if err := c.Delete(ctx, configMapKind, "default", "followed", stored.GetUID()); err != nil {
+		t.Fatal(err)
+	}
+	<-changed
+	if len(view.All()) != 0 {
+		t.Errorf("the view still shows %v", view.All())
+	}
+	if took := c.Requests() - before; took != 3 {
+		t.Errorf("it took %d requests, want 3: one watch for both views, and two writes", took)
+	}
+	ended, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+	defer cancel()
+	if err := view.WaitFor(ended, types.NamespacedName{Namespace: "default", Name: "never"}, "1"); err != context.DeadlineExceeded {
+		t.Errorf("waiting for what never comes ended with %v", err)
+	}
+}
+
+// TestDeadConnectionIsNoticed stops the API server's process without closing its connections, as a network that swallows
+// packets does.
+func TestDeadConnectionIsNoticed(t *testing.T) {
+	ctx, c := cluster(t)
+	view := kube.Watch(c, kube.Selection{Resource: configMaps, Namespace: "default"}, nameOnly)
+	defer view.Close()
+	if err := view.Wait(ctx); err != nil {
+		t.Fatal(err)
+	}
+	pid := apiServer(t)
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Kill(pid, syscall.SIGCONT)
+	start := time.Now()
+	for {
+		changed := view.Changed()
+		if err, _ := view.Err(); err != nil {
+			break
+		}
+		select {
+		case <-changed:
+		case <-time.After(20 * time.Second):
+			t.Fatal("after 20 s the dead connection is not noticed")
+		}
+	}
+	noticed := time.Since(start)
+	code(t, view.Wait(ctx), fault.Unreachable, "cluster a")
+	if given := time.Since(start); given > 12*time.Second {
+		t.Errorf("it was given up after %s (noticed after %s)", given, noticed)
+	}
+	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(20 * time.Second); ; {
+		if err := view.Wait(ctx); err == nil {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("the view does not come back")
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// apiServer returns the process of the stack's API server.
+func apiServer(t *testing.T) int {
+	t.Helper()
+	var status struct {
+		Clusters []struct {
+			Parts []struct {
+				Part string `json:"part"`
+				PID  int    `json:"pid"`
+			} `json:"parts"`
+		} `json:"clusters"`
+	}
+	if err := json.Unmarshal([]byte(stack(t).Run(t, "status", "-o", "json")), &status); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range status.Clusters[0].Parts {
+		if p.Part == "apiserver" {
+			return p.PID
+		}
+	}
+	t.Fatalf("no API server in %+v", status)
+	return 0
+}
+
+// fake is an API server of configmaps that cannot stream a state before it watches.
+type fake struct {
+	lists, watches atomic.Int64
+	version        atomic.Int64
+	end            chan struct{}
+}
+
+func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	query := r.URL.Query()
+	switch {
+	case query.Get("sendInitialEvents") != "":
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		fmt.Fprint(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Invalid","code":422,"message":"sendInitialEvents is forbidden"}`)
+	case query.Get("watch") == "":
+		n := f.lists.Add(1)
+		fmt.Fprintf(w, `{"kind":"ConfigMapList","apiVersion":"v1","metadata":{"resourceVersion":"%d"},"items":[%s]}`, 10*n, f.object("listed", 10*n))
+	default:
+		f.watches.Add(1)
+		from, _ := strconv.ParseInt(query.Get("resourceVersion"), 10, 64)
+		fmt.Fprintf(w, `{"type":"ADDED","object":%s}`, f.object("watched", from+1))
+		w.(http.Flusher).Flush()
+		select {
+		case <-f.end:
+			fmt.Fprint(w, `{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","code":410,"reason":"Expired"}}`)
+		case <-r.Context().Done():
+		}
+	}
+}
+
+func (f *fake) object(name string, version int64) string {
+	return fmt.Sprintf(`{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"%s","namespace":"default","uid":"%[1]s","resourceVersion":"%d"}}`, name, version)
+}
+
+func TestViewOfAnOlderAPIServer(t *testing.T) {
+	f := &fake{end: make(chan struct{})}
+	server := httptest.NewServer(f)
+	defer server.Close()
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	text := fmt.Sprintf(`{apiVersion: v1, kind: Config, clusters: [{name: a, cluster: {server: "%s"}}], users: [{name: a, user: {}}], contexts: [{name: a, context: {cluster: a, user: a}}]}`, server.URL)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	pool := kube.NewPool(kube.Options{Kubeconfigs: []string{path}})
+	defer pool.Close()
+	c, err := pool.Cluster(ctx, "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	view := kube.Watch(c, kube.Selection{Resource: configMaps, Namespace: "default"}, nameOnly)
+	defer view.Close()
+	if err := view.WaitFor(ctx, types.NamespacedName{Namespace: "default", Name: "watched"}, "11"); err != nil {
+		t.Fatal(err)
+	}
+	if len(view.All()) != 2 {
+		t.Errorf("the view shows %v, want what was listed and what was watched", view.All())
+	}
+	close(f.end)
+	if err := view.WaitFor(ctx, types.NamespacedName{Namespace: "default", Name: "listed"}, "20"); err != nil {
+		t.Fatalf("after the watch expired it is not listed again: %v", err)
+	}
+}

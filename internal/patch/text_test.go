@@ -1,0 +1,63 @@
+package patch
+
+import (
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+func TestText(t *testing.T) {
+	live := object(t, "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a, namespace: ns, labels: {old: x}}\nspec: {template: {spec: {containers: [{name: app, image: 'app:1'}, {name: sidecar, image: m}]}}}")
+	target := object(t, "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a, namespace: ns}\nspec: {template: {spec: {containers: [{name: app, image: 'app:2', args: [a, b]}]}}}")
+	recorded := object(t, "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a, namespace: ns, labels: {old: x}}\nspec: {template: {spec: {containers: [{name: app, image: 'app:1'}]}}}")
+	change := compute(t, Triple{recorded, live, target}, Options{})
+	same(t, Text(change), `~ Deployment/ns/a
+- /metadata/labels/old: "x"
++ /spec/template/spec/containers/app/args: ["a","b"]
+- /spec/template/spec/containers/app/image: "app:1"
++ /spec/template/spec/containers/app/image: "app:2"
+`, "only what changes, by path")
+	same(t, change.Fields[2], FieldChange{Path: "/spec/template/spec/containers/app/image", Recorded: `"app:1"`, Live: `"app:1"`, Target: `"app:2"`}, "fields tell the same")
+}
+
+func TestTextOfLines(t *testing.T) {
+	text := func(lines ...string) *unstructured.Unstructured {
+		o := object(t, configHead)
+		o.Object["data"] = map[string]any{"app.conf": strings.Join(lines, "\n")}
+		return o
+	}
+	change := compute(t, Triple{Live: text("a", "b", "c", ""), Target: text("a", "x", "c", "")}, Options{})
+	same(t, Text(change), "~ ConfigMap/ns/a\n  /data/app.conf:\n@@ -1,3 +1,3 @@\n a\n-b\n+x\n c\n", "a file is shown as a diff of lines")
+	change = compute(t, Triple{Live: text("a", "b", ""), Target: text("a", "b")}, Options{})
+	same(t, Text(change), "~ ConfigMap/ns/a\n  /data/app.conf:\n- \"b\\n\"\n+ \"b\"\n", "a missing line feed shows")
+}
+
+func TestTextOfANewName(t *testing.T) {
+	config := func(name, value string) *unstructured.Unstructured {
+		return object(t, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: "+name+", namespace: ns}\ndata: {level: "+value+"}")
+	}
+	change := compute(t, Triple{Target: config("a-222", "debug")}, Options{Previous: config("a-111", "info")})
+	same(t, Text(change), "+ ConfigMap/ns/a-222\n  replaces ConfigMap/ns/a-111\n- /data/level: \"info\"\n+ /data/level: \"debug\"\n- /metadata/name: \"a-111\"\n+ /metadata/name: \"a-222\"\n",
+		"what changes in the configuration is told, though its name is new")
+}
+
+func TestEqualChangesAreGrouped(t *testing.T) {
+	in := func(version, uid, extra string) Triple {
+		live := object(t, "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a, namespace: ns, resourceVersion: '"+version+"', uid: "+uid+", annotations: {deployment.kubernetes.io/revision: '"+version+"'}}\nspec: {replicas: "+extra+", template: {spec: {containers: [{name: app, image: 'app:1'}]}}}\nstatus: {replicas: 1}")
+		return Triple{Live: live, Target: object(t, deploymentHead+"spec: {template: {spec: {containers: [{name: app, image: 'app:2'}]}}}")}
+	}
+	one, two := compute(t, in("7", "u1", "3"), Options{}), compute(t, in("99", "u2", "5"), Options{})
+	same(t, one.Digest(), two.Digest(), "clusters differ in versions, UIDs, status and what is not rendered")
+	other := in("7", "u1", "3")
+	other.Target = object(t, deploymentHead+"spec: {template: {spec: {containers: [{name: app, image: 'app:3'}]}}}")
+	if compute(t, other, Options{}).Digest() == one.Digest() {
+		t.Error("another change has another digest")
+	}
+	long := func(end string) Change {
+		return compute(t, Triple{Live: object(t, configHead+"data: {a: b}"), Target: object(t, configHead+"data: {a: "+strings.Repeat("x", 500)+end+"}")}, Options{})
+	}
+	if long("1").Digest() == long("2").Digest() {
+		t.Error("values that are cut are told apart")
+	}
+}

@@ -1,0 +1,313 @@
+package pipelines_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"go.yaml.in/yaml/v4"
+
+	"sluice.dev/sluice/pipelines"
+)
+
+func compileSchema(t *testing.T, name string, data []byte) *jsonschema.Schema {
+	t.Helper()
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
+	if err != nil {
+		t.Fatalf("schema %s: %v", name, err)
+	}
+	compiler := jsonschema.NewCompiler()
+	compiler.DefaultDraft(jsonschema.Draft2020)
+	if err := compiler.AddResource(name, document); err != nil {
+		t.Fatalf("schema %s: %v", name, err)
+	}
+	schema, err := compiler.Compile(name)
+	if err != nil {
+		t.Fatalf("schema %s: %v", name, err)
+	}
+	return schema
+}
+
+// asJSON is a YAML document as a JSON Schema validator sees it.
+func asJSON(t *testing.T, text string) any {
+	t.Helper()
+	var value any
+	if err := yaml.Unmarshal([]byte(text), &value); err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	data, err := json.Marshal(value)
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	decoded, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return decoded
+}
+
+// context declares what the documents of the corpus refer to, so that the loader has nothing to say but about shape.
+const context = `
+kind: ClusterGroup
+metadata: {name: g1}
+spec: {environment: e2e, networkDomain: vpc}
+---
+apiVersion: sluice.dev/v1alpha1
+kind: Cluster
+metadata: {name: c1}
+spec: {group: g1}
+---
+apiVersion: sluice.dev/v1alpha1
+kind: Task
+metadata: {name: t1}
+spec: {params: [{name: x, type: int, default: 1}], steps: [{name: s, gate: {cel: "true"}}]}`
+
+// TestSchemaAcceptsWhatTheLoaderAccepts changes one field of a document at a time. All changes are of shape, so that
+// the schema of the kind, the combined schema and the loader have to agree.
+func TestSchemaAcceptsWhatTheLoaderAccepts(t *testing.T) {
+	type change struct {
+		field string // what the document has instead of its %s
+		good  bool
+	}
+	good := func(fields ...string) []change {
+		var changes []change
+		for _, f := range fields {
+			changes = append(changes, change{f, true})
+		}
+		return changes
+	}
+	bad := func(fields ...string) []change {
+		var changes []change
+		for _, f := range fields {
+			changes = append(changes, change{f, false})
+		}
+		return changes
+	}
+	stage := "{name: s, clusterGroups: {all: true}"
+	cases := map[string]struct {
+		kind    string
+		text    string
+		changes []change
+	}{
+		"Cluster": {
+			kind: pipelines.KindCluster,
+			text: "metadata: {name: c9}\nspec: {group: g1%s}",
+			changes: append(good("", ", region: hz", ", userGrade: 10", ", role: Centre", ", size: {nodes: 0, pods: 5}", ", after: [c1]", ", context: Some_Context"),
+				bad(", region: 5", ", region: Hz", ", region: null", ", userGrade: 11", ", userGrade: -1", ", userGrade: 1.5", ", userGrade: high",
+					", role: unit", ", size: []", ", size: {nodes: -1}", ", size: {node: 1}", ", after: c1", ", after: []", ", after: [5]", ", Region: hz",
+					", context: ''", ", context: '  '", ", labels: {}")...),
+		},
+		"ClusterGroup": {
+			kind: pipelines.KindClusterGroup,
+			text: "metadata: {name: g9%s}\nspec: {environment: e2e}",
+			changes: append(good("", ", displayName: Any Thing", ", labels: {a/b: c}", ", labels: {a: ''}", ", labels: {}"),
+				bad(", displayName: 5", ", displayName: ~", ", labels: {a: b c}", ", labels: {a: 1}", ", labels: {'a b': c}", ", labels: [a]", ", annotations: {}")...),
+		},
+		"Fleet": {
+			kind: pipelines.KindFleet,
+			text: "metadata: {name: f}\nspec: {environments: [e2e, test]%s}",
+			changes: append(good("", ", risk: {}", ", risk: {weights: {size: 0.5, role: 1000}}", ", risk: {businessSides: {a: 0, b: 1}}"),
+				bad(", risk: {weights: {speed: 1}}", ", risk: {weights: {size: -0.1}}", ", risk: {weights: {size: heavy}}", ", risk: {weights: {size: 1001}}",
+					", risk: {businessSides: {a: 1.1}}", ", risk: {networkDomains: {A: 1}}", ", risk: 5", ", environment: [e2e]")...),
+		},
+		"Task": {
+			kind: pipelines.KindTask,
+			text: "metadata: {name: t9}\nspec: {steps: [{name: s, gate: {cel: 'true'}}%s}",
+			changes: append(good("]", ", {name: s2, gate: {cel: 'true', message: any}}]", "], params: [{name: a_B1, type: int, default: 5}]", "], description: Any thing"),
+				bad(", {name: s2, gate: {cel: 'true', mesage: any}}]", ", {name: s2, gate: {cel: 'true', message: 5}}]", ", {name: s2}]", ", {gate: {cel: 'true'}}]",
+					", {name: s2, gate: {cel: 'true'}, run: {}}]", ", {name: S2, gate: {cel: 'true'}}]", "], params: [{name: 1a}]", "], description: {}")...),
+		},
+		"Pipeline": {
+			kind: pipelines.KindPipeline,
+			text: "metadata: {name: p9}\nspec: {stages: [" + stage + "%s}]}",
+			changes: append(good("", ", batches: [1, 100%]", ", batches: [5%, 1000000, 100%]", ", maxFailures: 0", ", maxFailures: 0%", ", maxUnreachable: 100%",
+				", soak: {batch: 0s, stage: 7d}", ", progressDeadline: 1h30m", ", order: {by: name}", ", order: {units: [c1]}", ", groupBy: example.com/rack",
+				", nodeSets: [{name: a, matchLabels: {a: b}}, {all: true}]", ", clusters: {names: [c1]}", ", clusters: {matchExpressions: [{key: a, operator: In, values: [b, '']}]}",
+				", checks: []", ", checks: [{taskRef: {name: t1}, params: [{name: x, value: 5}]}]", ", checks: [{name: g, gate: {cel: 'true'}, at: [during], enforcement: Advisory}]"),
+				bad(", batches: []", ", batches: [-1, 100%]", ", batches: [x, 100%]", ", batches: ['1', 100%]", ", batches: [101%]", ", batches: [01%, 100%]", ", batches: [1.5, 100%]",
+					", batches: 100%", ", maxFailures: true", ", maxFailures: 1000001", ", maxFailures: null", ", soak: {batch: 0}", ", soak: {batch: 10}", ", soak: {batch: ten}", ", soak: {batch: -1m}",
+					", soak: {minSamples: 100}", ", soak: 10m", ", progressDeadline: 1w", ", order: {by: size}", ", order: name", ", groupBy: a b", ", groupBy: ''",
+					", nodeSets: {all: true}", ", nodeSets: []", ", clusters: {names: []}", ", clusters: {names: c1}", ", clusters: {all: 'yes'}",
+					", clusters: {matchExpressions: [{operator: Exists}]}", ", clusters: {matchExpressions: [{key: a, operator: Is}]}",
+					", checks: [{name: g, gate: {cel: 'true'}, at: [lunch]}]", ", checks: [{name: g, gate: {cel: 'true'}, at: []}]", ", checks: [{name: g, gate: {}}]",
+					", checks: [{name: g, gate: {cel: ''}}]", ", checks: [{name: g, gate: 'true'}]", ", checks: [{taskRef: t1}]",
+					", checks: [{taskRef: {name: t1}, params: [{name: x, value: [5]}]}]", ", checks: [{taskRef: {name: t1}, params: [{name: x}]}]",
+					", checks: [{taskRef: {name: t1}, params: [{name: x, value: null}]}]", ", rules: {}")...),
+		},
+		"Pipeline's spec": {
+			kind: pipelines.KindPipeline,
+			text: "metadata: {name: p9}\nspec: {stages: [" + stage + "}]%s}",
+			changes: append(good("", ", onFailure: Rollback", ", params: [{name: a, default: b}]", ", params: [{name: a, type: double, default: 1.5}]", ", defaults: {}",
+				", exceptions: [{rule: r, object: A/b, reason: why}]", ", exceptions: []"),
+				bad(", onFailure: rollback", ", params: {a: b}", ", params: [{name: a-b}]", ", params: [{name: a, type: number}]", ", params: [{name: a, default: {}}]", ", params: [{type: int}]",
+					", defaults: []", ", exceptions: [{rule: r, object: A/b}]", ", exceptions: [{rule: r, object: b, reason: why}]", ", finally: []", ", stage: []")...),
+		},
+		"Component": {
+			kind: pipelines.KindComponent,
+			text: "metadata: {name: c9}\nspec: {version: v1, template: {chart: chart}%s}",
+			changes: append(good("", ", risk: High", ", images: {main: {default: 'r/a:1'}}", ", config: {fleet: {a: {b: [1, null, true, 0.5]}}}", ", config: {environments: {e2e: {}}}",
+				", workloadOrder: [Deployment/a.b]", ", hooks: Skip", ", rollback: Never", ", drift: Overwrite", ", ignore: [{kind: A, fields: [/a/b]}]"),
+				bad(", risk: high", ", images: {main: a}", ", images: {main: {default: 'a b'}}", ", images: {'0': {default: a}}", ", images: {a.b: {default: a}}", ", config: {fleet: 5}", ", config: {fleets: {}}",
+					", config: {environments: {e2e: 5}}", ", workloadOrder: [deployment/a]", ", workloadOrder: []", ", hooks: Check", ", rollback: auto", ", drift: 1",
+					", ignore: [{kind: A, fields: [a]}]", ", ignore: [{kind: A, fields: []}]", ", ignore: [{kind: a, fields: [/a]}]", ", ignore: [{fields: [/a]}]", ", version2: x")...),
+		},
+	}
+	combined := compileSchema(t, "combined.json", pipelines.Schema())
+	schemas := map[string]*jsonschema.Schema{}
+	for kind, data := range pipelines.Schemas() {
+		schemas[kind] = compileSchema(t, kind+".json", data)
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			for _, c := range tc.changes {
+				text := fmt.Sprintf("kind: %s\n"+tc.text, tc.kind, c.field)
+				_, err := pipelines.Parse(source(context, text))
+				if (err == nil) != c.good {
+					t.Errorf("the loader says %v of\n%s", err, text)
+				}
+				value := asJSON(t, "apiVersion: sluice.dev/v1alpha1\n"+text)
+				if err := schemas[tc.kind].Validate(value); (err == nil) != c.good {
+					t.Errorf("the schema of %s says %v of\n%s", tc.kind, err, text)
+				}
+				if err := combined.Validate(value); (err == nil) != c.good {
+					t.Errorf("the combined schema says %v of\n%s", err, text)
+				}
+			}
+		})
+	}
+}
+
+// TestSchemaAndLoaderKnowEveryField walks the structs of the kinds: each field has a property with a description, and
+// no struct has one that the loader would call unknown.
+func TestSchemaAndLoaderKnowEveryField(t *testing.T) {
+	kinds := map[string]reflect.Type{
+		pipelines.KindPipeline: reflect.TypeFor[pipelines.Pipeline](), pipelines.KindTask: reflect.TypeFor[pipelines.Task](),
+		pipelines.KindComponent: reflect.TypeFor[pipelines.Component](), pipelines.KindClusterGroup: reflect.TypeFor[pipelines.ClusterGroup](),
+		pipelines.KindCluster: reflect.TypeFor[pipelines.Cluster](), pipelines.KindFleet: reflect.TypeFor[pipelines.Fleet](),
+	}
+	if len(kinds) != len(pipelines.Kinds()) {
+		t.Fatalf("the test knows %d kinds, the language has %d", len(kinds), len(pipelines.Kinds()))
+	}
+	for kind, root := range kinds {
+		var schema map[string]any
+		if err := json.Unmarshal(pipelines.Schemas()[kind], &schema); err != nil {
+			t.Fatal(err)
+		}
+		defs, _ := schema["$defs"].(map[string]any)
+		w := walker{t: t, kind: kind, defs: defs}
+		w.walk(root, schema, nil)
+		if w.fields < 3 {
+			t.Errorf("%s: walked %d fields only", kind, w.fields)
+		}
+	}
+}
+
+type walker struct {
+	t      *testing.T
+	kind   string
+	defs   map[string]any
+	fields int
+}
+
+// walk visits a struct and the property that stands for it. Path holds what a document has to look like to get there.
+func (w *walker) walk(t reflect.Type, schema map[string]any, path []string) {
+	if ref, ok := schema["$ref"].(string); ok {
+		schema, _ = w.defs[strings.TrimPrefix(ref, "#/$defs/")].(map[string]any)
+	}
+	properties, _ := schema["properties"].(map[string]any)
+	if schema["additionalProperties"] != false {
+		w.t.Errorf("%s %s: the schema takes unknown fields", w.kind, strings.Join(path, "."))
+	}
+	var names []string
+	for _, f := range reflect.VisibleFields(t) {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if name == "-" || name == "" {
+			continue
+		}
+		names = append(names, name)
+		w.fields++
+		here := append(slices.Clone(path), name)
+		property, ok := properties[name].(map[string]any)
+		if !ok {
+			w.t.Errorf("%s %s: the schema does not know it", w.kind, strings.Join(here, "."))
+			continue
+		}
+		w.loader(here)
+		inner, innerSchema := f.Type, property
+		for stop := false; !stop; {
+			switch inner.Kind() {
+			case reflect.Pointer:
+				inner = inner.Elem()
+			case reflect.Slice:
+				inner = inner.Elem()
+				innerSchema, _ = innerSchema["items"].(map[string]any)
+				here = append(here, "[]")
+			case reflect.Map:
+				inner = inner.Elem()
+				innerSchema, _ = innerSchema["additionalProperties"].(map[string]any)
+				here = append(here, "{}")
+			default:
+				stop = true
+			}
+		}
+		if inner.Kind() == reflect.Struct && inner != reflect.TypeFor[pipelines.Amount]() {
+			w.walk(inner, innerSchema, here)
+		}
+	}
+	for name := range properties {
+		known := len(path) == 0 && (name == "apiVersion" || name == "kind")
+		if !known && !slices.Contains(names, name) {
+			w.t.Errorf("%s %s: the schema has %s, the struct does not", w.kind, strings.Join(path, "."), name)
+		}
+	}
+}
+
+// loader asks the loader about the field at the path, with a value that is wrong for all of them but mappings: what
+// it says must not be that the field is unknown.
+func (w *walker) loader(path []string) {
+	text := "!wrong x"
+	for _, step := range slices.Backward(path) {
+		switch step {
+		case "[]":
+			text = "[" + text + "]"
+		case "{}":
+			text = "{name: " + text + "}"
+		default:
+			text = "{" + step + ": " + text + "}"
+		}
+	}
+	body := strings.TrimSuffix(strings.TrimPrefix(text, "{"), "}")
+	_, err := pipelines.Parse(pipelines.Source{Name: "x", Data: []byte("{apiVersion: " + pipelines.APIVersion + ", kind: " + w.kind + ", " + body + "}")})
+	for _, message := range messages(err) {
+		if strings.Contains(message, "unknown field") {
+			w.t.Errorf("%s %s: the loader says: %s", w.kind, strings.Join(path, "."), message)
+		}
+	}
+	if err == nil || !strings.Contains(err.Error(), "!wrong") {
+		w.t.Errorf("%s %s: the loader takes a value with a tag that there is none of: %v", w.kind, strings.Join(path, "."), err)
+	}
+}
+
+func TestSchemasDescribeWhatTheCommentsSay(t *testing.T) {
+	schema := string(pipelines.Schemas()[pipelines.KindPipeline])
+	for _, text := range []string{
+		"cumulative within a node set; default 1, 10%, 50%, 100%",
+		"Selector chooses by labels, or everything where all is true.",
+		"Pipeline orders units into stages and hangs checks on them.",
+	} {
+		if !strings.Contains(schema, text) {
+			t.Errorf("the schema of Pipeline does not say: %s", text)
+		}
+	}
+	first := pipelines.Schema()
+	for range 5 {
+		if !bytes.Equal(first, pipelines.Schema()) {
+			t.Fatal("Schema() differs from call to call: it cannot be kept in git")
+		}
+	}
+}
