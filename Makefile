@@ -43,6 +43,11 @@ test: build tools ## run every test; those that lack a system program are skippe
 bench: build ## print speed, memory and API requests against their limits
 	@$(GO) run ./internal/bench
 
+.PHONY: histories
+histories: build ## write the histories of the integration tests' runs, for the replay test
+	@mkdir -p workflows/testdata/histories
+	@SLUICE_RECORD_HISTORIES=$(CURDIR)/workflows/testdata/histories $(GO) test -count=1 -timeout 20m ./internal/e2e
+
 .PHONY: tools
 tools: ## build the pinned tools (tools/go.mod) into bin/tools
 	@mkdir -p bin/tools

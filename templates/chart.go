@@ -170,13 +170,16 @@ func checkChart(c *chart.Chart, rendering chartutil.Values) (verdict, error) {
 		return v, err
 	}
 	values, _ := rendering["Values"].(chartutil.Values)
-	roots = append(roots, p.addValues("values", map[string]any(values))...)
+	texts := p.addValues("values", map[string]any(values))
 	for _, f := range c.Files {
 		if path.Ext(f.Name) != ".md" && p.addText(f.Name, string(f.Data)) {
-			roots = append(roots, f.Name)
+			texts = append(texts, f.Name)
 		}
 	}
-	return p.check(roots)
+	if err := p.checkTexts(texts); err != nil {
+		return v, err
+	}
+	return p.check(append(roots, texts...))
 }
 
 func (p *program) addChart(c *chart.Chart) (roots []string, err error) {

@@ -108,6 +108,18 @@ func (p *program) check(roots []string) (verdict, error) {
 	return v, nil
 }
 
+// checkTexts refuses texts for tpl that may run themselves: Helm's tpl has no bound but the stack.
+func (p *program) checkTexts(names []string) error {
+	for _, name := range names {
+		for _, b := range p.bodies[name] {
+			if b.tpl {
+				return &RenderError{File: name, Message: "runs tpl on something that is not written out, and is itself run by tpl: it could run itself for ever"}
+			}
+		}
+	}
+	return nil
+}
+
 type walker struct {
 	program *program
 	file    string

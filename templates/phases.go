@@ -57,6 +57,7 @@ var ranks = map[schema.GroupKind]int{
 
 const (
 	rankOther    = 20
+	rankJob      = 22 // pods that come and go by themselves: there is nothing to move batch by batch
 	rankWorkload = 25
 	rankAfter    = 30
 )
@@ -89,6 +90,9 @@ func Phases(objects []*unstructured.Unstructured, workloadOrder []string) []Phas
 }
 
 func rank(object *unstructured.Unstructured) int {
+	if object.GroupVersionKind().Group == "batch" {
+		return rankJob
+	}
 	if HasPodTemplate(object) {
 		return rankWorkload
 	}

@@ -24,6 +24,7 @@ func TestPhases(t *testing.T) {
 		bare("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", "hook"),
 		bare("apiregistration.k8s.io/v1", "APIService", "api"),
 		workload("apps/v1", "Deployment", "web"),
+		workload("batch/v1", "Job", "job"),
 		workload("apps/v1", "DaemonSet", "agent"),
 		workload("apps.kruise.io/v1alpha1", "CloneSet", "clone"),
 		bare("example.com/v1", "Thing", "thing"),
@@ -36,7 +37,7 @@ func TestPhases(t *testing.T) {
 		bare("apiextensions.k8s.io/v1", "CustomResourceDefinition", "crd"),
 		bare("v1", "Namespace", "ns"),
 	}
-	want := []string{"ns", "crd", "account", "role", "binding", "prio", "config", "svc", "thing", "clone", "web", "agent", "api", "hook"}
+	want := []string{"ns", "crd", "account", "role", "binding", "prio", "config", "svc", "thing", "job", "clone", "web", "agent", "api", "hook"}
 	got := []string{}
 	for _, phase := range Phases(objects, []string{"CloneSet/clone", "Deployment/web"}) {
 		for _, o := range phase.Objects {

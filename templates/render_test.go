@@ -3,8 +3,6 @@ package templates
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -273,6 +271,18 @@ func TestRenderErrors(t *testing.T) {
 			files: "-- a.yaml --\ny: {{ tpl \"{{ genCA `a` 1 }}\" . }}\n",
 			part:  `a.yaml:1: function "genCA" is refused`,
 		},
+		"a value that runs itself": {
+			reason: "Helm would go on until the stack is full, and take the worker with it", kind: Chart,
+			files:  chartHead + "-- values.yaml --\nt: x\n-- templates/a.yaml --\nx: {{ tpl .Values.t . }}\n",
+			values: map[string]any{"t": "{{ tpl .Values.t . }}"},
+			want:   "values.t: runs tpl on something that is not written out, and is itself run by tpl: it could run itself for ever",
+		},
+		"a value that runs itself, in manifests": {
+			reason: "it ends with an error", kind: Manifests,
+			files:  "-- a.yaml --\nx: {{ tpl .Values.t . }}\n",
+			values: map[string]any{"t": "{{ tpl .Values.t . }}"},
+			part:   "include each other more than 1000 deep",
+		},
 		"the machine's environment": {
 			reason: "the worker's environment is not the cluster's", kind: Manifests,
 			files: "-- a.yaml --\ny: {{ env \"HOME\" }}\n",
@@ -509,103 +519,5 @@ func TestEncode(t *testing.T) {
 	}
 	if _, err := Decode([]byte("{")); err == nil {
 		t.Error("half an object was decoded")
-	}
-}
-
-func TestPack(t *testing.T) {
-	archive := "-- Chart.yaml --\na\n-- templates/x.yaml --\nb\n-- templates/x.yaml~ --\neditor\n-- .git/config --\nc\n-- notes/n.txt --\nn\n-- .helmignore --\nnotes/\n"
-	names := func(t *testing.T, source []byte) []string {
-		files, err := unpack(source)
-		if err != nil {
-			t.Fatal(err)
-		}
-		list := []string{}
-		for _, f := range files {
-			list = append(list, f.name)
-		}
-		return list
-	}
-	t.Run("what is ignored is left out", func(t *testing.T) {
-		same(t, names(t, pack(t, archive)), []string{".helmignore", "Chart.yaml", "templates/x.yaml"}, "names")
-	})
-	t.Run("equal folders give equal bytes", func(t *testing.T) {
-		one, two := folder(t, archive), folder(t, archive)
-		if err := os.Chmod(filepath.Join(two, "Chart.yaml"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		a, err := Pack(one)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, err := Pack(two)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if string(a) != string(b) {
-			t.Error("times, owners or modes show in the bytes")
-		}
-		if err := os.Chmod(filepath.Join(two, "Chart.yaml"), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if b, err = Pack(two); err != nil || string(a) == string(b) {
-			t.Errorf("the executable bit is part of a file (%v)", err)
-		}
-	})
-	t.Run("a link inside the folder is a file", func(t *testing.T) {
-		dir := folder(t, archive)
-		if err := os.Symlink("Chart.yaml", filepath.Join(dir, "link.yaml")); err != nil {
-			t.Fatal(err)
-		}
-		source, err := Pack(dir)
-		if err != nil {
-			t.Fatal(err)
-		}
-		same(t, names(t, source), []string{".helmignore", "Chart.yaml", "link.yaml", "templates/x.yaml"}, "names")
-	})
-	refused := map[string]struct {
-		reason string
-		change func(dir string) error
-		want   string
-	}{
-		"a link that leaves the folder": {
-			"it would pack the machine's files",
-			func(dir string) error { return os.Symlink("/etc/passwd", filepath.Join(dir, "templates", "p.yaml")) },
-			"templates/p.yaml: cannot read (a link has to stay inside the folder)",
-		},
-		"a link to a folder": {
-			"it may go in circles",
-			func(dir string) error { return os.Symlink(".", filepath.Join(dir, "templates", "loop")) },
-			"templates/loop: is neither a file nor a link to one",
-		},
-		"too many bytes": {
-			"the ledger keeps every version",
-			func(dir string) error { return os.Truncate(filepath.Join(dir, "Chart.yaml"), MaxPackedBytes+1) },
-			"folder has more than 8388608 bytes",
-		},
-		"too many files": {
-			"a wrong folder, most likely",
-			func(dir string) error {
-				for i := range MaxPackedFiles {
-					if err := os.WriteFile(filepath.Join(dir, fmt.Sprint(i)), nil, 0o600); err != nil {
-						return err
-					}
-				}
-				return nil
-			},
-			"folder has more than 2000 files",
-		},
-		"a folder that is not there": {"a typo", os.RemoveAll, "cannot open folder"},
-	}
-	for name, c := range refused {
-		t.Run(name, func(t *testing.T) {
-			dir := folder(t, archive)
-			if err := c.change(dir); err != nil {
-				t.Fatal(err)
-			}
-			_, err := Pack(dir)
-			if err == nil || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("%s: got %v, want %s", c.reason, err, c.want)
-			}
-		})
 	}
 }

@@ -158,11 +158,11 @@ func (r *clusterRollout) must(ctx workflow.Context, c call, out any) error {
 // awaitCluster waits until the API server answers again; the run is told, since its budget counts it.
 func (r *clusterRollout) awaitCluster(ctx workflow.Context, cause error) error {
 	before := r.unit.Phase
-	r.tell(ctx, status.PhaseUnreachable, &status.Waiting{Kind: "cluster", Name: r.in.Cluster, Unmet: []string{messageOf(cause)}})
 	seen := call{name: step.Unobserved, queue: TaskQueue, summary: "note that " + r.in.Cluster + " is out of reach", in: r.in.Ref}
 	if err := seen.get(ctx, nil); err != nil && ctx.Err() != nil {
 		return err
 	}
+	r.tell(ctx, status.PhaseUnreachable, &status.Waiting{Kind: "cluster", Name: r.in.Cluster, Unmet: []string{messageOf(cause)}})
 	for {
 		err := r.interruptible(ctx, r.near(step.Reachable, "wait for "+r.in.Cluster, r.in.Ref).lasting(), nil)
 		if err == nil {

@@ -225,10 +225,19 @@ func (s *site) until(run, what string, within time.Duration, met func(status.Run
 // ended waits until the run has ended.
 func (s *site) ended(run string, within time.Duration) status.Run {
 	s.t.Helper()
-	return s.until(run, "ended", within, func(r status.Run) bool { return r.Phase.Final() })
+	end := s.until(run, "ended", within, func(r status.Run) bool { return r.Phase.Final() })
+	s.keep(run)
+	for _, st := range end.Stages {
+		for _, u := range st.Units {
+			if u.Workflow != "" {
+				s.keep(u.Workflow)
+			}
+		}
+	}
+	return end
 }
 
-// moving waits until a cluster's first batch is done and the next has not begun: the unit soaks.
+// soaking waits until a unit soaks: a batch is done and the next has not begun.
 func (s *site) soaking(run string) {
 	s.t.Helper()
 	s.until(run, "soaking", time.Minute, func(r status.Run) bool {
@@ -291,4 +300,16 @@ func once(t *testing.T, rec witness.Recording, tag string) {
 			t.Errorf("node %s got %d pods of %s", node, n, tag)
 		}
 	}
+}
+
+// phaseOf is where a cluster's unit is; "" before the run has laid its units out.
+func phaseOf(r status.Run, cluster string) status.Phase {
+	for _, st := range r.Stages {
+		for _, u := range st.Units {
+			if u.Cluster == cluster {
+				return u.Phase
+			}
+		}
+	}
+	return ""
 }

@@ -97,7 +97,7 @@ func TestAnAPIServerIsDownForAMinuteDuringItsTurn(t *testing.T) {
 	began := time.Now()
 	t.Cleanup(func() { s.stack.Run(t, "start", "apiserver", "--cluster", "a") })
 	s.until(run, "waiting for the cluster", time.Minute, func(r status.Run) bool {
-		return r.Stages[0].Units[0].Phase == status.PhaseUnreachable
+		return phaseOf(r, "a") == status.PhaseUnreachable
 	})
 	seen, err := s.engine.Clusters(t.Context(), s.component)
 	if err != nil {
@@ -122,7 +122,7 @@ func TestFailureMode_R05_R32_PausedThenRolledBack(t *testing.T) {
 	run := s.start("2.0.0", "slow")
 	s.soaking(run)
 	s.tell(run, workflows.UpdatePause, workflows.Scope{})
-	s.until(run, "paused", time.Minute, func(r status.Run) bool { return r.Stages[0].Units[0].Phase == status.PhasePaused })
+	s.until(run, "paused", time.Minute, func(r status.Run) bool { return phaseOf(r, "a") == status.PhasePaused })
 	moved := s.snapshot("a").Tags()["2.0.0"]
 	var old string
 	for _, p := range s.snapshot("a").Pods {

@@ -131,14 +131,14 @@ var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 // bench is an engine on a real ledger and a fake Temporal.
 type bench struct {
 	*engine.Engine
-	t        *testing.T
+	t        testing.TB
 	ledger   ledger.Ledger
 	temporal *fakeTemporal
 	dir      string // of the documents
 	clusters map[string]plan.Cluster
 }
 
-func newBench(t *testing.T) *bench {
+func newBench(t testing.TB) *bench {
 	t.Helper()
 	l, err := ledger.Open(t.Context(), filepath.Join(t.TempDir(), "ledger.db"))
 	if err != nil {

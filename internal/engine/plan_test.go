@@ -243,3 +243,20 @@ func TestPlanFailsWhereItsPreviewFails(t *testing.T) {
 	_, err = b.Run(t.Context(), engine.RunRequest{Plan: stored[0].Hash, By: "ann"})
 	wants(t, err, fault.Refused, "nobody has seen")
 }
+
+// BenchmarkPlan loads a fleet from files, resolves it and stores the plan, with a worker that looks at nothing. The
+// larger fleet is more than a run takes: it is resolved, and not stored.
+func BenchmarkPlan(b *testing.B) {
+	for _, clusters := range []int{1000, 10000} {
+		b.Run(fmt.Sprint(clusters), func(b *testing.B) {
+			bench := newBench(b)
+			bench.big(clusters, 10)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := bench.Plan(b.Context(), engine.PlanRequest{Paths: []string{bench.dir}, Component: "agent", By: "ann"}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

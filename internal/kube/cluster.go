@@ -34,7 +34,7 @@ type Cluster struct {
 	feeds   map[feedKey]*feed
 	deleted map[types.UID]time.Time
 	keep    time.Duration // how long a watch outlives its last user
-	leases  map[string]heldLease
+	leases  map[string]knownLease
 }
 
 func newCluster(contextName string, config *rest.Config) (*Cluster, error) {
@@ -63,7 +63,7 @@ func newCluster(contextName string, config *rest.Config) (*Cluster, error) {
 		feeds:   map[feedKey]*feed{},
 		deleted: map[types.UID]time.Time{},
 		keep:    2 * time.Minute,
-		leases:  map[string]heldLease{},
+		leases:  map[string]knownLease{},
 	}, nil
 }
 

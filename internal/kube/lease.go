@@ -47,19 +47,25 @@ type Lease struct {
 	Since        time.Time
 }
 
-// heldLease is a Lease as this process last wrote it, so that releasing it takes one request.
-type heldLease struct {
+// knownLease is a Lease as this process last read or wrote it. A write on what is out of date by then is refused by the API
+// server, so that it only saves requests.
+type knownLease struct {
 	fence  int64
 	stored *unstructured.Unstructured
+	at     time.Time
 }
+
+// knownFor is for how long a Lease that was read is taken without reading it again.
+const knownFor = 5 * time.Second
 
 // AcquireLease takes the Lease of a component for a run, and returns what it said before. It does not expire and is not
 // renewed: a run that died is followed by one with a higher fence. Another installation's Lease, held or free, is
 // fault.Conflict, and so is a fence that is not above the one there, unless it is this run's own.
 func AcquireLease(ctx context.Context, c *Cluster, spec LeaseSpec) (Lease, error) {
 	for attempt := 0; ; attempt++ {
-		before, err := acquire(ctx, c, spec)
-		if attempt < 3 && fault.CodeOf(err) == fault.Conflict && isRace(err) {
+		before, err := acquire(ctx, c, spec, attempt == 0)
+		// Neither a refusal nor a write is left at what may have been out of date.
+		if fault.CodeOf(err) == fault.Conflict && (attempt == 0 || attempt < 3 && isRace(err)) {
 			continue
 		}
 		return before, err
@@ -75,17 +81,15 @@ func ReadLease(ctx context.Context, c *Cluster, component string) (Lease, error)
 	if err != nil {
 		return Lease{}, err
 	}
+	c.remember(component, object)
 	return leaseOf(object), nil
 }
 
 // ReleaseLease marks the Lease free and writes the digest that runs now. A Lease that another fence holds by now is left
 // alone, and is fault.Conflict.
 func ReleaseLease(ctx context.Context, c *Cluster, spec LeaseSpec, digest string) error {
-	c.mu.Lock()
-	held, ok := c.leases[spec.Component]
-	c.mu.Unlock()
-	if ok && held.fence == spec.Fence {
-		err := release(ctx, c, spec, held.stored, digest)
+	if known := c.known(spec.Component); known.stored != nil && known.fence == spec.Fence {
+		err := release(ctx, c, spec, known.stored, digest)
 		if fault.CodeOf(err) != fault.Conflict {
 			return err
 		}
@@ -102,8 +106,8 @@ func ReleaseLease(ctx context.Context, c *Cluster, spec LeaseSpec, digest string
 	return release(ctx, c, spec, object, digest)
 }
 
-func acquire(ctx context.Context, c *Cluster, spec LeaseSpec) (Lease, error) {
-	object, err := c.Get(ctx, leaseKind(), LeaseNamespace, leaseName(spec.Component))
+func acquire(ctx context.Context, c *Cluster, spec LeaseSpec, first bool) (Lease, error) {
+	object, err := c.lease(ctx, spec.Component, first)
 	if fault.CodeOf(err) == fault.NotFound {
 		return Lease{}, createLease(ctx, c, spec)
 	}
@@ -115,7 +119,7 @@ func acquire(ctx context.Context, c *Cluster, spec LeaseSpec) (Lease, error) {
 		return before, err
 	}
 	if before.State == LeaseHeld && before.Fence == spec.Fence && before.Digest == spec.Digest {
-		c.remember(spec, object)
+		c.remember(spec.Component, object)
 		return before, nil
 	}
 	object = object.DeepCopy()
@@ -124,7 +128,7 @@ func acquire(ctx context.Context, c *Cluster, spec LeaseSpec) (Lease, error) {
 	if err != nil {
 		return before, err
 	}
-	c.remember(spec, stored)
+	c.remember(spec.Component, stored)
 	return before, nil
 }
 
@@ -162,7 +166,7 @@ func createLease(ctx context.Context, c *Cluster, spec LeaseSpec) error {
 	if err != nil {
 		return err
 	}
-	c.remember(spec, stored)
+	c.remember(spec.Component, stored)
 	return nil
 }
 
@@ -176,7 +180,7 @@ func release(ctx context.Context, c *Cluster, spec LeaseSpec, object *unstructur
 	if err != nil {
 		return err
 	}
-	c.remember(spec, stored)
+	c.remember(spec.Component, stored)
 	return nil
 }
 
@@ -205,11 +209,24 @@ func (s LeaseSpec) writeTo(object *unstructured.Unstructured, digest, state stri
 	object.SetAnnotations(annotations)
 }
 
-// remember keeps the Lease as it is stored now.
-func (c *Cluster) remember(spec LeaseSpec, stored *unstructured.Unstructured) {
+// lease returns a component's Lease, as it was just read where that is enough.
+func (c *Cluster) lease(ctx context.Context, component string, asKnown bool) (*unstructured.Unstructured, error) {
+	if known := c.known(component); asKnown && known.stored != nil && time.Since(known.at) < knownFor {
+		return known.stored, nil
+	}
+	return c.Get(ctx, leaseKind(), LeaseNamespace, leaseName(component))
+}
+
+func (c *Cluster) known(component string) knownLease {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.leases[spec.Component] = heldLease{fence: spec.Fence, stored: stored}
+	return c.leases[component]
+}
+
+func (c *Cluster) remember(component string, stored *unstructured.Unstructured) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.leases[component] = knownLease{fence: leaseOf(stored).Fence, stored: stored, at: time.Now()}
 }
 
 func leaseOf(object *unstructured.Unstructured) Lease {

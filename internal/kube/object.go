@@ -76,21 +76,6 @@ func (c *Cluster) Patch(ctx context.Context, gvk schema.GroupVersionKind, namesp
 	})
 }
 
-// DryRun is Patch without storing anything: it returns the object as it would be, defaults and admission included. An
-// object that is not there yet is asked for with DryRunCreate.
-func (c *Cluster) DryRun(ctx context.Context, gvk schema.GroupVersionKind, namespace, name string, kind types.PatchType, patch []byte) (*unstructured.Unstructured, error) {
-	return c.one(ctx, "patch (dry run)", gvk, namespace, name, name, func(path string) *rest.Request {
-		return c.client.Patch(kind).AbsPath(path).Param("fieldManager", fieldManager).Param("dryRun", "All").Body(patch)
-	})
-}
-
-// DryRunCreate is Create without storing anything.
-func (c *Cluster) DryRunCreate(ctx context.Context, object *unstructured.Unstructured) (*unstructured.Unstructured, error) {
-	return c.write(ctx, "create (dry run)", object, "", func(path string) *rest.Request {
-		return c.client.Post().AbsPath(path).Param("dryRun", "All")
-	})
-}
-
 // Delete deletes the object that has this UID; another one of the same name is fault.Conflict. It does not wait until the
 // object is gone. An empty UID means whatever is there.
 func (c *Cluster) Delete(ctx context.Context, gvk schema.GroupVersionKind, namespace, name string, uid types.UID) error {

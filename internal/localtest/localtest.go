@@ -120,7 +120,7 @@ func start(names []string, nodes int) (*Stack, error) {
 	s.command = exec.Command(binary, "up", "--dir", dir, "--names", strings.Join(names, ","), "--nodes", strconv.Itoa(nodes))
 	s.command.Stdout, s.command.Stderr = &s.output, &s.output
 	// The stack ends with the test's process, also where that is killed: its parts have a lifeline to their supervisor.
-	s.command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
+	s.command.SysProcAttr = attributes()
 	started := make(chan error)
 	go func() {
 		// The signal is sent when the thread that started the stack ends: it has to stay.

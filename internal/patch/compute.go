@@ -114,7 +114,7 @@ func (c *computation) update(t Triple) (Change, error) {
 	before := runtime.DeepCopyJSON(s.live)
 	c.leaveLive(s.recorded, s.live, s.target)
 	c.findDrift(t.Live, s)
-	settleLists(s.recorded, s.live, s.target, c.shape.merge)
+	settle(s.recorded, s.live, s.target, c.shape.merge)
 	m, err := c.shape.merge3(s.recorded, s.live, s.target)
 	if err != nil {
 		return Change{}, c.unreadable("target", err)

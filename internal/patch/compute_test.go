@@ -99,6 +99,12 @@ func TestMerge(t *testing.T) {
 			want:     deploymentHead + "spec: {strategy: {type: Recreate}}",
 			kind:     types.StrategicMergePatchType,
 		},
+		"a union of which a part is rendered": {
+			reason:   "the API server has added the type: dropping it would be a change that changes nothing",
+			recorded: deploymentHead + "spec: {strategy: {rollingUpdate: {maxSurge: 1}}}",
+			live:     deploymentHead + "spec: {strategy: {type: RollingUpdate, rollingUpdate: {maxSurge: 1, maxUnavailable: 25%}}}",
+			target:   deploymentHead + "spec: {strategy: {rollingUpdate: {maxSurge: 1}}}",
+		},
 		"a volume changes its source": {
 			reason:   "$retainKeys: a volume has one source",
 			recorded: deploymentHead + "spec: {template: {spec: {volumes: [{name: v, emptyDir: {}}]}}}",

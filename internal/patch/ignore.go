@@ -7,6 +7,7 @@ var ignored = []struct {
 	unlessChanged bool
 }{
 	{field: "/metadata/annotations/deployment.kubernetes.io~1*"},
+	{field: "/metadata/annotations/deprecated.daemonset.template.generation"},
 	{field: "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration"},
 	{field: "/metadata/annotations/sluice.dev~1held"},
 	// A certificate manager injects these; a chart that renders a new one means it.

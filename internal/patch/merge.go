@@ -108,26 +108,24 @@ func (s shape) apply(m merged, object map[string]any) (map[string]any, error) {
 	return out, err
 }
 
-// settleLists makes target and recorded, which it changes, say what live says of each list that is replaced whole, where
-// nothing is to be changed in it: the render is as recorded, and live has it with defaults in its elements. Replacing it
-// would be a change that changes nothing, at every plan.
-func settleLists(recorded, live, target map[string]any, m meta) {
+// settle makes target and recorded, which it changes, say what live says of each list that is replaced whole and of each
+// union, where nothing is to be changed in it: the render is as recorded, and live has it with defaults. Replacing it would
+// be a change that changes nothing, at every plan.
+func settle(recorded, live, target map[string]any, m meta) {
 	for key, value := range target {
+		l := m.list(key)
 		switch t := value.(type) {
 		case map[string]any:
-			settleLists(asMap(recorded[key]), asMap(live[key]), t, m.child(key))
-		case []any:
-			l := m.list(key)
-			now, before := asList(live[key]), recorded[key]
-			if l.merged {
-				settleElements(asList(before), now, t, l)
-				continue
+			if m.retains(key) && covers(t, asMap(live[key]), m.child(key)) {
+				settleWhole(recorded, live, target, key)
 			}
-			if (recorded == nil || before == nil || equal(before, value)) && len(now) > 0 && coversList(t, now, l) {
-				target[key] = runtime.DeepCopyJSONValue(live[key])
-				if before != nil {
-					recorded[key] = runtime.DeepCopyJSONValue(live[key])
-				}
+			settle(asMap(recorded[key]), asMap(live[key]), t, m.child(key))
+		case []any:
+			switch now := asList(live[key]); {
+			case l.merged:
+				settleElements(asList(recorded[key]), now, t, l)
+			case coversList(t, now, l):
+				settleWhole(recorded, live, target, key)
 			}
 		}
 	}
@@ -140,8 +138,19 @@ func settleElements(recorded, live, target []any, l list) {
 	before, now := byLabel(recorded, l.key), byLabel(live, l.key)
 	for i, label := range labels(target, l.key) {
 		if element, isMap := target[i].(map[string]any); isMap {
-			settleLists(asMap(before[label]), asMap(now[label]), element, l.element)
+			settle(asMap(before[label]), asMap(now[label]), element, l.element)
 		}
+	}
+}
+
+func settleWhole(recorded, live, target map[string]any, key string) {
+	before, value := recorded[key], live[key]
+	if isEmpty(value) || before != nil && !equal(before, target[key]) {
+		return
+	}
+	target[key] = runtime.DeepCopyJSONValue(value)
+	if before != nil {
+		recorded[key] = runtime.DeepCopyJSONValue(value)
 	}
 }
 

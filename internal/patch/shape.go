@@ -8,10 +8,12 @@ import (
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
 	clientscheme "k8s.io/client-go/kubernetes/scheme"
 )
@@ -20,9 +22,8 @@ import (
 // one, and what is merged how must not depend on what else is linked in.
 var registered = sync.OnceValue(func() *runtime.Scheme {
 	s := runtime.NewScheme()
-	if err := clientscheme.AddToScheme(s); err != nil {
-		panic(err) // the client's own registration cannot fail on an empty scheme
-	}
+	utilruntime.Must(clientscheme.AddToScheme(s))
+	utilruntime.Must(apiextensionsv1.AddToScheme(s))
 	return s
 })
 

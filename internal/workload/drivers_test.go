@@ -58,6 +58,10 @@ func TestPlainRun(t *testing.T) {
 		}
 		state := must[workload.State](s)(d.Prepare(s.ctx, s.c, spec))
 		s.quiet("2", 0)
+		facts := must[rule.Facts](s)(d.Facts(s.ctx, s.c, spec, state, batch(1, pipelines.Count(1), pipelines.Count(2))))
+		if w := facts.Workload; w.Updated != 0 || w.Revision != state.Revision || w.Revision != "" && w.Revision == state.Previous || w.Ready != nodes {
+			s.Errorf("before anything has moved the facts are %+v", w)
+		}
 		sizes := must[[]int](s)(d.Sizes(s.ctx, s.c, spec, all()))
 		if len(sizes) != 1 || sizes[0] != nodes {
 			s.Fatalf("sizes are %v, want [%d]", sizes, nodes)
@@ -75,7 +79,11 @@ func TestPlainRun(t *testing.T) {
 			s.limits("2", nodes, want, 2)
 		}
 		must[workload.State](s)(d.Finish(s.ctx, s.c, spec, state, false))
-		s.Logf("%d requests for 3 batches of %d pods", s.c.Requests()-requests, nodes)
+		took := s.c.Requests() - requests
+		s.Logf("%d requests for 3 batches of %d pods", took, nodes)
+		if most := int64(10 + 2*3 + nodes); took > most {
+			s.Errorf("it took %d requests, want at most %d", took, most)
+		}
 		s.quiet("2", nodes)
 		s.finished(before, to)
 		made := s.recorder.Events().Made("2")
@@ -243,7 +251,12 @@ func TestRevert(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			eachKind(t, func(s *stage, d workload.Driver, shape func(string) *unstructured.Unstructured) {
 				from, to := shape("1"), shape("2")
-				s.running(from, nodes)
+				// Others have put something into the template that no render knows: it has to survive.
+				there := shape("1")
+				if err := unstructured.SetNestedField(there.Object, "theirs", "spec", "template", "metadata", "annotations", "injected"); err != nil {
+					s.Fatal(err)
+				}
+				s.running(there, nodes)
 				before := s.live(from)
 				spec := s.spec(from, to)
 				state := way(s, d, spec)
@@ -373,5 +386,57 @@ func TestChangedSincePlanned(t *testing.T) {
 			return fault.CodeOf(err) == fault.Conflict
 		})
 		s.quiet("2", 0)
+	})
+}
+
+func TestFailureModeR06GoneEngineFreezes(t *testing.T) {
+	eachKind(t, func(s *stage, d workload.Driver, shape func(string) *unstructured.Unstructured) {
+		from, to := shape("1"), shape("2")
+		s.running(from, nodes)
+		spec := s.spec(from, to)
+		state := must[workload.State](s)(d.Prepare(s.ctx, s.c, spec))
+		_, err := d.Advance(s.ctx, s.c, spec, state, batch(1, pipelines.Percent(100), pipelines.Count(2)), whenUpdated(3))
+		if !errors.Is(err, errEnough) {
+			s.Fatalf("Advance ended with %v, want what its look returned", err)
+		}
+		s.until("what was under way is done", func() bool { return s.snapshot().Ready() == nodes })
+		moved := s.snapshot().Tags()["2"]
+		if moved > 5 {
+			s.Errorf("%d pods moved after the end at 3 with 2 at once", moved)
+		}
+		s.quiet("2", moved)
+	})
+}
+
+func TestObserve(t *testing.T) {
+	eachKind(t, func(s *stage, d workload.Driver, shape func(string) *unstructured.Unstructured) {
+		from, to := shape("1"), shape("2")
+		s.running(from, nodes)
+		spec := s.spec(from, to)
+		state := must[workload.State](s)(d.Prepare(s.ctx, s.c, spec))
+		goal := batch(1, pipelines.Count(2), pipelines.Count(2))
+		must[rule.Facts](s)(d.Advance(s.ctx, s.c, spec, state, goal, nil))
+		looks, last := 0, time.Now()
+		requests := s.c.Requests()
+		err := d.Observe(s.ctx, s.c, spec, state, goal, func(_ context.Context, w rule.Workload, b rule.Batch) error {
+			looks++
+			if gap := time.Since(last); gap > 6*time.Second {
+				s.Errorf("no look for %s", gap)
+			}
+			last = time.Now()
+			if w.Updated != 2 || b.UpdatedReady != 2 {
+				s.Errorf("facts are %+v, %+v", w, b)
+			}
+			if looks == 3 {
+				return errEnough
+			}
+			return nil
+		})
+		if err != errEnough {
+			s.Errorf("it ended with %v, want what its look returned", err)
+		}
+		if took := s.c.Requests() - requests; took != 0 {
+			s.Errorf("looking took %d requests", took)
+		}
 	})
 }

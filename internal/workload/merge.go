@@ -64,7 +64,12 @@ func carries(live, rendered map[string]any) bool {
 		return false
 	}
 	patch, err := strategicpatch.CreateThreeWayMergePatch(wanted, wanted, have, schema, true)
-	return err == nil && string(patch) == "{}"
+	if err != nil {
+		return false
+	}
+	// A patch that only says in which order a list stands changes nothing.
+	merged, err := strategicpatch.StrategicMergePatch(have, patch, corev1.PodTemplateSpec{})
+	return err == nil && templateDigest(json.RawMessage(merged)) == templateDigest(json.RawMessage(have))
 }
 
 func normal(template map[string]any) ([]byte, error) {

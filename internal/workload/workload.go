@@ -46,8 +46,8 @@ type (
 	Goal  = goal.Goal
 )
 
-// Look is called with fresh facts (a batch's Size is the plan's and is left 0) whenever something that they tell has changed, and at least every 5 seconds. An error
-// that it returns ends the call, and is returned as it is.
+// Look is called with fresh facts whenever something that they tell has changed, and at least every 5 seconds. A batch's
+// Size is the plan's: it is left 0. An error that Look returns ends the call, and is returned as it is.
 type Look func(ctx context.Context, workload rule.Workload, batch rule.Batch) error
 
 // Driver moves one kind of workload. All calls end early with the context's error when it is cancelled, and leave

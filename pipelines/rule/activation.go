@@ -8,14 +8,14 @@ import (
 
 // activation resolves the names of a rule from facts, by pointer so that nothing is copied.
 type activation struct {
-	facts  *Facts
+	facts  Facts
 	params Params
 }
 
-var _ interpreter.Activation = activation{}
+var _ interpreter.Activation = (*activation)(nil)
 
 // ResolveName implements interpreter.Activation.
-func (a activation) ResolveName(name string) (any, bool) {
+func (a *activation) ResolveName(name string) (any, bool) {
 	if param, ok := strings.CutPrefix(name, paramsPrefix); ok {
 		value, given := a.params[param]
 		return value, given
@@ -25,9 +25,9 @@ func (a activation) ResolveName(name string) (any, bool) {
 }
 
 // Parent implements interpreter.Activation.
-func (a activation) Parent() interpreter.Activation { return nil }
+func (a *activation) Parent() interpreter.Activation { return nil }
 
-func (a activation) part(name string) any {
+func (a *activation) part(name string) any {
 	switch name {
 	case factWorkload:
 		return &a.facts.Workload

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/common/types"
@@ -17,6 +18,7 @@ type Program struct {
 	scope   Scope
 	reads   []string
 	planned cel.Program
+	spare   sync.Pool // of *activation: facts are large, and a gate is looked at for days
 }
 
 // Source is the rule as it was written.
@@ -41,7 +43,9 @@ func (p *Program) Eval(ctx context.Context, facts Facts, params Params) (bool, e
 	if err := ctx.Err(); err != nil {
 		return false, fmt.Errorf("cannot evaluate rule: %w", err)
 	}
-	out, _, err := p.planned.ContextEval(ctx, activation{facts: &facts, params: params})
+	a := p.activate(facts, params)
+	defer p.release(a)
+	out, _, err := p.planned.ContextEval(ctx, a)
 	if err != nil {
 		return false, fmt.Errorf("cannot evaluate rule: %w", err)
 	}
@@ -52,9 +56,25 @@ func (p *Program) Eval(ctx context.Context, facts Facts, params Params) (bool, e
 	return bool(holds), nil
 }
 
+func (p *Program) activate(facts Facts, params Params) *activation {
+	a, ok := p.spare.Get().(*activation)
+	if !ok {
+		a = &activation{}
+	}
+	a.facts, a.params = facts, params
+	return a
+}
+
+// release lets go of the facts: a verdict holds nothing of them.
+func (p *Program) release(a *activation) {
+	*a = activation{}
+	p.spare.Put(a)
+}
+
 // Seen returns the values of everything that Reads lists, by path, for telling a person why the rule held or did not.
 // A key that a map does not have is left out.
 func (p *Program) Seen(facts Facts, params Params) map[string]any {
+	a := &activation{facts: facts, params: params}
 	seen := make(map[string]any, len(p.reads))
 	for _, path := range p.reads {
 		if name, ok := strings.CutPrefix(path, paramsPrefix); ok {
@@ -63,16 +83,16 @@ func (p *Program) Seen(facts Facts, params Params) map[string]any {
 			}
 			continue
 		}
-		if value, ok := resolve(&facts, strings.Split(path, ".")); ok {
+		if value, ok := a.resolve(strings.Split(path, ".")); ok {
 			seen[path] = value
 		}
 	}
 	return seen
 }
 
-// resolve follows a path of names through facts.
-func resolve(facts *Facts, path []string) (any, bool) {
-	part := (activation{facts: facts}).part(path[0])
+// resolve follows a path of names through the facts.
+func (a *activation) resolve(path []string) (any, bool) {
+	part := a.part(path[0])
 	if part == nil {
 		return nil, false
 	}

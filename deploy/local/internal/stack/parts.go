@@ -23,3 +23,8 @@ const KubernetesVersion = "v1.36.3"
 // NodeLeaseSeconds is how long a node counts as alive without a sign of life.
 // It is long because a busy laptop must not lose its nodes.
 const NodeLeaseSeconds = 120
+
+// NodeGraceSeconds is how long the controller manager waits for a sign of life before it takes a node, and its pods, for
+// not ready. It is long because an API server that is down for a while must not cost every node: simulated kubelets do
+// not say that their pods are ready a second time.
+const NodeGraceSeconds = 900

@@ -61,7 +61,7 @@ func (c *cluster) arguments(part string) []string {
 			"--kube-api-qps=300",
 			"--kube-api-burst=600",
 			"--terminated-pod-gc-threshold=1000",
-			fmt.Sprintf("--node-monitor-grace-period=%ds", stack.NodeLeaseSeconds),
+			fmt.Sprintf("--node-monitor-grace-period=%ds", stack.NodeGraceSeconds),
 		}
 	case stack.Scheduler:
 		return []string{

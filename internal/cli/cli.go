@@ -1,0 +1,138 @@
+// Package cli is the command line of Sluice: it parses, asks the engine, and prints. Every answer has three renderings,
+// for a terminal, as plain text, and as JSON or YAML. It decides nothing about runs; the kinds of error decide exit codes.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/pipelines"
+)
+
+// Execute runs a command line without the program's name, and returns the exit code. What went wrong is printed to the
+// factory's Err.
+func Execute(ctx context.Context, args []string, f *Factory) int {
+	root := NewRoot(f)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if closing := f.Close(); err == nil {
+		err = closing
+	}
+	return report(f.Err, err)
+}
+
+// NewRoot returns the whole command line.
+func NewRoot(f *Factory) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "sluice",
+		Short: "Roll changes through fleets of Kubernetes clusters, in small checked steps",
+		Long: `Sluice rolls a component through a fleet of Kubernetes clusters: stage by stage, cluster by
+cluster, batch by batch, with checks in between, and stops what goes wrong before users notice.
+
+Exit codes: 0 done; 1 failed; 2 invalid input or usage; 3 refused, or held by a gate; 4 still
+waiting when --timeout ran out; 5 rolled back.`,
+		Example: `  sluice lint examples
+  sluice plan node-agent -f examples
+  sluice run 3f2a9c01 --wait`,
+		SilenceErrors:              true,
+		SilenceUsage:               true,
+		SuggestionsMinimumDistance: 2,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return unknownCommand(cmd, args[0])
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetIn(f.In)
+	root.SetOut(f.Out)
+	root.SetErr(f.Err)
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, "%v", err) })
+	flags := root.PersistentFlags()
+	flags.StringVar(&f.Ledger, "ledger", "", "ledger `FILE` (default $SLUICE_LEDGER, else ledger.db in the state folder)")
+	flags.StringVar(&f.Dir, "dir", ".sluice", "state `FOLDER` of the ledger and of the local stack")
+	flags.StringVar(&f.Address, "address", "", "`HOST:PORT` of the Temporal server (default as Temporal's own CLI, then the local stack)")
+	flags.StringVar(&f.Namespace, "namespace", "", "Temporal `NAMESPACE` (default as Temporal's own CLI)")
+	root.AddCommand(
+		NewCmdLint(f, nil), NewCmdSchema(f, nil),
+		NewCmdPlan(f, nil), NewCmdRun(f, nil), NewCmdGet(f), NewCmdWhy(f, nil),
+		newCmdPause(f), newCmdResume(f), newCmdApprove(f), newCmdAbort(f), newCmdRollback(f),
+		NewCmdWorker(f, nil), NewCmdLocal(f, nil), NewCmdDemo(f, nil), NewCmdVersion(f),
+	)
+	return root
+}
+
+// Exit is an outcome that no kind of error stands for: a run that was waited for and did not succeed.
+type Exit struct {
+	Code    int
+	Message string
+}
+
+// Error returns the message.
+func (e *Exit) Error() string { return e.Message }
+
+// report prints what went wrong and returns the exit code.
+func report(w io.Writer, err error) int {
+	if err == nil {
+		return fault.ExitDone
+	}
+	var found pipelines.Diagnostics
+	if errors.As(err, &found) {
+		files := map[string]bool{}
+		for _, d := range found {
+			fmt.Fprintln(w, d)
+			files[d.Position.File] = true
+		}
+		fmt.Fprintf(w, "sluice: %s in %s\n", count(len(found), "error"), count(len(files), "file"))
+		return fault.ExitInvalid
+	}
+	fmt.Fprintf(w, "sluice: %s\n", strings.TrimRight(err.Error(), "\n"))
+	var exit *Exit
+	if errors.As(err, &exit) {
+		return exit.Code
+	}
+	return fault.CodeOf(err).Exit()
+}
+
+// usage is an error about what was typed.
+func usage(cmd *cobra.Command, format string, args ...any) error {
+	return fault.New(fault.Invalid, "%s (see '%s --help')", fmt.Sprintf(format, args...), cmd.CommandPath())
+}
+
+func unknownCommand(cmd *cobra.Command, name string) error {
+	if near := cmd.SuggestionsFor(name); len(near) > 0 {
+		return usage(cmd, "there is no command %q; did you mean %s?", name, strings.Join(near, " or "))
+	}
+	return usage(cmd, "there is no command %q", name)
+}
+
+// exactly makes a wrong number of arguments an error about usage.
+func exactly(names ...string) cobra.PositionalArgs { return between(len(names), names...) }
+
+// between wants at least least arguments, and at most one for each name.
+func between(least int, names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		switch {
+		case len(args) < least:
+			return usage(cmd, "%s is missing", names[len(args)])
+		case len(args) > len(names):
+			return usage(cmd, "there is nothing to do with %q", args[len(names)])
+		}
+		return nil
+	}
+}
+
+// count writes a number with its noun: "1 file", "2 files".
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

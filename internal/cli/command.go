@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"sluice.dev/sluice/workflows"
+)
+
+// CommandOptions are what the commands to a run need.
+type CommandOptions struct {
+	Factory *Factory
+	Run     string
+	Name    string // workflows.UpdatePause and its like
+	Command workflows.Command
+	Format  format
+}
+
+// newCommand makes the command line of one command to a run.
+func newCommand(f *Factory, name string, cmd *cobra.Command) (*cobra.Command, *CommandOptions) {
+	opts := &CommandOptions{Factory: f, Name: name}
+	cmd.Use = name + " RUN"
+	cmd.Args = exactly("RUN")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		opts.Run, opts.Command.Who = args[0], f.Who()
+		return commandRun(cmd.Context(), opts)
+	}
+	cmd.Flags().StringVar(&opts.Command.Reason, "reason", "", "`TEXT` for the audit, and for whoever finds the run so")
+	addOutput(cmd, &opts.Format)
+	return cmd, opts
+}
+
+func newCmdPause(f *Factory) *cobra.Command {
+	cmd, _ := newCommand(f, workflows.UpdatePause, &cobra.Command{
+		Short: "Stop a run where it is, and disarm it",
+		Long: `Start nothing new, stop what is in flight between pods, and disarm: a pod that is recreated
+meanwhile gets the template of before. Pods that were moved stay moved. Pausing twice is one pause.`,
+		Example: `  sluice pause node-agent-3 --reason "error rate in checkout"`,
+	})
+	return cmd
+}
+
+func newCmdResume(f *Factory) *cobra.Command {
+	cmd, _ := newCommand(f, workflows.UpdateResume, &cobra.Command{
+		Short:   "Let a run go on, and look again where a check held it",
+		Example: `  sluice resume node-agent-3 --reason "dependency is back"`,
+	})
+	return cmd
+}
+
+func newCmdApprove(f *Factory) *cobra.Command {
+	cmd, opts := newCommand(f, workflows.UpdateApprove, &cobra.Command{
+		Short: "Approve the stage of a run that waits for it",
+		Long: `Approve the stage that waits for approval. An approval names the plan that was read, by its hash
+or the first characters of it: it does not count for any other plan.`,
+		Example: `  sluice approve node-agent-3 --plan 3f2a9c01d2e4`,
+	})
+	cmd.Flags().StringVar(&opts.Command.Plan, "plan", "", "`HASH` of the plan that you have read (needed)")
+	send := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if opts.Command.Plan == "" {
+			return usage(cmd, "--plan is missing: an approval names the plan that was read")
+		}
+		return send(cmd, args)
+	}
+	return cmd
+}
+
+func newCmdAbort(f *Factory) *cobra.Command {
+	cmd, _ := newCommand(f, workflows.UpdateAbort, &cobra.Command{
+		Short: "End a run where it is, and leave pods as they are",
+		Long: `Stop and disarm every open unit, start nothing else, and end the run. Pods that were moved stay
+moved: to take them back too, use rollback. On a run that has ended it does nothing, and says so.`,
+		Example: `  sluice abort node-agent-3 --reason "wrong version"`,
+	})
+	return cmd
+}
+
+func newCmdRollback(f *Factory) *cobra.Command {
+	cmd, opts := newCommand(f, workflows.UpdateRollback, &cobra.Command{
+		Short: "Take back what a run has moved",
+		Long: `Take back what a run has moved, to what its plan fixed as the way back: the last cluster first and
+alone, then a third at once. No window, freeze or soak holds it. It acts on a paused run, and on one that
+has ended: then a run of its own takes it back.`,
+		Example: `  sluice rollback node-agent-3 --dry-run
+  sluice rollback node-agent-3 --stage production --reason "crash loop"
+  sluice rollback node-agent-3 --cluster cn-hz-1 --cluster cn-hz-2`,
+	})
+	flags := cmd.Flags()
+	flags.StringVar(&opts.Command.Scope.Stage, "stage", "", "take back `STAGE` only")
+	flags.StringVar(&opts.Command.Scope.Group, "group", "", "take back the cluster group `GROUP` only")
+	flags.StringSliceVar(&opts.Command.Scope.Clusters, "cluster", nil, "take back `CLUSTERS` only; may be repeated")
+	flags.BoolVar(&opts.Command.DryRun, "dry-run", false, "print what would go where, and change nothing")
+	send := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		scope := opts.Command.Scope
+		if scope.Stage != "" && (scope.Group != "" || len(scope.Clusters) > 0) || scope.Group != "" && len(scope.Clusters) > 0 {
+			return usage(cmd, "--stage, --group and --cluster go one at a time")
+		}
+		return send(cmd, args)
+	}
+	return cmd
+}
+
+func commandRun(ctx context.Context, o *CommandOptions) error {
+	e, err := o.Factory.Engine(ctx)
+	if err != nil {
+		return err
+	}
+	answer, err := e.Command(ctx, o.Run, o.Name, o.Command)
+	if err != nil {
+		return err
+	}
+	return o.Format.print(o.Factory.Out, answer, func() error {
+		if _, err := fmt.Fprintln(o.Factory.Out, answer.Message); err != nil {
+			return err
+		}
+		for _, u := range answer.Units {
+			if _, err := fmt.Fprintln(o.Factory.Out, "  "+u); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,152 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+
+	"sluice.dev/sluice/internal/engine"
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/pipelines"
+)
+
+// Factory gives commands what they need, when they need it: `--help` touches nothing. The zero value is not enough; start
+// from System.
+type Factory struct {
+	In        io.Reader
+	Out, Err  io.Writer
+	Lively    bool              // Out may be redrawn and coloured: a terminal, and nobody said NO_COLOR
+	Width     func() (w, h int) // of the terminal
+	Now       func() time.Time
+	Who       func() string // who asks: what audits and runs call the person
+	Getenv    func(string) string
+	LookEvery time.Duration      // how often a run that is watched is asked
+	Library   []pipelines.Source // documents that files may refer to without declaring them
+	Version   string
+	Worker    func(context.Context, WorkerRun) error // serves task queues
+	Demo      func(context.Context, DemoRun) error   // plays the demo
+	Exec      func(context.Context, string, []string) error
+	Temporal  func(context.Context) (*engine.Server, error) // default: dialled as the flags say
+
+	// What the global flags say.
+	Ledger, Dir, Address, Namespace string
+
+	engine     *engine.Engine
+	ledger     ledger.Ledger
+	connection *engine.Connection
+}
+
+// System returns a factory on this process: its streams, environment and clock.
+func System() *Factory {
+	f := &Factory{
+		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Now: time.Now, Getenv: os.Getenv, Who: who,
+		Width: func() (int, int) {
+			w, h, err := term.GetSize(int(os.Stdout.Fd()))
+			if err != nil {
+				return defaultWidth, defaultHeight
+			}
+			return w, h
+		},
+		Exec: replace, LookEvery: time.Second,
+	}
+	f.Lively = term.IsTerminal(int(os.Stdout.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	return f
+}
+
+const (
+	defaultWidth  = 100
+	defaultHeight = 40
+)
+
+// who is the person at this machine: the e-mail address that git signs with, else the login name.
+func who() string {
+	if mail, err := exec.Command("git", "config", "user.email").Output(); err == nil {
+		if mail := strings.TrimSpace(string(mail)); mail != "" {
+			return mail
+		}
+	}
+	for _, name := range []string{"USER", "LOGNAME", "USERNAME"} {
+		if v := os.Getenv(name); v != "" {
+			return v
+		}
+	}
+	return "unknown"
+}
+
+// Open returns the ledger that the flags name, open. It makes the file where it is missing.
+func (f *Factory) Open(ctx context.Context) (ledger.Ledger, error) {
+	if f.ledger != nil {
+		return f.ledger, nil
+	}
+	file := f.Ledger
+	if file == "" {
+		file = f.Getenv("SLUICE_LEDGER")
+	}
+	if file == "" {
+		file = filepath.Join(f.Dir, "ledger.db")
+	}
+	l, err := ledger.Open(ctx, file)
+	if err != nil {
+		return nil, err
+	}
+	f.ledger = l
+	return l, nil
+}
+
+// Dial returns the Temporal client that flags, environment and profile name, connected.
+func (f *Factory) Dial(ctx context.Context, logger *slog.Logger) (*engine.Connection, error) {
+	if f.connection != nil {
+		return f.connection, nil
+	}
+	c, err := engine.Dial(ctx, engine.DialOptions{Address: f.Address, Namespace: f.Namespace, Dir: f.Dir, Logger: logger})
+	if err != nil {
+		return nil, err
+	}
+	f.connection = c
+	return c, nil
+}
+
+// Engine returns the engine on the ledger. Temporal is dialled when something first needs it.
+func (f *Factory) Engine(ctx context.Context) (*engine.Engine, error) {
+	if f.engine != nil {
+		return f.engine, nil
+	}
+	l, err := f.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	dial := f.Temporal
+	if dial == nil {
+		dial = func(ctx context.Context) (*engine.Server, error) {
+			c, err := f.Dial(ctx, nil)
+			if err != nil {
+				return nil, err
+			}
+			return c.Server(), nil
+		}
+	}
+	f.engine = engine.New(l, dial, engine.Options{Library: f.Library, Now: f.Now})
+	return f.engine, nil
+}
+
+// Close ends what was opened.
+func (f *Factory) Close() error {
+	var failed []error
+	if f.connection != nil {
+		f.connection.Close()
+	}
+	if f.ledger != nil {
+		failed = append(failed, f.ledger.Close())
+	}
+	f.engine, f.ledger, f.connection = nil, nil, nil
+	return fault.Wrap(fault.Internal, errors.Join(failed...), "cannot close the ledger")
+}

@@ -1,0 +1,101 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"sluice.dev/sluice/internal/engine"
+	"sluice.dev/sluice/internal/fault"
+)
+
+// GetOptions are what get needs for a run or a plan.
+type GetOptions struct {
+	Factory *Factory
+	Name    string
+	Watch   bool
+	Format  format
+}
+
+// NewCmdGet shows runs, plans, clusters and the audit.
+func NewCmdGet(f *Factory) *cobra.Command {
+	opts := &GetOptions{Factory: f}
+	cmd := &cobra.Command{
+		Use:   "get RUN|PLAN|runs|plans|clusters|audit",
+		Short: "Show a run or a plan, or list runs, plans, clusters and the audit",
+		Long: `Show where a run is, as a tree of stages, units and batches; or a plan, by its hash or the first
+characters of it; or a list. With -w, a run's tree is drawn anew until the run ends; piped, every change
+is a line.`,
+		Example: `  sluice get node-agent-3
+  sluice get node-agent-3 -w
+  sluice get 3f2a9c01d2e4 -o yaml
+  sluice get clusters node-agent`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return exactly("RUN or PLAN")(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usage(cmd, "RUN or PLAN is missing")
+			}
+			opts.Name = args[0]
+			return getRun(cmd.Context(), opts)
+		},
+	}
+	cmd.Flags().BoolVarP(&opts.Watch, "watch", "w", false, "follow the run until it ends")
+	addOutput(cmd, &opts.Format)
+	cmd.AddCommand(newCmdGetRuns(f), newCmdGetPlans(f), newCmdGetClusters(f), newCmdGetAudit(f))
+	return cmd
+}
+
+func getRun(ctx context.Context, o *GetOptions) error {
+	e, err := o.Factory.Engine(ctx)
+	if err != nil {
+		return err
+	}
+	view, err := e.Status(ctx, o.Name)
+	if fault.CodeOf(err) == fault.NotFound && aHash.MatchString(o.Name) {
+		return o.plan(ctx, e)
+	}
+	if err != nil {
+		return err
+	}
+	if o.Watch {
+		return o.follow(ctx, e)
+	}
+	return o.Format.print(o.Factory.Out, view, func() error { return o.Factory.printTree(ctx, e, view) })
+}
+
+// follow watches a run. That its watcher goes away is no failure of anything.
+func (o *GetOptions) follow(ctx context.Context, e *engine.Engine) error {
+	f := *o.Factory
+	if o.Format != asText {
+		f.Out, f.Lively = f.Err, false
+	}
+	view, err := f.watch(ctx, e, o.Name)
+	if err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return o.Format.print(o.Factory.Out, view, func() error {
+		if view.Phase.Final() {
+			return nil
+		}
+		_, err := fmt.Fprintf(o.Factory.Out, "%s goes on without its watcher\n", view.Name)
+		return err
+	})
+}
+
+func (o *GetOptions) plan(ctx context.Context, e *engine.Engine) error {
+	planned, err := e.LoadPlan(ctx, o.Name)
+	if err != nil {
+		return err
+	}
+	if o.Watch {
+		return fault.New(fault.Invalid, "cannot watch plan %.12s: it does not change", planned.Hash)
+	}
+	return printPlan(ctx, o.Factory.Out, o.Format, e, planned)
+}

@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"sluice.dev/sluice/internal/engine"
+	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/origin"
+)
+
+// listOptions are what a list needs.
+type listOptions struct {
+	of     string // component, or object of the audit
+	limit  int
+	format format
+}
+
+func (o *listOptions) addFlags(cmd *cobra.Command) {
+	cmd.Flags().IntVar(&o.limit, "limit", 50, "at most `N` of them, the newest first")
+	addOutput(cmd, &o.format)
+}
+
+// newList makes a command that lists something and prints it as a table.
+func newList[T any](f *Factory, cmd *cobra.Command, list func(context.Context, *engine.Engine, *listOptions) ([]T, error), head []string, cells func(T) []string) *cobra.Command {
+	o := &listOptions{}
+	o.addFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			o.of = args[0]
+		}
+		e, err := f.Engine(cmd.Context())
+		if err != nil {
+			return err
+		}
+		all, err := list(cmd.Context(), e, o)
+		if err != nil {
+			return err
+		}
+		if all == nil {
+			all = []T{}
+		}
+		return o.format.print(f.Out, all, func() error {
+			rows := [][]string{head}
+			for _, one := range all {
+				rows = append(rows, cells(one))
+			}
+			return table(f.Out, rows)
+		})
+	}
+	return cmd
+}
+
+func newCmdGetRuns(f *Factory) *cobra.Command {
+	return newList(f, &cobra.Command{
+		Use:   "runs [COMPONENT]",
+		Short: "List runs",
+		Example: `  sluice get runs
+  sluice get runs node-agent --limit 5 -o json`,
+		Args: between(0, "COMPONENT"),
+	}, func(ctx context.Context, e *engine.Engine, o *listOptions) ([]ledger.Run, error) {
+		return e.Runs(ctx, o.of, o.limit)
+	}, []string{"RUN", "COMPONENT", "VERSION", "PHASE", "STARTED", "ENDED", "PLAN", "BY"}, func(r ledger.Run) []string {
+		phase := r.Phase
+		if r.Back != "" {
+			phase += " (takes back " + r.Back + ")"
+		}
+		return []string{r.Name, r.Component, r.Version, phase, clock(r.Started), clock(r.Ended), fmt.Sprintf("%.12s", r.Plan), r.By}
+	})
+}
+
+func newCmdGetPlans(f *Factory) *cobra.Command {
+	return newList(f, &cobra.Command{
+		Use:   "plans [COMPONENT]",
+		Short: "List plans",
+		Example: `  sluice get plans
+  sluice get plans node-agent -o yaml`,
+		Args: between(0, "COMPONENT"),
+	}, func(ctx context.Context, e *engine.Engine, o *listOptions) ([]ledger.Plan, error) {
+		return e.Plans(ctx, o.of, o.limit)
+	}, []string{"PLAN", "COMPONENT", "VERSION", "PIPELINE", "MADE", "BY", "ORIGIN"}, func(p ledger.Plan) []string {
+		return []string{fmt.Sprintf("%.12s", p.Hash), p.Component, p.Version, p.Pipeline, clock(p.Created), p.By, or(origin.Text(p.Origin))}
+	})
+}
+
+func newCmdGetClusters(f *Factory) *cobra.Command {
+	return newList(f, &cobra.Command{
+		Use:   "clusters COMPONENT",
+		Short: "List what each cluster has of a component",
+		Long: `List what each cluster has of a component, as the ledger knows it: the version, the batch that is
+under way, whether a recreated pod would get the new version (armed), and when it was last seen.`,
+		Example: `  sluice get clusters node-agent
+  sluice get clusters node-agent -o json`,
+		Args: exactly("COMPONENT"),
+	}, func(ctx context.Context, e *engine.Engine, o *listOptions) ([]engine.Cluster, error) {
+		return e.Clusters(ctx, o.of)
+	}, []string{"CLUSTER", "STATE", "DEPLOYED", "BATCH", "ARMED", "RUN", "LAST SEEN"}, func(c engine.Cluster) []string {
+		batch, armed, run := "-", "no", c.Run
+		if c.MovingTo != "" {
+			batch, run = fmt.Sprintf("%s/%d", c.NodeSet, c.Batch), c.MovingBy
+		}
+		if c.Armed {
+			armed = "yes"
+		}
+		return []string{c.Cluster, c.State, or(c.Version), batch, armed, or(run), clock(c.Seen)}
+	})
+}
+
+func newCmdGetAudit(f *Factory) *cobra.Command {
+	return newList(f, &cobra.Command{
+		Use:   "audit [RUN|HASH]",
+		Short: "List who did what, when and why, and what came of it",
+		Example: `  sluice get audit
+  sluice get audit node-agent-3 -o json`,
+		Args: between(0, "RUN or HASH"),
+	}, func(ctx context.Context, e *engine.Engine, o *listOptions) ([]ledger.Entry, error) {
+		return e.Audit(ctx, o.of, o.limit)
+	}, []string{"AT", "WHO", "COMMAND", "OBJECT", "SCOPE", "REASON", "OUTCOME"}, func(a ledger.Entry) []string {
+		return []string{clock(a.At), a.Who, a.Command, shortened(a.Object, 24), or(a.Scope), or(a.Reason), shortened(a.Outcome, 100)}
+	})
+}
+
+// shortened keeps a cell in its column, on one line.
+func shortened(text string, most int) string {
+	text = oneLine(text)
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most-3]) + "..."
+	}
+	return text
+}

@@ -1,0 +1,96 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"sigs.k8s.io/yaml"
+
+	"sluice.dev/sluice/internal/fault"
+)
+
+// format is how an object is printed.
+type format string
+
+const (
+	asText format = ""
+	asJSON format = "json"
+	asYAML format = "yaml"
+)
+
+// addOutput gives a command the flag -o.
+func addOutput(cmd *cobra.Command, into *format) {
+	cmd.Flags().VarP(into, "output", "o", "print as `FORMAT`: json or yaml")
+}
+
+// String, Set and Type make a format the value of a flag.
+func (f *format) String() string { return string(*f) }
+
+// Set implements pflag.Value.
+func (f *format) Set(text string) error {
+	if !slices.Contains([]format{asJSON, asYAML}, format(text)) {
+		return fmt.Errorf("%q is neither json nor yaml", text)
+	}
+	*f = format(text)
+	return nil
+}
+
+// Type implements pflag.Value.
+func (f *format) Type() string { return "FORMAT" }
+
+// print writes an object as JSON or YAML, or lets text write it for people.
+func (f format) print(w io.Writer, object any, text func() error) error {
+	if f == asText {
+		return text()
+	}
+	body, err := json.MarshalIndent(object, "", "  ")
+	if err != nil {
+		return fault.Wrap(fault.Internal, err, "cannot print as %s", f)
+	}
+	body = append(body, '\n')
+	if f == asYAML {
+		if body, err = yaml.JSONToYAML(body); err != nil {
+			return fault.Wrap(fault.Internal, err, "cannot print as %s", f)
+		}
+	}
+	_, err = w.Write(body)
+	return fault.Wrap(fault.Internal, err, "cannot print")
+}
+
+// table prints rows in columns, without blanks at the ends of lines.
+func table(w io.Writer, rows [][]string) error {
+	var text strings.Builder
+	tw := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		fmt.Fprintln(tw, strings.Join(row, "\t"))
+	}
+	tw.Flush()
+	for line := range strings.Lines(text.String()) {
+		if _, err := fmt.Fprintln(w, strings.TrimRight(line, " \n")); err != nil {
+			return fault.Wrap(fault.Internal, err, "cannot print")
+		}
+	}
+	return nil
+}
+
+// clock writes a time as people read it; "-" for none.
+func clock(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.Local().Format("2006-01-02 15:04:05")
+}
+
+// or returns text, or "-" where there is none: columns stay columns.
+func or(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}

@@ -1,0 +1,133 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"sluice.dev/sluice/internal/engine"
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/origin"
+	"sluice.dev/sluice/internal/plan"
+)
+
+// PlanOptions are what plan needs.
+type PlanOptions struct {
+	Factory *Factory
+	Request engine.PlanRequest
+	Params  []string // name=value
+	Format  format
+}
+
+// NewCmdPlan makes a plan and prints it.
+func NewCmdPlan(f *Factory, runF func(context.Context, *PlanOptions) error) *cobra.Command {
+	opts := &PlanOptions{Factory: f}
+	cmd := &cobra.Command{
+		Use:   "plan COMPONENT",
+		Short: "Show what a component version would change, where and in which order",
+		Long: `Resolve a component version, a pipeline and the fleet into units in their order, with their risk,
+batches and checks; render the component for every cluster and compare it with what is there; print
+all of it, and store it under its hash. Nothing is changed in any cluster.
+
+Exits 2 where a file is wrong or a template does not render, 3 where a rule refuses the plan.`,
+		Example: `  sluice plan node-agent -f examples
+  sluice plan node-agent --to 2.0.0 --only canary-vpc
+  sluice plan node-agent --pipeline emergency -p minSuccess=0.95 -o json`,
+		Args: exactly("COMPONENT"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opts.Request.Component = args[0]
+			if err := opts.complete(cmd); err != nil {
+				return err
+			}
+			if runF != nil {
+				return runF(cmd.Context(), opts)
+			}
+			return planRun(cmd.Context(), opts)
+		},
+	}
+	opts.addFlags(cmd)
+	addOutput(cmd, &opts.Format)
+	return cmd
+}
+
+// planFlags name the flags by which a plan is made.
+func planFlags() []string { return []string{"file", "to", "pipeline", "param", "only"} }
+
+func (o *PlanOptions) addFlags(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringArrayVarP(&o.Request.Paths, "file", "f", nil, "`PATH` of a file or folder to read; may be repeated (default .)")
+	flags.StringVar(&o.Request.Version, "to", "", "`VERSION` of the component, where the files have several")
+	flags.StringVar(&o.Request.Pipeline, "pipeline", "", "`NAME` of the pipeline (default: the component's)")
+	flags.StringArrayVarP(&o.Params, "param", "p", nil, "`NAME=VALUE` of a param of the pipeline; may be repeated")
+	flags.StringSliceVar(&o.Request.Only, "only", nil, "`NAMES` of the clusters and cluster groups to narrow the run to")
+}
+
+// complete fills in what flags leave open.
+func (o *PlanOptions) complete(cmd *cobra.Command) error {
+	if len(o.Request.Paths) == 0 {
+		o.Request.Paths = []string{"."}
+	}
+	o.Request.Params = map[string]string{}
+	for _, p := range o.Params {
+		name, value, said := strings.Cut(p, "=")
+		if !said || name == "" {
+			return usage(cmd, "cannot read --param %q: write NAME=VALUE", p)
+		}
+		if _, twice := o.Request.Params[name]; twice {
+			return usage(cmd, "param %s is given twice", name)
+		}
+		o.Request.Params[name] = value
+	}
+	o.Request.By = o.Factory.Who()
+	return nil
+}
+
+func planRun(ctx context.Context, o *PlanOptions) error {
+	planned, err := o.make(ctx)
+	if err != nil {
+		return err
+	}
+	if err := planned.Refused(); err != nil {
+		return err
+	}
+	if o.Format == asText {
+		_, err = fmt.Fprintf(o.Factory.Out, "\nnothing was changed; start it with: sluice run %.12s\n", planned.Hash)
+	}
+	return err
+}
+
+// make makes the plan and prints it. A plan that is refused is printed too.
+func (o *PlanOptions) make(ctx context.Context) (*engine.Planned, error) {
+	e, err := o.Factory.Engine(ctx)
+	if err != nil {
+		return nil, err
+	}
+	planned, err := e.Plan(ctx, o.Request)
+	if err != nil {
+		return nil, err
+	}
+	return planned, printPlan(ctx, o.Factory.Out, o.Format, e, planned)
+}
+
+// printPlan prints a plan with the diffs that belong to it.
+func printPlan(ctx context.Context, w io.Writer, f format, e *engine.Engine, p *engine.Planned) error {
+	return f.print(w, p, func() error {
+		err := plan.Render(w, p.Plan, p.Live, plan.RenderOptions{
+			Origin: origin.Text(p.Stored.Origin),
+			Text:   func(digest string) (string, error) { return e.Text(ctx, digest) },
+		})
+		if p.TooBig == "" {
+			return err
+		}
+		return errors.Join(err, fault.Wrap(fault.Internal, note(w, p.TooBig), "cannot print the plan"))
+	})
+}
+
+func note(w io.Writer, text string) error {
+	_, err := fmt.Fprintf(w, "\n%s\n", text)
+	return err
+}

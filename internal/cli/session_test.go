@@ -1,0 +1,252 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+
+	"sluice.dev/sluice/internal/cli"
+	"sluice.dev/sluice/internal/engine"
+	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/workflows"
+)
+
+var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.Local)
+
+// server plays a run: each look finds it one phase further on, until it is written down as ended.
+type server struct {
+	engine.Temporal
+	t      *testing.T
+	ledger string
+	phases []status.Phase
+	looks  int
+}
+
+type started struct{ client.WorkflowRun }
+
+func (started) GetID() string                  { return "preview" }
+func (started) Get(context.Context, any) error { return nil }
+
+func (s *server) ExecuteWorkflow(ctx context.Context, _ client.StartWorkflowOptions, _ any, args ...any) (client.WorkflowRun, error) {
+	in, isPreview := args[0].(workflows.PreviewInput)
+	if !isPreview {
+		return started{}, nil
+	}
+	l := s.open()
+	defer l.Close()
+	stored, err := l.Plan(ctx, in.Plan)
+	if err != nil {
+		return nil, err
+	}
+	live := plan.Live{Plan: in.Plan}
+	for _, c := range in.Clusters {
+		live.Clusters = append(live.Clusters, plan.Cluster{Cluster: c.Cluster})
+	}
+	stored.Live = s.blob(l, live)
+	return started{}, l.SavePlan(ctx, stored)
+}
+
+func (s *server) QueryWorkflow(ctx context.Context, id, _, _ string, _ ...any) (converter.EncodedValue, error) {
+	phase := s.phases[min(s.looks, len(s.phases)-1)]
+	s.looks++
+	unit := status.Unit{Path: "prod/c1", Cluster: "c1", Phase: phase}
+	run := status.Run{Name: id, Component: "agent", Version: "1.0.0", Pipeline: "careful", By: "ann", Phase: phase, Started: noon}
+	run.Stages = []status.Stage{{Name: "all", Phase: phase, Units: []status.Unit{unit}}}
+	if phase.Final() {
+		run.Ended = noon.Add(time.Minute)
+		l := s.open()
+		defer l.Close()
+		known, err := l.Run(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		known.Phase, known.Ended, known.Report = string(phase), run.Ended, s.blob(l, run)
+		if err := l.SaveRun(ctx, known); err != nil {
+			return nil, err
+		}
+	}
+	payloads, err := converter.GetDefaultDataConverter().ToPayloads(run)
+	return client.NewValue(payloads), err
+}
+
+func (s *server) DescribeWorkflowExecution(context.Context, string, string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+	return nil, serviceerror.NewNotFound("no such workflow")
+}
+
+func (s *server) DescribeTaskQueue(context.Context, string, enumspb.TaskQueueType) (*workflowservice.DescribeTaskQueueResponse, error) {
+	return &workflowservice.DescribeTaskQueueResponse{}, nil
+}
+
+func (s *server) open() ledger.Ledger {
+	s.t.Helper()
+	l, err := ledger.Open(context.Background(), s.ledger)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return l
+}
+
+func (s *server) blob(l ledger.Ledger, v any) string {
+	s.t.Helper()
+	data, err := json.Marshal(v)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	digest, err := l.PutBlob(context.Background(), data)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return digest
+}
+
+// session is a person at a prompt.
+type session struct {
+	t      *testing.T
+	server *server
+	files  string
+	lively bool
+}
+
+func newSession(t *testing.T, phases ...status.Phase) *session {
+	t.Helper()
+	s := &session{t: t, files: t.TempDir()}
+	s.server = &server{t: t, ledger: filepath.Join(t.TempDir(), "ledger.db"), phases: phases}
+	text := `apiVersion: sluice.dev/v1alpha1
+kind: ClusterGroup
+metadata: {name: prod}
+spec: {environment: production}
+---
+apiVersion: sluice.dev/v1alpha1
+kind: Cluster
+metadata: {name: c1}
+spec: {group: prod}
+---
+apiVersion: sluice.dev/v1alpha1
+kind: Pipeline
+metadata: {name: careful}
+spec: {stages: [{name: all, clusterGroups: {all: true}}]}
+---
+apiVersion: sluice.dev/v1alpha1
+kind: Component
+metadata: {name: agent}
+spec: {version: 1.0.0, pipeline: careful, template: {manifests: agent}}
+`
+	if err := os.WriteFile(filepath.Join(s.files, "all.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(s.files, "agent"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(s.files, "agent", "a.yaml"), []byte("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// types runs a command line and returns what it prints and its exit code.
+func (s *session) types(line string) (out, err string, code int) {
+	s.t.Helper()
+	var stdout, stderr bytes.Buffer
+	f := &cli.Factory{
+		In: strings.NewReader(""), Out: &stdout, Err: &stderr, Lively: s.lively, LookEvery: time.Millisecond,
+		Width: func() (int, int) { return 80, 30 }, Now: func() time.Time { return noon.Add(time.Minute) },
+		Who: func() string { return "ann" }, Getenv: func(string) string { return "" },
+		Temporal: func(context.Context) (*engine.Server, error) {
+			return &engine.Server{Temporal: s.server, Address: "fake:7233", Namespace: "default", UI: "http://ui/"}, nil
+		},
+	}
+	code = cli.Execute(s.t.Context(), append(strings.Fields(line), "--ledger", s.server.ledger), f)
+	return stdout.String(), stderr.String(), code
+}
+
+func TestExitCodesOfAWait(t *testing.T) {
+	for name, c := range map[string]struct {
+		phases []status.Phase
+		flags  string
+		code   int
+		says   string
+	}{
+		"succeeded":    {phases: []status.Phase{status.PhaseMoving, status.PhaseSucceeded}, code: 0},
+		"failed":       {phases: []status.Phase{status.PhaseMoving, status.PhaseFailed}, code: 1, says: "agent-1 ended as Failed"},
+		"aborted":      {phases: []status.Phase{status.PhaseAborted}, code: 1, says: "agent-1 ended as Aborted"},
+		"rolled back":  {phases: []status.Phase{status.PhaseRollingBack, status.PhaseRolledBack}, code: 5, says: "agent-1 was rolled back"},
+		"held":         {phases: []status.Phase{status.PhaseHeld}, flags: "--timeout 30ms", code: 3, says: "agent-1 is held and waits for a person"},
+		"still moving": {phases: []status.Phase{status.PhaseMoving}, flags: "--timeout 30ms", code: 4, says: "agent-1 is still Moving; it goes on"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSession(t, c.phases...)
+			out, errs, code := s.types("run agent -f " + s.files + " --go --wait " + c.flags)
+			if code != c.code || !strings.Contains(errs, c.says) {
+				t.Errorf("exit code %d, want %d; it says %q, want %q\n%s", code, c.code, errs, c.says, out)
+			}
+		})
+	}
+}
+
+func TestASession(t *testing.T) {
+	s := newSession(t, status.PhaseMoving, status.PhaseMoving, status.PhaseSucceeded)
+	want := func(line string, wantCode int, words ...string) {
+		t.Helper()
+		out, errs, code := s.types(line)
+		if code != wantCode {
+			t.Fatalf("%s: exit code %d, want %d: %s", line, code, wantCode, errs)
+		}
+		for _, w := range words {
+			if !strings.Contains(out+errs, w) {
+				t.Errorf("%s: does not print %q:\n%s%s", line, w, out, errs)
+			}
+		}
+		if strings.Contains(out+errs, "\x1b") {
+			t.Errorf("%s: prints escapes where nothing is a terminal", line)
+		}
+	}
+	want("plan agent -f "+s.files, 0, "agent 1.0.0", "nothing was changed; start it with: sluice run ")
+	want("run agent -f "+s.files, 2, "agent 1.0.0", "nothing was started: add --go")
+	out, _, _ := s.types("get plans -o json")
+	var plans []ledger.Plan
+	if err := json.Unmarshal([]byte(out), &plans); err != nil || len(plans) != 1 {
+		t.Fatalf("plans are %v, %v:\n%s", plans, err, out)
+	}
+	hash := plans[0].Hash
+	want("get "+hash[:10], 0, "plan "+hash, "stage 1 of 1: all")
+	want("get "+hash[:10]+" -o yaml", 0, "hash: "+hash)
+	want("get "+hash[:10]+" -w", 2, "it does not change")
+	want("run "+hash[:10]+" --reason because", 0, "run agent-1 has started: agent 1.0.0", "http://ui/namespaces/default/workflows/agent-1", "sluice get agent-1 -w")
+	want("get agent-1", 0, "agent-1: agent 1.0.0 by pipeline careful", "> all", "prod/c1")
+	want("why agent-1", 0, "agent-1 is Moving", "nothing in it waits")
+	want("get agent-1 -w", 0, "12:01:00 prod/c1 Succeeded", "12:01:00 run agent-1 Succeeded")
+	want("get agent-1 -o json", 0, `"phase": "Succeeded"`)
+	want("get runs", 0, "agent-1", "Succeeded")
+	want("get audit agent-1", 0, "ann", "run", "because", "accepted")
+	want("abort agent-1", 0, "agent-1 has ended as Succeeded", "nothing to abort")
+	want("why agent-1 c9", 1, "cannot find c9 in run agent-1")
+}
+
+func TestTreeOnATerminal(t *testing.T) {
+	s := newSession(t, status.PhaseMoving, status.PhaseMoving, status.PhaseSucceeded)
+	s.lively = true
+	if _, errs, code := s.types("run agent -f " + s.files + " --go"); code != 0 {
+		t.Fatal(errs)
+	}
+	out, _, code := s.types("get agent-1")
+	if code != 0 || !strings.Contains(out, "\x1b[") {
+		t.Errorf("exit code %d, no colour on a terminal: %q", code, out)
+	}
+	out, errs, code := s.types("get agent-1 -w")
+	if code != 0 || !strings.Contains(out, "Succeeded") {
+		t.Errorf("exit code %d: %s\n%q", code, errs, out)
+	}
+}

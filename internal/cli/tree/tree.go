@@ -1,0 +1,244 @@
+// Package tree draws where a run is, as a tree of stages, units and batches: for a terminal with bars and colours, or as
+// plain text. It is given everything, the time too, and asks nobody.
+package tree
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"sluice.dev/sluice/internal/engine"
+	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/origin"
+	"sluice.dev/sluice/internal/status"
+)
+
+// Input is what a tree is drawn from.
+type Input struct {
+	View   engine.View
+	Scales map[string]engine.Scale // by cluster; what is missing is not estimated
+	Now    time.Time
+	UI     string // address of the run in the Temporal UI; "" where it is not known
+}
+
+// Options say how a tree is drawn.
+type Options struct {
+	Width  int  // columns; 0 is as wide as it gets
+	Height int  // lines; 0 is as many as there are
+	Color  bool // ANSI colours
+	Bars   bool // bars of block characters, else of ASCII
+}
+
+// Draw returns the lines of a run's tree.
+func Draw(in Input, o Options) []string {
+	d := &drawer{in: in, o: o, pace: paceOf(in)}
+	rows := d.head()
+	rows = append(rows, row{})
+	for i := range in.View.Stages {
+		rows = append(rows, d.stage(&in.View.Stages[i])...)
+	}
+	rows = fit(rows, o.Height)
+	return d.lay(rows)
+}
+
+// drawer draws one tree.
+type drawer struct {
+	in   Input
+	o    Options
+	pace pace
+}
+
+// row is a line before its columns are aligned.
+type row struct {
+	indent int
+	mark   string
+	name   string
+	cells  [4]string // bar, phase, times, what is to be said
+	phase  status.Phase
+	free   bool // not in columns
+	rank   int  // how soon it goes when lines are scarce
+}
+
+func (d *drawer) head() []row {
+	v := &d.in.View
+	about := func(format string, args ...any) row {
+		return row{free: true, rank: rankAbout, name: oneLine(fmt.Sprintf(format, args...))}
+	}
+	title := fmt.Sprintf("%s: %s %s by pipeline %s", v.Name, v.Component, v.Version, v.Pipeline)
+	if v.Back != "" {
+		title = fmt.Sprintf("%s: takes back %s (%s %s)", v.Name, v.Back, v.Component, v.Version)
+	}
+	times := elapsed(v.Started, v.Ended, d.in.Now)
+	if left := d.pace.left; left > 0 && !v.Phase.Final() {
+		times += ", about " + short(left) + " left"
+	}
+	rows := []row{
+		{free: true, name: title, phase: v.Phase},
+		{free: true, name: fmt.Sprintf("%s, %d%% of the units have ended, %s", v.Phase, v.Percent, times)},
+	}
+	from := ""
+	if o := origin.Text(ledger.Origin(v.Origin)); o != "" {
+		from = " from " + o
+	}
+	rows = append(rows, about("plan %.12s%s", v.Plan, from), about("started by %s%s", v.By, because(v.Reason)))
+	if d.in.UI != "" {
+		rows = append(rows, about("%s", d.in.UI))
+	}
+	if w := Waits(waiting(v)); w != "" {
+		rows = append(rows, row{free: true, name: oneLine("waits for " + w), phase: status.PhaseWaiting})
+	}
+	if v.Note != "" {
+		rows = append(rows, row{free: true, name: oneLine("note: " + v.Note), phase: status.PhaseUnreachable})
+	}
+	return rows
+}
+
+func because(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return ": " + reason
+}
+
+// waiting is what the run waits for: its own reason, else its stage's, else that of the first unit that stands.
+func waiting(v *engine.View) *status.Waiting {
+	if v.Waiting != nil || v.Phase.Final() {
+		return v.Waiting
+	}
+	for _, s := range v.Stages {
+		if s.Waiting != nil {
+			return s.Waiting
+		}
+	}
+	for _, s := range v.Stages {
+		for _, u := range s.Units {
+			if u.Waiting != nil {
+				return u.Waiting
+			}
+		}
+	}
+	return nil
+}
+
+// Waits says in a few words what something waits for; "" for nothing.
+func Waits(w *status.Waiting) string {
+	if w == nil {
+		return ""
+	}
+	words := strings.TrimSpace(w.Kind + " " + w.Name)
+	if len(w.Unmet) > 0 {
+		words = strings.TrimPrefix(words+": "+w.Unmet[0], ": ")
+	}
+	if !w.Since.IsZero() {
+		words += " since " + w.Since.Local().Format("15:04:05")
+	}
+	if !w.Until.IsZero() {
+		words += " until " + w.Until.Local().Format("15:04:05")
+	}
+	return words
+}
+
+func (d *drawer) stage(s *status.Stage) []row {
+	head := row{mark: d.mark(s.Phase), name: s.Name, phase: s.Phase, cells: [4]string{"", string(s.Phase), "", Waits(s.Waiting)}}
+	if s.Skipped != "" {
+		head.cells[3], head.rank = "it "+s.Skipped, rankNothing
+	}
+	if bad := badCheck(s.Checks); bad != nil && head.cells[3] == "" {
+		head.cells[3] = finding(bad)
+	}
+	rows := []row{head}
+	for i := range s.Units {
+		rows = append(rows, d.unit(&s.Units[i])...)
+	}
+	return rows
+}
+
+func (d *drawer) unit(u *status.Unit) []row {
+	head := row{indent: 1, mark: d.mark(u.Phase), name: u.Path, phase: u.Phase, rank: rank(u)}
+	head.cells = [4]string{d.unitBar(u), string(u.Phase), elapsed(u.Started, u.Ended, d.in.Now), d.says(u)}
+	if left := d.pace.units[u.Cluster]; left > 0 {
+		head.cells[2] += ", about " + short(left) + " left"
+	}
+	rows := []row{head}
+	if u.Phase == status.PhaseSucceeded || u.Phase == status.PhasePending {
+		return rows
+	}
+	for i := range u.Batches {
+		rows = append(rows, d.batch(u, &u.Batches[i]))
+	}
+	return rows
+}
+
+// says is what has to be said about a unit: what stopped it, else what it waits for.
+func (d *drawer) says(u *status.Unit) string {
+	switch {
+	case u.Failure != nil:
+		return finding(u.Failure)
+	case u.Phase.Final() && len(u.Kept) > 0:
+		return "left in place: " + strings.Join(u.Kept, ", ")
+	case u.Phase.Final():
+		return ""
+	case u.Phase == status.PhaseMoving && u.Waiting != nil && u.Waiting.Kind == "pods":
+		return ""
+	}
+	return Waits(u.Waiting)
+}
+
+func (d *drawer) batch(u *status.Unit, b *status.Batch) row {
+	r := row{indent: 2, mark: d.mark(b.Phase), phase: b.Phase, name: fmt.Sprintf("%s batch %d", b.NodeSet, b.Number), rank: rankBatch}
+	if b.Phase.Final() {
+		r.rank = rankEnded
+	}
+	if b.Skipped != "" {
+		r.cells = [4]string{"", string(b.Phase), "", b.Skipped}
+		return r
+	}
+	r.cells = [4]string{d.bar(b.Updated, b.Target), string(b.Phase), elapsed(b.Started, b.Ended, d.in.Now), workload(u, b)}
+	if b.Phase == status.PhaseMoving && b.Ready < b.Updated {
+		r.cells[3] = strings.TrimSpace(r.cells[3] + fmt.Sprintf(" %d of %d ready", b.Ready, b.Updated))
+	}
+	if bad := badCheck(b.Checks); bad != nil {
+		r.cells[3] = finding(bad)
+	}
+	return r
+}
+
+// workload names the workload of a batch where the unit has several.
+func workload(u *status.Unit, b *status.Batch) string {
+	for i := range u.Batches {
+		if u.Batches[i].Workload != b.Workload {
+			return b.Workload
+		}
+	}
+	return ""
+}
+
+func badCheck(checks []status.Check) *status.Check {
+	for i, c := range checks {
+		if c.Verdict != status.Passed && c.Verdict != status.Skipped && !c.Advisory {
+			return &checks[i]
+		}
+	}
+	return nil
+}
+
+func finding(c *status.Check) string {
+	text := c.Name + " " + string(c.Verdict)
+	if c.Message != "" {
+		text += ": " + c.Message
+	}
+	return text
+}
+
+// rank says how soon a unit's line goes: first those that have nothing to tell.
+func rank(u *status.Unit) int {
+	switch {
+	case u.Phase == status.PhasePending, u.Phase == status.PhaseSkipped:
+		return rankPending
+	case u.Phase == status.PhaseSucceeded:
+		return rankSucceeded
+	case u.Phase.Final():
+		return rankStopped
+	}
+	return rankOpen
+}

@@ -1,0 +1,198 @@
+package tree_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"charm.land/lipgloss/v2"
+
+	"sluice.dev/sluice/internal/cli/tree"
+	"sluice.dev/sluice/internal/engine"
+	"sluice.dev/sluice/internal/status"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// Times are printed as the reader's clock shows them: the test's clock is there to be read.
+var began = time.Date(2026, 11, 22, 2, 30, 0, 0, time.Local)
+
+func after(seconds int) time.Time { return began.Add(time.Duration(seconds) * time.Second) }
+
+func batch(unit, set string, number, updated, target, total int, phase status.Phase, from, to int) status.Batch {
+	b := status.Batch{
+		Path: fmt.Sprintf("%s/%s/%d", unit, set, number), Workload: "DaemonSet/infra/node-agent", NodeSet: set, Number: number,
+		Target: target, Total: total, Updated: updated, Ready: updated, Phase: phase, Started: after(from),
+	}
+	if phase.Final() {
+		b.Ended = after(to)
+	}
+	return b
+}
+
+// underWay is a run in the middle of its second stage.
+func underWay() tree.Input {
+	e2e := status.Unit{
+		Path: "e2e/e1", Cluster: "e1", Phase: status.PhaseSucceeded, Started: began, Ended: after(80), Moved: true,
+		Batches: []status.Batch{
+			batch("e2e/e1", "canary", 1, 1, 1, 4, status.PhaseSucceeded, 0, 20),
+			batch("e2e/e1", "all", 1, 36, 36, 36, status.PhaseSucceeded, 20, 80),
+		},
+	}
+	skipped := batch("production/p1", "canary", 2, 1, 1, 4, status.PhaseSkipped, 100, 100)
+	skipped.Skipped = "10% of 4 is 1, not above batch 1"
+	behind := batch("production/p1", "canary", 3, 3, 4, 4, status.PhaseMoving, 100, 0)
+	behind.Ready = 2
+	p1 := status.Unit{
+		Path: "production/p1", Cluster: "p1", Phase: status.PhaseMoving, Started: after(81),
+		Waiting: &status.Waiting{Kind: "pods", Name: "production/p1/canary/3", Since: after(100)},
+		Batches: []status.Batch{batch("production/p1", "canary", 1, 1, 1, 4, status.PhaseSucceeded, 81, 100), skipped, behind},
+	}
+	p2 := status.Unit{
+		Path: "production/p2", Cluster: "p2", Phase: status.PhaseHeld, Started: after(81),
+		Failure:  &status.Check{Name: "success-rate", Verdict: status.Failed, Message: "0.91 is less\nthan 0.99"},
+		FailedAt: "production/p2/canary/1",
+		Batches:  []status.Batch{batch("production/p2", "canary", 1, 1, 1, 4, status.PhaseHeld, 81, 0)},
+	}
+	p3 := status.Unit{
+		Path: "production/p3", Cluster: "p3", Phase: status.PhaseUnreachable, Started: after(90),
+		Waiting: &status.Waiting{Kind: "cluster", Name: "p3", Since: after(95), Unmet: []string{"no route to host"}},
+	}
+	p4 := status.Unit{Path: "production/p4", Cluster: "p4", Phase: status.PhasePending}
+	scales := map[string]engine.Scale{}
+	for _, c := range []string{"e1", "p1", "p2", "p4"} {
+		scales[c] = engine.Scale{Batches: 4, Pods: 40}
+	}
+	return tree.Input{
+		Now: after(120), Scales: scales, UI: "http://127.0.0.1:8233/namespaces/default/workflows/node-agent-3",
+		View: engine.View{Run: status.Run{
+			Name: "node-agent-3", Component: "node-agent", Version: "2.0.0", Pipeline: "careful", Plan: "3f2a9c01d2e4aaaaaaaaaaaa",
+			Origin: status.Origin{Repository: "https://git.example/fleet", Commit: "0123456789abcdef", Path: "agents", Dirty: true},
+			Phase:  status.PhaseMoving, By: "ann@example.com", Reason: "fixes a leak", Started: began, Percent: 20,
+			Waiting: &status.Waiting{Kind: "decision", Name: "production/p2", Since: after(101), Unmet: []string{"success-rate failed"}},
+			Stages: []status.Stage{
+				{Name: "e2e", Phase: status.PhaseSucceeded, Units: []status.Unit{e2e}},
+				{Name: "staging", Phase: status.PhaseSkipped, Skipped: "selects no cluster: no cluster group matches environment=staging"},
+				{Name: "production", Phase: status.PhaseMoving, Units: []status.Unit{p1, p2, p3, p4}},
+			},
+		}},
+	}
+}
+
+// paced is the same run without what stands in its way.
+func paced() tree.Input {
+	in := underWay()
+	units := in.View.Stages[2].Units
+	in.View.Stages[2].Units, in.View.Waiting = []status.Unit{units[0], units[2], units[3]}, nil
+	return in
+}
+
+// rolledBack is a run that was stopped in its first batch.
+func rolledBack() tree.Input {
+	in := underWay()
+	u := &in.View.Stages[2].Units[0]
+	u.Phase, u.Ended, u.Waiting, u.Kept = status.PhaseRolledBack, after(130), nil, []string{"Namespace/infra"}
+	u.Failure = &status.Check{Name: "pods-stay-healthy", Verdict: status.Failed, Message: "2 restarts"}
+	for i := range u.Batches {
+		u.Batches[i].Phase, u.Batches[i].Ended = status.PhaseRolledBack, after(130)
+	}
+	in.View.Stages[2].Phase, in.View.Stages[2].Units = status.PhaseRolledBack, in.View.Stages[2].Units[:1]
+	in.View.Phase, in.View.Ended, in.View.Waiting, in.View.Percent = status.PhaseRolledBack, after(131), nil, 100
+	in.View.Note = "no worker answers on task queue sluice"
+	in.UI = ""
+	return in
+}
+
+func TestDraw(t *testing.T) {
+	for name, c := range map[string]struct {
+		in tree.Input
+		o  tree.Options
+	}{
+		"plain":            {underWay(), tree.Options{}},
+		"terminal-100":     {underWay(), tree.Options{Width: 100, Color: true, Bars: true}},
+		"narrow-60":        {underWay(), tree.Options{Width: 60, Bars: true}},
+		"low-14":           {underWay(), tree.Options{Width: 100, Height: 14, Bars: true}},
+		"rolled-back":      {rolledBack(), tree.Options{}},
+		"paced-100":        {paced(), tree.Options{Width: 100, Bars: true}},
+		"nothing-is-known": {tree.Input{View: engine.View{Run: status.Run{Name: "a-1", Phase: status.PhasePending, Started: began}}, Now: began}, tree.Options{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			lines := tree.Draw(c.in, c.o)
+			golden(t, name, strings.Join(lines, "\n")+"\n")
+			for _, line := range lines {
+				if c.o.Width > 0 && lipgloss.Width(line) > c.o.Width {
+					t.Errorf("a line is wider than %d: %q", c.o.Width, line)
+				}
+				if !c.o.Color && strings.Contains(line, "\x1b") {
+					t.Errorf("a plain line has an escape: %q", line)
+				}
+			}
+			if c.o.Height > 0 && len(lines) > c.o.Height {
+				t.Errorf("%d lines are more than %d", len(lines), c.o.Height)
+			}
+		})
+	}
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name+".golden")
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s has changed (go test -update writes it anew):\n%s\nwant:\n%s", file, got, want)
+	}
+}
+
+func TestDrawAnyHeight(t *testing.T) {
+	in := underWay()
+	for i := range 300 {
+		in.View.Stages[2].Units = append(in.View.Stages[2].Units, status.Unit{Path: fmt.Sprintf("production/q%d", i), Cluster: fmt.Sprintf("q%d", i), Phase: status.PhasePending})
+	}
+	for height := 1; height < 60; height++ {
+		if n := len(tree.Draw(in, tree.Options{Height: height})); n > height {
+			t.Fatalf("%d lines do not fit into %d", n, height)
+		}
+	}
+	all := strings.Join(tree.Draw(in, tree.Options{Height: 30}), "\n")
+	for _, words := range []string{"production/p2", "success-rate Failed", "... 301 Pending"} {
+		if !strings.Contains(all, words) {
+			t.Errorf("in 30 lines there is no %q:\n%s", words, all)
+		}
+	}
+}
+
+func TestChanges(t *testing.T) {
+	now := after(200)
+	first := tree.Changes(engine.View{}, underWay().View, now)
+	golden(t, "changes-first", strings.Join(first, "\n")+"\n")
+
+	if again := tree.Changes(underWay().View, underWay().View, now); len(again) > 0 {
+		t.Errorf("nothing has changed, and it says %q", again)
+	}
+
+	next := underWay().View
+	u := &next.Stages[2].Units[0]
+	u.Batches[2].Updated = 4
+	if counts := tree.Changes(underWay().View, next, now); len(counts) > 0 {
+		t.Errorf("counts of pods are no lines: %q", counts)
+	}
+	u.Batches[2].Phase = status.PhaseSoaking
+	u.Phase = status.PhaseSoaking
+	got := tree.Changes(underWay().View, next, now)
+	want := []string{"02:33:20 production/p1 Soaking", "02:33:20 production/p1/canary/3 Soaking 4 of 4"}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("says %q, want %q", got, want)
+	}
+}

@@ -1,0 +1,181 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"sluice.dev/sluice/internal/cli/tree"
+	"sluice.dev/sluice/internal/engine"
+	"sluice.dev/sluice/internal/fault"
+)
+
+// looker asks where a run is.
+type looker func(context.Context) (engine.View, error)
+
+// watching is one watch of a run, until it ends or ctx does.
+type watching struct {
+	factory *Factory
+	look    looker
+	scales  map[string]engine.Scale
+	ui      string
+}
+
+// watch follows a run. It returns the last view that was seen, and the context's error where that ended first.
+func (f *Factory) watch(ctx context.Context, e *engine.Engine, run string) (engine.View, error) {
+	w := &watching{factory: f, look: func(ctx context.Context) (engine.View, error) { return e.Status(ctx, run) }}
+	first, err := w.look(ctx)
+	if err != nil {
+		return first, err
+	}
+	// Without what the plan has seen there is no estimate; everything else is shown all the same.
+	w.scales, _ = e.Scales(ctx, run)
+	if !first.Phase.Final() {
+		w.ui = f.runPage(ctx, e, run)
+	}
+	if f.Lively {
+		return w.redraw(ctx, first)
+	}
+	return w.lines(ctx, first)
+}
+
+// runPage is the address of a run in the Temporal UI, where that is known.
+func (f *Factory) runPage(ctx context.Context, e *engine.Engine, run string) string {
+	server, err := e.Server(ctx)
+	if err != nil || server.UI == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s/namespaces/%s/workflows/%s", strings.TrimRight(server.UI, "/"), server.Namespace, run)
+}
+
+// lines prints one line for each change.
+func (w *watching) lines(ctx context.Context, view engine.View) (engine.View, error) {
+	ticks := time.NewTicker(w.factory.LookEvery)
+	defer ticks.Stop()
+	var before engine.View
+	for {
+		for _, line := range tree.Changes(before, view, w.factory.Now()) {
+			if _, err := fmt.Fprintln(w.factory.Out, line); err != nil {
+				return view, fault.Wrap(fault.Internal, err, "cannot print")
+			}
+		}
+		if view.Phase.Final() && !view.Ended.IsZero() {
+			return view, nil
+		}
+		before = view
+		select {
+		case <-ctx.Done():
+			return view, ctx.Err()
+		case <-ticks.C:
+		}
+		next, err := w.look(ctx)
+		if err != nil {
+			if ctx.Err() != nil {
+				return view, ctx.Err()
+			}
+			// A run outlives a server that is away for a while: what was seen last stays, with the reason.
+			next = view
+			next.Note = err.Error()
+		}
+		view = next
+	}
+}
+
+// redraw shows the tree in place.
+func (w *watching) redraw(ctx context.Context, view engine.View) (engine.View, error) {
+	width, height := w.factory.Width()
+	model := &screen{watching: w, ctx: ctx, view: view, width: width, height: height}
+	program := tea.NewProgram(model, tea.WithContext(ctx), tea.WithOutput(w.factory.Out), tea.WithInput(w.factory.In), tea.WithWindowSize(width, height))
+	_, err := program.Run()
+	switch {
+	case ctx.Err() != nil:
+		return model.view, ctx.Err()
+	case model.left, errors.Is(err, tea.ErrInterrupted):
+		return model.view, context.Canceled
+	}
+	return model.view, fault.Wrap(fault.Internal, err, "cannot draw")
+}
+
+// screen is the tree on a terminal.
+type screen struct {
+	*watching
+	ctx           context.Context
+	view          engine.View
+	width, height int
+	left          bool // the person has gone
+}
+
+type (
+	looked struct {
+		view engine.View
+		err  error
+	}
+	lookAgain struct{}
+)
+
+// Init implements tea.Model.
+func (s *screen) Init() tea.Cmd { return s.next() }
+
+func (s *screen) next() tea.Cmd {
+	if s.view.Phase.Final() && !s.view.Ended.IsZero() {
+		return tea.Quit
+	}
+	return tea.Tick(s.factory.LookEvery, func(time.Time) tea.Msg { return lookAgain{} })
+}
+
+// Update implements tea.Model.
+func (s *screen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	switch m := msg.(type) {
+	case tea.WindowSizeMsg:
+		s.width, s.height = m.Width, m.Height
+	case tea.KeyPressMsg:
+		if k := m.String(); k == "ctrl+c" || k == "q" || k == "esc" {
+			s.left = true
+			return s, tea.Quit
+		}
+	case lookAgain:
+		return s, func() tea.Msg {
+			view, err := s.look(s.ctx)
+			return looked{view, err}
+		}
+	case looked:
+		if m.err == nil {
+			s.view = m.view
+		} else {
+			s.view.Note = m.err.Error()
+		}
+		return s, s.next()
+	}
+	return s, nil
+}
+
+// View implements tea.Model.
+func (s *screen) View() tea.View {
+	lines := s.draw(s.view, tree.Options{Width: s.width, Height: max(s.height-1, 0), Color: true, Bars: true})
+	return tea.NewView(strings.Join(lines, "\n") + "\n")
+}
+
+func (w *watching) draw(v engine.View, o tree.Options) []string {
+	return tree.Draw(tree.Input{View: v, Scales: w.scales, Now: w.factory.Now(), UI: w.ui}, o)
+}
+
+// printTree prints where a run is, once.
+func (f *Factory) printTree(ctx context.Context, e *engine.Engine, v engine.View) error {
+	w := &watching{factory: f}
+	if !v.Phase.Final() {
+		w.ui = f.runPage(ctx, e, v.Name)
+	}
+	w.scales, _ = e.Scales(ctx, v.Name)
+	o := tree.Options{}
+	if f.Lively {
+		width, _ := f.Width()
+		o = tree.Options{Width: width, Color: true, Bars: true}
+	}
+	_, err := io.WriteString(f.Out, strings.Join(w.draw(v, o), "\n")+"\n")
+	return fault.Wrap(fault.Internal, err, "cannot print")
+}

@@ -1,0 +1,165 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sluice.dev/sluice/internal/engine"
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/status"
+)
+
+// WhyOptions are what why needs.
+type WhyOptions struct {
+	Factory *Factory
+	Run     string
+	About   string
+	Format  format
+}
+
+// NewCmdWhy says what a run waits for.
+func NewCmdWhy(f *Factory, runF func(context.Context, *WhyOptions) error) *cobra.Command {
+	opts := &WhyOptions{Factory: f}
+	cmd := &cobra.Command{
+		Use:   "why RUN [UNIT]",
+		Short: "Say what a run waits for, since when, and who can act",
+		Long: `Say of a run, or of a stage, cluster, unit or batch of it: what it waits for, since when, which
+conditions are not met and what was seen, who can act, and when it changes by itself.`,
+		Example: `  sluice why node-agent-3
+  sluice why node-agent-3 cn-hz-1
+  sluice why node-agent-3 production-vpc/cn-hz-1 -o json`,
+		Args: between(1, "RUN", "UNIT"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opts.Run = args[0]
+			if len(args) > 1 {
+				opts.About = args[1]
+			}
+			if runF != nil {
+				return runF(cmd.Context(), opts)
+			}
+			return whyRun(cmd.Context(), opts)
+		},
+	}
+	addOutput(cmd, &opts.Format)
+	return cmd
+}
+
+func whyRun(ctx context.Context, o *WhyOptions) error {
+	e, err := o.Factory.Engine(ctx)
+	if err != nil {
+		return err
+	}
+	why, err := e.Why(ctx, o.Run, o.About)
+	if err != nil {
+		return err
+	}
+	return o.Format.print(o.Factory.Out, why, func() error {
+		_, err := io.WriteString(o.Factory.Out, explain(why, o.Factory.Now()))
+		return fault.Wrap(fault.Internal, err, "cannot print")
+	})
+}
+
+// explain writes an explanation for people.
+func explain(why engine.Explanation, now time.Time) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s is %s\n", why.Run, why.Phase)
+	if why.Note != "" {
+		fmt.Fprintf(&b, "note: %s\n", why.Note)
+	}
+	if len(why.Reasons) == 0 {
+		b.WriteString("nothing in it waits for anything\n")
+	}
+	for _, r := range why.Reasons {
+		fmt.Fprintf(&b, "\n%s: %s\n", r.Subject, r.Phase)
+		explainWaiting(&b, r.Waiting, now)
+		if r.Failure != nil {
+			explainFailure(&b, r)
+		}
+		if r.Batch != nil {
+			fmt.Fprintf(&b, "  at          %s, batch %d, %d of %d pods updated, target %d\n", r.Batch.NodeSet, r.Batch.Number, r.Batch.Updated, r.Batch.Total, r.Batch.Target)
+		}
+		if p := r.Progress; p != nil {
+			fmt.Fprintf(&b, "  progress    %d of %d updated, %d ready%s\n", p.Updated, p.Target, p.Ready, stalled(p.Stalled, p.Note))
+		}
+		if !r.Since.IsZero() {
+			fmt.Fprintf(&b, "  got on      %s\n", ago(r.Since, now))
+		}
+	}
+	return b.String()
+}
+
+func explainWaiting(b *strings.Builder, w *status.Waiting, now time.Time) {
+	if w == nil {
+		b.WriteString("  waits for   nothing\n")
+		return
+	}
+	fmt.Fprintf(b, "  waits for   %s\n", or(strings.TrimSpace(w.Kind+" "+w.Name)))
+	if !w.Since.IsZero() {
+		fmt.Fprintf(b, "  since       %s\n", ago(w.Since, now))
+	}
+	for i, unmet := range w.Unmet {
+		head := ""
+		if i == 0 {
+			head = "not met"
+		}
+		fmt.Fprintf(b, "  %-11s %s\n", head, oneLine(unmet))
+	}
+	if w.Owner != "" {
+		fmt.Fprintf(b, "  who can act %s\n", w.Owner)
+	}
+	if !w.Until.IsZero() {
+		fmt.Fprintf(b, "  by itself   at %s\n", clock(w.Until))
+	}
+}
+
+func explainFailure(b *strings.Builder, r engine.Reason) {
+	fmt.Fprintf(b, "  stopped at  %s, by ", or(r.FailedAt))
+	explainCheck(b, *r.Failure)
+	if r.Batch == nil {
+		return
+	}
+	for _, c := range r.Batch.Checks {
+		if c.Name != r.Failure.Name && c.Verdict != status.Passed && c.Verdict != status.Skipped {
+			b.WriteString("  there       ")
+			explainCheck(b, c)
+		}
+	}
+}
+
+func explainCheck(b *strings.Builder, c status.Check) {
+	fmt.Fprintf(b, "%s %s: %s\n", c.Name, c.Verdict, oneLine(c.Message))
+	for _, name := range slices.Sorted(maps.Keys(c.Seen)) {
+		value, err := json.Marshal(c.Seen[name])
+		if err != nil {
+			value = fmt.Append(nil, c.Seen[name])
+		}
+		fmt.Fprintf(b, "  seen        %s = %s\n", name, shortened(string(value), 160))
+	}
+}
+
+func stalled(is bool, note string) string {
+	text := ""
+	if is {
+		text = "; stalled"
+	}
+	if note != "" {
+		text += "; " + oneLine(note)
+	}
+	return text
+}
+
+// ago writes a time with how long it is past.
+func ago(t, now time.Time) string {
+	return fmt.Sprintf("%s (%s ago)", clock(t), max(now.Sub(t), 0).Round(time.Second))
+}
+
+// oneLine keeps what others wrote from breaking lines apart.
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }

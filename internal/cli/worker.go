@@ -1,0 +1,104 @@
+package cli
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+	"go.temporal.io/sdk/client"
+
+	"sluice.dev/sluice/internal/engine"
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/ledger"
+)
+
+// WorkerRun is what a worker is started with. Client and Ledger are closed by the command line.
+type WorkerRun struct {
+	Client      client.Client
+	Ledger      ledger.Ledger
+	Kubeconfigs []string
+	Sites       []string
+	SiteOnly    bool
+	Logger      *slog.Logger
+}
+
+// WorkerOptions are what worker needs.
+type WorkerOptions struct {
+	Factory     *Factory
+	Kubeconfigs []string
+	Sites       []string
+	SiteOnly    bool
+	Verbose     bool
+}
+
+// NewCmdWorker serves task queues until it is interrupted.
+func NewCmdWorker(f *Factory, runF func(context.Context, *WorkerOptions) error) *cobra.Command {
+	opts := &WorkerOptions{Factory: f}
+	cmd := &cobra.Command{
+		Use:   "worker",
+		Short: "Do the work: serve Temporal's task queues until interrupted",
+		Long: `Serve the central task queue, and those of the sites that are named. Killing a worker at any moment
+loses nothing: the next one goes on where it was. Without --kubeconfig it uses the local stack's, where
+there is one, else $KUBECONFIG or ~/.kube/config.`,
+		Example: `  sluice worker
+  sluice worker --kubeconfig fleet.kubeconfig
+  sluice worker --site eu-west --site-only --kubeconfig eu-west.kubeconfig`,
+		Args: exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if runF != nil {
+				return runF(cmd.Context(), opts)
+			}
+			return workerRun(cmd.Context(), opts)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringArrayVar(&opts.Kubeconfigs, "kubeconfig", nil, "`FILE` with a context for each cluster; may be repeated")
+	flags.StringSliceVar(&opts.Sites, "site", nil, "`SITES` whose clusters are served too")
+	flags.BoolVar(&opts.SiteOnly, "site-only", false, "serve the sites only, not the central queue")
+	flags.BoolVarP(&opts.Verbose, "verbose", "v", false, "log what is done, not only what goes wrong")
+	return cmd
+}
+
+func workerRun(ctx context.Context, o *WorkerOptions) error {
+	f := o.Factory
+	if o.SiteOnly && len(o.Sites) == 0 {
+		return fault.New(fault.Invalid, "cannot serve sites only: no --site is given")
+	}
+	if f.Worker == nil {
+		return fault.New(fault.Internal, "this build of sluice has no worker")
+	}
+	level := slog.LevelWarn
+	if o.Verbose {
+		level = slog.LevelInfo
+	}
+	logger := slog.New(slog.NewTextHandler(f.Err, &slog.HandlerOptions{Level: level}))
+	l, err := f.Open(ctx)
+	if err != nil {
+		return err
+	}
+	c, err := f.Dial(ctx, logger)
+	if err != nil {
+		return err
+	}
+	if err := o.useStack(); err != nil {
+		return err
+	}
+	return f.Worker(ctx, WorkerRun{
+		Client: c.Client, Ledger: l, Kubeconfigs: o.Kubeconfigs, Sites: o.Sites, SiteOnly: o.SiteOnly, Logger: logger,
+	})
+}
+
+// useStack takes the local stack's kubeconfig where none is named.
+func (o *WorkerOptions) useStack() error {
+	if len(o.Kubeconfigs) > 0 || o.Factory.Getenv("KUBECONFIG") != "" {
+		return nil
+	}
+	stack, err := engine.ReadStack(o.Factory.Dir)
+	if err != nil {
+		return err
+	}
+	if stack.Kubeconfig != "" {
+		o.Kubeconfigs = []string{stack.Kubeconfig}
+	}
+	return nil
+}

@@ -1,0 +1,73 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// programs are a folder with programs that stand in for the real ones.
+func programs(t *testing.T, local string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, script := range map[string]string{"sluice": "exit 0", "sluice-local": local} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestRunSaysWhatFailed(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "log")
+	out, state := t.TempDir(), filepath.Join(t.TempDir(), ".sluice")
+	var shown bytes.Buffer
+	err := Run(context.Background(), Options{
+		Bin:      programs(t, `echo "$1" >> `+log+`; [ "$1" = down ] || { echo "no room"; exit 1; }`),
+		Examples: examples, Dir: state, Out: out, Stdout: &shown, Stderr: &shown,
+	})
+	if err == nil || !strings.Contains(err.Error(), "cannot start 5 clusters of 40 nodes and Temporal: sluice-local up ended with exit code 1") {
+		t.Errorf("Run() = %v, want an error that names the step", err)
+	}
+	if !strings.Contains(shown.String(), "no room") {
+		t.Errorf("what the program said is not shown:\n%s", shown.String())
+	}
+	called, _ := os.ReadFile(log)
+	if got := strings.Fields(string(called)); len(got) != 2 || got[1] != "down" {
+		t.Errorf("sluice-local was called with %v, want up and then down: a start that failed is cleaned up too", got)
+	}
+	var report Report
+	body, readErr := os.ReadFile(filepath.Join(out, "report.json"))
+	if readErr != nil || json.Unmarshal(body, &report) != nil || report.AsTold || report.Reason == "" {
+		t.Errorf("report = %s (%v), want one that says what did not happen as told", body, readErr)
+	}
+}
+
+func TestRunLeavesForeignStateAlone(t *testing.T) {
+	state := t.TempDir()
+	precious := filepath.Join(state, "ledger.db")
+	if err := os.WriteFile(precious, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var shown bytes.Buffer
+	err := Run(context.Background(), Options{
+		Bin: programs(t, `rm -rf "$4"; exit 1`), Examples: examples, Dir: state, Out: t.TempDir(), Stdout: &shown, Stderr: &shown,
+	})
+	if err == nil || !strings.Contains(err.Error(), "holds what no demo has made") {
+		t.Errorf("Run() = %v, want a refusal", err)
+	}
+	if _, err := os.Stat(precious); err != nil {
+		t.Errorf("the state that was there is gone: %v", err)
+	}
+}
+
+func TestRunNamesAMissingProgram(t *testing.T) {
+	err := Run(context.Background(), Options{Bin: t.TempDir(), Examples: examples, Out: t.TempDir()})
+	if err == nil || !strings.Contains(err.Error(), "make build") {
+		t.Errorf("Run() = %v, want an error that says how to build", err)
+	}
+}

@@ -1,0 +1,50 @@
+package demo
+
+import "strings"
+
+// What the demo moves. Namespaces are named like the components in them.
+const (
+	nodeAgent  = "node-agent"
+	controller = "controller"
+	replicas   = 4 // of the controller
+
+	version1 = "1.0.0"
+	version2 = "2.0.0"
+	version3 = "3.0.0"
+	badTag   = "3.0.0-crash-after-ready" // the image of version 3
+
+	installPipeline = "install"
+	rollPipeline    = "node-agent"
+	mostUnavailable = 25 // percent of a workload's pods, as the pipeline says
+)
+
+// shape is how large the demo is. The clusters are those of the fleet in the examples.
+type shape struct {
+	clusters []string
+	nodes    int
+	canary   int  // of the nodes, in the canary pool
+	all      bool // the whole fleet of the examples
+}
+
+func shapeOf(short bool) shape {
+	if short {
+		return shape{clusters: []string{"e2e-1", "canary-1", "prod-eu-1"}, nodes: 10, canary: 2}
+	}
+	return shape{clusters: []string{"e2e-1", "canary-1", "prod-eu-1", "prod-eu-2", "prod-us-1"}, nodes: 40, canary: 4, all: true}
+}
+
+// pods is how many pods a component has in each cluster.
+func (s shape) pods(component string) int {
+	if component == nodeAgent {
+		return s.nodes
+	}
+	return replicas
+}
+
+// narrowing is the flags that keep a run to the clusters there are.
+func (s shape) narrowing() []string {
+	if s.all {
+		return nil
+	}
+	return []string{"--only", strings.Join(s.clusters, ",")}
+}

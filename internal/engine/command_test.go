@@ -1,0 +1,184 @@
+package engine_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/workflows"
+)
+
+func TestCommandIsAnUpdate(t *testing.T) {
+	b := newBench(t)
+	run := b.started()
+	b.temporal.onUpdate = func(client.UpdateWorkflowOptions) (workflows.Answer, error) {
+		return workflows.Answer{Message: "it pauses"}, nil
+	}
+	for range 2 {
+		answer, err := b.Command(t.Context(), run.Name, workflows.UpdatePause, workflows.Command{Who: "ann"})
+		if err != nil || answer.Message != "it pauses" {
+			t.Fatal(answer, err)
+		}
+	}
+	first, second := b.temporal.updates[0], b.temporal.updates[1]
+	if first.WorkflowID != run.Name || first.UpdateName != "pause" || first.WaitForStage != client.WorkflowUpdateStageCompleted {
+		t.Errorf("sent %+v", first)
+	}
+	if first.UpdateID == "" || first.UpdateID == second.UpdateID {
+		t.Errorf("update IDs are %q and %q: the second pause would be taken for the first", first.UpdateID, second.UpdateID)
+	}
+}
+
+func TestCommandRefused(t *testing.T) {
+	b := newBench(t)
+	run := b.started()
+	b.temporal.onUpdate = func(client.UpdateWorkflowOptions) (workflows.Answer, error) {
+		return workflows.Answer{}, temporal.NewNonRetryableApplicationError("cannot pause agent-1: it is rolling back", string(fault.Refused), nil)
+	}
+	_, err := b.Command(t.Context(), run.Name, workflows.UpdatePause, workflows.Command{Who: "ann", Reason: "hm"})
+	wants(t, err, fault.Refused, "cannot pause agent-1: it is rolling back")
+	entries, err := b.Audit(t.Context(), run.Name, 1)
+	if err != nil || len(entries) != 1 || entries[0].Command != "pause" || entries[0].Outcome != "refused: cannot pause agent-1: it is rolling back" {
+		t.Errorf("audit has %+v, %v", entries, err)
+	}
+}
+
+func TestCommandThatNobodyAnswers(t *testing.T) {
+	b := newBench(t)
+	run := b.started()
+	b.temporal.onUpdate = func(client.UpdateWorkflowOptions) (workflows.Answer, error) {
+		return workflows.Answer{}, client.NewWorkflowUpdateServiceTimeoutOrCanceledError(context.DeadlineExceeded)
+	}
+	_, err := b.Command(t.Context(), run.Name, workflows.UpdatePause, workflows.Command{Who: "ann"})
+	wants(t, err, fault.Unreachable, "cannot tell whether", "sluice worker")
+	b.temporal.workers = 0
+	_, err = b.Command(t.Context(), run.Name, workflows.UpdatePause, workflows.Command{Who: "ann"})
+	wants(t, err, fault.Unreachable, "no worker answers")
+}
+
+// moved is a unit that went all the way.
+func moved(cluster string) status.Unit {
+	return status.Unit{Path: "prod/" + cluster, Cluster: cluster, Group: "prod", Stage: "all", Phase: status.PhaseSucceeded, Moved: true}
+}
+
+func TestFailureMode_R04AbortWhenIdle(t *testing.T) {
+	b := newBench(t)
+	run := b.started()
+	b.end(run, moved("c1"), moved("c2"))
+	for _, name := range []string{workflows.UpdateAbort, workflows.UpdatePause, workflows.UpdateResume} {
+		answer, err := b.Command(t.Context(), run.Name, name, workflows.Command{Who: "ann"})
+		if err != nil || !strings.Contains(answer.Message, "has ended as Succeeded") || !strings.Contains(answer.Message, "nothing to "+name) {
+			t.Errorf("%s of an ended run: %q, %v; want that there is nothing to do", name, answer.Message, err)
+		}
+	}
+	if len(b.temporal.updates) > 0 {
+		t.Error("an ended run was sent something")
+	}
+	_, err := b.Command(t.Context(), run.Name, workflows.UpdateApprove, workflows.Command{Who: "ann", Plan: run.Plan})
+	wants(t, err, fault.Refused, "has ended as Succeeded")
+}
+
+func TestRollbackOfAnEndedRun(t *testing.T) {
+	b := newBench(t)
+	b.deploy("c1", "agent-0", "0.9.0")
+	b.deploy("c2", "agent-0", "0.9.0")
+	run := b.started()
+	b.end(run, moved("c1"), moved("c2"))
+	starts := len(b.temporal.started)
+
+	dry, err := b.Command(t.Context(), run.Name, workflows.UpdateRollback, workflows.Command{Who: "ann", DryRun: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"prod/c2: back to 0.9.0", "prod/c1: back to 0.9.0"}; !slices.Equal(dry.Units, want) {
+		t.Errorf("it would go %v, want %v", dry.Units, want)
+	}
+	if len(b.temporal.started) != starts {
+		t.Fatal("a dry run has started something")
+	}
+
+	answer, err := b.Command(t.Context(), run.Name, workflows.UpdateRollback, workflows.Command{Who: "ann", Reason: "slow"})
+	if err != nil || !strings.Contains(answer.Message, "run agent-2 takes back run of agent-1, 2 units") {
+		t.Fatal(answer.Message, err)
+	}
+	in := b.temporal.inputs[len(b.temporal.inputs)-1].(workflows.RolloutInput)
+	if in.Run != "agent-2" || in.Plan != run.Plan || in.Back == nil || in.Back.Run != run.Name || !slices.Equal(in.Back.Units, []string{"c2", "c1"}) {
+		t.Errorf("started on %+v, back %+v", in, in.Back)
+	}
+
+	back, err := b.ledger.Run(t.Context(), "agent-2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.deploy("c1", back.Name, "0.9.0")
+	b.deploy("c2", back.Name, "0.9.0")
+	again, err := b.Command(t.Context(), run.Name, workflows.UpdateRollback, workflows.Command{Who: "ann"})
+	if err != nil || !strings.Contains(again.Message, "nothing of run is left to take back") {
+		t.Errorf("the second time: %q, %v; want that there is nothing left", again.Message, err)
+	}
+	b.end(back)
+	_, err = b.Command(t.Context(), back.Name, workflows.UpdateRollback, workflows.Command{Who: "ann"})
+	wants(t, err, fault.Refused, "itself a rollback, of agent-1")
+}
+
+func TestRollbackOfAPart(t *testing.T) {
+	for name, c := range map[string]struct {
+		scope workflows.Scope
+		units []string
+		code  fault.Code
+	}{
+		"one cluster":      {scope: workflows.Scope{Clusters: []string{"c1"}}, units: []string{"c1"}},
+		"a group":          {scope: workflows.Scope{Group: "prod"}, units: []string{"c2", "c1"}},
+		"a stage":          {scope: workflows.Scope{Stage: "all"}, units: []string{"c2", "c1"}},
+		"an unknown stage": {scope: workflows.Scope{Stage: "most"}, code: fault.Refused},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			run := b.started()
+			b.end(run, moved("c1"), moved("c2"))
+			_, err := b.Command(t.Context(), run.Name, workflows.UpdateRollback, workflows.Command{Who: "ann", Scope: c.scope})
+			wants(t, err, c.code)
+			if err != nil {
+				return
+			}
+			in := b.temporal.inputs[len(b.temporal.inputs)-1].(workflows.RolloutInput)
+			if !slices.Equal(in.Back.Units, c.units) {
+				t.Errorf("takes back %v, want %v", in.Back.Units, c.units)
+			}
+		})
+	}
+}
+
+func TestRollbackAfterALaterRun(t *testing.T) {
+	b := newBench(t)
+	run := b.started()
+	b.end(run, moved("c1"), moved("c2"))
+	b.deploy("c2", "agent-8", "3.0.0")
+	_, err := b.Command(t.Context(), run.Name, workflows.UpdateRollback, workflows.Command{Who: "ann"})
+	wants(t, err, fault.Conflict, "c2 (3.0.0 by agent-8)", "--cluster")
+	_, err = b.Command(t.Context(), run.Name, workflows.UpdateRollback, workflows.Command{Who: "ann", Scope: workflows.Scope{Clusters: []string{"c1"}}})
+	if err != nil {
+		t.Errorf("the cluster that is still at this run's version: %v", err)
+	}
+}
+
+func TestRollbackOfARunThatTemporalLost(t *testing.T) {
+	b := newBench(t)
+	run := b.started()
+	b.temporal.open = nil
+	err := b.ledger.SaveWrite(t.Context(), ledger.Write{Run: run.Name, Cluster: "c1", Component: "agent", Object: "/ConfigMap/a/agent", Step: "create", At: noon})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := b.Command(t.Context(), run.Name, workflows.UpdateRollback, workflows.Command{Who: "ann", DryRun: true})
+	if err != nil || !slices.Equal(answer.Units, []string{"prod/c1: no way back"}) {
+		t.Errorf("it would go %v, %v; want what it has written to", answer.Units, err)
+	}
+}

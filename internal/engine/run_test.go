@@ -1,0 +1,111 @@
+package engine_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/client"
+
+	"sluice.dev/sluice/internal/engine"
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/workflows"
+)
+
+func TestRunStartsTheWorkflowUnderItsName(t *testing.T) {
+	b := newBench(t)
+	run := b.started()
+	if run.Name != "agent-1" {
+		t.Fatalf("run is called %s, want agent-1", run.Name)
+	}
+	o, in := b.temporal.started[1], b.temporal.inputs[1].(workflows.RolloutInput)
+	if o.ID != run.Name || o.TaskQueue != workflows.TaskQueue || o.WorkflowIDReusePolicy != enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE {
+		t.Errorf("started with %+v, want the run's name, used once", o)
+	}
+	if in.Run != run.Name || in.Plan != run.Plan || in.By != "ann" || in.Reason != "why not" || in.Back != nil {
+		t.Errorf("started on %+v", in)
+	}
+	if o.StaticSummary != "agent 1.0.0 by careful" {
+		t.Errorf("summary is %q", o.StaticSummary)
+	}
+	for _, words := range []string{run.Plan, "abc", "not committed", "**ann**: why not", "| all | 2 | 1 | 0 |"} {
+		if !strings.Contains(o.StaticDetails, words) {
+			t.Errorf("details do not say %q:\n%s", words, o.StaticDetails)
+		}
+	}
+	if n := o.TypedSearchAttributes.Size(); n != 5 {
+		t.Errorf("started with %d search attributes, want 5", n)
+	}
+	entries, err := b.Audit(t.Context(), run.Name, 1)
+	if err != nil || len(entries) != 1 || entries[0].Reason != "why not" {
+		t.Errorf("audit has %+v, %v", entries, err)
+	}
+}
+
+func TestRunIsRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		reason string
+		before func(*bench, *engine.Planned)
+		code   fault.Code
+		words  []string
+	}{
+		"an open run moves the same clusters": {
+			reason: "the other run is named (R15)",
+			before: func(b *bench, _ *engine.Planned) { b.started() },
+			code:   fault.Conflict, words: []string{"agent-1", "c1", "sluice abort agent-1"},
+		},
+		"something else was deployed since": {
+			reason: "its way back is no longer what people read (R31)",
+			before: func(b *bench, _ *engine.Planned) { b.deploy("c2", "agent-9", "0.9.0") },
+			code:   fault.Conflict, words: []string{"c2 (nothing then, 0.9.0 by agent-9 now)", "plan again"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			p := b.plan()
+			c.before(b, p)
+			before := len(b.temporal.started)
+			_, err := b.Run(t.Context(), engine.RunRequest{Plan: p.Hash, By: "bob"})
+			wants(t, err, c.code, c.words...)
+			if len(b.temporal.started) != before {
+				t.Errorf("a workflow was started: %s", c.reason)
+			}
+			entries, err := b.Audit(t.Context(), p.Hash, 1)
+			if err != nil || len(entries) != 1 || entries[0].Who != "bob" || !strings.HasPrefix(entries[0].Outcome, "refused: ") {
+				t.Errorf("audit has %+v, %v; want that bob was refused", entries, err)
+			}
+		})
+	}
+}
+
+func TestRunAfterOneThatTemporalLost(t *testing.T) {
+	b := newBench(t)
+	first := b.started()
+	b.temporal.open = nil
+	second, err := b.Run(t.Context(), engine.RunRequest{Plan: first.Plan, By: "ann"})
+	if err != nil {
+		t.Fatalf("a run without a workflow blocks the next one (R17): %v", err)
+	}
+	if second.Name != "agent-2" {
+		t.Errorf("run is called %s, want agent-2", second.Name)
+	}
+}
+
+func TestRunThatCannotStartIsNotOpen(t *testing.T) {
+	b := newBench(t)
+	p := b.plan()
+	b.temporal.onStart = func(client.StartWorkflowOptions, any) error { return errors.New("no") }
+	_, err := b.Run(t.Context(), engine.RunRequest{Plan: p.Hash, By: "ann"})
+	if err == nil {
+		t.Fatal("no error")
+	}
+	run, err := b.ledger.Run(t.Context(), "agent-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if run.Ended.IsZero() || run.Phase != string(status.PhaseFailed) {
+		t.Errorf("it looks open: %+v", run)
+	}
+}

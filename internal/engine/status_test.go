@@ -1,0 +1,218 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice.dev/sluice/internal/engine"
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/step"
+)
+
+// under way: c1 has ended, c2 is moving its first batch.
+func (b *bench) underWay() ledger.Run {
+	b.t.Helper()
+	run := b.started()
+	ended := status.Unit{
+		Path: "prod/c1", Cluster: "c1", Stage: "all", Phase: status.PhaseSucceeded,
+		Batches: []status.Batch{{Path: "prod/c1/all/1", NodeSet: "all", Number: 1, Phase: status.PhaseSucceeded}},
+	}
+	short := status.Unit{Path: "prod/c1", Cluster: "c1", Stage: "all", Phase: status.PhaseSucceeded, Detail: b.blob(ended)}
+	open := status.Unit{Path: "prod/c2", Cluster: "c2", Stage: "all", Phase: status.PhaseWaiting, Workflow: "prod/c2/agent", Started: noon}
+	b.temporal.answers = map[string]any{
+		run.Name: status.Run{Name: run.Name, Phase: status.PhaseMoving, Stages: []status.Stage{
+			{Name: "none", Phase: status.PhaseSkipped}, {Name: "all", Phase: status.PhaseMoving, Units: []status.Unit{short, open}},
+		}},
+		"prod/c2/agent": status.Unit{
+			Path: "prod/c2", Cluster: "c2", Stage: "all", Phase: status.PhaseMoving, Workflow: "prod/c2/agent", Started: noon.Add(time.Second),
+			Waiting: &status.Waiting{Kind: "pods", Name: "prod/c2/all/1", Since: noon},
+			Batches: []status.Batch{{Path: "prod/c2/all/1", NodeSet: "all", Number: 1, Target: 4, Total: 40, Phase: status.PhaseMoving, Started: noon}},
+		},
+	}
+	b.temporal.progress = map[string]step.Progress{"prod/c2/agent": {Updated: 3, Ready: 2, Target: 4, Total: 40, Since: noon.Add(time.Minute)}}
+	return run
+}
+
+func TestStatusReachesDownToTheBatchThatMoves(t *testing.T) {
+	b := newBench(t)
+	run := b.underWay()
+	v, err := b.Status(t.Context(), run.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v.Note != "" || v.Stages[0].Units == nil {
+		t.Errorf("note %q, units of an empty stage %v; want neither a note nor null", v.Note, v.Stages[0].Units)
+	}
+	c1, c2 := v.Stages[1].Units[0], v.Stages[1].Units[1]
+	if len(c1.Batches) != 1 || c1.Detail == "" {
+		t.Errorf("the unit that has ended lacks its batches: %+v", c1)
+	}
+	if c2.Phase != status.PhaseMoving || len(c2.Batches) != 1 || c2.Batches[0].Updated != 3 || c2.Batches[0].Ready != 2 {
+		t.Errorf("the open unit lacks what its heartbeats say: %+v", c2)
+	}
+}
+
+func TestStatusDoesNotMixRuns(t *testing.T) {
+	for name, c := range map[string]struct {
+		reason string
+		unit   func(*status.Unit)
+		answer func(*status.Unit)
+	}{
+		"another run holds the unit": {
+			reason: "the workflow under its name is that of the other run",
+			unit:   func(u *status.Unit) { u.Waiting = &status.Waiting{Kind: "lock"} },
+		},
+		"the unit of an earlier run answers": {
+			reason: "a workflow that began before the unit did is not the unit's",
+			answer: func(u *status.Unit) { u.Started = noon.Add(-time.Hour) },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			run := b.underWay()
+			root := b.temporal.answers[run.Name].(status.Run)
+			if c.unit != nil {
+				c.unit(&root.Stages[1].Units[1])
+			}
+			if c.answer != nil {
+				answer := b.temporal.answers["prod/c2/agent"].(status.Unit)
+				c.answer(&answer)
+				b.temporal.answers["prod/c2/agent"] = answer
+			}
+			v, err := b.Status(t.Context(), run.Name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if u := v.Stages[1].Units[1]; u.Phase != status.PhaseWaiting || len(u.Batches) > 0 {
+				t.Errorf("%s: %+v", c.reason, u)
+			}
+		})
+	}
+}
+
+func TestStatusOfAnEndedRunNeedsNoTemporal(t *testing.T) {
+	b := newBench(t)
+	run := b.started()
+	b.end(run, status.Unit{Path: "prod/c1", Cluster: "c1", Phase: status.PhaseSucceeded, Moved: true})
+	alone := engine.New(b.ledger, func(context.Context) (*engine.Server, error) { return nil, errors.New("no server") }, engine.Options{})
+	v, err := alone.Status(t.Context(), run.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v.Phase != status.PhaseSucceeded || v.Note != "" {
+		t.Errorf("it is %s with note %q, want Succeeded and none", v.Phase, v.Note)
+	}
+	report, err := alone.Report(t.Context(), run.Name)
+	if err != nil || report.Phase != status.PhaseSucceeded {
+		t.Errorf("report is %+v, %v", report, err)
+	}
+}
+
+func TestStatusWithoutWorker(t *testing.T) {
+	b := newBench(t)
+	run := b.started()
+	b.temporal.workers = 0
+	b.deploy("c1", run.Name, "1.0.0")
+	err := b.ledger.SaveObservation(t.Context(), ledger.Observation{Cluster: "c2", Component: "agent", Run: run.Name, Version: "1.0.0", Armed: true, Seen: noon})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := b.Status(t.Context(), run.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(v.Note, "no worker answers on task queue sluice") || v.Phase != "Soaking" {
+		t.Errorf("phase %q, note %q; want the search attribute's, and that no worker answers", v.Phase, v.Note)
+	}
+	units := v.Stages[0].Units
+	if units[0].Phase != status.PhaseSucceeded || units[1].Phase != status.PhaseMoving || !units[1].Armed {
+		t.Errorf("units are %+v, want what the ledger knows", units)
+	}
+	_, err = b.Report(t.Context(), run.Name)
+	wants(t, err, fault.Unreachable, "cannot tell all")
+}
+
+func TestStatusOfARunThatTemporalLost(t *testing.T) {
+	b := newBench(t)
+	run := b.started()
+	b.temporal.open = nil
+	v, err := b.Status(t.Context(), run.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(v.Note, "does not know this run") {
+		t.Errorf("note is %q", v.Note)
+	}
+}
+
+func TestStatusOfNoRun(t *testing.T) {
+	_, err := newBench(t).Status(t.Context(), "agent-7")
+	wants(t, err, fault.NotFound, "agent-7")
+}
+
+func TestWhy(t *testing.T) {
+	b := newBench(t)
+	run := b.underWay()
+	why, err := b.Why(t.Context(), run.Name, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(why.Reasons) != 1 || why.Reasons[0].Subject != "prod/c2" {
+		t.Fatalf("reasons are %+v, want the one unit that waits", why.Reasons)
+	}
+	r := why.Reasons[0]
+	if r.Waiting.Kind != "pods" || r.Progress == nil || r.Progress.Updated != 3 || !r.Since.Equal(noon.Add(time.Minute)) {
+		t.Errorf("reason is %+v, want pods, progress, and the last heartbeat that brought any", r)
+	}
+	for _, about := range []string{"c1", "prod/c1", "prod/c1/all/1", "all"} {
+		if _, err := b.Why(t.Context(), run.Name, about); err != nil {
+			t.Errorf("why %s: %v", about, err)
+		}
+	}
+	_, err = b.Why(t.Context(), run.Name, "c7")
+	wants(t, err, fault.NotFound, "c7", run.Name)
+}
+
+func TestClusters(t *testing.T) {
+	b := newBench(t)
+	b.deploy("a", "agent-1", "1")
+	b.deploy("b", "agent-1", "1")
+	b.deploy("c", "agent-2", "2")
+	at := time.Date(2026, 11, 22, 2, 41, 0, 0, time.Local)
+	for _, o := range []ledger.Observation{
+		{Cluster: "b", Version: "2", Run: "agent-2", Updated: 12, Desired: 40, Armed: true, Seen: at},
+		{Cluster: "b", Unreachable: true},
+		{Cluster: "c", Version: "2", Run: "agent-2", Updated: 39, Desired: 40, Armed: true, Seen: at},
+		{Cluster: "d", Unreachable: true},
+	} {
+		o.Component = "agent"
+		if err := b.ledger.SaveObservation(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all, err := b.Clusters(t.Context(), "agent")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{
+		"a": "version 1", "b": "unreachable; version 2, 12 of 40 at 02:41", "c": "version 2", "d": "unreachable; never seen",
+	}
+	for _, c := range all {
+		if c.State != want[c.Cluster] {
+			t.Errorf("%s is %q, want %q", c.Cluster, c.State, want[c.Cluster])
+		}
+		if armed := c.Cluster == "b"; c.Armed != armed {
+			t.Errorf("%s is armed: %v, want %v", c.Cluster, c.Armed, armed)
+		}
+	}
+	if len(all) != 4 || all[0].Cluster != "a" {
+		t.Errorf("list is %+v, want four by name", all)
+	}
+	_, err = b.Clusters(t.Context(), "nothing")
+	wants(t, err, fault.NotFound, "nothing")
+}

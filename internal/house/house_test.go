@@ -1,0 +1,155 @@
+// Package house_test keeps the plan of the house: which package may import which.
+package house_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "sluice.dev/sluice/"
+
+// listed is what `go list` says of a package.
+type listed struct {
+	ImportPath string
+	Imports    []string
+	Deps       []string
+}
+
+func packages(t *testing.T) []listed {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports,Deps", module+"...")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("cannot list packages: %v", err)
+	}
+	var all []listed
+	dec := json.NewDecoder(strings.NewReader(string(out)))
+	for {
+		var p listed
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}
+
+// floor is how high a package stands; imports go down, or stay on the same floor where that is allowed.
+func floor(path string) int {
+	path = strings.TrimPrefix(path, module)
+	top, _, _ := strings.Cut(path, "/")
+	switch {
+	case top == "cmd":
+		return 7
+	case slices.Contains([]string{"internal/cli", "internal/demo", "internal/bench", "internal/e2e"}, firstTwo(path)):
+		return 6 // what people type
+	case path == "internal/engine":
+		return 5 // what can be asked of Sluice: starts workflows, runs none
+	case top == "worker":
+		return 5
+	case top == "workflows", top == "activities":
+		return 4
+	case top == "internal":
+		return 3
+	case top == "templates":
+		return 2
+	case top == "pipelines":
+		return 1
+	}
+	return 0
+}
+
+func firstTwo(path string) string {
+	parts := strings.SplitN(path, "/", 3)
+	return strings.Join(parts[:min(2, len(parts))], "/")
+}
+
+func TestImportsPointOneWay(t *testing.T) {
+	seen := 0
+	for _, p := range packages(t) {
+		seen++
+		if floor(p.ImportPath) == 0 {
+			t.Errorf("%s stands on no floor of the house: give it a place", p.ImportPath)
+		}
+		for _, i := range p.Imports {
+			if !strings.HasPrefix(i, module) {
+				continue
+			}
+			if floor(i) > floor(p.ImportPath) {
+				t.Errorf("%s imports %s, which stands above it", p.ImportPath, i)
+			}
+			activities := strings.HasPrefix(p.ImportPath, module+"activities/") && strings.HasPrefix(i, module+"activities/")
+			across := activities || strings.HasPrefix(p.ImportPath, module+"activities") && strings.HasPrefix(i, module+"workflows") ||
+				strings.HasPrefix(p.ImportPath, module+"workflows") && strings.HasPrefix(i, module+"activities")
+			if across && firstTwo(strings.TrimPrefix(i, module)) != firstTwo(strings.TrimPrefix(p.ImportPath, module)) {
+				t.Errorf("%s imports %s: activities and workflows meet in internal/step only", p.ImportPath, i)
+			}
+		}
+	}
+	if seen < 20 {
+		t.Errorf("only %d packages were looked at", seen)
+	}
+}
+
+// pure are the packages that can wait for nothing, and what they must not reach, directly or not.
+var pure = []string{
+	"pipelines", "pipelines/rule", "templates", "workflows", "internal/fault", "internal/plan", "internal/status", "internal/step",
+	"internal/patch", "internal/workload/goal", "internal/gate",
+}
+
+// waits are packages that wait for something outside.
+var waits = []string{
+	"database/sql", "modernc.org/sqlite", "os/exec", "k8s.io/client-go/rest", "k8s.io/client-go/kubernetes", "k8s.io/client-go/dynamic",
+	module + "internal/kube", module + "internal/ledger", module + "internal/workload", module + "internal/engine",
+}
+
+func TestPurePackagesCanWaitForNothing(t *testing.T) {
+	own := map[string][]string{}
+	for _, p := range packages(t) {
+		own[p.ImportPath] = p.Imports
+	}
+	for _, name := range pure {
+		if _, ok := own[module+name]; !ok {
+			t.Errorf("there is no package %s", name)
+		}
+		for _, path := range reach(own, module+name) {
+			for _, i := range own[path] {
+				if slices.Contains(waits, i) {
+					t.Errorf("%s must wait for nothing, and reaches %s through %s", name, i, path)
+				}
+			}
+		}
+	}
+}
+
+// reach lists a package and all packages of this module that it imports, directly or not.
+func reach(own map[string][]string, from string) []string {
+	out := []string{from}
+	for i := 0; i < len(out); i++ {
+		for _, next := range own[out[i]] {
+			if strings.HasPrefix(next, module) && !slices.Contains(out, next) {
+				out = append(out, next)
+			}
+		}
+	}
+	return out
+}
+
+func TestWorkflowsHaveNoClock(t *testing.T) {
+	for _, p := range packages(t) {
+		if p.ImportPath != module+"workflows" {
+			continue
+		}
+		for _, i := range p.Imports {
+			if slices.Contains([]string{"math/rand", "math/rand/v2", "os", "net", "net/http", "sync", "context"}, i) {
+				t.Errorf("workflows imports %s", i)
+			}
+		}
+	}
+}
