@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
@@ -17,7 +18,8 @@ const (
 	longActivity   = 10 * 365 * 24 * time.Hour
 	heartbeat      = 10 * time.Second
 	localActivity  = 10 * time.Second
-	attemptsBefore = 5 // tries of a short activity before the unit asks for a person
+	siteWorker     = 2 * time.Minute // without a worker of its site for so long, a cluster is out of reach
+	attemptsBefore = 5               // tries of a short activity before the unit asks for a person
 )
 
 // finalCodes are the failures that the same call would meet again: the workflow decides what becomes of them.
@@ -47,6 +49,9 @@ func (c call) start(ctx workflow.Context) workflow.Future {
 			MaximumAttempts: attemptsBefore, NonRetryableErrorTypes: finalCodes,
 		},
 	}
+	if c.queue != TaskQueue {
+		opts.ScheduleToStartTimeout = siteWorker
+	}
 	if c.long {
 		opts.StartToCloseTimeout = longActivity
 		opts.HeartbeatTimeout = heartbeat
@@ -64,6 +69,10 @@ func codeOf(err error) fault.Code {
 	if errors.As(err, &app) {
 		return fault.Code(app.Type())
 	}
+	var timeout *temporal.TimeoutError
+	if errors.As(err, &timeout) && timeout.TimeoutType() == enumspb.TIMEOUT_TYPE_SCHEDULE_TO_START {
+		return fault.Unreachable
+	}
 	return fault.Internal
 }
 
@@ -74,6 +83,9 @@ func messageOf(err error) string {
 		return app.Message()
 	}
 	var timeout *temporal.TimeoutError
+	if errors.As(err, &timeout) && timeout.TimeoutType() == enumspb.TIMEOUT_TYPE_SCHEDULE_TO_START {
+		return "no worker of its site takes work"
+	}
 	if errors.As(err, &timeout) {
 		return "no worker did it in time (" + timeout.Message() + ")"
 	}

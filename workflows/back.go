@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"slices"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -143,23 +144,32 @@ func (r *rollout) backOf() string {
 	return r.in.Run
 }
 
-// waysBack lists where the units of a scope would go, in the order in which they would.
+// waysBack lists where the units of a scope would go: first the open ones, which go at once, then those that have ended,
+// in the order in which they would.
 func (r *rollout) waysBack(scope Scope) ([]string, error) {
-	clusters := r.goingBack(scope)
+	var out []string
+	for _, u := range r.openUnits() {
+		if unit := r.unit(u.cluster); scope.holds(*unit) {
+			out = append(out, fmt.Sprintf("%s: stops and goes %s", unit.Path, backTo(r.wayBack(u.cluster))))
+		}
+	}
+	clusters := slices.DeleteFunc(r.goingBack(scope), func(c string) bool { return r.open[c] != nil })
 	if len(clusters) == 0 {
-		return nil, nil
+		return out, nil
 	}
 	window, err := plan.Backward(r.lean(), clusters)
 	if err != nil {
 		return nil, err
 	}
-	var out []string
 	for _, u := range window.Group.Units {
-		to := "no way back"
-		if u.WayBack.Exists() {
-			to = "back to " + u.WayBack.Version
-		}
-		out = append(out, fmt.Sprintf("%s: %s", u.Path, to))
+		out = append(out, fmt.Sprintf("%s: goes %s", u.Path, backTo(u.WayBack)))
 	}
 	return out, nil
+}
+
+func backTo(w plan.WayBack) string {
+	if !w.Exists() {
+		return "nowhere: no way back"
+	}
+	return "back to " + w.Version
 }

@@ -3,6 +3,7 @@ package workflows
 import (
 	"go.temporal.io/sdk/workflow"
 
+	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/step"
 )
 
@@ -26,7 +27,7 @@ type PreviewUnit struct {
 // Preview renders and compares a plan in every cluster, and stores what it saw beside the plan. It changes nothing
 // anywhere. A cluster that cannot be looked at is part of what was seen.
 func Preview(ctx workflow.Context, in PreviewInput) error {
-	seen := make([]string, len(in.Clusters))
+	seen := make([]step.Seen, len(in.Clusters))
 	slots := workflow.NewSemaphore(ctx, previewWindow)
 	group := workflow.NewWaitGroup(ctx)
 	var failed error
@@ -40,7 +41,13 @@ func Preview(ctx workflow.Context, in PreviewInput) error {
 			defer slots.Release(1)
 			ref := step.Ref{Plan: in.Plan, Component: in.Component, Cluster: u.Cluster, Context: u.Context}
 			look := call{name: step.Preview, queue: SiteQueue(u.Site), summary: "compare " + u.Cluster, in: step.DiffRequest{Ref: ref}}
-			if err := look.get(ctx, &seen[i]); err != nil && failed == nil {
+			seen[i].Cluster = u.Cluster
+			err := look.get(ctx, &seen[i].Digest)
+			switch {
+			case err == nil:
+			case codeOf(err) == fault.Unreachable:
+				seen[i].Unreachable = messageOf(err)
+			case failed == nil:
 				failed = err
 			}
 		})

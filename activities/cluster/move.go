@@ -75,7 +75,11 @@ func (a *Activities) turn(ctx context.Context, req step.WorkloadRequest, f func(
 	if err != nil {
 		return req.State, err
 	}
-	return f(h.driver, ctx, h.cluster, h.spec, req.State)
+	state, err := f(h.driver, ctx, h.cluster, h.spec, req.State)
+	if err != nil {
+		return state, err
+	}
+	return state, a.observeArmed(ctx, req.Ref, state.Armed)
 }
 
 // Advance moves one batch, and ends when it is there or when a check that runs meanwhile does not pass.

@@ -84,6 +84,21 @@ func (w *watcher) judge(ctx context.Context) []status.Check {
 	return append(found, w.a.Gates.Evaluate(ctx, step.EvaluateRequest{Point: pipelines.AfterBatch, Checks: after, Facts: w.seen.Facts})...)
 }
 
+// observeArmed keeps in the ledger that a workload was armed or disarmed; what else was last seen stays.
+func (a *Activities) observeArmed(ctx context.Context, ref step.Ref, armed bool) error {
+	seen, err := a.Ledger.ListObservations(ctx, ref.Component)
+	if err != nil {
+		return err
+	}
+	for _, o := range seen {
+		if o.Cluster == ref.Cluster && o.Armed != armed {
+			o.Armed, o.Seen, o.Unreachable = armed, time.Now().UTC(), false
+			return a.Ledger.SaveObservation(ctx, o)
+		}
+	}
+	return nil
+}
+
 // observe keeps in the ledger what was last seen of the component in the cluster.
 func (a *Activities) observe(ctx context.Context, req step.AdvanceRequest, f rule.Facts, armed bool) error {
 	if f.Workload.Name == "" {

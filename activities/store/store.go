@@ -137,8 +137,12 @@ func (a *Activities) LoadUnit(ctx context.Context, ref step.Ref) (step.UnitPlan,
 // SaveLive stores what was seen in the clusters beside a plan.
 func (a *Activities) SaveLive(ctx context.Context, req step.SaveLiveRequest) (string, error) {
 	live := plan.Live{Plan: req.Plan}
-	for _, digest := range req.Clusters {
-		data, err := a.Ledger.Blob(ctx, digest)
+	for _, seen := range req.Clusters {
+		if seen.Unreachable != "" {
+			live.Clusters = append(live.Clusters, plan.Cluster{Cluster: seen.Cluster, Unreachable: seen.Unreachable})
+			continue
+		}
+		data, err := a.Ledger.Blob(ctx, seen.Digest)
 		if err != nil {
 			return "", err
 		}

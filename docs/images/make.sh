@@ -48,6 +48,6 @@ done
 
 ui=$(sed -n 's/.*"ui": *"\([^"]*\)".*/\1/p' "$dir/stack.json" | head -1)
 script -qec "stty cols 112 rows 60; bin/sluice --dir $dir get node-agent-2" /dev/null >"$work/frame"
-shot "$ui/namespaces/default/workflows/node-agent-2" docs/images/temporal-ui.png 1400 1000 8
+shot "$ui/namespaces/default/workflows/node-agent-2" docs/images/temporal-ui.png 1400 860 8
 "$work/ansi" '$ sluice get node-agent-2' <"$work/frame" >"$work/terminal.html"
-shot "file://$work/terminal.html" docs/images/terminal.png 1020 600 2
+shot "file://$work/terminal.html" docs/images/terminal.png 1020 680 2

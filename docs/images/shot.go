@@ -31,9 +31,13 @@ func run(args []string) error {
 	if len(args) != 6 {
 		return fmt.Errorf("want BROWSER URL FILE WIDTH HEIGHT SECONDS")
 	}
-	seconds, err := strconv.Atoi(args[5])
-	if err != nil {
-		return err
+	var size [3]int
+	for i := range size {
+		n, err := strconv.Atoi(args[3+i])
+		if err != nil {
+			return err
+		}
+		size[i] = n
 	}
 	profile, err := os.MkdirTemp("", "shot")
 	if err != nil {
@@ -41,8 +45,7 @@ func run(args []string) error {
 	}
 	defer os.RemoveAll(profile)
 	browser := exec.Command(args[0], "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run",
-		"--force-device-scale-factor=2", "--remote-debugging-port=0", "--remote-allow-origins=*",
-		"--user-data-dir="+profile, "--window-size="+args[3]+","+args[4], args[1])
+		"--remote-debugging-port=0", "--remote-allow-origins=*", "--user-data-dir="+profile, args[1])
 	said, err := browser.StderrPipe()
 	if err != nil {
 		return err
@@ -58,10 +61,23 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	time.Sleep(time.Duration(seconds) * time.Second)
-	picture, err := capture(host)
+	page, err := open(host)
 	if err != nil {
 		return err
+	}
+	defer page.Close()
+	if _, err := page.call("Emulation.setDeviceMetricsOverride", map[string]any{
+		"width": size[0], "height": size[1], "deviceScaleFactor": 2, "mobile": false,
+	}); err != nil {
+		return err
+	}
+	time.Sleep(time.Duration(size[2]) * time.Second)
+	picture, err := page.call("Page.captureScreenshot", nil)
+	if err != nil {
+		return err
+	}
+	if len(picture) == 0 {
+		return fmt.Errorf("the browser sent no picture")
 	}
 	return os.WriteFile(args[2], picture, 0o644)
 }
@@ -77,7 +93,13 @@ func debugger(lines *bufio.Scanner) (string, error) {
 	return "", fmt.Errorf("the browser ended before it listened")
 }
 
-func capture(host string) ([]byte, error) {
+// tab is the page that the browser has open.
+type tab struct {
+	*websocket.Conn
+	calls int
+}
+
+func open(host string) (*tab, error) {
 	answer, err := http.Get("http://" + host + "/json/list")
 	if err != nil {
 		return nil, err
@@ -91,29 +113,33 @@ func capture(host string) ([]byte, error) {
 		return nil, err
 	}
 	for _, target := range targets {
-		if target.Type != "page" {
-			continue
+		if target.Type == "page" {
+			conn, err := websocket.Dial(target.URL, "", "http://"+host)
+			return &tab{Conn: conn}, err
 		}
-		page, err := websocket.Dial(target.URL, "", "http://"+host)
-		if err != nil {
-			return nil, err
-		}
-		defer page.Close()
-		if err := websocket.JSON.Send(page, map[string]any{"id": 1, "method": "Page.captureScreenshot"}); err != nil {
-			return nil, err
-		}
-		var got struct {
-			Result struct {
-				Data []byte `json:"data"`
-			} `json:"result"`
-		}
-		if err := websocket.JSON.Receive(page, &got); err != nil {
-			return nil, err
-		}
-		if len(got.Result.Data) == 0 {
-			return nil, fmt.Errorf("the browser sent no picture")
-		}
-		return got.Result.Data, nil
 	}
 	return nil, fmt.Errorf("the browser has no page open")
+}
+
+// call asks the page for something, and returns the data of its answer.
+func (t *tab) call(method string, params any) ([]byte, error) {
+	t.calls++
+	if err := websocket.JSON.Send(t.Conn, map[string]any{"id": t.calls, "method": method, "params": params}); err != nil {
+		return nil, err
+	}
+	var got struct {
+		Error *struct {
+			Message string `json:"message"`
+		} `json:"error"`
+		Result struct {
+			Data []byte `json:"data"`
+		} `json:"result"`
+	}
+	if err := websocket.JSON.Receive(t.Conn, &got); err != nil {
+		return nil, err
+	}
+	if got.Error != nil {
+		return nil, fmt.Errorf("%s: %s", method, got.Error.Message)
+	}
+	return got.Result.Data, nil
 }

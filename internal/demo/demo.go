@@ -119,13 +119,21 @@ func (p *play) take(ctx context.Context, s step) error {
 	defer cancel()
 	err := s.do(bounded)
 	if err != nil && bounded.Err() != nil {
-		err = fmt.Errorf("%w (%w)", context.Cause(bounded), err)
+		err = fmt.Errorf("%w (%w)", why(bounded), err)
 	}
 	if err != nil {
 		return fmt.Errorf("cannot %s: %w", s.name, err)
 	}
 	p.say("done after %.1f s", time.Since(began).Seconds())
 	return nil
+}
+
+// why says what ended a step before its time.
+func why(ctx context.Context) error {
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return errors.New("it was interrupted")
 }
 
 // say prints a line of the play's own, with the time since its start.

@@ -12,9 +12,10 @@ import (
 	"sluice.dev/sluice/internal/status"
 )
 
-// Exit codes of `sluice run --wait` that the demo expects.
+// Exit codes of `sluice run --wait` that the demo tells apart.
 const (
 	exitDone       = 0
+	exitWaiting    = 4
 	exitRolledBack = 5
 )
 
@@ -93,6 +94,9 @@ func (p *play) judge(ctx context.Context, r rollout, code, expected int) (Rolled
 	}
 	run := rolledOf(seen, code)
 	p.report.Runs = append(p.report.Runs, run)
+	if code == exitWaiting {
+		return run, fmt.Errorf("run %s was left while it was %s", r.name(), run.Phase)
+	}
 	if code != expected {
 		return run, fmt.Errorf("run %s of %s %s ended with exit code %d (phase %s), not %d", r.name(), r.component, r.version, code, run.Phase, expected)
 	}
@@ -178,7 +182,7 @@ func (p *play) rollBad(ctx context.Context) error {
 func pause(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return ctx.Err()
 	case <-time.After(d):
 		return nil
 	}

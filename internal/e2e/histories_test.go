@@ -45,7 +45,7 @@ func (s *site) keep(id string) {
 	write(s.t, filepath.Join(dir, strings.ReplaceAll(id, "/", "_")+".json.gz"), data)
 }
 
-func write(t *testing.T, path string, data []byte) {
+func write(t testing.TB, path string, data []byte) {
 	t.Helper()
 	f, err := os.Create(path)
 	if err != nil {

@@ -56,7 +56,7 @@ func serve(spec []string) int {
 	}
 	defer l.Close()
 	err = worker.Run(ctx, worker.Options{
-		Client: c.Client, Ledger: l, Kubeconfigs: []string{spec[1]}, Logger: slog.New(slog.DiscardHandler),
+		Client: c.Client, Ledger: l, Kubeconfigs: []string{spec[1]}, UserAgent: "sluice-e2e", Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -67,7 +67,7 @@ func serve(spec []string) int {
 
 // site is an installation of Sluice with a ledger of its own, and a component that no other test has.
 type site struct {
-	t         *testing.T
+	t         testing.TB
 	stack     *localtest.Stack
 	ledger    *ledger.SQLite
 	engine    *engine.Engine
@@ -76,7 +76,7 @@ type site struct {
 	component string // also its namespace
 }
 
-func newSite(t *testing.T, component string) *site {
+func newSite(t testing.TB, component string) *site {
 	t.Helper()
 	s := &site{t: t, stack: stack(t), path: filepath.Join(t.TempDir(), "ledger.db"), files: t.TempDir(), component: component}
 	if err := os.CopyFS(s.files, os.DirFS("testdata")); err != nil {

@@ -166,7 +166,7 @@ func (o *printer) changes(clusters []*Cluster) error {
 	o.line(0, "changes")
 	var still []string
 	for _, c := range clusters {
-		if c.Diff == "" {
+		if c.Diff == "" && len(c.Refusals) == 0 {
 			still = append(still, c.Cluster)
 		}
 	}

@@ -185,10 +185,17 @@ type ReleaseRequest struct {
 	Changes string       `json:"changes,omitempty"`
 }
 
-// SaveLiveRequest stores what was seen for a plan: the blob digest of each cluster's plan.Cluster, in plan order.
+// SaveLiveRequest stores what was seen for a plan, in plan order.
 type SaveLiveRequest struct {
-	Plan     string   `json:"plan"`
-	Clusters []string `json:"clusters"`
+	Plan     string `json:"plan"`
+	Clusters []Seen `json:"clusters"`
+}
+
+// Seen is what was seen of one cluster: the blob digest of its plan.Cluster, or why nothing could be seen.
+type Seen struct {
+	Cluster     string `json:"cluster"`
+	Digest      string `json:"digest,omitempty"`
+	Unreachable string `json:"unreachable,omitempty"`
 }
 
 // SaveUnitRequest stores the whole status of a unit that has ended.

@@ -135,7 +135,7 @@ func (d daemonSet) Advance(ctx context.Context, c *kube.Cluster, spec Spec, stat
 	}
 	defer s.close()
 	s.withEvents()
-	m := &eviction{session: s, aim: aim{revision: state.Revision, template: state.Template, goal: goal}, looker: looker{look: look}}
+	m := &eviction{session: s, aim: aim{revision: state.Revision, template: state.Template, goal: goal, created: state.Created}, looker: looker{look: look}}
 	return m.run(ctx)
 }
 

@@ -16,6 +16,7 @@ type aim struct {
 	template string // digest of the template that the workload must have
 	goal     Goal
 	back     bool
+	created  bool // the workload was not there before: its pods come up everywhere at once
 }
 
 // slot is a node that has a pod of a DaemonSet or should have one. Pod is nil while there is none that stays.
@@ -158,6 +159,9 @@ func (r *shot) done(to aim, least time.Duration, now time.Time) bool {
 	for _, at := range r.slots {
 		if at.set < to.goal.Set || at.pod == nil || at.pod.hash != to.revision {
 			continue
+		}
+		if to.created && at.set != to.goal.Set {
+			continue // no pod beside the open set came in place of one of it
 		}
 		if in, ready := at.pod.availableIn(least, now); ready && in == 0 {
 			available++
