@@ -5,8 +5,10 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/pipelines"
@@ -125,3 +127,35 @@ func benchmarkPlan(b *testing.B, clusters int) {
 // The bounds: 1,000 clusters take at most 2 s and 300 MB on one core, 10,000 clusters at most 12 times that.
 func BenchmarkPlan1000(b *testing.B)  { benchmarkPlan(b, 1_000) }
 func BenchmarkPlan10000(b *testing.B) { benchmarkPlan(b, 10_000) }
+
+// BenchmarkPlanLimits times planning from files on one core, 1,000 and 10,000 clusters in turn, and reports the medians
+// against their limits: 2 s and 300 MB for 1,000, and 12 times as long for 10,000.
+func BenchmarkPlanLimits(b *testing.B) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	small, large := fleetFiles(b, 1_000), fleetFiles(b, 10_000)
+	once := func(dir string) time.Duration {
+		runtime.GC()
+		began := time.Now()
+		plan.Hash(build(b, inputOf(load(b, dir))))
+		return time.Since(began)
+	}
+	var thousand, ratios []float64
+	var peak uint64
+	for b.Loop() {
+		for range 5 {
+			t := once(small)
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			peak = max(peak, m.HeapInuse)
+			thousand = append(thousand, t.Seconds())
+			ratios = append(ratios, once(large).Seconds()/t.Seconds())
+		}
+	}
+	slices.Sort(thousand)
+	slices.Sort(ratios)
+	b.ReportMetric(thousand[len(thousand)/2], "s-for-1000")
+	b.ReportMetric(thousand[len(thousand)/2]/2, "s/limit")
+	b.ReportMetric(float64(peak)/(300<<20), "heap/limit")
+	b.ReportMetric(ratios[len(ratios)/2], "10000-over-1000")
+	b.ReportMetric(ratios[len(ratios)/2]*thousand[len(thousand)/2]/(12*2), "s-for-10000/limit")
+}

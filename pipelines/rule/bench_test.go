@@ -2,7 +2,9 @@ package rule_test
 
 import (
 	"reflect"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/ext"
@@ -42,6 +44,41 @@ func BenchmarkEval(b *testing.B) {
 
 // BenchmarkContextEval is cel-go alone: the same rules with the same limits, over a map of variables made beforehand.
 func BenchmarkContextEval(b *testing.B) {
+	env := bareEnv(b)
+	for name, source := range benchRules {
+		b.Run(name, func(b *testing.B) {
+			program := bareProgram(b, env, source)
+			f, ctx := benchFacts(), b.Context()
+			variables := bareVariables(&f)
+			b.ReportAllocs()
+			for b.Loop() {
+				if out, _, err := program.ContextEval(ctx, variables); err != nil || out.Value() != true {
+					b.Fatal(out, err)
+				}
+			}
+		})
+	}
+}
+
+func bareVariables(f *rule.Facts) map[string]any {
+	return map[string]any{"workload": &f.Workload, "batch": &f.Batch, "params.share": 0.5, "params.count": int64(3)}
+}
+
+func bareProgram(b *testing.B, env *cel.Env, source string) cel.Program {
+	b.Helper()
+	checked, issues := env.Compile(source)
+	if issues.Err() != nil {
+		b.Fatal(issues.Err())
+	}
+	program, err := env.Program(checked, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(rule.MaxCost), cel.InterruptCheckFrequency(100))
+	if err != nil {
+		b.Fatal(err)
+	}
+	return program
+}
+
+func bareEnv(b *testing.B) *cel.Env {
+	b.Helper()
 	env, err := cel.NewEnv(
 		ext.NativeTypes(ext.ParseStructTags(true), reflect.TypeFor[rule.Workload](), reflect.TypeFor[rule.Batch]()),
 		cel.Variable("workload", cel.ObjectType("rule.Workload")),
@@ -52,26 +89,7 @@ func BenchmarkContextEval(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	for name, source := range benchRules {
-		b.Run(name, func(b *testing.B) {
-			checked, issues := env.Compile(source)
-			if issues.Err() != nil {
-				b.Fatal(issues.Err())
-			}
-			program, err := env.Program(checked, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(rule.MaxCost), cel.InterruptCheckFrequency(100))
-			if err != nil {
-				b.Fatal(err)
-			}
-			f, ctx := benchFacts(), b.Context()
-			variables := map[string]any{"workload": &f.Workload, "batch": &f.Batch, "params.share": 0.5, "params.count": int64(3)}
-			b.ReportAllocs()
-			for b.Loop() {
-				if out, _, err := program.ContextEval(ctx, variables); err != nil || out.Value() != true {
-					b.Fatal(out, err)
-				}
-			}
-		})
-	}
+	return env
 }
 
 // BenchmarkCompile is a rule that the compiler has not seen, in an environment that it has.
@@ -87,5 +105,41 @@ func BenchmarkCompile(b *testing.B) {
 			b.Fatal(err)
 		}
 		i++
+	}
+}
+
+// BenchmarkEvalRatio pairs this package with cel-go alone, block by block in turn, and reports the median of the ratios.
+// The limit is 1.5.
+func BenchmarkEvalRatio(b *testing.B) {
+	env := bareEnv(b)
+	for name, source := range benchRules {
+		b.Run(name, func(b *testing.B) {
+			ours, bare := mustCompile(b, rule.ScopeBatch, source), bareProgram(b, env, source)
+			f, p, ctx := benchFacts(), values(), b.Context()
+			variables := bareVariables(&f)
+			const block = 5000
+			var ratios []float64
+			for b.Loop() {
+				for range 15 {
+					began := time.Now()
+					for range block {
+						if holds, err := ours.Eval(ctx, f, p); err != nil || !holds {
+							b.Fatal(holds, err)
+						}
+					}
+					mine := time.Since(began)
+					began = time.Now()
+					for range block {
+						if out, _, err := bare.ContextEval(ctx, variables); err != nil || out.Value() != true {
+							b.Fatal(out, err)
+						}
+					}
+					ratios = append(ratios, float64(mine)/float64(time.Since(began)))
+				}
+			}
+			slices.Sort(ratios)
+			b.ReportMetric(ratios[len(ratios)/2], "ratio")
+			b.ReportMetric(ratios[len(ratios)/2]/1.5, "ratio/limit")
+		})
 	}
 }
