@@ -115,18 +115,18 @@ func (v *View[T]) Changed() <-chan struct{} {
 	return v.feed.changed
 }
 
-// Err returns why the view is out of touch and since when, or nil where it is in touch. What an out-of-touch view shows
+// Err returns since when the view is out of touch and why, or a nil error where it is in touch. What an out-of-touch view shows
 // may be old.
-func (v *View[T]) Err() (error, time.Time) {
+func (v *View[T]) Err() (time.Time, error) {
 	v.feed.mu.Lock()
 	defer v.feed.mu.Unlock()
-	return v.feed.err, v.feed.since
+	return v.feed.since, v.feed.err
 }
 
 func (v *View[T]) until(ctx context.Context, met func() bool) error {
 	for {
 		changed := v.Changed()
-		err, since := v.Err()
+		since, err := v.Err()
 		if err == nil && met() {
 			return nil
 		}

@@ -86,7 +86,7 @@ func TestDeadConnectionIsNoticed(t *testing.T) {
 	start := time.Now()
 	for {
 		changed := view.Changed()
-		if err, _ := view.Err(); err != nil {
+		if _, err := view.Err(); err != nil {
 			break
 		}
 		select {
@@ -140,7 +140,6 @@ func apiServer(t *testing.T) int {
 // fake is an API server of configmaps that cannot stream a state before it watches.
 type fake struct {
 	lists, watches atomic.Int64
-	version        atomic.Int64
 	end            chan struct{}
 }
 

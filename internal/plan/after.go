@@ -22,9 +22,7 @@ func (b *builder) linkAfter(s *Stage, members []*member) error {
 			return err
 		}
 	}
-	for _, note := range sortedKeys(left) {
-		s.Notes = append(s.Notes, note)
-	}
+	s.Notes = append(s.Notes, sortedKeys(left)...)
 	return nil
 }
 

@@ -37,7 +37,7 @@ type family struct {
 type watched interface {
 	Wait(ctx context.Context) error
 	Changed() <-chan struct{}
-	Err() (error, time.Time)
+	Err() (time.Time, error)
 	Close()
 }
 

@@ -35,7 +35,7 @@ func (f Folder) Lock() (*Lock, error) {
 		}
 		return nil, fmt.Errorf("cannot lock state folder: %w", err)
 	}
-	if err := file.Truncate(0); err == nil {
+	if err = file.Truncate(0); err == nil {
 		_, err = file.WriteAt([]byte(strconv.Itoa(os.Getpid())), 0)
 	}
 	if err != nil {
