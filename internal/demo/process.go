@@ -41,11 +41,16 @@ func (p *play) sluice(ctx context.Context, args ...string) *exec.Cmd {
 // shown runs a program whose output people see as it is printed, and returns its exit code.
 func (p *play) shown(cmd *exec.Cmd) (int, error) {
 	cmd.Stdout, cmd.Stderr = p.o.Stdout, p.o.Stderr
-	return ended(cmd, cmd.Run())
+	cmd.SysProcAttr = tied()
+	return code(cmd)
 }
 
-// ended tells a program that has ended by itself, with whatever exit code, from one that has not.
-func ended(cmd *exec.Cmd, err error) (int, error) {
+// code runs a program to its end and returns its exit code. One that did not end by itself is an error.
+func code(cmd *exec.Cmd) (int, error) {
+	// The kernel takes the thread for the parent of a program that is tied to it.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	err := cmd.Run()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && exit.Exited() {
 		return exit.ExitCode(), nil
@@ -66,7 +71,7 @@ type process struct {
 // begin starts a program that writes to a log. On Linux it is killed when this process is gone, however that ended.
 func begin(cmd *exec.Cmd, log io.Writer) (*process, error) {
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = bound()
+	cmd.SysProcAttr = apart()
 	pr := &process{cmd: cmd, done: make(chan struct{})}
 	started := make(chan error)
 	go func() {

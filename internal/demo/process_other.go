@@ -4,7 +4,10 @@ package demo
 
 import "syscall"
 
-// bound keeps a Ctrl-C that is meant for this process from a program: it is told to end in its turn.
-func bound() *syscall.SysProcAttr {
+// tied cannot do here what it does on Linux.
+func tied() *syscall.SysProcAttr { return nil }
+
+// apart keeps a Ctrl-C that is meant for this process from a program: it is told to end in its turn.
+func apart() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true}
 }

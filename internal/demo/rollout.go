@@ -61,9 +61,10 @@ func (p *play) rollAside(ctx context.Context, r rollout) *aside {
 	cmd := p.start(ctx, r)
 	p.print("\n$ sluice " + strings.Join(typed(cmd), " ") + " &")
 	cmd.Stdout, cmd.Stderr = &a.out, &a.out
+	cmd.SysProcAttr = tied()
 	p.beside.Go(func() {
 		defer close(a.done)
-		a.code, a.err = ended(cmd, cmd.Run())
+		a.code, a.err = code(cmd)
 	})
 	return a
 }

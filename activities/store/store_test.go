@@ -1,0 +1,148 @@
+package store_test
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice.dev/sluice/activities/store"
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/gate"
+	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/pipelines"
+)
+
+// stored is a plan of two clusters in a ledger.
+func stored(t *testing.T) (*store.Activities, *ledger.SQLite, string) {
+	t.Helper()
+	l, err := ledger.Open(t.Context(), filepath.Join(t.TempDir(), "ledger.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	p := &plan.Plan{Format: plan.Format, Component: "agent", Version: "v2", Pipeline: "careful", Stages: []plan.Stage{{
+		Name: "production",
+		Rules: plan.Rules{
+			Batches: []pipelines.Amount{pipelines.Count(1), pipelines.Percent(100)},
+			Checks: []pipelines.ResolvedCheck{
+				{Name: "batch", At: []pipelines.Point{pipelines.AfterBatch}, Gates: []pipelines.ResolvedGate{{Name: "batch", CEL: "true"}}},
+				{Name: "stage", At: []pipelines.Point{pipelines.AfterStage}, Gates: []pipelines.ResolvedGate{{Name: "stage", CEL: "true"}}},
+			},
+		},
+		Groups: []plan.Group{{MaxConcurrency: 1, Units: []plan.Unit{
+			{Path: "prod/a", Cluster: "a", Group: "prod", Labels: map[string]string{"x": "y"}, WayBack: plan.WayBack{Version: "v1", Target: "sha256:t", Objects: "sha256:o"}},
+			{Path: "prod/b", Cluster: "b", Group: "prod"},
+		}}},
+	}}}
+	body, err := plan.Encode(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest, err := l.PutBlob(t.Context(), body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash := plan.Hash(p)
+	if err := l.SavePlan(t.Context(), ledger.Plan{Hash: hash, Component: "agent", Version: "v2", Pipeline: "careful", Body: digest, By: "test", Created: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	return &store.Activities{Ledger: l, Gates: gate.NewEvaluator()}, l, hash
+}
+
+func TestARunGetsOnlyWhatItNeeds(t *testing.T) {
+	a, _, hash := stored(t)
+	got, err := a.LoadRun(t.Context(), hash)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := got.Stages[0]
+	if len(s.Checks) != 1 || s.Checks[0].Name != "stage" {
+		t.Errorf("checks of the stage: %+v", s.Checks)
+	}
+	if u := s.Groups[0].Units[0]; u.Labels != nil || !u.WayBack.Exists() {
+		t.Errorf("unit %+v: it needs its way back, and not its labels", u)
+	}
+	if _, err := a.LoadRun(t.Context(), strings.Repeat("f", 64)); fault.CodeOf(err) != fault.NotFound {
+		t.Errorf("an unknown plan: %v", err)
+	}
+}
+
+func TestAUnitGoesBackUnderItsOwnRules(t *testing.T) {
+	a, _, hash := stored(t)
+	there, err := a.LoadUnit(t.Context(), step.Ref{Plan: hash, Cluster: "a", Run: "agent-1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := a.LoadUnit(t.Context(), step.Ref{Plan: hash, Cluster: "a", Run: "agent-2", Back: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if there.Change.Version != "v2" || there.Change.Previous != "v1" || len(there.Rules.Batches) != 2 || len(there.Rules.Checks) != 2 {
+		t.Errorf("there: %+v", there)
+	}
+	if back.Change.Version != "v1" || back.Change.Previous != "v2" || len(back.Rules.Batches) != 1 || len(back.Rules.Checks) != 0 || back.Target != "sha256:t" {
+		t.Errorf("back: %+v", back)
+	}
+	if _, err := a.LoadUnit(t.Context(), step.Ref{Plan: hash, Cluster: "c"}); fault.CodeOf(err) != fault.Invalid {
+		t.Errorf("a cluster that the plan does not have: %v", err)
+	}
+}
+
+func TestWhatWasSeenIsKeptBesideThePlan(t *testing.T) {
+	a, l, hash := stored(t)
+	seen, err := json.Marshal(plan.Cluster{Cluster: "a", Version: "v1.36.3"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest, err := l.PutBlob(t.Context(), seen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := a.SaveLive(t.Context(), step.SaveLiveRequest{Plan: hash, Clusters: []step.Seen{{Cluster: "a", Digest: digest}, {Cluster: "b", Unreachable: "no worker"}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p, err := l.Plan(t.Context(), hash)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := l.Blob(t.Context(), p.Live)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var live plan.Live
+	if err := json.Unmarshal(data, &live); err != nil {
+		t.Fatal(err)
+	}
+	if live.Plan != hash || len(live.Clusters) != 2 || live.Clusters[0].Version != "v1.36.3" || live.Clusters[1].Unreachable != "no worker" {
+		t.Errorf("%+v", live)
+	}
+}
+
+func TestARunsEndIsWrittenOnce(t *testing.T) {
+	a, l, hash := stored(t)
+	run, err := l.NewRun(t.Context(), ledger.Run{Plan: hash, Component: "agent", Version: "v2", Phase: "Pending", Started: time.Now(), By: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := status.Run{Name: run.Name, Phase: status.PhaseSucceeded, Ended: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	for range 2 {
+		if _, err := a.SaveRun(t.Context(), end); err != nil {
+			t.Fatal(err)
+		}
+	}
+	end.Phase = status.PhaseFailed
+	if _, err := a.SaveRun(t.Context(), end); fault.CodeOf(err) != fault.Conflict {
+		t.Errorf("an ended run was changed: %v", err)
+	}
+	got, err := l.Run(t.Context(), run.Name)
+	if err != nil || got.Phase != string(status.PhaseSucceeded) || got.Report == "" {
+		t.Errorf("%+v, %v", got, err)
+	}
+}

@@ -1,0 +1,101 @@
+package gate_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"sluice.dev/sluice/internal/gate"
+	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/pipelines"
+	"sluice.dev/sluice/pipelines/rule"
+)
+
+func check(name, cel string, after ...string) pipelines.ResolvedCheck {
+	return pipelines.ResolvedCheck{
+		Name: name, At: []pipelines.Point{pipelines.AfterBatch}, RunAfter: after, Enforcement: pipelines.Enforcing,
+		Gates: []pipelines.ResolvedGate{{Name: name, CEL: cel}},
+	}
+}
+
+func evaluate(ctx context.Context, checks ...pipelines.ResolvedCheck) []status.Check {
+	return gate.NewEvaluator().Evaluate(ctx, step.EvaluateRequest{Point: pipelines.AfterBatch, Checks: checks, Facts: rule.Facts{
+		Workload: rule.Workload{UpdatedReady: 4, Restarts: 2}, Batch: rule.Batch{Target: 5}, Unit: rule.Unit{Labels: map[string]string{"tier": "1"}},
+	}})
+}
+
+func TestVerdicts(t *testing.T) {
+	cancelled, cancel := context.WithCancel(context.Background())
+	cancel()
+	for _, c := range []struct {
+		reason string
+		ctx    context.Context
+		cel    string
+		want   status.Verdict
+		says   string
+	}{
+		{"a rule that holds passes", nil, "workload.restarts == 2", status.Passed, ""},
+		{"a rule that does not hold fails", nil, "workload.updatedReady >= batch.target", status.Failed, "does not hold"},
+		{"a missing key is an error, not false", nil, "unit.labels['zone'] == 'a'", status.Error, "zone"},
+		{"a division by zero is an error, not false", nil, "10 / (workload.restarts - 2) > 1", status.Error, "division"},
+		{"a rule that does not compile is an error", nil, "workload.nonsense > 1", status.Error, "nonsense"},
+		{"an evaluation that is cut short is an error", cancelled, "workload.restarts == 2", status.Error, "cut short"},
+	} {
+		t.Run(c.reason, func(t *testing.T) {
+			ctx := c.ctx
+			if ctx == nil {
+				ctx = t.Context()
+			}
+			got := evaluate(ctx, check("x", c.cel))[0]
+			if got.Verdict != c.want || !strings.Contains(got.Message, c.says) {
+				t.Errorf("%s: %q, want %s with %q", got.Verdict, got.Message, c.want, c.says)
+			}
+			if _, bad := gate.FirstBad([]status.Check{got}); bad != (c.want != status.Passed) {
+				t.Errorf("holds the unit: %v", bad)
+			}
+		})
+	}
+}
+
+func TestAVerdictKeepsWhatItSaw(t *testing.T) {
+	got := evaluate(t.Context(), check("ready", "workload.updatedReady >= batch.target"))[0]
+	if diff := cmp.Diff(map[string]any{"workload.updatedReady": int64(4), "batch.target": int64(5)}, got.Seen); diff != "" {
+		t.Errorf("seen (-want +got):\n%s", diff)
+	}
+}
+
+func TestWhatRunsAfterAFailedCheckIsSkippedAndTheFailureFound(t *testing.T) {
+	got := evaluate(t.Context(), check("first", "false"), check("second", "true", "first"), check("third", "true", "second"), check("other", "true"))
+	var verdicts []status.Verdict
+	for _, c := range got {
+		verdicts = append(verdicts, c.Verdict)
+	}
+	if diff := cmp.Diff([]status.Verdict{status.Failed, status.Skipped, status.Skipped, status.Passed}, verdicts); diff != "" {
+		t.Errorf("verdicts (-want +got):\n%s", diff)
+	}
+	if bad, ok := gate.FirstBad(got); !ok || bad.Name != "first" {
+		t.Errorf("found %+v", bad)
+	}
+}
+
+func TestAnAdvisoryCheckReportsAndNeverHolds(t *testing.T) {
+	c := check("hint", "false")
+	c.Enforcement = pipelines.Advisory
+	got := evaluate(t.Context(), c)
+	if got[0].Verdict != status.Failed || !got[0].Advisory {
+		t.Errorf("%+v", got[0])
+	}
+	if _, bad := gate.FirstBad(got); bad {
+		t.Error("it holds the unit")
+	}
+}
+
+func TestACheckWithoutAGateIsAnError(t *testing.T) {
+	got := evaluate(t.Context(), pipelines.ResolvedCheck{Name: "empty", Enforcement: pipelines.Enforcing})
+	if got[0].Verdict != status.Error {
+		t.Errorf("%+v", got[0])
+	}
+}
