@@ -13,7 +13,10 @@ work=$(mktemp -d)
 dir=$work/.sluice
 worker=
 finish() {
-  [ -z "$worker" ] || kill "$worker" 2>/dev/null || true
+  if [ -n "$worker" ]; then
+    kill "$worker" 2>/dev/null || true
+    wait "$worker" 2>/dev/null || true
+  fi
   bin/sluice-local down --purge --dir "$dir" >/dev/null 2>&1 || true
   rm -rf "$work"
 }
@@ -32,7 +35,7 @@ unset KUBECONFIG TEMPORAL_ADDRESS TEMPORAL_NAMESPACE TEMPORAL_PROFILE SLUICE_LED
 # Who asks is in the pictures.
 export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=user.email GIT_CONFIG_VALUE_0=sre@example.com
 bin/sluice-local up --dir "$dir" --detach --nodes 40 --pools canary=4 --names e2e-1,canary-1,prod-eu-1,prod-eu-2,prod-us-1
-sluice worker 2>"$work/worker.log" &
+bin/sluice --dir "$dir" worker 2>"$work/worker.log" &
 worker=$!
 for component in node-agent controller; do
   sluice run "$component" --to 1.0.0 --pipeline install -f examples --go --wait --timeout 2m >/dev/null
