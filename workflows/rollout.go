@@ -64,10 +64,20 @@ func newRollout(ctx workflow.Context, in RolloutInput) *rollout {
 	return r
 }
 
-func (r *rollout) run(ctx workflow.Context) (status.Run, error) {
+func (r *rollout) run(outer workflow.Context) (status.Run, error) {
+	ctx, over := workflow.NewDisconnectedContext(outer)
+	defer over()
 	if err := r.serve(ctx); err != nil {
 		return r.state.Status, err
 	}
+	// Being cancelled in the Temporal UI is an abort, with all that belongs to one.
+	workflow.GoNamed(ctx, "cancellation", func(ctx workflow.Context) {
+		outer.Done().Receive(ctx, nil)
+		if !r.rollingBack() {
+			r.doAbort(ctx, Command{Who: "cancellation"})
+			r.inTurn++
+		}
+	})
 	if err := r.load(ctx); err != nil {
 		return r.state.Status, err
 	}

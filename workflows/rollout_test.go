@@ -339,3 +339,13 @@ func TestUnitsSlideUnderTheConcurrency(t *testing.T) {
 		t.Error("c started before a slot was free")
 	}
 }
+
+func TestACancelledRunIsAnAbortedOne(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	w.env.RegisterDelayedCallback(w.env.CancelWorkflow, 2*time.Second)
+	end := w.run(t)
+	if diff := cmp.Diff(map[string]status.Phase{"a": status.PhaseAborted, "b": status.PhaseSkipped}, unitPhases(end)); diff != "" {
+		t.Errorf("units (-want +got):\n%s", diff)
+	}
+	w.expect(t, []string{"Disarm a", "Release a Aborted"}, []string{"Revert a/1", "Prepare b"})
+}

@@ -59,7 +59,7 @@ func (r *rollout) follow(ctx workflow.Context, in ClusterInput, run *unitRun) st
 	opts := workflow.ChildWorkflowOptions{
 		WorkflowID: run.id, TaskQueue: TaskQueue, StaticSummary: action,
 		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
-		ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_ABANDON,
+		ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_REQUEST_CANCEL,
 		WaitForCancellation:   true,
 		TypedSearchAttributes: temporal.NewSearchAttributes(
 			attrComponent.ValueSet(r.plan.Component), attrVersion.ValueSet(r.plan.Version), attrPipeline.ValueSet(r.plan.Pipeline),
