@@ -251,7 +251,7 @@ func (r *clusterRollout) close(ctx workflow.Context, phase status.Phase) (status
 	r.unit.Ended = workflow.Now(ctx).UTC()
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
-	save := call{name: step.SaveUnit, queue: TaskQueue, summary: "record the unit", in: step.SaveUnitRequest{Ref: r.in.Ref, Unit: r.unit}}
+	save := call{name: step.SaveUnit, summary: "record the unit", in: step.SaveUnitRequest{Ref: r.in.Ref, Unit: r.unit}}
 	if err := save.get(ctx, &r.unit.Detail); err != nil {
 		return r.unit, fmt.Errorf("cannot record unit %s: %w", r.unit.Path, err)
 	}

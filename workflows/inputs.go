@@ -7,15 +7,18 @@ import (
 	"sluice.dev/sluice/internal/step"
 )
 
-// TaskQueue is where workflows and central activities are served. Sites have queues of their own, named by SiteQueue.
-const TaskQueue = "sluice"
+// Queue returns the task queue on which an installation's workflows and central activities are served. It is made of the
+// ledger's installation, so that a worker with another ledger never takes this one's work.
+func Queue(installation string) string {
+	return "sluice-" + installation[:min(8, len(installation))]
+}
 
 // SiteQueue returns the task queue for work near the clusters of a site; the central one for "".
-func SiteQueue(site string) string {
+func SiteQueue(central, site string) string {
 	if site == "" {
-		return TaskQueue
+		return central
 	}
-	return TaskQueue + "-" + site
+	return central + "-" + site
 }
 
 // Names under which the workflows are registered.

@@ -99,7 +99,7 @@ func (r *rollout) run(outer workflow.Context) (status.Run, error) {
 
 // load reads the run's part of the plan, and lays out the status on the first execution.
 func (r *rollout) load(ctx workflow.Context) error {
-	read := call{name: step.LoadRun, queue: TaskQueue, summary: "read the plan", in: r.in.Plan}
+	read := call{name: step.LoadRun, summary: "read the plan", in: r.in.Plan}
 	if err := read.get(ctx, &r.plan); err != nil {
 		return fmt.Errorf("cannot read plan %s: %w", r.in.Plan, err)
 	}
@@ -324,7 +324,7 @@ func (r *rollout) close(ctx workflow.Context) (status.Run, error) {
 	r.show(ctx, s.Phase, nil)
 	dctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
-	save := call{name: step.SaveRun, queue: TaskQueue, summary: "record the run", in: *s}
+	save := call{name: step.SaveRun, summary: "record the run", in: *s}
 	if err := save.get(dctx, nil); err != nil {
 		return *s, fmt.Errorf("cannot record run %s: %w", s.Name, err)
 	}

@@ -19,7 +19,7 @@ import (
 )
 
 func clientOptions(id string) client.StartWorkflowOptions {
-	return client.StartWorkflowOptions{ID: id, TaskQueue: workflows.TaskQueue}
+	return client.StartWorkflowOptions{ID: id, TaskQueue: workflows.Queue("0123456789")}
 }
 
 func TestAGoodVersionGoesThroughEveryUnitInOrder(t *testing.T) {
