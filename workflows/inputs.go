@@ -3,6 +3,8 @@
 package workflows
 
 import (
+	"strings"
+
 	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
 )
@@ -10,7 +12,8 @@ import (
 // Queue returns the task queue on which an installation's workflows and central activities are served. It is made of the
 // ledger's installation, so that a worker with another ledger never takes this one's work.
 func Queue(installation string) string {
-	return "sluice-" + installation[:min(8, len(installation))]
+	id := strings.TrimPrefix(installation, "sluice-")
+	return "sluice-" + id[:min(8, len(id))]
 }
 
 // SiteQueue returns the task queue for work near the clusters of a site; the central one for "".
