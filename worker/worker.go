@@ -51,8 +51,9 @@ func Run(ctx context.Context, o Options) error {
 	defer clusters.Close()
 	gates := gate.NewEvaluator()
 	near := &cluster.Activities{Clusters: clusters, Ledger: o.Ledger, Gates: gates, Installation: installation}
-	central := &store.Activities{Ledger: o.Ledger, Gates: gates}
+	records := &store.Activities{Ledger: o.Ledger, Gates: gates}
 
+	central := workflows.Queue(installation)
 	var started []worker.Worker
 	defer func() {
 		for _, w := range started {
@@ -76,17 +77,17 @@ func Run(ctx context.Context, o Options) error {
 		return nil
 	}
 	if !o.SiteOnly {
-		err := start(workflows.TaskQueue, func(w worker.Worker) {
+		err := start(central, func(w worker.Worker) {
 			workflows.Register(w)
 			near.Register(w)
-			central.Register(w)
+			records.Register(w)
 		})
 		if err != nil {
 			return err
 		}
 	}
 	for _, site := range o.Sites {
-		if err := start(workflows.SiteQueue(site), func(w worker.Worker) { near.Register(w) }); err != nil {
+		if err := start(workflows.SiteQueue(central, site), func(w worker.Worker) { near.Register(w) }); err != nil {
 			return err
 		}
 	}

@@ -31,7 +31,7 @@ var finalCodes = []string{
 // call is one activity that a workflow asks for.
 type call struct {
 	name    string
-	queue   string
+	site    string // whose workers do it; "" for the central ones
 	summary string
 	long    bool
 	in      any
@@ -40,7 +40,7 @@ type call struct {
 // start schedules the activity. Cancelling ctx asks it to end, and the future is ready only once it has.
 func (c call) start(ctx workflow.Context) workflow.Future {
 	opts := workflow.ActivityOptions{
-		TaskQueue:           c.queue,
+		TaskQueue:           SiteQueue(workflow.GetInfo(ctx).TaskQueueName, c.site),
 		StartToCloseTimeout: shortActivity,
 		WaitForCancellation: true,
 		Summary:             c.summary,
@@ -49,7 +49,7 @@ func (c call) start(ctx workflow.Context) workflow.Future {
 			MaximumAttempts: attemptsBefore, NonRetryableErrorTypes: finalCodes,
 		},
 	}
-	if c.queue != TaskQueue {
+	if c.site != "" {
 		opts.ScheduleToStartTimeout = siteWorker
 	}
 	if c.long {

@@ -58,10 +58,17 @@ func newClusterRollout(ctx workflow.Context, in ClusterInput) *clusterRollout {
 	}
 }
 
-func (r *clusterRollout) run(ctx workflow.Context) (status.Unit, error) {
+func (r *clusterRollout) run(outer workflow.Context) (status.Unit, error) {
+	ctx, over := workflow.NewDisconnectedContext(outer)
+	defer over()
 	if err := r.serve(ctx); err != nil {
 		return r.unit, err
 	}
+	// Being cancelled, by a person in the Temporal UI or because the run was terminated, is an abort: it stops and disarms.
+	workflow.GoNamed(ctx, "cancellation", func(ctx workflow.Context) {
+		outer.Done().Receive(ctx, nil)
+		r.take(order{Kind: orderAbort, Who: "cancellation"})
+	})
 	err := r.forward(ctx)
 	switch {
 	case err == nil:
@@ -244,7 +251,7 @@ func (r *clusterRollout) close(ctx workflow.Context, phase status.Phase) (status
 	r.unit.Ended = workflow.Now(ctx).UTC()
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
-	save := call{name: step.SaveUnit, queue: TaskQueue, summary: "record the unit", in: step.SaveUnitRequest{Ref: r.in.Ref, Unit: r.unit}}
+	save := call{name: step.SaveUnit, summary: "record the unit", in: step.SaveUnitRequest{Ref: r.in.Ref, Unit: r.unit}}
 	if err := save.get(ctx, &r.unit.Detail); err != nil {
 		return r.unit, fmt.Errorf("cannot record unit %s: %w", r.unit.Path, err)
 	}

@@ -100,9 +100,6 @@ func (r *clusterRollout) obey(ctx workflow.Context) error {
 // do runs an activity to its end. An order that goes before it interrupts it, and it is run again once the order was
 // obeyed; a cluster out of reach is waited for; any other failure holds the unit until somebody resumes it.
 func (r *clusterRollout) do(ctx workflow.Context, c call, out any) error {
-	if c.queue == "" {
-		c.queue = TaskQueue
-	}
 	for {
 		if err := r.obey(ctx); err != nil {
 			return err
@@ -158,7 +155,7 @@ func (r *clusterRollout) must(ctx workflow.Context, c call, out any) error {
 // awaitCluster waits until the API server answers again; the run is told, since its budget counts it.
 func (r *clusterRollout) awaitCluster(ctx workflow.Context, cause error) error {
 	before := r.unit.Phase
-	seen := call{name: step.Unobserved, queue: TaskQueue, summary: "note that " + r.in.Cluster + " is out of reach", in: r.in.Ref}
+	seen := call{name: step.Unobserved, summary: "note that " + r.in.Cluster + " is out of reach", in: r.in.Ref}
 	if err := seen.get(ctx, nil); err != nil && ctx.Err() != nil {
 		return err
 	}
@@ -233,7 +230,7 @@ func (r *clusterRollout) arm(ctx workflow.Context) error {
 
 // near is a call of an activity that is served near the cluster.
 func (r *clusterRollout) near(name, summary string, in any) call {
-	return call{name: name, queue: SiteQueue(r.in.Site), summary: summary, in: in}
+	return call{name: name, site: r.in.Site, summary: summary, in: in}
 }
 
 // lasting marks a call as one that lasts until it is done, and is known to live by its heartbeats.

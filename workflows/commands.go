@@ -227,7 +227,7 @@ func (r *rollout) audit(ctx workflow.Context, name string, c Command, a Answer) 
 	if c.DryRun {
 		return
 	}
-	add := call{name: step.AddAudit, queue: TaskQueue, summary: "audit " + name, in: step.AuditRequest{
+	add := call{name: step.AddAudit, summary: "audit " + name, in: step.AuditRequest{
 		Who: c.Who, Command: name, Run: r.in.Run, Scope: c.Scope.String(), Reason: c.Reason, Outcome: a.Message,
 	}}
 	if err := add.get(ctx, nil); err != nil {

@@ -3,19 +3,25 @@
 package workflows
 
 import (
+	"strings"
+
 	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
 )
 
-// TaskQueue is where workflows and central activities are served. Sites have queues of their own, named by SiteQueue.
-const TaskQueue = "sluice"
+// Queue returns the task queue on which an installation's workflows and central activities are served. It is made of the
+// ledger's installation, so that a worker with another ledger never takes this one's work.
+func Queue(installation string) string {
+	id := strings.TrimPrefix(installation, "sluice-")
+	return "sluice-" + id[:min(8, len(id))]
+}
 
 // SiteQueue returns the task queue for work near the clusters of a site; the central one for "".
-func SiteQueue(site string) string {
+func SiteQueue(central, site string) string {
 	if site == "" {
-		return TaskQueue
+		return central
 	}
-	return TaskQueue + "-" + site
+	return central + "-" + site
 }
 
 // Names under which the workflows are registered.

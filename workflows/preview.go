@@ -40,7 +40,7 @@ func Preview(ctx workflow.Context, in PreviewInput) error {
 			defer group.Done()
 			defer slots.Release(1)
 			ref := step.Ref{Plan: in.Plan, Component: in.Component, Cluster: u.Cluster, Context: u.Context}
-			look := call{name: step.Preview, queue: SiteQueue(u.Site), summary: "compare " + u.Cluster, in: step.DiffRequest{Ref: ref}}
+			look := call{name: step.Preview, site: u.Site, summary: "compare " + u.Cluster, in: step.DiffRequest{Ref: ref}}
 			seen[i].Cluster = u.Cluster
 			err := look.get(ctx, &seen[i].Digest)
 			switch {
@@ -56,6 +56,6 @@ func Preview(ctx workflow.Context, in PreviewInput) error {
 	if failed != nil {
 		return failed
 	}
-	save := call{name: step.SaveLive, queue: TaskQueue, summary: "keep what was seen", in: step.SaveLiveRequest{Plan: in.Plan, Clusters: seen}}
+	save := call{name: step.SaveLive, summary: "keep what was seen", in: step.SaveLiveRequest{Plan: in.Plan, Clusters: seen}}
 	return save.get(ctx, nil)
 }

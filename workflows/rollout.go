@@ -64,10 +64,20 @@ func newRollout(ctx workflow.Context, in RolloutInput) *rollout {
 	return r
 }
 
-func (r *rollout) run(ctx workflow.Context) (status.Run, error) {
+func (r *rollout) run(outer workflow.Context) (status.Run, error) {
+	ctx, over := workflow.NewDisconnectedContext(outer)
+	defer over()
 	if err := r.serve(ctx); err != nil {
 		return r.state.Status, err
 	}
+	// Being cancelled in the Temporal UI is an abort, with all that belongs to one.
+	workflow.GoNamed(ctx, "cancellation", func(ctx workflow.Context) {
+		outer.Done().Receive(ctx, nil)
+		if !r.rollingBack() {
+			r.doAbort(ctx, Command{Who: "cancellation"})
+			r.inTurn++
+		}
+	})
 	if err := r.load(ctx); err != nil {
 		return r.state.Status, err
 	}
@@ -89,7 +99,7 @@ func (r *rollout) run(ctx workflow.Context) (status.Run, error) {
 
 // load reads the run's part of the plan, and lays out the status on the first execution.
 func (r *rollout) load(ctx workflow.Context) error {
-	read := call{name: step.LoadRun, queue: TaskQueue, summary: "read the plan", in: r.in.Plan}
+	read := call{name: step.LoadRun, summary: "read the plan", in: r.in.Plan}
 	if err := read.get(ctx, &r.plan); err != nil {
 		return fmt.Errorf("cannot read plan %s: %w", r.in.Plan, err)
 	}
@@ -314,7 +324,7 @@ func (r *rollout) close(ctx workflow.Context) (status.Run, error) {
 	r.show(ctx, s.Phase, nil)
 	dctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
-	save := call{name: step.SaveRun, queue: TaskQueue, summary: "record the run", in: *s}
+	save := call{name: step.SaveRun, summary: "record the run", in: *s}
 	if err := save.get(dctx, nil); err != nil {
 		return *s, fmt.Errorf("cannot record run %s: %w", s.Name, err)
 	}

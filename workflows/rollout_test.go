@@ -19,7 +19,7 @@ import (
 )
 
 func clientOptions(id string) client.StartWorkflowOptions {
-	return client.StartWorkflowOptions{ID: id, TaskQueue: workflows.TaskQueue}
+	return client.StartWorkflowOptions{ID: id, TaskQueue: workflows.Queue("0123456789")}
 }
 
 func TestAGoodVersionGoesThroughEveryUnitInOrder(t *testing.T) {
@@ -338,4 +338,14 @@ func TestUnitsSlideUnderTheConcurrency(t *testing.T) {
 	if slices.Index(log, "Acquire c") < min(slices.Index(log, "Release a Succeeded"), slices.Index(log, "Release b Succeeded")) {
 		t.Error("c started before a slot was free")
 	}
+}
+
+func TestACancelledRunIsAnAbortedOne(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	w.env.RegisterDelayedCallback(w.env.CancelWorkflow, 2*time.Second)
+	end := w.run(t)
+	if diff := cmp.Diff(map[string]status.Phase{"a": status.PhaseAborted, "b": status.PhaseSkipped}, unitPhases(end)); diff != "" {
+		t.Errorf("units (-want +got):\n%s", diff)
+	}
+	w.expect(t, []string{"Disarm a", "Release a Aborted"}, []string{"Revert a/1", "Prepare b"})
 }

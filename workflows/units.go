@@ -57,9 +57,9 @@ func (r *rollout) follow(ctx workflow.Context, in ClusterInput, run *unitRun) st
 		action = fmt.Sprintf("%s back from %s %s", in.Path, r.plan.Component, r.plan.Version)
 	}
 	opts := workflow.ChildWorkflowOptions{
-		WorkflowID: run.id, TaskQueue: TaskQueue, StaticSummary: action,
+		WorkflowID: run.id, TaskQueue: workflow.GetInfo(ctx).TaskQueueName, StaticSummary: action,
 		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
-		ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_ABANDON,
+		ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_REQUEST_CANCEL,
 		WaitForCancellation:   true,
 		TypedSearchAttributes: temporal.NewSearchAttributes(
 			attrComponent.ValueSet(r.plan.Component), attrVersion.ValueSet(r.plan.Version), attrPipeline.ValueSet(r.plan.Pipeline),

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/witness"
@@ -63,7 +64,7 @@ func withoutGeneration(s string) string {
 	return s[:i] + s[i+45+j:]
 }
 
-func TestARunThatHasEndedIsRolledBackToWhatRanBeforeIt(t *testing.T) {
+func TestFailureMode_R31_TheWayBackIsWhatRanBeforeTheRun(t *testing.T) {
 	s := newSite(t, "later")
 	s.work()
 	s.install()
@@ -116,6 +117,63 @@ func TestFailureMode_R30_ConfigurationGoesBatchByBatch(t *testing.T) {
 		t.Errorf("the ConfigMaps hold %v", levels)
 	}
 	s.ended(run, time.Minute)
+}
+
+func TestFailureMode_R01_AGateDoesNotJudgeTheOldRevision(t *testing.T) {
+	s := newSite(t, "stale")
+	s.work()
+	s.install()
+	s.edit("components.yaml", "agent:2.0.0", "agent:2.0.0-never-ready")
+	rec := s.record("a")
+	run := s.start("2.0.0", "slow")
+	s.until(run, "at its first batch", time.Minute, func(r status.Run) bool { return s.snapshot("a").Tags()["2.0.0-never-ready"] > 0 })
+	time.Sleep(6 * time.Second)
+	report, err := s.engine.Report(t.Context(), run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if batches := report.Stages[0].Units[0].Batches; len(batches) != 1 || batches[0].Phase != status.PhaseMoving || batches[0].Ready != 0 {
+		t.Errorf("every old pod is ready, and the batch is %+v", batches)
+	}
+	s.tell(run, workflows.UpdateRollback, workflows.Scope{})
+	if end := s.ended(run, time.Minute); end.Phase != status.PhaseRolledBack {
+		t.Errorf("the run ended %s", end.Phase)
+	}
+	if n := rec.Stop().MostWithTag("2.0.0-never-ready"); n > 1 {
+		t.Errorf("%d pods of the version that never gets ready, maxUnavailable is 1", n)
+	}
+}
+
+func TestFailureMode_R35_OurOwnHalfDoneWorkIsNotDrift(t *testing.T) {
+	s := newSite(t, "half")
+	s.work()
+	s.install()
+	s.edit("components.yaml", "level-2, notes: kept by hand", "level-2, notes: from version 2")
+	run := s.start("2.0.0", "slow")
+	s.soaking(run)
+	s.tell(run, workflows.UpdateAbort, workflows.Scope{})
+	if end := s.ended(run, time.Minute); end.Phase != status.PhaseAborted {
+		t.Fatalf("the run ended %s", end.Phase)
+	}
+	if text := s.kubectl("a", "-n", s.component, "get", "configmap", "notes", "-o", "jsonpath={.data.text}"); text != "from version 2" {
+		t.Fatalf("ConfigMap notes says %q: the run was aborted too early for this test", text)
+	}
+	if err := s.plan("2.0.0", "slow").Refused(); err != nil {
+		t.Errorf("a plan after the aborted run: %v", err)
+	}
+	if end := s.ended(s.start("2.0.0", "slow"), time.Minute); end.Phase != status.PhaseSucceeded {
+		t.Errorf("the run after the aborted one ended %s", end.Phase)
+	}
+}
+
+func TestAContextThatIsNotThereIsWrongInput(t *testing.T) {
+	s := newSite(t, "nowhere")
+	s.work()
+	s.edit("fleet.yaml", "metadata: {name: b}\nspec: {group: production", "metadata: {name: b}\nspec: {group: production, context: nowhere")
+	err := s.plan("1.0.0", "install").Refused()
+	if fault.CodeOf(err) != fault.Invalid || !strings.Contains(err.Error(), "nowhere") || !strings.Contains(err.Error(), "b:") {
+		t.Errorf("the plan says %v: it must name cluster b and its context", err)
+	}
 }
 
 func TestFailureMode_R21_WhatIsNotRenderedAnyMoreStays(t *testing.T) {

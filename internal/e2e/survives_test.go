@@ -175,7 +175,41 @@ func TestADriftedConfigMapIsShownAndNotOverwrittenUntilTold(t *testing.T) {
 	}
 }
 
-func TestFailureMode_R06_ARunThatIsTerminatedReleasesNothing(t *testing.T) {
+func TestFailureMode_R06_ATerminatedRunStopsAndDisarmsItsUnits(t *testing.T) {
+	s := newSite(t, "orphaned")
+	s.work()
+	s.install()
+	run := s.start("2.0.0", "slow")
+	s.soaking(run)
+	c, err := engine.Dial(t.Context(), engine.DialOptions{Dir: s.stack.Dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.Client.TerminateWorkflow(t.Context(), run, "", "somebody deleted it"); err != nil {
+		t.Fatal(err)
+	}
+	var unit status.Unit
+	if err := c.Client.GetWorkflow(t.Context(), workflows.UnitWorkflowID("canary/a", s.component), "").Get(t.Context(), &unit); err != nil {
+		t.Fatal(err)
+	}
+	if unit.Phase != status.PhaseAborted || unit.Armed {
+		t.Errorf("the unit ended %s, armed %v", unit.Phase, unit.Armed)
+	}
+	moved := s.snapshot("a").Tags()["2.0.0"]
+	for _, p := range s.snapshot("a").Pods {
+		if p.Tag() == "1.0.0" {
+			s.kubectl("a", "-n", s.component, "delete", "pod", p.Name, "--wait=true")
+			break
+		}
+	}
+	s.settled("a")
+	if now := s.snapshot("a").Tags()["2.0.0"]; now != moved {
+		t.Errorf("%d pods had version 2 when the run was terminated, %d have it after one was recreated", moved, now)
+	}
+}
+
+func TestFailureMode_R06_WithEverythingGoneNothingMoves(t *testing.T) {
 	s := newSite(t, "terminated")
 	kill := s.work()
 	s.install()

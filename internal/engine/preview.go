@@ -25,13 +25,17 @@ func (e *Engine) preview(ctx context.Context, p *plan.Plan, hash string) (*plan.
 	if err != nil {
 		return nil, err
 	}
+	queue, err := e.queue(ctx)
+	if err != nil {
+		return nil, err
+	}
 	in := workflows.PreviewInput{Plan: hash, Component: p.Component}
 	for _, u := range clustersOf(p) {
 		in.Clusters = append(in.Clusters, workflows.PreviewUnit{Cluster: u.Cluster, Context: u.Context, Site: u.Site})
 	}
 	run, err := server.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID:                       fmt.Sprintf("preview/%.12s/%s", hash, e.now().Format("20060102T150405.000000")),
-		TaskQueue:                workflows.TaskQueue,
+		TaskQueue:                queue,
 		WorkflowExecutionTimeout: previewTimeout,
 		StaticSummary:            fmt.Sprintf("%s %s: what would change", p.Component, p.Version),
 	}, workflows.PreviewName, in)
@@ -75,23 +79,33 @@ func (e *Engine) await(ctx context.Context, run client.WorkflowRun) error {
 // pollerAge is how long ago a worker that is alive may have asked for work: its long poll lasts a minute.
 const pollerAge = 90 * time.Second
 
+// queue is the task queue of this ledger's workers.
+func (e *Engine) queue(ctx context.Context) (string, error) {
+	installation, err := e.ledger.Installation(ctx)
+	return workflows.Queue(installation), err
+}
+
 // served returns an error where no worker polls the central task queue.
 func (e *Engine) served(ctx context.Context) error {
 	server, err := e.Server(ctx)
 	if err != nil {
 		return err
 	}
-	queue, err := server.Temporal.DescribeTaskQueue(ctx, workflows.TaskQueue, enumspb.TASK_QUEUE_TYPE_WORKFLOW)
+	queue, err := e.queue(ctx)
 	if err != nil {
-		return e.temporalFault(err, "cannot look for workers at task queue %s", workflows.TaskQueue)
+		return err
 	}
-	for _, p := range queue.GetPollers() {
+	described, err := server.Temporal.DescribeTaskQueue(ctx, queue, enumspb.TASK_QUEUE_TYPE_WORKFLOW)
+	if err != nil {
+		return e.temporalFault(err, "cannot look for workers at task queue %s", queue)
+	}
+	for _, p := range described.GetPollers() {
 		if e.options.Now().Sub(p.GetLastAccessTime().AsTime()) < pollerAge {
 			return nil
 		}
 	}
-	return fault.New(fault.Unreachable, "no worker answers on task queue %s of namespace %s at %s; start one with: sluice worker",
-		workflows.TaskQueue, server.Namespace, server.Address)
+	return fault.New(fault.Unreachable, "no worker answers on task queue %s of namespace %s at %s; start one on the same ledger with: sluice worker",
+		queue, server.Namespace, server.Address)
 }
 
 // temporalFault gives an error of Temporal its code, and nil for nil.

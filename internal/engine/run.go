@@ -165,12 +165,16 @@ func (e *Engine) start(ctx context.Context, planned *Planned, run ledger.Run, in
 	if err != nil {
 		return ledger.Run{}, err
 	}
+	queue, err := e.queue(ctx)
+	if err != nil {
+		return ledger.Run{}, err
+	}
 	run, err = e.ledger.NewRun(ctx, run)
 	if err != nil {
 		return ledger.Run{}, err
 	}
 	in.Run = run.Name
-	_, err = server.Temporal.ExecuteWorkflow(ctx, startOptions(planned, run), workflows.RolloutName, in)
+	_, err = server.Temporal.ExecuteWorkflow(ctx, startOptions(queue, planned, run), workflows.RolloutName, in)
 	if err == nil {
 		return run, nil
 	}
@@ -200,7 +204,7 @@ const (
 	attrFailed     = "SluiceFailed"
 )
 
-func startOptions(planned *Planned, run ledger.Run) client.StartWorkflowOptions {
+func startOptions(queue string, planned *Planned, run ledger.Run) client.StartWorkflowOptions {
 	keyword := func(name, value string) temporal.SearchAttributeUpdate {
 		return temporal.NewSearchAttributeKeyKeyword(name).ValueSet(value)
 	}
@@ -210,7 +214,7 @@ func startOptions(planned *Planned, run ledger.Run) client.StartWorkflowOptions 
 	}
 	return client.StartWorkflowOptions{
 		ID:                       run.Name,
-		TaskQueue:                workflows.TaskQueue,
+		TaskQueue:                queue,
 		WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
 		WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
 		// Without this the SDK would hand back an existing execution as if it were ours.

@@ -21,7 +21,7 @@ func TestRunStartsTheWorkflowUnderItsName(t *testing.T) {
 		t.Fatalf("run is called %s, want agent-1", run.Name)
 	}
 	o, in := b.temporal.started[1], b.temporal.inputs[1].(workflows.RolloutInput)
-	if o.ID != run.Name || o.TaskQueue != workflows.TaskQueue || o.WorkflowIDReusePolicy != enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE {
+	if o.ID != run.Name || !strings.HasPrefix(o.TaskQueue, "sluice-") || o.WorkflowIDReusePolicy != enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE {
 		t.Errorf("started with %+v, want the run's name, used once", o)
 	}
 	if in.Run != run.Name || in.Plan != run.Plan || in.By != "ann" || in.Reason != "why not" || in.Back != nil {
