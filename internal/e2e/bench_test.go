@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sluice.dev/sluice/internal/engine"
+	"sluice.dev/sluice/internal/localtest"
 	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/witness"
 )
@@ -62,56 +63,58 @@ func gapsOf(rec witness.Recording, tag string) []time.Duration {
 	return out
 }
 
-// BenchmarkRequests counts, in the API server's audit log by user agent, what Sluice asks of one cluster for one rollout of
-// a DaemonSet. The limit is 10, and 2 for each batch, and 1 for each pod that it deletes.
+// BenchmarkRequests counts, in the API server's audit log by user agent, what Sluice asks of one cluster of 40 nodes for one
+// rollout of a DaemonSet, once by a worker that has just started and once by one that made the plan. The limit is 10, and 2
+// for each batch, and 1 for each pod that it deletes.
 func BenchmarkRequests(b *testing.B) {
+	const nodes = 40
 	s := newSite(b, "asked")
-	s.work()
+	s.stack = localtest.Start(b, []string{"a", "b"}, nodes)
+	kill := s.work()
 	s.install()
-	version := "2.0.0"
-	for b.Loop() {
-		p := s.plan(version, "careful-no-soak")
-		if err := p.Refused(); err != nil {
-			b.Fatal(err)
-		}
-		before := s.requests("a")
-		run, err := s.engine.Run(b.Context(), engine.RunRequest{Plan: p.Hash, By: "bench"})
-		if err != nil {
-			b.Fatal(err)
-		}
-		if end := s.ended(run.Name, 2*time.Minute); end.Phase != status.PhaseSucceeded {
-			b.Fatalf("the run ended %s", end.Phase)
-		}
-		time.Sleep(2 * time.Second) // the audit log is written behind the requests
-		asked := s.requests("a")
-		for verb, n := range before {
-			asked[verb] -= n
-		}
-		report, err := s.engine.Report(b.Context(), run.Name)
-		if err != nil {
-			b.Fatal(err)
-		}
-		batches, total := 0, 0
-		for _, batch := range report.Stages[0].Units[0].Batches {
-			if batch.Skipped == "" {
-				batches++
+	versions := []string{"2.0.0", "1.0.0"}
+	for i, name := range []string{"fresh-worker", "same-worker"} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				p := s.plan(versions[i], "careful-no-soak")
+				if err := p.Refused(); err != nil {
+					b.Fatal(err)
+				}
+				if name == "fresh-worker" {
+					kill()
+					kill = s.work()
+				}
+				before := s.requests("a")
+				run, err := s.engine.Run(b.Context(), engine.RunRequest{Plan: p.Hash, By: "bench"})
+				if err != nil {
+					b.Fatal(err)
+				}
+				if end := s.ended(run.Name, 5*time.Minute); end.Phase != status.PhaseSucceeded {
+					b.Fatalf("the run ended %s", end.Phase)
+				}
+				time.Sleep(2 * time.Second) // the audit log is written behind the requests
+				report, err := s.engine.Report(b.Context(), run.Name)
+				if err != nil {
+					b.Fatal(err)
+				}
+				batches, total := 0, 0
+				for _, batch := range report.Stages[0].Units[0].Batches {
+					if batch.Skipped == "" {
+						batches++
+					}
+				}
+				for what, n := range s.requests("a") {
+					if n -= before[what]; n > 0 {
+						total += n
+						b.Logf("%3d %s", n, what)
+					}
+				}
+				limit := 10 + 2*batches + nodes
+				b.ReportMetric(float64(total), "requests")
+				b.ReportMetric(float64(limit), "limit")
+				b.ReportMetric(float64(total)/float64(limit), "requests/limit")
 			}
-		}
-		for verb, n := range asked {
-			total += n
-			if n > 0 {
-				b.Logf("%3d %s", n, verb)
-			}
-		}
-		limit := 10 + 2*batches + nodes
-		b.ReportMetric(float64(total), "requests")
-		b.ReportMetric(float64(limit), "limit")
-		b.ReportMetric(float64(total)/float64(limit), "requests/limit")
-		if version == "2.0.0" {
-			version = "1.0.0"
-		} else {
-			version = "2.0.0"
-		}
+		})
 	}
 }
 
