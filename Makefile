@@ -5,8 +5,6 @@ SHELL := bash
 MAKEFLAGS += --no-builtin-rules
 
 GO      ?= go
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
-LDFLAGS := -s -w -X sluice.dev/sluice/internal/cli.Version=$(VERSION)
 KEEP    ?=
 
 .PHONY: help
@@ -19,7 +17,7 @@ build: sluice stack ## build bin/sluice and bin/sluice-local (the first time tak
 .PHONY: sluice
 sluice: ## build bin/sluice alone
 	@echo "building bin/sluice"
-	@$(GO) build -ldflags='$(LDFLAGS)' -o bin/sluice ./cmd/sluice
+	@$(GO) build -ldflags='-s -w' -o bin/sluice ./cmd/sluice
 
 .PHONY: stack
 stack: ## build bin/sluice-local alone: Kubernetes control planes, simulated nodes and Temporal in one program

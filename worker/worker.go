@@ -22,6 +22,7 @@ import (
 // Options are what a worker needs. Client and Ledger are required and stay the caller's to close.
 type Options struct {
 	Client      client.Client
+	Namespace   string // of the client; where it is set, search attributes that it lacks are added
 	Ledger      ledger.Ledger
 	Kubeconfigs []string // default $KUBECONFIG, else ~/.kube/config
 	Sites       []string // besides the central queue, serve the clusters of these sites
@@ -53,6 +54,11 @@ func Run(ctx context.Context, o Options) error {
 	near := &cluster.Activities{Clusters: clusters, Ledger: o.Ledger, Gates: gates, Installation: installation}
 	records := &store.Activities{Ledger: o.Ledger, Gates: gates}
 
+	if o.Namespace != "" && !o.SiteOnly {
+		if err := EnsureSearchAttributes(ctx, o.Client, o.Namespace); err != nil {
+			o.Logger.Warn("runs start only where the namespace has Sluice's search attributes", "error", err)
+		}
+	}
 	central := workflows.Queue(installation)
 	var started []worker.Worker
 	defer func() {

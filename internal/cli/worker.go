@@ -15,6 +15,7 @@ import (
 // WorkerRun is what a worker is started with. Client and Ledger are closed by the command line.
 type WorkerRun struct {
 	Client      client.Client
+	Namespace   string
 	Ledger      ledger.Ledger
 	Kubeconfigs []string
 	Sites       []string
@@ -84,7 +85,7 @@ func workerRun(ctx context.Context, o *WorkerOptions) error {
 		return err
 	}
 	return f.Worker(ctx, WorkerRun{
-		Client: c.Client, Ledger: l, Kubeconfigs: o.Kubeconfigs, Sites: o.Sites, SiteOnly: o.SiteOnly, Logger: logger,
+		Client: c.Client, Namespace: c.Namespace, Ledger: l, Kubeconfigs: o.Kubeconfigs, Sites: o.Sites, SiteOnly: o.SiteOnly, Logger: logger,
 	})
 }
 
