@@ -7,14 +7,12 @@ import (
 	"context"
 	"encoding/json"
 
-	"go.temporal.io/sdk/activity"
-	"go.temporal.io/sdk/temporal"
-
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/gate"
 	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/serve"
 	"sluice.dev/sluice/internal/step"
 )
 
@@ -26,43 +24,25 @@ type Activities struct {
 	Installation string // the ledger's; what Leases name as holder
 }
 
-// Registry is where activities are registered: a Temporal worker.
-type Registry interface {
-	RegisterActivityWithOptions(a any, options activity.RegisterOptions)
-}
-
 // Register registers every activity under its name in internal/step.
-func (a *Activities) Register(r Registry) {
-	for name, f := range map[string]any{
-		step.Diff:      done(a.Diff),
-		step.Preview:   done(a.Preview),
-		step.Acquire:   done(a.Acquire),
-		step.Apply:     done(a.Apply),
-		step.Unapply:   done(a.Unapply),
-		step.Prepare:   done(a.Prepare),
-		step.Advance:   done(a.Advance),
-		step.Observe:   done(a.Observe),
-		step.Look:      done(a.Look),
-		step.Arm:       done(a.Arm),
-		step.Disarm:    done(a.Disarm),
-		step.Finish:    done(a.Finish),
-		step.Revert:    done(a.Revert),
-		step.Release:   done(a.Release),
-		step.Reachable: done(a.Reachable),
-	} {
-		r.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name})
-	}
-}
-
-// done makes an error's fault code its type in Temporal, by which the workflow and the retry policy tell errors apart.
-func done[In, Out any](f func(context.Context, In) (Out, error)) func(context.Context, In) (Out, error) {
-	return func(ctx context.Context, in In) (Out, error) {
-		out, err := f(ctx, in)
-		if err == nil || ctx.Err() != nil {
-			return out, err
-		}
-		return out, temporal.NewApplicationErrorWithOptions(err.Error(), string(fault.CodeOf(err)), temporal.ApplicationErrorOptions{})
-	}
+func (a *Activities) Register(r serve.Registry) {
+	serve.Register(r, map[string]any{
+		step.Diff:      serve.Coded(a.Diff),
+		step.Preview:   serve.Coded(a.Preview),
+		step.Acquire:   serve.Coded(a.Acquire),
+		step.Apply:     serve.Coded(a.Apply),
+		step.Unapply:   serve.Coded(a.Unapply),
+		step.Prepare:   serve.Coded(a.Prepare),
+		step.Advance:   serve.Coded(a.Advance),
+		step.Observe:   serve.Coded(a.Observe),
+		step.Look:      serve.Coded(a.Look),
+		step.Arm:       serve.Coded(a.Arm),
+		step.Disarm:    serve.Coded(a.Disarm),
+		step.Finish:    serve.Coded(a.Finish),
+		step.Revert:    serve.Coded(a.Revert),
+		step.Release:   serve.Coded(a.Release),
+		step.Reachable: serve.Coded(a.Reachable),
+	})
 }
 
 // unitOf loads a plan and the unit of a cluster in it.

@@ -7,13 +7,11 @@ import (
 	"encoding/json"
 	"time"
 
-	"go.temporal.io/sdk/activity"
-	"go.temporal.io/sdk/temporal"
-
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/gate"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/serve"
 	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
@@ -26,36 +24,18 @@ type Activities struct {
 	Gates  *gate.Evaluator
 }
 
-// Registry is where activities are registered: a Temporal worker.
-type Registry interface {
-	RegisterActivityWithOptions(a any, options activity.RegisterOptions)
-}
-
 // Register registers every activity under its name in internal/step.
-func (a *Activities) Register(r Registry) {
-	for name, f := range map[string]any{
-		step.LoadRun:    done(a.LoadRun),
-		step.LoadUnit:   done(a.LoadUnit),
-		step.SaveLive:   done(a.SaveLive),
-		step.SaveUnit:   done(a.SaveUnit),
-		step.SaveRun:    done(a.SaveRun),
-		step.AddAudit:   done(a.AddAudit),
-		step.Unobserved: done(a.Unobserved),
-		step.Evaluate:   done(a.Evaluate),
-	} {
-		r.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name})
-	}
-}
-
-// done makes an error's fault code its type in Temporal.
-func done[In, Out any](f func(context.Context, In) (Out, error)) func(context.Context, In) (Out, error) {
-	return func(ctx context.Context, in In) (Out, error) {
-		out, err := f(ctx, in)
-		if err == nil {
-			return out, nil
-		}
-		return out, temporal.NewApplicationErrorWithOptions(err.Error(), string(fault.CodeOf(err)), temporal.ApplicationErrorOptions{})
-	}
+func (a *Activities) Register(r serve.Registry) {
+	serve.Register(r, map[string]any{
+		step.LoadRun:    serve.Coded(a.LoadRun),
+		step.LoadUnit:   serve.Coded(a.LoadUnit),
+		step.SaveLive:   serve.Coded(a.SaveLive),
+		step.SaveUnit:   serve.Coded(a.SaveUnit),
+		step.SaveRun:    serve.Coded(a.SaveRun),
+		step.AddAudit:   serve.Coded(a.AddAudit),
+		step.Unobserved: serve.Coded(a.Unobserved),
+		step.Evaluate:   serve.Coded(a.Evaluate),
+	})
 }
 
 // Evaluate runs gates. It never fails: what could not be judged is a verdict.
