@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/step"
 )
 
 // How long activities may take. A short one that exceeds its time is tried again; a long one ends when it is done or
@@ -34,6 +35,7 @@ type call struct {
 	site    string // whose workers do it; "" for the central ones
 	summary string
 	long    bool
+	vital   bool // tried until it succeeds: what it writes down is what others go by
 	in      any
 }
 
@@ -49,7 +51,10 @@ func (c call) start(ctx workflow.Context) workflow.Future {
 			MaximumAttempts: attemptsBefore, NonRetryableErrorTypes: finalCodes,
 		},
 	}
-	if c.site != "" {
+	if c.vital {
+		opts.RetryPolicy.MaximumAttempts = 0
+	}
+	if c.site != "" && c.name != step.Reachable {
 		opts.ScheduleToStartTimeout = siteWorker
 	}
 	if c.long {

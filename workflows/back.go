@@ -39,7 +39,7 @@ func (r *rollout) goingBack(scope Scope) []string {
 	var out []string
 	for _, st := range r.state.Status.Stages {
 		for _, u := range st.Units {
-			if scope.holds(u) && u.Moved && u.Phase != status.PhaseRolledBack && r.wayBack(u.Cluster).Exists() {
+			if r.open[u.Cluster] == nil && scope.holds(u) && u.Moved && u.Phase != status.PhaseRolledBack && r.wayBack(u.Cluster).Exists() {
 				out = append(out, u.Cluster)
 			}
 		}
@@ -59,7 +59,10 @@ func (r *rollout) wayBack(cluster string) plan.WayBack {
 // takeBack moves clusters back: the first alone, then a third at once; the second that fails holds the rest until the
 // run is resumed.
 func (r *rollout) takeBack(ctx workflow.Context, clusters []string) {
-	if len(clusters) == 0 {
+	clusters = slices.DeleteFunc(slices.Clone(clusters), func(c string) bool {
+		return r.open[c] != nil || r.unit(c) == nil || !r.wayBack(c).Exists()
+	})
+	if len(clusters) == 0 || r.want.abort {
 		return
 	}
 	window, err := plan.Backward(r.lean(), clusters)
@@ -70,13 +73,20 @@ func (r *rollout) takeBack(ctx workflow.Context, clusters []string) {
 	r.backing = true
 	defer func() { r.backing = false }()
 	r.show(ctx, status.PhaseRollingBack, r.state.Status.Waiting)
-	stages := map[string]string{}
+	was := map[string]status.Phase{}
 	for _, c := range clusters {
 		u := r.unit(c)
-		stages[c] = u.Stage
+		was[c] = u.Phase
 		u.Phase = status.PhasePending
 	}
-	for {
+	defer func() {
+		for _, c := range clusters {
+			if u := r.unit(c); u.Phase == status.PhasePending {
+				u.Phase = was[c] // its turn to go back never came
+			}
+		}
+	}()
+	for !r.want.abort {
 		now := window.Next(r.backStates(window.Group.Units))
 		if now.Done {
 			// Clusters out of reach are owed: they go back when they return, and the run stays open for them.
@@ -85,7 +95,7 @@ func (r *rollout) takeBack(ctx workflow.Context, clusters []string) {
 		}
 		for _, i := range now.Start {
 			u := window.Group.Units[i]
-			r.start(ctx, stages[u.Cluster], u)
+			r.start(ctx, r.unit(u.Cluster).Stage, u)
 		}
 		if now.Held != "" && len(r.openUnits()) == 0 {
 			if !r.brake(ctx, &window, now.Held) {
@@ -95,7 +105,7 @@ func (r *rollout) takeBack(ctx workflow.Context, clusters []string) {
 		}
 		r.refresh(ctx)
 		turn := r.inTurn
-		if workflow.Await(ctx, func() bool { return r.inTurn != turn }) != nil {
+		if workflow.Await(ctx, func() bool { return r.inTurn != turn || r.want.abort }) != nil {
 			return
 		}
 	}
@@ -153,7 +163,7 @@ func (r *rollout) waysBack(scope Scope) ([]string, error) {
 			out = append(out, fmt.Sprintf("%s: stops and goes %s", unit.Path, backTo(r.wayBack(u.cluster))))
 		}
 	}
-	clusters := slices.DeleteFunc(r.goingBack(scope), func(c string) bool { return r.open[c] != nil })
+	clusters := r.goingBack(scope)
 	if len(clusters) == 0 {
 		return out, nil
 	}

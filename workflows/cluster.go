@@ -37,6 +37,7 @@ type clusterRollout struct {
 	locked  bool
 	applied bool // something that is not a workload may have been written
 	cancel  workflow.CancelFunc
+	misses  int // tries in a row that did not work
 }
 
 // heldWorkload is a workload between Prepare and Finish.
@@ -220,10 +221,10 @@ func (r *clusterRollout) batch(ctx workflow.Context, held *heldWorkload, w plan.
 }
 
 func (r *clusterRollout) soakCluster(ctx workflow.Context) error {
-	req, ok := r.lastRequest()
-	if !ok {
+	if !r.unit.Moved {
 		return nil
 	}
+	req, _ := r.lastRequest()
 	return r.soak(ctx, r.plan.Rules.Soak.Cluster, nil, req, pipelines.AfterCluster)
 }
 
@@ -232,6 +233,9 @@ func (r *clusterRollout) checkBefore(ctx workflow.Context) error {
 }
 
 func (r *clusterRollout) checkAfter(ctx workflow.Context) error {
+	if !r.unit.Moved {
+		return nil // nothing was changed here, so there is nothing to judge
+	}
 	return r.judge(ctx, pipelines.AfterCluster, nil, r.lookCluster)
 }
 
@@ -251,7 +255,7 @@ func (r *clusterRollout) close(ctx workflow.Context, phase status.Phase) (status
 	r.unit.Ended = workflow.Now(ctx).UTC()
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
-	save := call{name: step.SaveUnit, summary: "record the unit", in: step.SaveUnitRequest{Ref: r.in.Ref, Unit: r.unit}}
+	save := call{name: step.SaveUnit, vital: true, summary: "record the unit", in: step.SaveUnitRequest{Ref: r.in.Ref, Unit: r.unit}}
 	if err := save.get(ctx, &r.unit.Detail); err != nil {
 		return r.unit, fmt.Errorf("cannot record unit %s: %w", r.unit.Path, err)
 	}

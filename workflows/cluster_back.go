@@ -25,11 +25,25 @@ func (r *clusterRollout) back(ctx workflow.Context) status.Phase {
 	r.tell(ctx, status.PhaseRollingBack, nil)
 	r.unit.Version = r.plan.WayBack.Version
 	for _, next := range []func(workflow.Context) error{r.unapplyAfter, r.revertWorkloads, r.unapplyBefore, r.recordBack} {
-		if err := next(ctx); err != nil {
-			return status.PhaseFailed
+		for err := next(ctx); err != nil; err = next(ctx) {
+			if !r.askBack(ctx, err) {
+				return r.leave(ctx, status.PhaseFailed)
+			}
 		}
 	}
 	return status.PhaseRolledBack
+}
+
+// askBack holds a rollback that cannot go on, until somebody resumes it; false where it was abandoned.
+func (r *clusterRollout) askBack(ctx workflow.Context, cause error) bool {
+	resumes := r.orders.resumes
+	r.unit.Failure = &status.Check{Name: "rollback", At: "rollback", Verdict: status.Error, Message: messageOf(cause)}
+	r.tell(ctx, status.PhaseHeld, &status.Waiting{
+		Kind: "decision", Name: "rollback", Unmet: []string{messageOf(cause)}, Owner: "whoever may resume, or abandon the rollback",
+	})
+	_ = workflow.Await(ctx, func() bool { return r.orders.resumes > resumes || r.orders.abort || r.orders.stop })
+	r.tell(ctx, status.PhaseRollingBack, nil)
+	return r.orders.resumes > resumes
 }
 
 func (r *clusterRollout) unapplyAfter(ctx workflow.Context) error  { return r.unapply(ctx, true) }
@@ -85,9 +99,19 @@ func (r *clusterRollout) leave(ctx workflow.Context, phase status.Phase) status.
 	if !r.locked {
 		return phase
 	}
+	free := r.near(step.Release, "free the lease", step.ReleaseRequest{Ref: r.in.Ref, Outcome: phase, Changes: r.diff.Changes})
+	if r.unit.Phase == status.PhaseUnreachable {
+		// The next run takes the Lease over by its fence; nobody waits here for a cluster that may never come back.
+		for _, h := range r.held {
+			_ = r.near(step.Disarm, "disarm "+h.object, r.about(h)).get(ctx, &h.state)
+		}
+		_ = free.get(ctx, nil)
+		return phase
+	}
 	r.disarm(ctx)
-	req := step.ReleaseRequest{Ref: r.in.Ref, Outcome: phase, Changes: r.diff.Changes}
-	_ = r.must(ctx, r.near(step.Release, "free the lease", req), nil)
+	if err := r.must(ctx, free, nil); err != nil {
+		r.unit.Checks = append(r.unit.Checks, status.Check{Name: "free the lease", At: "end", Verdict: status.Error, Message: messageOf(err)})
+	}
 	return phase
 }
 

@@ -76,6 +76,9 @@ func (r *clusterRollout) soak(ctx workflow.Context, quiet pipelines.Duration, at
 	if end == pipelines.AfterBatch {
 		req.Checks = union(req.Checks, checksAt(r.plan.Rules.Checks, end))
 	}
+	if req.Object == "" {
+		req.Checks = nil // no workload moved: there is time to wait, and nothing to look at
+	}
 	until := workflow.Now(ctx).Add(time.Duration(quiet))
 	for {
 		left := until.Sub(workflow.Now(ctx))
@@ -180,6 +183,7 @@ func (r *clusterRollout) lookCluster(ctx workflow.Context) (rule.Facts, error) {
 			return facts, err
 		}
 		facts.Workload = add(facts.Workload, one.Workload)
+		facts.Workload.Name = r.in.Component
 	}
 	return facts, nil
 }

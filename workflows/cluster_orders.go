@@ -33,7 +33,9 @@ func (r *clusterRollout) serve(ctx workflow.Context) error {
 		for {
 			var o order
 			in.Receive(ctx, &o)
-			r.take(o)
+			if o.Run == "" || o.Run == r.in.Run {
+				r.take(o)
+			}
 		}
 	})
 	return nil
@@ -107,6 +109,7 @@ func (r *clusterRollout) do(ctx workflow.Context, c call, out any) error {
 		err := r.interruptible(ctx, c, out)
 		switch {
 		case err == nil:
+			r.misses = 0
 			return nil
 		case temporal.IsCanceledError(err):
 			if ctx.Err() != nil {
@@ -133,23 +136,41 @@ func (r *clusterRollout) interruptible(ctx workflow.Context, c call, out any) er
 	return c.get(ctx, out)
 }
 
-// must runs an activity that no order interrupts: what stops and takes back. It tries for as long as it takes.
+// must runs an activity that no order interrupts: what stops and takes back. A cluster out of reach and faults of our own
+// are waited out; what the same call would meet again is returned.
 func (r *clusterRollout) must(ctx workflow.Context, c call, out any) error {
 	for {
 		err := c.get(ctx, out)
-		if err == nil || ctx.Err() != nil {
+		switch code := codeOf(err); {
+		case err == nil:
+			r.misses = 0
+			return nil
+		case ctx.Err() != nil:
 			return err
-		}
-		if codeOf(err) == fault.Unreachable {
+		case code == fault.Unreachable:
 			r.tell(ctx, status.PhaseUnreachable, &status.Waiting{Kind: "cluster", Name: r.in.Cluster, Unmet: []string{messageOf(err)}})
 			_ = r.near(step.Reachable, "wait for "+r.in.Cluster, r.in.Ref).lasting().get(ctx, nil)
-			continue
-		}
-		r.set(ctx, r.unit.Phase, &status.Waiting{Kind: "retry", Name: c.summary, Unmet: []string{messageOf(err)}})
-		if err := workflow.Sleep(ctx, 30*time.Second); err != nil {
+			if err := workflow.Sleep(ctx, r.backOff()); err != nil {
+				return err
+			}
+		case code != fault.Internal:
 			return err
+		default:
+			r.set(ctx, r.unit.Phase, &status.Waiting{Kind: "retry", Name: c.summary, Unmet: []string{messageOf(err)}})
+			if err := workflow.Sleep(ctx, r.backOff()); err != nil {
+				return err
+			}
 		}
 	}
+}
+
+// maxBackOff is the longest pause before something that did not work is tried again.
+const maxBackOff = 5 * time.Minute
+
+// backOff is how long to pause before the next try: an API server may say that it is ready and refuse all the same.
+func (r *clusterRollout) backOff() time.Duration {
+	r.misses++
+	return min(time.Second<<min(r.misses-1, 16), maxBackOff)
 }
 
 // awaitCluster waits until the API server answers again; the run is told, since its budget counts it.
@@ -163,19 +184,20 @@ func (r *clusterRollout) awaitCluster(ctx workflow.Context, cause error) error {
 	for {
 		err := r.interruptible(ctx, r.near(step.Reachable, "wait for "+r.in.Cluster, r.in.Ref).lasting(), nil)
 		if err == nil {
-			r.tell(ctx, before, nil)
-			return nil
-		}
-		if ctx.Err() != nil {
-			return err
+			break
 		}
 		if err := r.orders.ended(); err != nil {
 			return err
 		}
-		if err := workflow.Await(ctx, func() bool { return !r.orders.paused || r.orders.ended() != nil }); err != nil {
+		if err := workflow.Sleep(ctx, time.Second); err != nil {
 			return err
 		}
 	}
+	if _, err := workflow.AwaitWithTimeout(ctx, r.backOff(), func() bool { return r.orders.ended() != nil }); err != nil {
+		return err
+	}
+	r.tell(ctx, before, nil)
+	return nil
 }
 
 // hold stops the unit until somebody decides. It returns nil when it was told to resume.
@@ -203,15 +225,18 @@ func (r *clusterRollout) hold(ctx workflow.Context, failure status.Check, at str
 	return r.arm(ctx)
 }
 
-// disarm makes sure that no recreated pod gets the new template while the unit stands still.
+// disarm makes sure that no recreated pod gets the new template while the unit stands still. What keeps it from that is
+// noted, and does not keep the unit from standing still.
 func (r *clusterRollout) disarm(ctx workflow.Context) {
 	for _, h := range r.held {
-		if h.done || h.state.UID == "" {
+		if h.done {
 			continue
 		}
-		if r.must(ctx, r.near(step.Disarm, "disarm "+h.object, r.about(h)), &h.state) == nil {
-			r.unit.Armed = h.state.Armed
+		if err := r.must(ctx, r.near(step.Disarm, "disarm "+h.object, r.about(h)), &h.state); err != nil {
+			r.unit.Checks = append(r.unit.Checks, status.Check{Name: "disarm " + h.object, At: "disarm", Verdict: status.Error, Message: messageOf(err)})
+			continue
 		}
+		r.unit.Armed = h.state.Armed
 	}
 }
 

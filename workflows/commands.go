@@ -74,6 +74,7 @@ func (r *rollout) validPause(c Command) error {
 
 func (r *rollout) doPause(ctx workflow.Context, c Command) Answer {
 	if r.state.Paused {
+		r.tellAll(ctx, order{Kind: orderPause, Who: c.Who, Reason: c.Reason})
 		return Answer{Message: r.in.Run + " is paused already"}
 	}
 	r.pause(&status.Waiting{Kind: "person", Name: "resume", Since: workflow.Now(ctx).UTC(), Unmet: reasons(c), Owner: c.Who})
@@ -159,14 +160,15 @@ func (r *rollout) validAbort(c Command) error {
 	switch {
 	case c.Who == "":
 		return refuse("cannot abort %s: the command does not say who asks", r.in.Run)
-	case r.rollingBack():
-		return refuse("cannot abort %s: it is rolling back", r.in.Run)
+	case r.rollingBack() && !c.Abandon:
+		return refuse("cannot abort %s: it is rolling back; --abandon-rollback leaves it as it is, half done", r.in.Run)
 	}
 	return nil
 }
 
 func (r *rollout) doAbort(ctx workflow.Context, c Command) Answer {
 	if r.want.abort {
+		r.tellAll(ctx, order{Kind: orderAbort, Who: c.Who, Reason: c.Reason})
 		return Answer{Message: r.in.Run + " is being aborted already"}
 	}
 	r.want.abort = true
@@ -218,8 +220,18 @@ func (r *rollout) doRollback(ctx workflow.Context, c Command) Answer {
 	case r.rollingBack():
 		return Answer{Message: r.in.Run + " is rolling back already", Units: units}
 	}
+	others := 0
+	for _, u := range r.openUnits() {
+		if !c.Scope.holds(*r.unit(u.cluster)) {
+			others++
+		}
+	}
 	r.wantRollback(ctx, c.Scope, c.Who, "asked for by "+c.Who+": "+c.Reason)
-	return Answer{Message: fmt.Sprintf("%s: %s goes back, %d units", r.in.Run, c.Scope, len(units)), Units: units}
+	said := fmt.Sprintf("%s ends: %s goes back, %d units", r.in.Run, c.Scope, len(units))
+	if others > 0 {
+		said += fmt.Sprintf("; %d other open units stop where they are", others)
+	}
+	return Answer{Message: said, Units: units}
 }
 
 // audit writes a command down. That it could not be written does not undo it.

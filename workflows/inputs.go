@@ -123,11 +123,12 @@ const (
 
 // Command is what an operator asks of a run.
 type Command struct {
-	Who    string `json:"who"`
-	Reason string `json:"reason,omitempty"`
-	Scope  Scope  `json:"scope,omitzero"`   // rollback only
-	Plan   string `json:"plan,omitempty"`   // approve: the hash that was read
-	DryRun bool   `json:"dryRun,omitempty"` // rollback: say what would go where, and change nothing
+	Who     string `json:"who"`
+	Reason  string `json:"reason,omitempty"`
+	Scope   Scope  `json:"scope,omitzero"`    // rollback only
+	Plan    string `json:"plan,omitempty"`    // approve: the hash that was read
+	Abandon bool   `json:"abandon,omitempty"` // abort: also a rollback that is under way, half done as it may be
+	DryRun  bool   `json:"dryRun,omitempty"`  // rollback: say what would go where, and change nothing
 }
 
 // Answer is what an operator hears.
@@ -144,6 +145,7 @@ const (
 
 // order is what a run tells a unit.
 type order struct {
+	Run    string `json:"run,omitempty"` // who orders; another run's unit under the same workflow ID does not obey
 	Kind   string `json:"kind"`
 	Who    string `json:"who,omitempty"`
 	Reason string `json:"reason,omitempty"`

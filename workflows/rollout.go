@@ -87,7 +87,10 @@ func (r *rollout) run(outer workflow.Context) (status.Run, error) {
 	}
 	for ; r.state.Stage < len(r.plan.Stages) && !r.ending(); r.state.Stage++ {
 		if r.state.Stage > 0 && len(r.openUnits()) == 0 && workflow.GetInfo(ctx).GetCurrentHistoryLength() > historyBound {
-			return r.state.Status, r.continueAsNew(ctx)
+			if err := r.continueAsNew(ctx); err != nil {
+				return r.state.Status, err
+			}
+			break // a command came in meanwhile
 		}
 		if err := r.stage(ctx, r.state.Stage); err != nil {
 			return r.state.Status, err
@@ -99,7 +102,7 @@ func (r *rollout) run(outer workflow.Context) (status.Run, error) {
 
 // load reads the run's part of the plan, and lays out the status on the first execution.
 func (r *rollout) load(ctx workflow.Context) error {
-	read := call{name: step.LoadRun, summary: "read the plan", in: r.in.Plan}
+	read := call{name: step.LoadRun, vital: true, summary: "read the plan", in: r.in.Plan}
 	if err := read.get(ctx, &r.plan); err != nil {
 		return fmt.Errorf("cannot read plan %s: %w", r.in.Plan, err)
 	}
@@ -283,9 +286,12 @@ func (r *rollout) explain(ctx workflow.Context, st *status.Stage, now plan.Decis
 	}
 }
 
-// settled waits until every unit that was told to stop or go back has ended.
+// settled waits until every unit that was told to stop or go back has ended. One that is out of reach is not waited for:
+// it holds nobody up.
 func (r *rollout) settled(ctx workflow.Context) error {
-	return workflow.Await(ctx, func() bool { return len(r.openUnits()) == 0 })
+	return workflow.Await(ctx, func() bool {
+		return !slices.ContainsFunc(r.openUnits(), func(u *unitRun) bool { return r.unit(u.cluster).Phase != status.PhaseUnreachable })
+	})
 }
 
 // finish obeys what ended the run early, and ends the units that stayed out of reach.
@@ -295,10 +301,12 @@ func (r *rollout) finish(ctx workflow.Context) {
 		r.rollBack(ctx, scope)
 		r.want.rollback = r.want.rollback[1:]
 	}
+	_ = r.settled(ctx)
 	for _, u := range r.openUnits() {
 		r.tellUnit(ctx, u, order{Kind: orderStop, Who: "sluice", Reason: "the run has ended"})
 	}
-	_ = r.settled(ctx)
+	// A cluster that is out of reach on its way back is owed: the run stays open until it is back.
+	_ = workflow.Await(ctx, func() bool { return len(r.openUnits()) == 0 })
 }
 
 // close computes the end from what the units recorded, and writes it down.
@@ -324,7 +332,7 @@ func (r *rollout) close(ctx workflow.Context) (status.Run, error) {
 	r.show(ctx, s.Phase, nil)
 	dctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
-	save := call{name: step.SaveRun, summary: "record the run", in: *s}
+	save := call{name: step.SaveRun, vital: true, summary: "record the run", in: *s}
 	if err := save.get(dctx, nil); err != nil {
 		return *s, fmt.Errorf("cannot record run %s: %w", s.Name, err)
 	}
@@ -334,6 +342,9 @@ func (r *rollout) close(ctx workflow.Context) (status.Run, error) {
 func (r *rollout) continueAsNew(ctx workflow.Context) error {
 	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
 		return err
+	}
+	if r.ending() {
+		return nil
 	}
 	next := r.in
 	next.State = &r.state

@@ -349,3 +349,88 @@ func TestACancelledRunIsAnAbortedOne(t *testing.T) {
 	}
 	w.expect(t, []string{"Disarm a", "Release a Aborted"}, []string{"Revert a/1", "Prepare b"})
 }
+
+func TestAClusterOutOfReachDoesNotKeepOthersFromGoingBack(t *testing.T) {
+	w := newWorld(t, "a", "b", "c")
+	w.plan.OnFailure = pipelines.Rollback
+	w.plan.Stages[0].Groups[0].MaxConcurrency = 1
+	w.facts = func(cluster string, f *rule.Facts) {
+		if cluster == "c" {
+			f.Workload.Restarts = 1
+		}
+	}
+	gone := true
+	w.fails = func(name, cluster string) error {
+		if cluster == "c" && gone && name == step.Revert {
+			return fault.New(fault.Unreachable, "cannot reach c")
+		}
+		return nil
+	}
+	w.env.OnActivity(step.Reachable, anything, anything).After(24*time.Hour).Return("", nil)
+	w.env.RegisterDelayedCallback(func() { w.mu.Lock(); gone = false; w.mu.Unlock() }, 12*time.Hour)
+	end := w.run(t)
+	if end.Phase != status.PhaseRolledBack {
+		t.Errorf("the run ended %s", end.Phase)
+	}
+	log := w.asked()
+	if slices.Index(log, "Release a RolledBack") > slices.Index(log, "Release c RolledBack") {
+		t.Error("a and b waited for c, which was out of reach for a day")
+	}
+	w.expect(t, []string{"Revert c/1", "Release b RolledBack", "Release a RolledBack", "Release c RolledBack"}, nil)
+}
+
+func TestARollbackThatCannotGoOnIsHeldAndCanBeAbandoned(t *testing.T) {
+	w := newWorld(t, "a")
+	w.plan.OnFailure = pipelines.Rollback
+	w.facts = func(_ string, f *rule.Facts) { f.Workload.Restarts = 1 }
+	w.fails = func(name, _ string) error {
+		if name == step.Revert {
+			return fault.New(fault.Refused, "an admission webhook says no")
+		}
+		return nil
+	}
+	refused := w.command(time.Hour, workflows.UpdateAbort, workflows.Command{})
+	abandoned := w.command(2*time.Hour, workflows.UpdateAbort, workflows.Command{Abandon: true})
+	end := w.run(t)
+	if refused.rejected == nil || !abandoned.accepted {
+		t.Errorf("abort during a rollback: %+v, with abandon: %+v", refused, abandoned)
+	}
+	if end.Phase != status.PhaseFailed {
+		t.Errorf("the run ended %s", end.Phase)
+	}
+}
+
+func TestADeletedWorkloadHoldsItsUnitAndIsHeard(t *testing.T) {
+	w := newWorld(t, "a")
+	w.fails = func(name, _ string) error {
+		if name == step.Advance || name == step.Disarm {
+			return fault.New(fault.NotFound, "the DaemonSet is gone")
+		}
+		return nil
+	}
+	w.command(time.Hour, workflows.UpdateAbort, workflows.Command{})
+	end := w.run(t)
+	if got := unitPhases(end)["a"]; got != status.PhaseAborted {
+		t.Errorf("the unit ended %s: it must be held, and hear the abort", got)
+	}
+}
+
+func TestAnAPIServerThatIsReadyAndRefusesIsAskedLessAndLess(t *testing.T) {
+	w := newWorld(t, "a")
+	asked := 0
+	w.fails = func(name, _ string) error {
+		if name == step.Apply {
+			if asked++; asked < 12 {
+				return fault.New(fault.Unreachable, "failed calling webhook")
+			}
+		}
+		return nil
+	}
+	end := w.run(t)
+	if end.Phase != status.PhaseSucceeded {
+		t.Errorf("the run ended %s", end.Phase)
+	}
+	if took := end.Ended.Sub(end.Started); took < 15*time.Minute {
+		t.Errorf("twelve tries took %s: there is next to no pause between them", took)
+	}
+}

@@ -3,6 +3,7 @@ package workflows
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -27,6 +28,7 @@ func (r *rollout) start(ctx workflow.Context, stage string, u plan.Unit) {
 	run := &unitRun{id: id, cluster: u.Cluster}
 	r.open[u.Cluster] = run
 	unit := r.unit(u.Cluster)
+	moved := unit.Moved
 	unit.Phase, unit.Started, unit.Workflow = status.PhaseWaiting, workflow.Now(ctx).UTC(), id
 	unit.Ended, unit.Failure, unit.FailedAt, unit.Waiting = time.Time{}, nil, "", nil
 	r.state.Status.Moves = append(r.state.Status.Moves, u.Path)
@@ -39,10 +41,11 @@ func (r *rollout) start(ctx workflow.Context, stage string, u plan.Unit) {
 	}
 	in := ClusterInput{
 		Ref: ref, Stage: stage, Group: u.Group, Path: u.Path, Site: u.Site,
-		Parent: workflow.GetInfo(ctx).WorkflowExecution.ID, Paused: r.state.Paused && !ref.Back,
+		Parent: workflow.GetInfo(ctx).WorkflowExecution.ID,
 	}
 	workflow.GoNamed(ctx, u.Path, func(ctx workflow.Context) {
 		end := r.follow(ctx, in, run)
+		end.Moved = end.Moved || moved
 		*r.unit(u.Cluster) = end
 		delete(r.open, u.Cluster)
 		r.inTurn++
@@ -68,6 +71,7 @@ func (r *rollout) follow(ctx workflow.Context, in ClusterInput, run *unitRun) st
 		),
 	}
 	for {
+		in.Paused = r.state.Paused && !in.Back
 		child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, opts), ClusterRolloutName, in)
 		var end status.Unit
 		err := child.Get(ctx, &end)
@@ -77,7 +81,7 @@ func (r *rollout) follow(ctx workflow.Context, in ClusterInput, run *unitRun) st
 		unit := *r.unit(in.Cluster)
 		var taken *temporal.ChildWorkflowExecutionAlreadyStartedError
 		if !errors.As(err, &taken) {
-			unit.Phase, unit.Ended = status.PhaseFailed, workflow.Now(ctx).UTC()
+			unit.Phase, unit.Ended, unit.Moved = status.PhaseFailed, workflow.Now(ctx).UTC(), true
 			unit.Failure = &status.Check{Name: "unit workflow", At: "unit", Verdict: status.Error, Message: err.Error()}
 			return unit
 		}
@@ -90,7 +94,7 @@ func (r *rollout) follow(ctx workflow.Context, in ClusterInput, run *unitRun) st
 		r.refresh(ctx)
 		ended, err := workflow.AwaitWithTimeout(ctx, lockRetry, func() bool { return r.ending() && !in.Back })
 		if ended || err != nil {
-			unit.Phase, unit.Waiting = status.PhaseSkipped, nil
+			unit.Phase, unit.Waiting = status.PhaseAborted, nil
 			return unit
 		}
 	}
@@ -108,7 +112,11 @@ func (r *rollout) heed(ctx workflow.Context, rep report) {
 	if rep.Phase != status.PhaseHeld {
 		run.decided = false
 	}
-	if rep.Phase == status.PhaseHeld && rep.Failure != nil && rep.Failure.Verdict == status.Failed && !run.decided {
+	if rep.Phase == status.PhaseHeld && r.backing {
+		// It does not keep the others from going back: it ends here, and the second one that does so brakes the rollback.
+		r.tellUnit(ctx, run, order{Kind: orderStop, Who: "sluice", Reason: "it cannot go back as it is"})
+	}
+	if !r.backing && rep.Phase == status.PhaseHeld && rep.Failure != nil && rep.Failure.Verdict == status.Failed && !run.decided {
 		run.decided = true
 		r.decide(ctx, run, u)
 	}
@@ -118,7 +126,8 @@ func (r *rollout) heed(ctx workflow.Context, rep report) {
 // decide says what a failed unit means for the run. Only Failed comes here: what could not be judged holds its unit and
 // nothing else.
 func (r *rollout) decide(ctx workflow.Context, run *unitRun, u *status.Unit) {
-	stage := r.plan.Stages[r.state.Stage]
+	i := slices.IndexFunc(r.plan.Stages, func(s step.RunStage) bool { return s.Name == u.Stage })
+	stage := r.plan.Stages[i]
 	failed := r.failedIn(u.Stage)
 	if r.plan.OnFailure == pipelines.Continue || failed <= stage.MaxFailures {
 		r.tellUnit(ctx, run, order{Kind: orderStop, Who: "sluice", Reason: fmt.Sprintf("%d of %d failures allowed in stage %s", failed, stage.MaxFailures, u.Stage)})
@@ -152,6 +161,7 @@ func (r *rollout) failedIn(stage string) int {
 }
 
 func (r *rollout) tellUnit(ctx workflow.Context, u *unitRun, o order) {
+	o.Run = r.in.Run
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
 	// A unit that has just ended cannot hear; its end says all there is.

@@ -66,7 +66,7 @@ func (a *Activities) open(ctx context.Context, ref step.Ref, changes string) (*k
 // write makes one change: the intent is recorded before it, the resource version after it. A patch whose object moved
 // on meanwhile is computed again, and sent only where it comes to the same.
 func (a *Activities) write(ctx context.Context, c *kube.Cluster, ref step.Ref, ch change, out *step.ApplyResult) error {
-	w, err := a.intend(ctx, ref, stepApply, ch.target())
+	w, err := a.intend(ctx, ref, stepApply, ch.target(), ch.Action == patch.Create)
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,6 @@ func (a *Activities) write(ctx context.Context, c *kube.Cluster, ref step.Ref, c
 		stored, err := c.Create(ctx, ch.target())
 		if err == nil {
 			out.Created = append(out.Created, ch.Object)
-			w.Created = true
 			return a.wrote(ctx, w, stored)
 		}
 		if fault.CodeOf(err) != fault.Conflict {
@@ -115,7 +114,6 @@ func (a *Activities) again(ctx context.Context, c *kube.Cluster, ref step.Ref, c
 	case len(found.Refusals) > 0:
 		return fault.Wrap(fault.Conflict, cause, "cannot write %s in cluster %s: it was changed meanwhile: %s", ch.Object, ref.Cluster, found.Refusals[0].Message)
 	case found.Action == patch.Unchanged:
-		w.Created = w.Created || ch.Action == patch.Create
 		return a.wrote(ctx, w, live)
 	case ch.Action == patch.Create || !bytes.Equal(found.Patch, ch.Patch):
 		return fault.Wrap(fault.Conflict, cause, "cannot write %s in cluster %s: it was changed meanwhile, and the change would not be the planned one", ch.Object, ref.Cluster)
@@ -133,13 +131,13 @@ func (a *Activities) again(ctx context.Context, c *kube.Cluster, ref step.Ref, c
 }
 
 // intend records what a write is meant to leave.
-func (a *Activities) intend(ctx context.Context, ref step.Ref, what string, o *unstructured.Unstructured) (ledger.Write, error) {
+func (a *Activities) intend(ctx context.Context, ref step.Ref, what string, o *unstructured.Unstructured, creates bool) (ledger.Write, error) {
 	intent, err := a.putJSON(ctx, o.Object)
 	if err != nil {
 		return ledger.Write{}, err
 	}
 	w := ledger.Write{
-		Run: ref.Run, Cluster: ref.Cluster, Component: ref.Component, Object: templates.ID(o), Step: what, Intent: intent, At: time.Now().UTC(),
+		Run: ref.Run, Cluster: ref.Cluster, Component: ref.Component, Object: templates.ID(o), Step: what, Intent: intent, Created: creates, At: time.Now().UTC(),
 	}
 	return w, a.Ledger.SaveWrite(ctx, w)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -16,6 +17,7 @@ import (
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/internal/workload"
+	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/templates"
 )
 
@@ -144,12 +146,15 @@ func (d *differ) object(ctx context.Context, phase templates.PhaseName, target *
 	if live != nil && target.GetAnnotations()[templates.GeneratedAnnotation] != "" {
 		return nil
 	}
+	if live != nil && d.ref.Back && slices.Contains(keptKinds, target.GetKind()) {
+		return nil // a schema is never narrowed, and what is stored is never given up
+	}
 	options, err := d.options(phase, target)
 	if err != nil {
 		d.refuse(ruleDriver, name, err.Error())
 		return nil
 	}
-	change, err := patch.Compute(patch.Triple{Recorded: d.specs.recorded[id], Live: live, Target: target}, options)
+	change, err := patch.Compute(patch.Triple{Recorded: d.specs.written(id), Live: live, Target: target}, options)
 	if err != nil {
 		return err
 	}
@@ -162,6 +167,9 @@ func (d *differ) options(phase templates.PhaseName, target *unstructured.Unstruc
 	o := patch.Options{
 		Component: d.p.Component, Ignore: d.p.Ignore, Drift: d.p.Drift, Exceptions: d.p.Exceptions,
 		Intents: d.specs.intents[id], ReachesAtOnce: d.specs.reaches[templates.Name(target)], Previous: d.specs.previous(target),
+	}
+	if d.ref.Back {
+		o.Drift = pipelines.DriftOverwrite
 	}
 	if phase != templates.Workloads {
 		return o, nil
@@ -217,6 +225,10 @@ func (d *differ) note(found patch.Change) {
 		d.out.Objects = append(d.out.Objects, shown)
 	}
 	for _, no := range found.Refusals {
+		if d.ref.Back && no.Rule != patch.RuleOwnedBy && no.Rule != patch.RuleTerminating {
+			d.out.Notes = append(d.out.Notes, fmt.Sprintf("%s of %s does not hold a rollback: %s", no.Rule, no.Object, no.Message))
+			continue
+		}
 		d.refuse(string(no.Rule), no.Object, no.Message)
 	}
 	for _, yes := range found.Excepted {

@@ -89,7 +89,11 @@ func (a *Activities) Release(ctx context.Context, req step.ReleaseRequest) (stri
 	if err != nil {
 		return "", err
 	}
-	return runs, kube.ReleaseLease(ctx, c, a.lease(req.Ref, target(req.Ref, unit)), runs)
+	err = kube.ReleaseLease(ctx, c, a.lease(req.Ref, target(req.Ref, unit)), runs)
+	if code := fault.CodeOf(err); code == fault.NotFound || code == fault.Conflict {
+		return runs, nil // it is gone, or a newer run has it: either way it is not ours to free
+	}
+	return runs, err
 }
 
 // record saves the deployment where the unit went all the way, and returns the digest of what runs.
@@ -100,7 +104,15 @@ func (a *Activities) record(ctx context.Context, req step.ReleaseRequest, p *pla
 		if fault.CodeOf(err) == fault.NotFound {
 			return "", nil
 		}
-		return present.Target, err
+		if err != nil || present.Run != req.Run || req.Outcome != status.PhaseRolledBack {
+			return present.Target, err
+		}
+		// The unit had been recorded as done, and was rolled back before its Lease was free.
+		back := unit.WayBack
+		return back.Target, a.Ledger.SaveDeployment(ctx, ledger.Deployment{
+			Cluster: req.Cluster, Component: req.Component, Version: back.Version, Target: back.Target, Objects: back.Objects,
+			Run: req.Run, Plan: req.Plan, Fence: req.Fence, Since: time.Now().UTC(),
+		})
 	}
 	set, err := a.changes(ctx, req.Changes)
 	if err != nil {

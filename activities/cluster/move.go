@@ -6,6 +6,7 @@ import (
 
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/kube"
+	"sluice.dev/sluice/internal/patch"
 	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/internal/workload"
@@ -41,7 +42,7 @@ func (a *Activities) Prepare(ctx context.Context, req step.WorkloadRequest) (goa
 	if err != nil {
 		return goal.State{}, err
 	}
-	w, err := a.intend(ctx, req.Ref, stepPrepare, h.change.target())
+	w, err := a.intend(ctx, req.Ref, stepPrepare, h.change.target(), h.change.Action == patch.Create)
 	if err != nil {
 		return goal.State{}, err
 	}
@@ -49,7 +50,7 @@ func (a *Activities) Prepare(ctx context.Context, req step.WorkloadRequest) (goa
 	if err != nil {
 		return state, err
 	}
-	w.UID, w.ResourceVersion, w.Created = state.UID, state.ResourceVersion, state.Created
+	w.UID, w.ResourceVersion, w.Created = state.UID, state.ResourceVersion, w.Created || state.Created
 	return state, a.Ledger.SaveWrite(ctx, w)
 }
 
@@ -99,6 +100,17 @@ func (a *Activities) Observe(ctx context.Context, req step.AdvanceRequest) (stat
 // Revert moves a workload back. No check stops it.
 func (a *Activities) Revert(ctx context.Context, req step.AdvanceRequest) (status.Facts, error) {
 	req.Checks = nil
+	ch, err := a.change(ctx, req.Changes, req.Object)
+	if err != nil {
+		return status.Facts{}, err
+	}
+	left, how := ch.wayBack(), stepRevert
+	if left == nil {
+		left, how = ch.target(), stepDelete // the run made it
+	}
+	if _, err := a.intend(ctx, req.Ref, how, left, false); err != nil {
+		return status.Facts{}, err
+	}
 	return a.watched(ctx, req, false, func(h held, look workload.Look) (rule.Facts, error) {
 		return h.driver.Revert(ctx, h.cluster, h.spec, req.State, req.Goal.MaxUnavailable, look)
 	})

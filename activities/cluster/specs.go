@@ -18,7 +18,8 @@ import (
 // specs are the specs of all objects of a component in a cluster, but for the live ones.
 type specs struct {
 	phases       []templates.Phase
-	recorded     map[string]*unstructured.Unstructured   // by ID
+	recorded     map[string]*unstructured.Unstructured   // by ID: as the last successful deployment left it
+	base         map[string]*unstructured.Unstructured   // by ID: as our own later writes left it last; nil where they took it away
 	gone         []*unstructured.Unstructured            // recorded, and not in the target
 	intents      map[string][]*unstructured.Unstructured // by ID: what our own writes since then meant to leave
 	reaches      map[string]string                       // by Kind/namespace/name: why a change is not held back by batches
@@ -75,8 +76,21 @@ func (a *Activities) specs(ctx context.Context, c *kube.Cluster, caps kube.Capab
 			s.gone = append(s.gone, o)
 		}
 	}
-	s.intents, err = a.intents(ctx, ref, unit)
-	return s, err
+	if err := a.intents(ctx, ref, unit, &s); err != nil {
+		return s, err
+	}
+	for id, o := range s.recorded {
+		s.intents[id] = append(s.intents[id], o)
+	}
+	return s, nil
+}
+
+// written is what a three-way merge takes as recorded: what our own later writes added has to go as well.
+func (s specs) written(id string) *unstructured.Unstructured {
+	if o, ours := s.base[id]; ours {
+		return o
+	}
+	return s.recorded[id]
 }
 
 func (a *Activities) render(ctx context.Context, c *kube.Cluster, caps kube.Capabilities, p *plan.Plan, unit *plan.Unit, s *specs) error {
@@ -160,31 +174,42 @@ func (a *Activities) present(ctx context.Context, ref step.Ref) ([]*unstructured
 // maxRunsBack is how many runs are searched for writes that never became a deployment.
 const maxRunsBack = 50
 
-// intents collects what our own writes since the recorded deployment meant to leave: those of this run, and those of
+// intents collects, and keeps the latest as the base of the merge, what our own writes since the recorded deployment meant to leave: those of this run, and those of
 // runs that were aborted or failed here. Such work is ours and half done, not drift.
-func (a *Activities) intents(ctx context.Context, ref step.Ref, unit *plan.Unit) (map[string][]*unstructured.Unstructured, error) {
+func (a *Activities) intents(ctx context.Context, ref step.Ref, unit *plan.Unit, s *specs) error {
 	runs, err := a.Ledger.ListRuns(ctx, ref.Component, maxRunsBack)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	out := map[string][]*unstructured.Unstructured{}
+	s.intents, s.base = map[string][]*unstructured.Unstructured{}, map[string]*unstructured.Unstructured{}
 	for _, run := range runs {
 		if run.Name == unit.WayBack.Run {
 			break
 		}
 		writes, err := a.Ledger.ListWrites(ctx, run.Name, ref.Cluster)
 		if err != nil {
-			return nil, err
+			return err
 		}
+		last := map[string]*unstructured.Unstructured{}
 		for _, w := range writes {
 			o, err := a.intended(ctx, w)
 			if err != nil {
-				return nil, err
+				return err
 			}
-			out[w.Object] = append(out[w.Object], o)
+			s.intents[w.Object] = append(s.intents[w.Object], o)
+			last[w.Object] = o
+			if w.Step == stepDelete {
+				last[w.Object] = nil // we took it away ourselves: that it is not there is no drift
+			}
+		}
+		for id, o := range last {
+			// Runs come newest first, and what this run wrote itself is what it is about to write again.
+			if _, decided := s.base[id]; !decided && run.Name != ref.Run {
+				s.base[id] = o
+			}
 		}
 	}
-	return out, nil
+	return nil
 }
 
 func (a *Activities) intended(ctx context.Context, w ledger.Write) (*unstructured.Unstructured, error) {

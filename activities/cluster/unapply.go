@@ -11,6 +11,7 @@ import (
 	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/internal/patch"
 	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/templates"
 )
 
@@ -32,6 +33,10 @@ func (a *Activities) Unapply(ctx context.Context, req step.ApplyRequest) (step.A
 	if err := a.takeAway(ctx, c, req.Ref, req.Run, set, req.After, &out); err != nil {
 		return out, err
 	}
+	p, _, _, err := a.unitOf(ctx, req.Ref)
+	if err != nil {
+		return out, err
+	}
 	phase := templates.Before
 	if req.After {
 		phase = templates.After
@@ -40,7 +45,11 @@ func (a *Activities) Unapply(ctx context.Context, req step.ApplyRequest) (step.A
 		if ch.Phase != phase || ch.Action != patch.Patch || ch.WayBack == nil {
 			continue
 		}
-		if err := a.restore(ctx, c, req.Ref, ch, &out); err != nil {
+		if slices.Contains(keptKinds, ch.target().GetKind()) {
+			out.Kept = append(out.Kept, ch.Object)
+			continue
+		}
+		if err := a.restore(ctx, c, req.Ref, ch, p.Ignore, &out); err != nil {
 			return out, err
 		}
 	}
@@ -55,7 +64,8 @@ func (a *Activities) takeAway(ctx context.Context, c *kube.Cluster, ref step.Ref
 		return err
 	}
 	for _, w := range slices.Backward(writes) {
-		if !w.Created || w.UID == "" || w.Step != stepApply {
+		// A workload that the unit itself made is deleted by its driver; one of a run that has ended goes here.
+		if !w.Created || w.Step != stepApply && (run == ref.Run || w.Step != stepPrepare) {
 			continue
 		}
 		o, err := a.intended(ctx, w)
@@ -71,7 +81,17 @@ func (a *Activities) takeAway(ctx context.Context, c *kube.Cluster, ref step.Ref
 		case run != ref.Run && set.has(o):
 			continue
 		}
-		err = c.Delete(ctx, o.GroupVersionKind(), o.GetNamespace(), o.GetName(), types.UID(w.UID))
+		uid, err := a.uidOf(ctx, c, ref, w.UID, o)
+		if err != nil {
+			return err
+		}
+		if uid == "" {
+			continue
+		}
+		if _, err := a.intend(ctx, ref, stepDelete, o, false); err != nil {
+			return err
+		}
+		err = c.Delete(ctx, o.GroupVersionKind(), o.GetNamespace(), o.GetName(), uid)
 		switch fault.CodeOf(err) {
 		case "":
 			out.Deleted = append(out.Deleted, templates.Name(o))
@@ -84,12 +104,28 @@ func (a *Activities) takeAway(ctx context.Context, c *kube.Cluster, ref step.Ref
 	return nil
 }
 
+// uidOf is the UID of an object that a run made. Where the run was killed before it could write it down, it is that of the
+// object of this name that carries our component; "" where there is none.
+func (a *Activities) uidOf(ctx context.Context, c *kube.Cluster, ref step.Ref, known string, o *unstructured.Unstructured) (types.UID, error) {
+	if known != "" {
+		return types.UID(known), nil
+	}
+	live, err := c.Get(ctx, o.GroupVersionKind(), o.GetNamespace(), o.GetName())
+	if fault.CodeOf(err) == fault.NotFound {
+		return "", nil
+	}
+	if err != nil || live.GetAnnotations()[templates.ComponentAnnotation] != ref.Component {
+		return "", err
+	}
+	return live.GetUID(), nil
+}
+
 func (s changeSet) has(o *unstructured.Unstructured) bool {
 	return slices.ContainsFunc(s.Objects, func(c change) bool { return templates.ID(c.target()) == templates.ID(o) })
 }
 
 // restore gives an object back what was recorded before the run.
-func (a *Activities) restore(ctx context.Context, c *kube.Cluster, ref step.Ref, ch change, out *step.ApplyResult) error {
+func (a *Activities) restore(ctx context.Context, c *kube.Cluster, ref step.Ref, ch change, ignore []pipelines.IgnoreRule, out *step.ApplyResult) error {
 	target := ch.wayBack()
 	live, err := c.Get(ctx, target.GroupVersionKind(), target.GetNamespace(), target.GetName())
 	if err != nil && fault.CodeOf(err) != fault.NotFound {
@@ -99,12 +135,12 @@ func (a *Activities) restore(ctx context.Context, c *kube.Cluster, ref step.Ref,
 		live = nil
 	}
 	found, err := patch.Compute(patch.Triple{Recorded: ch.target(), Live: live, Target: target}, patch.Options{
-		Component: ref.Component, Drift: "Overwrite", Intents: []*unstructured.Unstructured{ch.target(), target},
+		Component: ref.Component, Ignore: ignore, Drift: pipelines.DriftOverwrite, Intents: []*unstructured.Unstructured{ch.target(), target},
 	})
 	if err != nil || found.Action == patch.Unchanged {
 		return err
 	}
-	w, err := a.intend(ctx, ref, stepRevert, target)
+	w, err := a.intend(ctx, ref, stepRevert, target, false)
 	if err != nil {
 		return err
 	}

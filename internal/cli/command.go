@@ -69,12 +69,15 @@ or the first characters of it: it does not count for any other plan.`,
 }
 
 func newCmdAbort(f *Factory) *cobra.Command {
-	cmd, _ := newCommand(f, workflows.UpdateAbort, &cobra.Command{
+	cmd, opts := newCommand(f, workflows.UpdateAbort, &cobra.Command{
 		Short: "End a run where it is, and leave pods as they are",
 		Long: `Stop and disarm every open unit, start nothing else, and end the run. Pods that were moved stay
-moved: to take them back too, use rollback. On a run that has ended it does nothing, and says so.`,
-		Example: `  sluice abort node-agent-3 --reason "wrong version"`,
+moved: to take them back too, use rollback. On a run that has ended it does nothing, and says so. A
+run that is rolling back is aborted only with --abandon-rollback, and then stays half-way.`,
+		Example: `  sluice abort node-agent-3 --reason "wrong version"
+  sluice abort node-agent-3 --abandon-rollback --reason "cluster is gone"`,
 	})
+	cmd.Flags().BoolVar(&opts.Command.Abandon, "abandon-rollback", false, "abort a rollback too, half done as it may be")
 	return cmd
 }
 

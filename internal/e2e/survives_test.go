@@ -232,3 +232,53 @@ func TestFailureMode_R06_WithEverythingGoneNothingMoves(t *testing.T) {
 		t.Errorf("with everything of Sluice gone, cluster a went on: %v", moved)
 	}
 }
+
+// asBefore checks that nothing of version 2 is left in cluster a: neither what it changed, nor what it only added.
+func (s *site) asBefore(before witness.Snapshot) {
+	s.t.Helper()
+	if now := s.snapshot("a"); now.Running() != before.Running() {
+		s.t.Errorf("cluster a runs %s, ran %s", now.Running(), before.Running())
+	}
+	if env := s.kubectl("a", "-n", s.component, "get", "daemonset", "agent", "-o", "jsonpath={.spec.template.spec.containers[0].env}"); strings.TrimSpace(env) != "" {
+		s.t.Errorf("the variable that version 2 added stayed: %s", env)
+	}
+	if left := s.kubectl("a", "-n", s.component, "get", "configmap/extra", "deployment/second", "--ignore-not-found", "-o", "name"); strings.TrimSpace(left) != "" {
+		s.t.Errorf("what version 2 made stayed: %s", left)
+	}
+	if text := s.kubectl("a", "-n", s.component, "get", "configmap", "notes", "-o", "jsonpath={.data.text}"); text != "kept by hand" {
+		s.t.Errorf("ConfigMap notes says %q", text)
+	}
+}
+
+func TestARollbackTakesAwayWhatTheRunAdded(t *testing.T) {
+	s := newSite(t, "added")
+	s.work()
+	s.install()
+	before := s.snapshot("a")
+	s.edit("components.yaml", "level-2, notes: kept by hand", "level-2, notes: from version 2, extra: true")
+
+	open := s.start("2.0.0", "slow")
+	s.soaking(open)
+	s.tell(open, workflows.UpdateRollback, workflows.Scope{})
+	if end := s.ended(open, time.Minute); end.Phase != status.PhaseRolledBack {
+		t.Fatalf("the open run ended %s: %+v", end.Phase, end.Stages[0].Units)
+	}
+	s.asBefore(before)
+
+	whole := s.start("2.0.0", "slow")
+	if end := s.ended(whole, time.Minute); end.Phase != status.PhaseSucceeded {
+		t.Fatalf("version 2 ended %s", end.Phase)
+	}
+	if out := s.kubectl("a", "-n", s.component, "get", "configmap/extra", "deployment/second", "-o", "name"); len(strings.Fields(out)) != 2 {
+		t.Fatalf("version 2 did not bring what it adds: %s", out)
+	}
+	s.tell(whole, workflows.UpdateRollback, workflows.Scope{})
+	runs, err := s.engine.Runs(t.Context(), s.component, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if end := s.ended(runs[0].Name, time.Minute); end.Phase != status.PhaseRolledBack {
+		t.Fatalf("the run that takes it back ended %s: %+v", end.Phase, end.Stages[0].Units)
+	}
+	s.asBefore(before)
+}

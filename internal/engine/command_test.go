@@ -141,6 +141,8 @@ func TestRollbackOfAPart(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
+			b.deploy("c1", "agent-0", "0.9.0")
+			b.deploy("c2", "agent-0", "0.9.0")
 			run := b.started()
 			b.end(run, moved("c1"), moved("c2"))
 			_, err := b.Command(t.Context(), run.Name, workflows.UpdateRollback, workflows.Command{Who: "ann", Scope: c.scope})
@@ -156,8 +158,22 @@ func TestRollbackOfAPart(t *testing.T) {
 	}
 }
 
+func TestRollbackOfAFirstInstallationIsRefused(t *testing.T) {
+	b := newBench(t)
+	run := b.started()
+	b.end(run, moved("c1"), moved("c2"))
+	starts := len(b.temporal.started)
+	_, err := b.Command(t.Context(), run.Name, workflows.UpdateRollback, workflows.Command{Who: "ann"})
+	wants(t, err, fault.Refused, "no way back")
+	if len(b.temporal.started) != starts {
+		t.Error("a run that cannot end was started")
+	}
+}
+
 func TestRollbackAfterALaterRun(t *testing.T) {
 	b := newBench(t)
+	b.deploy("c1", "agent-0", "0.9.0")
+	b.deploy("c2", "agent-0", "0.9.0")
 	run := b.started()
 	b.end(run, moved("c1"), moved("c2"))
 	b.deploy("c2", "agent-8", "3.0.0")
@@ -171,6 +187,8 @@ func TestRollbackAfterALaterRun(t *testing.T) {
 
 func TestRollbackOfARunThatTemporalLost(t *testing.T) {
 	b := newBench(t)
+	b.deploy("c1", "agent-0", "0.9.0")
+	b.deploy("c2", "agent-0", "0.9.0")
 	run := b.started()
 	b.temporal.open = nil
 	err := b.ledger.SaveWrite(t.Context(), ledger.Write{Run: run.Name, Cluster: "c1", Component: "agent", Object: "/ConfigMap/a/agent", Step: "create", At: noon})
@@ -178,7 +196,7 @@ func TestRollbackOfARunThatTemporalLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	answer, err := b.Command(t.Context(), run.Name, workflows.UpdateRollback, workflows.Command{Who: "ann", DryRun: true})
-	if err != nil || !slices.Equal(answer.Units, []string{"prod/c1: no way back"}) {
+	if err != nil || !slices.Equal(answer.Units, []string{"prod/c1: back to 0.9.0"}) {
 		t.Errorf("it would go %v, %v; want what it has written to", answer.Units, err)
 	}
 }

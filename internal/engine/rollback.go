@@ -44,6 +44,9 @@ func (e *Engine) takeBack(ctx context.Context, known ledger.Run, c workflows.Com
 	if err != nil {
 		return workflows.Answer{}, err
 	}
+	if len(names) == 0 {
+		return workflows.Answer{}, fault.New(fault.Refused, "cannot roll back %s: no way back: nothing was recorded for %s before it", known.Name, c.Scope)
+	}
 	if c.DryRun {
 		return workflows.Answer{Message: fmt.Sprintf("a run of its own would take back %s of %s, %d units", c.Scope, known.Name, len(names)), Units: lines}, nil
 	}
@@ -106,7 +109,7 @@ func (e *Engine) stillThere(ctx context.Context, known ledger.Run, units []plan.
 	for _, u := range units {
 		now := back[u.Cluster]
 		// A unit that did not end well has still on record what was there before the run.
-		if now.Run == known.Name || now.Run == u.WayBack.Run {
+		if now.Run == known.Name || now.Run == u.WayBack.Run || now.Target == u.Target {
 			here = append(here, u)
 			continue
 		}
@@ -135,11 +138,11 @@ func wayHome(p *plan.Plan, units []plan.Unit) (names, lines []string, err error)
 		return nil, nil, err
 	}
 	for _, u := range window.Group.Units {
-		to := "no way back"
-		if u.WayBack.Exists() {
-			to = "back to " + u.WayBack.Version
+		if !u.WayBack.Exists() {
+			lines = append(lines, u.Path+": no way back, stays as it is")
+			continue
 		}
-		names, lines = append(names, u.Cluster), append(lines, u.Path+": "+to)
+		names, lines = append(names, u.Cluster), append(lines, u.Path+": back to "+u.WayBack.Version)
 	}
 	return names, lines, nil
 }

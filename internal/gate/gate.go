@@ -35,7 +35,7 @@ func (e *Evaluator) Evaluate(ctx context.Context, req step.EvaluateRequest) []st
 			continue
 		}
 		e.check(ctx, c, req, &found)
-		if found.Verdict != status.Passed {
+		if found.Verdict != status.Passed && !found.Advisory {
 			stopped[c.Name] = true
 		}
 		out = append(out, found)
@@ -56,6 +56,10 @@ func (e *Evaluator) check(ctx context.Context, c pipelines.ResolvedCheck, req st
 			found.Verdict, found.Message = status.Error, "cannot compile the rule: "+err.Error()
 			return
 		}
+		if blind(program, req.Facts) {
+			found.Verdict, found.Message = status.Inconclusive, "the rule reads the workload, and no workload was moved here"
+			return
+		}
 		holds, err := program.Eval(ctx, req.Facts, values)
 		found.Seen = program.Seen(req.Facts, values)
 		switch {
@@ -71,6 +75,11 @@ func (e *Evaluator) check(ctx context.Context, c pipelines.ResolvedCheck, req st
 		}
 	}
 	found.Verdict = status.Passed
+}
+
+// blind reports whether a rule about a cluster reads a workload that nobody has looked at: zeros are no facts.
+func blind(program *rule.Program, facts rule.Facts) bool {
+	return program.Scope() == rule.ScopeCluster && facts.Workload.Name == "" && program.ReadsFact("workload")
 }
 
 func explain(g pipelines.ResolvedGate) string {

@@ -93,6 +93,28 @@ func TestAnAdvisoryCheckReportsAndNeverHolds(t *testing.T) {
 	}
 }
 
+func TestARuleAboutAWorkloadThatNobodyLookedAtIsInconclusive(t *testing.T) {
+	c := check("quiet", "workload.restarts == 0")
+	c.At = []pipelines.Point{pipelines.AfterCluster}
+	req := step.EvaluateRequest{Point: pipelines.AfterCluster, Checks: []pipelines.ResolvedCheck{c}}
+	if got := gate.NewEvaluator().Evaluate(t.Context(), req); got[0].Verdict != status.Inconclusive {
+		t.Errorf("%+v", got[0])
+	}
+	req.Facts.Workload.Name = "agent"
+	if got := gate.NewEvaluator().Evaluate(t.Context(), req); got[0].Verdict != status.Passed {
+		t.Errorf("%+v", got[0])
+	}
+}
+
+func TestWhatRunsAfterAnAdvisoryCheckStillHolds(t *testing.T) {
+	hint := check("hint", "false")
+	hint.Enforcement = pipelines.Advisory
+	got := evaluate(t.Context(), hint, check("must", "false", "hint"))
+	if bad, ok := gate.FirstBad(got); !ok || bad.Name != "must" {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestACheckWithoutAGateIsAnError(t *testing.T) {
 	got := evaluate(t.Context(), pipelines.ResolvedCheck{Name: "empty", Enforcement: pipelines.Enforcing})
 	if got[0].Verdict != status.Error {

@@ -183,23 +183,31 @@ func (d daemonSet) Disarm(ctx context.Context, c *kube.Cluster, spec Spec, state
 		return State{}, err
 	}
 	defer s.close()
+	after, err := d.disarm(ctx, s, state)
+	if fault.CodeOf(err) == fault.NotFound {
+		return disarmed(state), nil
+	}
+	return after, err
+}
+
+func (d daemonSet) disarm(ctx context.Context, s *session, state State) (State, error) {
+	if ours, err := s.holds(ctx); err != nil || !ours {
+		return disarmed(state), err
+	}
 	if err := d.calm(ctx, s); err != nil {
 		return State{}, err
 	}
-	_, err = s.change(ctx, func(live *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	_, err := s.change(ctx, func(live *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 		hold, err := HoldOf(live)
-		if err != nil || hold == nil || !hold.Armed || hold.Back || hold.Created || spec.WayBack == nil {
-			return nil, err
-		}
-		if _, err := s.held(live); err != nil {
+		if err != nil || hold == nil || !hold.by(s.spec) || !hold.Armed || hold.Back || hold.Created || s.spec.WayBack == nil {
 			return nil, err
 		}
 		rev, ok := s.current(live)
 		if !ok {
-			return nil, unknownRevision(live, c)
+			return nil, unknownRevision(live, s.c)
 		}
 		hold.Armed, hold.Target, hold.Template = false, rev.hash, rev.digest
-		return s.withTemplate(live, hold, hold.Previous, spec.Target, spec.WayBack)
+		return s.withTemplate(live, hold, s.previous(live, hold), s.spec.Target, s.spec.WayBack)
 	})
 	if err != nil {
 		return State{}, err
@@ -256,7 +264,7 @@ func (d daemonSet) after(ctx context.Context, s *session, state State) (State, e
 	if err != nil {
 		return State{}, err
 	}
-	if hold, err := HoldOf(live); err != nil || hold == nil {
+	if hold, err := HoldOf(live); err != nil || hold == nil || !hold.by(s.spec) {
 		return state, err
 	}
 	return d.state(ctx, s)
@@ -270,7 +278,25 @@ func (d daemonSet) Revert(ctx context.Context, c *kube.Cluster, spec Spec, state
 	}
 	defer s.close()
 	s.withEvents()
-	if err := s.takeBack(ctx, d); err != nil {
+	facts, err := d.revert(ctx, s, state, pace, look)
+	if s.isGone(ctx, err) {
+		return s.gone(), nil
+	}
+	return facts, err
+}
+
+func (d daemonSet) revert(ctx context.Context, s *session, state State, pace pipelines.Amount, look Look) (rule.Facts, error) {
+	if s.spec.WayBack == nil {
+		if err := s.withdraw(ctx, state, look); err != nil {
+			return rule.Facts{}, err
+		}
+		if _, err := s.present(ctx); err != nil {
+			return rule.Facts{}, err
+		}
+		shot, err := d.shot(ctx, s, aim{revision: state.Revision, goal: everything(pace)})
+		return shot.facts, err
+	}
+	if err := s.takeBack(ctx, d, state); err != nil {
 		return rule.Facts{}, err
 	}
 	live, rev, err := s.settled(ctx)
@@ -299,6 +325,14 @@ func (d daemonSet) Finish(ctx context.Context, c *kube.Cluster, spec Spec, state
 		return State{}, err
 	}
 	defer s.close()
+	after, err := d.finish(ctx, s, state, back)
+	if fault.CodeOf(err) == fault.NotFound {
+		return disarmed(state), nil
+	}
+	return after, err
+}
+
+func (d daemonSet) finish(ctx context.Context, s *session, state State, back bool) (State, error) {
 	if _, err := s.finishable(ctx, back); err != nil {
 		return State{}, err
 	}
@@ -312,7 +346,7 @@ func (d daemonSet) Finish(ctx context.Context, c *kube.Cluster, spec Spec, state
 	}
 	if elsewhere := len(shot.slots) - shot.going - shot.moved; elsewhere > 0 {
 		return State{}, fault.New(fault.Refused, "cannot give back the update strategy of %s in cluster %s: %d of %d pods are not at revision %s and would move at once",
-			nameOf(live), c.Context(), elsewhere, len(shot.slots), rev.hash)
+			nameOf(live), s.c.Context(), elsewhere, len(shot.slots), rev.hash)
 	}
 	return s.giveBack(ctx, state, rev, back)
 }

@@ -236,6 +236,19 @@ func (d deployment) rearm(ctx context.Context, c *kube.Cluster, spec Spec, state
 		return State{}, err
 	}
 	defer s.close()
+	after, err := d.rearmed(ctx, s, state, armed)
+	if !armed && fault.CodeOf(err) == fault.NotFound {
+		return disarmed(state), nil
+	}
+	return after, err
+}
+
+func (d deployment) rearmed(ctx context.Context, s *session, state State, armed bool) (State, error) {
+	if !armed {
+		if ours, err := s.holds(ctx); err != nil || !ours {
+			return disarmed(state), err
+		}
+	}
 	live, err := s.change(ctx, func(live *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 		hold, err := HoldOf(live)
 		if err != nil || hold == nil || hold.Armed == armed || hold.Back || !locked(live) {
@@ -254,7 +267,7 @@ func (d deployment) rearm(ctx context.Context, c *kube.Cluster, spec Spec, state
 	if err != nil {
 		return State{}, err
 	}
-	if hold, err := HoldOf(live); err != nil || hold == nil || hold.Run != spec.Run {
+	if hold, err := HoldOf(live); err != nil || hold == nil || !hold.by(s.spec) {
 		return state, err
 	}
 	return d.state(ctx, s)
@@ -267,7 +280,22 @@ func (d deployment) Revert(ctx context.Context, c *kube.Cluster, spec Spec, stat
 		return rule.Facts{}, err
 	}
 	defer s.close()
-	if err := s.takeBack(ctx, d); err != nil {
+	facts, err := d.revert(ctx, s, state, pace, look)
+	if s.isGone(ctx, err) {
+		return s.gone(), nil
+	}
+	return facts, err
+}
+
+func (d deployment) revert(ctx context.Context, s *session, state State, pace pipelines.Amount, look Look) (rule.Facts, error) {
+	if s.spec.WayBack == nil {
+		if err := s.withdraw(ctx, state, look); err != nil {
+			return rule.Facts{}, err
+		}
+		seen, err := d.tide(ctx, s, aim{revision: state.Revision, goal: everything(pace)})
+		return seen.facts, err
+	}
+	if err := s.takeBack(ctx, d, state); err != nil {
 		return rule.Facts{}, err
 	}
 	live, err := s.observed(ctx)
@@ -289,6 +317,14 @@ func (d deployment) Finish(ctx context.Context, c *kube.Cluster, spec Spec, stat
 		return State{}, err
 	}
 	defer s.close()
+	after, err := d.finish(ctx, s, state, back)
+	if fault.CodeOf(err) == fault.NotFound {
+		return disarmed(state), nil
+	}
+	return after, err
+}
+
+func (d deployment) finish(ctx context.Context, s *session, state State, back bool) (State, error) {
 	if _, err := s.finishable(ctx, back); err != nil {
 		return State{}, err
 	}
@@ -302,7 +338,7 @@ func (d deployment) Finish(ctx context.Context, c *kube.Cluster, spec Spec, stat
 	rev, _ := s.current(live)
 	if d.elsewhere(s, live) || rev.replicas != int64(replicasOf(live)) {
 		return State{}, fault.New(fault.Refused, "cannot give back the strategy of %s in cluster %s: %d of %d pods are at its template, the others would move at once",
-			nameOf(live), c.Context(), rev.replicas, replicasOf(live))
+			nameOf(live), s.c.Context(), rev.replicas, replicasOf(live))
 	}
 	return s.giveBack(ctx, state, rev, back)
 }

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/internal/workload"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
@@ -361,14 +362,119 @@ func TestCreated(t *testing.T) {
 		must[workload.State](s)(d.Disarm(s.ctx, s.c, spec, state))
 		must[workload.State](s)(d.Arm(s.ctx, s.c, spec, state))
 		must[rule.Facts](s)(d.Advance(s.ctx, s.c, spec, state, batch(2, pipelines.Percent(100), pipelines.Count(1)), nil))
-		_, err := d.Revert(s.ctx, s.c, spec, state, pipelines.Count(1), nil)
-		code(s.T, err, fault.Refused, "no way back")
 		must[workload.State](s)(d.Finish(s.ctx, s.c, spec, state, false))
 		after := s.live(to)
 		if len(after.GetAnnotations()[workload.HeldAnnotation]) > 0 {
 			s.Error("the hold is still there")
 		}
 		s.quiet("1", nodes)
+		other := state
+		other.Created = false
+		must[rule.Facts](s)(d.Revert(s.ctx, s.c, spec, other, pipelines.Count(1), nil))
+		s.quiet("1", nodes) // it is not the run's to delete
+		must[rule.Facts](s)(d.Revert(s.ctx, s.c, spec, state, pipelines.Count(1), nil))
+		s.absent(to)
+		must[workload.State](s)(d.Finish(s.ctx, s.c, spec, state, true))
+		// The hold tells as well that the run created it.
+		must[workload.State](s)(d.Prepare(s.ctx, s.c, spec))
+		must[rule.Facts](s)(d.Revert(s.ctx, s.c, spec, workload.State{}, pipelines.Count(1), nil))
+		s.absent(to)
+	})
+}
+
+func (s *stage) absent(like *unstructured.Unstructured) {
+	s.Helper()
+	_, err := s.c.Get(s.ctx, like.GroupVersionKind(), like.GetNamespace(), like.GetName())
+	code(s.T, err, fault.NotFound)
+}
+
+func TestLaterUnitOfTheRunTakesOver(t *testing.T) {
+	eachKind(t, func(s *stage, d workload.Driver, shape func(string) *unstructured.Unstructured) {
+		from, to := shape("1"), shape("2")
+		s.running(from, nodes)
+		before := s.live(from)
+		spec := s.spec(from, to)
+		state := must[workload.State](s)(d.Prepare(s.ctx, s.c, spec))
+		must[rule.Facts](s)(d.Advance(s.ctx, s.c, spec, state, batch(1, pipelines.Count(3), pipelines.Count(3)), nil))
+		must[workload.State](s)(d.Disarm(s.ctx, s.c, spec, workload.State{}))
+		next := s.spec(to, from)
+		next.Fence = 2
+		state = must[workload.State](s)(d.Prepare(s.ctx, s.c, next))
+		if !state.Armed {
+			s.Errorf("state of the later unit is %+v, want it armed", state)
+		}
+		if late := must[workload.State](s)(d.Disarm(s.ctx, s.c, spec, state)); late.Armed {
+			s.Errorf("a late Disarm of the earlier unit returned %+v", late)
+		}
+		must[rule.Facts](s)(d.Advance(s.ctx, s.c, next, state, batch(1, pipelines.Percent(100), pipelines.Count(3)), nil))
+		must[workload.State](s)(d.Finish(s.ctx, s.c, next, state, false))
+		s.quiet("1", nodes)
+		s.wentBack(before)
+	})
+}
+
+func TestGone(t *testing.T) {
+	eachKind(t, func(s *stage, d workload.Driver, shape func(string) *unstructured.Unstructured) {
+		from, to := shape("1"), shape("2")
+		s.running(from, nodes)
+		spec := s.spec(from, to)
+		state := must[workload.State](s)(d.Disarm(s.ctx, s.c, spec, workload.State{}))
+		if state != (workload.State{}) {
+			s.Errorf("Disarm of what nobody holds returned %+v", state)
+		}
+		state = must[workload.State](s)(d.Prepare(s.ctx, s.c, spec))
+		if err := s.c.Delete(s.ctx, from.GroupVersionKind(), s.namespace, "agent", types.UID(state.UID)); err != nil {
+			s.Fatal(err)
+		}
+		for _, known := range []workload.State{state, {}} {
+			must[workload.State](s)(d.Disarm(s.ctx, s.c, spec, known))
+			must[rule.Facts](s)(d.Revert(s.ctx, s.c, spec, known, pipelines.Count(1), nil))
+			must[workload.State](s)(d.Finish(s.ctx, s.c, spec, known, true))
+			_, err := d.Arm(s.ctx, s.c, spec, known)
+			code(s.T, err, fault.NotFound, "agent")
+		}
+	})
+}
+
+func TestRevertOfAnAddition(t *testing.T) {
+	eachKind(t, func(s *stage, d workload.Driver, shape func(string) *unstructured.Unstructured) {
+		from, to := shape("1"), shape("1")
+		containers := []any{map[string]any{"name": "agent", "image": "registry.local/agent:1", "env": []any{map[string]any{"name": "ADDED", "value": "x"}}}}
+		if err := unstructured.SetNestedSlice(to.Object, containers, "spec", "template", "spec", "containers"); err != nil {
+			s.Fatal(err)
+		}
+		added := func() int {
+			pods, err := s.c.List(s.ctx, schema.GroupVersionKind{Version: "v1", Kind: "Pod"}, s.namespace, kube.Filter{})
+			if err != nil {
+				s.Fatal(err)
+			}
+			n := 0
+			for _, p := range pods {
+				text, _ := p.MarshalJSON()
+				if p.GetDeletionTimestamp() == nil && strings.Contains(string(text), "ADDED") {
+					n++
+				}
+			}
+			return n
+		}
+		s.running(from, nodes)
+		before := s.live(from)
+		spec := s.spec(from, to)
+		state := must[workload.State](s)(d.Prepare(s.ctx, s.c, spec))
+		must[rule.Facts](s)(d.Advance(s.ctx, s.c, spec, state, batch(1, pipelines.Percent(100), pipelines.Percent(50)), nil))
+		finished := must[workload.State](s)(d.Finish(s.ctx, s.c, spec, state, false))
+		if n := added(); n != nodes {
+			s.Fatalf("%d pods have the addition, want %d", n, nodes)
+		}
+		facts := must[rule.Facts](s)(d.Revert(s.ctx, s.c, spec, finished, pipelines.Percent(50), nil))
+		if facts.Workload.UpdatedAvailable != nodes {
+			s.Errorf("facts at the end are %+v", facts.Workload)
+		}
+		must[workload.State](s)(d.Finish(s.ctx, s.c, spec, finished, true))
+		if n := added(); n != 0 {
+			s.Errorf("%d pods have the addition after the way back", n)
+		}
+		s.wentBack(before)
 	})
 }
 

@@ -36,9 +36,15 @@ func HoldOf(object *unstructured.Unstructured) (*Hold, error) {
 	return hold, nil
 }
 
+// by reports whether the hold is the very one that the spec's run has under its present fence. A run has a new fence for
+// each of its units: what it left under an earlier one is left over like that of a closed run.
+func (h *Hold) by(spec Spec) bool {
+	return h.Run == spec.Run && h.Fence == spec.Fence
+}
+
 // ours says whether the run of the spec may act under this hold, taking it over from a closed run where it has to.
 func (h *Hold) ours(spec Spec) error {
-	if h.Run == spec.Run || h.Fence < spec.Fence {
+	if h.by(spec) || h.Fence < spec.Fence {
 		return nil
 	}
 	return fault.New(fault.Conflict, "cannot move %s: run %s holds it", nameOf(spec.Target), h.Run)

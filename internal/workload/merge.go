@@ -108,24 +108,82 @@ func patched(live *unstructured.Unstructured, kind types.PatchType, patch []byte
 	return result, nil
 }
 
-// remade is live with everything that differs between two rendered shapes taken from the second: what recorded had said
-// and rendered does not say is taken away, what others have put there stays.
+// remade is live with what differs between two rendered shapes taken from the second: what recorded had said and rendered
+// does not say is taken away. What both say alike stays as it is in live, since others may own it.
 func remade(recorded, live, rendered *unstructured.Unstructured, schema any) (*unstructured.Unstructured, error) {
-	lookup, err := strategicpatch.NewPatchMetaFromStruct(schema)
-	if err != nil {
-		return nil, fmt.Errorf("cannot merge %s: %w", nameOf(live), err)
+	if recorded == nil {
+		recorded = live
 	}
-	var texts [3][]byte
-	for i, object := range []*unstructured.Unstructured{recorded, rendered, live} {
-		if texts[i], err = json.Marshal(declared(object)); err != nil {
+	var texts [2][]byte
+	for i, object := range []*unstructured.Unstructured{recorded, rendered} {
+		text, err := json.Marshal(declared(object))
+		if err != nil {
 			return nil, fmt.Errorf("cannot merge %s: %w", nameOf(live), err)
 		}
+		texts[i] = text
 	}
-	patch, err := strategicpatch.CreateThreeWayMergePatch(texts[0], texts[1], texts[2], lookup, true)
+	patch, err := strategicpatch.CreateTwoWayMergePatch(texts[0], texts[1], schema)
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "cannot merge %s", nameOf(live))
 	}
 	return patched(live, types.StrategicMergePatchType, patch, schema)
+}
+
+// enforced gives a template everything that a rendered one says, whoever had it otherwise.
+func enforced(live, rendered map[string]any) (map[string]any, error) {
+	lookup, err := strategicpatch.NewPatchMetaFromStruct(corev1.PodTemplateSpec{})
+	if err != nil {
+		return nil, fmt.Errorf("cannot merge a pod template: %w", err)
+	}
+	wanted, err := json.Marshal(rendered)
+	if err != nil {
+		return nil, fmt.Errorf("cannot merge a pod template: %w", err)
+	}
+	have, err := json.Marshal(live)
+	if err != nil {
+		return nil, fmt.Errorf("cannot merge a pod template: %w", err)
+	}
+	patch, err := strategicpatch.CreateThreeWayMergePatch(wanted, wanted, have, lookup, true)
+	if err != nil {
+		return nil, fault.Wrap(fault.Invalid, err, "cannot merge a pod template")
+	}
+	object := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "PodTemplate", "template": live}}
+	wrapped, err := json.Marshal(map[string]any{"template": json.RawMessage(patch)})
+	if err != nil {
+		return nil, fmt.Errorf("cannot merge a pod template: %w", err)
+	}
+	merged, err := patched(object, types.StrategicMergePatchType, wrapped, corev1.PodTemplate{})
+	if err != nil {
+		return nil, err
+	}
+	template, _ := merged.Object["template"].(map[string]any)
+	return template, nil
+}
+
+// turned reports whether a live template is at rendered's side of what differs between two rendered shapes. A template
+// that only adds to another carries both, so that carries alone does not tell them apart.
+func turned(recorded *unstructured.Unstructured, live map[string]any, rendered *unstructured.Unstructured) bool {
+	if !carries(live, templateOf(rendered)) {
+		return false
+	}
+	from, err := normal(templateOf(recorded))
+	if err != nil {
+		return false
+	}
+	to, err := normal(templateOf(rendered))
+	if err != nil {
+		return false
+	}
+	have, err := normal(live)
+	if err != nil {
+		return false
+	}
+	patch, err := strategicpatch.CreateTwoWayMergePatch(from, to, corev1.PodTemplateSpec{})
+	if err != nil {
+		return false
+	}
+	merged, err := strategicpatch.StrategicMergePatch(have, patch, corev1.PodTemplateSpec{})
+	return err == nil && templateDigest(json.RawMessage(merged)) == templateDigest(json.RawMessage(have))
 }
 
 // declared is an object without what only the API server writes.

@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -157,6 +159,31 @@ func TestCarries(t *testing.T) {
 		if got := carries(c.live, rendered); got != c.want {
 			t.Errorf("%s: got %v, want %v: %s", name, got, c.want, c.reason)
 		}
+	}
+}
+
+func TestRemadeLeavesWhatOthersOwn(t *testing.T) {
+	shape := func(replicas int64, image, sidecar string) *unstructured.Unstructured {
+		return &unstructured.Unstructured{Object: map[string]any{
+			"apiVersion": "apps/v1", "kind": "Deployment", "metadata": map[string]any{"name": "a"},
+			"spec": map[string]any{"replicas": replicas, "template": map[string]any{"spec": map[string]any{"containers": []any{
+				map[string]any{"name": "a", "image": image}, map[string]any{"name": "b", "image": sidecar},
+			}}}},
+		}}
+	}
+	got, err := remade(shape(3, "a:2", "b:1"), shape(7, "a:2", "b:9"), shape(3, "a:1", "b:1"), appsv1.Deployment{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(shape(7, "a:1", "b:9").Object, got.Object); diff != "" {
+		t.Errorf("more than the run's change went back (-want +got):\n%s", diff)
+	}
+	enforced, err := enforced(templateOf(got), templateOf(shape(3, "a:1", "b:1")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(templateOf(shape(3, "a:1", "b:1")), enforced); diff != "" {
+		t.Errorf("the template is not the way back's (-want +got):\n%s", diff)
 	}
 }
 

@@ -254,7 +254,7 @@ func (s *session) held(live *unstructured.Unstructured) (*Hold, error) {
 	if hold == nil {
 		return nil, fault.New(fault.Conflict, "cannot move %s in cluster %s: run %s does not hold it any more", nameOf(live), s.c.Context(), s.spec.Run)
 	}
-	if hold.Run != s.spec.Run {
+	if !hold.by(s.spec) {
 		return nil, fault.New(fault.Conflict, "cannot move %s in cluster %s: run %s holds it", nameOf(live), s.c.Context(), hold.Run)
 	}
 	return hold, nil

@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/pipelines/rule"
 )
 
 // grip is how a driver takes a workload into its hands.
@@ -37,7 +38,7 @@ func (s *session) create(ctx context.Context, g grip) error {
 		if stored, err = s.c.Get(ctx, s.family.kind, target.GetNamespace(), target.GetName()); err != nil {
 			return err
 		}
-		if hold, err := HoldOf(stored); err != nil || hold == nil || hold.Run != s.spec.Run {
+		if hold, err := HoldOf(stored); err != nil || hold == nil || !hold.by(s.spec) {
 			return fault.New(fault.Conflict, "cannot create %s in cluster %s: somebody else has just created it", nameOf(target), s.c.Context())
 		}
 	}
@@ -57,7 +58,7 @@ func (s *session) take(ctx context.Context, g grip) error {
 		if err != nil {
 			return nil, err
 		}
-		if before != nil && before.Run == s.spec.Run {
+		if before != nil && before.by(s.spec) {
 			return nil, s.still(live, before)
 		}
 		if before != nil {
@@ -76,7 +77,7 @@ func (s *session) take(ctx context.Context, g grip) error {
 		if err := g.grab(s, desired); err != nil {
 			return nil, err
 		}
-		hold := s.newHold(live, before)
+		hold := s.newHold(live, before, "")
 		return desired, hold.writeTo(desired)
 	})
 	return err
@@ -94,12 +95,16 @@ func (s *session) still(live *unstructured.Unstructured, hold *Hold) error {
 }
 
 // newHold is the run's hold over a workload. What the owner had said, and where its pods were, is taken over from the hold
-// of a run that has closed.
-func (s *session) newHold(live *unstructured.Unstructured, before *Hold) *Hold {
+// of a run that has closed. Previous is the revision of the way back where the run knows it.
+func (s *session) newHold(live *unstructured.Unstructured, before *Hold, previous string) *Hold {
 	hold := &Hold{Run: s.spec.Run, Fence: s.spec.Fence, Armed: true, Owner: ownerFields(live, s.family.holds)}
 	rev, known := s.current(live)
+	if earlier, ok := s.named(live.GetUID(), previous); ok && s.isWayBack(earlier) {
+		rev, known = earlier, true
+	}
 	if before != nil {
 		hold.Owner = before.Owner
+		hold.Created = before.Created && before.Run == s.spec.Run && s.spec.WayBack == nil
 		if earlier, ok := s.named(live.GetUID(), before.Previous); ok && s.isWayBack(earlier) {
 			rev, known = earlier, true
 		}
@@ -111,14 +116,90 @@ func (s *session) newHold(live *unstructured.Unstructured, before *Hold) *Hold {
 }
 
 func (s *session) isWayBack(rev revision) bool {
-	return s.spec.WayBack != nil && carries(rev.template, templateOf(s.spec.WayBack))
+	return s.spec.WayBack != nil && turned(s.spec.Target, rev.template, s.spec.WayBack)
+}
+
+// previous is the hash of the way back's revision as a hold knows it, "" where that revision is gone or another.
+func (s *session) previous(live *unstructured.Unstructured, hold *Hold) string {
+	if rev, ok := s.named(live.GetUID(), hold.Previous); ok && s.isWayBack(rev) {
+		return hold.Previous
+	}
+	return ""
+}
+
+// withdraw deletes the workload where the run created it: there is nothing else to go back to. Another one stays as it is.
+func (s *session) withdraw(ctx context.Context, state State, look Look) error {
+	live, err := s.live(ctx)
+	if err != nil || live == nil {
+		return err
+	}
+	hold, err := HoldOf(live)
+	if err != nil {
+		return err
+	}
+	created := state.Created && state.UID == string(live.GetUID())
+	if hold != nil {
+		if err := hold.ours(s.spec); err != nil {
+			return err
+		}
+		created = created || hold.Created && hold.Run == s.spec.Run
+	}
+	if !created {
+		return nil
+	}
+	uid := live.GetUID()
+	if err := s.c.Delete(ctx, s.family.kind, live.GetNamespace(), live.GetName(), uid); err != nil && fault.CodeOf(err) != fault.NotFound {
+		return err
+	}
+	l := looker{look: look}
+	for {
+		t := s.turn()
+		if live, err = s.live(ctx); err != nil || live == nil || live.GetUID() != uid {
+			return err
+		}
+		facts := rule.Facts{Workload: s.count(live, state.Revision, 0, nil, 0, time.Now())}
+		if err := l.see(ctx, facts); err != nil {
+			return err
+		}
+		if err := t.sleep(ctx, lookEvery); err != nil {
+			return err
+		}
+	}
+}
+
+// isGone reports whether an error says that the workload is not there. A Look may have failed with the same code.
+func (s *session) isGone(ctx context.Context, err error) bool {
+	if fault.CodeOf(err) != fault.NotFound {
+		return false
+	}
+	live, err := s.live(ctx)
+	return err == nil && live == nil
+}
+
+// gone is the facts of a workload that is not there.
+func (s *session) gone() rule.Facts {
+	return rule.Facts{Workload: s.count(nil, "", 0, nil, 0, time.Now())}
+}
+
+// holds reports whether there is a workload that the run holds under its present fence. A State would not tell: the run
+// may have ended before it learned of what it wrote.
+func (s *session) holds(ctx context.Context) (bool, error) {
+	live, err := s.live(ctx)
+	if err != nil || live == nil {
+		return false, err
+	}
+	hold, err := HoldOf(live)
+	return err == nil && hold != nil && hold.by(s.spec), err
+}
+
+// disarmed is the state of a workload that the run does not hold, or that is gone.
+func disarmed(state State) State {
+	state.Armed = false
+	return state
 }
 
 // takeBack writes the way back's shape over the live object, held. Where nothing was ever changed it writes nothing.
-func (s *session) takeBack(ctx context.Context, g grip) error {
-	if s.spec.WayBack == nil {
-		return fault.New(fault.Refused, "cannot revert %s in cluster %s: it has no way back", nameOf(s.spec.Target), s.c.Context())
-	}
+func (s *session) takeBack(ctx context.Context, g grip, state State) error {
 	if err := s.inTouch(ctx); err != nil {
 		return err
 	}
@@ -131,7 +212,7 @@ func (s *session) takeBack(ctx context.Context, g grip) error {
 			if err := before.ours(s.spec); err != nil {
 				return nil, err
 			}
-			if before.Run == s.spec.Run && before.Back {
+			if before.by(s.spec) && before.Back {
 				return nil, nil
 			}
 		}
@@ -140,11 +221,16 @@ func (s *session) takeBack(ctx context.Context, g grip) error {
 			return nil, err
 		}
 		setFields(desired, s.family.holds, ownerFields(live, s.family.holds))
-		hold := s.newHold(live, before)
-		if before != nil && before.Run == s.spec.Run {
-			hold = before
+		hold := s.newHold(live, before, state.Previous)
+		if before != nil && before.by(s.spec) {
+			known := hold.Previous
+			if hold = before; s.previous(live, hold) == "" {
+				hold.Previous = known
+			}
 		}
-		s.exact(desired, live, hold.Previous, s.spec.WayBack)
+		if err := s.goBack(desired, live, state, s.previous(live, hold)); err != nil {
+			return nil, err
+		}
 		if before == nil {
 			patch, err := difference(live, desired)
 			if err != nil || patch == nil && !g.elsewhere(s, desired) {
@@ -158,6 +244,25 @@ func (s *session) takeBack(ctx context.Context, g grip) error {
 		return desired, hold.writeTo(desired)
 	})
 	return err
+}
+
+// goBack makes desired's template, which has what this run changed taken back, the way back's. A template that is as this
+// run left it can become the very one of the previous revision. One that is not may be anybody's: it gets all that the way
+// back says, beside what others have added.
+func (s *session) goBack(desired, live *unstructured.Unstructured, state State, previous string) error {
+	left := state.Template == templateDigest(templateOf(live))
+	if left || state.Template == "" {
+		s.exact(desired, live, previous, s.spec.WayBack)
+	}
+	if left || carries(templateOf(desired), templateOf(s.spec.WayBack)) {
+		return nil
+	}
+	template, err := enforced(templateOf(desired), templateOf(s.spec.WayBack))
+	if err != nil {
+		return err
+	}
+	desired.Object["spec"].(map[string]any)["template"] = template
+	return nil
 }
 
 // exact gives desired the very template that the pods of a revision were made of, where that is what was rendered: the
@@ -227,6 +332,8 @@ func (s *session) finishable(ctx context.Context, back bool) (*Hold, error) {
 		return nil, err
 	}
 	switch {
+	case back && !hold.Back && s.spec.WayBack == nil && hold.Armed:
+		return hold, nil // Revert left it as it was
 	case back && !hold.Back:
 		return nil, fault.New(fault.Refused, "cannot finish the way back of %s in cluster %s: it is not on its way back", nameOf(live), s.c.Context())
 	case !back && hold.Back:
@@ -251,7 +358,7 @@ func (s *session) giveBack(ctx context.Context, state State, rev revision, back 
 			return nil, s.templateIs(live, rev.digest)
 		}
 		recorded, rendered := s.spec.WayBack, s.spec.Target
-		if back {
+		if back && s.spec.WayBack != nil {
 			recorded, rendered = s.spec.WayBack, s.spec.WayBack
 		}
 		fields, err := restored(recorded, rendered, hold.Owner, s.family.holds)

@@ -25,8 +25,8 @@ const HeldAnnotation = "sluice.dev/held"
 type Spec struct {
 	Run string // the run that holds the workload while it moves
 	// Fence is the fencing number of the Lease under which the run acts. A hold with a lower one is left over from a run
-	// that has closed: it is taken over, and the owner's strategy in it kept. Any other hold of another run is a
-	// fault.Conflict.
+	// that has closed, or from an earlier unit of this one: it is taken over, and the owner's strategy in it kept. Any other
+	// hold is a fault.Conflict.
 	Fence   int64
 	Target  *unstructured.Unstructured
 	WayBack *unstructured.Unstructured
@@ -79,13 +79,17 @@ type Driver interface {
 	// Disarm and Arm return the state to go on with.
 	//
 	// Disarm gives the workload the template of WayBack where its controller would hand Target's to recreated pods; updated
-	// pods stay as they are. Arm undoes it. Both do nothing where there is nothing to do.
+	// pods stay as they are. It goes by the hold alone: state may be empty, and where the run does not hold the workload
+	// under its fence, or it is gone, there is nothing to do. Arm undoes it; a workload that is gone is fault.NotFound.
 	Disarm(ctx context.Context, c *kube.Cluster, spec Spec, state State) (State, error)
 	Arm(ctx context.Context, c *kube.Cluster, spec Spec, state State) (State, error)
 	// Revert writes WayBack's template and moves every pod that is not at it back, at most pace pods down at once; pods
-	// that are not ready are deleted at once and cost nothing. It works from every state, half-prepared ones too.
+	// that are not ready are deleted at once and cost nothing. It works from every state, half-prepared ones too. Only
+	// what differs between Target and WayBack is taken back. Without a WayBack it deletes a workload that the run created,
+	// and leaves any other as it is. A workload that is gone is back.
 	Revert(ctx context.Context, c *kube.Cluster, spec Spec, state State, pace pipelines.Amount, look Look) (rule.Facts, error)
 	// Finish gives the owner's strategy back and removes the hold. It refuses while pods are not where they should be
 	// (back: WayBack's revision; else Target's), since giving the strategy back would move them.
+	// A workload that is gone is finished.
 	Finish(ctx context.Context, c *kube.Cluster, spec Spec, state State, back bool) (State, error)
 }
