@@ -68,7 +68,7 @@ func moved(cluster string) status.Unit {
 	return status.Unit{Path: "prod/" + cluster, Cluster: cluster, Group: "prod", Stage: "all", Phase: status.PhaseSucceeded, Moved: true}
 }
 
-func TestFailureMode_R04AbortWhenIdle(t *testing.T) {
+func TestFailureMode_R04_AbortWhenIdle(t *testing.T) {
 	b := newBench(t)
 	run := b.started()
 	b.end(run, moved("c1"), moved("c2"))

@@ -153,3 +153,18 @@ func TestWorkflowsHaveNoClock(t *testing.T) {
 		}
 	}
 }
+
+func TestTheWitnessSharesNoCode(t *testing.T) {
+	for _, p := range packages(t) {
+		if p.ImportPath != module+"internal/witness" {
+			continue
+		}
+		for _, i := range p.Deps {
+			if strings.HasPrefix(i, module) {
+				t.Errorf("internal/witness reaches %s: it would prove with the engine's own eyes", i)
+			}
+		}
+		return
+	}
+	t.Error("there is no package internal/witness")
+}

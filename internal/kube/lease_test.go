@@ -7,7 +7,7 @@ import (
 	"sluice.dev/sluice/internal/kube"
 )
 
-func TestFailureModeR36Lease(t *testing.T) {
+func TestFailureMode_R36_Lease(t *testing.T) {
 	ctx, c := cluster(t)
 	spec := kube.LeaseSpec{Component: "agent", Installation: "east", Run: "run-1", Digest: "d1", Fence: 7}
 	before, err := kube.AcquireLease(ctx, c, spec)

@@ -29,7 +29,7 @@ spec: {selector: {matchLabels: {app: agent}}, `+spec+`}
 	}
 }
 
-func TestFailureModeR34BudgetThatNeverAllows(t *testing.T) {
+func TestFailureMode_R34_BudgetThatNeverAllows(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct {
 		spec   string

@@ -132,7 +132,7 @@ func (s *stage) wentBack(before *unstructured.Unstructured) {
 	}
 }
 
-func TestFailureModeR27CancelInMidBatch(t *testing.T) {
+func TestFailureMode_R27_CancelInMidBatch(t *testing.T) {
 	eachKind(t, func(s *stage, d workload.Driver, shape func(string) *unstructured.Unstructured) {
 		from, to := shape("1"), shape("2")
 		s.running(from, nodes)
@@ -165,7 +165,7 @@ func TestFailureModeR27CancelInMidBatch(t *testing.T) {
 	})
 }
 
-func TestFailureModeR32DisarmedPodComesBackOld(t *testing.T) {
+func TestFailureMode_R32_DisarmedPodComesBackOld(t *testing.T) {
 	eachKind(t, func(s *stage, d workload.Driver, shape func(string) *unstructured.Unstructured) {
 		from, to := shape("1"), shape("2")
 		s.running(from, nodes)
@@ -280,7 +280,7 @@ func TestRevert(t *testing.T) {
 	}
 }
 
-func TestFailureModeR34BrokenPodsCostNoBudget(t *testing.T) {
+func TestFailureMode_R34_BrokenPodsCostNoBudget(t *testing.T) {
 	eachKind(t, func(s *stage, d workload.Driver, shape func(string) *unstructured.Unstructured) {
 		from, bad := shape("1"), shape("2-never-ready")
 		s.running(from, nodes)
@@ -495,7 +495,7 @@ func TestChangedSincePlanned(t *testing.T) {
 	})
 }
 
-func TestFailureModeR06GoneEngineFreezes(t *testing.T) {
+func TestFailureMode_R06_GoneEngineFreezes(t *testing.T) {
 	eachKind(t, func(s *stage, d workload.Driver, shape func(string) *unstructured.Unstructured) {
 		from, to := shape("1"), shape("2")
 		s.running(from, nodes)

@@ -49,7 +49,7 @@ func TestIsWorkload(t *testing.T) {
 	}
 }
 
-func TestFailureModeR38Clocks(t *testing.T) {
+func TestFailureMode_R38_Clocks(t *testing.T) {
 	now := time.Now()
 	const least = 10 * time.Second
 	cases := map[string]struct {
