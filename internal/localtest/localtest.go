@@ -4,6 +4,7 @@ package localtest
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -79,12 +80,17 @@ func Main(m *testing.M, names []string, nodes int, use func(Get)) int {
 // Get returns the stack of a test binary; it skips or fails the test where there is none.
 type Get func(t testing.TB) *Stack
 
+// Command is a command of the stack's program on this stack, to be run by the caller.
+func (s *Stack) Command(ctx context.Context, args ...string) *exec.Cmd {
+	// Right behind the command: what follows may be another program's flags, as with kubectl.
+	return exec.CommandContext(ctx, s.binary, append([]string{args[0], "--dir", s.Dir}, args[1:]...)...)
+}
+
 // Run runs a command of the stack's program on this stack, as in Run(t, "stop", "apiserver", "--cluster", "a").
 func (s *Stack) Run(t testing.TB, args ...string) string {
 	t.Helper()
-	// Right behind the command: what follows may be another program's flags, as with kubectl.
-	full := append([]string{args[0], "--dir", s.Dir}, args[1:]...)
-	output, err := exec.Command(s.binary, full...).CombinedOutput()
+	// Not the context of the test: it has ended where a test cleans up.
+	output, err := s.Command(context.Background(), args...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("cannot run sluice-local %s: %v\n%s", strings.Join(args, " "), err, output)
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -214,10 +213,6 @@ func TestAgainstKubectl(t *testing.T) {
 	if testing.Short() {
 		t.Skip("skipped: kubectl is slow to start")
 	}
-	kubectl, err := exec.LookPath("kubectl")
-	if err != nil {
-		t.Skip("skipped: kubectl is not there")
-	}
 	ctx, c := server(t)
 	number := 0
 	draw := rapid.Custom(func(t *rapid.T) Triple {
@@ -246,7 +241,7 @@ func TestAgainstKubectl(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				command := exec.CommandContext(ctx, kubectl, "--kubeconfig", stack(t).Kubeconfig, "apply", "-f", "-")
+				command := stack(t).Command(ctx, "kubectl", "--cluster", stack(t).Names[0], "apply", "-f", "-")
 				command.Stdin = bytes.NewReader(data)
 				if out, err := command.CombinedOutput(); err != nil {
 					t.Fatalf("%v\n%s", err, out)
