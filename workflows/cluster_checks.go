@@ -33,11 +33,11 @@ func (r *clusterRollout) judge(ctx workflow.Context, point pipelines.Point, at *
 		}
 		found := evaluate(ctx, step.EvaluateRequest{Point: point, Checks: checks, Facts: facts})
 		r.note(at, found)
-		bad := firstBad(found)
-		if bad == nil {
+		bad, held := status.FirstBad(found)
+		if !held {
 			return nil
 		}
-		if err := r.stand(ctx, *bad, at); err != nil {
+		if err := r.stand(ctx, bad, at); err != nil {
 			return err
 		}
 	}
@@ -57,11 +57,11 @@ func (r *clusterRollout) advance(ctx workflow.Context, at *status.Batch, req ste
 		}
 		at.Updated, at.Ready = int(seen.Facts.Batch.Updated), int(seen.Facts.Batch.UpdatedReady)
 		r.note(at, seen.Checks)
-		bad := firstBad(seen.Checks)
-		if bad == nil {
+		bad, held := status.FirstBad(seen.Checks)
+		if !held {
 			return nil
 		}
-		if err := r.stand(ctx, *bad, at); err != nil {
+		if err := r.stand(ctx, bad, at); err != nil {
 			return err
 		}
 	}
@@ -111,8 +111,8 @@ func (r *clusterRollout) soak(ctx workflow.Context, quiet pipelines.Duration, at
 			continue
 		}
 		r.note(at, seen.Checks)
-		if bad := firstBad(seen.Checks); bad != nil {
-			if err := r.stand(ctx, *bad, at); err != nil {
+		if bad, held := status.FirstBad(seen.Checks); held {
+			if err := r.stand(ctx, bad, at); err != nil {
 				return err
 			}
 		}
@@ -236,16 +236,6 @@ func union(a, b []pipelines.ResolvedCheck) []pipelines.ResolvedCheck {
 		}
 	}
 	return a
-}
-
-// firstBad returns the first check that holds the unit: anything but Passed, unless it only advises.
-func firstBad(found []status.Check) *status.Check {
-	for i, c := range found {
-		if c.Verdict != status.Passed && c.Verdict != status.Skipped && !c.Advisory {
-			return &found[i]
-		}
-	}
-	return nil
 }
 
 // note keeps the latest verdict of each check with the batch, or with the cluster where at is nil.

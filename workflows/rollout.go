@@ -183,8 +183,8 @@ func (r *rollout) judge(ctx workflow.Context, st *status.Stage, all []pipelines.
 			Component: r.plan.Component, Version: r.plan.Version, Pipeline: r.plan.Pipeline, Plan: r.in.Plan, Run: r.in.Run,
 		}}
 		st.Checks = evaluate(ctx, step.EvaluateRequest{Point: point, Checks: checks, Facts: facts})
-		bad := firstBad(st.Checks)
-		if bad == nil {
+		bad, held := status.FirstBad(st.Checks)
+		if !held {
 			return nil
 		}
 		r.pause(&status.Waiting{

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"sluice.dev/sluice/internal/gate"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
@@ -48,7 +47,7 @@ func (w *watcher) look(ctx context.Context, seen rule.Workload, batch rule.Batch
 		return nil
 	}
 	w.seen.Checks = w.judge(ctx)
-	if _, bad := gate.FirstBad(w.seen.Checks); bad {
+	if _, bad := status.FirstBad(w.seen.Checks); bad {
 		return errCheck
 	}
 	return nil

@@ -88,14 +88,3 @@ func explain(g pipelines.ResolvedGate) string {
 	}
 	return "does not hold: " + g.CEL
 }
-
-// FirstBad returns the first check that holds a unit: anything but Passed or Skipped, unless it only advises. A check is
-// Skipped only behind one that did not pass, which is then found first.
-func FirstBad(found []status.Check) (status.Check, bool) {
-	for _, c := range found {
-		if c.Verdict != status.Passed && c.Verdict != status.Skipped && !c.Advisory {
-			return c, true
-		}
-	}
-	return status.Check{}, false
-}

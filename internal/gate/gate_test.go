@@ -53,7 +53,7 @@ func TestVerdicts(t *testing.T) {
 			if got.Verdict != c.want || !strings.Contains(got.Message, c.says) {
 				t.Errorf("%s: %q, want %s with %q", got.Verdict, got.Message, c.want, c.says)
 			}
-			if _, bad := gate.FirstBad([]status.Check{got}); bad != (c.want != status.Passed) {
+			if _, bad := status.FirstBad([]status.Check{got}); bad != (c.want != status.Passed) {
 				t.Errorf("holds the unit: %v", bad)
 			}
 		})
@@ -76,7 +76,7 @@ func TestWhatRunsAfterAFailedCheckIsSkippedAndTheFailureFound(t *testing.T) {
 	if diff := cmp.Diff([]status.Verdict{status.Failed, status.Skipped, status.Skipped, status.Passed}, verdicts); diff != "" {
 		t.Errorf("verdicts (-want +got):\n%s", diff)
 	}
-	if bad, ok := gate.FirstBad(got); !ok || bad.Name != "first" {
+	if bad, ok := status.FirstBad(got); !ok || bad.Name != "first" {
 		t.Errorf("found %+v", bad)
 	}
 }
@@ -88,7 +88,7 @@ func TestAnAdvisoryCheckReportsAndNeverHolds(t *testing.T) {
 	if got[0].Verdict != status.Failed || !got[0].Advisory {
 		t.Errorf("%+v", got[0])
 	}
-	if _, bad := gate.FirstBad(got); bad {
+	if _, bad := status.FirstBad(got); bad {
 		t.Error("it holds the unit")
 	}
 }
@@ -110,7 +110,7 @@ func TestWhatRunsAfterAnAdvisoryCheckStillHolds(t *testing.T) {
 	hint := check("hint", "false")
 	hint.Enforcement = pipelines.Advisory
 	got := evaluate(t.Context(), hint, check("must", "false", "hint"))
-	if bad, ok := gate.FirstBad(got); !ok || bad.Name != "must" {
+	if bad, ok := status.FirstBad(got); !ok || bad.Name != "must" {
 		t.Errorf("%+v", got)
 	}
 }

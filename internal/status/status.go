@@ -72,6 +72,17 @@ type Check struct {
 	Seen     map[string]any `json:"seen,omitempty"` // the facts that the rule speaks of
 }
 
+// FirstBad returns the first check that holds a unit: anything but Passed or Skipped, unless it only advises. A check is
+// Skipped only behind one that did not pass, which is then found first.
+func FirstBad(found []Check) (Check, bool) {
+	for _, c := range found {
+		if c.Verdict != Passed && c.Verdict != Skipped && !c.Advisory {
+			return c, true
+		}
+	}
+	return Check{}, false
+}
+
 // Batch is a batch of a unit as it went.
 type Batch struct {
 	Path     string    `json:"path"` // group/cluster/node set/number
