@@ -210,7 +210,8 @@ func (r *clusterRollout) batch(ctx workflow.Context, held *heldWorkload, w plan.
 	if err := r.advance(ctx, at, req); err != nil {
 		return err
 	}
-	if err := r.soak(ctx, r.plan.Rules.Soak.Batch, at, req, pipelines.AfterBatch); err != nil {
+	req.Checks = union(r.checksAt(pipelines.During), r.checksAt(pipelines.AfterBatch))
+	if err := r.soak(ctx, r.plan.Rules.Soak.Batch, at, pipelines.AfterBatch, func() []step.AdvanceRequest { return r.fresh(req) }); err != nil {
 		return err
 	}
 	if err := r.judge(ctx, pipelines.AfterBatch, at, r.looker(req)); err != nil {
@@ -224,8 +225,7 @@ func (r *clusterRollout) soakCluster(ctx workflow.Context) error {
 	if !r.unit.Moved {
 		return nil
 	}
-	req, _ := r.lastRequest()
-	return r.soak(ctx, r.plan.Rules.Soak.Cluster, nil, req, pipelines.AfterCluster)
+	return r.soak(ctx, r.plan.Rules.Soak.Cluster, nil, pipelines.AfterCluster, r.soaking)
 }
 
 func (r *clusterRollout) checkBefore(ctx workflow.Context) error {
@@ -255,7 +255,11 @@ func (r *clusterRollout) close(ctx workflow.Context, phase status.Phase) (status
 	r.unit.Ended = workflow.Now(ctx).UTC()
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
-	save := call{name: step.SaveUnit, vital: true, summary: "record the unit", in: step.SaveUnitRequest{Ref: r.in.Ref, Unit: r.unit}}
+	record := step.UnitRecord{Unit: r.unit}
+	if phase == status.PhaseSucceeded {
+		record.Soaking = r.soaking()
+	}
+	save := call{name: step.SaveUnit, vital: true, summary: "record the unit", in: step.SaveUnitRequest{Ref: r.in.Ref, Record: record}}
 	if err := save.get(ctx, &r.unit.Detail); err != nil {
 		return r.unit, fmt.Errorf("cannot record unit %s: %w", r.unit.Path, err)
 	}

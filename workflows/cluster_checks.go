@@ -21,7 +21,7 @@ type look func(workflow.Context) (rule.Facts, error)
 
 // judge runs the checks of a point and returns once they hold. at is the batch they are about, nil for the cluster.
 func (r *clusterRollout) judge(ctx workflow.Context, point pipelines.Point, at *status.Batch, look look) error {
-	checks := checksAt(r.plan.Rules.Checks, point)
+	checks := r.checksAt(point)
 	if len(checks) == 0 {
 		return nil
 	}
@@ -45,7 +45,7 @@ func (r *clusterRollout) judge(ctx workflow.Context, point pipelines.Point, at *
 
 // advance moves the batch until its pods are there and available. A check that fails meanwhile stops the unit.
 func (r *clusterRollout) advance(ctx workflow.Context, at *status.Batch, req step.AdvanceRequest) error {
-	req.Checks = checksAt(r.plan.Rules.Checks, pipelines.During)
+	req.Checks = r.checksAt(pipelines.During)
 	req.Deadline = time.Duration(r.plan.Rules.ProgressDeadline)
 	for {
 		at.Phase = status.PhaseMoving
@@ -67,18 +67,9 @@ func (r *clusterRollout) advance(ctx workflow.Context, at *status.Batch, req ste
 	}
 }
 
-// soak waits, durably, while checks keep looking: those that run during a batch, and those that judge it at its end.
-func (r *clusterRollout) soak(ctx workflow.Context, quiet pipelines.Duration, at *status.Batch, req step.AdvanceRequest, end pipelines.Point) error {
-	if quiet <= 0 {
-		return nil
-	}
-	req.Checks = checksAt(r.plan.Rules.Checks, pipelines.During)
-	if end == pipelines.AfterBatch {
-		req.Checks = union(req.Checks, checksAt(r.plan.Rules.Checks, end))
-	}
-	if req.Object == "" {
-		req.Checks = nil // no workload moved: there is time to wait, and nothing to look at
-	}
+// soak waits, durably, while checks keep looking at workloads. What was out of sight meanwhile, or stood at a check, is
+// looked at again for a while, however late it is.
+func (r *clusterRollout) soak(ctx workflow.Context, quiet pipelines.Duration, at *status.Batch, end pipelines.Point, workloads func() []step.AdvanceRequest) error {
 	until := workflow.Now(ctx).Add(time.Duration(quiet))
 	for {
 		left := until.Sub(workflow.Now(ctx))
@@ -89,51 +80,54 @@ func (r *clusterRollout) soak(ctx workflow.Context, quiet pipelines.Duration, at
 			return err
 		}
 		r.set(ctx, status.PhaseSoaking, &status.Waiting{Kind: "soak", Name: string(end), Until: until.UTC()})
-		req.State = r.stateOf(req.Object)
-		seen, err := r.watchFor(ctx, left, req)
+		seen, err := r.watchFor(ctx, left, workloads())
 		switch {
 		case err == nil:
+			r.note(at, seen.Checks)
+			bad, held := status.FirstBad(seen.Checks)
+			if !held {
+				continue
+			}
+			err = r.stand(ctx, bad, at)
 		case temporal.IsCanceledError(err):
 			if ctx.Err() != nil {
 				return err
 			}
 			continue
 		case codeOf(err) == fault.Unreachable:
-			if err := r.awaitCluster(ctx, err); err != nil {
-				return err
-			}
-			continue
+			err = r.awaitCluster(ctx, err)
 		default:
 			failure := status.Check{Name: "watch during soak", At: string(end), Verdict: status.Error, Message: messageOf(err)}
-			if err := r.hold(ctx, failure, r.pathOf(at)); err != nil {
-				return err
-			}
-			continue
+			err = r.hold(ctx, failure, r.pathOf(at))
 		}
-		r.note(at, seen.Checks)
-		if bad, held := status.FirstBad(seen.Checks); held {
-			if err := r.stand(ctx, bad, at); err != nil {
-				return err
-			}
+		if err != nil {
+			return err
 		}
+		until = lookAgain(ctx, until, time.Duration(quiet))
 	}
+}
+
+// lookAgain is until when a soak lasts after something was out of sight.
+func lookAgain(ctx workflow.Context, until time.Time, quiet time.Duration) time.Time {
+	if again := workflow.Now(ctx).Add(min(quiet, time.Minute)); again.After(until) {
+		return again
+	}
+	return until
 }
 
 // watchFor looks for as long as the timer runs, or until a check does not pass. It returns what was seen last; nothing
 // where the time ran out, and a cancelled error where an order came in between.
-func (r *clusterRollout) watchFor(ctx workflow.Context, left time.Duration, req step.AdvanceRequest) (status.Facts, error) {
+func (r *clusterRollout) watchFor(ctx workflow.Context, left time.Duration, workloads []step.AdvanceRequest) (status.Facts, error) {
 	var seen status.Facts
 	ctx, cancel := workflow.WithCancel(ctx)
 	r.cancel = cancel
 	defer func() { r.cancel = nil; cancel() }()
-	whole := left.Truncate(time.Second)
-	if whole < left {
-		whole += time.Second
-	}
+	whole := wholeSeconds(left)
 	timer := workflow.NewTimerWithOptions(ctx, whole, workflow.TimerOptions{Summary: "soak " + whole.String()})
-	if len(req.Checks) == 0 {
-		return seen, timer.Get(ctx, nil)
+	if !slices.ContainsFunc(workloads, func(w step.AdvanceRequest) bool { return len(w.Checks) > 0 }) {
+		return seen, timer.Get(ctx, nil) // there is time to wait, and nothing to judge
 	}
+	req := step.ObserveRequest{Ref: r.in.Ref, Workloads: workloads}
 	watch := r.near(step.Observe, "look while it soaks", req).lasting().start(ctx)
 	var err error
 	elapsed := false
@@ -147,6 +141,11 @@ func (r *clusterRollout) watchFor(ctx workflow.Context, left time.Duration, req 
 	cancel()
 	_ = watch.Get(ctx, nil)
 	return status.Facts{}, nil
+}
+
+// wholeSeconds rounds up to what timers count.
+func wholeSeconds(d time.Duration) time.Duration {
+	return (d + time.Second - 1).Truncate(time.Second)
 }
 
 // stand stops at a check that did not pass, until somebody decides.
@@ -182,26 +181,10 @@ func (r *clusterRollout) lookCluster(ctx workflow.Context) (rule.Facts, error) {
 		if err != nil {
 			return facts, err
 		}
-		facts.Workload = add(facts.Workload, one.Workload)
+		facts.Workload = facts.Workload.Plus(one.Workload)
 		facts.Workload.Name = r.in.Component
 	}
 	return facts, nil
-}
-
-// add sums what can be summed over workloads.
-func add(a, b rule.Workload) rule.Workload {
-	a.Desired += b.Desired
-	a.Ready += b.Ready
-	a.Available += b.Available
-	a.Unavailable += b.Unavailable
-	a.Updated += b.Updated
-	a.UpdatedReady += b.UpdatedReady
-	a.UpdatedAvailable += b.UpdatedAvailable
-	a.Restarts += b.Restarts
-	a.OldRestarts += b.OldRestarts
-	a.Waiting = slices.Compact(slices.Sorted(slices.Values(append(slices.Clone(a.Waiting), b.Waiting...))))
-	a.Events = append(slices.Clone(a.Events), b.Events...)
-	return a
 }
 
 // evaluate runs gates in a local activity: the verdicts are recorded, and the workflow stays deterministic.
@@ -215,6 +198,10 @@ func evaluate(ctx workflow.Context, req step.EvaluateRequest) []status.Check {
 		return []status.Check{{Name: "gates", At: string(req.Point), Verdict: status.Error, Message: messageOf(err)}}
 	}
 	return found
+}
+
+func (r *clusterRollout) checksAt(point pipelines.Point) []pipelines.ResolvedCheck {
+	return checksAt(r.plan.Rules.Checks, point)
 }
 
 // checksAt returns the checks of a point, in the order in which they run.
@@ -301,10 +288,19 @@ func (r *clusterRollout) requestFor(h *heldWorkload) step.AdvanceRequest {
 	}
 }
 
-// lastRequest is about the workload that was moved last, if one was.
-func (r *clusterRollout) lastRequest() (step.AdvanceRequest, bool) {
-	if len(r.held) == 0 {
-		return step.AdvanceRequest{}, false
+// soaking is what a soak of the cluster, its group or its stage looks at: every workload that was moved, at rest.
+func (r *clusterRollout) soaking() []step.AdvanceRequest {
+	var out []step.AdvanceRequest
+	for _, h := range r.held {
+		req := r.requestFor(h)
+		req.Checks = r.checksAt(pipelines.During)
+		out = append(out, req)
 	}
-	return r.requestFor(r.held[len(r.held)-1]), true
+	return out
+}
+
+// fresh is a request as its workload is held now.
+func (r *clusterRollout) fresh(req step.AdvanceRequest) []step.AdvanceRequest {
+	req.State = r.stateOf(req.Object)
+	return []step.AdvanceRequest{req}
 }

@@ -170,8 +170,10 @@ const maxBackOff = 5 * time.Minute
 // backOff is how long to pause before the next try: an API server may say that it is ready and refuse all the same.
 func (r *clusterRollout) backOff() time.Duration {
 	r.misses++
-	return min(time.Second<<min(r.misses-1, 16), maxBackOff)
+	return backOff(r.misses)
 }
+
+func backOff(misses int) time.Duration { return min(time.Second<<min(misses-1, 16), maxBackOff) }
 
 // awaitCluster waits until the API server answers again; the run is told, since its budget counts it.
 func (r *clusterRollout) awaitCluster(ctx workflow.Context, cause error) error {

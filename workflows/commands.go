@@ -111,6 +111,7 @@ func (r *rollout) validResume(c Command) error {
 func (r *rollout) doResume(ctx workflow.Context, c Command) Answer {
 	was := r.state.Paused
 	r.state.Paused, r.state.Status.Waiting = false, nil
+	r.resumes++
 	r.tellAll(ctx, order{Kind: orderResume, Who: c.Who, Reason: c.Reason})
 	if r.state.Status.Phase == status.PhasePaused {
 		r.show(ctx, status.PhaseMoving, nil)

@@ -3,7 +3,6 @@ package workflows
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -30,6 +29,7 @@ type rollout struct {
 	open    map[string]*unitRun // by cluster; only looked up, never ranged over
 	want    intent
 	backing bool // units that start now go back
+	resumes int  // how often it was told to resume; a unit that stands in a soak waits for the next
 	inTurn  int  // how many changes there have been; what waits, waits for it to move on
 }
 
@@ -150,7 +150,7 @@ func (r *rollout) stage(ctx workflow.Context, i int) error {
 	if err := r.judge(ctx, st, p.Checks, pipelines.AfterStage, st.Units); err != nil {
 		return err
 	}
-	if err := r.quiet(ctx, p.SoakStage, "stage "+p.Name); err != nil {
+	if err := r.soak(ctx, p.SoakStage, "stage "+p.Name, p, p.AllUnits()); err != nil {
 		return err
 	}
 	if !r.ending() {
@@ -198,21 +198,6 @@ func (r *rollout) judge(ctx workflow.Context, st *status.Stage, all []pipelines.
 	return nil
 }
 
-// quiet waits a soak out; a rollback or an abort ends it.
-func (r *rollout) quiet(ctx workflow.Context, d time.Duration, what string) error {
-	if d <= 0 || r.ending() {
-		return nil
-	}
-	r.show(ctx, status.PhaseSoaking, &status.Waiting{
-		Kind: "soak", Name: what, Since: workflow.Now(ctx).UTC(), Until: workflow.Now(ctx).Add(d).UTC(),
-	})
-	_, err := workflow.AwaitWithOptions(ctx, workflow.AwaitOptions{
-		Timeout: d, TimerOptions: workflow.TimerOptions{Summary: "soak after " + what},
-	}, r.ending)
-	r.show(ctx, status.PhaseMoving, nil)
-	return err
-}
-
 // unpaused returns once the run is not paused, or is ending.
 func (r *rollout) unpaused(ctx workflow.Context) error {
 	if !r.state.Paused || r.ending() {
@@ -237,7 +222,7 @@ func (r *rollout) group(ctx workflow.Context, p *step.RunStage, st *status.Stage
 	if err := r.slide(ctx, window, func(u plan.Unit) { r.start(ctx, p.Name, u) }, func(now plan.Decision) { r.explain(ctx, st, now) }); err != nil {
 		return err
 	}
-	if err := r.quiet(ctx, p.SoakGroup, "group "+g.Name); err != nil {
+	if err := r.soak(ctx, p.SoakGroup, "group "+g.Name, p, g.Units); err != nil {
 		return err
 	}
 	return r.judge(ctx, st, p.Checks, pipelines.AfterGroup, r.unitsOf(g))

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/mock"
 	"go.temporal.io/sdk/client"
 
 	"sluice.dev/sluice/internal/fault"
@@ -199,7 +200,7 @@ func TestFailureMode_R11_AnUnreachableClusterDoesNotBlockTheOthers(t *testing.T)
 		}
 		return nil
 	}
-	w.env.OnActivity(step.Reachable, anything, anything).After(24*time.Hour).Return("", nil)
+	w.env.OnActivity(step.Reachable, mock.Anything, mock.Anything).After(24*time.Hour).Return("", nil)
 	w.env.RegisterDelayedCallback(func() { w.mu.Lock(); down = false; w.mu.Unlock() }, time.Hour)
 	end := w.run(t)
 	if diff := cmp.Diff(map[string]status.Phase{"a": status.PhaseMissed, "b": status.PhaseSucceeded}, unitPhases(end)); diff != "" {
@@ -220,7 +221,7 @@ func TestAClusterThatComesBackInItsTurnGoesOn(t *testing.T) {
 		}
 		return nil
 	}
-	w.env.OnActivity(step.Reachable, anything, anything).After(time.Minute).Return("", nil)
+	w.env.OnActivity(step.Reachable, mock.Anything, mock.Anything).After(time.Minute).Return("", nil)
 	end := w.run(t)
 	if end.Phase != status.PhaseSucceeded {
 		t.Errorf("the run ended %s", end.Phase)
@@ -244,12 +245,7 @@ func TestASoakWaitsItsTimeAndAFailingLookEndsIt(t *testing.T) {
 		w := newWorld(t, "a")
 		w.plan.OnFailure = pipelines.Rollback
 		w.rules.Soak.Batch = pipelines.Duration(2 * 365 * 24 * time.Hour)
-		w.during = func(r step.AdvanceRequest) []status.Check {
-			if len(r.Checks) == 0 {
-				return nil
-			}
-			return []status.Check{{Name: "ready", At: "afterBatch", Verdict: status.Failed, Message: "restarts"}}
-		}
+		w.sees("a", time.Hour, bad(status.Failed), nil)
 		end := w.run(t)
 		if end.Phase != status.PhaseRolledBack {
 			t.Errorf("the run ended %s", end.Phase)
@@ -366,7 +362,7 @@ func TestAClusterOutOfReachDoesNotKeepOthersFromGoingBack(t *testing.T) {
 		}
 		return nil
 	}
-	w.env.OnActivity(step.Reachable, anything, anything).After(24*time.Hour).Return("", nil)
+	w.env.OnActivity(step.Reachable, mock.Anything, mock.Anything).After(24*time.Hour).Return("", nil)
 	w.env.RegisterDelayedCallback(func() { w.mu.Lock(); gone = false; w.mu.Unlock() }, 12*time.Hour)
 	end := w.run(t)
 	if end.Phase != status.PhaseRolledBack {

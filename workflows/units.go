@@ -28,9 +28,9 @@ func (r *rollout) start(ctx workflow.Context, stage string, u plan.Unit) {
 	run := &unitRun{id: id, cluster: u.Cluster}
 	r.open[u.Cluster] = run
 	unit := r.unit(u.Cluster)
-	moved := unit.Moved
+	moved, failure, failedAt := unit.Moved, unit.Failure, unit.FailedAt
 	unit.Phase, unit.Started, unit.Workflow = status.PhaseWaiting, workflow.Now(ctx).UTC(), id
-	unit.Ended, unit.Failure, unit.FailedAt, unit.Waiting = time.Time{}, nil, "", nil
+	unit.Ended, unit.Failure, unit.FailedAt, unit.Waiting, unit.Detail = time.Time{}, nil, "", nil, ""
 	r.state.Status.Moves = append(r.state.Status.Moves, u.Path)
 	back := r.backing
 	ref := step.Ref{
@@ -46,6 +46,9 @@ func (r *rollout) start(ctx workflow.Context, stage string, u plan.Unit) {
 	workflow.GoNamed(ctx, u.Path, func(ctx workflow.Context) {
 		end := r.follow(ctx, in, run)
 		end.Moved = end.Moved || moved
+		if end.Failure == nil {
+			end.Failure, end.FailedAt = failure, failedAt // why it went back
+		}
 		*r.unit(u.Cluster) = end
 		delete(r.open, u.Cluster)
 		r.inTurn++
@@ -118,30 +121,32 @@ func (r *rollout) heed(ctx workflow.Context, rep report) {
 	}
 	if !r.backing && rep.Phase == status.PhaseHeld && rep.Failure != nil && rep.Failure.Verdict == status.Failed && !run.decided {
 		run.decided = true
-		r.decide(ctx, run, u)
+		if borne, why := r.decide(ctx, u); borne {
+			r.tellUnit(ctx, run, order{Kind: orderStop, Who: "sluice", Reason: why})
+		}
 	}
 	r.refresh(ctx)
 }
 
-// decide says what a failed unit means for the run. Only Failed comes here: what could not be judged holds its unit and
-// nothing else.
-func (r *rollout) decide(ctx workflow.Context, run *unitRun, u *status.Unit) {
+// decide says what a failed unit means for the run, and whether its stage bears it: then the run goes on without it. Only
+// Failed comes here: what could not be judged holds its unit and nothing else.
+func (r *rollout) decide(ctx workflow.Context, u *status.Unit) (borne bool, why string) {
 	i := slices.IndexFunc(r.plan.Stages, func(s step.RunStage) bool { return s.Name == u.Stage })
 	stage := r.plan.Stages[i]
 	failed := r.failedIn(u.Stage)
 	if r.plan.OnFailure == pipelines.Continue || failed <= stage.MaxFailures {
-		r.tellUnit(ctx, run, order{Kind: orderStop, Who: "sluice", Reason: fmt.Sprintf("%d of %d failures allowed in stage %s", failed, stage.MaxFailures, u.Stage)})
-		return
+		return true, fmt.Sprintf("%d of %d failures allowed in stage %s", failed, stage.MaxFailures, u.Stage)
 	}
-	why := fmt.Sprintf("%s failed at %s: %s", u.Failure.Name, u.FailedAt, u.Failure.Message)
+	why = fmt.Sprintf("%s failed at %s: %s", u.Failure.Name, u.FailedAt, u.Failure.Message)
 	if r.plan.OnFailure == pipelines.Rollback && r.plan.Rollback == pipelines.RollbackAuto {
 		r.wantRollback(ctx, Scope{}, "sluice", why)
-		return
+		return false, why
 	}
 	r.pause(&status.Waiting{
 		Kind: "decision", Name: u.Path, Since: workflow.Now(ctx).UTC(), Unmet: []string{why}, Owner: "whoever may resume, abort or roll back",
 	})
 	r.tellAll(ctx, order{Kind: orderPause, Who: "sluice", Reason: why})
+	return false, why
 }
 
 // failedIn counts the units of a stage that failed, those that wait for a decision included.

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/mock"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
@@ -37,8 +38,7 @@ type world struct {
 	log      []string                            // what was asked, in order: "Prepare a DaemonSet/x"
 	facts    func(cluster string, f *rule.Facts) // bends what is seen
 	fails    func(name, cluster string) error    // makes an activity fail
-	during   func(req step.AdvanceRequest) []status.Check
-	advances time.Duration // how long a batch takes
+	advances time.Duration                       // how long a batch takes
 	saved    []status.Run
 	audit    []step.AuditRequest
 	noBack   bool
@@ -96,6 +96,12 @@ func ofRef(r step.Ref) string                  { return r.Cluster }
 func ofWorkload(r step.WorkloadRequest) string { return r.Cluster }
 func ofAdvance(r step.AdvanceRequest) string   { return r.Cluster + "/" + fmt.Sprint(r.Goal.Number) }
 func ofApply(r step.ApplyRequest) string       { return r.Cluster }
+func ofObserve(r step.ObserveRequest) string {
+	if r.Record != "" {
+		return r.Cluster + " at rest"
+	}
+	return ofAdvance(r.Workloads[len(r.Workloads)-1])
+}
 
 func (w *world) register() {
 	state := func(r step.WorkloadRequest, armed bool) (goal.State, error) {
@@ -116,7 +122,7 @@ func (w *world) register() {
 	answer(w, step.Advance, ofAdvance, w.look)
 	answer(w, step.Look, ofAdvance, w.look)
 	answer(w, step.Revert, ofAdvance, w.look)
-	answer(w, step.Observe, ofAdvance, w.look)
+	answer(w, step.Observe, ofObserve, func(r step.ObserveRequest) (status.Facts, error) { return status.Facts{}, nil })
 	answer(w, step.Reachable, ofRef, func(step.Ref) (string, error) { return "", nil })
 	answer(w, step.Release, func(r step.ReleaseRequest) string { return r.Cluster + " " + string(r.Outcome) }, func(step.ReleaseRequest) (string, error) { return "", nil })
 	answer(w, step.Unobserved, ofRef, func(step.Ref) (string, error) { return "", nil })
@@ -127,15 +133,36 @@ func (w *world) register() {
 		return w.gates.Evaluate(context.Background(), r), nil
 	})
 	// A batch takes virtual time, during which it can be cancelled; a watch during a soak lasts until it is.
-	w.env.OnActivity(step.Advance, anything, anything).After(w.advances).Return(
+	w.env.OnActivity(step.Advance, mock.Anything, mock.Anything).After(w.advances).Return(
 		func(_ context.Context, r step.AdvanceRequest) (status.Facts, error) { return w.seen(step.Advance, r) })
-	w.env.OnActivity(step.Revert, anything, anything).After(w.advances).Return(
+	w.env.OnActivity(step.Revert, mock.Anything, mock.Anything).After(w.advances).Return(
 		func(_ context.Context, r step.AdvanceRequest) (status.Facts, error) { return w.seen(step.Revert, r) })
-	w.env.OnActivity(step.Observe, anything, anything).After(365 * 24 * time.Hour).Return(
-		func(_ context.Context, r step.AdvanceRequest) (status.Facts, error) { return w.seen(step.Observe, r) })
 }
 
-const anything = "mock.Anything"
+// sees says what a look in a soak finds, once, and after how long; looks are answered in the order in which this is said,
+// and all that nothing is said about last until they are cancelled.
+func (w *world) sees(cluster string, after time.Duration, found []status.Check, err error) {
+	about := mock.MatchedBy(func(r step.ObserveRequest) bool { return r.Cluster == cluster })
+	w.env.OnActivity(step.Observe, mock.Anything, about).Once().After(after).Return(func(_ context.Context, r step.ObserveRequest) (status.Facts, error) {
+		w.note("Observe " + ofObserve(r))
+		if err != nil {
+			return status.Facts{}, temporal.NewNonRetryableApplicationError(err.Error(), string(fault.CodeOf(err)), nil)
+		}
+		return status.Facts{Checks: found}, nil
+	})
+}
+
+// returns says after how long a cluster that is out of reach answers again.
+func (w *world) returns(cluster string, after time.Duration) {
+	about := mock.MatchedBy(func(r step.Ref) bool { return r.Cluster == cluster })
+	w.env.OnActivity(step.Reachable, mock.Anything, about).Once().After(after).Return("", nil)
+}
+
+func (w *world) note(line string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.log = append(w.log, line)
+}
 
 func (w *world) loadUnit(r step.Ref) (step.UnitPlan, error) {
 	back := plan.WayBack{Version: "v1", Objects: "sha256:1", Target: "sha256:t1"}
@@ -174,16 +201,13 @@ func (w *world) look(r step.AdvanceRequest) (status.Facts, error) {
 	if w.facts != nil {
 		w.facts(r.Cluster, &f)
 	}
-	out := status.Facts{Facts: f}
-	if w.during != nil {
-		out.Checks = w.during(r)
-	}
-	return out, nil
+	return status.Facts{Facts: f}, nil
 }
 
 // run plays a run to its end and returns how it ended.
 func (w *world) run(t *testing.T) status.Run {
 	t.Helper()
+	w.env.OnActivity(step.Observe, mock.Anything, mock.Anything).After(365*24*time.Hour).Return(status.Facts{}, nil).Maybe()
 	w.env.SetStartWorkflowOptions(clientOptions("agent-1"))
 	w.env.ExecuteWorkflow(workflows.RolloutName, workflows.RolloutInput{Run: "agent-1", Plan: "0123456789abcdef", By: "ops"})
 	if !w.env.IsWorkflowCompleted() {

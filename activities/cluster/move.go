@@ -90,13 +90,6 @@ func (a *Activities) Advance(ctx context.Context, req step.AdvanceRequest) (stat
 	})
 }
 
-// Observe looks until a check does not pass or it is cancelled.
-func (a *Activities) Observe(ctx context.Context, req step.AdvanceRequest) (status.Facts, error) {
-	return a.watched(ctx, req, true, func(h held, look workload.Look) (rule.Facts, error) {
-		return rule.Facts{}, h.driver.Observe(ctx, h.cluster, h.spec, req.State, req.Goal, look)
-	})
-}
-
 // Revert moves a workload back. No check stops it.
 func (a *Activities) Revert(ctx context.Context, req step.AdvanceRequest) (status.Facts, error) {
 	req.Checks = nil
@@ -138,14 +131,17 @@ func (a *Activities) watched(ctx context.Context, req step.AdvanceRequest, armed
 	w := a.newWatcher(ctx, req, armed)
 	defer w.beat.stop()
 	end, err := run(h, w.look)
-	if errors.Is(err, errCheck) {
-		return w.seen, a.observe(ctx, req, w.seen.Facts, armed)
-	}
-	if err != nil {
+	switch {
+	case errors.Is(err, errCheck):
+	case err != nil:
 		return w.seen, unreachableAs(err)
+	default:
+		w.seen.Facts = complete(req, end.Workload, end.Batch)
 	}
-	w.seen.Facts = complete(req, end.Workload, end.Batch)
-	return w.seen, a.observe(ctx, req, w.seen.Facts, armed)
+	if w.seen.Facts.Workload.Name == "" {
+		return w.seen, nil // it is gone
+	}
+	return w.seen, a.Ledger.SaveObservation(ctx, observation(req, w.seen.Facts, armed))
 }
 
 // unreachableAs keeps a driver's error as it is, but for what a lost connection in the middle of a wait looks like.

@@ -79,6 +79,7 @@ func runStage(s plan.Stage) step.RunStage {
 		SoakGroup: time.Duration(s.Rules.Soak.Group), SoakStage: time.Duration(s.Rules.Soak.Stage),
 	}
 	for _, c := range s.Rules.Checks {
+		out.Looks = out.Looks || c.RunsAt(pipelines.During)
 		if c.RunsAt(pipelines.BeforeGroup) || c.RunsAt(pipelines.AfterGroup) || c.RunsAt(pipelines.BeforeStage) || c.RunsAt(pipelines.AfterStage) {
 			out.Checks = append(out.Checks, c)
 		}
@@ -146,7 +147,7 @@ func (a *Activities) SaveLive(ctx context.Context, req step.SaveLiveRequest) (st
 
 // SaveUnit stores how a unit ended, and returns the blob digest.
 func (a *Activities) SaveUnit(ctx context.Context, req step.SaveUnitRequest) (string, error) {
-	return a.put(ctx, req.Unit)
+	return a.put(ctx, req.Record)
 }
 
 // SaveRun writes down how a run ended.

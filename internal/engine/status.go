@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -160,7 +161,8 @@ func asks(u *status.Unit) bool {
 	return u.Workflow != "" && !u.Phase.Final() && (u.Waiting == nil || u.Waiting.Kind != "lock")
 }
 
-// recall reads the whole status of a unit that has ended.
+// recall adds what only the whole status of a unit that has ended tells. The run's word goes for the rest: a unit may have
+// failed since, in the soak of its stage.
 func (e *Engine) recall(ctx context.Context, u *status.Unit) {
 	whole, known := e.details.get(u.Detail)
 	if !known {
@@ -169,9 +171,7 @@ func (e *Engine) recall(ctx context.Context, u *status.Unit) {
 		}
 		e.details.put(u.Detail, whole)
 	}
-	detail := u.Detail
-	*u = whole
-	u.Detail = detail
+	u.Batches, u.Checks = whole.Batches, slices.Concat(whole.Checks, u.Checks)
 }
 
 // visit asks an open unit, and reads the counts of the batch that it is moving.

@@ -20,7 +20,7 @@ const (
 	Apply     = "cluster.Apply"     // ApplyRequest -> ApplyResult: writes what is not a workload
 	Prepare   = "cluster.Prepare"   // WorkloadRequest -> goal.State: holds a workload and arms it
 	Advance   = "cluster.Advance"   // AdvanceRequest -> status.Facts: moves one batch; long
-	Observe   = "cluster.Observe"   // AdvanceRequest -> status.Facts: looks until a check fails or it is cancelled; long
+	Observe   = "cluster.Observe"   // ObserveRequest -> status.Facts: looks until a check fails or it is cancelled; long
 	Look      = "cluster.Look"      // AdvanceRequest -> status.Facts: looks once
 	Arm       = "cluster.Arm"       // WorkloadRequest -> goal.State
 	Disarm    = "cluster.Disarm"    // WorkloadRequest -> goal.State
@@ -77,12 +77,22 @@ type RunStage struct {
 	MaxUnreachable int                       `json:"maxUnreachable"`
 	SoakGroup      time.Duration             `json:"soakGroup,omitempty"`
 	SoakStage      time.Duration             `json:"soakStage,omitempty"`
+	Looks          bool                      `json:"looks,omitempty"`  // some check looks at units while they soak
 	Checks         []pipelines.ResolvedCheck `json:"checks,omitempty"` // of groups and the stage only
 	Groups         []plan.Group              `json:"groups"`           // units without labels, reasons and digests
 }
 
 // Units returns how many units the stage has.
 func (s RunStage) Units() int { return s.Stage().Units() }
+
+// AllUnits returns the units of all its groups, in order.
+func (s RunStage) AllUnits() []plan.Unit {
+	var all []plan.Unit
+	for _, g := range s.Groups {
+		all = append(all, g.Units...)
+	}
+	return all
+}
 
 // Stage returns the stage as the planner's arithmetic wants it.
 func (s RunStage) Stage() *plan.Stage {
@@ -160,6 +170,14 @@ type AdvanceRequest struct {
 	Version  string                    `json:"version,omitempty"`
 }
 
+// ObserveRequest asks for looks at a unit that soaks, until a check of one of its workloads does not pass. Record names,
+// instead of Workloads, the record of a unit that has ended.
+type ObserveRequest struct {
+	Ref
+	Workloads []AdvanceRequest `json:"workloads,omitempty"`
+	Record    string           `json:"record,omitempty"` // blob digest of a UnitRecord
+}
+
 // Progress is what a long activity says in its heartbeats.
 type Progress struct {
 	Updated int       `json:"updated"`
@@ -198,10 +216,16 @@ type Seen struct {
 	Unreachable string `json:"unreachable,omitempty"`
 }
 
-// SaveUnitRequest stores the whole status of a unit that has ended.
+// UnitRecord is what is kept of a unit that has ended: its whole status, and what the soaks of its group and stage look at.
+type UnitRecord struct {
+	status.Unit
+	Soaking []AdvanceRequest `json:"soaking,omitempty"`
+}
+
+// SaveUnitRequest stores the record of a unit.
 type SaveUnitRequest struct {
 	Ref
-	Unit status.Unit `json:"unit"`
+	Record UnitRecord `json:"record"`
 }
 
 // AuditRequest is a command and what came of it.

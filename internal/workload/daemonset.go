@@ -147,20 +147,10 @@ func (d daemonSet) Observe(ctx context.Context, c *kube.Cluster, spec Spec, stat
 	}
 	defer s.close()
 	s.withEvents()
-	l := looker{look: look}
-	for {
-		t := s.turn()
+	return s.watch(ctx, state, look, func(ctx context.Context) (rule.Facts, time.Duration, error) {
 		shot, err := d.shot(ctx, s, aim{revision: state.Revision, goal: goal})
-		if err != nil {
-			return err
-		}
-		if err := l.see(ctx, shot.facts); err != nil {
-			return err
-		}
-		if err := t.sleep(ctx, shot.next); err != nil {
-			return err
-		}
-	}
+		return shot.facts, shot.next, err
+	})
 }
 
 // Facts tells what is there.

@@ -3,6 +3,7 @@ package workload
 import (
 	"context"
 	"slices"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -193,20 +194,10 @@ func (d deployment) Observe(ctx context.Context, c *kube.Cluster, spec Spec, sta
 		return err
 	}
 	defer s.close()
-	l := looker{look: look}
-	for {
-		t := s.turn()
+	return s.watch(ctx, state, look, func(ctx context.Context) (rule.Facts, time.Duration, error) {
 		seen, err := d.tide(ctx, s, aim{revision: state.Revision, template: state.Template, goal: goal})
-		if err != nil {
-			return err
-		}
-		if err := l.see(ctx, seen.facts); err != nil {
-			return err
-		}
-		if err := t.sleep(ctx, seen.next); err != nil {
-			return err
-		}
-	}
+		return seen.facts, seen.next, err
+	})
 }
 
 // Facts tells what is there.

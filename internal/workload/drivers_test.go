@@ -546,3 +546,32 @@ func TestObserve(t *testing.T) {
 		}
 	})
 }
+
+func TestObserveJudgesNobodyElsesTemplate(t *testing.T) {
+	eachKind(t, func(s *stage, d workload.Driver, shape func(string) *unstructured.Unstructured) {
+		from, to := shape("1"), shape("2")
+		s.running(from, nodes)
+		spec := s.spec(from, to)
+		state := must[workload.State](s)(d.Prepare(s.ctx, s.c, spec))
+		goal := batch(1, pipelines.Percent(100), pipelines.Percent(100))
+		must[rule.Facts](s)(d.Advance(s.ctx, s.c, spec, state, goal, nil))
+		state = must[workload.State](s)(d.Finish(s.ctx, s.c, spec, state, false))
+		looked := false
+		err := d.Observe(s.ctx, s.c, spec, state, goal, func(_ context.Context, w rule.Workload, _ rule.Batch) error {
+			if !looked {
+				looked = true
+				if w.UpdatedReady != nodes {
+					s.Errorf("after it was given back, facts are %+v", w)
+				}
+				edit := []byte(`{"spec":{"template":{"metadata":{"annotations":{"kubectl.kubernetes.io/restartedAt":"now"}}}}}`)
+				if _, err := s.c.Patch(s.ctx, to.GroupVersionKind(), s.namespace, "agent", types.MergePatchType, edit); err != nil {
+					s.Fatal(err)
+				}
+			}
+			return nil
+		})
+		if !looked || fault.CodeOf(err) != fault.Conflict || !strings.Contains(err.Error(), "somebody else changed its pod template") {
+			s.Errorf("looked %v, ended with %v", looked, err)
+		}
+	})
+}

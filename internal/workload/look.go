@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
+	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/pipelines/rule"
 )
 
@@ -28,6 +29,32 @@ func (l *looker) see(ctx context.Context, facts rule.Facts) error {
 	}
 	l.last, l.at = facts, time.Now()
 	return l.look(ctx, facts.Workload, facts.Batch)
+}
+
+// watch looks on until look or ctx ends it. What it sees counts only for the template that the run left: facts about
+// somebody else's are no verdict on ours.
+func (s *session) watch(ctx context.Context, state State, look Look, read func(context.Context) (rule.Facts, time.Duration, error)) error {
+	l := looker{look: look}
+	for {
+		t := s.turn()
+		facts, next, err := read(ctx)
+		if err != nil {
+			return err
+		}
+		live, err := s.present(ctx)
+		if err != nil {
+			return err
+		}
+		if state.Template != "" && templateDigest(templateOf(live)) != state.Template {
+			return fault.New(fault.Conflict, "cannot judge %s in cluster %s: somebody else changed its pod template", nameOf(live), s.c.Context())
+		}
+		if err := l.see(ctx, facts); err != nil {
+			return err
+		}
+		if err := t.sleep(ctx, next); err != nil {
+			return err
+		}
+	}
 }
 
 // count tells about a workload what its pods tell. Live are the pods that are not on their way out.

@@ -3,6 +3,8 @@
 // clock; what an outcome means is for the caller to decide.
 package rule
 
+import "slices"
+
 // Facts are everything a gate may look at. Which parts are set depends on the scope: Workload and Unit for batch and
 // cluster, Batch for batch, Stage for stage, Change always.
 type Facts struct {
@@ -33,6 +35,22 @@ type Workload struct {
 	OldRestarts      int64    `json:"oldRestarts" cel:"oldRestarts"`           // container restarts in all other pods
 	Waiting          []string `json:"waiting" cel:"waiting"`                   // reasons why containers of updated pods wait; sorted, distinct
 	Events           []Event  `json:"events" cel:"events"`                     // warnings about pods of the revision; at most 20
+}
+
+// Plus adds up what can be added up over two workloads. Their names, revisions and generations stay those of w.
+func (w Workload) Plus(o Workload) Workload {
+	w.Desired += o.Desired
+	w.Ready += o.Ready
+	w.Available += o.Available
+	w.Unavailable += o.Unavailable
+	w.Updated += o.Updated
+	w.UpdatedReady += o.UpdatedReady
+	w.UpdatedAvailable += o.UpdatedAvailable
+	w.Restarts += o.Restarts
+	w.OldRestarts += o.OldRestarts
+	w.Waiting = slices.Compact(slices.Sorted(slices.Values(slices.Concat(w.Waiting, o.Waiting))))
+	w.Events = slices.Concat(w.Events, o.Events)
+	return w
 }
 
 // Event is a Kubernetes event about the workload or one of its pods. It is evidence: events get lost.

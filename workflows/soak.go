@@ -1,0 +1,187 @@
+package workflows
+
+import (
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/step"
+)
+
+// soak is the quiet time of a group or stage, in which checks keep looking at the units that have just arrived. Units
+// soak here together; while a batch or a cluster soaks, it is the unit itself that looks.
+type soak struct {
+	what    string // "stage production"
+	quiet   time.Duration
+	until   time.Time
+	stage   *step.RunStage
+	looking int // looks that are open
+}
+
+// soak waits, durably, until the quiet time is over and every unit was looked at to its end. A rollback or an abort ends
+// it.
+func (r *rollout) soak(ctx workflow.Context, quiet time.Duration, what string, p *step.RunStage, units []plan.Unit) error {
+	if quiet <= 0 || r.ending() {
+		return nil
+	}
+	s := &soak{what: what, quiet: quiet, until: workflow.Now(ctx).Add(quiet), stage: p}
+	looks, stop := workflow.WithCancel(ctx)
+	for _, u := range units {
+		if unit := r.unit(u.Cluster); !p.Looks || unit.Phase != status.PhaseSucceeded || !unit.Moved || unit.Detail == "" {
+			continue
+		}
+		s.looking++
+		workflow.GoNamed(looks, "look at "+u.Path, func(ctx workflow.Context) {
+			r.lookAt(ctx, s, u)
+			s.looking--
+		})
+	}
+	err := r.sitOut(ctx, s)
+	stop()
+	if err == nil {
+		err = workflow.Await(ctx, func() bool { return s.looking == 0 })
+	}
+	r.show(ctx, status.PhaseMoving, nil)
+	return err
+}
+
+// sitOut waits until a soak may end: its time is over, no unit stands at a check, and no more are out of reach than the
+// stage bears.
+func (r *rollout) sitOut(ctx workflow.Context, s *soak) error {
+	for !r.ending() {
+		if err := r.unpaused(ctx); err != nil {
+			return err
+		}
+		waiting := &status.Waiting{Kind: "soak", Name: s.what, Since: workflow.Now(ctx).UTC(), Until: s.until.UTC()}
+		left := max(0, s.until.Sub(workflow.Now(ctx)))
+		if unseen := r.unseen(s); len(unseen) > 0 {
+			waiting.Kind, waiting.Unmet, waiting.Owner = "decision", unseen, "whoever may resume, abort or roll back"
+		} else if left == 0 {
+			return nil
+		}
+		r.show(ctx, status.PhaseSoaking, waiting)
+		turn := r.inTurn
+		changed := func() bool { return r.inTurn != turn || r.ending() || r.state.Paused }
+		var err error
+		if left == 0 {
+			err = workflow.Await(ctx, changed)
+		} else {
+			timer := workflow.AwaitOptions{Timeout: wholeSeconds(left), TimerOptions: workflow.TimerOptions{Summary: "soak after " + s.what}}
+			_, err = workflow.AwaitWithOptions(ctx, timer, changed)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unseen says which units keep a soak from ending.
+func (r *rollout) unseen(s *soak) []string {
+	var held, away []string
+	for _, u := range s.stage.AllUnits() {
+		switch unit := r.unit(u.Cluster); {
+		case unit.Phase == status.PhaseHeld && r.open[u.Cluster] == nil:
+			held = append(held, fmt.Sprintf("%s stands at %s: %s", u.Path, unit.Failure.Name, unit.Failure.Message))
+		case unit.Phase == status.PhaseUnreachable:
+			away = append(away, fmt.Sprintf("%s is out of reach; %d may be", u.Path, s.stage.MaxUnreachable))
+		}
+	}
+	if len(away) <= s.stage.MaxUnreachable {
+		return held
+	}
+	return append(held, away...)
+}
+
+// lookAt looks at a unit until the soak ends. A check that does not pass is a failure of the unit, as if it still moved.
+func (r *rollout) lookAt(ctx workflow.Context, s *soak, u plan.Unit) {
+	unit := r.unit(u.Cluster)
+	ref := step.Ref{Run: r.in.Run, Plan: r.in.Plan, Component: r.plan.Component, Cluster: u.Cluster, Context: u.Context}
+	look := call{
+		name: step.Observe, site: u.Site, long: true, summary: "look at " + u.Path + " while " + s.what + " soaks",
+		in: step.ObserveRequest{Ref: ref, Record: unit.Detail},
+	}
+	for misses := 0; ; {
+		var seen status.Facts
+		err := look.get(ctx, &seen)
+		bad, held := status.FirstBad(seen.Checks)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err == nil && !held:
+			return // no check judges what was moved here
+		case codeOf(err) == fault.Unreachable:
+			misses++
+			r.outOfReach(ctx, unit, u, ref, err, misses)
+		default:
+			if err != nil {
+				bad = status.Check{Name: "watch during soak", At: s.what, Verdict: status.Error, Message: messageOf(err)}
+			}
+			misses = 0
+			r.standInSoak(ctx, unit, bad)
+		}
+		if unit.Phase == status.PhaseFailed || ctx.Err() != nil {
+			r.settleSoaked(ctx, unit)
+			return
+		}
+		s.until = lookAgain(ctx, s.until, s.quiet)
+		r.inTurn++
+	}
+}
+
+// outOfReach waits until a unit's cluster answers again.
+func (r *rollout) outOfReach(ctx workflow.Context, unit *status.Unit, u plan.Unit, ref step.Ref, cause error, misses int) {
+	gone := call{name: step.Unobserved, summary: "note that " + u.Cluster + " is out of reach", in: ref}
+	_ = gone.get(ctx, nil)
+	r.mark(ctx, unit, status.PhaseUnreachable, &status.Waiting{Kind: "cluster", Name: u.Cluster, Since: workflow.Now(ctx).UTC(), Unmet: []string{messageOf(cause)}})
+	back := call{name: step.Reachable, site: u.Site, long: true, summary: "wait for " + u.Cluster, in: ref}
+	if back.get(ctx, nil) == nil && workflow.Sleep(ctx, backOff(misses)) == nil {
+		r.mark(ctx, unit, status.PhaseSucceeded, nil)
+	}
+}
+
+// standInSoak holds a unit at a check that did not pass, until the run is resumed. One whose failure the stage bears
+// ends as failed.
+func (r *rollout) standInSoak(ctx workflow.Context, unit *status.Unit, bad status.Check) {
+	unit.Failure, unit.FailedAt = &bad, unit.Path
+	r.mark(ctx, unit, status.PhaseHeld, &status.Waiting{
+		Kind: "decision", Name: bad.Name, Since: workflow.Now(ctx).UTC(), Unmet: []string{string(bad.Verdict) + ": " + bad.Message},
+		Owner: "whoever may resume, abort or roll back",
+	})
+	resumes := r.resumes
+	if bad.Verdict == status.Failed {
+		if borne, _ := r.decide(ctx, unit); borne {
+			r.mark(ctx, unit, status.PhaseFailed, nil)
+			return
+		}
+	}
+	if workflow.Await(ctx, func() bool { return r.resumes > resumes }) == nil {
+		unit.Failure, unit.FailedAt = nil, ""
+		r.mark(ctx, unit, status.PhaseSucceeded, nil)
+	}
+}
+
+// settleSoaked says what a unit is that the soak ended on: one that stood at a check has failed, one that was out of reach
+// had arrived, and nobody knows more.
+func (r *rollout) settleSoaked(ctx workflow.Context, unit *status.Unit) {
+	switch unit.Phase {
+	case status.PhaseHeld:
+		r.mark(ctx, unit, status.PhaseFailed, nil)
+	case status.PhaseUnreachable:
+		unit.Checks = append(unit.Checks, status.Check{
+			Name: "soak", At: "soak", Verdict: status.Inconclusive, Advisory: true, Message: "the cluster was out of reach when the soak ended",
+		})
+		r.mark(ctx, unit, status.PhaseSucceeded, nil)
+	}
+}
+
+// mark says where a unit is whose workflow has ended.
+func (r *rollout) mark(ctx workflow.Context, unit *status.Unit, phase status.Phase, waiting *status.Waiting) {
+	unit.Phase, unit.Waiting = phase, waiting
+	r.inTurn++
+	r.refresh(ctx)
+}

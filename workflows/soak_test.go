@@ -1,0 +1,168 @@
+package workflows_test
+
+import (
+	"testing"
+	"time"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/pipelines"
+	"sluice.dev/sluice/workflows"
+)
+
+func bad(v status.Verdict) []status.Check {
+	return []status.Check{{Name: "restarts", At: "during", Verdict: v, Message: "containers restart"}}
+}
+
+func TestTheSoakOfAStageLooksAtItsUnits(t *testing.T) {
+	const day = 24 * time.Hour
+	away := fault.New(fault.Unreachable, "cannot reach a")
+	for _, c := range []struct {
+		reason   string
+		set      func(w *world)
+		run      status.Phase
+		a, b     status.Phase
+		least    time.Duration // how long the run takes
+		most     time.Duration
+		failure  status.Verdict // of a
+		asked    []string
+		unasked  []string
+		advisory string // a check that a ends with
+	}{
+		{
+			reason: "nothing is seen, and it takes its time", set: func(*world) {},
+			run: status.PhaseSucceeded, a: status.PhaseSucceeded, b: status.PhaseSucceeded, least: day, most: day + time.Minute,
+		},
+		{
+			reason: "a failure takes the whole run back",
+			set: func(w *world) {
+				w.plan.OnFailure = pipelines.Rollback
+				w.sees("a", time.Hour, bad(status.Failed), nil)
+			},
+			run: status.PhaseRolledBack, a: status.PhaseRolledBack, b: status.PhaseRolledBack, least: time.Hour, most: 2 * time.Hour,
+			failure: status.Failed, asked: []string{"Release b Succeeded", "Observe a at rest", "Release b RolledBack", "Release a RolledBack"},
+		},
+		{
+			reason: "a failure pauses; resumed in time, the soak ends in time",
+			set: func(w *world) {
+				w.sees("a", time.Hour, bad(status.Failed), nil)
+				w.command(3*time.Hour, workflows.UpdateResume, workflows.Command{})
+			},
+			run: status.PhaseSucceeded, a: status.PhaseSucceeded, b: status.PhaseSucceeded, least: day, most: day + time.Minute,
+			asked: []string{"Observe a at rest"}, unasked: []string{"Revert a/2"},
+		},
+		{
+			reason: "a failure pauses; resumed after the soak's time, the unit is looked at once more",
+			set: func(w *world) {
+				w.sees("a", time.Hour, bad(status.Failed), nil)
+				w.command(2*day, workflows.UpdateResume, workflows.Command{})
+			},
+			run: status.PhaseSucceeded, a: status.PhaseSucceeded, b: status.PhaseSucceeded, least: 2*day + time.Minute, most: 2*day + 2*time.Minute,
+		},
+		{
+			reason: "a person takes a failed unit back while the run is paused",
+			set: func(w *world) {
+				w.sees("a", time.Hour, bad(status.Failed), nil)
+				w.command(3*time.Hour, workflows.UpdateRollback, workflows.Command{Scope: workflows.Scope{Clusters: []string{"a"}}})
+			},
+			run: status.PhaseRolledBack, a: status.PhaseRolledBack, b: status.PhaseSucceeded, least: 3 * time.Hour, most: 4 * time.Hour,
+			failure: status.Failed, asked: []string{"Release a RolledBack"}, unasked: []string{"Release b RolledBack"},
+		},
+		{
+			reason: "a failure that the stage bears ends its unit, and nothing else",
+			set: func(w *world) {
+				w.plan.Stages[0].MaxFailures = 1
+				w.plan.OnFailure = pipelines.Rollback
+				w.sees("a", time.Hour, bad(status.Failed), nil)
+			},
+			run: status.PhaseFailed, a: status.PhaseFailed, b: status.PhaseSucceeded, least: day, most: day + time.Minute, failure: status.Failed,
+			unasked: []string{"Release a RolledBack"},
+		},
+		{
+			reason: "what cannot be judged holds, and takes nothing back by itself; an abort leaves it failed",
+			set: func(w *world) {
+				w.plan.OnFailure = pipelines.Rollback
+				w.sees("a", time.Hour, nil, fault.New(fault.Conflict, "somebody else changed its pod template"))
+				w.command(2*day, workflows.UpdateAbort, workflows.Command{})
+			},
+			run: status.PhaseFailed, a: status.PhaseFailed, b: status.PhaseSucceeded, least: 2 * day, most: 2*day + time.Minute, failure: status.Error,
+			unasked: []string{"Release a RolledBack", "Release b RolledBack"},
+		},
+		{
+			reason: "a verdict that is none holds until it is looked at again",
+			set: func(w *world) {
+				w.plan.OnFailure = pipelines.Rollback
+				w.sees("a", time.Hour, bad(status.Inconclusive), nil)
+				w.command(2*day, workflows.UpdateResume, workflows.Command{})
+			},
+			run: status.PhaseSucceeded, a: status.PhaseSucceeded, b: status.PhaseSucceeded, least: 2*day + time.Minute, most: 2*day + 2*time.Minute,
+			unasked: []string{"Release a RolledBack"},
+		},
+		{
+			reason: "a cluster out of reach is waited for, and looked at for a minute more",
+			set: func(w *world) {
+				w.sees("a", day-10*time.Second, nil, away)
+				w.returns("a", 3*time.Hour)
+			},
+			run: status.PhaseSucceeded, a: status.PhaseSucceeded, b: status.PhaseSucceeded, least: day + 3*time.Hour, most: day + 3*time.Hour + 2*time.Minute,
+			asked: []string{"Observe a at rest", "ledger.Unobserved a"},
+		},
+		{
+			reason: "a cluster out of reach that the stage bears holds nobody up, and the end says so",
+			set: func(w *world) {
+				w.plan.Stages[0].MaxUnreachable = 1
+				w.sees("a", time.Hour, nil, away)
+				w.returns("a", 2*day)
+			},
+			run: status.PhaseSucceeded, a: status.PhaseSucceeded, b: status.PhaseSucceeded, least: day, most: day + time.Minute, advisory: "soak",
+		},
+		{
+			reason: "an abort ends it", set: func(w *world) { w.command(time.Hour, workflows.UpdateAbort, workflows.Command{}) },
+			run: status.PhaseSucceeded, a: status.PhaseSucceeded, b: status.PhaseSucceeded, least: time.Hour, most: time.Hour + time.Minute,
+		},
+		{
+			reason: "a rollback ends it", set: func(w *world) { w.command(time.Hour, workflows.UpdateRollback, workflows.Command{}) },
+			run: status.PhaseRolledBack, a: status.PhaseRolledBack, b: status.PhaseRolledBack, least: time.Hour, most: time.Hour + 10*time.Minute,
+		},
+	} {
+		t.Run(c.reason, func(t *testing.T) {
+			w := newWorld(t, "a", "b")
+			w.plan.Stages[0].SoakStage, w.plan.Stages[0].Looks = day, true
+			c.set(w)
+			end := w.run(t)
+			units := end.Stages[0].Units
+			if end.Phase != c.run || units[0].Phase != c.a || units[1].Phase != c.b {
+				t.Errorf("the run ended %s, a %s and b %s; want %s, %s and %s", end.Phase, units[0].Phase, units[1].Phase, c.run, c.a, c.b)
+			}
+			if took := end.Ended.Sub(end.Started); took < c.least || took > c.most {
+				t.Errorf("the run took %s, want %s to %s", took, c.least, c.most)
+			}
+			switch failure := units[0].Failure; {
+			case c.failure == "" && failure != nil:
+				t.Errorf("unit a ended with the failure %+v", failure)
+			case c.failure != "" && (failure == nil || failure.Verdict != c.failure || units[0].FailedAt != "prod/a"):
+				t.Errorf("unit a does not say what stopped it: %+v at %q", failure, units[0].FailedAt)
+			}
+			if n := len(units[0].Checks); c.advisory == "" && n > 0 || c.advisory != "" && (n != 1 || units[0].Checks[0].Name != c.advisory) {
+				t.Errorf("unit a ended with the checks %+v", units[0].Checks)
+			}
+			w.expect(t, c.asked, c.unasked)
+		})
+	}
+}
+
+func TestASoakOfAGroupEndsBeforeTheNextGroup(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	stage := &w.plan.Stages[0]
+	second := stage.Groups[0]
+	stage.Groups = append(stage.Groups, second)
+	stage.Groups[0].Units, stage.Groups[1].Units = second.Units[:1], second.Units[1:]
+	stage.SoakGroup, stage.Looks = time.Hour, true
+	w.plan.OnFailure = pipelines.Rollback
+	w.sees("a", time.Minute, bad(status.Failed), nil)
+	end := w.run(t)
+	if end.Phase != status.PhaseRolledBack {
+		t.Errorf("the run ended %s", end.Phase)
+	}
+	w.expect(t, []string{"Release a Succeeded", "Observe a at rest", "Release a RolledBack"}, []string{"Acquire b"})
+}
