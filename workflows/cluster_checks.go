@@ -115,8 +115,8 @@ func lookAgain(ctx workflow.Context, until time.Time, quiet time.Duration) time.
 	return until
 }
 
-// watchFor looks for as long as the timer runs, or until a check does not pass. It returns what was seen last; nothing
-// where the time ran out, and a cancelled error where an order came in between.
+// watchFor looks for as long as the timer runs, and once at its end, or until a check does not pass. It returns what that
+// saw, and a cancelled error where an order came in between.
 func (r *clusterRollout) watchFor(ctx workflow.Context, left time.Duration, workloads []step.AdvanceRequest) (status.Facts, error) {
 	var seen status.Facts
 	ctx, cancel := workflow.WithCancel(ctx)
@@ -124,23 +124,16 @@ func (r *clusterRollout) watchFor(ctx workflow.Context, left time.Duration, work
 	defer func() { r.cancel = nil; cancel() }()
 	whole := wholeSeconds(left)
 	timer := workflow.NewTimerWithOptions(ctx, whole, workflow.TimerOptions{Summary: "soak " + whole.String()})
-	if !slices.ContainsFunc(workloads, func(w step.AdvanceRequest) bool { return len(w.Checks) > 0 }) {
-		return seen, timer.Get(ctx, nil) // there is time to wait, and nothing to judge
+	if slices.ContainsFunc(workloads, func(w step.AdvanceRequest) bool { return len(w.Checks) > 0 }) {
+		req := step.ObserveRequest{Ref: r.in.Ref, For: left, Workloads: workloads}
+		if err := r.near(step.Observe, "look while it soaks", req).lasting().get(ctx, &seen); err != nil {
+			return seen, err
+		}
+		if _, held := status.FirstBad(seen.Checks); held {
+			return seen, nil
+		}
 	}
-	req := step.ObserveRequest{Ref: r.in.Ref, Workloads: workloads}
-	watch := r.near(step.Observe, "look while it soaks", req).lasting().start(ctx)
-	var err error
-	elapsed := false
-	workflow.NewSelector(ctx).
-		AddFuture(timer, func(f workflow.Future) { err = f.Get(ctx, nil); elapsed = err == nil }).
-		AddFuture(watch, func(f workflow.Future) { err = f.Get(ctx, &seen) }).
-		Select(ctx)
-	if !elapsed {
-		return seen, err
-	}
-	cancel()
-	_ = watch.Get(ctx, nil)
-	return status.Facts{}, nil
+	return seen, timer.Get(ctx, nil)
 }
 
 // wholeSeconds rounds up to what timers count.

@@ -15,11 +15,11 @@ import (
 // soak is the quiet time of a group or stage, in which checks keep looking at the units that have just arrived. Units
 // soak here together; while a batch or a cluster soaks, it is the unit itself that looks.
 type soak struct {
-	what    string // "stage production"
-	quiet   time.Duration
-	until   time.Time
-	stage   *step.RunStage
-	looking int // looks that are open
+	what  string // "stage production"
+	quiet time.Duration
+	until time.Time
+	stage *step.RunStage
+	open  int // units that were not looked at to the end
 }
 
 // soak waits, durably, until the quiet time is over and every unit was looked at to its end. A rollback or an abort ends
@@ -34,23 +34,24 @@ func (r *rollout) soak(ctx workflow.Context, quiet time.Duration, what string, p
 		if unit := r.unit(u.Cluster); !p.Looks || unit.Phase != status.PhaseSucceeded || !unit.Moved || unit.Detail == "" {
 			continue
 		}
-		s.looking++
+		s.open++
 		workflow.GoNamed(looks, "look at "+u.Path, func(ctx workflow.Context) {
 			r.lookAt(ctx, s, u)
-			s.looking--
+			s.open--
+			r.inTurn++
 		})
 	}
 	err := r.sitOut(ctx, s)
 	stop()
 	if err == nil {
-		err = workflow.Await(ctx, func() bool { return s.looking == 0 })
+		err = workflow.Await(ctx, func() bool { return s.open == 0 })
 	}
 	r.show(ctx, status.PhaseMoving, nil)
 	return err
 }
 
-// sitOut waits until a soak may end: its time is over, no unit stands at a check, and no more are out of reach than the
-// stage bears.
+// sitOut waits until a soak may end: its time is over, and every unit was looked at to the end but those out of reach that
+// the stage bears.
 func (r *rollout) sitOut(ctx workflow.Context, s *soak) error {
 	for !r.ending() {
 		if err := r.unpaused(ctx); err != nil {
@@ -58,10 +59,15 @@ func (r *rollout) sitOut(ctx workflow.Context, s *soak) error {
 		}
 		waiting := &status.Waiting{Kind: "soak", Name: s.what, Since: workflow.Now(ctx).UTC(), Until: s.until.UTC()}
 		left := max(0, s.until.Sub(workflow.Now(ctx)))
-		if unseen := r.unseen(s); len(unseen) > 0 {
-			waiting.Kind, waiting.Unmet, waiting.Owner = "decision", unseen, "whoever may resume, abort or roll back"
-		} else if left == 0 {
+		unseen, borne := r.unseen(s)
+		switch {
+		case left == 0 && s.open == borne:
 			return nil
+		case left == 0:
+			waiting.Until, waiting.Unmet = time.Time{}, []string{fmt.Sprintf("%d units to look at once more", s.open-borne)}
+		}
+		if len(unseen) > 0 {
+			waiting.Kind, waiting.Unmet, waiting.Owner = "decision", unseen, "whoever may resume, abort or roll back"
 		}
 		r.show(ctx, status.PhaseSoaking, waiting)
 		turn := r.inTurn
@@ -80,57 +86,58 @@ func (r *rollout) sitOut(ctx workflow.Context, s *soak) error {
 	return nil
 }
 
-// unseen says which units keep a soak from ending.
-func (r *rollout) unseen(s *soak) []string {
-	var held, away []string
+// unseen says which units keep a soak from ending, and how many are out of reach that the stage bears.
+func (r *rollout) unseen(s *soak) (unseen []string, borne int) {
+	var away []string
+	soaking := 0 // of those away
 	for _, u := range s.stage.AllUnits() {
 		switch unit := r.unit(u.Cluster); {
 		case unit.Phase == status.PhaseHeld && r.open[u.Cluster] == nil:
-			held = append(held, fmt.Sprintf("%s stands at %s: %s", u.Path, unit.Failure.Name, unit.Failure.Message))
+			unseen = append(unseen, fmt.Sprintf("%s stands at %s: %s", u.Path, unit.Failure.Name, unit.Failure.Message))
 		case unit.Phase == status.PhaseUnreachable:
 			away = append(away, fmt.Sprintf("%s is out of reach; %d may be", u.Path, s.stage.MaxUnreachable))
+			if r.open[u.Cluster] == nil {
+				soaking++
+			}
 		}
 	}
 	if len(away) <= s.stage.MaxUnreachable {
-		return held
+		return unseen, soaking
 	}
-	return append(held, away...)
+	return append(unseen, away...), 0
 }
 
-// lookAt looks at a unit until the soak ends. A check that does not pass is a failure of the unit, as if it still moved.
+// lookAt looks at a unit until its time is over. A check that does not pass is a failure of the unit, as if it still moved.
 func (r *rollout) lookAt(ctx workflow.Context, s *soak, u plan.Unit) {
 	unit := r.unit(u.Cluster)
 	ref := step.Ref{Run: r.in.Run, Plan: r.in.Plan, Component: r.plan.Component, Cluster: u.Cluster, Context: u.Context}
-	look := call{
-		name: step.Observe, site: u.Site, long: true, summary: "look at " + u.Path + " while " + s.what + " soaks",
-		in: step.ObserveRequest{Ref: ref, Record: unit.Detail},
-	}
-	for misses := 0; ; {
+	until, misses := s.until, 0
+	for unit.Phase == status.PhaseSucceeded && ctx.Err() == nil {
+		left := until.Sub(workflow.Now(ctx))
+		if left <= 0 {
+			return
+		}
+		look := call{
+			name: step.Observe, site: u.Site, long: true, summary: "look at " + u.Path + " while " + s.what + " soaks",
+			in: step.ObserveRequest{Ref: ref, For: left, Record: unit.Detail},
+		}
 		var seen status.Facts
 		err := look.get(ctx, &seen)
 		bad, held := status.FirstBad(seen.Checks)
 		switch {
-		case ctx.Err() != nil:
+		case ctx.Err() != nil || err == nil && !held:
 			return
-		case err == nil && !held:
-			return // no check judges what was moved here
 		case codeOf(err) == fault.Unreachable:
 			misses++
 			r.outOfReach(ctx, unit, u, ref, err, misses)
+		case err != nil:
+			r.standInSoak(ctx, unit, status.Check{Name: "watch during soak", At: s.what, Verdict: status.Error, Message: messageOf(err)})
 		default:
-			if err != nil {
-				bad = status.Check{Name: "watch during soak", At: s.what, Verdict: status.Error, Message: messageOf(err)}
-			}
-			misses = 0
 			r.standInSoak(ctx, unit, bad)
 		}
-		if unit.Phase == status.PhaseFailed || ctx.Err() != nil {
-			r.settleSoaked(ctx, unit)
-			return
-		}
-		s.until = lookAgain(ctx, s.until, s.quiet)
-		r.inTurn++
+		until = lookAgain(ctx, until, s.quiet)
 	}
+	r.settleSoaked(ctx, unit)
 }
 
 // outOfReach waits until a unit's cluster answers again.

@@ -139,8 +139,24 @@ func (w *world) register() {
 		func(_ context.Context, r step.AdvanceRequest) (status.Facts, error) { return w.seen(step.Revert, r) })
 }
 
-// sees says what a look in a soak finds, once, and after how long; looks are answered in the order in which this is said,
-// and all that nothing is said about last until they are cancelled.
+// looksOn has every look in a soak that nothing else is said about last for its time and find nothing.
+func (w *world) looksOn() {
+	var mu sync.Mutex
+	var most time.Duration
+	asked := mock.MatchedBy(func(r step.ObserveRequest) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		most = r.For
+		return true
+	})
+	w.env.OnActivity(step.Observe, mock.Anything, asked).Maybe().AfterFn(func() time.Duration {
+		mu.Lock()
+		defer mu.Unlock()
+		return most
+	}).Return(status.Facts{}, nil)
+}
+
+// sees says what a look in a soak finds, once, and after how long; looks are answered in the order in which this is said.
 func (w *world) sees(cluster string, after time.Duration, found []status.Check, err error) {
 	about := mock.MatchedBy(func(r step.ObserveRequest) bool { return r.Cluster == cluster })
 	w.env.OnActivity(step.Observe, mock.Anything, about).Once().After(after).Return(func(_ context.Context, r step.ObserveRequest) (status.Facts, error) {
@@ -207,7 +223,7 @@ func (w *world) look(r step.AdvanceRequest) (status.Facts, error) {
 // run plays a run to its end and returns how it ended.
 func (w *world) run(t *testing.T) status.Run {
 	t.Helper()
-	w.env.OnActivity(step.Observe, mock.Anything, mock.Anything).After(365*24*time.Hour).Return(status.Facts{}, nil).Maybe()
+	w.looksOn()
 	w.env.SetStartWorkflowOptions(clientOptions("agent-1"))
 	w.env.ExecuteWorkflow(workflows.RolloutName, workflows.RolloutInput{Run: "agent-1", Plan: "0123456789abcdef", By: "ops"})
 	if !w.env.IsWorkflowCompleted() {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
+	"go.temporal.io/sdk/activity"
 	"golang.org/x/sync/errgroup"
 
 	"sluice.dev/sluice/internal/status"
@@ -13,8 +15,8 @@ import (
 	"sluice.dev/sluice/pipelines/rule"
 )
 
-// Observe looks at a unit that soaks until a check does not pass or it is cancelled. It returns at once, with no checks,
-// where no check judges any of its workloads.
+// Observe looks at a unit that soaks until the time is over or a check does not pass. It looks once more at the end, however
+// late that is: a soak does not pass because nobody was there. It returns at once where no check judges any workload.
 func (a *Activities) Observe(ctx context.Context, req step.ObserveRequest) (status.Facts, error) {
 	workloads := req.Workloads
 	if req.Record != "" {
@@ -24,22 +26,18 @@ func (a *Activities) Observe(ctx context.Context, req step.ObserveRequest) (stat
 		}
 		workloads = record.Soaking
 	}
-	l := &lookout{a: a, beat: newPulse(ctx)}
-	defer l.beat.stop()
+	beat := newPulse(ctx)
+	defer beat.stop()
+	l := &lookout{a: a}
 	for _, w := range workloads {
 		if len(w.Checks) > 0 {
 			l.posts = append(l.posts, &post{req: w})
 		}
 	}
+	most := left(activity.GetInfo(ctx), req.For)
 	watches, ctx := errgroup.WithContext(ctx)
 	for _, p := range l.posts {
-		h, err := a.held(ctx, p.req.WorkloadRequest)
-		if err != nil {
-			return status.Facts{}, err
-		}
-		watches.Go(func() error {
-			return h.driver.Observe(ctx, h.cluster, h.spec, p.req.State, p.req.Goal, l.look(p))
-		})
+		watches.Go(func() error { return l.stay(ctx, p, most) })
 	}
 	err := watches.Wait()
 	if err == nil || errors.Is(err, errCheck) {
@@ -48,10 +46,15 @@ func (a *Activities) Observe(ctx context.Context, req step.ObserveRequest) (stat
 	return status.Facts{}, unreachableAs(err)
 }
 
+// left is how much of a time is left that began when the activity was first scheduled. Both times are the server's, so
+// that no clock of a worker matters.
+func left(info activity.Info, whole time.Duration) time.Duration {
+	return whole - info.StartedTime.Sub(info.ScheduledTime)
+}
+
 // lookout looks at several workloads of one unit at a time.
 type lookout struct {
 	a        *Activities
-	beat     *pulse
 	mu       sync.Mutex
 	posts    []*post
 	sighting sighting
@@ -62,6 +65,25 @@ type lookout struct {
 type post struct {
 	req  step.AdvanceRequest
 	seen *rule.Facts // nil before the first look
+}
+
+// stay looks at one workload for a time, and once at its end.
+func (l *lookout) stay(ctx context.Context, p *post, most time.Duration) error {
+	h, err := l.a.held(ctx, p.req.WorkloadRequest)
+	if err != nil {
+		return err
+	}
+	within, over := context.WithTimeout(ctx, most)
+	defer over()
+	err = h.driver.Observe(within, h.cluster, h.spec, p.req.State, p.req.Goal, l.look(p))
+	if errors.Is(err, errCheck) || ctx.Err() != nil || within.Err() == nil {
+		return err
+	}
+	last, err := h.driver.Facts(ctx, h.cluster, h.spec, p.req.State, p.req.Goal)
+	if err != nil {
+		return err
+	}
+	return l.look(p)(ctx, last.Workload, last.Batch)
 }
 
 // look judges what is seen of one workload by its own checks; the ledger hears the sum of all.

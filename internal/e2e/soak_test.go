@@ -67,3 +67,18 @@ func TestTheSoakOfAStageSurvivesItsWorkerAndJudgesNobodyElsesChange(t *testing.T
 		t.Errorf("the run ended %s, cluster b %s", end.Phase, phaseOf(end, "b"))
 	}
 }
+
+func TestASoakDoesNotPassBecauseNobodyWasThere(t *testing.T) {
+	s := newSite(t, "nobody")
+	s.edit("resting.yaml", "soak: {stage: 5m}", "soak: {stage: 6s}")
+	kill := s.work()
+	s.install()
+	run := s.start("3.0.0", "resting")
+	s.resting(run)
+	kill()
+	time.Sleep(10 * time.Second) // the soak's time is over, and version 3 has crashed
+	s.work()
+	if end := s.ended(run, 2*time.Minute); end.Phase != status.PhaseRolledBack {
+		t.Errorf("the run ended %s", end.Phase)
+	}
+}

@@ -20,7 +20,7 @@ const (
 	Apply     = "cluster.Apply"     // ApplyRequest -> ApplyResult: writes what is not a workload
 	Prepare   = "cluster.Prepare"   // WorkloadRequest -> goal.State: holds a workload and arms it
 	Advance   = "cluster.Advance"   // AdvanceRequest -> status.Facts: moves one batch; long
-	Observe   = "cluster.Observe"   // ObserveRequest -> status.Facts: looks until a check fails or it is cancelled; long
+	Observe   = "cluster.Observe"   // ObserveRequest -> status.Facts: looks for a time, or until a check fails; long
 	Look      = "cluster.Look"      // AdvanceRequest -> status.Facts: looks once
 	Arm       = "cluster.Arm"       // WorkloadRequest -> goal.State
 	Disarm    = "cluster.Disarm"    // WorkloadRequest -> goal.State
@@ -170,10 +170,11 @@ type AdvanceRequest struct {
 	Version  string                    `json:"version,omitempty"`
 }
 
-// ObserveRequest asks for looks at a unit that soaks, until a check of one of its workloads does not pass. Record names,
-// instead of Workloads, the record of a unit that has ended.
+// ObserveRequest asks for looks at a unit that soaks, For so long since it was asked or until a check of one of its workloads
+// does not pass. Record names, instead of Workloads, the record of a unit that has ended.
 type ObserveRequest struct {
 	Ref
+	For       time.Duration    `json:"for"`
 	Workloads []AdvanceRequest `json:"workloads,omitempty"`
 	Record    string           `json:"record,omitempty"` // blob digest of a UnitRecord
 }

@@ -162,7 +162,10 @@ func (d daemonSet) Facts(ctx context.Context, c *kube.Cluster, spec Spec, state 
 	defer s.close()
 	s.withEvents()
 	shot, err := d.shot(ctx, s, aim{revision: state.Revision, goal: goal})
-	return shot.facts, err
+	if err != nil {
+		return rule.Facts{}, err
+	}
+	return shot.facts, s.ours(ctx, state)
 }
 
 // Disarm writes the template of before. Pods that are being replaced at that moment get a few seconds to come back at the

@@ -208,7 +208,10 @@ func (d deployment) Facts(ctx context.Context, c *kube.Cluster, spec Spec, state
 	}
 	defer s.close()
 	seen, err := d.tide(ctx, s, aim{revision: state.Revision, template: state.Template, goal: goal})
-	return seen.facts, err
+	if err != nil {
+		return rule.Facts{}, err
+	}
+	return seen.facts, s.ours(ctx, state)
 }
 
 // Disarm pauses the Deployment. Each of its ReplicaSets makes its own pods anew, so that no pod changes its version.

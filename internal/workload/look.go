@@ -31,8 +31,16 @@ func (l *looker) see(ctx context.Context, facts rule.Facts) error {
 	return l.look(ctx, facts.Workload, facts.Batch)
 }
 
-// watch looks on until look or ctx ends it. What it sees counts only for the template that the run left: facts about
-// somebody else's are no verdict on ours.
+// ours checks that the workload has the template that the run left: facts about somebody else's are no verdict on ours.
+func (s *session) ours(ctx context.Context, state State) error {
+	live, err := s.present(ctx)
+	if err == nil && state.Template != "" && templateDigest(templateOf(live)) != state.Template {
+		err = fault.New(fault.Conflict, "cannot judge %s in cluster %s: somebody else changed its pod template", nameOf(live), s.c.Context())
+	}
+	return err
+}
+
+// watch looks on until look or ctx ends it.
 func (s *session) watch(ctx context.Context, state State, look Look, read func(context.Context) (rule.Facts, time.Duration, error)) error {
 	l := looker{look: look}
 	for {
@@ -41,12 +49,8 @@ func (s *session) watch(ctx context.Context, state State, look Look, read func(c
 		if err != nil {
 			return err
 		}
-		live, err := s.present(ctx)
-		if err != nil {
+		if err := s.ours(ctx, state); err != nil {
 			return err
-		}
-		if state.Template != "" && templateDigest(templateOf(live)) != state.Template {
-			return fault.New(fault.Conflict, "cannot judge %s in cluster %s: somebody else changed its pod template", nameOf(live), s.c.Context())
 		}
 		if err := l.see(ctx, facts); err != nil {
 			return err

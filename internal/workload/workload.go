@@ -72,10 +72,10 @@ type Driver interface {
 	// minReadySeconds; it never has more than MaxUnavailable pods down that were up, and never more at the revision than
 	// the goal allows. Pods that are not ready cost no budget. It returns the facts at its end.
 	Advance(ctx context.Context, c *kube.Cluster, spec Spec, state State, goal Goal, look Look) (rule.Facts, error)
-	// Observe calls look until it returns an error or ctx ends; nothing moves. It needs no hold: a workload that was given
-	// back is looked at as well, for as long as it has the template that the run left (else fault.Conflict).
+	// Observe calls look until it returns an error or ctx ends; nothing moves.
 	Observe(ctx context.Context, c *kube.Cluster, spec Spec, state State, goal Goal, look Look) error
-	// Facts returns what is there now, without waiting for a change.
+	// Facts returns what is there now, without waiting for a change. It and Observe need no hold: a workload that was given
+	// back is looked at as well, for as long as it has the template that the run left (else fault.Conflict).
 	Facts(ctx context.Context, c *kube.Cluster, spec Spec, state State, goal Goal) (rule.Facts, error)
 	// Disarm and Arm return the state to go on with.
 	//
