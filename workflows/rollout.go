@@ -44,6 +44,8 @@ type unitRun struct {
 	id      string
 	cluster string
 	decided bool // what becomes of its failure was told to it
+	hears   bool // its workflow has started
+	owed    []order
 }
 
 func newRollout(ctx workflow.Context, in RolloutInput) *rollout {

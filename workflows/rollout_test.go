@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/mock"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
 
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/plan"
@@ -147,6 +148,22 @@ func TestFailureMode_R05_RollbackActsWhilePaused(t *testing.T) {
 		t.Errorf("the run ended %s", end.Phase)
 	}
 	w.expect(t, []string{"Disarm a", "Revert a/1", "Release a RolledBack"}, []string{"Prepare b"})
+}
+
+func TestAnOrderThatComesBeforeItsUnitHasStartedIsKept(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	var abort *heard
+	// The run says that its stage moves in the very task in which it asks for the first unit.
+	w.env.OnUpsertTypedSearchAttributes(mock.Anything).Return(nil).Run(func(args mock.Arguments) {
+		if _, moves := args.Get(0).(temporal.SearchAttributes).GetKeyword(temporal.NewSearchAttributeKeyKeyword("SluiceStage")); moves && abort == nil {
+			abort = w.command(0, workflows.UpdateAbort, workflows.Command{})
+		}
+	})
+	end := w.run(t)
+	if abort == nil || !abort.accepted || end.Phase != status.PhaseAborted {
+		t.Errorf("abort %+v, the run ended %s", abort, end.Phase)
+	}
+	w.expect(t, nil, []string{"Advance a/1", "Acquire b"})
 }
 
 func TestPauseDisarmsAndResumeGoesOnWhereItWas(t *testing.T) {

@@ -77,7 +77,11 @@ func (r *rollout) follow(ctx workflow.Context, in ClusterInput, run *unitRun) st
 		in.Paused = r.state.Paused && !in.Back
 		child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, opts), ClusterRolloutName, in)
 		var end status.Unit
-		err := child.Get(ctx, &end)
+		err := child.GetChildWorkflowExecution().Get(ctx, nil)
+		if err == nil {
+			r.tellOwed(ctx, run)
+			err = child.Get(ctx, &end)
+		}
 		if err == nil {
 			return end
 		}
@@ -165,7 +169,26 @@ func (r *rollout) failedIn(stage string) int {
 	return n
 }
 
+// tellUnit gives a unit an order. One whose workflow has not started yet gets it once it has.
 func (r *rollout) tellUnit(ctx workflow.Context, u *unitRun, o order) {
+	if !u.hears {
+		u.owed = append(u.owed, o)
+		return
+	}
+	r.send(ctx, u, o)
+}
+
+// tellOwed gives a unit, which has just started, the orders that came too early for it, before any later one.
+func (r *rollout) tellOwed(ctx workflow.Context, u *unitRun) {
+	for len(u.owed) > 0 {
+		o := u.owed[0]
+		u.owed = u.owed[1:]
+		r.send(ctx, u, o)
+	}
+	u.hears = true
+}
+
+func (r *rollout) send(ctx workflow.Context, u *unitRun, o order) {
 	o.Run = r.in.Run
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
