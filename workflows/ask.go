@@ -13,9 +13,10 @@ import (
 )
 
 // How long activities may take. A short one that exceeds its time is tried again; a long one ends when it is done or
-// cancelled, and is known to be alive by its heartbeats.
+// cancelled. Those near clusters are known to be alive by their heartbeats; those of the ledger are short.
 const (
 	shortActivity  = 2 * time.Minute
+	ledgerActivity = 30 * time.Second
 	longActivity   = 10 * 365 * 24 * time.Hour
 	heartbeat      = 10 * time.Second
 	localActivity  = 10 * time.Second
@@ -44,12 +45,16 @@ func (c call) start(ctx workflow.Context) workflow.Future {
 	opts := workflow.ActivityOptions{
 		TaskQueue:           SiteQueue(workflow.GetInfo(ctx).TaskQueueName, c.site),
 		StartToCloseTimeout: shortActivity,
+		HeartbeatTimeout:    heartbeat,
 		WaitForCancellation: true,
 		Summary:             c.summary,
 		RetryPolicy: &temporal.RetryPolicy{
 			InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second,
 			MaximumAttempts: attemptsBefore, NonRetryableErrorTypes: finalCodes,
 		},
+	}
+	if step.OfLedger(c.name) {
+		opts.StartToCloseTimeout, opts.HeartbeatTimeout = ledgerActivity, 0
 	}
 	if c.vital {
 		opts.RetryPolicy.MaximumAttempts = 0
@@ -59,7 +64,6 @@ func (c call) start(ctx workflow.Context) workflow.Future {
 	}
 	if c.long {
 		opts.StartToCloseTimeout = longActivity
-		opts.HeartbeatTimeout = heartbeat
 		opts.RetryPolicy.MaximumAttempts = 0
 	}
 	return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, opts), c.name, c.in)

@@ -27,20 +27,20 @@ type Activities struct {
 // Register registers every activity under its name in internal/step.
 func (a *Activities) Register(r serve.Registry) {
 	serve.Register(r, map[string]any{
-		step.Diff:      serve.Coded(a.Diff),
-		step.Preview:   serve.Coded(a.Preview),
-		step.Acquire:   serve.Coded(a.Acquire),
-		step.Apply:     serve.Coded(a.Apply),
-		step.Unapply:   serve.Coded(a.Unapply),
-		step.Prepare:   serve.Coded(a.Prepare),
+		step.Diff:      serve.Coded(steady(a.Diff)),
+		step.Preview:   serve.Coded(steady(a.Preview)),
+		step.Acquire:   serve.Coded(steady(a.Acquire)),
+		step.Apply:     serve.Coded(steady(a.Apply)),
+		step.Unapply:   serve.Coded(steady(a.Unapply)),
+		step.Prepare:   serve.Coded(steady(a.Prepare)),
 		step.Advance:   serve.Coded(a.Advance),
 		step.Observe:   serve.Coded(a.Observe),
-		step.Look:      serve.Coded(a.Look),
-		step.Arm:       serve.Coded(a.Arm),
-		step.Disarm:    serve.Coded(a.Disarm),
-		step.Finish:    serve.Coded(a.Finish),
+		step.Look:      serve.Coded(steady(a.Look)),
+		step.Arm:       serve.Coded(steady(a.Arm)),
+		step.Disarm:    serve.Coded(steady(a.Disarm)),
+		step.Finish:    serve.Coded(steady(a.Finish)),
 		step.Revert:    serve.Coded(a.Revert),
-		step.Release:   serve.Coded(a.Release),
+		step.Release:   serve.Coded(steady(a.Release)),
 		step.Reachable: serve.Coded(a.Reachable),
 	})
 }

@@ -26,6 +26,11 @@ type pulse struct {
 func newPulse(ctx context.Context) *pulse {
 	p := &pulse{quit: make(chan struct{})}
 	activity.RecordHeartbeat(ctx, p.last)
+	p.run(ctx)
+	return p
+}
+
+func (p *pulse) run(ctx context.Context) {
 	p.over.Go(func() {
 		tick := time.NewTicker(pulseEvery)
 		defer tick.Stop()
@@ -43,7 +48,6 @@ func newPulse(ctx context.Context) *pulse {
 			}
 		}
 	})
-	return p
 }
 
 // say makes progress known; the SDK keeps heartbeats from coming too thick.
@@ -56,6 +60,19 @@ func (p *pulse) say(now step.Progress) {
 func (p *pulse) stop() {
 	close(p.quit)
 	p.over.Wait()
+}
+
+// steady lets a short activity heartbeat where it takes longer than usual, so that the death of its worker is noticed at
+// once. Being cancelled does not interrupt it: it ends by itself, and nothing is left half done.
+func steady[In, Out any](f func(context.Context, In) (Out, error)) func(context.Context, In) (Out, error) {
+	return func(ctx context.Context, in In) (Out, error) {
+		whole, cancel := context.WithDeadline(context.WithoutCancel(ctx), activity.GetInfo(ctx).Deadline)
+		defer cancel()
+		beat := &pulse{quit: make(chan struct{})}
+		beat.run(whole)
+		defer beat.stop()
+		return f(whole, in)
+	}
 }
 
 // pause waits, or returns the context's error.

@@ -3,6 +3,7 @@
 package step
 
 import (
+	"strings"
 	"time"
 
 	"sluice.dev/sluice/internal/plan"
@@ -41,6 +42,9 @@ const (
 	AddAudit   = "ledger.AddAudit"   // AuditRequest -> nothing
 	Unobserved = "ledger.Unobserved" // Ref -> nothing: marks the cluster as out of reach
 )
+
+// OfLedger reports whether an activity is one of the ledger's.
+func OfLedger(name string) bool { return strings.HasPrefix(name, "ledger.") }
 
 // Evaluate is the local activity that runs gates: EvaluateRequest -> []status.Check.
 const Evaluate = "gate.Evaluate"
