@@ -115,6 +115,15 @@ func (s *site) edit(file, before, after string) {
 	}
 }
 
+// declare adds a pipeline to the test's documents.
+func (s *site) declare(name, spec string) {
+	s.t.Helper()
+	text := "apiVersion: sluice.dev/v1alpha1\nkind: Pipeline\nmetadata: {name: " + name + "}\nspec:\n" + spec
+	if err := os.WriteFile(filepath.Join(s.files, "pipeline-"+name+".yaml"), []byte(text), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 // work starts a worker process. Kill ends it as a crash would.
 func (s *site) work() (kill func()) {
 	s.t.Helper()
@@ -302,14 +311,17 @@ func once(t *testing.T, rec witness.Recording, tag string) {
 	}
 }
 
-// phaseOf is where a cluster's unit is; "" before the run has laid its units out.
-func phaseOf(r status.Run, cluster string) status.Phase {
+// unitOf is a cluster's unit; the zero one before the run has laid its units out.
+func unitOf(r status.Run, cluster string) status.Unit {
 	for _, st := range r.Stages {
 		for _, u := range st.Units {
 			if u.Cluster == cluster {
-				return u.Phase
+				return u
 			}
 		}
 	}
-	return ""
+	return status.Unit{}
 }
+
+// phaseOf is where a cluster's unit is; "" before the run has laid its units out.
+func phaseOf(r status.Run, cluster string) status.Phase { return unitOf(r, cluster).Phase }

@@ -37,6 +37,9 @@ func (e *Engine) command(ctx context.Context, known ledger.Run, name string, c w
 		return e.afterEnd(ctx, known, name, c)
 	}
 	answer, err := e.update(ctx, known.Name, name, c)
+	if endedFirst(err) {
+		return e.taken(ctx, known.Name, name, c)
+	}
 	var missing *serviceerror.NotFound
 	if !errors.As(err, &missing) {
 		return answer, e.refusal(ctx, err, known.Name, name)
@@ -66,6 +69,24 @@ func (e *Engine) update(ctx context.Context, run, name string, c workflows.Comma
 		return answer, err
 	}
 	return answer, handle.Get(ctx, &answer)
+}
+
+// endedFirst reports whether a run took a command, and ended before it could answer and write the audit.
+func endedFirst(err error) bool {
+	var app *temporal.ApplicationError
+	return errors.As(err, &app) && app.Type() == "AcceptedUpdateCompletedWorkflow"
+}
+
+// taken answers, and writes the audit, in the place of a run that has just ended.
+func (e *Engine) taken(ctx context.Context, run, name string, c workflows.Command) (workflows.Answer, error) {
+	known, err := e.ledger.Run(ctx, run)
+	if err != nil {
+		return workflows.Answer{}, err
+	}
+	answer := workflows.Answer{Message: fmt.Sprintf("%s took the command %s, and has ended as %s", run, name, known.Phase)}
+	return answer, e.audit(ctx, ledger.Entry{
+		Who: c.Who, Command: name, Object: run, Scope: c.Scope.String(), Reason: c.Reason, Outcome: answer.Message,
+	})
 }
 
 // refusal turns the answer of a run into words of ours.

@@ -50,6 +50,23 @@ func TestCommandRefused(t *testing.T) {
 	}
 }
 
+func TestCommandOfARunThatEndsBeforeItAnswers(t *testing.T) {
+	b := newBench(t)
+	run := b.started()
+	b.temporal.onUpdate = func(client.UpdateWorkflowOptions) (workflows.Answer, error) {
+		b.end(run, moved("c1"))
+		return workflows.Answer{}, temporal.NewNonRetryableApplicationError("Workflow completed before the Update completed.", "AcceptedUpdateCompletedWorkflow", nil)
+	}
+	answer, err := b.Command(t.Context(), run.Name, workflows.UpdateAbort, workflows.Command{Who: "ann", Reason: "hm"})
+	if err != nil || answer.Message != run.Name+" took the command abort, and has ended as Succeeded" {
+		t.Errorf("the answer is %q, %v", answer.Message, err)
+	}
+	entries, err := b.Audit(t.Context(), run.Name, 1)
+	if err != nil || len(entries) != 1 || entries[0].Command != "abort" || entries[0].Who != "ann" || entries[0].Outcome != answer.Message {
+		t.Errorf("audit has %+v, %v", entries, err)
+	}
+}
+
 func TestCommandThatNobodyAnswers(t *testing.T) {
 	b := newBench(t)
 	run := b.started()

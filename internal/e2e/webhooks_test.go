@@ -1,0 +1,130 @@
+package e2e_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/watch"
+
+	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/workflows"
+)
+
+const guard = "ValidatingWebhookConfiguration/agent-guard"
+
+// guarded waits until the API server refuses writes for the webhook, which nobody answers.
+func (s *site) guarded() {
+	s.t.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		out, err := s.stack.Command(s.t.Context(), "kubectl", "--cluster", "a", "-n", s.component, "annotate", "--overwrite", "configmap", "notes", "touched=yes", "--dry-run=server").CombinedOutput()
+		if err != nil && strings.Contains(string(out), "guard.agent.example") {
+			return
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatalf("the webhook does not stand: %v %s", err, out)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// guardedLast checks that the webhook was made after everything else of the run, once every pod of the workload had moved, and
+// returns when.
+func guardedLast(t *testing.T, tr *trail, after uint64) uint64 {
+	t.Helper()
+	made := tr.until(guard, watch.Added, after)
+	var agent *unstructured.Unstructured
+	before := map[string]bool{}
+	for _, c := range tr.so() {
+		switch {
+		case c.version <= after || c.name == guard:
+		case c.version > made.version && c.spec:
+			t.Errorf("%s was %s after the webhook was made", c.name, c.event)
+		case c.version < made.version:
+			before[c.name] = before[c.name] || c.spec
+			if c.name == "DaemonSet/agent" {
+				agent = c.object
+			}
+		}
+	}
+	for _, name := range []string{"DaemonSet/agent", "Deployment/second", "ConfigMap/notes", "ConfigMap/extra"} {
+		if !before[name] {
+			t.Errorf("%s was not written before the webhook", name)
+		}
+	}
+	if agent == nil {
+		t.Fatal("the DaemonSet never changed")
+	}
+	for _, field := range []string{"updatedNumberScheduled", "numberReady"} {
+		if n, _, _ := unstructured.NestedInt64(agent.Object, "status", field); n != nodes {
+			t.Errorf("when the webhook was made, the DaemonSet had %s %d", field, n)
+		}
+	}
+	return made.version
+}
+
+// unguardedFirst checks that nothing of the way back came before the end of the webhook.
+func unguardedFirst(t *testing.T, tr *trail, after uint64) uint64 {
+	t.Helper()
+	gone := tr.until(guard, watch.Deleted, after)
+	last := tr.until("ConfigMap/extra", watch.Deleted, after).version
+	behind := map[string]bool{}
+	for _, c := range tr.so() {
+		switch {
+		case c.version <= after || c.name == guard || !c.spec:
+		case c.version < gone.version:
+			t.Errorf("%s was %s before the webhook was gone", c.name, c.event)
+		default:
+			behind[c.name] = true
+			last = max(last, c.version)
+		}
+	}
+	for _, name := range []string{"DaemonSet/agent", "Deployment/second", "ConfigMap/notes", "ConfigMap/extra"} {
+		if !behind[name] {
+			t.Errorf("%s did not go back", name)
+		}
+	}
+	return last
+}
+
+func TestFailureMode_R33_AWebhookComesLastAndGoesFirst(t *testing.T) {
+	s := newSite(t, "webhooked")
+	s.work()
+	s.install()
+	before := s.snapshot("a")
+	s.edit("components.yaml", "level-2, notes: kept by hand", "level-2, notes: from version 2, extra: true, guard: true")
+	for name, soak := range map[string]string{"lingering": "10m", "prompt": "0s"} {
+		s.declare(name, "  defaults: {batches: [100%], maxUnavailable: 100%, soak: {cluster: "+soak+"}}\n  stages: [{name: canary, clusterGroups: {matchLabels: {environment: canary}}}]\n")
+	}
+	tr := s.follow("a", configMaps, daemonSets, deployments, webhooks)
+
+	open := s.start("2.0.0", "lingering")
+	s.soaking(open)
+	made := guardedLast(t, tr, 0)
+	s.guarded()
+	s.tell(open, workflows.UpdateRollback, workflows.Scope{})
+	if end := s.ended(open, 2*time.Minute); end.Phase != status.PhaseRolledBack {
+		t.Fatalf("the open run ended %s: %+v", end.Phase, end.Stages[0].Units)
+	}
+	back := unguardedFirst(t, tr, made)
+	s.asBefore(before)
+
+	whole := s.start("2.0.0", "prompt")
+	if end := s.ended(whole, time.Minute); end.Phase != status.PhaseSucceeded {
+		t.Fatalf("version 2 ended %s", end.Phase)
+	}
+	made = guardedLast(t, tr, back)
+	s.guarded()
+	s.tell(whole, workflows.UpdateRollback, workflows.Scope{})
+	runs, err := s.engine.Runs(t.Context(), s.component, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if end := s.ended(runs[0].Name, 2*time.Minute); end.Phase != status.PhaseRolledBack {
+		t.Fatalf("the run that takes it back ended %s: %+v", end.Phase, end.Stages[0].Units)
+	}
+	unguardedFirst(t, tr, made)
+	s.asBefore(before)
+}
