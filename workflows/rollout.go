@@ -323,7 +323,8 @@ func (r *rollout) close(ctx workflow.Context) (status.Run, error) {
 	if err := save.get(dctx, nil); err != nil {
 		return *s, fmt.Errorf("cannot record run %s: %w", s.Name, err)
 	}
-	return *s, nil
+	// Whoever has just given a command is to hear its answer.
+	return *s, workflow.Await(dctx, func() bool { return workflow.AllHandlersFinished(dctx) })
 }
 
 func (r *rollout) continueAsNew(ctx workflow.Context) error {

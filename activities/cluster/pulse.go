@@ -11,7 +11,8 @@ import (
 )
 
 const (
-	pulseEvery     = 2 * time.Second // well below the heartbeat timeout, which an unanswered request must not use up
+	pulseMoving    = time.Second     // how soon an activity that moves pods hears that it is cancelled
+	pulseWaiting   = 2 * time.Second // well below the heartbeat timeout, which an unanswered request must not use up
 	reachableEvery = 3 * time.Second
 )
 
@@ -23,16 +24,16 @@ type pulse struct {
 	over sync.WaitGroup
 }
 
-func newPulse(ctx context.Context) *pulse {
+func newPulse(ctx context.Context, every time.Duration) *pulse {
 	p := &pulse{quit: make(chan struct{})}
 	activity.RecordHeartbeat(ctx, p.last)
-	p.run(ctx)
+	p.run(ctx, every)
 	return p
 }
 
-func (p *pulse) run(ctx context.Context) {
+func (p *pulse) run(ctx context.Context, every time.Duration) {
 	p.over.Go(func() {
-		tick := time.NewTicker(pulseEvery)
+		tick := time.NewTicker(every)
 		defer tick.Stop()
 		for {
 			select {
@@ -69,7 +70,7 @@ func steady[In, Out any](f func(context.Context, In) (Out, error)) func(context.
 		whole, cancel := context.WithDeadline(context.WithoutCancel(ctx), activity.GetInfo(ctx).Deadline)
 		defer cancel()
 		beat := &pulse{quit: make(chan struct{})}
-		beat.run(whole)
+		beat.run(whole, pulseWaiting)
 		defer beat.stop()
 		return f(whole, in)
 	}

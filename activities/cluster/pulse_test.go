@@ -27,7 +27,7 @@ func TestAShortActivityIsKnownToBeAliveAndNotInterrupted(t *testing.T) {
 		select {
 		case <-ctx.Done():
 			return "", ctx.Err()
-		case <-time.After(2*pulseEvery + pulseEvery/2):
+		case <-time.After(2*pulseWaiting + pulseWaiting/2):
 			return "done " + in, nil
 		}
 	}), activity.RegisterOptions{Name: "slow"})

@@ -26,7 +26,7 @@ type watcher struct {
 }
 
 func (a *Activities) newWatcher(ctx context.Context, req step.AdvanceRequest, armed bool) *watcher {
-	return &watcher{a: a, req: req, armed: armed, beat: newPulse(ctx), progress: step.Progress{Since: time.Now().UTC(), Target: req.Target, Total: req.Total}}
+	return &watcher{a: a, req: req, armed: armed, beat: newPulse(ctx, pulseMoving), progress: step.Progress{Since: time.Now().UTC(), Target: req.Target, Total: req.Total}}
 }
 
 // look keeps what was seen, says it in the heartbeat and the ledger, and judges it.
