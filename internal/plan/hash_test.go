@@ -2,9 +2,6 @@ package plan_test
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"maps"
 	"math/rand"
 	"regexp"
@@ -213,41 +210,6 @@ func TestPlanHasNoProvenance(t *testing.T) {
 	}
 	if escaped := regexp.MustCompile(`\\u00(3c|3e|26)`).Find(body); escaped != nil {
 		t.Errorf("the canonical form escapes for HTML: %s", escaped)
-	}
-}
-
-func TestEncodeIsPlainJSON(t *testing.T) {
-	cases := map[string]struct {
-		reason string
-		change func(*plan.Plan)
-	}{
-		"a whole plan":         {"its units are written one by one", func(*plan.Plan) {}},
-		"a listed order":       {"it has a field called units too", func(p *plan.Plan) { p.Stages[1].Rules.Order.Units = []string{"d", "c"} }},
-		"a quoted field":       {"a text is no list of units", func(p *plan.Plan) { p.Notes = []string{`"units":[]`} }},
-		"a stage that skips":   {"it has no groups", func(p *plan.Plan) { p.Stages[0].Groups = nil }},
-		"a group without list": {"a store may hold one", func(p *plan.Plan) { p.Stages[0].Groups[0].Units = nil }},
-		"a group of no units":  {"a store may hold one", func(p *plan.Plan) { p.Stages[1].Groups[0].Units = []plan.Unit{} }},
-		"no stages":            {"nothing else may be missing then", func(p *plan.Plan) { p.Stages = nil }},
-	}
-	for name, tc := range cases {
-		p := build(t, whole())
-		tc.change(p)
-		var want bytes.Buffer
-		enc := json.NewEncoder(&want)
-		enc.SetEscapeHTML(false)
-		if err := enc.Encode(p); err != nil {
-			t.Fatal(err)
-		}
-		got, err := plan.Encode(p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(want.String(), string(got)+"\n"); diff != "" {
-			t.Errorf("%s: %s (-want +got):\n%s", name, tc.reason, diff)
-		}
-		if digest := sha256.Sum256(got); plan.Hash(p) != hex.EncodeToString(digest[:]) {
-			t.Errorf("%s: the hash is not that of the canonical form", name)
-		}
 	}
 }
 
