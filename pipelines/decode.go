@@ -98,10 +98,10 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, s subject) bool {
 	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" && v.Kind() != reflect.Interface {
 		return d.fail(n, "%s has no value", s)
 	}
-	switch v.Interface().(type) {
-	case Amount:
+	switch v.Type() {
+	case reflect.TypeFor[Amount]():
 		return d.amount(n, v, s)
-	case Duration:
+	case reflect.TypeFor[Duration]():
 		return d.duration(n, v, s)
 	}
 	switch v.Kind() {

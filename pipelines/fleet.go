@@ -145,22 +145,27 @@ func reservedLabels() []string {
 // label. The map is the caller's.
 func (g *ClusterGroup) EffectiveLabels() map[string]string {
 	labels := make(map[string]string, len(g.Metadata.Labels)+5)
+	g.addLabels(labels)
+	return labels
+}
+
+func (g *ClusterGroup) addLabels(labels map[string]string) {
 	maps.Copy(labels, g.Metadata.Labels)
 	set(labels, LabelName, g.Metadata.Name)
 	set(labels, LabelGroup, g.Metadata.Name)
 	set(labels, LabelEnvironment, g.Spec.Environment)
 	set(labels, LabelBusinessSide, g.Spec.BusinessSide)
 	set(labels, LabelNetworkDomain, g.Spec.NetworkDomain)
-	return labels
 }
 
 // EffectiveLabels are the labels of the cluster's group, over these its own, over these those made of its spec. The
 // group may be nil. The map is the caller's.
 func (c *Cluster) EffectiveLabels(group *ClusterGroup) map[string]string {
-	labels := make(map[string]string, len(c.Metadata.Labels)+10)
-	if group != nil {
-		labels = group.EffectiveLabels()
+	if group == nil {
+		group = &ClusterGroup{}
 	}
+	labels := make(map[string]string, len(group.Metadata.Labels)+len(c.Metadata.Labels)+len(reservedLabels()))
+	group.addLabels(labels)
 	maps.Copy(labels, c.Metadata.Labels)
 	set(labels, LabelName, c.Metadata.Name)
 	set(labels, LabelGroup, c.Spec.Group)

@@ -61,7 +61,7 @@ func (l *linter) lint() *Documents {
 
 // index files documents under their names, and drops those of the library that a file replaces.
 func (l *linter) index() {
-	first := map[string]*document{}
+	first := make(map[string]*document, len(l.docs))
 	var fleet *document
 	kept := l.docs[:0]
 	for _, doc := range l.docs {

@@ -67,7 +67,7 @@ func (d *decoder) text(n *yaml.Node, v reflect.Value, s subject) bool {
 		return d.fail(n, "%s is longer than %d characters", s, maxText)
 	}
 	v.SetString(n.Value) // even if it is not allowed: what refers to the name is right
-	if kind, ok := v.Interface().(enum); ok {
+	if kind, ok := v.Addr().Interface().(enum); ok {
 		if allowed := (&format{values: kind.values()}); !allowed.allows(n.Value) {
 			return d.fail(n, "%s: %q %s", s, shortened(n.Value), allowed.complaint(n.Value))
 		}

@@ -23,7 +23,7 @@ type source struct {
 	absolute string // the same folder from the root
 	given    bool   // named by the caller, not found in a folder
 	library  bool   // what it declares gives way to documents of the same kind and name
-	starts   []int  // byte offset of each line's start, made by lineStart
+	starts   []int  // byte offset of each line's start, made by lineStarts
 }
 
 // document is one YAML document of a source.
@@ -70,8 +70,8 @@ func parseFrom(src *source, from int) ([]*document, *yaml.LoadError) {
 		return nil, &yaml.LoadError{Message: err.Error()}
 	}
 	var docs []*document
+	var node yaml.Node
 	for {
-		var node yaml.Node
 		err := loader.Load(&node)
 		if errors.Is(err, io.EOF) {
 			return docs, nil
@@ -109,9 +109,8 @@ func syntax(e *yaml.LoadError, from int) string {
 
 // nextDocument is the index of the first line from index on that starts a document, or -1.
 func (s *source) nextDocument(index int) int {
-	s.lineStart(0)
-	for i := index; i < len(s.starts); i++ {
-		rest := s.Data[s.starts[i]:]
+	for i := index; i < len(s.lineStarts()); i++ {
+		rest := s.Data[s.lineStart(i):]
 		if !bytes.HasPrefix(rest, []byte("---")) {
 			continue
 		}
@@ -124,19 +123,27 @@ func (s *source) nextDocument(index int) int {
 
 // lineStart is the byte offset at which the line of that index starts, or the length of the data past the last one.
 func (s *source) lineStart(index int) int {
-	if s.starts == nil {
-		s.starts = []int{0}
-		for i, c := range s.Data {
-			crlf := c == '\r' && i+1 < len(s.Data) && s.Data[i+1] == '\n'
-			if c == '\n' || c == '\r' && !crlf {
-				s.starts = append(s.starts, i+1)
-			}
+	if index == 0 {
+		return 0 // most files are asked for no other line
+	}
+	if starts := s.lineStarts(); index < len(starts) {
+		return starts[index]
+	}
+	return len(s.Data)
+}
+
+func (s *source) lineStarts() []int {
+	if s.starts != nil {
+		return s.starts
+	}
+	s.starts = []int{0}
+	for i, c := range s.Data {
+		crlf := c == '\r' && i+1 < len(s.Data) && s.Data[i+1] == '\n'
+		if c == '\n' || c == '\r' && !crlf {
+			s.starts = append(s.starts, i+1)
 		}
 	}
-	if index >= len(s.starts) {
-		return len(s.Data)
-	}
-	return s.starts[index]
+	return s.starts
 }
 
 // unreadable finds the first character that YAML does not allow: the parser knows no position for these.

@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"bytes"
+
 	"sluice.dev/sluice/internal/fault"
 )
 
@@ -37,13 +39,13 @@ func CheckBounds(p *Plan) error {
 		s.Groups = groups
 		slim = append(slim, s)
 	}
-	body, err := canonical(slim)
-	if err != nil {
+	var body bytes.Buffer
+	if err := canonical(&body, slim); err != nil {
 		return fault.Wrap(fault.Internal, err, "cannot measure the plan of %s %s", p.Component, p.Version)
 	}
-	if len(body) > MaxPlanBytes {
+	if body.Len() > MaxPlanBytes {
 		return fault.New(fault.Refused, "cannot run the plan of %s %s: its stages take %d bytes, and a run carries at most %d (MaxPlanBytes); narrow the run",
-			p.Component, p.Version, len(body), MaxPlanBytes)
+			p.Component, p.Version, body.Len(), MaxPlanBytes)
 	}
 	return nil
 }

@@ -7,7 +7,7 @@ import (
 
 // componentDigest names a component version: everything its document says, and its template.
 func componentDigest(c *pipelines.Component, template string) (string, error) {
-	body, err := canonical(struct {
+	digest, err := sum(struct {
 		Name     string                  `json:"name"`
 		Spec     pipelines.ComponentSpec `json:"spec"`
 		Template string                  `json:"template"`
@@ -15,7 +15,7 @@ func componentDigest(c *pipelines.Component, template string) (string, error) {
 	if err != nil {
 		return "", fault.Wrap(fault.Invalid, err, "cannot take the digest of component %s", c.Metadata.Name)
 	}
-	return sum(body), nil
+	return digest, nil
 }
 
 // targetDigest names what runs in a unit once it is done: all that a render depends on, but for what only the cluster can
@@ -23,7 +23,7 @@ func componentDigest(c *pipelines.Component, template string) (string, error) {
 func targetDigest(p *Plan, place Place, values string) string {
 	source := p.Source
 	source.WorkloadOrder = nil
-	body, err := canonical(struct {
+	digest, err := sum(struct {
 		Component string `json:"component"`
 		Version   string `json:"version"`
 		Source    Source `json:"source"`
@@ -33,5 +33,5 @@ func targetDigest(p *Plan, place Place, values string) string {
 	if err != nil {
 		panic(err) // strings and flags only: they always encode
 	}
-	return sum(body)
+	return digest
 }

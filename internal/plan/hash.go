@@ -15,22 +15,21 @@ import (
 // files lie, who made it and when have no part in it. It panics on a plan that neither Build nor Decode made and that JSON
 // cannot carry.
 func Hash(p *Plan) string {
-	body, err := Encode(p)
-	if err != nil {
+	digest := sha256.New()
+	if err := canonical(digest, p); err != nil {
 		panic(err)
 	}
-	digest := sha256.Sum256(body)
-	return hex.EncodeToString(digest[:])
+	return hex.EncodeToString(digest.Sum(nil))
 }
 
 // Encode returns a plan's canonical form: JSON with the fields in the order of the types, maps sorted by key, floats in
 // their shortest form, nothing escaped for HTML and no white space.
 func Encode(p *Plan) ([]byte, error) {
-	body, err := canonical(p)
-	if err != nil {
+	var body bytes.Buffer
+	if err := canonical(&body, p); err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "cannot encode the plan of %s %s", p.Component, p.Version)
 	}
-	return body, nil
+	return body.Bytes(), nil
 }
 
 // Decode reads what Encode wrote. A field it does not know is an error, since the hash would not cover it.
@@ -50,17 +49,28 @@ func Decode(body []byte) (*Plan, error) {
 	return p, nil
 }
 
-func canonical(v any) ([]byte, error) {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
+// canonical writes the canonical form of v.
+func canonical(w io.Writer, v any) error {
+	enc := json.NewEncoder(unended{w})
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
+	return enc.Encode(v)
 }
 
-func sum(body []byte) string {
-	digest := sha256.Sum256(body)
-	return "sha256:" + hex.EncodeToString(digest[:])
+// unended passes on what an encoder writes without the newline at its end. Compact JSON has no other.
+type unended struct{ w io.Writer }
+
+func (u unended) Write(body []byte) (int, error) {
+	if _, err := u.w.Write(bytes.TrimSuffix(body, []byte("\n"))); err != nil {
+		return 0, err
+	}
+	return len(body), nil
+}
+
+// sum is the sha256 of the canonical form of v.
+func sum(v any) (string, error) {
+	digest := sha256.New()
+	if err := canonical(digest, v); err != nil {
+		return "", err
+	}
+	return "sha256:" + hex.EncodeToString(digest.Sum(nil)), nil
 }
