@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"slices"
+
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/pipelines"
 )
@@ -39,4 +41,15 @@ func (b *builder) rules(p *Plan, s *pipelines.Stage) (Rules, error) {
 		MaxFailures:      *r.MaxFailures,
 		MaxUnreachable:   *r.MaxUnreachable,
 	}, nil
+}
+
+// blindSoaks warns of soaks in which time passes and nobody looks.
+func blindSoaks(r Rules) []string {
+	if r.Soak.Cluster+r.Soak.Group+r.Soak.Stage == 0 {
+		return nil
+	}
+	if slices.ContainsFunc(r.Checks, func(c pipelines.ResolvedCheck) bool { return c.RunsAt(pipelines.During) }) {
+		return nil
+	}
+	return []string{"no check looks while a cluster, group or stage soaks; one with at: [during] would"}
 }

@@ -42,6 +42,7 @@ func (b *builder) stage(p *Plan, s *pipelines.Stage) (Stage, error) {
 	if err := b.fillUnits(p, &out); err != nil {
 		return Stage{}, err
 	}
+	out.Notes = append(out.Notes, blindSoaks(rules)...)
 	out.Approvals = s.Approvals
 	out.MaxFailures = rules.MaxFailures.BudgetOf(len(members))
 	out.MaxUnreachable = rules.MaxUnreachable.BudgetOf(len(members))
