@@ -312,6 +312,9 @@ func (d deployment) Revert(ctx context.Context, c *kube.Cluster, spec Spec, stat
 }
 
 func (d deployment) revert(ctx context.Context, s *session, state State, pace pipelines.Amount, look Look) (rule.Facts, error) {
+	if err := s.recall(ctx, state); err != nil {
+		return rule.Facts{}, err
+	}
 	if s.spec.WayBack == nil {
 		if err := s.withdraw(ctx, state, look); err != nil {
 			return rule.Facts{}, err
@@ -349,6 +352,11 @@ func (d deployment) Finish(ctx context.Context, c *kube.Cluster, spec Spec, stat
 }
 
 func (d deployment) finish(ctx context.Context, s *session, state State, back bool) (State, error) {
+	if back {
+		if err := s.recall(ctx, state); err != nil {
+			return State{}, err
+		}
+	}
 	if _, err := s.finishable(ctx, back); err != nil {
 		return State{}, err
 	}
