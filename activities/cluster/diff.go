@@ -154,7 +154,11 @@ func (d *differ) object(ctx context.Context, phase templates.PhaseName, target *
 		d.refuse(ruleDriver, name, err.Error())
 		return nil
 	}
-	change, err := patch.Compute(patch.Triple{Recorded: d.specs.written(id), Live: live, Target: target}, options)
+	recorded := d.specs.written(id)
+	if left := workload.Disarmed(live, recorded); left != nil {
+		options.Intents = append(slices.Clip(options.Intents), left)
+	}
+	change, err := patch.Compute(patch.Triple{Recorded: recorded, Live: live, Target: target}, options)
 	if err != nil {
 		return err
 	}

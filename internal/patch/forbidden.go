@@ -37,6 +37,7 @@ var forbidden = []struct {
 	reason string
 	find   func(comparison) []string
 }{
+	{RuleReachesAtOnce, "the change is not held back by batches", placementChanged},
 	{RuleImmutableSelector, "a workload's selector cannot change: its pods would be orphaned", selectorChanged},
 	{RuleImmutableField, "the API server does not let this field change; the object would have to be made anew", immutableChanged},
 	{RuleVolumeClaimTemplates, "volume claims that exist do not follow their template", claimTemplatesChanged},
@@ -63,7 +64,6 @@ func Rules() []RuleReason {
 		{RuleDrift, "somebody else has changed a field that Sluice rendered"},
 		{RuleOwnedBy, "another one keeps the object as they want it"},
 		{RuleTerminating, "the object is being deleted"},
-		{RuleReachesAtOnce, "the change is not held back by batches"},
 	}
 	for _, entry := range forbidden {
 		all = append(all, RuleReason{entry.rule, entry.reason})
@@ -93,6 +93,85 @@ func (c *computation) refuseForbidden(live *unstructured.Unstructured, before, a
 			c.refuse(entry.rule, found+": "+entry.reason)
 		}
 	}
+}
+
+// placementChanged finds changes of the fields by which the controller of a DaemonSet decides which nodes have a pod. It goes
+// by the newest template alone, whatever the update strategy says: pods come and go on all nodes that the change concerns
+// as soon as the template is written. HostNetwork counts too, but only on nodes whose network is not up yet; like all nodes
+// that join, they use the open batch up.
+func placementChanged(c comparison) []string {
+	if c.kind.Kind != "DaemonSet" || c.isNew() {
+		return nil
+	}
+	was, is := at(c.before, "spec", "template", "spec"), at(c.after, "spec", "template", "spec")
+	var found []string
+	for _, field := range []struct {
+		path string
+		same func(a, b any) bool
+	}{
+		{"nodeName", equal},
+		{"nodeSelector", equal},
+		{"affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution", func(a, b any) bool { return equal(unordered(a), unordered(b)) }},
+		{"tolerations", func(a, b any) bool { return tolerated(asList(a), asList(b)) && tolerated(asList(b), asList(a)) }},
+	} {
+		path := parsePointer("/" + field.path)
+		if !field.same(at(was, path...), at(is, path...)) {
+			found = append(found, "/spec/template/spec/"+field.path+" changes, which adds or removes pods on every node that it concerns at once")
+		}
+	}
+	return found
+}
+
+// unordered is a value in whose lists neither order nor repetition counts.
+func unordered(value any) any {
+	switch v := value.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for key, inner := range v {
+			out[key] = unordered(inner)
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, inner := range v {
+			out[i] = compactJSON(unordered(inner))
+		}
+		slices.SortFunc(out, func(a, b any) int { return strings.Compare(a.(string), b.(string)) })
+		return slices.Compact(out)
+	}
+	return value
+}
+
+// daemonTolerations are what the controller adds to those of the template.
+var daemonTolerations = []any{
+	map[string]any{"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute"},
+	map[string]any{"key": "node.kubernetes.io/unreachable", "operator": "Exists", "effect": "NoExecute"},
+	map[string]any{"key": "node.kubernetes.io/disk-pressure", "operator": "Exists", "effect": "NoSchedule"},
+	map[string]any{"key": "node.kubernetes.io/memory-pressure", "operator": "Exists", "effect": "NoSchedule"},
+	map[string]any{"key": "node.kubernetes.io/pid-pressure", "operator": "Exists", "effect": "NoSchedule"},
+	map[string]any{"key": "node.kubernetes.io/unschedulable", "operator": "Exists", "effect": "NoSchedule"},
+}
+
+// tolerated reports whether every taint that some tolerations bear is borne by others too. For how long does not matter.
+func tolerated(some, others []any) bool {
+	others = slices.Concat(others, daemonTolerations)
+	for _, t := range some {
+		if at(t, "effect") != "PreferNoSchedule" && !slices.ContainsFunc(others, func(o any) bool { return bears(o, t) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// bears reports whether a toleration bears every taint that another one bears.
+func bears(wide, narrow any) bool {
+	for _, key := range []string{"key", "effect"} {
+		if !isEmpty(at(wide, key)) && !equal(at(wide, key), at(narrow, key)) {
+			return false
+		}
+	}
+	operator := func(t any) any { return cmp.Or(at(t, "operator"), any("Equal")) }
+	return operator(wide) == "Exists" || operator(wide) == operator(narrow) && equal(at(wide, "value"), at(narrow, "value"))
 }
 
 func selectorChanged(c comparison) []string {

@@ -196,6 +196,66 @@ func TestReachesAtOnce(t *testing.T) {
 	same(t, change.Excepted[0].Reason, "hotfix", "an exception with its reason")
 }
 
+func TestPlacementOfADaemonSet(t *testing.T) {
+	head := "apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: a, namespace: ns}\n"
+	affinity := func(how, terms string) string {
+		return "affinity: {nodeAffinity: {" + how + ": " + terms + "}}"
+	}
+	const required, preferred = "requiredDuringSchedulingIgnoredDuringExecution", "preferredDuringSchedulingIgnoredDuringExecution"
+	cases := map[string]struct {
+		reason       string
+		live, target string // of the pod's spec
+		field        string // that is refused, "" for none
+	}{
+		"a selector narrows":           {"pods go at once", "", "nodeSelector: {pool: a}", "nodeSelector"},
+		"a selector widens":            {"pods come at once", "nodeSelector: {pool: a}", "nodeSelector: null", "nodeSelector"},
+		"a selector that is empty":     {"empty and none are the same", "", "nodeSelector: {}", ""},
+		"a node's name":                {"all other nodes lose their pods", "", "nodeName: node-1", "nodeName"},
+		"another image only":           {"that goes batch by batch", "nodeSelector: {pool: a}", "nodeSelector: {pool: a}", ""},
+		"an affinity that is required": {"the controller goes by it", "", affinity(required, "{nodeSelectorTerms: [{matchExpressions: [{key: pool, operator: In, values: [a]}]}]}"), required},
+		"an affinity that is preferred": {
+			"only the scheduler reads it", "", affinity(preferred, "[{weight: 1, preference: {matchExpressions: [{key: pool, operator: In, values: [a]}]}}]"), "",
+		},
+		"an affinity in another order": {
+			"terms, expressions and values are sets",
+			affinity(required, "{nodeSelectorTerms: [{matchExpressions: [{key: x, operator: Exists}, {key: pool, operator: In, values: [a, b]}]}, {matchFields: [{key: metadata.name, operator: In, values: [node-1]}]}]}"),
+			affinity(required, "{nodeSelectorTerms: [{matchFields: [{key: metadata.name, operator: In, values: [node-1]}]}, {matchExpressions: [{key: pool, operator: In, values: [b, a, a]}, {key: x, operator: Exists}]}]}"),
+			"",
+		},
+		"another value in an affinity": {
+			"another pool", affinity(required, "{nodeSelectorTerms: [{matchExpressions: [{key: pool, operator: In, values: [a]}]}]}"),
+			affinity(required, "{nodeSelectorTerms: [{matchExpressions: [{key: pool, operator: In, values: [b]}]}]}"), required,
+		},
+		"an affinity to pods":             {"the controller does not read it", "", "affinity: {podAffinity: {" + required + ": [{topologyKey: zone}]}}", ""},
+		"a toleration more":               {"tainted nodes get pods at once", "tolerations: [{key: a, operator: Exists}]", "tolerations: [{key: a, operator: Exists}, {key: b, operator: Exists}]", "tolerations"},
+		"a toleration less":               {"NoExecute takes their pods away", "tolerations: [{key: a, operator: Exists}, {key: b, operator: Exists}]", "tolerations: [{key: a, operator: Exists}]", "tolerations"},
+		"another value of a taint":        {"another pool", "tolerations: [{key: a, value: x}]", "tolerations: [{key: a, value: 'y'}]", "tolerations"},
+		"a toleration of one effect only": {"nodes that have the others lose their pods", "tolerations: [{key: a, operator: Exists}]", "tolerations: [{key: a, operator: Exists, effect: NoSchedule}]", "tolerations"},
+		"tolerations in another order":    {"they are a set", "tolerations: [{key: a, operator: Exists}, {key: b, value: x}]", "tolerations: [{key: b, operator: Equal, value: x}, {key: a, operator: Exists}]", ""},
+		"a toleration for a while":        {"that is for those who evict", "tolerations: [{key: a, operator: Exists, effect: NoExecute}]", "tolerations: [{key: a, operator: Exists, effect: NoExecute, tolerationSeconds: 60}]", ""},
+		"a taint that only asks":          {"the controller does not read it", "", "tolerations: [{key: a, operator: Exists, effect: PreferNoSchedule}]", ""},
+		"what everything covers":          {"it says nothing more", "tolerations: [{operator: Exists}]", "tolerations: [{operator: Exists}, {key: a, operator: Exists}]", ""},
+		"what the controller adds":        {"it says nothing more", "", "tolerations: [{key: node.kubernetes.io/not-ready, operator: Exists, effect: NoExecute}]", ""},
+	}
+	for name, c := range cases {
+		shape := func(kind, image, spec string) string {
+			if spec != "" {
+				spec += ", "
+			}
+			return kind + "spec: {selector: {matchLabels: {app: a}}, template: {metadata: {labels: {app: a}}, spec: {" + spec + "containers: [{name: x, image: '" + image + "'}]}}}"
+		}
+		found := compute(t, Triple{Live: object(t, shape(head, "a:1", c.live)), Target: object(t, shape(head, "a:2", c.target)), Recorded: object(t, shape(head, "a:1", c.live))}, Options{})
+		if c.field == "" {
+			same(t, rules(found), []Rule{}, name+": "+c.reason)
+		} else if same(t, rules(found), []Rule{RuleReachesAtOnce}, name+": "+c.reason); !strings.Contains(found.Refusals[0].Message, c.field+" changes") {
+			t.Errorf("%s: the message %q does not name %s", name, found.Refusals[0].Message, c.field)
+		}
+		same(t, rules(compute(t, Triple{Target: object(t, shape(head, "a:2", c.target))}, Options{})), []Rule{}, name+": a new DaemonSet has no pods yet")
+		deployment := compute(t, Triple{Live: object(t, shape(deploymentHead, "a:1", c.live)), Target: object(t, shape(deploymentHead, "a:2", c.target))}, Options{})
+		same(t, rules(deployment), []Rule{}, name+": the scheduler places a Deployment's pods one by one")
+	}
+}
+
 func TestExceptionForANameWithADigest(t *testing.T) {
 	target := object(t, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a-0123456789, namespace: ns, annotations: {sluice.dev/base-name: a}}")
 	recorded := target.DeepCopy()

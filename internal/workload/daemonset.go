@@ -187,6 +187,9 @@ func (d daemonSet) disarm(ctx context.Context, s *session, state State) (State, 
 	if ours, err := s.holds(ctx); err != nil || !ours {
 		return disarmed(state), err
 	}
+	if err := s.recall(ctx, state); err != nil {
+		return State{}, err
+	}
 	if err := d.calm(ctx, s); err != nil {
 		return State{}, err
 	}
@@ -234,6 +237,9 @@ func (d daemonSet) Arm(ctx context.Context, c *kube.Cluster, spec Spec, state St
 		return State{}, err
 	}
 	defer s.close()
+	if err := s.recall(ctx, state); err != nil {
+		return State{}, err
+	}
 	_, err = s.change(ctx, func(live *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 		hold, err := HoldOf(live)
 		if err != nil || hold == nil || hold.Armed || hold.Back {
@@ -243,7 +249,7 @@ func (d daemonSet) Arm(ctx context.Context, c *kube.Cluster, spec Spec, state St
 			return nil, err
 		}
 		hold.Armed = true
-		return s.withTemplate(live, hold, hold.Target, spec.WayBack, spec.Target)
+		return s.withTemplate(live, hold, hold.Target, s.spec.WayBack, spec.Target)
 	})
 	if err != nil {
 		return State{}, err
@@ -279,6 +285,9 @@ func (d daemonSet) Revert(ctx context.Context, c *kube.Cluster, spec Spec, state
 }
 
 func (d daemonSet) revert(ctx context.Context, s *session, state State, pace pipelines.Amount, look Look) (rule.Facts, error) {
+	if err := s.recall(ctx, state); err != nil {
+		return rule.Facts{}, err
+	}
 	if s.spec.WayBack == nil {
 		if err := s.withdraw(ctx, state, look); err != nil {
 			return rule.Facts{}, err
@@ -326,6 +335,11 @@ func (d daemonSet) Finish(ctx context.Context, c *kube.Cluster, spec Spec, state
 }
 
 func (d daemonSet) finish(ctx context.Context, s *session, state State, back bool) (State, error) {
+	if back {
+		if err := s.recall(ctx, state); err != nil {
+			return State{}, err
+		}
+	}
 	if _, err := s.finishable(ctx, back); err != nil {
 		return State{}, err
 	}

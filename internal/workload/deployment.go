@@ -2,7 +2,10 @@ package workload
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -23,10 +26,10 @@ const (
 )
 
 // deployment moves native Deployments: their stock controller does the work and keeps the ceiling, also while Sluice is
-// down. Between two batches the Deployment is paused, since maxUnavailable cannot be 0 and an autoscaler that shrinks the
-// Deployment would release more; within a batch maxUnavailable is raised step by step, as far as the pods that are
-// available allow. Replicas stay whose they are. A Deployment that is created, or whose template stays the same, needs no
-// lock: it has no old pods.
+// down. Within a batch maxUnavailable is raised step by step, as far as the pods that are available allow. Replicas stay
+// whose they are: the ceiling is said in percent where it can be, so that it shrinks with them. Between two batches, and
+// wherever the ceiling is a number, the Deployment is paused: its controller then scales old and new pods alike. A Deployment
+// that is created, or whose template stays the same, needs no lock: it has no old pods.
 type deployment struct{}
 
 func (deployment) family() family {
@@ -105,18 +108,39 @@ func (d deployment) grab(s *session, desired *unstructured.Unstructured) error {
 		"paused":                  true,
 		"minReadySeconds":         int64(lockReady),
 		"progressDeadlineSeconds": int64(lockDeadline),
-		"strategy":                stepTo(1),
+		"strategy":                stepTo(1, replicasOf(desired)),
 	})
 	return nil
 }
 
-// stepTo is the strategy under which a locked Deployment has n new pods.
-func stepTo(n int) map[string]any {
+// stepTo is the strategy under which a locked Deployment has n of its replicas new. It is the lowest percentage that comes to
+// n, which there is for every n up to 100 replicas; else the number.
+func stepTo(n, replicas int) map[string]any {
+	most := any(int64(n))
+	if percent := (100*n + replicas - 1) / max(1, replicas); percent*replicas/100 == n {
+		most = fmt.Sprintf("%d%%", percent)
+	}
 	return map[string]any{
 		"type":          string(appsv1.RollingUpdateDeploymentStrategyType),
-		"rollingUpdate": map[string]any{"maxSurge": int64(0), "maxUnavailable": int64(n)},
+		"rollingUpdate": map[string]any{"maxSurge": int64(0), "maxUnavailable": most},
 	}
 }
+
+// told is how many pods a Deployment's controller may have new, as stepTo has put it. The controller never takes it for 0.
+func told(object *unstructured.Unstructured) int {
+	if !shrinks(object) {
+		return int(number(object, 0, mostUnavailable...))
+	}
+	percent, _ := strconv.Atoi(strings.TrimSuffix(text(object, mostUnavailable...), "%"))
+	return max(1, percent*replicasOf(object)/100)
+}
+
+// shrinks reports whether what a Deployment's controller was told is a percentage.
+func shrinks(object *unstructured.Unstructured) bool {
+	return strings.HasSuffix(text(object, mostUnavailable...), "%")
+}
+
+var mostUnavailable = []string{"spec", "strategy", "rollingUpdate", "maxUnavailable"}
 
 func (deployment) elsewhere(s *session, desired *unstructured.Unstructured) bool {
 	rev, ok := s.current(desired)
@@ -282,6 +306,9 @@ func (d deployment) Revert(ctx context.Context, c *kube.Cluster, spec Spec, stat
 }
 
 func (d deployment) revert(ctx context.Context, s *session, state State, pace pipelines.Amount, look Look) (rule.Facts, error) {
+	if err := s.recall(ctx, state); err != nil {
+		return rule.Facts{}, err
+	}
 	if s.spec.WayBack == nil {
 		if err := s.withdraw(ctx, state, look); err != nil {
 			return rule.Facts{}, err
@@ -319,6 +346,11 @@ func (d deployment) Finish(ctx context.Context, c *kube.Cluster, spec Spec, stat
 }
 
 func (d deployment) finish(ctx context.Context, s *session, state State, back bool) (State, error) {
+	if back {
+		if err := s.recall(ctx, state); err != nil {
+			return State{}, err
+		}
+	}
 	if _, err := s.finishable(ctx, back); err != nil {
 		return State{}, err
 	}

@@ -16,6 +16,7 @@ type Hold struct {
 	Back     bool   `json:"back,omitempty"`     // the template is the way back's
 	Created  bool   `json:"created,omitempty"`  // the run created the workload
 	Previous string `json:"previous,omitempty"` // revision of the pods before the run, as they carry it
+	Before   string `json:"before,omitempty"`   // digest of that revision's template
 	// Target and Template are the target's revision and the digest of its template, kept while it is not the workload's.
 	Target   string `json:"target,omitempty"`
 	Template string `json:"template,omitempty"`

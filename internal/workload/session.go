@@ -218,6 +218,12 @@ func (s *session) change(ctx context.Context, edit func(live *unstructured.Unstr
 		if fault.CodeOf(err) != fault.Conflict || attempt == attempts {
 			return nil, err
 		}
+		// Where pods come and go the controller writes a new status all the time.
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(time.Duration(attempt) * settle):
+		}
 		if live, err = s.c.Get(ctx, s.family.kind, live.GetNamespace(), live.GetName()); err != nil {
 			return nil, err
 		}

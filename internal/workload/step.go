@@ -156,7 +156,7 @@ func (seen tide) ceiling() int {
 	if seen.paused() {
 		return seen.moved
 	}
-	return max(seen.moved, int(number(seen.live, 0, "spec", "strategy", "rollingUpdate", "maxUnavailable")))
+	return max(seen.moved, told(seen.live))
 }
 
 func (seen tide) paused() bool {
@@ -176,8 +176,12 @@ func (seen tide) more(budget int) int {
 	return max(0, min(seen.allowed-ceiling, broken+room))
 }
 
-// step raises the ceiling, once the controller has seen the one before and counts no pod at the revision as available.
+// step raises the ceiling, once the controller has seen the one before and counts no pod at the revision as available. A
+// ceiling that does not shrink with the replicas stands only while pods move, and none stands that allows too many.
 func (m *steps) step(ctx context.Context, seen tide) error {
+	if seen.ceiling() > seen.allowed {
+		return m.rest(ctx, seen)
+	}
 	if !locked(seen.live) || observedGeneration(seen.live) < seen.live.GetGeneration() {
 		return nil
 	}
@@ -188,18 +192,21 @@ func (m *steps) step(ctx context.Context, seen tide) error {
 		return fault.New(fault.Conflict, "cannot move %s in cluster %s: somebody else changed its strategy", nameOf(seen.live), m.c.Context())
 	}
 	more := seen.more(m.aim.goal.MaxUnavailable.Of(seen.replicas))
-	if more == 0 {
+	switch {
+	case more == 0 && seen.moved >= seen.ceiling() && !shrinks(seen.live):
+		return m.rest(ctx, seen)
+	case more == 0:
 		return nil
 	}
 	return m.write(ctx, seen, func(spec map[string]any) {
-		spec["strategy"] = stepTo(seen.ceiling() + more)
+		spec["strategy"] = stepTo(seen.ceiling()+more, seen.replicas)
 		delete(spec, "paused")
 	})
 }
 
 // rest pauses a Deployment that has old pods left.
 func (m *steps) rest(ctx context.Context, seen tide) error {
-	if !locked(seen.live) || seen.paused() || seen.allowed >= seen.replicas {
+	if !locked(seen.live) || seen.paused() || min(seen.allowed, seen.moved) >= seen.replicas {
 		return nil
 	}
 	return m.write(ctx, seen, func(spec map[string]any) { spec["paused"] = true })

@@ -105,12 +105,12 @@ func (s *session) newHold(live *unstructured.Unstructured, before *Hold, previou
 	if before != nil {
 		hold.Owner = before.Owner
 		hold.Created = before.Created && before.Run == s.spec.Run && s.spec.WayBack == nil
-		if earlier, ok := s.named(live.GetUID(), before.Previous); ok && s.isWayBack(earlier) {
+		if earlier, ok := s.named(live.GetUID(), before.Previous); ok && (s.spec.WayBack == nil || s.isWayBack(earlier)) {
 			rev, known = earlier, true
 		}
 	}
 	if known && (s.spec.WayBack == nil || s.isWayBack(rev)) {
-		hold.Previous = rev.hash
+		hold.Previous, hold.Before = rev.hash, rev.digest
 	}
 	return hold
 }
