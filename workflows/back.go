@@ -179,7 +179,7 @@ func (r *rollout) waysBack(scope Scope) ([]string, error) {
 
 func backTo(w plan.WayBack) string {
 	if !w.Exists() {
-		return "nowhere: no way back"
+		return "back as far as its workloads remember: nothing was recorded before"
 	}
 	return "back to " + w.Version
 }

@@ -1,6 +1,8 @@
 package workflows
 
 import (
+	"slices"
+
 	"go.temporal.io/sdk/workflow"
 
 	"sluice.dev/sluice/internal/plan"
@@ -18,11 +20,10 @@ func (r *clusterRollout) back(ctx workflow.Context) status.Phase {
 	if !r.unit.Moved {
 		return r.leave(ctx, status.PhaseAborted)
 	}
-	if !r.plan.WayBack.Exists() {
-		r.unit.Failure = &status.Check{Name: "rollback", At: "rollback", Verdict: status.Error, Message: "no way back: nothing was recorded here before this run"}
-		return r.leave(ctx, status.PhaseFailed)
-	}
 	r.tell(ctx, status.PhaseRollingBack, nil)
+	if !r.plan.WayBack.Exists() {
+		return r.backUnrecorded(ctx)
+	}
 	r.unit.Version = r.plan.WayBack.Version
 	for _, next := range []func(workflow.Context) error{r.unapplyAfter, r.revertWorkloads, r.unapplyBefore, r.recordBack} {
 		for err := next(ctx); err != nil; err = next(ctx) {
@@ -32,6 +33,25 @@ func (r *clusterRollout) back(ctx workflow.Context) status.Phase {
 		}
 	}
 	return status.PhaseRolledBack
+}
+
+// backUnrecorded takes back what can be where nothing was recorded before the run: workloads that were there go back to the
+// pods that their controllers remember. What the run wrote or made besides stays, and the unit says so.
+func (r *clusterRollout) backUnrecorded(ctx workflow.Context) status.Phase {
+	said := "no way back: nothing was recorded here before this run"
+	for _, h := range slices.Backward(r.held) {
+		if h.state.UID == "" || h.state.Created {
+			continue
+		}
+		for err := r.revert(ctx, h); err != nil; err = r.revert(ctx, h) {
+			if !r.askBack(ctx, err) {
+				return r.leave(ctx, status.PhaseFailed)
+			}
+		}
+		said += "; " + h.object + " has the pods back that it had, and what else was written stays"
+	}
+	r.unit.Failure = &status.Check{Name: "rollback", At: "rollback", Verdict: status.Error, Message: said}
+	return r.leave(ctx, status.PhaseFailed)
 }
 
 // askBack holds a rollback that cannot go on, until somebody resumes it; false where it was abandoned.
@@ -63,26 +83,33 @@ func (r *clusterRollout) unapply(ctx workflow.Context, after bool) error {
 }
 
 func (r *clusterRollout) revertWorkloads(ctx workflow.Context) error {
-	for i := len(r.held) - 1; i >= 0; i-- {
-		h := r.held[i]
-		r.set(ctx, status.PhaseRollingBack, &status.Waiting{Kind: "pods", Name: h.object})
-		req := r.requestFor(h)
-		req.Version = r.plan.WayBack.Version
-		req.Goal.MaxUnavailable = pipelines.Amount{Value: plan.BackwardPercent, Percent: true}
-		var seen status.Facts
-		if err := r.must(ctx, r.near(step.Revert, "move "+h.object+" back", req).lasting(), &seen); err != nil {
+	for _, h := range slices.Backward(r.held) {
+		if err := r.revert(ctx, h); err != nil {
 			return err
 		}
-		finish := r.about(h)
-		finish.Revert = true
-		if err := r.must(ctx, r.near(step.Finish, "give "+h.object+" back", finish), &h.state); err != nil {
-			return err
-		}
-		h.done = true
 	}
 	r.unit.Armed = false
+	return nil
+}
+
+// revert moves a workload back and gives it to its owner.
+func (r *clusterRollout) revert(ctx workflow.Context, h *heldWorkload) error {
+	r.set(ctx, status.PhaseRollingBack, &status.Waiting{Kind: "pods", Name: h.object})
+	req := r.requestFor(h)
+	req.Version = r.plan.WayBack.Version
+	req.Goal.MaxUnavailable = pipelines.Amount{Value: plan.BackwardPercent, Percent: true}
+	var seen status.Facts
+	if err := r.must(ctx, r.near(step.Revert, "move "+h.object+" back", req).lasting(), &seen); err != nil {
+		return err
+	}
+	finish := r.about(h)
+	finish.Revert = true
+	if err := r.must(ctx, r.near(step.Finish, "give "+h.object+" back", finish), &h.state); err != nil {
+		return err
+	}
+	h.done = true
 	for i := range r.unit.Batches {
-		if b := &r.unit.Batches[i]; b.Phase != status.PhaseSkipped {
+		if b := &r.unit.Batches[i]; b.Workload == h.object && b.Phase != status.PhaseSkipped {
 			b.Phase, b.Ended = status.PhaseRolledBack, workflow.Now(ctx).UTC()
 		}
 	}

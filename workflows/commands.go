@@ -201,9 +201,13 @@ func (r *rollout) known(scope Scope) bool {
 	return false
 }
 
+// anyWayBack reports whether something in the scope can go back: where a way back was recorded, and where a unit is open,
+// whose workloads may remember theirs.
 func (r *rollout) anyWayBack(scope Scope) bool {
 	for _, st := range r.state.Status.Stages {
-		if slices.ContainsFunc(st.Units, func(u status.Unit) bool { return scope.holds(u) && r.wayBack(u.Cluster).Exists() }) {
+		if slices.ContainsFunc(st.Units, func(u status.Unit) bool {
+			return scope.holds(u) && (r.wayBack(u.Cluster).Exists() || r.open[u.Cluster] != nil)
+		}) {
 			return true
 		}
 	}

@@ -41,7 +41,8 @@ type world struct {
 	advances time.Duration                       // how long a batch takes
 	saved    []status.Run
 	audit    []step.AuditRequest
-	noBack   bool
+	noBack   bool // nothing was recorded before the run
+	created  bool // workloads were not there before it
 }
 
 func newWorld(t *testing.T, clusters ...string) *world {
@@ -105,7 +106,7 @@ func ofObserve(r step.ObserveRequest) string {
 
 func (w *world) register() {
 	state := func(r step.WorkloadRequest, armed bool) (goal.State, error) {
-		return goal.State{UID: "u", Revision: "new", Previous: "old", Armed: armed}, nil
+		return goal.State{UID: "u", Revision: "new", Previous: "old", Armed: armed, Created: w.created}, nil
 	}
 	answer(w, step.LoadRun, func(string) string { return "" }, func(string) (step.RunPlan, error) { return w.plan, nil })
 	answer(w, step.LoadUnit, ofRef, w.loadUnit)
