@@ -64,6 +64,8 @@ const (
 	clonesetHead   = "apiVersion: apps.kruise.io/v1alpha1\nkind: CloneSet\nmetadata: {name: a, namespace: ns}\n"
 	serviceHead    = "apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: ns}\n"
 	configHead     = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: ns}\n"
+	policyHead     = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: a, namespace: ns}\n"
+	roleHead       = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: a}\n"
 	customHead     = "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: a, namespace: ns}\n"
 )
 
@@ -198,6 +200,17 @@ func TestMerge(t *testing.T) {
 			target:   customHead + "spec: {list: [{a: 1}]}",
 			want:     customHead + "spec: {list: [{a: 1}]}",
 			kind:     types.MergePatchType,
+		},
+		"no rules at all": {
+			reason: "the API server stores an empty list as null, also where the field is always written",
+			live:   roleHead + "rules: null",
+			target: roleHead + "rules: []",
+		},
+		"rules that a controller puts together": {
+			reason:   "an aggregated role keeps them",
+			recorded: roleHead + "aggregationRule: {clusterRoleSelectors: [{matchLabels: {a: b}}]}\nrules: []",
+			live:     roleHead + "aggregationRule: {clusterRoleSelectors: [{matchLabels: {a: b}}]}\nrules: [{verbs: [get], apiGroups: [''], resources: [pods]}]",
+			target:   roleHead + "aggregationRule: {clusterRoleSelectors: [{matchLabels: {a: b}}]}\nrules: []",
 		},
 		"an empty list where something is": {
 			reason:   "no arguments is a difference there",
