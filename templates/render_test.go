@@ -339,6 +339,16 @@ func TestRenderErrors(t *testing.T) {
 			files: "-- a.yaml --\napiVersion: v1\nkind: Pod\nmetadata: {generateName: a-}\n",
 			part:  "a.yaml: Pod/: the object has no name",
 		},
+		"a name that YAML takes for a truth value": {
+			reason: "it has a name, but not the one that is meant", kind: Manifests,
+			files: "-- a.yaml --\napiVersion: v1\nkind: Pod\nmetadata: {name: y}\n",
+			part:  "metadata.name is not a text: put it in quotes",
+		},
+		"an object that says it was generated": {
+			reason: "it would be made once and never changed", kind: Manifests,
+			files: "-- a.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, annotations: {sluice.dev/generated: 'true'}}\n",
+			part:  "a.yaml: ConfigMap/a: the annotation sluice.dev/generated is Sluice's own",
+		},
 		"an object without a kind": {
 			reason: "half a document, most likely", kind: Manifests,
 			files: "-- a.yaml --\nmetadata: {name: a}\n",
