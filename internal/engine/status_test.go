@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	enumspb "go.temporal.io/api/enums/v1"
+
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
@@ -147,6 +149,23 @@ func TestStatusOfARunThatTemporalLost(t *testing.T) {
 	}
 	if !strings.Contains(v.Note, "does not know this run") {
 		t.Errorf("note is %q", v.Note)
+	}
+}
+
+func TestStatusOfARunThatWasTerminated(t *testing.T) {
+	b := newBench(t)
+	run := b.underWay()
+	b.temporal.closed = map[string]enumspb.WorkflowExecutionStatus{run.Name: enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED}
+	v, err := b.Status(t.Context(), run.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v.Phase != status.PhaseAborted || v.Ended.IsZero() || !strings.Contains(v.Note, "has ended as Terminated without a report") {
+		t.Errorf("it is %s, ended %s, note %q; want Aborted though it still answers: nobody may wait for it", v.Phase, v.Ended, v.Note)
+	}
+	all, err := b.Runs(t.Context(), "", 0)
+	if err != nil || all[0].Phase != string(status.PhaseAborted) {
+		t.Errorf("runs are %+v, %v; want it Aborted", all, err)
 	}
 }
 
