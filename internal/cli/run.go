@@ -104,7 +104,7 @@ func (o *RunOptions) started(ctx context.Context, e *engine.Engine, run ledger.R
 	if !o.Wait {
 		text += "watch it with: sluice get " + run.Name + " -w\n"
 	}
-	_, err := io.WriteString(o.Factory.Out, text)
+	_, err := io.WriteString(shown{o.Factory.Out}, text)
 	return fault.Wrap(fault.Internal, err, "cannot print")
 }
 

@@ -136,13 +136,18 @@ func counted(rows []row, rank, height int) []row {
 // lay aligns columns, cuts to the width, and colours.
 func (d *drawer) lay(rows []row) []string {
 	var widths [4]int
-	for _, r := range rows {
+	for i := range rows {
+		r := &rows[i]
+		r.name = Printable(r.name)
+		for j := range r.cells {
+			r.cells[j] = Printable(r.cells[j])
+		}
 		if r.free {
 			continue
 		}
-		widths[0] = max(widths[0], lipgloss.Width(left(r)))
-		for i := range 3 {
-			widths[i+1] = max(widths[i+1], lipgloss.Width(r.cells[i]))
+		widths[0] = max(widths[0], lipgloss.Width(left(*r)))
+		for j := range 3 {
+			widths[j+1] = max(widths[j+1], lipgloss.Width(r.cells[j]))
 		}
 	}
 	widths[0] = min(widths[0], maxName)
