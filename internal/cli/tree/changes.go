@@ -76,7 +76,7 @@ func plainWaits(w *status.Waiting) string {
 	}
 	timeless := *w
 	timeless.Since, timeless.Until = time.Time{}, time.Time{}
-	return "waits for " + Waits(&timeless)
+	return "waits for " + waits(&timeless, time.Time{})
 }
 
 func unitSays(u *status.Unit) string {

@@ -188,11 +188,14 @@ func cut(text string, width int) string {
 	if width <= 0 || lipgloss.Width(text) <= width {
 		return text
 	}
-	runes := []rune(text)
-	for len(runes) > 0 && lipgloss.Width(string(runes)) > max(width-1, 0) {
-		runes = runes[:len(runes)-1]
+	end := 0
+	for i := range text {
+		if lipgloss.Width(text[:i]) > width-1 {
+			break
+		}
+		end = i
 	}
-	return string(runes) + "…"
+	return text[:end] + "…"
 }
 
 // paint colours a line after its phase. Colours are of the basic sixteen, which the terminal's owner has chosen.
