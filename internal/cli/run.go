@@ -50,6 +50,9 @@ where it is still under way. The run itself goes on without its watcher.`,
 			if opts.Timeout != 0 && !opts.Wait {
 				return usage(cmd, "--timeout goes with --wait")
 			}
+			if opts.Timeout < 0 {
+				return usage(cmd, "--timeout %s is negative", opts.Timeout)
+			}
 			if err := opts.complete(cmd); err != nil {
 				return err
 			}

@@ -186,12 +186,13 @@ func TestExitCodesOfAWait(t *testing.T) {
 		code   int
 		says   string
 	}{
-		"succeeded":    {phases: []status.Phase{status.PhaseMoving, status.PhaseSucceeded}, code: 0},
-		"failed":       {phases: []status.Phase{status.PhaseMoving, status.PhaseFailed}, code: 1, says: "agent-1 ended as Failed"},
-		"aborted":      {phases: []status.Phase{status.PhaseAborted}, code: 1, says: "agent-1 ended as Aborted"},
-		"rolled back":  {phases: []status.Phase{status.PhaseRollingBack, status.PhaseRolledBack}, code: 5, says: "agent-1 was rolled back"},
-		"held":         {phases: []status.Phase{status.PhaseHeld}, flags: "--timeout 30ms", code: 3, says: "agent-1 is held and waits for a person"},
-		"still moving": {phases: []status.Phase{status.PhaseMoving}, flags: "--timeout 30ms", code: 4, says: "agent-1 is still Moving; it goes on"},
+		"succeeded":      {phases: []status.Phase{status.PhaseMoving, status.PhaseSucceeded}, code: 0},
+		"failed":         {phases: []status.Phase{status.PhaseMoving, status.PhaseFailed}, code: 1, says: "agent-1 ended as Failed"},
+		"aborted":        {phases: []status.Phase{status.PhaseAborted}, code: 1, says: "agent-1 ended as Aborted"},
+		"rolled back":    {phases: []status.Phase{status.PhaseRollingBack, status.PhaseRolledBack}, code: 5, says: "agent-1 was rolled back"},
+		"held":           {phases: []status.Phase{status.PhaseHeld}, flags: "--timeout 30ms", code: 3, says: "agent-1 is held and waits for a person"},
+		"no time at all": {phases: []status.Phase{status.PhaseMoving}, flags: "--timeout 1ns", code: 4, says: "agent-1 is still Pending; it goes on"},
+		"still moving":   {phases: []status.Phase{status.PhaseMoving}, flags: "--timeout 30ms", code: 4, says: "agent-1 is still Moving; it goes on"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSession(t, c.phases...)
