@@ -149,10 +149,10 @@ func TestDrawNamesTheDay(t *testing.T) {
 
 func TestDrawALongMessageAtOnce(t *testing.T) {
 	in := rolledBack()
-	in.View.Note = strings.Repeat("what the cluster said ", 10_000)
+	in.View.Note = strings.Repeat("what the cluster said ", 1_000)
 	began := time.Now()
 	tree.Draw(in, tree.Options{Width: 100})
-	if took := time.Since(began); took > 3*time.Second {
+	if took := time.Since(began); took > time.Second {
 		t.Errorf("drawing took %s: it is done every second", took)
 	}
 }
