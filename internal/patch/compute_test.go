@@ -174,6 +174,14 @@ func TestMerge(t *testing.T) {
 			want:     serviceHead + "spec: {clusterIP: 10.0.0.1, ports: [{name: dns, port: 53, protocol: UDP, targetPort: 1053}, {name: dns-tcp, port: 53, protocol: TCP, targetPort: 1053}]}",
 			kind:     types.MergePatchType,
 		},
+		"finalizers where a port is served by TCP and UDP": {
+			reason:   "the other way of merging leaves others' finalizers too",
+			recorded: "apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: ns, finalizers: [x/a, x/b]}\nspec: {ports: [{name: u, port: 53, protocol: UDP}, {name: t, port: 53, protocol: TCP}]}",
+			live:     "apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: ns, finalizers: [x/a, x/b, service.kubernetes.io/load-balancer-cleanup]}\nspec: {ports: [{name: u, port: 53, protocol: UDP}, {name: t, port: 53, protocol: TCP}]}",
+			target:   "apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: ns, finalizers: [x/a]}\nspec: {ports: [{name: u, port: 53, protocol: UDP, targetPort: 1}, {name: t, port: 53, protocol: TCP, targetPort: 1}]}",
+			want:     "apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: ns, finalizers: [x/a, service.kubernetes.io/load-balancer-cleanup]}\nspec: {ports: [{name: u, port: 53, protocol: UDP, targetPort: 1}, {name: t, port: 53, protocol: TCP, targetPort: 1}]}",
+			kind:     types.MergePatchType,
+		},
 		"a union changes where a port is served by TCP and UDP": {
 			reason:   "the other way of merging knows unions too",
 			recorded: deploymentHead + "spec: {strategy: {type: RollingUpdate}, template: {spec: {volumes: [{name: v, emptyDir: {}}], containers: [{name: dns, ports: [{containerPort: 53, protocol: UDP}, {containerPort: 53, protocol: TCP}]}]}}}",
