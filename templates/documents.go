@@ -64,6 +64,10 @@ func fileDocuments(name, text string) ([]Object, error) {
 }
 
 func parseDocument(name string, document []byte) ([]Object, error) {
+	// What comes after the end of a document would be left out in silence.
+	if _, rest, ends := bytes.Cut(document, []byte("\n...\n")); ends && len(bytes.TrimSpace(rest)) > 0 {
+		return nil, errors.New("it goes on after its end (...): the next document has to begin with ---")
+	}
 	data, err := yaml.YAMLToJSONStrict(document)
 	if err != nil {
 		return nil, err

@@ -364,6 +364,11 @@ func TestRenderErrors(t *testing.T) {
 			files: "-- a.yaml --\n" + configMap + "data: {a: x}\n---\n" + configMap + "data: {a: x}\ndata: {a: y}\n",
 			part:  `a.yaml: cannot read document 2 of what it renders`,
 		},
+		"a document after the end of another": {
+			reason: "a YAML reader stops there, and the object would be lost in silence", kind: Manifests,
+			files: "-- a.yaml --\n" + configMap + "...\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\n",
+			part:  "a.yaml: cannot read document 1 of what it renders: it goes on after its end",
+		},
 		"a document that is no object": {
 			reason: "a stray list", kind: Manifests,
 			files: "-- a.yaml --\n- a\n- b\n",
