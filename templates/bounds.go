@@ -14,7 +14,7 @@ const maxRounds = 1_000_000
 const countRounds = "sluiceCountRounds"
 
 // bindBounds makes functions stop a template that would never end, or that asks for more memory than a render may have.
-// A mistyped count is what they are for. Helm's engine takes no functions: charts are bounded by what they render.
+// A mistyped count is what they are for. Helm's engine takes no functions: of a chart only what it has rendered is measured.
 func bindBounds(functions template.FuncMap) {
 	rounds := 0
 	functions[countRounds] = func() (string, error) {
