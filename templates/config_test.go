@@ -141,6 +141,14 @@ metadata: {name: tls}
 			"as most of them write it", "", "apiVersion: example.com/v1\nkind: Agent\nmetadata: {name: a, namespace: infra}\nspec: {auth: {secretRef: {name: tls, key: k}}}",
 			"Agent/infra/a names it outside a pod template",
 		},
+		"a custom resource names it by a key of its own": {
+			"charts say existingSecret, and custom resources have learned it", "", "apiVersion: example.com/v1\nkind: Agent\nmetadata: {name: a, namespace: infra}\nspec: {auth: {existingSecret: tls}}",
+			"Agent/infra/a names it outside a pod template",
+		},
+		"a custom resource names it by its kind": {
+			"as Flux and the Gateway API write it", "", "apiVersion: example.com/v1\nkind: Agent\nmetadata: {name: a, namespace: infra}\nspec: {valuesFrom: [{kind: Secret, name: tls}]}",
+			"Agent/infra/a names it outside a pod template",
+		},
 		"a bare Pod names it": {
 			"a Pod cannot be changed", "", "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {volumes: [{name: v, secret: {secretName: tls}}], containers: [{name: c}]}",
 			"Pod/infra/p names it outside a pod template",

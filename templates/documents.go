@@ -64,6 +64,10 @@ func fileDocuments(name, text string) ([]Object, error) {
 }
 
 func parseDocument(name string, document []byte) ([]Object, error) {
+	// What comes after the end of a document would be left out in silence.
+	if _, rest, ends := bytes.Cut(document, []byte("\n...\n")); ends && len(bytes.TrimSpace(rest)) > 0 {
+		return nil, errors.New("it goes on after its end (...): the next document has to begin with ---")
+	}
 	data, err := yaml.YAMLToJSONStrict(document)
 	if err != nil {
 		return nil, err
@@ -113,12 +117,12 @@ func checkObject(object *unstructured.Unstructured) error {
 	if !ok {
 		return errors.New("the object has no metadata")
 	}
-	if text, ok := metadata["name"].(string); !ok || text == "" {
+	if name := metadata["name"]; name == nil || name == "" {
 		return errors.New("the object has no name (generateName would make a new object at every run)")
 	}
-	if namespace, set := metadata["namespace"]; set && namespace != nil {
-		if _, ok := namespace.(string); !ok {
-			return errors.New("metadata.namespace is not a text")
+	for _, key := range []string{"name", "namespace"} {
+		if _, ok := metadata[key].(string); !ok && metadata[key] != nil {
+			return fmt.Errorf("metadata.%s is not a text: put it in quotes", key)
 		}
 	}
 	for _, key := range []string{"labels", "annotations"} {
@@ -136,6 +140,9 @@ func checkObject(object *unstructured.Unstructured) error {
 				return fmt.Errorf("metadata.%s: the value of %q is not a text: put it in quotes", key, name)
 			}
 		}
+	}
+	if _, taken := object.GetAnnotations()[GeneratedAnnotation]; taken {
+		return fmt.Errorf("the annotation %s is Sluice's own: the object would never be changed", GeneratedAnnotation)
 	}
 	return nil
 }

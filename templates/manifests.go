@@ -51,6 +51,7 @@ func renderManifests(in Input, files []file, capabilities *chartutil.Capabilitie
 		if _, err := set.New(f.name).Parse(string(f.data)); err != nil {
 			return nil, located(f.name, err)
 		}
+		addCounts(set, f.name, string(f.data))
 	}
 	output := make(map[string]string, len(roots))
 	for _, name := range roots {
@@ -107,6 +108,7 @@ func manifestFunctions(set *template.Template) template.FuncMap {
 		}
 		return value, nil
 	}
+	bindBounds(functions)
 	bindIncludes(functions, set, new(int))
 	return functions
 }
@@ -144,6 +146,7 @@ func bindIncludes(functions template.FuncMap, set *template.Template, depth *int
 		if err != nil {
 			return "", err
 		}
+		addCounts(parsed, "tpl", text)
 		out := &boundedText{}
 		err = parsed.Execute(out, data)
 		return out.String(), err

@@ -86,6 +86,9 @@ func namedIn(value any, skip map[string]any, kind, name string) bool {
 				return true
 			}
 		}
+		if v["kind"] == kind && v["name"] == name {
+			return true
+		}
 		for key, item := range v {
 			if isReference(key, item, kind, name) || namedIn(item, skip, kind, name) {
 				return true
@@ -108,7 +111,7 @@ func isReference(key string, value any, kind, name string) bool {
 	}
 	switch v := value.(type) {
 	case string:
-		return v == name && strings.HasSuffix(lower, "name")
+		return v == name
 	case map[string]any:
 		return referenceKey.MatchString(key) && (v["name"] == name || v["secretName"] == name)
 	case []any:

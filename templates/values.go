@@ -18,7 +18,8 @@ const imagesKey = "images"
 
 // Values merges a component's config layers for a place - fleet < environment < network domain < cluster group <
 // cluster - and adds the place's image references under "images". Maps are merged key by key, lists are replaced whole,
-// and null takes away what a layer below has set. The result shares nothing with the component.
+// and null takes away what a layer below has set; for a chart it stays, to take away the chart's own default too. The
+// result shares nothing with the component.
 func Values(component *pipelines.Component, place Place) (map[string]any, error) {
 	config := component.Spec.Config
 	values := map[string]any{}
@@ -30,6 +31,9 @@ func Values(component *pipelines.Component, place Place) (map[string]any, error)
 		config.Clusters[place.Cluster],
 	} {
 		mergeLayer(values, layer)
+	}
+	if component.Spec.Template.Chart == "" {
+		dropNulls(values)
 	}
 	if len(component.Spec.Images) == 0 {
 		return values, nil
@@ -60,10 +64,6 @@ func imageReference(image pipelines.Image, environment string) string {
 
 func mergeLayer(into, layer map[string]any) {
 	for key, value := range layer {
-		if value == nil {
-			delete(into, key)
-			continue
-		}
 		over, isMap := value.(map[string]any)
 		if !isMap {
 			into[key] = copyValue(value)
@@ -75,6 +75,17 @@ func mergeLayer(into, layer map[string]any) {
 			into[key] = under
 		}
 		mergeLayer(under, over)
+	}
+}
+
+func dropNulls(values map[string]any) {
+	for key, value := range values {
+		if value == nil {
+			delete(values, key)
+		}
+		if inner, isMap := value.(map[string]any); isMap {
+			dropNulls(inner)
+		}
 	}
 }
 

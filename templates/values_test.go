@@ -49,6 +49,21 @@ func TestValues(t *testing.T) {
 	}
 }
 
+func TestNullTakesAwayAChartsDefault(t *testing.T) {
+	component := &pipelines.Component{Metadata: pipelines.Metadata{Name: "agent"}, Spec: pipelines.ComponentSpec{
+		Template: pipelines.Template{Chart: "chart"},
+		Config:   pipelines.Config{Fleet: map[string]any{"probe": map[string]any{"port": int64(1)}}, Clusters: map[string]map[string]any{"c": {"probe": nil, "deep": map[string]any{"a": nil}}}},
+	}}
+	values, err := Values(component, Place{Cluster: "c"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := input(t, Chart, chartHead+"-- values.yaml --\nprobe: {port: 80}\ndeep: {a: 1, b: 2}\n-- templates/a.yaml --\n"+
+		"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {all: '{{ toJson .Values }}'}\n")
+	in.Values = values
+	same(t, field(find(t, render(t, in), "ConfigMap").Object, "data", "all"), any(`{"deep":{"b":2}}`), "as with helm --values")
+}
+
 // scribble changes everything inside a value: the next merge must not see it.
 func scribble(value any) {
 	switch v := value.(type) {

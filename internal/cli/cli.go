@@ -83,6 +83,7 @@ func report(w io.Writer, err error) int {
 	if err == nil {
 		return fault.ExitDone
 	}
+	w = shown{w}
 	var found pipelines.Diagnostics
 	if errors.As(err, &found) {
 		files := map[string]bool{}

@@ -117,11 +117,12 @@ func commandRun(ctx context.Context, o *CommandOptions) error {
 		return err
 	}
 	return o.Format.print(o.Factory.Out, answer, func() error {
-		if _, err := fmt.Fprintln(o.Factory.Out, answer.Message); err != nil {
+		out := shown{o.Factory.Out}
+		if _, err := fmt.Fprintln(out, answer.Message); err != nil {
 			return err
 		}
 		for _, u := range answer.Units {
-			if _, err := fmt.Fprintln(o.Factory.Out, "  "+u); err != nil {
+			if _, err := fmt.Fprintln(out, "  "+u); err != nil {
 				return err
 			}
 		}

@@ -14,22 +14,29 @@ import (
 // listOptions are what a list needs.
 type listOptions struct {
 	of     string // component, or object of the audit
-	limit  int
+	limit  int    // 0 where all of them are listed
 	format format
 }
 
+// newest limits a list that only grows.
+func newest() *listOptions { return &listOptions{limit: 50} }
+
 func (o *listOptions) addFlags(cmd *cobra.Command) {
-	cmd.Flags().IntVar(&o.limit, "limit", 50, "at most `N` of them, the newest first")
+	if o.limit > 0 {
+		cmd.Flags().IntVar(&o.limit, "limit", o.limit, "at most `N` of them, the newest first")
+	}
 	addOutput(cmd, &o.format)
 }
 
 // newList makes a command that lists something and prints it as a table.
-func newList[T any](f *Factory, cmd *cobra.Command, list func(context.Context, *engine.Engine, *listOptions) ([]T, error), head []string, cells func(T) []string) *cobra.Command {
-	o := &listOptions{}
+func newList[T any](f *Factory, o *listOptions, cmd *cobra.Command, list func(context.Context, *engine.Engine, *listOptions) ([]T, error), head []string, cells func(T) []string) *cobra.Command {
 	o.addFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {
 			o.of = args[0]
+		}
+		if cmd.Flags().Changed("limit") && o.limit < 1 {
+			return usage(cmd, "--limit %d is less than 1", o.limit)
 		}
 		e, err := f.Engine(cmd.Context())
 		if err != nil {
@@ -54,7 +61,7 @@ func newList[T any](f *Factory, cmd *cobra.Command, list func(context.Context, *
 }
 
 func newCmdGetRuns(f *Factory) *cobra.Command {
-	return newList(f, &cobra.Command{
+	return newList(f, newest(), &cobra.Command{
 		Use:   "runs [COMPONENT]",
 		Short: "List runs",
 		Example: `  sluice get runs
@@ -72,7 +79,7 @@ func newCmdGetRuns(f *Factory) *cobra.Command {
 }
 
 func newCmdGetPlans(f *Factory) *cobra.Command {
-	return newList(f, &cobra.Command{
+	return newList(f, newest(), &cobra.Command{
 		Use:   "plans [COMPONENT]",
 		Short: "List plans",
 		Example: `  sluice get plans
@@ -86,7 +93,7 @@ func newCmdGetPlans(f *Factory) *cobra.Command {
 }
 
 func newCmdGetClusters(f *Factory) *cobra.Command {
-	return newList(f, &cobra.Command{
+	return newList(f, &listOptions{}, &cobra.Command{
 		Use:   "clusters COMPONENT",
 		Short: "List what each cluster has of a component",
 		Long: `List what each cluster has of a component, as the ledger knows it: the version, the batch that is
@@ -109,7 +116,7 @@ under way, whether a recreated pod would get the new version (armed), and when i
 }
 
 func newCmdGetAudit(f *Factory) *cobra.Command {
-	return newList(f, &cobra.Command{
+	return newList(f, newest(), &cobra.Command{
 		Use:   "audit [RUN|HASH]",
 		Short: "List who did what, when and why, and what came of it",
 		Example: `  sluice get audit

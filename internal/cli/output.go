@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/yaml"
 
+	"sluice.dev/sluice/internal/cli/tree"
 	"sluice.dev/sluice/internal/fault"
 )
 
@@ -63,12 +64,27 @@ func (f format) print(w io.Writer, object any, text func() error) error {
 	return fault.Wrap(fault.Internal, err, "cannot print")
 }
 
+// shown is a writer for people: what a terminal would act on is written out.
+type shown struct{ io.Writer }
+
+// Write implements io.Writer. A text has to come in one piece.
+func (s shown) Write(text []byte) (int, error) {
+	if _, err := io.WriteString(s.Writer, tree.Printable(string(text))); err != nil {
+		return 0, err
+	}
+	return len(text), nil
+}
+
 // table prints rows in columns, without blanks at the ends of lines.
 func table(w io.Writer, rows [][]string) error {
 	var text strings.Builder
 	tw := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	for _, row := range rows {
-		fmt.Fprintln(tw, strings.Join(row, "\t"))
+		cells := make([]string, len(row))
+		for i, cell := range row {
+			cells[i] = tree.Printable(oneLine(cell))
+		}
+		fmt.Fprintln(tw, strings.Join(cells, "\t"))
 	}
 	tw.Flush()
 	for line := range strings.Lines(text.String()) {

@@ -116,6 +116,7 @@ func (o *PlanOptions) make(ctx context.Context) (*engine.Planned, error) {
 // printPlan prints a plan with the diffs that belong to it.
 func printPlan(ctx context.Context, w io.Writer, f format, e *engine.Engine, p *engine.Planned) error {
 	return f.print(w, p, func() error {
+		w := shown{w}
 		err := plan.Render(w, p.Plan, p.Live, plan.RenderOptions{
 			Origin: origin.Text(p.Stored.Origin),
 			Text:   func(digest string) (string, error) { return e.Text(ctx, digest) },

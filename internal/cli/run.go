@@ -50,6 +50,9 @@ where it is still under way. The run itself goes on without its watcher.`,
 			if opts.Timeout != 0 && !opts.Wait {
 				return usage(cmd, "--timeout goes with --wait")
 			}
+			if opts.Timeout < 0 {
+				return usage(cmd, "--timeout %s is negative", opts.Timeout)
+			}
 			if err := opts.complete(cmd); err != nil {
 				return err
 			}
@@ -104,7 +107,7 @@ func (o *RunOptions) started(ctx context.Context, e *engine.Engine, run ledger.R
 	if !o.Wait {
 		text += "watch it with: sluice get " + run.Name + " -w\n"
 	}
-	_, err := io.WriteString(o.Factory.Out, text)
+	_, err := io.WriteString(shown{o.Factory.Out}, text)
 	return fault.Wrap(fault.Internal, err, "cannot print")
 }
 

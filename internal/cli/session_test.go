@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,7 +12,7 @@ import (
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/serviceerror"
+	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
@@ -33,6 +34,7 @@ type server struct {
 	ledger string
 	phases []status.Phase
 	looks  int
+	says   string // of the unit: what the check that stopped it found
 }
 
 type started struct{ client.WorkflowRun }
@@ -63,6 +65,9 @@ func (s *server) QueryWorkflow(ctx context.Context, id, _, _ string, _ ...any) (
 	phase := s.phases[min(s.looks, len(s.phases)-1)]
 	s.looks++
 	unit := status.Unit{Path: "prod/c1", Cluster: "c1", Phase: phase}
+	if s.says != "" {
+		unit.Failure = &status.Check{Name: "pods", Verdict: status.Failed, Message: s.says, Seen: map[string]any{"events": s.says}}
+	}
 	run := status.Run{Name: id, Component: "agent", Version: "1.0.0", Pipeline: "careful", By: "ann", Phase: phase, Started: noon}
 	run.Stages = []status.Stage{{Name: "all", Phase: phase, Units: []status.Unit{unit}}}
 	if phase.Final() {
@@ -83,7 +88,9 @@ func (s *server) QueryWorkflow(ctx context.Context, id, _, _ string, _ ...any) (
 }
 
 func (s *server) DescribeWorkflowExecution(context.Context, string, string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
-	return nil, serviceerror.NewNotFound("no such workflow")
+	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: &workflowpb.WorkflowExecutionInfo{
+		Status: enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING,
+	}}, nil
 }
 
 func (s *server) DescribeTaskQueue(context.Context, string, enumspb.TaskQueueType) (*workflowservice.DescribeTaskQueueResponse, error) {
@@ -179,12 +186,13 @@ func TestExitCodesOfAWait(t *testing.T) {
 		code   int
 		says   string
 	}{
-		"succeeded":    {phases: []status.Phase{status.PhaseMoving, status.PhaseSucceeded}, code: 0},
-		"failed":       {phases: []status.Phase{status.PhaseMoving, status.PhaseFailed}, code: 1, says: "agent-1 ended as Failed"},
-		"aborted":      {phases: []status.Phase{status.PhaseAborted}, code: 1, says: "agent-1 ended as Aborted"},
-		"rolled back":  {phases: []status.Phase{status.PhaseRollingBack, status.PhaseRolledBack}, code: 5, says: "agent-1 was rolled back"},
-		"held":         {phases: []status.Phase{status.PhaseHeld}, flags: "--timeout 30ms", code: 3, says: "agent-1 is held and waits for a person"},
-		"still moving": {phases: []status.Phase{status.PhaseMoving}, flags: "--timeout 30ms", code: 4, says: "agent-1 is still Moving; it goes on"},
+		"succeeded":      {phases: []status.Phase{status.PhaseMoving, status.PhaseSucceeded}, code: 0},
+		"failed":         {phases: []status.Phase{status.PhaseMoving, status.PhaseFailed}, code: 1, says: "agent-1 ended as Failed"},
+		"aborted":        {phases: []status.Phase{status.PhaseAborted}, code: 1, says: "agent-1 ended as Aborted"},
+		"rolled back":    {phases: []status.Phase{status.PhaseRollingBack, status.PhaseRolledBack}, code: 5, says: "agent-1 was rolled back"},
+		"held":           {phases: []status.Phase{status.PhaseHeld}, flags: "--timeout 30ms", code: 3, says: "agent-1 is held and waits for a person"},
+		"no time at all": {phases: []status.Phase{status.PhaseMoving}, flags: "--timeout 1ns", code: 4, says: "agent-1 is still Pending; it goes on"},
+		"still moving":   {phases: []status.Phase{status.PhaseMoving}, flags: "--timeout 30ms", code: 4, says: "agent-1 is still Moving; it goes on"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSession(t, c.phases...)
@@ -233,6 +241,30 @@ func TestASession(t *testing.T) {
 	want("get audit agent-1", 0, "ann", "run", "because", "accepted")
 	want("abort agent-1", 0, "agent-1 has ended as Succeeded", "nothing to abort")
 	want("why agent-1 c9", 1, "cannot find c9 in run agent-1")
+}
+
+func TestNothingActsOnTheTerminal(t *testing.T) {
+	const clear = "\x1b[2J\u009b1A\rgone\u202e"
+	s := newSession(t, status.PhaseHeld)
+	s.server.says = clear
+	if _, errs, code := s.types("run agent -f " + s.files + " --go"); code != 0 {
+		t.Fatal(errs)
+	}
+	l := s.server.open()
+	err := l.AddEntry(t.Context(), ledger.Entry{At: noon, Who: "ann", Command: "pause", Object: "agent-1", Reason: clear + "\n2 lines", Outcome: clear})
+	if err := errors.Join(err, l.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"get agent-1", "why agent-1", "why agent-1 c1", "get audit agent-1", "why agent-1 \x1b[2Jc9"} {
+		out, errs, _ := s.types(line)
+		if strings.ContainsAny(out+errs, "\x1b\u009b\r\u202e") || !strings.Contains(out+errs, `\u001b[2J`) {
+			t.Errorf("%s prints %q", line, out+errs)
+		}
+	}
+	s.lively = true
+	if out, _, _ := s.types("get agent-1"); strings.Contains(out, "\x1b[2J") || !strings.Contains(out, `\u001b[2J`) {
+		t.Errorf("on a terminal it prints %q", out)
+	}
 }
 
 func TestTreeOnATerminal(t *testing.T) {

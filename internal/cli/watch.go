@@ -13,6 +13,7 @@ import (
 	"sluice.dev/sluice/internal/cli/tree"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/status"
 )
 
 // looker asks where a run is.
@@ -31,7 +32,7 @@ func (f *Factory) watch(ctx context.Context, e *engine.Engine, run string) (engi
 	w := &watching{factory: f, look: func(ctx context.Context) (engine.View, error) { return e.Status(ctx, run) }}
 	first, err := w.look(ctx)
 	if err != nil {
-		return first, err
+		return engine.View{Run: status.Run{Name: run, Phase: status.PhasePending}}, err
 	}
 	// Without what the plan has seen there is no estimate; everything else is shown all the same.
 	w.scales, _ = e.Scales(ctx, run)

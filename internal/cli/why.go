@@ -62,7 +62,7 @@ func whyRun(ctx context.Context, o *WhyOptions) error {
 		return err
 	}
 	return o.Format.print(o.Factory.Out, why, func() error {
-		_, err := io.WriteString(o.Factory.Out, explain(why, o.Factory.Now()))
+		_, err := io.WriteString(shown{o.Factory.Out}, explain(why, o.Factory.Now()))
 		return fault.Wrap(fault.Internal, err, "cannot print")
 	})
 }

@@ -38,7 +38,8 @@ type fakeTemporal struct {
 	hang     bool                                         // workflows never end
 	answers  map[string]any                               // of queries, by workflow ID
 	onUpdate func(client.UpdateWorkflowOptions) (workflows.Answer, error)
-	open     map[string]bool // running workflows, by ID
+	open     map[string]bool                            // running workflows, by ID
+	closed   map[string]enumspb.WorkflowExecutionStatus // others, by ID
 	progress map[string]step.Progress
 	workers  int
 }
@@ -80,6 +81,11 @@ func (f *fakeTemporal) DescribeWorkflowExecution(_ context.Context, id, _ string
 		return &workflowservice.DescribeWorkflowExecutionResponse{PendingActivities: []*workflowpb.PendingActivityInfo{
 			{ActivityType: &commonpb.ActivityType{Name: step.Advance}, HeartbeatDetails: details},
 		}}, err
+	}
+	if s, closed := f.closed[id]; closed {
+		return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: &workflowpb.WorkflowExecutionInfo{
+			Status: s, CloseTime: timestamppb.New(noon),
+		}}, nil
 	}
 	if !f.open[id] {
 		return nil, serviceerror.NewNotFound("no such workflow")

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	commonpb "go.temporal.io/api/common/v1"
+	enumspb "go.temporal.io/api/enums/v1"
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/sdk/converter"
 
@@ -106,6 +107,12 @@ func addAttributes(run *status.Run, info *workflowpb.WorkflowExecutionInfo) {
 	decode(fields[attrFailed], &run.Failed)
 	if phase != "" {
 		run.Phase = status.Phase(phase)
+	}
+	switch info.GetStatus() {
+	case enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED:
+		run.Phase = status.PhaseAborted
+	case enumspb.WORKFLOW_EXECUTION_STATUS_FAILED, enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT:
+		run.Phase = status.PhaseFailed
 	}
 	if waiting != "" {
 		run.Waiting = &status.Waiting{Name: waiting}

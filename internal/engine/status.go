@@ -62,12 +62,24 @@ func (e *Engine) Status(ctx context.Context, run string) (View, error) {
 		return View{}, err
 	}
 	seen, err := e.ask(ctx, server, run)
+	if err == nil && !seen.Phase.Final() {
+		err = e.stillOpen(ctx, run)
+	}
 	if err != nil {
 		return e.withoutWorker(ctx, server, known, err)
 	}
 	view := View{Run: seen}
 	e.fill(ctx, server, &view)
 	return view, nil
+}
+
+// stillOpen returns an error where a run is closed: it answers then as well, and what it says is where it was terminated.
+func (e *Engine) stillOpen(ctx context.Context, run string) error {
+	open, err := e.isOpen(ctx, run)
+	if err == nil && !open {
+		return fault.New(fault.Conflict, "its workflow has ended")
+	}
+	return err
 }
 
 // ask queries a run.
@@ -112,7 +124,9 @@ func (e *Engine) withoutWorker(ctx context.Context, server *Server, known ledger
 	}
 	info := described.GetWorkflowExecutionInfo()
 	if s := info.GetStatus(); s != enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING {
-		return e.fromLedger(ctx, known, info, fmt.Sprintf("its workflow has ended as %s without a report; this is what the ledger says", s))
+		view, err := e.fromLedger(ctx, known, info, fmt.Sprintf("its workflow has ended as %s without a report; this is what the ledger says", s))
+		view.Ended, view.Waiting = info.GetCloseTime().AsTime(), nil
+		return view, err
 	}
 	note := fmt.Sprintf("the run did not answer (%v); is a worker running? (sluice worker)", asked)
 	if errors.Is(asked, context.DeadlineExceeded) || codeOf(asked) == fault.Unreachable {

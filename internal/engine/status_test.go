@@ -7,6 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	enumspb "go.temporal.io/api/enums/v1"
+
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
@@ -150,6 +153,23 @@ func TestStatusOfARunThatTemporalLost(t *testing.T) {
 	}
 }
 
+func TestStatusOfARunThatWasTerminated(t *testing.T) {
+	b := newBench(t)
+	run := b.underWay()
+	b.temporal.closed = map[string]enumspb.WorkflowExecutionStatus{run.Name: enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED}
+	v, err := b.Status(t.Context(), run.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v.Phase != status.PhaseAborted || v.Ended.IsZero() || !strings.Contains(v.Note, "has ended as Terminated without a report") {
+		t.Errorf("it is %s, ended %s, note %q; want Aborted though it still answers: nobody may wait for it", v.Phase, v.Ended, v.Note)
+	}
+	all, err := b.Runs(t.Context(), "", 0)
+	if err != nil || all[0].Phase != string(status.PhaseAborted) {
+		t.Errorf("runs are %+v, %v; want it Aborted", all, err)
+	}
+}
+
 func TestStatusOfNoRun(t *testing.T) {
 	_, err := newBench(t).Status(t.Context(), "agent-7")
 	wants(t, err, fault.NotFound, "agent-7")
@@ -176,6 +196,50 @@ func TestWhy(t *testing.T) {
 	}
 	_, err = b.Why(t.Context(), run.Name, "c7")
 	wants(t, err, fault.NotFound, "c7", run.Name)
+}
+
+func TestWhySomethingHasNotBegun(t *testing.T) {
+	pause := &status.Waiting{Kind: "person", Name: "resume", Owner: "ann"}
+	soak := &status.Waiting{Kind: "soak", Name: "canary"}
+	for name, c := range map[string]struct {
+		reason, about string
+		run           func(*status.Run)
+		want          *status.Waiting
+	}{
+		"its stage is not at its turn": {
+			"the first stage that is open goes first", "c2", func(*status.Run) {},
+			&status.Waiting{Kind: "turn", Since: noon, Unmet: []string{"stage canary has not ended"}},
+		},
+		"the stage itself": {
+			"as its clusters", "all", func(*status.Run) {},
+			&status.Waiting{Kind: "turn", Since: noon, Unmet: []string{"stage canary has not ended"}},
+		},
+		"others of its stage move": {
+			"maxConcurrency and order hold it", "c2", func(r *status.Run) { r.Stages[0].Phase, r.Stages[1].Phase = status.PhaseSucceeded, status.PhaseMoving },
+			&status.Waiting{Kind: "turn", Since: noon, Unmet: []string{"what goes before it in its stage has not ended"}},
+		},
+		"the stage before it soaks": {"that is when its turn comes", "c2", func(r *status.Run) { r.Stages[0].Waiting = soak }, soak},
+		"the run is paused":         {"a person holds all of it", "c2", func(r *status.Run) { r.Waiting = pause }, pause},
+		"the run has ended":         {"its turn will not come", "c2", func(r *status.Run) { r.Phase = status.PhaseAborted }, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			run := b.started()
+			root := status.Run{Name: run.Name, Phase: status.PhaseMoving, Started: noon, Stages: []status.Stage{
+				{Name: "canary", Phase: status.PhaseMoving},
+				{Name: "all", Phase: status.PhasePending, Units: []status.Unit{{Path: "prod/c2", Cluster: "c2", Phase: status.PhasePending}}},
+			}}
+			c.run(&root)
+			b.temporal.answers = map[string]any{run.Name: root}
+			why, err := b.Why(t.Context(), run.Name, c.about)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.want, why.Reasons[0].Waiting); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", c.reason, diff)
+			}
+		})
+	}
 }
 
 func TestClusters(t *testing.T) {

@@ -47,13 +47,13 @@ func (e *Engine) Why(ctx context.Context, run, about string) (Explanation, error
 		s := &view.Stages[i]
 		if about == s.Name || about == "" && s.Waiting != nil {
 			found = true
-			why.Reasons = append(why.Reasons, stageReason(s))
+			why.Reasons = append(why.Reasons, stageReason(s, turn(view, i)))
 		}
 		for j := range s.Units {
 			u := &s.Units[j]
 			if concerns(u, about) || about == "" && stands(u) || about == s.Name && stands(u) {
 				found = true
-				why.Reasons = append(why.Reasons, e.unitReason(ctx, u))
+				why.Reasons = append(why.Reasons, e.unitReason(ctx, u, turn(view, i)))
 			}
 		}
 	}
@@ -70,8 +70,34 @@ func concerns(u *status.Unit, about string) bool {
 	return about != "" && (about == u.Cluster || about == u.Path || strings.HasPrefix(about, u.Path+"/"))
 }
 
-func stageReason(s *status.Stage) Reason {
+// turn is what a part of a stage waits for that has not begun: what its run or a stage up to its own waits for, else that
+// what goes before it ends. It is nil where the run has ended.
+func turn(view View, stage int) *status.Waiting {
+	if view.Phase.Final() {
+		return nil
+	}
+	if view.Waiting != nil {
+		return view.Waiting
+	}
+	first := "what goes before it in its stage"
+	for i := range stage + 1 {
+		s := &view.Stages[i]
+		if s.Waiting != nil {
+			return s.Waiting
+		}
+		if i < stage && !s.Phase.Final() {
+			first = "stage " + s.Name
+			break
+		}
+	}
+	return &status.Waiting{Kind: "turn", Since: view.Started, Unmet: []string{first + " has not ended"}}
+}
+
+func stageReason(s *status.Stage, turn *status.Waiting) Reason {
 	r := Reason{Subject: "stage " + s.Name, Phase: s.Phase, Waiting: s.Waiting}
+	if s.Waiting == nil && s.Phase == status.PhasePending {
+		r.Waiting = turn
+	}
 	if s.Waiting != nil {
 		r.Since = s.Waiting.Since
 	}
@@ -81,7 +107,10 @@ func stageReason(s *status.Stage) Reason {
 	return r
 }
 
-func (e *Engine) unitReason(ctx context.Context, u *status.Unit) Reason {
+func (e *Engine) unitReason(ctx context.Context, u *status.Unit, turn *status.Waiting) Reason {
+	if u.Waiting == nil && u.Phase == status.PhasePending {
+		return Reason{Subject: u.Path, Phase: u.Phase, Waiting: turn}
+	}
 	r := Reason{Subject: u.Path, Phase: u.Phase, Waiting: u.Waiting, Failure: u.Failure, FailedAt: u.FailedAt, Since: lastStep(u)}
 	r.Batch = moving(u)
 	if r.Batch == nil || u.Workflow == "" || u.Phase.Final() {

@@ -86,7 +86,7 @@ func overlay(raw, written, beside map[string]any, m meta) map[string]any {
 		switch {
 		case value == nil:
 			out[key] = nil
-		case !there && isEmpty(value) && beside[key] == nil:
+		case (!there || isEmptyList(value)) && isEmpty(value) && beside[key] == nil:
 		case !there:
 			out[key] = value
 		default:
@@ -115,6 +115,12 @@ func overlayValue(raw, written, beside any, m meta, l list) any {
 		return out
 	}
 	return written
+}
+
+// isEmptyList reports whether a value is a list of nothing, which the API server stores as none.
+func isEmptyList(value any) bool {
+	l, isList := value.([]any)
+	return isList && len(l) == 0
 }
 
 func isEmpty(value any) bool {

@@ -64,6 +64,8 @@ const (
 	clonesetHead   = "apiVersion: apps.kruise.io/v1alpha1\nkind: CloneSet\nmetadata: {name: a, namespace: ns}\n"
 	serviceHead    = "apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: ns}\n"
 	configHead     = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: ns}\n"
+	policyHead     = "apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: a, namespace: ns}\n"
+	roleHead       = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: a}\n"
 	customHead     = "apiVersion: example.com/v1\nkind: Thing\nmetadata: {name: a, namespace: ns}\n"
 )
 
@@ -172,6 +174,14 @@ func TestMerge(t *testing.T) {
 			want:     serviceHead + "spec: {clusterIP: 10.0.0.1, ports: [{name: dns, port: 53, protocol: UDP, targetPort: 1053}, {name: dns-tcp, port: 53, protocol: TCP, targetPort: 1053}]}",
 			kind:     types.MergePatchType,
 		},
+		"finalizers where a port is served by TCP and UDP": {
+			reason:   "the other way of merging leaves others' finalizers too",
+			recorded: "apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: ns, finalizers: [x/a, x/b]}\nspec: {ports: [{name: u, port: 53, protocol: UDP}, {name: t, port: 53, protocol: TCP}]}",
+			live:     "apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: ns, finalizers: [x/a, x/b, service.kubernetes.io/load-balancer-cleanup]}\nspec: {ports: [{name: u, port: 53, protocol: UDP}, {name: t, port: 53, protocol: TCP}]}",
+			target:   "apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: ns, finalizers: [x/a]}\nspec: {ports: [{name: u, port: 53, protocol: UDP, targetPort: 1}, {name: t, port: 53, protocol: TCP, targetPort: 1}]}",
+			want:     "apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: ns, finalizers: [x/a, service.kubernetes.io/load-balancer-cleanup]}\nspec: {ports: [{name: u, port: 53, protocol: UDP, targetPort: 1}, {name: t, port: 53, protocol: TCP, targetPort: 1}]}",
+			kind:     types.MergePatchType,
+		},
 		"a union changes where a port is served by TCP and UDP": {
 			reason:   "the other way of merging knows unions too",
 			recorded: deploymentHead + "spec: {strategy: {type: RollingUpdate}, template: {spec: {volumes: [{name: v, emptyDir: {}}], containers: [{name: dns, ports: [{containerPort: 53, protocol: UDP}, {containerPort: 53, protocol: TCP}]}]}}}",
@@ -198,6 +208,17 @@ func TestMerge(t *testing.T) {
 			target:   customHead + "spec: {list: [{a: 1}]}",
 			want:     customHead + "spec: {list: [{a: 1}]}",
 			kind:     types.MergePatchType,
+		},
+		"no rules at all": {
+			reason: "the API server stores an empty list as null, also where the field is always written",
+			live:   roleHead + "rules: null",
+			target: roleHead + "rules: []",
+		},
+		"rules that a controller puts together": {
+			reason:   "an aggregated role keeps them",
+			recorded: roleHead + "aggregationRule: {clusterRoleSelectors: [{matchLabels: {a: b}}]}\nrules: []",
+			live:     roleHead + "aggregationRule: {clusterRoleSelectors: [{matchLabels: {a: b}}]}\nrules: [{verbs: [get], apiGroups: [''], resources: [pods]}]",
+			target:   roleHead + "aggregationRule: {clusterRoleSelectors: [{matchLabels: {a: b}}]}\nrules: []",
 		},
 		"an empty list where something is": {
 			reason:   "no arguments is a difference there",

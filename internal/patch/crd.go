@@ -87,12 +87,17 @@ func narrowed(p pointer, was, is map[string]any) []string {
 			}
 		}
 	}
-	if is["pattern"] != nil && is["pattern"] != was["pattern"] {
-		say("has to match another pattern")
+	for _, key := range conditions {
+		if is[key] != nil && !equal(is[key], was[key]) {
+			say("has another %s", key)
+		}
 	}
 	found = append(found, tightened(p, was, is)...)
 	return append(found, narrowedBelow(p, was, is)...)
 }
+
+// conditions are what a value has to meet besides its type. Which of two is the stricter one cannot be told.
+var conditions = []string{"allOf", "anyOf", "format", "multipleOf", "not", "oneOf", "pattern", "x-kubernetes-list-type", "x-kubernetes-validations"}
 
 func tightened(p pointer, was, is map[string]any) []string {
 	var found []string

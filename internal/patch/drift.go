@@ -61,7 +61,7 @@ func (d *drifts) walk(p pointer, m meta, l list, v versions) {
 	if v.recorded == nil || v.ours(m, l) {
 		return
 	}
-	if _, isMap := v.recorded.(map[string]any); isMap && (v.live == nil || asMap(v.live) != nil) {
+	if r, isMap := v.recorded.(map[string]any); isMap && (v.live == nil && len(r) > 0 || asMap(v.live) != nil) {
 		d.walkMap(p, m, v)
 		return
 	}
@@ -103,8 +103,14 @@ func (d *drifts) add(p pointer, v versions) {
 	})
 }
 
-// covers reports whether have says all that want says. What only have says is a default or another's.
+// covers reports whether have says all that want says. What only have says is a default or another's; where the API server
+// has no defaults it is another's, and means something else.
 func covers(want, have map[string]any, m meta) bool {
+	for key := range have {
+		if _, said := want[key]; !said && m.isUndefaulted() {
+			return false
+		}
+	}
 	for key, value := range want {
 		if !coversAt(value, have[key], m.child(key), m.list(key)) {
 			return false
@@ -118,7 +124,8 @@ func coversAt(want, have any, m meta, l list) bool {
 	case map[string]any:
 		h, ok := have.(map[string]any)
 		if !ok {
-			return have == nil && len(w) == 0
+			// Where the API has a pointer, {} means something: every namespace, an empty volume.
+			return have == nil && len(w) == 0 && !m.isPointer()
 		}
 		return covers(w, h, m)
 	case []any:

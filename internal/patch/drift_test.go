@@ -74,6 +74,33 @@ func TestDrift(t *testing.T) {
 			"false is a value", deploymentHead + "spec: {template: {spec: {hostNetwork: false}}}", deploymentHead + "spec: {template: {spec: {hostNetwork: true}}}", deploymentHead + "spec: {template: {spec: {hostNetwork: false}}}", nil,
 			[]string{"/spec/template/spec/hostNetwork"},
 		},
+		"somebody let every namespace in": {
+			"a peer of a NetworkPolicy has no defaults: what is added there means something else",
+			policyHead + "spec: {ingress: [{from: [{podSelector: {matchLabels: {a: b}}}]}]}",
+			policyHead + "spec: {ingress: [{from: [{podSelector: {matchLabels: {a: b}}, namespaceSelector: {}}]}]}",
+			policyHead + "spec: {ingress: [{from: [{podSelector: {matchLabels: {a: b}}}]}]}", nil,
+			[]string{"/spec/ingress"},
+		},
+		"somebody narrowed what lets everybody in": {
+			"an empty rule is not nothing", policyHead + "spec: {ingress: [{}]}", policyHead + "spec: {ingress: [{from: [{podSelector: {}}]}]}", policyHead + "spec: {ingress: [{}]}", nil,
+			[]string{"/spec/ingress"},
+		},
+		"somebody put another selector in the place of an empty one": {
+			"an empty selector is every namespace, not nothing",
+			policyHead + "spec: {ingress: [{from: [{namespaceSelector: {}}]}]}", policyHead + "spec: {ingress: [{from: [{podSelector: {}}]}]}", policyHead + "spec: {ingress: [{from: [{namespaceSelector: {}}]}]}", nil,
+			[]string{"/spec/ingress"},
+		},
+		"somebody put a folder of the host in the place of an empty volume": {
+			"emptyDir: {} is not nothing",
+			deploymentHead + "spec: {template: {spec: {volumes: [{name: v, emptyDir: {}}]}}}", deploymentHead + "spec: {template: {spec: {volumes: [{name: v, hostPath: {path: /x}}]}}}", deploymentHead + "spec: {template: {spec: {volumes: [{name: v, emptyDir: {}}]}}}", nil,
+			[]string{"/spec/template/spec/volumes/v/emptyDir"},
+		},
+		"rules that a controller puts together": {
+			"an aggregated role is rendered with no rules, and gets them from others",
+			roleHead + "aggregationRule: {clusterRoleSelectors: [{matchLabels: {a: b}}]}\nrules: []",
+			roleHead + "aggregationRule: {clusterRoleSelectors: [{matchLabels: {a: b}}]}\nrules: [{verbs: [get], apiGroups: [''], resources: [pods]}]",
+			roleHead + "aggregationRule: {clusterRoleSelectors: [{matchLabels: {a: b}}]}\nrules: []", nil, nil,
+		},
 		"a default in a list that is replaced whole": {
 			"the element says all that was recorded", customHead + "spec: {list: [{a: 1}]}", customHead + "spec: {list: [{a: 1, defaulted: true}]}", customHead + "spec: {list: [{a: 2}]}", nil, nil,
 		},

@@ -44,6 +44,11 @@ func TestForbidden(t *testing.T) {
 			statefulSet + "spec: {volumeClaimTemplates: [{metadata: {name: d}, spec: {resources: {requests: {storage: 2Gi}}}}]}",
 			[]Rule{RuleVolumeClaimTemplates},
 		},
+		"claim templates come to be": {
+			"pods that are there have no claims", statefulSet + "spec: {replicas: 1}",
+			statefulSet + "spec: {volumeClaimTemplates: [{metadata: {name: d}, spec: {resources: {requests: {storage: 1Gi}}}}]}",
+			[]Rule{RuleVolumeClaimTemplates},
+		},
 		"claim templates in another form": {
 			"1024Mi is 1Gi",
 			statefulSet + "spec: {serviceName: s, volumeClaimTemplates: [{metadata: {name: d}, spec: {volumeMode: Filesystem, resources: {requests: {storage: 1Gi}}}, status: {phase: Pending}}]}",
@@ -55,6 +60,10 @@ func TestForbidden(t *testing.T) {
 		},
 		"an address changes": {
 			"clients hold on to it", serviceHead + "spec: {clusterIP: 10.0.0.1}", serviceHead + "spec: {clusterIP: None}", []Rule{RuleClusterIP},
+		},
+		"an address is given up for a name": {
+			"the API server frees it, though it is not rendered",
+			serviceHead + "spec: {type: ClusterIP, clusterIP: 10.0.0.1}", serviceHead + "spec: {type: ExternalName, externalName: db.example.com, clusterIP: 10.0.0.1}", []Rule{RuleClusterIP},
 		},
 		"an address that was never rendered": {
 			"it is not rendered, so it stays", serviceHead + "spec: {clusterIP: 10.0.0.1, clusterIPs: [10.0.0.1]}", serviceHead + "spec: {selector: {a: b}}", nil,
@@ -105,6 +114,16 @@ func TestForbidden(t *testing.T) {
 			schema("{type: object, properties: {l: {type: array, items: {type: string, enum: [x, y]}}}}"),
 			schema("{type: object, properties: {l: {type: array, items: {type: string, enum: [x]}}}}"), []Rule{RuleCRDSchema},
 		},
+		"a rule over a field of a CRD": {
+			"an object that is there may break it",
+			schema("{type: object, properties: {a: {type: string}}}"),
+			schema("{type: object, properties: {a: {type: string, x-kubernetes-validations: [{rule: self.size() < 9}]}}}"), []Rule{RuleCRDSchema},
+		},
+		"a rule over a field of a CRD is dropped": {
+			"everything that was valid still is",
+			schema("{type: object, properties: {a: {type: string, x-kubernetes-validations: [{rule: self.size() < 9}]}}}"),
+			schema("{type: object, properties: {a: {type: string}}}"), nil,
+		},
 		"a budget that allows nothing": {
 			"no node could be drained", "", budget + "spec: {maxUnavailable: 0}", []Rule{RuleNeverAllows},
 		},
@@ -136,6 +155,12 @@ func TestForbidden(t *testing.T) {
 		},
 		"a role for everything": {
 			"an agent does not need it", role + "rules: [{verbs: [get], resources: ['*'], apiGroups: ['*']}]", role + "rules: [{verbs: ['*'], resources: ['*'], apiGroups: ['*']}]", []Rule{RuleAllowsEverything},
+		},
+		"a binding of cluster-admin": {
+			"it gives the same, without a rule of its own", "", strings.Replace(role, "ClusterRole", "ClusterRoleBinding", 1) + "roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}", []Rule{RuleAllowsEverything},
+		},
+		"a binding of another role": {
+			"that is what it is for", "", strings.Replace(role, "ClusterRole", "ClusterRoleBinding", 1) + "roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}", nil,
 		},
 		"a volume shrinks": {
 			"it cannot", claim + "spec: {resources: {requests: {storage: 2Gi}}}", claim + "spec: {resources: {requests: {storage: 1Gi}}}", []Rule{RuleVolumeShrinks},

@@ -27,6 +27,9 @@ func (c *computation) leaveLive(recorded, live, target map[string]any) {
 			keep(keeper{unlessChanged: rule.unlessChanged}, rule.field)
 		}
 	}
+	if c.shape.kind.Kind == "ClusterRole" && target["aggregationRule"] != nil {
+		keep(keeper{}, "/rules") // a controller fills them in
+	}
 	for _, rule := range c.options.Ignore {
 		if rule.Kind != c.target.GetKind() || (rule.Name != "" && rule.Name != c.target.GetName()) {
 			continue

@@ -210,8 +210,13 @@ func mergeUnion(retain bool, recorded, live, target map[string]any, m meta) map[
 
 func mergeLists(recorded, live, target []any, l list) []any {
 	whole := runtime.DeepCopyJSONValue(target).([]any)
-	if !l.merged || l.key == "" {
+	if !l.merged {
 		return whole
+	}
+	if l.key == "" {
+		return append(whole, slices.DeleteFunc(slices.Clone(live), func(theirs any) bool {
+			return slices.Contains(target, theirs) || slices.Contains(recorded, theirs)
+		})...)
 	}
 	before, _ := byKey(recorded, l.key)
 	now, unique := byKey(live, l.key)

@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -100,6 +102,25 @@ func (m meta) Name() string {
 		return "unknown"
 	}
 	return m.known.Name()
+}
+
+// undefaulted are types that lists hold which are replaced whole, and in which the API server fills in nothing.
+var undefaulted = []reflect.Type{
+	reflect.TypeFor[metav1.LabelSelector](),
+	reflect.TypeFor[networkingv1.NetworkPolicyEgressRule](),
+	reflect.TypeFor[networkingv1.NetworkPolicyIngressRule](),
+	reflect.TypeFor[networkingv1.NetworkPolicyPeer](),
+	reflect.TypeFor[rbacv1.PolicyRule](),
+}
+
+func (m meta) isUndefaulted() bool {
+	known, isType := m.known.(strategicpatch.PatchMetaFromStruct)
+	return isType && (slices.Contains(undefaulted, known.T) || m.isPointer() && slices.Contains(undefaulted, known.T.Elem()))
+}
+
+func (m meta) isPointer() bool {
+	known, isType := m.known.(strategicpatch.PatchMetaFromStruct)
+	return isType && known.T.Kind() == reflect.Pointer
 }
 
 // retainKeys is the strategy of unions: a volume's source, a Deployment's strategy.

@@ -21,7 +21,8 @@ func Changes(before, after engine.View, now time.Time) []string {
 		if e.quiet && was[e.subject].subject == "" {
 			continue
 		}
-		lines = append(lines, strings.TrimRight(fmt.Sprintf("%s %s %s", now.Local().Format("15:04:05"), e.subject, e.text()), " "))
+		line := fmt.Sprintf("%s %s %s", now.Local().Format("15:04:05"), e.subject, e.text())
+		lines = append(lines, Printable(strings.TrimRight(line, " ")))
 	}
 	return lines
 }
@@ -75,7 +76,7 @@ func plainWaits(w *status.Waiting) string {
 	}
 	timeless := *w
 	timeless.Since, timeless.Until = time.Time{}, time.Time{}
-	return "waits for " + Waits(&timeless)
+	return "waits for " + waits(&timeless, time.Time{})
 }
 
 func unitSays(u *status.Unit) string {

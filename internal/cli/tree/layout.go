@@ -136,13 +136,18 @@ func counted(rows []row, rank, height int) []row {
 // lay aligns columns, cuts to the width, and colours.
 func (d *drawer) lay(rows []row) []string {
 	var widths [4]int
-	for _, r := range rows {
+	for i := range rows {
+		r := &rows[i]
+		r.name = Printable(r.name)
+		for j := range r.cells {
+			r.cells[j] = Printable(r.cells[j])
+		}
 		if r.free {
 			continue
 		}
-		widths[0] = max(widths[0], lipgloss.Width(left(r)))
-		for i := range 3 {
-			widths[i+1] = max(widths[i+1], lipgloss.Width(r.cells[i]))
+		widths[0] = max(widths[0], lipgloss.Width(left(*r)))
+		for j := range 3 {
+			widths[j+1] = max(widths[j+1], lipgloss.Width(r.cells[j]))
 		}
 	}
 	widths[0] = min(widths[0], maxName)
@@ -183,11 +188,14 @@ func cut(text string, width int) string {
 	if width <= 0 || lipgloss.Width(text) <= width {
 		return text
 	}
-	runes := []rune(text)
-	for len(runes) > 0 && lipgloss.Width(string(runes)) > max(width-1, 0) {
-		runes = runes[:len(runes)-1]
+	end := 0
+	for i := range text {
+		if lipgloss.Width(text[:i]) > width-1 {
+			break
+		}
+		end = i
 	}
-	return string(runes) + "…"
+	return text[:end] + "…"
 }
 
 // paint colours a line after its phase. Colours are of the basic sixteen, which the terminal's owner has chosen.

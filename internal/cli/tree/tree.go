@@ -84,7 +84,7 @@ func (d *drawer) head() []row {
 	if d.in.UI != "" {
 		rows = append(rows, about("%s", d.in.UI))
 	}
-	if w := Waits(waiting(v)); w != "" {
+	if w := waits(waiting(v), d.in.Now); w != "" {
 		rows = append(rows, row{free: true, name: oneLine("waits for " + w), phase: status.PhaseWaiting})
 	}
 	if v.Note != "" {
@@ -120,8 +120,8 @@ func waiting(v *engine.View) *status.Waiting {
 	return nil
 }
 
-// Waits says in a few words what something waits for; "" for nothing.
-func Waits(w *status.Waiting) string {
+// waits says in a few words what something waits for; "" for nothing.
+func waits(w *status.Waiting, now time.Time) string {
 	if w == nil {
 		return ""
 	}
@@ -130,16 +130,25 @@ func Waits(w *status.Waiting) string {
 		words = strings.TrimPrefix(words+": "+w.Unmet[0], ": ")
 	}
 	if !w.Since.IsZero() {
-		words += " since " + w.Since.Local().Format("15:04:05")
+		words += " since " + clock(w.Since, now)
 	}
 	if !w.Until.IsZero() {
-		words += " until " + w.Until.Local().Format("15:04:05")
+		words += " until " + clock(w.Until, now)
 	}
 	return words
 }
 
+// clock writes a time, with its day where that is not today.
+func clock(t, now time.Time) string {
+	t, now = t.Local(), now.Local()
+	if t.Format(time.DateOnly) == now.Format(time.DateOnly) {
+		return t.Format(time.TimeOnly)
+	}
+	return t.Format(time.DateTime)
+}
+
 func (d *drawer) stage(s *status.Stage) []row {
-	head := row{mark: d.mark(s.Phase), name: s.Name, phase: s.Phase, cells: [4]string{"", string(s.Phase), "", Waits(s.Waiting)}}
+	head := row{mark: d.mark(s.Phase), name: s.Name, phase: s.Phase, cells: [4]string{"", string(s.Phase), "", waits(s.Waiting, d.in.Now)}}
 	if s.Skipped != "" {
 		head.cells[3], head.rank = "it "+s.Skipped, rankNothing
 	}
@@ -181,7 +190,7 @@ func (d *drawer) says(u *status.Unit) string {
 	case u.Phase == status.PhaseMoving && u.Waiting != nil && u.Waiting.Kind == "pods":
 		return ""
 	}
-	return Waits(u.Waiting)
+	return waits(u.Waiting, d.in.Now)
 }
 
 func (d *drawer) batch(u *status.Unit, b *status.Batch) row {

@@ -138,6 +138,25 @@ func TestDraw(t *testing.T) {
 	}
 }
 
+func TestDrawNamesTheDay(t *testing.T) {
+	in := paced()
+	in.View.Stages[2].Waiting = &status.Waiting{Kind: "soak", Name: "production", Since: after(0), Until: after(7 * 24 * 3600)}
+	all := strings.Join(tree.Draw(in, tree.Options{}), "\n")
+	if want := "since 02:30:00 until 2026-11-29 02:30:00"; !strings.Contains(all, want) {
+		t.Errorf("does not say %q:\n%s", want, all)
+	}
+}
+
+func TestDrawALongMessageAtOnce(t *testing.T) {
+	in := rolledBack()
+	in.View.Note = strings.Repeat("what the cluster said ", 1_000)
+	began := time.Now()
+	tree.Draw(in, tree.Options{Width: 100})
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("drawing took %s: it is done every second", took)
+	}
+}
+
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	file := filepath.Join("testdata", name+".golden")
