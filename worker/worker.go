@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/worker"
 
 	"sluice.dev/sluice/activities/cluster"
+	"sluice.dev/sluice/activities/runs"
 	"sluice.dev/sluice/activities/store"
 	"sluice.dev/sluice/internal/gate"
 	"sluice.dev/sluice/internal/kube"
@@ -87,6 +88,7 @@ func Run(ctx context.Context, o Options) error {
 			workflows.Register(w)
 			near.Register(w)
 			records.Register(w)
+			(&runs.Activities{Client: o.Client}).Register(w)
 		})
 		if err != nil {
 			return err

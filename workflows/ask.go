@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -19,6 +20,7 @@ const (
 	ledgerActivity = 30 * time.Second
 	longActivity   = 10 * 365 * 24 * time.Hour
 	heartbeat      = 10 * time.Second
+	idleHeartbeat  = 30 * time.Second // of one that only waits or looks: hundreds may do so at once
 	localActivity  = 10 * time.Second
 	siteWorker     = 2 * time.Minute // without a worker of its site for so long, a cluster is out of reach
 	attemptsBefore = 5               // tries of a short activity before the unit asks for a person
@@ -65,6 +67,9 @@ func (c call) start(ctx workflow.Context) workflow.Future {
 	if c.long {
 		opts.StartToCloseTimeout = longActivity
 		opts.RetryPolicy.MaximumAttempts = 0
+	}
+	if slices.Contains([]string{step.Observe, step.Reachable, step.Closed}, c.name) {
+		opts.HeartbeatTimeout = idleHeartbeat
 	}
 	return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, opts), c.name, c.in)
 }

@@ -13,29 +13,53 @@ import (
 // wantRollback notes that a part of the run, or all of it, goes back. Units in the scope that are open go back at once;
 // those that have ended follow at the pace of a rollback. Where all of the run goes back nothing else starts.
 func (r *rollout) wantRollback(ctx workflow.Context, scope Scope, who, why string) {
-	r.want.rollback = append(r.want.rollback, scope)
+	r.want.rollback, r.want.abort = append(r.want.rollback, scope), false
 	r.state.Paused = false
 	r.state.Status.Waiting = &status.Waiting{
 		Kind: "rollback", Name: scope.String(), Since: workflow.Now(ctx).UTC(), Unmet: []string{why}, Owner: who,
 	}
-	for _, u := range r.openUnits() {
-		if scope.holds(*r.unit(u.cluster)) {
-			r.tellUnit(ctx, u, order{Kind: orderRollback, Who: who, Reason: why})
-			continue
+	for _, st := range r.state.Status.Stages {
+		for _, u := range st.Units {
+			if scope.holds(u) {
+				delete(r.tried, u.Cluster)
+			}
 		}
-		r.tellUnit(ctx, u, order{Kind: orderAbort, Who: who, Reason: "the run is rolled back in part: " + scope.String()})
+	}
+	var back, stop []*unitRun
+	for _, u := range r.openUnits() {
+		switch {
+		case u.paced:
+		case scope.holds(*r.unit(u.cluster)):
+			u.back = true
+			back = append(back, u)
+		case !u.back:
+			stop = append(stop, u)
+		}
 	}
 	r.inTurn++
+	r.tell(ctx, back, order{Kind: orderRollback, Who: who, Reason: why})
+	r.tell(ctx, stop, order{Kind: orderAbort, Who: who, Reason: "the run is rolled back in part: " + scope.String()})
 }
 
-// rollBack takes back what ended well in the scope, in reverse order.
-func (r *rollout) rollBack(ctx workflow.Context, scope Scope) {
-	_ = r.settled(ctx)
-	r.takeBack(ctx, r.goingBack(scope))
+// goingBack lists the clusters that are to go back, that moved and have ended there, and to which no rollback has turned
+// yet, in plan order.
+func (r *rollout) goingBack() []string {
+	if r.want.abort {
+		return nil
+	}
+	var out []string
+	for _, scope := range r.want.rollback {
+		for _, c := range r.endedIn(scope) {
+			if !r.tried[c] && !slices.Contains(out, c) {
+				out = append(out, c)
+			}
+		}
+	}
+	return out
 }
 
-// goingBack lists the clusters of a scope that moved and have ended there, in plan order.
-func (r *rollout) goingBack(scope Scope) []string {
+// endedIn lists the clusters of a scope that moved, have ended and can go back, in plan order.
+func (r *rollout) endedIn(scope Scope) []string {
 	var out []string
 	for _, st := range r.state.Status.Stages {
 		for _, u := range st.Units {
@@ -65,6 +89,9 @@ func (r *rollout) takeBack(ctx workflow.Context, clusters []string) {
 	if len(clusters) == 0 || r.want.abort {
 		return
 	}
+	for _, c := range clusters {
+		r.tried[c] = true
+	}
 	window, err := plan.Backward(r.lean(), clusters)
 	if err != nil {
 		r.state.Status.Waiting = &status.Waiting{Kind: "rollback", Since: workflow.Now(ctx).UTC(), Unmet: []string{err.Error()}}
@@ -89,15 +116,13 @@ func (r *rollout) takeBack(ctx workflow.Context, clusters []string) {
 	for !r.want.abort {
 		now := window.Next(r.backStates(window.Group.Units))
 		if now.Done {
-			// Clusters out of reach are owed: they go back when they return, and the run stays open for them.
-			_ = r.settled(ctx)
-			return
+			return // those out of reach are owed
 		}
 		for _, i := range now.Start {
 			u := window.Group.Units[i]
 			r.start(ctx, r.unit(u.Cluster).Stage, u)
 		}
-		if now.Held != "" && len(r.openUnits()) == 0 {
+		if now.Held != "" && !r.moving(window.Group.Units) {
 			if !r.brake(ctx, &window, now.Held) {
 				return
 			}
@@ -109,6 +134,13 @@ func (r *rollout) takeBack(ctx workflow.Context, clusters []string) {
 			return
 		}
 	}
+}
+
+// moving reports whether one of these units is open and within reach.
+func (r *rollout) moving(units []plan.Unit) bool {
+	return slices.ContainsFunc(units, func(u plan.Unit) bool {
+		return r.open[u.Cluster] != nil && r.unit(u.Cluster).Phase != status.PhaseUnreachable
+	})
 }
 
 // brake holds a rollback whose units fail until somebody resumes it (one more may fail then) or aborts it.
@@ -163,7 +195,7 @@ func (r *rollout) waysBack(scope Scope) ([]string, error) {
 			out = append(out, fmt.Sprintf("%s: stops and goes %s", unit.Path, backTo(r.wayBack(u.cluster))))
 		}
 	}
-	clusters := r.goingBack(scope)
+	clusters := r.endedIn(scope)
 	if len(clusters) == 0 {
 		return out, nil
 	}

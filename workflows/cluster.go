@@ -37,7 +37,17 @@ type clusterRollout struct {
 	locked  bool
 	applied bool // something that is not a workload may have been written
 	cancel  workflow.CancelFunc
-	misses  int // tries in a row that did not work
+	last    *moved       // the batch that was moved last of the workload that is held
+	misses  int          // tries in a row that did not work
+	away    bool         // the run believes the cluster to be out of reach
+	before  status.Phase // of the unit, before that
+	firm    bool         // only an order to end interrupts what is under way
+}
+
+// moved is a batch that has been moved.
+type moved struct {
+	index int // in the unit's batches
+	req   step.AdvanceRequest
 }
 
 // heldWorkload is a workload between Prepare and Finish.
@@ -189,7 +199,7 @@ func (r *clusterRollout) move(ctx workflow.Context, w plan.Workload) error {
 	if err := r.do(ctx, r.near(step.Finish, "give "+w.Object+" back", r.about(held)), &held.state); err != nil {
 		return err
 	}
-	held.done, r.unit.Armed = true, false
+	held.done, r.unit.Armed, r.last = true, false, nil
 	return nil
 }
 
@@ -207,9 +217,11 @@ func (r *clusterRollout) batch(ctx workflow.Context, held *heldWorkload, w plan.
 	if err := r.judge(ctx, pipelines.BeforeBatch, at, r.looker(req)); err != nil {
 		return err
 	}
+	r.last = nil
 	if err := r.advance(ctx, at, req); err != nil {
 		return err
 	}
+	r.last = &moved{index: len(r.unit.Batches) - 1, req: req}
 	req.Checks = union(r.checksAt(pipelines.During), r.checksAt(pipelines.AfterBatch))
 	if err := r.soak(ctx, r.plan.Rules.Soak.Batch, at, pipelines.AfterBatch, func() []step.AdvanceRequest { return r.fresh(req) }); err != nil {
 		return err
@@ -264,6 +276,6 @@ func (r *clusterRollout) close(ctx workflow.Context, phase status.Phase) (status
 		return r.unit, fmt.Errorf("cannot record unit %s: %w", r.unit.Path, err)
 	}
 	short := r.unit
-	short.Batches, short.Checks = nil, nil
+	short.Batches, short.Checks, short.Failure = nil, nil, brief(r.unit.Failure)
 	return short, nil
 }

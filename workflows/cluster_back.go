@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"errors"
 	"slices"
 
 	"go.temporal.io/sdk/workflow"
@@ -56,12 +57,15 @@ func (r *clusterRollout) backUnrecorded(ctx workflow.Context) status.Phase {
 
 // askBack holds a rollback that cannot go on, until somebody resumes it; false where it was abandoned.
 func (r *clusterRollout) askBack(ctx workflow.Context, cause error) bool {
-	resumes := r.orders.resumes
+	if errors.Is(cause, errAbort) {
+		return false
+	}
+	resumes, ends := r.orders.resumes, r.orders.ends
 	r.unit.Failure = &status.Check{Name: "rollback", At: "rollback", Verdict: status.Error, Message: messageOf(cause)}
 	r.tell(ctx, status.PhaseHeld, &status.Waiting{
 		Kind: "decision", Name: "rollback", Unmet: []string{messageOf(cause)}, Owner: "whoever may resume, or abandon the rollback",
 	})
-	_ = workflow.Await(ctx, func() bool { return r.orders.resumes > resumes || r.orders.abort || r.orders.stop })
+	_ = workflow.Await(ctx, func() bool { return r.orders.resumes > resumes || r.orders.ends > ends })
 	r.tell(ctx, status.PhaseRollingBack, nil)
 	return r.orders.resumes > resumes
 }
@@ -127,7 +131,7 @@ func (r *clusterRollout) leave(ctx workflow.Context, phase status.Phase) status.
 		return phase
 	}
 	free := r.near(step.Release, "free the lease", step.ReleaseRequest{Ref: r.in.Ref, Outcome: phase, Changes: r.diff.Changes})
-	if r.unit.Phase == status.PhaseUnreachable {
+	if r.away {
 		// The next run takes the Lease over by its fence; nobody waits here for a cluster that may never come back.
 		for _, h := range r.held {
 			_ = r.near(step.Disarm, "disarm "+h.object, r.about(h)).get(ctx, &h.state)
@@ -144,7 +148,7 @@ func (r *clusterRollout) leave(ctx workflow.Context, phase status.Phase) status.
 
 // stoppedPhase is what a unit is that was told to end where it is.
 func (r *clusterRollout) stoppedPhase() status.Phase {
-	if r.unit.Phase == status.PhaseUnreachable && !r.unit.Moved {
+	if r.away && !r.unit.Moved {
 		return status.PhaseMissed
 	}
 	return status.PhaseFailed

@@ -83,6 +83,7 @@ func (r *clusterRollout) soak(ctx workflow.Context, quiet pipelines.Duration, at
 		seen, err := r.watchFor(ctx, left, workloads())
 		switch {
 		case err == nil:
+			r.here(ctx)
 			r.note(at, seen.Checks)
 			bad, held := status.FirstBad(seen.Checks)
 			if !held {

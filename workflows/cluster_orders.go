@@ -1,6 +1,7 @@
 package workflows
 
 import (
+	"fmt"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -18,6 +19,7 @@ type orders struct {
 	abort    bool
 	stop     bool
 	resumes  int // how often it was told to resume; a held unit waits for the next
+	ends     int // how often it was told to abort or stop; what nothing else interrupts gives up at the next
 	who      string
 }
 
@@ -33,7 +35,7 @@ func (r *clusterRollout) serve(ctx workflow.Context) error {
 		for {
 			var o order
 			in.Receive(ctx, &o)
-			if o.Run == "" || o.Run == r.in.Run {
+			if o.Run == r.in.Run && o.Back == r.in.Back {
 				r.take(o)
 			}
 		}
@@ -55,12 +57,14 @@ func (r *clusterRollout) take(o order) {
 		interrupts = false
 	case orderAbort:
 		r.orders.abort = true
+		r.orders.ends++
 	case orderRollback:
 		r.orders.rollback = true
 	case orderStop:
 		r.orders.stop = true
+		r.orders.ends++
 	}
-	if interrupts && r.cancel != nil {
+	if interrupts && r.cancel != nil && (!r.firm || o.Kind == orderAbort || o.Kind == orderStop) {
 		r.cancel()
 	}
 }
@@ -109,7 +113,7 @@ func (r *clusterRollout) do(ctx workflow.Context, c call, out any) error {
 		err := r.interruptible(ctx, c, out)
 		switch {
 		case err == nil:
-			r.misses = 0
+			r.here(ctx)
 			return nil
 		case temporal.IsCanceledError(err):
 			if ctx.Err() != nil {
@@ -136,36 +140,64 @@ func (r *clusterRollout) interruptible(ctx workflow.Context, c call, out any) er
 	return c.get(ctx, out)
 }
 
-// must runs an activity that no order interrupts: what stops and takes back. A cluster out of reach and faults of our own
-// are waited out; what the same call would meet again is returned.
+// must runs an activity that stops or takes back: only an order to end gives it up, with errAbort. A cluster out of reach
+// and faults of our own are waited out; what the same call would meet again is returned.
 func (r *clusterRollout) must(ctx workflow.Context, c call, out any) error {
+	ends := r.orders.ends
+	r.firm = true
+	defer func() { r.firm = false }()
 	for {
-		err := c.get(ctx, out)
+		err := r.interruptible(ctx, c, out)
 		switch code := codeOf(err); {
 		case err == nil:
-			r.misses = 0
+			r.here(ctx)
 			return nil
 		case ctx.Err() != nil:
 			return err
+		case r.orders.ends > ends:
+			return fmt.Errorf("%w: told to end while it said: %s", errAbort, messageOf(err))
 		case code == fault.Unreachable:
-			r.tell(ctx, status.PhaseUnreachable, &status.Waiting{Kind: "cluster", Name: r.in.Cluster, Unmet: []string{messageOf(err)}})
-			_ = r.near(step.Reachable, "wait for "+r.in.Cluster, r.in.Ref).lasting().get(ctx, nil)
-			if err := workflow.Sleep(ctx, r.backOff()); err != nil {
-				return err
-			}
+			r.gone(ctx, err)
+			_ = r.interruptible(ctx, r.near(step.Reachable, "wait for "+r.in.Cluster, r.in.Ref).lasting(), nil)
 		case code != fault.Internal:
 			return err
 		default:
 			r.set(ctx, r.unit.Phase, &status.Waiting{Kind: "retry", Name: c.summary, Unmet: []string{messageOf(err)}})
-			if err := workflow.Sleep(ctx, r.backOff()); err != nil {
-				return err
-			}
+		}
+		if _, err := workflow.AwaitWithTimeout(ctx, r.backOff(), func() bool { return r.orders.ends > ends }); err != nil {
+			return err
 		}
 	}
 }
 
+// gone tells the run, once, that the cluster is out of reach.
+func (r *clusterRollout) gone(ctx workflow.Context, cause error) {
+	waiting := &status.Waiting{Kind: "cluster", Name: r.in.Cluster, Unmet: []string{messageOf(cause)}}
+	if r.away {
+		r.set(ctx, status.PhaseUnreachable, waiting)
+		return
+	}
+	r.away, r.before = true, r.unit.Phase
+	seen := call{name: step.Unobserved, summary: "note that " + r.in.Cluster + " is out of reach", in: r.in.Ref}
+	_ = seen.get(ctx, nil)
+	r.tell(ctx, status.PhaseUnreachable, waiting)
+}
+
+// here tells the run that the cluster has done what it was asked to: that it answers again is not enough.
+func (r *clusterRollout) here(ctx workflow.Context) {
+	r.misses = 0
+	if !r.away {
+		return
+	}
+	r.away = false
+	if r.unit.Phase == status.PhaseUnreachable {
+		r.unit.Phase = r.before
+	}
+	r.tell(ctx, r.unit.Phase, nil)
+}
+
 // maxBackOff is the longest pause before something that did not work is tried again.
-const maxBackOff = 5 * time.Minute
+const maxBackOff = 15 * time.Minute
 
 // backOff is how long to pause before the next try: an API server may say that it is ready and refuse all the same.
 func (r *clusterRollout) backOff() time.Duration {
@@ -177,29 +209,19 @@ func backOff(misses int) time.Duration { return min(time.Second<<min(misses-1, 1
 
 // awaitCluster waits until the API server answers again; the run is told, since its budget counts it.
 func (r *clusterRollout) awaitCluster(ctx workflow.Context, cause error) error {
-	before := r.unit.Phase
-	seen := call{name: step.Unobserved, summary: "note that " + r.in.Cluster + " is out of reach", in: r.in.Ref}
-	if err := seen.get(ctx, nil); err != nil && ctx.Err() != nil {
-		return err
-	}
-	r.tell(ctx, status.PhaseUnreachable, &status.Waiting{Kind: "cluster", Name: r.in.Cluster, Unmet: []string{messageOf(cause)}})
+	r.gone(ctx, cause)
 	for {
-		err := r.interruptible(ctx, r.near(step.Reachable, "wait for "+r.in.Cluster, r.in.Ref).lasting(), nil)
-		if err == nil {
-			break
-		}
 		if err := r.orders.ended(); err != nil {
 			return err
 		}
-		if err := workflow.Sleep(ctx, time.Second); err != nil {
-			return err
+		err := r.interruptible(ctx, r.near(step.Reachable, "wait for "+r.in.Cluster, r.in.Ref).lasting(), nil)
+		if _, failed := workflow.AwaitWithTimeout(ctx, r.backOff(), func() bool { return r.orders.ended() != nil }); failed != nil {
+			return failed
+		}
+		if err == nil {
+			return r.orders.ended()
 		}
 	}
-	if _, err := workflow.AwaitWithTimeout(ctx, r.backOff(), func() bool { return r.orders.ended() != nil }); err != nil {
-		return err
-	}
-	r.tell(ctx, before, nil)
-	return nil
 }
 
 // hold stops the unit until somebody decides. It returns nil when it was told to resume.
@@ -252,6 +274,23 @@ func (r *clusterRollout) arm(ctx workflow.Context) error {
 		}
 		r.unit.Armed = h.state.Armed
 	}
+	return r.catchUp(ctx)
+}
+
+// catchUp moves the last batch again: pods that others made anew while the workload was disarmed have the old version.
+func (r *clusterRollout) catchUp(ctx workflow.Context) error {
+	last := r.last
+	if last == nil {
+		return nil
+	}
+	r.last = nil // it is not caught up with twice
+	at := &r.unit.Batches[last.index]
+	phase, was := r.unit.Phase, at.Phase
+	if err := r.advance(ctx, at, last.req); err != nil {
+		return err
+	}
+	r.last, at.Phase = last, was
+	r.set(ctx, phase, nil)
 	return nil
 }
 

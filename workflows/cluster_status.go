@@ -27,12 +27,25 @@ func (r *clusterRollout) tell(ctx workflow.Context, phase status.Phase, waiting 
 	r.set(ctx, phase, waiting)
 	rep := report{
 		Cluster: r.in.Cluster, Phase: phase, Moved: r.unit.Moved, Waiting: r.unit.Waiting,
-		Failure: r.unit.Failure, FailedAt: r.unit.FailedAt,
+		Failure: brief(r.unit.Failure), FailedAt: r.unit.FailedAt,
 	}
 	dctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
 	_ = workflow.SignalExternalWorkflow(dctx, r.in.Parent, "", signalReport, rep).Get(dctx, nil)
 }
+
+// brief is a check without what it saw, for the run: hundreds of units tell it theirs.
+func brief(c *status.Check) *status.Check {
+	if c == nil {
+		return nil
+	}
+	short := *c
+	short.Seen, short.Message = nil, clip(c.Message, maxMessage)
+	return &short
+}
+
+// maxMessage is how much of a message a run keeps of a unit; the unit's own record has all of it.
+const maxMessage = 1000
 
 // waitingWords are the few words of a search attribute; the same as the command line prints.
 func waitingWords(w *status.Waiting) string {

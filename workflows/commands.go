@@ -33,11 +33,22 @@ func (r *rollout) serve(ctx workflow.Context) error {
 		{UpdateRollback, "take back what was moved", r.validRollback, r.doRollback},
 	} {
 		err := workflow.SetUpdateHandlerWithOptions(ctx, c.name, func(ctx workflow.Context, cmd Command) (Answer, error) {
+			if err := workflow.Await(ctx, func() bool { return r.loaded }); err != nil {
+				return Answer{}, err
+			}
+			if err := r.valid(c.name, cmd, c.valid); err != nil {
+				return Answer{}, err // since it was let in
+			}
 			answer := c.do(ctx, cmd)
 			r.inTurn++
 			r.audit(ctx, c.name, cmd, answer)
 			return answer, nil
-		}, workflow.UpdateHandlerOptions{Validator: c.valid, Description: c.says})
+		}, workflow.UpdateHandlerOptions{Validator: func(cmd Command) error {
+			if !r.loaded {
+				return nil // it is looked at once the plan is known
+			}
+			return r.valid(c.name, cmd, c.valid)
+		}, Description: c.says})
 		if err != nil {
 			return err
 		}
@@ -58,12 +69,21 @@ func refuse(format string, args ...any) error {
 	return temporal.NewNonRetryableApplicationError(fmt.Sprintf(format, args...), string(fault.Refused), nil)
 }
 
+// valid says why a command is refused; nil where it is not.
+func (r *rollout) valid(name string, c Command, of func(Command) error) error {
+	switch {
+	case c.Who == "":
+		return refuse("cannot %s %s: the command does not say who asks", name, r.in.Run)
+	case r.closing:
+		return refuse("cannot %s %s: it has just ended", name, r.in.Run)
+	}
+	return of(c)
+}
+
 func (r *rollout) rollingBack() bool { return r.backing || len(r.want.rollback) > 0 }
 
 func (r *rollout) validPause(c Command) error {
 	switch {
-	case c.Who == "":
-		return refuse("cannot pause %s: the command does not say who asks", r.in.Run)
 	case r.rollingBack():
 		return refuse("cannot pause %s: it is rolling back, and a rollback goes before a pause", r.in.Run)
 	case r.want.abort:
@@ -98,10 +118,7 @@ func reasons(c Command) []string {
 }
 
 func (r *rollout) validResume(c Command) error {
-	switch {
-	case c.Who == "":
-		return refuse("cannot resume %s: the command does not say who asks", r.in.Run)
-	case r.want.abort:
+	if r.want.abort {
 		return refuse("cannot resume %s: it is being aborted", r.in.Run)
 	}
 	return nil
@@ -134,8 +151,6 @@ func (r *rollout) awaited() *status.Stage {
 
 func (r *rollout) validApprove(c Command) error {
 	switch {
-	case c.Who == "":
-		return refuse("cannot approve %s: the command does not say who asks", r.in.Run)
 	case c.Plan == "" || !strings.HasPrefix(r.in.Plan, c.Plan) || len(c.Plan) < 6:
 		return refuse("cannot approve %s: it runs plan %.12s, the approval is for %q", r.in.Run, r.in.Plan, c.Plan)
 	case r.awaited() == nil:
@@ -158,10 +173,7 @@ func (r *rollout) doApprove(_ workflow.Context, c Command) Answer {
 }
 
 func (r *rollout) validAbort(c Command) error {
-	switch {
-	case c.Who == "":
-		return refuse("cannot abort %s: the command does not say who asks", r.in.Run)
-	case r.rollingBack() && !c.Abandon:
+	if r.rollingBack() && !c.Abandon {
 		return refuse("cannot abort %s: it is rolling back; --abandon-rollback leaves it as it is, half done", r.in.Run)
 	}
 	return nil
@@ -172,15 +184,13 @@ func (r *rollout) doAbort(ctx workflow.Context, c Command) Answer {
 		r.tellAll(ctx, order{Kind: orderAbort, Who: c.Who, Reason: c.Reason})
 		return Answer{Message: r.in.Run + " is being aborted already"}
 	}
-	r.want.abort = true
+	r.want.abort, r.want.rollback = true, nil
 	r.tellAll(ctx, order{Kind: orderAbort, Who: c.Who, Reason: c.Reason})
 	return Answer{Message: fmt.Sprintf("%s ends: %d open units stop and disarm, pods stay as they are", r.in.Run, len(r.openUnits()))}
 }
 
 func (r *rollout) validRollback(c Command) error {
 	switch {
-	case c.Who == "":
-		return refuse("cannot roll back %s: the command does not say who asks", r.in.Run)
 	case r.plan.Rollback == pipelines.RollbackNever:
 		return refuse("cannot roll back %s: component %s says rollback: Never", r.in.Run, r.plan.Component)
 	case !c.Scope.Whole() && !r.known(c.Scope):
@@ -222,7 +232,7 @@ func (r *rollout) doRollback(ctx workflow.Context, c Command) Answer {
 	switch {
 	case c.DryRun:
 		return Answer{Message: fmt.Sprintf("%d units would go back", len(units)), Units: units}
-	case r.rollingBack():
+	case r.in.Back != nil:
 		return Answer{Message: r.in.Run + " is rolling back already", Units: units}
 	}
 	others := 0

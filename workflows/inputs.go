@@ -145,7 +145,8 @@ const (
 
 // order is what a run tells a unit.
 type order struct {
-	Run    string `json:"run,omitempty"` // who orders; another run's unit under the same workflow ID does not obey
+	Run    string `json:"run,omitempty"`  // who orders; another run's unit under the same workflow ID does not obey
+	Back   bool   `json:"back,omitempty"` // to the unit that was started to go back, which has the same ID too
 	Kind   string `json:"kind"`
 	Who    string `json:"who,omitempty"`
 	Reason string `json:"reason,omitempty"`

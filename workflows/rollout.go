@@ -28,15 +28,18 @@ type rollout struct {
 	state   RunState
 	open    map[string]*unitRun // by cluster; only looked up, never ranged over
 	want    intent
-	backing bool // units that start now go back
-	resumes int  // how often it was told to resume; a unit that stands in a soak waits for the next
-	inTurn  int  // how many changes there have been; what waits, waits for it to move on
+	loaded  bool            // the plan is known
+	backing bool            // units that start now go back
+	closing bool            // the end is being written down; no command is taken any more
+	tried   map[string]bool // clusters that a rollback has turned to; only looked up
+	resumes int             // how often it was told to resume; a unit that stands in a soak waits for the next
+	inTurn  int             // how many changes there have been; what waits, waits for it to move on
 }
 
 // intent is what operators, or the failure policy, want of the run.
 type intent struct {
 	abort    bool
-	rollback []Scope // asked for and not yet done
+	rollback []Scope
 }
 
 // unitRun is a unit whose workflow is open.
@@ -44,14 +47,19 @@ type unitRun struct {
 	id      string
 	cluster string
 	decided bool // what becomes of its failure was told to it
+	back    bool // it goes back
+	paced   bool // at the pace of a rollback: it was started to go back
 	hears   bool // its workflow has started
 	owed    []order
 }
 
 func newRollout(ctx workflow.Context, in RolloutInput) *rollout {
-	r := &rollout{in: in, open: map[string]*unitRun{}}
+	r := &rollout{in: in, open: map[string]*unitRun{}, tried: map[string]bool{}}
 	if in.State != nil {
 		r.state = *in.State
+		if r.state.Approvals == nil {
+			r.state.Approvals = map[string][]string{}
+		}
 		return r
 	}
 	r.state = RunState{
@@ -85,11 +93,12 @@ func (r *rollout) run(outer workflow.Context) (status.Run, error) {
 	}
 	if r.in.Back != nil {
 		r.takeBack(ctx, r.in.Back.Units)
+		r.finish(ctx)
 		return r.close(ctx)
 	}
 	for ; r.state.Stage < len(r.plan.Stages) && !r.ending(); r.state.Stage++ {
 		if r.state.Stage > 0 && len(r.openUnits()) == 0 && workflow.GetInfo(ctx).GetCurrentHistoryLength() > historyBound {
-			if err := r.continueAsNew(ctx); err != nil {
+			if err := r.continueAsNew(ctx, outer); err != nil {
 				return r.state.Status, err
 			}
 			break // a command came in meanwhile
@@ -108,6 +117,7 @@ func (r *rollout) load(ctx workflow.Context) error {
 	if err := read.get(ctx, &r.plan); err != nil {
 		return fmt.Errorf("cannot read plan %s: %w", r.in.Plan, err)
 	}
+	r.loaded = true
 	if r.in.State != nil {
 		return nil
 	}
@@ -273,27 +283,37 @@ func (r *rollout) explain(ctx workflow.Context, st *status.Stage, now plan.Decis
 	}
 }
 
-// settled waits until every unit that was told to stop or go back has ended. One that is out of reach is not waited for:
-// it holds nobody up.
+// settled waits until every unit that was told to stop has ended. One that is out of reach, or on its way back, is not
+// waited for: it holds nobody up.
 func (r *rollout) settled(ctx workflow.Context) error {
 	return workflow.Await(ctx, func() bool {
-		return !slices.ContainsFunc(r.openUnits(), func(u *unitRun) bool { return r.unit(u.cluster).Phase != status.PhaseUnreachable })
+		return !slices.ContainsFunc(r.openUnits(), func(u *unitRun) bool {
+			return !u.back && r.unit(u.cluster).Phase != status.PhaseUnreachable
+		})
 	})
 }
 
-// finish obeys what ended the run early, and ends the units that stayed out of reach.
+// finish obeys what ended the run early, and waits for every unit to end. Those that stayed out of reach are told to; one
+// that is owed a rollback is not: the run stays open until its cluster is back.
 func (r *rollout) finish(ctx workflow.Context) {
-	for len(r.want.rollback) > 0 {
-		scope := r.want.rollback[0]
-		r.rollBack(ctx, scope)
-		r.want.rollback = r.want.rollback[1:]
+	for {
+		_ = r.settled(ctx)
+		if back := r.goingBack(); len(back) > 0 {
+			r.takeBack(ctx, back)
+			continue
+		}
+		for _, u := range r.openUnits() {
+			if !u.back || r.want.abort {
+				r.tellUnit(ctx, u, order{Kind: orderStop, Who: "sluice", Reason: "the run has ended"})
+			}
+		}
+		turn := r.inTurn
+		_ = workflow.Await(ctx, func() bool { return len(r.openUnits()) == 0 || r.inTurn != turn })
+		if len(r.openUnits()) == 0 && len(r.goingBack()) == 0 {
+			r.closing = true
+			return
+		}
 	}
-	_ = r.settled(ctx)
-	for _, u := range r.openUnits() {
-		r.tellUnit(ctx, u, order{Kind: orderStop, Who: "sluice", Reason: "the run has ended"})
-	}
-	// A cluster that is out of reach on its way back is owed: the run stays open until it is back.
-	_ = workflow.Await(ctx, func() bool { return len(r.openUnits()) == 0 })
 }
 
 // close computes the end from what the units recorded, and writes it down.
@@ -327,9 +347,12 @@ func (r *rollout) close(ctx workflow.Context) (status.Run, error) {
 	return *s, workflow.Await(dctx, func() bool { return workflow.AllHandlersFinished(dctx) })
 }
 
-func (r *rollout) continueAsNew(ctx workflow.Context) error {
+func (r *rollout) continueAsNew(ctx, outer workflow.Context) error {
 	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
 		return err
+	}
+	if outer.Err() != nil {
+		return workflow.Await(ctx, r.ending)
 	}
 	if r.ending() {
 		return nil

@@ -19,7 +19,9 @@ type soak struct {
 	quiet time.Duration
 	until time.Time
 	stage *step.RunStage
-	open  int // units that were not looked at to the end
+	units []plan.Unit
+	begun map[string]bool // clusters that were begun to be looked at; only looked up
+	open  int             // units that were not looked at to the end
 }
 
 // soak waits, durably, until the quiet time is over and every unit was looked at to its end. A rollback or an abort ends
@@ -28,20 +30,9 @@ func (r *rollout) soak(ctx workflow.Context, quiet time.Duration, what string, p
 	if quiet <= 0 || r.ending() {
 		return nil
 	}
-	s := &soak{what: what, quiet: quiet, until: workflow.Now(ctx).Add(quiet), stage: p}
+	s := &soak{what: what, quiet: quiet, until: workflow.Now(ctx).Add(quiet), stage: p, units: units, begun: map[string]bool{}}
 	looks, stop := workflow.WithCancel(ctx)
-	for _, u := range units {
-		if unit := r.unit(u.Cluster); !p.Looks || unit.Phase != status.PhaseSucceeded || !unit.Moved || unit.Detail == "" {
-			continue
-		}
-		s.open++
-		workflow.GoNamed(looks, "look at "+u.Path, func(ctx workflow.Context) {
-			r.lookAt(ctx, s, u)
-			s.open--
-			r.inTurn++
-		})
-	}
-	err := r.sitOut(ctx, s)
+	err := r.sitOut(ctx, looks, s)
 	stop()
 	if err == nil {
 		err = workflow.Await(ctx, func() bool { return s.open == 0 })
@@ -50,21 +41,45 @@ func (r *rollout) soak(ctx workflow.Context, quiet time.Duration, what string, p
 	return err
 }
 
-// sitOut waits until a soak may end: its time is over, and every unit was looked at to the end but those out of reach that
-// the stage bears.
-func (r *rollout) sitOut(ctx workflow.Context, s *soak) error {
+// look begins to look at the units that have arrived: most before the soak, those that were out of reach in it. It reports
+// how many are still on their way.
+func (r *rollout) look(ctx workflow.Context, s *soak) (coming int) {
+	for _, u := range s.units {
+		unit := r.unit(u.Cluster)
+		if r.open[u.Cluster] != nil && unit.Phase != status.PhaseUnreachable {
+			coming++
+		}
+		if s.begun[u.Cluster] || !s.stage.Looks || unit.Phase != status.PhaseSucceeded || !unit.Moved || unit.Detail == "" {
+			continue
+		}
+		s.begun[u.Cluster] = true
+		s.open++
+		until := lookAgain(ctx, s.until, s.quiet)
+		workflow.GoNamed(ctx, "look at "+u.Path, func(ctx workflow.Context) {
+			r.lookAt(ctx, s, u, until)
+			s.open--
+			r.inTurn++
+		})
+	}
+	return coming
+}
+
+// sitOut waits until a soak may end: its time is over, nobody is on the way, and every unit was looked at to the end but
+// those out of reach that the stage bears.
+func (r *rollout) sitOut(ctx, looks workflow.Context, s *soak) error {
 	for !r.ending() {
 		if err := r.unpaused(ctx); err != nil {
 			return err
 		}
+		coming := r.look(looks, s)
 		waiting := &status.Waiting{Kind: "soak", Name: s.what, Since: workflow.Now(ctx).UTC(), Until: s.until.UTC()}
 		left := max(0, s.until.Sub(workflow.Now(ctx)))
 		unseen, borne := r.unseen(s)
 		switch {
-		case left == 0 && s.open == borne:
+		case left == 0 && s.open == borne && coming == 0:
 			return nil
 		case left == 0:
-			waiting.Until, waiting.Unmet = time.Time{}, []string{fmt.Sprintf("%d units to look at once more", s.open-borne)}
+			waiting.Until, waiting.Unmet = time.Time{}, []string{fmt.Sprintf("%d units to look at once more", s.open-borne+coming)}
 		}
 		if len(unseen) > 0 {
 			waiting.Kind, waiting.Unmet, waiting.Owner = "decision", unseen, "whoever may resume, abort or roll back"
@@ -108,10 +123,10 @@ func (r *rollout) unseen(s *soak) (unseen []string, borne int) {
 }
 
 // lookAt looks at a unit until its time is over. A check that does not pass is a failure of the unit, as if it still moved.
-func (r *rollout) lookAt(ctx workflow.Context, s *soak, u plan.Unit) {
+func (r *rollout) lookAt(ctx workflow.Context, s *soak, u plan.Unit, until time.Time) {
 	unit := r.unit(u.Cluster)
 	ref := step.Ref{Run: r.in.Run, Plan: r.in.Plan, Component: r.plan.Component, Cluster: u.Cluster, Context: u.Context}
-	until, misses := s.until, 0
+	misses := 0
 	for unit.Phase == status.PhaseSucceeded && ctx.Err() == nil {
 		left := until.Sub(workflow.Now(ctx))
 		if left <= 0 {
@@ -146,8 +161,11 @@ func (r *rollout) outOfReach(ctx workflow.Context, unit *status.Unit, u plan.Uni
 	_ = gone.get(ctx, nil)
 	r.mark(ctx, unit, status.PhaseUnreachable, &status.Waiting{Kind: "cluster", Name: u.Cluster, Since: workflow.Now(ctx).UTC(), Unmet: []string{messageOf(cause)}})
 	back := call{name: step.Reachable, site: u.Site, long: true, summary: "wait for " + u.Cluster, in: ref}
-	if back.get(ctx, nil) == nil && workflow.Sleep(ctx, backOff(misses)) == nil {
-		r.mark(ctx, unit, status.PhaseSucceeded, nil)
+	for err := back.get(ctx, nil); ctx.Err() == nil; err = back.get(ctx, nil) {
+		if workflow.Sleep(ctx, backOff(misses)) == nil && err == nil {
+			r.mark(ctx, unit, status.PhaseSucceeded, nil)
+			return
+		}
 	}
 }
 

@@ -1,11 +1,19 @@
 package workflows_test
 
 import (
+	"context"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/mock"
+	"go.temporal.io/sdk/temporal"
+
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/workflows"
 )
@@ -16,7 +24,6 @@ func bad(v status.Verdict) []status.Check {
 
 func TestTheSoakOfAStageLooksAtItsUnits(t *testing.T) {
 	const day = 24 * time.Hour
-	away := fault.New(fault.Unreachable, "cannot reach a")
 	for _, c := range []struct {
 		reason   string
 		set      func(w *world)
@@ -165,4 +172,48 @@ func TestASoakOfAGroupEndsBeforeTheNextGroup(t *testing.T) {
 		t.Errorf("the run ended %s", end.Phase)
 	}
 	w.expect(t, []string{"Release a Succeeded", "Observe a at rest", "Release a RolledBack"}, []string{"Acquire b"})
+}
+
+func TestAClusterWhoseReturnCannotBeSeenIsWaitedFor(t *testing.T) {
+	w := newWorld(t, "a")
+	w.plan.Stages[0].SoakStage, w.plan.Stages[0].Looks = 24*time.Hour, true
+	w.sees("a", time.Hour, nil, away)
+	torn := temporal.NewNonRetryableApplicationError("cannot read the kubeconfig", string(fault.Invalid), nil)
+	w.env.OnActivity(step.Reachable, mock.Anything, mock.Anything).Times(3).Return("", torn)
+	w.returns("a", time.Minute)
+	end := w.run(t)
+	if end.Phase != status.PhaseSucceeded || len(end.Stages[0].Units[0].Checks) > 0 {
+		t.Errorf("the run ended %s, a with %+v", end.Phase, end.Stages[0].Units[0].Checks)
+	}
+	w.expect(t, []string{"Observe a at rest"}, nil)
+}
+
+func TestAClusterThatComesBackInTheSoakOfItsStageIsSoakedToo(t *testing.T) {
+	w := newWorld(t, "a", "b", "c")
+	stage := w.plan.Stages[0]
+	stage.MaxUnreachable = 1
+	canary, production := stage, stage
+	canary.Name, production.Name = "canary", "production"
+	canary.SoakStage, canary.Looks = time.Hour, true
+	first, second := stage.Groups[0], stage.Groups[0]
+	first.Units, second.Units = stage.Groups[0].Units[:2], stage.Groups[0].Units[2:]
+	canary.Groups, production.Groups = []plan.Group{first}, []plan.Group{second}
+	w.plan.Stages = []step.RunStage{canary, production}
+	down := true
+	w.at(59*time.Minute, func() { down = false })
+	w.fails = func(name, cluster string) error {
+		if down && cluster == "a" && name == step.Acquire {
+			return away
+		}
+		return nil
+	}
+	w.returns("a", 59*time.Minute+30*time.Second)
+	looked := 0
+	w.env.OnActivity(step.Observe, mock.Anything, mock.MatchedBy(func(r step.ObserveRequest) bool { return r.Cluster == "a" && r.Record != "" })).
+		After(time.Minute).Return(func(context.Context, step.ObserveRequest) (status.Facts, error) { looked++; return status.Facts{}, nil })
+	end := w.run(t)
+	log := w.asked()
+	if looked != 1 || slices.Index(log, "Acquire c") < slices.Index(log, "Release a Succeeded") || end.Phase != status.PhaseSucceeded {
+		t.Errorf("a was looked at %d times, the run ended %s; asked:\n%s", looked, end.Phase, strings.Join(log, "\n"))
+	}
 }

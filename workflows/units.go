@@ -16,16 +16,13 @@ import (
 	"sluice.dev/sluice/pipelines"
 )
 
-// lockRetry is how often a unit that another run holds is asked for again.
-const lockRetry = 10 * time.Second
-
 // UnitWorkflowID is the workflow ID of a unit: it reads as the unit's path, and two runs of a component cannot share it.
 func UnitWorkflowID(path, component string) string { return path + "/" + component }
 
 // start opens a unit's workflow and follows it to its end in a coroutine of its own.
 func (r *rollout) start(ctx workflow.Context, stage string, u plan.Unit) {
 	id := UnitWorkflowID(u.Path, r.plan.Component)
-	run := &unitRun{id: id, cluster: u.Cluster}
+	run := &unitRun{id: id, cluster: u.Cluster, back: r.backing, paced: r.backing}
 	r.open[u.Cluster] = run
 	unit := r.unit(u.Cluster)
 	moved, failure, failedAt := unit.Moved, unit.Failure, unit.FailedAt
@@ -95,16 +92,23 @@ func (r *rollout) follow(ctx workflow.Context, in ClusterInput, run *unitRun) st
 		u := r.unit(in.Cluster)
 		u.Phase = status.PhaseWaiting
 		u.Waiting = &status.Waiting{
-			Kind: "lock", Name: run.id, Since: workflow.Now(ctx).UTC(), Until: workflow.Now(ctx).Add(lockRetry).UTC(),
-			Unmet: []string{"another run holds this unit"},
+			Kind: "lock", Name: run.id, Since: workflow.Now(ctx).UTC(), Unmet: []string{"another run holds this unit"},
 		}
 		r.refresh(ctx)
-		ended, err := workflow.AwaitWithTimeout(ctx, lockRetry, func() bool { return r.ending() && !in.Back })
-		if ended || err != nil {
+		if !r.unlocked(ctx, run) {
 			unit.Phase, unit.Waiting = status.PhaseAborted, nil
 			return unit
 		}
 	}
+}
+
+// unlocked waits until the workflow that holds a unit has closed; false where the run ends before that.
+func (r *rollout) unlocked(ctx workflow.Context, run *unitRun) bool {
+	ctx, stop := workflow.WithCancel(ctx)
+	defer stop()
+	free := call{name: step.Closed, long: true, summary: "wait for the run that holds " + run.id, in: run.id}.start(ctx)
+	_ = workflow.Await(ctx, func() bool { return free.IsReady() || r.want.abort || r.ending() && !run.back })
+	return free.IsReady() && free.Get(ctx, nil) == nil
 }
 
 // heed takes a unit's report: it keeps what it says, and decides about a failure.
@@ -119,11 +123,11 @@ func (r *rollout) heed(ctx workflow.Context, rep report) {
 	if rep.Phase != status.PhaseHeld {
 		run.decided = false
 	}
-	if rep.Phase == status.PhaseHeld && r.backing {
+	if rep.Phase == status.PhaseHeld && run.paced {
 		// It does not keep the others from going back: it ends here, and the second one that does so brakes the rollback.
 		r.tellUnit(ctx, run, order{Kind: orderStop, Who: "sluice", Reason: "it cannot go back as it is"})
 	}
-	if !r.backing && rep.Phase == status.PhaseHeld && rep.Failure != nil && rep.Failure.Verdict == status.Failed && !run.decided {
+	if !r.ending() && !run.back && rep.Phase == status.PhaseHeld && rep.Failure != nil && rep.Failure.Verdict == status.Failed && !run.decided {
 		run.decided = true
 		if borne, why := r.decide(ctx, u); borne {
 			r.tellUnit(ctx, run, order{Kind: orderStop, Who: "sluice", Reason: why})
@@ -169,13 +173,31 @@ func (r *rollout) failedIn(stage string) int {
 	return n
 }
 
-// tellUnit gives a unit an order. One whose workflow has not started yet gets it once it has.
+// tellUnit gives a unit an order.
 func (r *rollout) tellUnit(ctx workflow.Context, u *unitRun, o order) {
-	if !u.hears {
+	r.tell(ctx, []*unitRun{u}, o)
+}
+
+func (r *rollout) tellAll(ctx workflow.Context, o order) {
+	r.tell(ctx, r.openUnits(), o)
+}
+
+// tell gives units an order. One whose workflow has not started yet gets it once it has.
+func (r *rollout) tell(ctx workflow.Context, units []*unitRun, o order) {
+	ctx, done := workflow.NewDisconnectedContext(ctx)
+	defer done()
+	var sent []workflow.Future
+	for _, u := range units {
+		if u.hears {
+			sent = append(sent, r.send(ctx, u, o))
+			continue
+		}
 		u.owed = append(u.owed, o)
-		return
 	}
-	r.send(ctx, u, o)
+	for _, f := range sent {
+		// A unit that has just ended cannot hear; its end says all there is.
+		_ = f.Get(ctx, nil)
+	}
 }
 
 // tellOwed gives a unit, which has just started, the orders that came too early for it, before any later one.
@@ -183,23 +205,14 @@ func (r *rollout) tellOwed(ctx workflow.Context, u *unitRun) {
 	for len(u.owed) > 0 {
 		o := u.owed[0]
 		u.owed = u.owed[1:]
-		r.send(ctx, u, o)
+		_ = r.send(ctx, u, o).Get(ctx, nil)
 	}
 	u.hears = true
 }
 
-func (r *rollout) send(ctx workflow.Context, u *unitRun, o order) {
-	o.Run = r.in.Run
-	ctx, cancel := workflow.NewDisconnectedContext(ctx)
-	defer cancel()
-	// A unit that has just ended cannot hear; its end says all there is.
-	_ = workflow.SignalExternalWorkflow(ctx, u.id, "", signalOrder, o).Get(ctx, nil)
-}
-
-func (r *rollout) tellAll(ctx workflow.Context, o order) {
-	for _, u := range r.openUnits() {
-		r.tellUnit(ctx, u, o)
-	}
+func (r *rollout) send(ctx workflow.Context, u *unitRun, o order) workflow.Future {
+	o.Run, o.Back = r.in.Run, u.paced
+	return workflow.SignalExternalWorkflow(ctx, u.id, "", signalOrder, o)
 }
 
 // openUnits returns the open units in the order in which they started.

@@ -126,6 +126,7 @@ func (w *world) register() {
 	answer(w, step.Observe, ofObserve, func(r step.ObserveRequest) (status.Facts, error) { return status.Facts{}, nil })
 	answer(w, step.Reachable, ofRef, func(step.Ref) (string, error) { return "", nil })
 	answer(w, step.Release, func(r step.ReleaseRequest) string { return r.Cluster + " " + string(r.Outcome) }, func(step.ReleaseRequest) (string, error) { return "", nil })
+	answer(w, step.Closed, func(id string) string { return id }, func(string) (string, error) { return "", nil })
 	answer(w, step.Unobserved, ofRef, func(step.Ref) (string, error) { return "", nil })
 	answer(w, step.SaveUnit, func(step.SaveUnitRequest) string { return "" }, func(step.SaveUnitRequest) (string, error) { return "sha256:u", nil })
 	answer(w, step.SaveRun, func(status.Run) string { return "" }, func(r status.Run) (string, error) { w.saved = append(w.saved, r); return "", nil })
@@ -134,9 +135,9 @@ func (w *world) register() {
 		return w.gates.Evaluate(context.Background(), r), nil
 	})
 	// A batch takes virtual time, during which it can be cancelled; a watch during a soak lasts until it is.
-	w.env.OnActivity(step.Advance, mock.Anything, mock.Anything).After(w.advances).Return(
+	w.env.OnActivity(step.Advance, mock.Anything, mock.Anything).AfterFn(func() time.Duration { return w.advances }).Return(
 		func(_ context.Context, r step.AdvanceRequest) (status.Facts, error) { return w.seen(step.Advance, r) })
-	w.env.OnActivity(step.Revert, mock.Anything, mock.Anything).After(w.advances).Return(
+	w.env.OnActivity(step.Revert, mock.Anything, mock.Anything).AfterFn(func() time.Duration { return w.advances }).Return(
 		func(_ context.Context, r step.AdvanceRequest) (status.Facts, error) { return w.seen(step.Revert, r) })
 }
 
@@ -173,6 +174,41 @@ func (w *world) sees(cluster string, after time.Duration, found []status.Check, 
 func (w *world) returns(cluster string, after time.Duration) {
 	about := mock.MatchedBy(func(r step.Ref) bool { return r.Cluster == cluster })
 	w.env.OnActivity(step.Reachable, mock.Anything, about).Once().After(after).Return("", nil)
+}
+
+// at does something once its virtual time has come.
+func (w *world) at(after time.Duration, do func()) {
+	w.env.RegisterDelayedCallback(func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		do()
+	}, after)
+}
+
+// once fails an activity in a cluster a single time.
+func (w *world) once(name, cluster string, err error) {
+	failed := false
+	w.fails = func(n, c string) error {
+		if failed || n != name || c != cluster {
+			return nil
+		}
+		failed = true
+		return err
+	}
+}
+
+// now is the run's status while it goes on.
+func (w *world) now(t *testing.T) status.Run {
+	t.Helper()
+	var out status.Run
+	v, err := w.env.QueryWorkflow(workflows.QueryStatus)
+	if err == nil {
+		err = v.Get(&out)
+	}
+	if err != nil {
+		t.Error(err)
+	}
+	return out
 }
 
 func (w *world) note(line string) {
@@ -224,9 +260,14 @@ func (w *world) look(r step.AdvanceRequest) (status.Facts, error) {
 // run plays a run to its end and returns how it ended.
 func (w *world) run(t *testing.T) status.Run {
 	t.Helper()
+	return w.play(t, workflows.RolloutInput{Run: "agent-1", Plan: "0123456789abcdef", By: "ops"})
+}
+
+func (w *world) play(t *testing.T, in workflows.RolloutInput) status.Run {
+	t.Helper()
 	w.looksOn()
-	w.env.SetStartWorkflowOptions(clientOptions("agent-1"))
-	w.env.ExecuteWorkflow(workflows.RolloutName, workflows.RolloutInput{Run: "agent-1", Plan: "0123456789abcdef", By: "ops"})
+	w.env.SetStartWorkflowOptions(clientOptions(in.Run))
+	w.env.ExecuteWorkflow(workflows.RolloutName, in)
 	if !w.env.IsWorkflowCompleted() {
 		t.Fatalf("the run did not end; asked so far:\n%s", strings.Join(w.asked(), "\n"))
 	}

@@ -186,6 +186,9 @@ func (e *Engine) recall(ctx context.Context, u *status.Unit) {
 		e.details.put(u.Detail, whole)
 	}
 	u.Batches, u.Checks = whole.Batches, slices.Concat(whole.Checks, u.Checks)
+	if whole.Failure != nil && u.Failure != nil && u.Failure.Name == whole.Failure.Name && u.Failure.At == whole.Failure.At {
+		u.Failure = whole.Failure // with what it saw
+	}
 }
 
 // visit asks an open unit, and reads the counts of the batch that it is moving.

@@ -173,6 +173,9 @@ func Outcome(stages []Stage) Phase {
 	seen := map[Phase]bool{}
 	for _, s := range stages {
 		for _, u := range s.Units {
+			if !u.Phase.Final() && u.Phase != PhasePending {
+				seen[PhaseFailed] = true // it was left where it was
+			}
 			seen[u.Phase] = true
 		}
 		for _, c := range s.Checks {
@@ -181,11 +184,8 @@ func Outcome(stages []Stage) Phase {
 			}
 		}
 	}
-	for _, p := range []Phase{PhaseHeld, PhaseFailed, PhaseRolledBack, PhaseAborted} {
+	for _, p := range []Phase{PhaseFailed, PhaseRolledBack, PhaseAborted} {
 		if seen[p] {
-			if p == PhaseHeld {
-				return PhaseFailed
-			}
 			return p
 		}
 	}

@@ -46,6 +46,9 @@ const (
 // OfLedger reports whether an activity is one of the ledger's.
 func OfLedger(name string) bool { return strings.HasPrefix(name, "ledger.") }
 
+// Closed waits for a workflow to close: string (workflow ID) -> nothing; long.
+const Closed = "workflow.Closed"
+
 // Evaluate is the local activity that runs gates: EvaluateRequest -> []status.Check.
 const Evaluate = "gate.Evaluate"
 

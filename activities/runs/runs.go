@@ -1,0 +1,54 @@
+// Package runs holds the activity that waits for another run. Each is idempotent: it changes nothing.
+package runs
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"sluice.dev/sluice/internal/serve"
+	"sluice.dev/sluice/internal/step"
+)
+
+// beatEvery is well below the heartbeat timeout of an activity that only waits.
+const beatEvery = 5 * time.Second
+
+// Activities look at workflows. Client is required.
+type Activities struct {
+	Client client.Client
+}
+
+// Register registers every activity under its name in internal/step.
+func (a *Activities) Register(r serve.Registry) {
+	serve.Register(r, map[string]any{step.Closed: serve.Coded(a.Closed)})
+}
+
+// Closed returns once no workflow under the ID is open, however it closed.
+func (a *Activities) Closed(ctx context.Context, id string) (string, error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	closed := make(chan error, 1)
+	go func() { closed <- a.Client.GetWorkflow(ctx, id, "").Get(ctx, nil) }()
+	beat := time.NewTicker(beatEvery)
+	defer beat.Stop()
+	for {
+		select {
+		case <-beat.C:
+			activity.RecordHeartbeat(ctx)
+		case <-ctx.Done():
+			return "", ctx.Err()
+		case err := <-closed:
+			var ended *temporal.WorkflowExecutionError
+			var unknown *serviceerror.NotFound
+			if err == nil || errors.As(err, &ended) || errors.As(err, &unknown) {
+				return id + " has closed", nil
+			}
+			return "", err
+		}
+	}
+}

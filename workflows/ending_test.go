@@ -1,0 +1,262 @@
+package workflows_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/mock"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/pipelines"
+	"sluice.dev/sluice/workflows"
+)
+
+var away = fault.New(fault.Unreachable, "cannot reach it")
+
+func TestAClusterThatIsOutOfReachAtARollbackIsOwed(t *testing.T) {
+	for _, c := range []struct {
+		reason string
+		in     workflows.RolloutInput
+		set    func(w *world)
+	}{
+		{
+			"the run itself goes back", workflows.RolloutInput{Run: "agent-1"},
+			func(w *world) {
+				w.plan.Stages[0].SoakStage = 24 * time.Hour
+				w.command(time.Hour, workflows.UpdateRollback, workflows.Command{})
+			},
+		},
+		{"a run of its own takes it back", workflows.RolloutInput{Run: "agent-2", Back: &workflows.BackInput{Run: "agent-1", Units: []string{"a", "b"}}}, func(*world) {}},
+	} {
+		t.Run(c.reason, func(t *testing.T) {
+			w := newWorld(t, "a", "b")
+			c.set(w)
+			down := c.in.Back != nil
+			w.at(30*time.Minute, func() { down = true })
+			w.at(110*time.Minute, func() { down = false })
+			w.fails = func(name, cluster string) error {
+				if down && cluster == "a" && name == step.Acquire {
+					return away
+				}
+				return nil
+			}
+			w.returns("a", 2*time.Hour)
+			c.in.Plan, c.in.By = "0123456789abcdef", "ops"
+			end := w.play(t, c.in)
+			for cluster, phase := range unitPhases(end) {
+				if phase != status.PhaseRolledBack {
+					t.Errorf("cluster %s ended %s", cluster, phase)
+				}
+			}
+			if took := end.Ended.Sub(end.Started); end.Phase != status.PhaseRolledBack || took < 2*time.Hour {
+				t.Errorf("the run ended %s after %s", end.Phase, took)
+			}
+		})
+	}
+}
+
+func TestAnOwedRollbackThatIsRefusedAsksAPerson(t *testing.T) {
+	w := newWorld(t, "a")
+	tries := 0
+	w.fails = func(name, _ string) error {
+		if name != step.Revert {
+			return nil
+		}
+		switch tries++; tries {
+		case 1:
+			return away
+		case 2:
+			return fault.New(fault.Refused, "an admission webhook says no")
+		}
+		return nil
+	}
+	w.returns("a", 3*time.Hour)
+	w.command(8*time.Second, workflows.UpdateRollback, workflows.Command{})
+	w.command(10*time.Hour, workflows.UpdateResume, workflows.Command{})
+	end := w.run(t)
+	if took := end.Ended.Sub(end.Started); end.Phase != status.PhaseRolledBack || took < 10*time.Hour {
+		t.Errorf("the run ended %s after %s", end.Phase, took)
+	}
+}
+
+func TestARollbackThatWasAcceptedIsObeyed(t *testing.T) {
+	for _, c := range []struct {
+		reason string
+		set    func(w *world)
+		at     time.Duration
+	}{
+		{"after an abort that is not done", func(w *world) {
+			w.once(step.Disarm, "b", fault.New(fault.Internal, "slow"))
+			w.command(14*time.Second, workflows.UpdateAbort, workflows.Command{})
+		}, 14500 * time.Millisecond},
+		{"while a part goes back", func(w *world) {
+			w.plan.Stages[0].SoakStage = 24 * time.Hour
+			w.command(time.Hour, workflows.UpdateRollback, workflows.Command{Scope: workflows.Scope{Clusters: []string{"a"}}})
+		}, time.Hour + 3*time.Second},
+		{"while the run waits for a cluster that is owed", func(w *world) {
+			w.plan.Stages[0].SoakStage = 24 * time.Hour
+			w.at(30*time.Minute, func() { w.once(step.Acquire, "a", away) })
+			w.returns("a", 8*time.Hour)
+			w.command(time.Hour, workflows.UpdateRollback, workflows.Command{Scope: workflows.Scope{Clusters: []string{"a"}}})
+		}, 5 * time.Hour},
+	} {
+		t.Run(c.reason, func(t *testing.T) {
+			w := newWorld(t, "a", "b")
+			c.set(w)
+			asked := w.command(c.at, workflows.UpdateRollback, workflows.Command{})
+			end := w.run(t)
+			if !asked.accepted || asked.err != nil {
+				t.Fatalf("it was not accepted: %+v", asked)
+			}
+			for cluster, phase := range unitPhases(end) {
+				if phase != status.PhaseRolledBack {
+					t.Errorf("%q, and cluster %s ended %s; asked:\n%s", asked.answer.Message, cluster, phase, strings.Join(w.asked(), "\n"))
+				}
+			}
+		})
+	}
+}
+
+func TestNothingIsTakenOnceTheEndIsWrittenDown(t *testing.T) {
+	for _, name := range []string{workflows.UpdateRollback, workflows.UpdatePause, workflows.UpdateAbort, workflows.UpdateResume} {
+		w := newWorld(t, "a")
+		w.env.OnActivity(step.SaveRun, mock.Anything, mock.Anything).After(10*time.Minute).Return("", nil)
+		asked := w.command(5*time.Minute, name, workflows.Command{})
+		end := w.run(t)
+		if asked.rejected == nil || !strings.Contains(asked.rejected.Error(), "has just ended") || end.Phase != status.PhaseSucceeded {
+			t.Errorf("%s: %+v, the run ended %s", name, asked, end.Phase)
+		}
+	}
+}
+
+func TestAnEndThatIsAskedForComes(t *testing.T) {
+	t.Run("of a rollback whose pods never get ready", func(t *testing.T) {
+		w := newWorld(t, "a")
+		w.at(7*time.Second, func() { w.advances = 1000 * time.Hour })
+		w.command(8*time.Second, workflows.UpdateRollback, workflows.Command{})
+		w.command(time.Hour, workflows.UpdateAbort, workflows.Command{Abandon: true})
+		end := w.run(t)
+		if took := end.Ended.Sub(end.Started); end.Phase != status.PhaseFailed || took > 2*time.Hour {
+			t.Errorf("the run ended %s after %s", end.Phase, took)
+		}
+	})
+	t.Run("of a run that takes another back", func(t *testing.T) {
+		w := newWorld(t, "a", "b")
+		w.advances = time.Hour
+		w.command(time.Minute, workflows.UpdateAbort, workflows.Command{Abandon: true})
+		end := w.play(t, workflows.RolloutInput{Run: "agent-2", Plan: "0123456789abcdef", By: "ops", Back: &workflows.BackInput{Run: "agent-1", Units: []string{"a", "b"}}})
+		for cluster, phase := range unitPhases(end) {
+			if !phase.Final() {
+				t.Errorf("cluster %s was left %s", cluster, phase)
+			}
+		}
+	})
+	t.Run("of a unit that cannot be disarmed, since its cluster is gone", func(t *testing.T) {
+		w := newWorld(t, "a")
+		w.fails = func(name, _ string) error {
+			if name == step.Disarm || name == step.Release {
+				return away
+			}
+			return nil
+		}
+		w.env.OnActivity(step.Reachable, mock.Anything, mock.Anything).After(1000*time.Hour).Return("", nil)
+		w.command(2*time.Second, workflows.UpdatePause, workflows.Command{})
+		w.command(time.Hour, workflows.UpdateAbort, workflows.Command{})
+		end := w.run(t)
+		if took := end.Ended.Sub(end.Started); end.Phase != status.PhaseAborted || took > 2*time.Hour {
+			t.Errorf("the run ended %s after %s", end.Phase, took)
+		}
+	})
+}
+
+func TestTheBrakeOfARollbackHoldsAndOpensBesideAClusterOutOfReach(t *testing.T) {
+	w := newWorld(t, "a", "b", "c", "d")
+	w.plan.Stages[0].SoakStage = 24 * time.Hour
+	broken := false
+	w.at(30*time.Minute, func() { broken = true })
+	w.fails = func(name, cluster string) error {
+		switch {
+		case !broken || name != step.Acquire:
+		case cluster == "d":
+			return away
+		case cluster == "c" || cluster == "b":
+			return fault.New(fault.Refused, "no")
+		}
+		return nil
+	}
+	w.env.OnActivity(step.Reachable, mock.Anything, mock.Anything).After(200*time.Hour).Return("", nil)
+	w.command(time.Hour, workflows.UpdateRollback, workflows.Command{})
+	w.env.RegisterDelayedCallback(func() {
+		if now := w.now(t); now.Phase != status.PhaseHeld || unitPhases(now)["a"] == status.PhaseRolledBack {
+			t.Errorf("two clusters could not go back, and the run is %s, cluster a %s", now.Phase, unitPhases(now)["a"])
+		}
+	}, 2*time.Hour)
+	w.command(3*time.Hour, workflows.UpdateResume, workflows.Command{})
+	w.env.RegisterDelayedCallback(func() {
+		if now := unitPhases(w.now(t)); now["a"] != status.PhaseRolledBack {
+			t.Errorf("an hour after it was resumed: %v", now)
+		}
+	}, 4*time.Hour)
+	w.command(60*time.Hour, workflows.UpdateAbort, workflows.Command{Abandon: true})
+	end := w.run(t)
+	if now := unitPhases(end); now["a"] != status.PhaseRolledBack || !now["d"].Final() {
+		t.Errorf("the run ended %s: %v", end.Phase, now)
+	}
+}
+
+func TestAnApprovalIsTakenAfterTheRunHasContinuedAsNew(t *testing.T) {
+	w := newWorld(t, "a")
+	w.plan.Stages[0].Approvals = 1
+	w.command(time.Hour, workflows.UpdateApprove, workflows.Command{Who: "one", Plan: "0123456789"})
+	unit := status.Unit{Path: "prod/a", Cluster: "a", Group: "prod", Stage: "production", Phase: status.PhasePending}
+	end := w.play(t, workflows.RolloutInput{Run: "agent-1", Plan: "0123456789abcdef", By: "ops", State: &workflows.RunState{
+		Status: status.Run{Name: "agent-1", Phase: status.PhaseMoving, Stages: []status.Stage{{Name: "production", Units: []status.Unit{unit}}}},
+	}})
+	if end.Phase != status.PhaseSucceeded {
+		t.Errorf("the run ended %s", end.Phase)
+	}
+}
+
+func TestTheRunKnowsWhenAClusterIsWithinReachAgain(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	w.plan.Stages[0].MaxUnreachable = 1
+	w.once(step.Disarm, "a", away)
+	w.returns("a", 10*time.Second)
+	w.command(2*time.Second, workflows.UpdatePause, workflows.Command{})
+	w.command(time.Hour, workflows.UpdateResume, workflows.Command{})
+	end := w.run(t)
+	if log := w.asked(); slices.Index(log, "Acquire b") < slices.Index(log, "Release a Succeeded") {
+		t.Errorf("b started while a moved, one may at a time (run %s):\n%s", end.Phase, strings.Join(log, "\n"))
+	}
+}
+
+func TestPodsThatWereLostWhilePausedAreMovedAgain(t *testing.T) {
+	w := newWorld(t, "a")
+	w.rules.Soak.Batch = pipelines.Duration(10 * time.Minute)
+	lost := false
+	w.fails = func(name, _ string) error {
+		switch name {
+		case step.Disarm:
+			lost = true
+		case step.Advance:
+			lost = false
+		case step.Finish:
+			if lost {
+				return fault.New(fault.Refused, "1 of 10 pods are not at revision new and would move at once")
+			}
+		}
+		return nil
+	}
+	w.command(15*time.Minute, workflows.UpdatePause, workflows.Command{})
+	w.command(time.Hour, workflows.UpdateResume, workflows.Command{})
+	w.command(10*time.Hour, workflows.UpdateAbort, workflows.Command{})
+	end := w.run(t)
+	if end.Phase != status.PhaseSucceeded {
+		t.Errorf("the run ended %s; asked:\n%s", end.Phase, strings.Join(w.asked(), "\n"))
+	}
+	w.expect(t, []string{"Advance a/2", "Disarm a", "Arm a", "Advance a/2", "Finish a"}, nil)
+}
