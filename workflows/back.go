@@ -37,6 +37,7 @@ func (r *rollout) wantRollback(ctx workflow.Context, scope Scope, who, why strin
 		}
 	}
 	r.inTurn++
+	r.show(ctx, status.PhaseRollingBack, r.state.Status.Waiting)
 	r.tell(ctx, back, order{Kind: orderRollback, Who: who, Reason: why})
 	r.tell(ctx, stop, order{Kind: orderAbort, Who: who, Reason: "the run is rolled back in part: " + scope.String()})
 }

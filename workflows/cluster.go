@@ -63,7 +63,7 @@ func newClusterRollout(ctx workflow.Context, in ClusterInput) *clusterRollout {
 		in:     in,
 		orders: orders{paused: in.Paused},
 		unit: status.Unit{
-			Path: in.Path, Cluster: in.Cluster, Group: in.Group, Stage: in.Stage, Phase: status.PhasePending,
+			Path: in.Path, Cluster: in.Cluster, Group: in.Group, Stage: in.Stage, Phase: status.PhaseWaiting,
 			Started: workflow.Now(ctx).UTC(), Workflow: workflow.GetInfo(ctx).WorkflowExecution.ID,
 		},
 	}
@@ -263,6 +263,11 @@ func (r *clusterRollout) record(ctx workflow.Context) error {
 
 // close writes the unit's status down for good.
 func (r *clusterRollout) close(ctx workflow.Context, phase status.Phase) (status.Unit, error) {
+	for i := range r.unit.Batches {
+		if b := &r.unit.Batches[i]; r.in.Back && b.Phase == status.PhaseSucceeded {
+			b.Phase = status.PhaseRolledBack
+		}
+	}
 	r.set(ctx, phase, nil)
 	r.unit.Ended = workflow.Now(ctx).UTC()
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)

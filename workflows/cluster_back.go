@@ -6,11 +6,9 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
-	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/internal/workload/goal"
-	"sluice.dev/sluice/pipelines"
 )
 
 type heldState = goal.State
@@ -101,7 +99,7 @@ func (r *clusterRollout) revert(ctx workflow.Context, h *heldWorkload) error {
 	r.set(ctx, status.PhaseRollingBack, &status.Waiting{Kind: "pods", Name: h.object})
 	req := r.requestFor(h)
 	req.Version = r.plan.WayBack.Version
-	req.Goal.MaxUnavailable = pipelines.Amount{Value: plan.BackwardPercent, Percent: true}
+	req.Goal.MaxUnavailable = r.plan.Rules.MaxUnavailable
 	var seen status.Facts
 	if err := r.must(ctx, r.near(step.Revert, "move "+h.object+" back", req).lasting(), &seen); err != nil {
 		return err

@@ -151,7 +151,9 @@ func (r *rollout) awaited() *status.Stage {
 
 func (r *rollout) validApprove(c Command) error {
 	switch {
-	case c.Plan == "" || !strings.HasPrefix(r.in.Plan, c.Plan) || len(c.Plan) < 6:
+	case len(c.Plan) < 6:
+		return refuse("cannot approve %s: %q is too short for a plan's hash; give its first 6 characters or more", r.in.Run, c.Plan)
+	case !strings.HasPrefix(r.in.Plan, c.Plan):
 		return refuse("cannot approve %s: it runs plan %.12s, the approval is for %q", r.in.Run, r.in.Plan, c.Plan)
 	case r.awaited() == nil:
 		return refuse("cannot approve %s: no stage waits for approval", r.in.Run)

@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.temporal.io/sdk/workflow"
@@ -12,6 +13,10 @@ import (
 // show says where the run is, in its status, its search attributes and its details.
 func (r *rollout) show(ctx workflow.Context, phase status.Phase, waiting *status.Waiting) {
 	s := &r.state.Status
+	r.phase = phase
+	if phase == status.PhaseMoving && r.standing() {
+		phase = status.PhaseHeld
+	}
 	changed := s.Phase != phase || waitingWords(s.Waiting) != waitingWords(waiting)
 	s.Phase, s.Waiting = phase, waiting
 	done, failed := r.progress()
@@ -28,7 +33,16 @@ func (r *rollout) show(ctx workflow.Context, phase status.Phase, waiting *status
 
 // refresh shows what has changed in the units.
 func (r *rollout) refresh(ctx workflow.Context) {
-	r.show(ctx, r.state.Status.Phase, r.state.Status.Waiting)
+	r.show(ctx, r.phase, r.state.Status.Waiting)
+}
+
+// standing reports whether all that the run has open waits for a person.
+func (r *rollout) standing() bool {
+	open := r.openUnits()
+	return len(open) > 0 && !slices.ContainsFunc(open, func(u *unitRun) bool {
+		phase := r.unit(u.cluster).Phase
+		return phase != status.PhaseHeld && phase != status.PhaseUnreachable
+	}) && slices.ContainsFunc(open, func(u *unitRun) bool { return r.unit(u.cluster).Phase == status.PhaseHeld })
 }
 
 // progress is the share of units that have ended, in percent, and how many did not end well.

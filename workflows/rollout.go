@@ -28,6 +28,7 @@ type rollout struct {
 	state   RunState
 	open    map[string]*unitRun // by cluster; only looked up, never ranged over
 	want    intent
+	phase   status.Phase    // what it does; it shows as Held where all that is open is held
 	loaded  bool            // the plan is known
 	backing bool            // units that start now go back
 	closing bool            // the end is being written down; no command is taken any more
@@ -57,6 +58,7 @@ func newRollout(ctx workflow.Context, in RolloutInput) *rollout {
 	r := &rollout{in: in, open: map[string]*unitRun{}, tried: map[string]bool{}}
 	if in.State != nil {
 		r.state = *in.State
+		r.phase = r.state.Status.Phase
 		if r.state.Approvals == nil {
 			r.state.Approvals = map[string][]string{}
 		}
@@ -319,7 +321,7 @@ func (r *rollout) finish(ctx workflow.Context) {
 // close computes the end from what the units recorded, and writes it down.
 func (r *rollout) close(ctx workflow.Context) (status.Run, error) {
 	s := &r.state.Status
-	s.Phase = status.Outcome(s.Stages)
+	phase := status.Outcome(s.Stages)
 	for i := range s.Stages {
 		st := &s.Stages[i]
 		for j := range st.Units {
@@ -336,7 +338,7 @@ func (r *rollout) close(ctx workflow.Context) (status.Run, error) {
 		st.Waiting = nil
 	}
 	s.Ended = workflow.Now(ctx).UTC()
-	r.show(ctx, s.Phase, nil)
+	r.show(ctx, phase, nil)
 	dctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
 	save := call{name: step.SaveRun, vital: true, summary: "record the run", in: *s}

@@ -462,3 +462,53 @@ func TestAnAPIServerThatIsReadyAndRefusesIsAskedLessAndLess(t *testing.T) {
 		t.Errorf("twelve tries took %s: there is next to no pause between them", took)
 	}
 }
+
+func TestAClusterThatWasOutOfReachAtItsTurnIsStartedOnce(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	w.once(step.LoadUnit, "a", away)
+	w.returns("a", time.Hour)
+	end := w.run(t)
+	if want := []string{"prod/a", "prod/b"}; !slices.Equal(end.Moves, want) || end.Phase != status.PhaseSucceeded {
+		t.Errorf("units started in the order %v, want %v; the run ended %s", end.Moves, want, end.Phase)
+	}
+}
+
+func TestTheEndIsInTheSearchAttributes(t *testing.T) {
+	w := newWorld(t, "a")
+	var last string
+	w.env.OnUpsertTypedSearchAttributes(mock.Anything).Return(nil).Run(func(args mock.Arguments) {
+		if phase, ok := args.Get(0).(temporal.SearchAttributes).GetKeyword(temporal.NewSearchAttributeKeyKeyword("SluicePhase")); ok {
+			last = phase
+		}
+	})
+	if end := w.run(t); string(end.Phase) != last {
+		t.Errorf("the run ended %s, and its search attribute says %q", end.Phase, last)
+	}
+}
+
+func TestARollbackKeepsToMaxUnavailable(t *testing.T) {
+	w := newWorld(t, "a")
+	w.plan.OnFailure = pipelines.Rollback
+	w.rules.MaxUnavailable = pipelines.Count(3)
+	w.facts = func(_ string, f *rule.Facts) { f.Workload.Restarts = 1 }
+	var pace []pipelines.Amount
+	w.reverts = func(r step.AdvanceRequest) { pace = append(pace, r.Goal.MaxUnavailable) }
+	w.run(t)
+	if !slices.Equal(pace, []pipelines.Amount{pipelines.Count(3)}) || w.rules.Back().MaxUnavailable != pipelines.Count(3) {
+		t.Errorf("pods go back %v at once, and %v where a cluster has ended", pace, w.rules.Back().MaxUnavailable)
+	}
+}
+
+func TestARunWhoseOnlyUnitIsHeldSaysSo(t *testing.T) {
+	w := newWorld(t, "a")
+	w.rules.Checks[0].Gates[0].CEL = "unit.labels['missing'] == 'x'"
+	w.env.RegisterDelayedCallback(func() {
+		if now := w.now(t); now.Phase != status.PhaseHeld {
+			t.Errorf("the run is %s", now.Phase)
+		}
+	}, time.Hour)
+	w.command(2*time.Hour, workflows.UpdateAbort, workflows.Command{})
+	if end := w.run(t); end.Phase != status.PhaseAborted {
+		t.Errorf("the run ended %s", end.Phase)
+	}
+}

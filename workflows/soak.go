@@ -146,9 +146,9 @@ func (r *rollout) lookAt(ctx workflow.Context, s *soak, u plan.Unit, until time.
 			misses++
 			r.outOfReach(ctx, unit, u, ref, err, misses)
 		case err != nil:
-			r.standInSoak(ctx, unit, status.Check{Name: "watch during soak", At: s.what, Verdict: status.Error, Message: messageOf(err)})
+			r.standInSoak(ctx, unit, s.what, status.Check{Name: "watch during soak", Verdict: status.Error, Message: messageOf(err)})
 		default:
-			r.standInSoak(ctx, unit, bad)
+			r.standInSoak(ctx, unit, s.what, bad)
 		}
 		until = lookAgain(ctx, until, s.quiet)
 	}
@@ -171,8 +171,9 @@ func (r *rollout) outOfReach(ctx workflow.Context, unit *status.Unit, u plan.Uni
 
 // standInSoak holds a unit at a check that did not pass, until the run is resumed. One whose failure the stage bears
 // ends as failed.
-func (r *rollout) standInSoak(ctx workflow.Context, unit *status.Unit, bad status.Check) {
-	unit.Failure, unit.FailedAt = &bad, unit.Path
+func (r *rollout) standInSoak(ctx workflow.Context, unit *status.Unit, what string, bad status.Check) {
+	bad.At = "soak of " + what
+	unit.Failure, unit.FailedAt = brief(&bad), unit.Path
 	r.mark(ctx, unit, status.PhaseHeld, &status.Waiting{
 		Kind: "decision", Name: bad.Name, Since: workflow.Now(ctx).UTC(), Unmet: []string{string(bad.Verdict) + ": " + bad.Message},
 		Owner: "whoever may resume, abort or roll back",

@@ -255,6 +255,9 @@ func (r *rollout) statesOf(units []plan.Unit) []plan.State {
 	out := make([]plan.State, len(units))
 	for i, u := range units {
 		out[i] = stateOf(r.unit(u.Cluster).Phase)
+		if r.open[u.Cluster] != nil && out[i] == plan.Pending {
+			out[i] = plan.Running // it was started, whatever it says of itself
+		}
 	}
 	return out
 }

@@ -38,6 +38,7 @@ type world struct {
 	log      []string                            // what was asked, in order: "Prepare a DaemonSet/x"
 	facts    func(cluster string, f *rule.Facts) // bends what is seen
 	fails    func(name, cluster string) error    // makes an activity fail
+	reverts  func(req step.AdvanceRequest)
 	advances time.Duration                       // how long a batch takes
 	saved    []status.Run
 	audit    []step.AuditRequest
@@ -237,6 +238,9 @@ func (w *world) seen(name string, r step.AdvanceRequest) (status.Facts, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.log = append(w.log, strings.TrimPrefix(name, "cluster.")+" "+ofAdvance(r))
+	if name == step.Revert && w.reverts != nil {
+		w.reverts(r)
+	}
 	if w.fails != nil {
 		if err := w.fails(name, r.Cluster); err != nil {
 			return status.Facts{}, temporal.NewApplicationError(err.Error(), string(fault.CodeOf(err)))

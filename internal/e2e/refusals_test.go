@@ -52,7 +52,7 @@ func TestAChartThatDoesNotRenderForTwoOfFiveClustersChangesNothing(t *testing.T)
 		t.Errorf("the refusal has %d lines, want one for each cluster that fails: %v", len(lines), refused)
 	}
 	for i, name := range []string{"c", "e"} {
-		if i >= len(lines) || !strings.HasPrefix(lines[i], "  "+name+": render: ") || !strings.Contains(lines[i], `no entry for key "logLevel"`) {
+		if i >= len(lines) || !strings.HasPrefix(lines[i], "  "+name+": render: ") || !strings.Contains(lines[i], "there is no logLevel") {
 			t.Errorf("the refusal does not say why the chart does not render for %s: %v", name, refused)
 		}
 	}

@@ -114,6 +114,32 @@ func TestAnAPIServerIsDownForAMinuteDuringItsTurn(t *testing.T) {
 	once(t, rec.Stop(), "2.0.0")
 }
 
+func TestAClusterThatIsDownAtItsTurnGoesOnceItIsBack(t *testing.T) {
+	s := newSite(t, "late")
+	s.work()
+	s.install()
+	p := s.plan("2.0.0", "slow")
+	s.stack.Run(t, "stop", "apiserver", "--cluster", "a")
+	t.Cleanup(func() { s.stack.Run(t, "start", "apiserver", "--cluster", "a") })
+	run, err := s.engine.Run(t.Context(), engine.RunRequest{Plan: p.Hash, By: "test", Reason: "a test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.until(run.Name, "waiting for the cluster", time.Minute, func(r status.Run) bool { return phaseOf(r, "a") == status.PhaseUnreachable })
+	s.stack.Run(t, "start", "apiserver", "--cluster", "a")
+	s.soaking(run.Name)
+	s.tell(run.Name, workflows.UpdatePause, workflows.Scope{})
+	s.until(run.Name, "paused and disarmed", time.Minute, func(r status.Run) bool {
+		u := unitOf(r, "a")
+		return u.Phase == status.PhasePaused && !u.Armed
+	})
+	s.tell(run.Name, workflows.UpdateResume, workflows.Scope{})
+	end := s.ended(run.Name, 3*time.Minute)
+	if end.Phase != status.PhaseSucceeded || len(end.Moves) != 1 {
+		t.Errorf("the run ended %s, its moves are %v", end.Phase, end.Moves)
+	}
+}
+
 func TestFailureMode_R05_R32_PausedThenRolledBack(t *testing.T) {
 	s := newSite(t, "paused")
 	s.work()

@@ -25,7 +25,7 @@ func (r Rules) Back() Rules {
 	return Rules{
 		NodeSets:         []pipelines.NodeSet{{Name: "all", Selector: pipelines.Selector{All: true}}},
 		Batches:          []pipelines.Amount{{Value: 100, Percent: true}},
-		MaxUnavailable:   pipelines.Amount{Value: BackwardPercent, Percent: true},
+		MaxUnavailable:   r.MaxUnavailable,
 		ProgressDeadline: r.ProgressDeadline,
 	}
 }
