@@ -67,7 +67,7 @@ func renderChartOnce(in Input, files []file, capabilities *chartutil.Capabilitie
 	if err != nil {
 		return nil, v, err
 	}
-	rendered, err := engine.Engine{Strict: true}.Render(c, rendering)
+	rendered, err := engine.Engine{}.Render(c, rendering)
 	if err != nil {
 		e := located("", err).(*RenderError)
 		e.File = insideChart(e.File)

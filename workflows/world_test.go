@@ -39,7 +39,7 @@ type world struct {
 	facts    func(cluster string, f *rule.Facts) // bends what is seen
 	fails    func(name, cluster string) error    // makes an activity fail
 	reverts  func(req step.AdvanceRequest)
-	advances time.Duration                       // how long a batch takes
+	advances time.Duration // how long a batch takes
 	saved    []status.Run
 	audit    []step.AuditRequest
 	noBack   bool // nothing was recorded before the run
