@@ -141,7 +141,8 @@ func (a *Activities) watched(ctx context.Context, req step.AdvanceRequest, armed
 	if w.seen.Facts.Workload.Name == "" {
 		return w.seen, nil // it is gone
 	}
-	return w.seen, a.Ledger.SaveObservation(ctx, observation(req, w.seen.Facts, armed))
+	a.observe(ctx, observation(req, w.seen.Facts, armed))
+	return w.seen, nil
 }
 
 // unreachableAs keeps a driver's error as it is, but for what a lost connection in the middle of a wait looks like.
