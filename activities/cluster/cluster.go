@@ -72,7 +72,7 @@ func (a *Activities) Reachable(ctx context.Context, ref step.Ref) (string, error
 	if err != nil {
 		return "", err
 	}
-	beat := newPulse(ctx, pulseWaiting)
+	ctx, beat := newPulse(ctx, pulseWaiting)
 	defer beat.stop()
 	for {
 		err := c.Reachable(ctx)

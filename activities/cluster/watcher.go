@@ -25,8 +25,10 @@ type watcher struct {
 	sighting sighting
 }
 
-func (a *Activities) newWatcher(ctx context.Context, req step.AdvanceRequest, armed bool) *watcher {
-	return &watcher{a: a, req: req, armed: armed, beat: newPulse(ctx, pulseMoving), progress: step.Progress{Since: time.Now().UTC(), Target: req.Target, Total: req.Total}}
+// newWatcher heartbeats from now on; what it watches runs in the context that it returns.
+func (a *Activities) newWatcher(ctx context.Context, req step.AdvanceRequest, armed bool) (context.Context, *watcher) {
+	ctx, beat := newPulse(ctx, pulseMoving)
+	return ctx, &watcher{a: a, req: req, armed: armed, beat: beat, progress: step.Progress{Since: time.Now().UTC(), Target: req.Target, Total: req.Total}}
 }
 
 // look keeps what was seen, says it in the heartbeat and the ledger, and judges it.

@@ -2,6 +2,7 @@ package kube_test
 
 import (
 	"testing"
+	"time"
 
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/kube"
@@ -73,4 +74,51 @@ func TestFailureMode_R36_Lease(t *testing.T) {
 	if none, err := kube.ReadLease(ctx, c, "absent"); err != nil || none != (kube.Lease{}) {
 		t.Errorf("a lease that is not there: %+v, %v", none, err)
 	}
+}
+
+func TestAGuardKnowsWhoseTheLeaseIs(t *testing.T) {
+	ctx, c := cluster(t)
+	ours := kube.LeaseSpec{Component: "guarded", Installation: "east", Run: "run-1", Digest: "d1", Fence: 1}
+	if _, err := kube.AcquireLease(ctx, c, ours); err != nil {
+		t.Fatal(err)
+	}
+	requests := c.Requests()
+	guard := kube.GuardLease(c, ours)
+	defer guard.Close()
+	for range 10 {
+		if err := guard.Check(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if took := c.Requests() - requests; took != 1 {
+		t.Errorf("ten checks took %d requests, want 1", took)
+	}
+
+	next := ours
+	next.Run, next.Fence = "run-2", 2
+	if _, err := kube.AcquireLease(ctx, c, next); err != nil {
+		t.Fatal(err)
+	}
+	newer := kube.GuardLease(c, next) // it shares the watch, which may not know yet
+	defer newer.Close()
+	if err := newer.Check(ctx); err != nil {
+		t.Errorf("the run that has just taken the lease: %v", err)
+	}
+	lost := func(spec kube.LeaseSpec, parts ...string) {
+		t.Helper()
+		guard := kube.GuardLease(c, spec)
+		defer guard.Close()
+		var err error
+		for end := time.Now().Add(5 * time.Second); err == nil && time.Now().Before(end); {
+			err = guard.Check(ctx)
+		}
+		code(t, err, fault.Conflict, parts...)
+	}
+	lost(ours, "run-2", "fence 2", "ours is 1")
+	elsewhere := next
+	elsewhere.Installation = "west"
+	lost(elsewhere, "installation east has it")
+	absent := next
+	absent.Component = "absent"
+	lost(absent, "nobody holds it")
 }
