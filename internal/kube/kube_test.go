@@ -3,6 +3,7 @@ package kube_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -304,6 +305,51 @@ users: [{name: hz, user: {token: x}}, {name: sh, user: {token: x}}]
 		_, err = pool.Cluster(t.Context(), "new")
 		code(t, err, fault.Unreachable, `cannot find context "new"`, "cannot read kubeconfig "+path)
 	})
+}
+
+func TestAnAPIServerThatIsReadyAndRefusesIsNotReachable(t *testing.T) {
+	refuse := func(w http.ResponseWriter, status int) {
+		w.WriteHeader(status)
+		fmt.Fprintf(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","code":%d,"message":"not now"}`, status)
+	}
+	cases := map[string]struct {
+		reason      string
+		list, watch int
+		want        fault.Code
+	}{
+		"it serves":                     {"all is well", 200, 200, ""},
+		"it has too much to do":         {"the next request would be refused too", 429, 200, fault.Unreachable},
+		"it has no etcd":                {"nothing can be read", 500, 200, fault.Unreachable},
+		"its caches are not filled":     {"a view would not come up", 200, 429, fault.Unreachable},
+		"it does not show us all pods":  {"our role is for some namespaces only", 403, 403, ""},
+		"it lets us list and not watch": {"that is no outage", 200, 403, ""},
+	}
+	for name, test := range cases {
+		t.Run(name, func(t *testing.T) {
+			c := served(t, func(w http.ResponseWriter, r *http.Request) {
+				switch {
+				case r.URL.Path == "/readyz":
+					fmt.Fprint(w, "ok")
+				case r.URL.Query().Get("watch") != "" && test.watch != 200:
+					refuse(w, test.watch)
+				case r.URL.Query().Get("watch") != "":
+					w.(http.Flusher).Flush()
+					<-r.Context().Done()
+				case test.list != 200:
+					refuse(w, test.list)
+				default:
+					fmt.Fprint(w, `{"kind":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"7"},"items":[]}`)
+				}
+			})
+			if err := c.Reachable(t.Context()); fault.CodeOf(err) != test.want {
+				t.Errorf("it says %v, want %q: %s", err, test.want, test.reason)
+			}
+		})
+	}
+	ctx, c := cluster(t)
+	if err := c.Reachable(ctx); err != nil {
+		t.Errorf("a real one: %v", err)
+	}
 }
 
 func TestUnauthorized(t *testing.T) {

@@ -144,7 +144,6 @@ type fake struct {
 }
 
 func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "application/json")
 	query := r.URL.Query()
 	switch {
 	case query.Get("sendInitialEvents") != "":
@@ -166,27 +165,37 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// served is a cluster whose API server is a function.
+func served(t *testing.T, f http.HandlerFunc) *kube.Cluster {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		f(w, r)
+	}))
+	t.Cleanup(server.Close)
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	text := fmt.Sprintf(`{apiVersion: v1, kind: Config, clusters: [{name: a, cluster: {server: "%s"}}], users: [{name: a, user: {}}], contexts: [{name: a, context: {cluster: a, user: a}}]}`, server.URL)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	pool := kube.NewPool(kube.Options{Kubeconfigs: []string{path}})
+	t.Cleanup(pool.Close)
+	c, err := pool.Cluster(t.Context(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 func (f *fake) object(name string, version int64) string {
 	return fmt.Sprintf(`{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"%s","namespace":"default","uid":"%[1]s","resourceVersion":"%d"}}`, name, version)
 }
 
 func TestViewOfAnOlderAPIServer(t *testing.T) {
 	f := &fake{end: make(chan struct{})}
-	server := httptest.NewServer(f)
-	defer server.Close()
-	path := filepath.Join(t.TempDir(), "kubeconfig")
-	text := fmt.Sprintf(`{apiVersion: v1, kind: Config, clusters: [{name: a, cluster: {server: "%s"}}], users: [{name: a, user: {}}], contexts: [{name: a, context: {cluster: a, user: a}}]}`, server.URL)
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	pool := kube.NewPool(kube.Options{Kubeconfigs: []string{path}})
-	defer pool.Close()
-	c, err := pool.Cluster(ctx, "a")
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := served(t, f.ServeHTTP)
 	view := kube.Watch(c, kube.Selection{Resource: configMaps, Namespace: "default"}, nameOnly)
 	defer view.Close()
 	if err := view.WaitFor(ctx, types.NamespacedName{Namespace: "default", Name: "watched"}, "11"); err != nil {
