@@ -33,8 +33,8 @@ type Options struct {
 
 // Limits of one worker. A long activity waits on a watch and costs next to nothing, so many may be under way at once.
 const (
-	maxActivities    = 1000
-	heartbeatWithin  = time.Second // how soon a cancelled activity hears of it
+	maxActivities    = 10_000          // or soaks would keep what disarms and takes back from beginning
+	heartbeatWithin  = 5 * time.Second // for the SDK's own heartbeat, which says no more than that a cancel was heard
 	drainWithin      = 10 * time.Second
 	deadlockDetector = 5 * time.Second
 )
@@ -70,7 +70,6 @@ func Run(ctx context.Context, o Options) error {
 		w := worker.New(o.Client, queue, worker.Options{
 			MaxConcurrentActivityExecutionSize: maxActivities,
 			MaxHeartbeatThrottleInterval:       heartbeatWithin,
-			DefaultHeartbeatThrottleInterval:   heartbeatWithin,
 			WorkerStopTimeout:                  drainWithin,
 			DeadlockDetectionTimeout:           deadlockDetector,
 		})

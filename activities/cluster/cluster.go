@@ -68,7 +68,7 @@ func (a *Activities) unitOf(ctx context.Context, ref step.Ref) (*plan.Plan, *pla
 
 // Reachable returns once the API server answers. Until then its heartbeat says why it does not.
 func (a *Activities) Reachable(ctx context.Context, ref step.Ref) (string, error) {
-	ctx, beat := newPulse(ctx, pulseWaiting)
+	ctx, beat := newPulse(ctx, pulseLooking)
 	defer beat.stop()
 	return a.reach(ctx, ref, beat)
 }

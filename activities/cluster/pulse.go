@@ -16,9 +16,14 @@ import (
 
 const (
 	pulseMoving    = time.Second     // how soon an activity that moves pods hears that it is cancelled
-	pulseWaiting   = 2 * time.Second // well below the heartbeat timeout, which an unanswered request must not use up
+	pulseShort     = 2 * time.Second // well below the heartbeat timeout, which an unanswered request must not use up
 	reachableEvery = 3 * time.Second
 )
+
+// pulseLooking is how soon an activity that only looks on hears that it is cancelled. Every heartbeat is a write to its run,
+// and a stage may soak with hundreds of them, so that it is not a second; a rollback out of a soak waits for it, so that it is
+// not a minute.
+const pulseLooking = 5 * time.Second
 
 // heart is how an activity's heartbeats reach the server.
 type heart struct {
@@ -67,19 +72,20 @@ func newPulse(ctx context.Context, every time.Duration) (context.Context, *pulse
 	own, end := context.WithCancelCause(ctx)
 	p := &pulse{heart: heartOf(ctx)}
 	p.end = func(cause error) {
+		end(cause)
 		if asked(cause) && ctx.Err() == nil {
 			activity.RecordHeartbeat(ctx, p.now()) // or the SDK, which does not know, would call the end a failure
 		}
-		end(cause)
 	}
 	p.run(ctx, 0, every)
 	return own, p
 }
 
-// run sends the first heartbeat after a time. It goes on when the activity is cancelled: one that winds up is alive.
+// run sends the first heartbeat after a time, and then one every so often, but so often that two may be lost. It goes on when
+// the activity is cancelled: one that winds up is alive.
 func (p *pulse) run(ctx context.Context, first, every time.Duration) {
 	ctx, p.quit = context.WithCancel(context.WithoutCancel(ctx))
-	heard := time.Now()
+	heard, every := time.Now(), min(every, p.heart.within/3)
 	p.over.Go(func() {
 		for wait := first; pause(ctx, wait) == nil; wait = every {
 			sent := time.Now()
@@ -138,7 +144,7 @@ func steadily[In, Out any](ctx context.Context, h heart, f func(context.Context,
 		}
 	}}
 	defer context.AfterFunc(ctx, func() { beat.end(context.Cause(ctx)) })()
-	beat.run(whole, pulseWaiting, pulseWaiting)
+	beat.run(whole, pulseShort, pulseShort)
 	out, err := f(own, in)
 	cause := context.Cause(own)
 	beat.stop()

@@ -31,7 +31,7 @@ func TestAShortActivityIsKnownToBeAliveAndNotInterrupted(t *testing.T) {
 			if _, ok := ctx.Deadline(); !ok {
 				t.Error("it has no deadline")
 			}
-			return "done " + in, pause(ctx, 2*pulseWaiting+pulseWaiting/2)
+			return "done " + in, pause(ctx, 2*pulseShort+pulseShort/2)
 		}, "work")
 	})
 	if err != nil || said != "done work" {
@@ -136,6 +136,35 @@ func TestWhenAPulseEndsItsActivity(t *testing.T) {
 				}
 				if test.cause != nil && !errors.Is(context.Cause(ctx), test.cause) {
 					t.Errorf("it ended with %v", context.Cause(ctx))
+				}
+			})
+		})
+	}
+}
+
+func TestHowOftenAPulseIsSent(t *testing.T) {
+	cases := map[string]struct {
+		every, timeout time.Duration
+		want           int // in a minute
+		reason         string
+	}{
+		"it moves pods":                  {pulseMoving, 10 * time.Second, 61, "a cancel is heard within a second"},
+		"it looks on":                    {pulseLooking, time.Minute, 13, "hundreds of units soak in one run"},
+		"it looks on for a timeout of 6": {pulseLooking, 6 * time.Second, 38, "two heartbeats may be lost"},
+	}
+	for name, test := range cases {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				sent := 0
+				p := &pulse{end: func(error) {}, heart: heart{within: test.timeout * 8 / 10, beat: func(context.Context, step.Progress) error {
+					sent++
+					return nil
+				}}}
+				p.run(t.Context(), 0, test.every)
+				time.Sleep(time.Minute + time.Millisecond)
+				p.stop()
+				if sent != test.want {
+					t.Errorf("%d a minute, want %d: %s", sent, test.want, test.reason)
 				}
 			})
 		})
