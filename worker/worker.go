@@ -39,7 +39,8 @@ const (
 	deadlockDetector = 5 * time.Second
 )
 
-// Run serves until ctx ends, then lets what is under way go: it is taken up by the next worker where it was.
+// Run serves until ctx ends, then lets what is under way go: it is taken up by the next worker where it was. A queue that
+// cannot be served any more, as its namespace is gone, ends it with an error: better no process than one that does nothing.
 func Run(ctx context.Context, o Options) error {
 	installation, err := o.Ledger.Installation(ctx)
 	if err != nil {
@@ -60,24 +61,21 @@ func Run(ctx context.Context, o Options) error {
 		}
 	}
 	central := workflows.Queue(installation)
-	var started []worker.Worker
-	defer func() {
-		for _, w := range started {
-			w.Stop()
-		}
-	}()
+	crew := newCrew()
+	defer crew.stop()
 	start := func(queue string, register func(worker.Worker)) error {
 		w := worker.New(o.Client, queue, worker.Options{
 			MaxConcurrentActivityExecutionSize: maxActivities,
 			MaxHeartbeatThrottleInterval:       heartbeatWithin,
 			WorkerStopTimeout:                  drainWithin,
 			DeadlockDetectionTimeout:           deadlockDetector,
+			OnFatalError:                       crew.failed(queue),
 		})
 		register(w)
 		if err := w.Start(); err != nil {
 			return fmt.Errorf("cannot serve task queue %s: %w", queue, err)
 		}
-		started = append(started, w)
+		crew.workers = append(crew.workers, w)
 		o.Logger.Info("serving", "queue", queue, "installation", installation)
 		return nil
 	}
@@ -96,6 +94,5 @@ func Run(ctx context.Context, o Options) error {
 			return err
 		}
 	}
-	<-ctx.Done()
-	return nil
+	return crew.wait(ctx)
 }
