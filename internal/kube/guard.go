@@ -48,8 +48,3 @@ func (g *Guard) Check(ctx context.Context) error {
 
 // Close ends the watch, unless somebody else needs it soon.
 func (g *Guard) Close() { g.view.Close() }
-
-// has reports whether a Lease is the one that was taken.
-func (s LeaseSpec) has(l Lease) bool {
-	return l.Installation == s.Installation && l.Run == s.Run && l.Fence == s.Fence
-}

@@ -44,6 +44,21 @@ func TestFailureMode_R36_Lease(t *testing.T) {
 		})
 	}
 
+	for reason, change := range map[string]func(*kube.LeaseSpec){
+		"another installation": func(s *kube.LeaseSpec) { s.Installation = "west" },
+		"another run":          func(s *kube.LeaseSpec) { s.Run = "run-0" },
+		"another fence":        func(s *kube.LeaseSpec) { s.Fence = 6 },
+	} {
+		t.Run("not released by "+reason, func(t *testing.T) {
+			s := spec
+			change(&s)
+			code(t, kube.ReleaseLease(ctx, c, s, "d0"), fault.Conflict, "installation east holds it with fence 7 for run run-1")
+			if now, err := kube.ReadLease(ctx, other, "agent"); err != nil || now.State != kube.LeaseHeld {
+				t.Errorf("the lease is %+v, %v", now, err)
+			}
+		})
+	}
+	// The last of these has read it; the release goes by that.
 	requests = c.Requests()
 	if err := kube.ReleaseLease(ctx, c, spec, "d1"); err != nil {
 		t.Fatal(err)
