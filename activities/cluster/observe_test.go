@@ -29,18 +29,20 @@ func judged(cel string) step.AdvanceRequest {
 }
 
 // lookers are the looks of a soak and of a batch, and what each keeps as bad.
-func lookers(t *testing.T, cel string, save func() error) map[string]func(context.Context) (error, status.Facts) {
+func lookers(t *testing.T, cel string, save func() error) map[string]func(context.Context) (status.Facts, error) {
 	a := &Activities{Ledger: observations{save: save}, Gates: gate.NewEvaluator()}
 	seen := rule.Workload{Name: "agent", Restarts: 3}
-	return map[string]func(context.Context) (error, status.Facts){
-		"a soak": func(ctx context.Context) (error, status.Facts) {
+	return map[string]func(context.Context) (status.Facts, error){
+		"a soak": func(ctx context.Context) (status.Facts, error) {
 			p := &post{req: judged(cel)}
 			l := &lookout{a: a, posts: []*post{p}}
-			return l.look(p)(ctx, seen, rule.Batch{}), l.bad
+			err := l.look(p)(ctx, seen, rule.Batch{})
+			return l.bad, err
 		},
-		"a batch": func(ctx context.Context) (error, status.Facts) {
+		"a batch": func(ctx context.Context) (status.Facts, error) {
 			w := &watcher{a: a, req: judged(cel), beat: &pulse{}}
-			return w.look(ctx, seen, rule.Batch{}), w.seen
+			err := w.look(ctx, seen, rule.Batch{})
+			return w.seen, err
 		},
 	}
 }
@@ -49,7 +51,7 @@ func TestALookThatIsCutShortIsNoVerdict(t *testing.T) {
 	for name, look := range lookers(t, "workload.restarts == 0", func() error { return nil }) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if err, bad := look(ctx); !errors.Is(err, context.Canceled) || len(bad.Checks) > 0 {
+		if bad, err := look(ctx); !errors.Is(err, context.Canceled) || len(bad.Checks) > 0 {
 			t.Errorf("%s: a cancelled look gave %v and %+v", name, err, bad.Checks)
 		}
 	}
@@ -57,12 +59,12 @@ func TestALookThatIsCutShortIsNoVerdict(t *testing.T) {
 
 func TestALedgerThatCannotBeWrittenKeepsNoCheckFromJudging(t *testing.T) {
 	for name, look := range lookers(t, "workload.restarts == 0", func() error { return errors.New("the disk is full") }) {
-		if err, bad := look(t.Context()); !errors.Is(err, errCheck) || len(bad.Checks) != 1 || bad.Checks[0].Verdict != status.Failed {
+		if bad, err := look(t.Context()); !errors.Is(err, errCheck) || len(bad.Checks) != 1 || bad.Checks[0].Verdict != status.Failed {
 			t.Errorf("%s: a check that fails gave %v and %+v", name, err, bad.Checks)
 		}
 	}
 	for name, look := range lookers(t, "workload.restarts == 3", func() error { return errors.New("the disk is full") }) {
-		if err, _ := look(t.Context()); err != nil {
+		if _, err := look(t.Context()); err != nil {
 			t.Errorf("%s: a check that passes gave %v", name, err)
 		}
 	}
