@@ -34,13 +34,14 @@ type Options struct {
 
 // Limits of one worker. A long activity waits on a watch and costs next to nothing, so many may be under way at once.
 const (
-	maxActivities    = 1000
-	heartbeatWithin  = time.Second // how soon a cancelled activity hears of it
+	maxActivities    = 10_000          // or soaks would keep what disarms and takes back from beginning
+	heartbeatWithin  = 5 * time.Second // for the SDK's own heartbeat, which says no more than that a cancel was heard
 	drainWithin      = 10 * time.Second
 	deadlockDetector = 5 * time.Second
 )
 
-// Run serves until ctx ends, then lets what is under way go: it is taken up by the next worker where it was.
+// Run serves until ctx ends, then lets what is under way go: it is taken up by the next worker where it was. A queue that
+// cannot be served any more, as its namespace is gone, ends it with an error: better no process than one that does nothing.
 func Run(ctx context.Context, o Options) error {
 	installation, err := o.Ledger.Installation(ctx)
 	if err != nil {
@@ -61,25 +62,21 @@ func Run(ctx context.Context, o Options) error {
 		}
 	}
 	central := workflows.Queue(installation)
-	var started []worker.Worker
-	defer func() {
-		for _, w := range started {
-			w.Stop()
-		}
-	}()
+	crew := newCrew()
+	defer crew.stop()
 	start := func(queue string, register func(worker.Worker)) error {
 		w := worker.New(o.Client, queue, worker.Options{
 			MaxConcurrentActivityExecutionSize: maxActivities,
 			MaxHeartbeatThrottleInterval:       heartbeatWithin,
-			DefaultHeartbeatThrottleInterval:   heartbeatWithin,
 			WorkerStopTimeout:                  drainWithin,
 			DeadlockDetectionTimeout:           deadlockDetector,
+			OnFatalError:                       crew.failed(queue),
 		})
 		register(w)
 		if err := w.Start(); err != nil {
 			return fmt.Errorf("cannot serve task queue %s: %w", queue, err)
 		}
-		started = append(started, w)
+		crew.workers = append(crew.workers, w)
 		o.Logger.Info("serving", "queue", queue, "installation", installation)
 		return nil
 	}
@@ -99,6 +96,5 @@ func Run(ctx context.Context, o Options) error {
 			return err
 		}
 	}
-	<-ctx.Done()
-	return nil
+	return crew.wait(ctx)
 }

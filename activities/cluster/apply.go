@@ -31,6 +31,7 @@ func (a *Activities) Apply(ctx context.Context, req step.ApplyRequest) (step.App
 	if err != nil {
 		return out, err
 	}
+	defer c.lease.Close()
 	if req.Back && !req.After {
 		if err := a.takeAway(ctx, c, req.Ref, req.BackOf, set, true, &out); err != nil {
 			return out, err
@@ -54,18 +55,21 @@ func (a *Activities) Apply(ctx context.Context, req step.ApplyRequest) (step.App
 	return out, err
 }
 
-func (a *Activities) open(ctx context.Context, ref step.Ref, changes string) (*kube.Cluster, changeSet, error) {
+func (a *Activities) open(ctx context.Context, ref step.Ref, changes string) (fenced, changeSet, error) {
 	set, err := a.changes(ctx, changes)
 	if err != nil {
-		return nil, set, err
+		return fenced{}, set, err
 	}
 	c, err := a.Clusters.Cluster(ctx, ref.Context)
-	return c, set, err
+	if err != nil {
+		return fenced{}, set, err
+	}
+	return fenced{c, kube.GuardLease(c, a.lease(ref, ""))}, set, nil
 }
 
 // write makes one change: the intent is recorded before it, the resource version after it. A patch whose object moved
 // on meanwhile is computed again, and sent only where it comes to the same.
-func (a *Activities) write(ctx context.Context, c *kube.Cluster, ref step.Ref, ch change, out *step.ApplyResult) error {
+func (a *Activities) write(ctx context.Context, c fenced, ref step.Ref, ch change, out *step.ApplyResult) error {
 	w, err := a.intend(ctx, ref, stepApply, ch.target(), ch.Action == patch.Create)
 	if err != nil {
 		return err
@@ -98,7 +102,7 @@ func (a *Activities) write(ctx context.Context, c *kube.Cluster, ref step.Ref, c
 }
 
 // again looks at an object that was not as the change set saw it: our own write of before, or somebody else's.
-func (a *Activities) again(ctx context.Context, c *kube.Cluster, ref step.Ref, ch change, w ledger.Write, cause error, out *step.ApplyResult) error {
+func (a *Activities) again(ctx context.Context, c fenced, ref step.Ref, ch change, w ledger.Write, cause error, out *step.ApplyResult) error {
 	o := ch.target()
 	live, err := c.Get(ctx, o.GroupVersionKind(), o.GetNamespace(), o.GetName())
 	if err != nil {

@@ -68,16 +68,23 @@ func (a *Activities) unitOf(ctx context.Context, ref step.Ref) (*plan.Plan, *pla
 
 // Reachable returns once the API server answers. Until then its heartbeat says why it does not.
 func (a *Activities) Reachable(ctx context.Context, ref step.Ref) (string, error) {
-	c, err := a.Clusters.Cluster(ctx, ref.Context)
-	if err != nil {
-		return "", err
-	}
-	beat := newPulse(ctx, pulseWaiting)
+	ctx, beat := newPulse(ctx, pulseLooking)
 	defer beat.stop()
+	return a.reach(ctx, ref, beat)
+}
+
+// reach takes the cluster anew each time: what was wrong may be the endpoint or the credentials, and be put right meanwhile.
+func (a *Activities) reach(ctx context.Context, ref step.Ref, beat *pulse) (string, error) {
 	for {
-		err := c.Reachable(ctx)
+		c, err := a.Clusters.Cluster(ctx, ref.Context)
+		if err == nil {
+			err = c.Reachable(ctx)
+		}
 		if err == nil {
 			return ref.Cluster + " answers", nil
+		}
+		if fault.CodeOf(err) == fault.Invalid {
+			return "", err
 		}
 		beat.say(step.Progress{Note: err.Error()})
 		if err := pause(ctx, reachableEvery); err != nil {

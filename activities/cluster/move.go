@@ -85,7 +85,7 @@ func (a *Activities) turn(ctx context.Context, req step.WorkloadRequest, f func(
 
 // Advance moves one batch, and ends when it is there or when a check that runs meanwhile does not pass.
 func (a *Activities) Advance(ctx context.Context, req step.AdvanceRequest) (status.Facts, error) {
-	return a.watched(ctx, req, true, func(h held, look workload.Look) (rule.Facts, error) {
+	return a.watched(ctx, req, true, func(ctx context.Context, h held, look workload.Look) (rule.Facts, error) {
 		return h.driver.Advance(ctx, h.cluster, h.spec, req.State, req.Goal, look)
 	})
 }
@@ -104,7 +104,7 @@ func (a *Activities) Revert(ctx context.Context, req step.AdvanceRequest) (statu
 	if _, err := a.intend(ctx, req.Ref, how, left, false); err != nil {
 		return status.Facts{}, err
 	}
-	return a.watched(ctx, req, false, func(h held, look workload.Look) (rule.Facts, error) {
+	return a.watched(ctx, req, false, func(ctx context.Context, h held, look workload.Look) (rule.Facts, error) {
 		return h.driver.Revert(ctx, h.cluster, h.spec, req.State, req.Goal.MaxUnavailable, look)
 	})
 }
@@ -123,14 +123,14 @@ func (a *Activities) Look(ctx context.Context, req step.AdvanceRequest) (status.
 }
 
 // watched runs a driver's long call with a look that heartbeats, observes and judges.
-func (a *Activities) watched(ctx context.Context, req step.AdvanceRequest, armed bool, run func(held, workload.Look) (rule.Facts, error)) (status.Facts, error) {
+func (a *Activities) watched(ctx context.Context, req step.AdvanceRequest, armed bool, run func(context.Context, held, workload.Look) (rule.Facts, error)) (status.Facts, error) {
 	h, err := a.held(ctx, req.WorkloadRequest)
 	if err != nil {
 		return status.Facts{}, err
 	}
-	w := a.newWatcher(ctx, req, armed)
+	ctx, w := a.newWatcher(ctx, req, armed)
 	defer w.beat.stop()
-	end, err := run(h, w.look)
+	end, err := run(ctx, h, w.look)
 	switch {
 	case errors.Is(err, errCheck):
 	case err != nil:
@@ -141,7 +141,8 @@ func (a *Activities) watched(ctx context.Context, req step.AdvanceRequest, armed
 	if w.seen.Facts.Workload.Name == "" {
 		return w.seen, nil // it is gone
 	}
-	return w.seen, a.Ledger.SaveObservation(ctx, observation(req, w.seen.Facts, armed))
+	a.observe(ctx, observation(req, w.seen.Facts, armed))
+	return w.seen, nil
 }
 
 // unreachableAs keeps a driver's error as it is, but for what a lost connection in the middle of a wait looks like.

@@ -26,7 +26,7 @@ func (a *Activities) Observe(ctx context.Context, req step.ObserveRequest) (stat
 		}
 		workloads = record.Soaking
 	}
-	beat := newPulse(ctx, pulseWaiting)
+	ctx, beat := newPulse(ctx, pulseLooking)
 	defer beat.stop()
 	l := &lookout{a: a}
 	for _, w := range workloads {
@@ -58,7 +58,7 @@ type lookout struct {
 	mu       sync.Mutex
 	posts    []*post
 	sighting sighting
-	bad      status.Facts // what the check saw that ended it
+	bad      status.Facts // what the check saw that ended it: the first, one that Failed before any other
 }
 
 // post is one of its workloads.
@@ -93,30 +93,33 @@ func (l *lookout) look(p *post) workload.Look {
 		defer l.mu.Unlock()
 		facts := complete(p.req, seen, batch)
 		p.seen = &facts
-		if err := l.tell(ctx); err != nil {
+		found, err := l.a.judge(ctx, p.req.Checks, facts)
+		if err != nil {
 			return err
 		}
-		found := l.a.judge(ctx, p.req.Checks, facts)
-		if _, bad := status.FirstBad(found); !bad {
+		l.tell(ctx)
+		now, bad := status.FirstBad(found)
+		if !bad {
 			return nil
 		}
-		l.bad = status.Facts{Facts: facts, Checks: found}
+		if before, was := status.FirstBad(l.bad.Checks); !was || before.Verdict != status.Failed && now.Verdict == status.Failed {
+			l.bad = status.Facts{Facts: facts, Checks: found}
+		}
 		return errCheck
 	}
 }
 
-func (l *lookout) tell(ctx context.Context) error {
+func (l *lookout) tell(ctx context.Context) {
 	var sum rule.Facts
 	armed := false
 	for _, p := range l.posts {
 		if p.seen == nil {
-			return nil
+			return
 		}
 		sum.Workload, sum.Batch = sum.Workload.Plus(p.seen.Workload), p.seen.Batch
 		armed = armed || p.req.State.Armed
 	}
 	if now := observation(l.posts[0].req, sum, armed); l.sighting.due(now) {
-		return l.a.Ledger.SaveObservation(ctx, now)
+		l.a.observe(ctx, now)
 	}
-	return nil
 }

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"sluice.dev/sluice/internal/ledger"
@@ -38,6 +39,14 @@ func observation(req step.AdvanceRequest, f rule.Facts, armed bool) ledger.Obser
 		Cluster: req.Cluster, Component: req.Component, Run: req.Run, Version: req.Version,
 		NodeSet: f.Batch.NodeSet, Batch: int(f.Batch.Number), Updated: int(f.Workload.Updated), Desired: int(f.Workload.Desired),
 		Armed: armed, Seen: time.Now().UTC(),
+	}
+}
+
+// observe tells the ledger. One that cannot be written keeps nobody from moving and
+// judging: a later look tells it anew.
+func (a *Activities) observe(ctx context.Context, o ledger.Observation) {
+	if err := a.Ledger.SaveObservation(ctx, o); err != nil && ctx.Err() == nil {
+		slog.WarnContext(ctx, "cannot keep what was seen", "cluster", o.Cluster, "component", o.Component, "error", err)
 	}
 }
 

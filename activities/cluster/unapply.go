@@ -8,7 +8,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/internal/patch"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
@@ -30,6 +29,7 @@ func (a *Activities) Unapply(ctx context.Context, req step.ApplyRequest) (step.A
 	if err != nil {
 		return out, err
 	}
+	defer c.lease.Close()
 	if err := a.takeAway(ctx, c, req.Ref, req.Run, set, req.After, &out); err != nil {
 		return out, err
 	}
@@ -58,7 +58,7 @@ func (a *Activities) Unapply(ctx context.Context, req step.ApplyRequest) (step.A
 
 // takeAway deletes what a run made: with first, the kinds of firstToGo, else everything else but keptKinds and what the
 // change set brings.
-func (a *Activities) takeAway(ctx context.Context, c *kube.Cluster, ref step.Ref, run string, set changeSet, first bool, out *step.ApplyResult) error {
+func (a *Activities) takeAway(ctx context.Context, c fenced, ref step.Ref, run string, set changeSet, first bool, out *step.ApplyResult) error {
 	writes, err := a.Ledger.ListWrites(ctx, run, ref.Cluster)
 	if err != nil {
 		return err
@@ -106,7 +106,7 @@ func (a *Activities) takeAway(ctx context.Context, c *kube.Cluster, ref step.Ref
 
 // uidOf is the UID of an object that a run made. Where the run was killed before it could write it down, it is that of the
 // object of this name that carries our component; "" where there is none.
-func (a *Activities) uidOf(ctx context.Context, c *kube.Cluster, ref step.Ref, known string, o *unstructured.Unstructured) (types.UID, error) {
+func (a *Activities) uidOf(ctx context.Context, c fenced, ref step.Ref, known string, o *unstructured.Unstructured) (types.UID, error) {
 	if known != "" {
 		return types.UID(known), nil
 	}
@@ -125,7 +125,7 @@ func (s changeSet) has(o *unstructured.Unstructured) bool {
 }
 
 // restore gives an object back what was recorded before the run.
-func (a *Activities) restore(ctx context.Context, c *kube.Cluster, ref step.Ref, ch change, ignore []pipelines.IgnoreRule, out *step.ApplyResult) error {
+func (a *Activities) restore(ctx context.Context, c fenced, ref step.Ref, ch change, ignore []pipelines.IgnoreRule, out *step.ApplyResult) error {
 	target := ch.wayBack()
 	live, err := c.Get(ctx, target.GroupVersionKind(), target.GetNamespace(), target.GetName())
 	if err != nil && fault.CodeOf(err) != fault.NotFound {
@@ -153,7 +153,7 @@ func (a *Activities) restore(ctx context.Context, c *kube.Cluster, ref step.Ref,
 }
 
 // send writes a computed change.
-func send(ctx context.Context, c *kube.Cluster, found patch.Change, target *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+func send(ctx context.Context, c fenced, found patch.Change, target *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	if found.Action == patch.Create {
 		return c.Create(ctx, target)
 	}

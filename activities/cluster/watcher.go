@@ -25,23 +25,24 @@ type watcher struct {
 	sighting sighting
 }
 
-func (a *Activities) newWatcher(ctx context.Context, req step.AdvanceRequest, armed bool) *watcher {
-	return &watcher{a: a, req: req, armed: armed, beat: newPulse(ctx, pulseMoving), progress: step.Progress{Since: time.Now().UTC(), Target: req.Target, Total: req.Total}}
+// newWatcher heartbeats from now on; what it watches runs in the context that it returns.
+func (a *Activities) newWatcher(ctx context.Context, req step.AdvanceRequest, armed bool) (context.Context, *watcher) {
+	ctx, beat := newPulse(ctx, pulseMoving)
+	return ctx, &watcher{a: a, req: req, armed: armed, beat: beat, progress: step.Progress{Since: time.Now().UTC(), Target: req.Target, Total: req.Total}}
 }
 
 // look keeps what was seen, says it in the heartbeat and the ledger, and judges it.
 func (w *watcher) look(ctx context.Context, seen rule.Workload, batch rule.Batch) error {
 	w.seen.Facts = complete(w.req, seen, batch)
 	w.note(time.Now().UTC())
+	found, err := w.a.judge(ctx, w.req.Checks, w.seen.Facts)
+	if err != nil {
+		return err
+	}
+	w.seen.Checks = found
 	if now := observation(w.req, w.seen.Facts, w.armed); w.sighting.due(now) {
-		if err := w.a.Ledger.SaveObservation(ctx, now); err != nil {
-			return err
-		}
+		w.a.observe(ctx, now)
 	}
-	if len(w.req.Checks) == 0 {
-		return nil
-	}
-	w.seen.Checks = w.a.judge(ctx, w.req.Checks, w.seen.Facts)
 	if _, bad := status.FirstBad(w.seen.Checks); bad {
 		return errCheck
 	}
@@ -65,7 +66,11 @@ func (w *watcher) note(now time.Time) {
 }
 
 // judge runs checks, each at its own point: those that run during a batch, and those that are to judge its end.
-func (a *Activities) judge(ctx context.Context, checks []pipelines.ResolvedCheck, facts rule.Facts) []status.Check {
+// A context that ends in between is an error: what was cut short is no verdict.
+func (a *Activities) judge(ctx context.Context, checks []pipelines.ResolvedCheck, facts rule.Facts) ([]status.Check, error) {
+	if len(checks) == 0 {
+		return nil, nil
+	}
 	var during, after []pipelines.ResolvedCheck
 	for _, c := range checks {
 		if c.RunsAt(pipelines.During) {
@@ -75,5 +80,6 @@ func (a *Activities) judge(ctx context.Context, checks []pipelines.ResolvedCheck
 		after = append(after, c)
 	}
 	found := a.Gates.Evaluate(ctx, step.EvaluateRequest{Point: pipelines.During, Checks: during, Facts: facts})
-	return append(found, a.Gates.Evaluate(ctx, step.EvaluateRequest{Point: pipelines.AfterBatch, Checks: after, Facts: facts})...)
+	found = append(found, a.Gates.Evaluate(ctx, step.EvaluateRequest{Point: pipelines.AfterBatch, Checks: after, Facts: facts})...)
+	return found, ctx.Err()
 }

@@ -2,10 +2,14 @@ package kube
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"sync"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -76,12 +80,43 @@ func (c *Cluster) Requests() int64 { return c.counter.requests.Load() }
 // Throttled returns for how long requests waited for the request budget, added up over all of them.
 func (c *Cluster) Throttled() time.Duration { return time.Duration(c.meter.waited.Load()) }
 
-// Reachable asks the API server whether it is ready, once, for at most 5 seconds.
+// Reachable asks the API server whether it is ready, and whether it lets one list and watch pods, once, for at most 5
+// seconds: one that says it is ready may still refuse what is asked next, as long as it is overloaded, has no etcd or fills
+// its caches. It reads one pod at most. Whoever may not see pods everywhere goes by the first answer.
 func (c *Cluster) Reachable(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	_, err := c.client.Get().AbsPath("/readyz").MaxRetries(0).DoRaw(ctx)
+	if err == nil {
+		err = c.listAndWatch(ctx)
+	}
 	return c.fault(err, "reach", "the API server")
+}
+
+func (c *Cluster) listAndWatch(ctx context.Context) error {
+	pods := func() *rest.Request {
+		return c.client.Get().AbsPath(resourcePath(schema.GroupVersionResource{Version: "v1", Resource: "pods"}, "", "")).MaxRetries(0)
+	}
+	raw, err := read(pods().Param("limit", "1").Do(ctx))
+	if apierrors.IsForbidden(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var list metav1.PartialObjectMetadataList
+	if err := json.Unmarshal(raw, &list); err != nil {
+		return err
+	}
+	// The answer begins once the watch stands.
+	watch, err := pods().Param("watch", "1").Param("timeoutSeconds", "1").Param("resourceVersion", list.ResourceVersion).Stream(ctx)
+	if apierrors.IsForbidden(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return watch.Close()
 }
 
 // retire lets running users finish with a cluster that the kubeconfig no longer names.

@@ -28,9 +28,18 @@ const (
 	retryMost = 5 * time.Second
 )
 
+// A watch over which nothing comes for so long is made anew: at first the state is streamed, later an API server sends a
+// bookmark every minute, of which one after the state was seen to fall out, as those do that find a full buffer. An API server
+// that sends none is asked again every few minutes.
+const (
+	silentAtFirst = 30 * time.Second
+	silentLater   = 5 * time.Minute
+)
+
 var (
 	errStarting = errors.New("the watch has not started yet")
 	errEnded    = errors.New("the watch ended and is being made anew")
+	errSilent   = errors.New("nothing came over the watch for too long")
 )
 
 type feedKey struct {
@@ -59,6 +68,7 @@ type feed struct {
 
 	mu      sync.Mutex
 	entries map[types.NamespacedName]entry
+	newest  string // resourceVersion up to which everything has come
 	changed chan struct{}
 	err     error
 	since   time.Time
@@ -136,18 +146,16 @@ func (f *feed) run(ctx context.Context) {
 func (f *feed) stream(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	fresh := map[types.NamespacedName]entry{}
+	fresh, version := map[types.NamespacedName]entry{}, ""
 	request := f.request().
 		Param("watch", "1").
 		Param("allowWatchBookmarks", "true").
 		Param("timeoutSeconds", strconv.Itoa(int((watchAge + rand.N(watchAge/4)).Seconds())))
 	if f.listed {
-		version, err := f.list(ctx, fresh)
-		if err != nil {
+		var err error
+		if version, err = f.list(ctx, fresh); err != nil {
 			return err
 		}
-		f.replace(fresh)
-		fresh = nil
 		request = request.Param("resourceVersion", version)
 	} else {
 		request = request.Param("sendInitialEvents", "true").Param("resourceVersionMatch", "NotOlderThan")
@@ -161,12 +169,18 @@ func (f *feed) stream(ctx context.Context) error {
 		return err
 	}
 	defer body.Close()
-	return f.read(body, fresh)
+	if f.listed {
+		f.replace(fresh, version)
+		fresh = nil
+	}
+	return f.read(body, fresh, cancel)
 }
 
 // read takes events in. Fresh collects the initial ones until the API server says that they are complete; nil where the
-// state was listed.
-func (f *feed) read(body io.Reader, fresh map[types.NamespacedName]entry) error {
+// state was listed. Cut ends the body where nothing comes over it.
+func (f *feed) read(body io.Reader, fresh map[types.NamespacedName]entry, cut func()) error {
+	silent := time.AfterFunc(quiet(fresh), cut)
+	defer silent.Stop()
 	decoder := json.NewDecoder(body)
 	for {
 		var event struct {
@@ -174,6 +188,9 @@ func (f *feed) read(body io.Reader, fresh map[types.NamespacedName]entry) error 
 			Object json.RawMessage `json:"object"`
 		}
 		if err := decoder.Decode(&event); err != nil {
+			if !silent.Stop() {
+				return errSilent
+			}
 			if errors.Is(err, io.EOF) {
 				return nil
 			}
@@ -193,15 +210,32 @@ func (f *feed) read(body io.Reader, fresh map[types.NamespacedName]entry) error 
 		if err := object.UnmarshalJSON(event.Object); err != nil {
 			return fmt.Errorf("cannot read a watch event: %w", err)
 		}
-		if event.Type == "BOOKMARK" {
-			if fresh != nil && object.GetAnnotations()[metav1.InitialEventsAnnotationKey] == "true" {
-				f.replace(fresh)
-				fresh = nil
-			}
-			continue
+		switch {
+		case event.Type != "BOOKMARK":
+			f.take(event.Type == "DELETED", object, fresh)
+		case fresh == nil:
+			f.pass(object.GetResourceVersion())
+		case object.GetAnnotations()[metav1.InitialEventsAnnotationKey] == "true":
+			f.replace(fresh, object.GetResourceVersion())
+			fresh = nil
 		}
-		f.take(event.Type == "DELETED", object, fresh)
+		silent.Reset(quiet(fresh))
 	}
+}
+
+func quiet(fresh map[types.NamespacedName]entry) time.Duration {
+	if fresh != nil {
+		return silentAtFirst
+	}
+	return silentLater
+}
+
+// pass says that everything up to a version has come.
+func (f *feed) pass(version string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.newest = version
+	f.announce()
 }
 
 func (f *feed) take(gone bool, object *unstructured.Unstructured, fresh map[types.NamespacedName]entry) {
@@ -218,6 +252,7 @@ func (f *feed) take(gone bool, object *unstructured.Unstructured, fresh map[type
 		into[name] = f.entry(name, object)
 	}
 	if fresh == nil {
+		f.newest = object.GetResourceVersion()
 		f.announce()
 	}
 }
@@ -258,10 +293,10 @@ func (f *feed) list(ctx context.Context, into map[types.NamespacedName]entry) (s
 	return list.GetResourceVersion(), nil
 }
 
-func (f *feed) replace(entries map[types.NamespacedName]entry) {
+func (f *feed) replace(entries map[types.NamespacedName]entry, version string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.entries = entries
+	f.entries, f.newest = entries, version
 	f.err, f.since = nil, time.Time{}
 	f.announce()
 }

@@ -3,11 +3,13 @@ package kube_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -222,6 +224,131 @@ contexts: [{name: %[1]s, context: {cluster: %[1]s, user: %[1]s}}]
 	code(t, moved.Reachable(ctx), fault.Unreachable, "cannot reach the API server in cluster hz", "refused")
 	if names, _ := pool.Contexts(); !slices.Equal(names, []string{"hz", "sh"}) {
 		t.Errorf("contexts are %v", names)
+	}
+}
+
+func TestAKubeconfigThatIsBeingWrittenChangesNothing(t *testing.T) {
+	const both = `apiVersion: v1
+kind: Config
+contexts: [{name: hz, context: {cluster: hz, user: hz}}, {name: sh, context: {cluster: sh, user: sh}}]
+clusters: [{name: hz, cluster: {server: "https://127.0.0.1:1"}}, {name: sh, cluster: {server: "https://127.0.0.1:2"}}]
+users: [{name: hz, user: {token: x}}, {name: sh, user: {token: x}}]
+`
+	whole := strings.SplitAfter(both, "\n")
+	cases := map[string]struct {
+		text   string
+		reason string
+		known  bool // after it has stayed so
+	}{
+		"it is empty":           {"", "truncated, the first half of a write", false},
+		"it cannot be parsed":   {both[:70], "cut off in the middle of a line", true},
+		"its users are missing": {strings.Join(whole[:4], ""), "cut off at the end of a line", true},
+		"a context is missing":  {strings.Replace(both, "name: hz, context", "name: other, context", 1), "the next write brings it back", false},
+	}
+	for name, test := range cases {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				path := filepath.Join(t.TempDir(), "kubeconfig")
+				write := func(text string) {
+					t.Helper()
+					if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+						t.Fatal(err)
+					}
+				}
+				pool := kube.NewPool(kube.Options{Kubeconfigs: []string{path}})
+				defer pool.Close()
+				write(both)
+				before, err := pool.Cluster(t.Context(), "hz")
+				if err != nil {
+					t.Fatal(err)
+				}
+				write(test.text)
+				for range 2 {
+					if now, err := pool.Cluster(t.Context(), "hz"); err != nil || now != before {
+						t.Errorf("it gave another cluster and %v: %s", err, test.reason)
+					}
+					time.Sleep(20 * time.Second)
+				}
+				if _, err := pool.Cluster(t.Context(), "hz"); (err == nil) != test.known {
+					t.Errorf("after 40 s it says %v", err)
+				}
+				write(both)
+				if _, err := pool.Cluster(t.Context(), "hz"); err != nil {
+					t.Errorf("after it was written again: %v", err)
+				}
+			})
+		})
+	}
+	t.Run("a context that nobody has asked for", func(t *testing.T) {
+		path := filepath.Join(t.TempDir(), "kubeconfig")
+		pool := kube.NewPool(kube.Options{Kubeconfigs: []string{path}})
+		defer pool.Close()
+		if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := pool.Cluster(t.Context(), "new")
+		code(t, err, fault.Unreachable, "cannot read kubeconfig "+path)
+		old := time.Now().Add(-time.Minute)
+		if err := os.Chtimes(path, old, old); err != nil {
+			t.Fatal(err)
+		}
+		_, err = pool.Cluster(t.Context(), "new")
+		code(t, err, fault.Invalid, "cannot read kubeconfig "+path)
+		if err := os.WriteFile(path, []byte(both), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err = pool.Cluster(t.Context(), "new")
+		code(t, err, fault.Invalid, "contexts there: hz, sh")
+		if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err = pool.Cluster(t.Context(), "new")
+		code(t, err, fault.Unreachable, `cannot find context "new"`, "cannot read kubeconfig "+path)
+	})
+}
+
+func TestAnAPIServerThatIsReadyAndRefusesIsNotReachable(t *testing.T) {
+	refuse := func(w http.ResponseWriter, status int) {
+		w.WriteHeader(status)
+		fmt.Fprintf(w, `{"kind":"Status","apiVersion":"v1","status":"Failure","code":%d,"message":"not now"}`, status)
+	}
+	cases := map[string]struct {
+		reason      string
+		list, watch int
+		want        fault.Code
+	}{
+		"it serves":                     {"all is well", 200, 200, ""},
+		"it has too much to do":         {"the next request would be refused too", 429, 200, fault.Unreachable},
+		"it has no etcd":                {"nothing can be read", 500, 200, fault.Unreachable},
+		"its caches are not filled":     {"a view would not come up", 200, 429, fault.Unreachable},
+		"it does not show us all pods":  {"our role is for some namespaces only", 403, 403, ""},
+		"it lets us list and not watch": {"that is no outage", 200, 403, ""},
+	}
+	for name, test := range cases {
+		t.Run(name, func(t *testing.T) {
+			c := served(t, func(w http.ResponseWriter, r *http.Request) {
+				switch {
+				case r.URL.Path == "/readyz":
+					fmt.Fprint(w, "ok")
+				case r.URL.Query().Get("watch") != "" && test.watch != 200:
+					refuse(w, test.watch)
+				case r.URL.Query().Get("watch") != "":
+					w.(http.Flusher).Flush()
+					<-r.Context().Done()
+				case test.list != 200:
+					refuse(w, test.list)
+				default:
+					fmt.Fprint(w, `{"kind":"PodList","apiVersion":"v1","metadata":{"resourceVersion":"7"},"items":[]}`)
+				}
+			})
+			if err := c.Reachable(t.Context()); fault.CodeOf(err) != test.want {
+				t.Errorf("it says %v, want %q: %s", err, test.want, test.reason)
+			}
+		})
+	}
+	ctx, c := cluster(t)
+	if err := c.Reachable(ctx); err != nil {
+		t.Errorf("a real one: %v", err)
 	}
 }
 

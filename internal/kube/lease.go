@@ -50,7 +50,6 @@ type Lease struct {
 // knownLease is a Lease as this process last read or wrote it. A write on what is out of date by then is refused by the API
 // server, so that it only saves requests.
 type knownLease struct {
-	fence  int64
 	stored *unstructured.Unstructured
 	at     time.Time
 }
@@ -85,10 +84,10 @@ func ReadLease(ctx context.Context, c *Cluster, component string) (Lease, error)
 	return leaseOf(object), nil
 }
 
-// ReleaseLease marks the Lease free and writes the digest that runs now. A Lease that another fence holds by now is left
-// alone, and is fault.Conflict.
+// ReleaseLease marks the Lease free and writes the digest that runs now. A Lease that another installation, run or
+// fence holds by now is left alone, and is fault.Conflict.
 func ReleaseLease(ctx context.Context, c *Cluster, spec LeaseSpec, digest string) error {
-	if known := c.known(spec.Component); known.stored != nil && known.fence == spec.Fence {
+	if known := c.known(spec.Component); known.stored != nil && spec.has(leaseOf(known.stored)) {
 		err := release(ctx, c, spec, known.stored, digest)
 		if fault.CodeOf(err) != fault.Conflict {
 			return err
@@ -99,7 +98,7 @@ func ReleaseLease(ctx context.Context, c *Cluster, spec LeaseSpec, digest string
 		return err
 	}
 	now := leaseOf(object)
-	if now.Installation != spec.Installation || now.Fence != spec.Fence {
+	if !spec.has(now) {
 		return fault.New(fault.Conflict, "cannot release the lease of component %s in cluster %s: installation %s holds it with fence %d for run %s, ours is %d",
 			spec.Component, c.context, now.Installation, now.Fence, now.Run, spec.Fence)
 	}
@@ -184,6 +183,11 @@ func release(ctx context.Context, c *Cluster, spec LeaseSpec, object *unstructur
 	return nil
 }
 
+// has reports whether a Lease is the one that was taken.
+func (s LeaseSpec) has(l Lease) bool {
+	return l.Installation == s.Installation && l.Run == s.Run && l.Fence == s.Fence
+}
+
 func (s LeaseSpec) writeTo(object *unstructured.Unstructured, digest, state string) {
 	now := time.Now().UTC().Format("2006-01-02T15:04:05.000000Z07:00")
 	lease, _ := object.Object["spec"].(map[string]any)
@@ -226,7 +230,7 @@ func (c *Cluster) known(component string) knownLease {
 func (c *Cluster) remember(component string, stored *unstructured.Unstructured) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.leases[component] = knownLease{fence: leaseOf(stored).Fence, stored: stored, at: time.Now()}
+	c.leases[component] = knownLease{stored: stored, at: time.Now()}
 }
 
 func leaseOf(object *unstructured.Unstructured) Lease {

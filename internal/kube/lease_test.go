@@ -2,6 +2,7 @@ package kube_test
 
 import (
 	"testing"
+	"time"
 
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/kube"
@@ -43,6 +44,21 @@ func TestFailureMode_R36_Lease(t *testing.T) {
 		})
 	}
 
+	for reason, change := range map[string]func(*kube.LeaseSpec){
+		"another installation": func(s *kube.LeaseSpec) { s.Installation = "west" },
+		"another run":          func(s *kube.LeaseSpec) { s.Run = "run-0" },
+		"another fence":        func(s *kube.LeaseSpec) { s.Fence = 6 },
+	} {
+		t.Run("not released by "+reason, func(t *testing.T) {
+			s := spec
+			change(&s)
+			code(t, kube.ReleaseLease(ctx, c, s, "d0"), fault.Conflict, "installation east holds it with fence 7 for run run-1")
+			if now, err := kube.ReadLease(ctx, other, "agent"); err != nil || now.State != kube.LeaseHeld {
+				t.Errorf("the lease is %+v, %v", now, err)
+			}
+		})
+	}
+	// The last of these has read it; the release goes by that.
 	requests = c.Requests()
 	if err := kube.ReleaseLease(ctx, c, spec, "d1"); err != nil {
 		t.Fatal(err)
@@ -73,4 +89,51 @@ func TestFailureMode_R36_Lease(t *testing.T) {
 	if none, err := kube.ReadLease(ctx, c, "absent"); err != nil || none != (kube.Lease{}) {
 		t.Errorf("a lease that is not there: %+v, %v", none, err)
 	}
+}
+
+func TestAGuardKnowsWhoseTheLeaseIs(t *testing.T) {
+	ctx, c := cluster(t)
+	ours := kube.LeaseSpec{Component: "guarded", Installation: "east", Run: "run-1", Digest: "d1", Fence: 1}
+	if _, err := kube.AcquireLease(ctx, c, ours); err != nil {
+		t.Fatal(err)
+	}
+	requests := c.Requests()
+	guard := kube.GuardLease(c, ours)
+	defer guard.Close()
+	for range 10 {
+		if err := guard.Check(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if took := c.Requests() - requests; took != 1 {
+		t.Errorf("ten checks took %d requests, want 1", took)
+	}
+
+	next := ours
+	next.Run, next.Fence = "run-2", 2
+	if _, err := kube.AcquireLease(ctx, c, next); err != nil {
+		t.Fatal(err)
+	}
+	newer := kube.GuardLease(c, next) // it shares the watch, which may not know yet
+	defer newer.Close()
+	if err := newer.Check(ctx); err != nil {
+		t.Errorf("the run that has just taken the lease: %v", err)
+	}
+	lost := func(spec kube.LeaseSpec, parts ...string) {
+		t.Helper()
+		guard := kube.GuardLease(c, spec)
+		defer guard.Close()
+		var err error
+		for end := time.Now().Add(5 * time.Second); err == nil && time.Now().Before(end); {
+			err = guard.Check(ctx)
+		}
+		code(t, err, fault.Conflict, parts...)
+	}
+	lost(ours, "run-2", "fence 2", "ours is 1")
+	elsewhere := next
+	elsewhere.Installation = "west"
+	lost(elsewhere, "installation east has it")
+	absent := next
+	absent.Component = "absent"
+	lost(absent, "nobody holds it")
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -35,9 +36,14 @@ type Pool struct {
 
 	mu       sync.Mutex
 	stamps   []stamp
-	config   *clientcmdapi.Config
+	broken   error                           // why the files, as they are now, cannot be read
+	contexts map[string]*clientcmdapi.Config // what the files say of each context; nil before they were first read
+	gone     map[string]time.Time            // of these, what the files do not have any more, since when
 	clusters map[string]*Cluster
 }
+
+// settles is for how long a context that was there counts when it is missing or not whole: the file may be half written.
+const settles = 30 * time.Second
 
 // stamp tells whether a kubeconfig file has changed since it was read.
 type stamp struct {
@@ -61,12 +67,13 @@ func NewPool(options Options) *Pool {
 	if options.Burst == 0 {
 		options.Burst = 100
 	}
-	return &Pool{options: options, clusters: map[string]*Cluster{}}
+	return &Pool{options: options, gone: map[string]time.Time{}, clusters: map[string]*Cluster{}}
 }
 
 // Cluster returns the cluster of a kubeconfig context. It reads the kubeconfig again when a file of it has changed, and
 // returns a new Cluster where the context now means another one. It makes no request. A context that is not there is
-// fault.Invalid.
+// fault.Invalid. While a file cannot be read, what it said before counts; a context that it never named is fault.Unreachable
+// then, as it may be there in a moment. So is a file that cannot be read and was written just now.
 func (p *Pool) Cluster(_ context.Context, contextName string) (*Cluster, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -76,10 +83,14 @@ func (p *Pool) Cluster(_ context.Context, contextName string) (*Cluster, error) 
 	if c, ok := p.clusters[contextName]; ok {
 		return c, nil
 	}
-	if _, ok := p.config.Contexts[contextName]; !ok {
+	found, ok := p.contexts[contextName]
+	if !ok {
+		if p.broken != nil {
+			return nil, fault.Wrap(fault.Unreachable, p.broken, "cannot find context %q", contextName)
+		}
 		return nil, p.unknown(contextName)
 	}
-	config, err := clientcmd.NewNonInteractiveClientConfig(*p.config, contextName, &clientcmd.ConfigOverrides{}, nil).ClientConfig()
+	config, err := clientcmd.NewNonInteractiveClientConfig(*found, contextName, &clientcmd.ConfigOverrides{}, nil).ClientConfig()
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "cannot use context %q of %s", contextName, strings.Join(p.options.Kubeconfigs, ", "))
 	}
@@ -99,7 +110,7 @@ func (p *Pool) Contexts() ([]string, error) {
 	if err := p.read(); err != nil {
 		return nil, err
 	}
-	return contextNames(p.config), nil
+	return slices.Sorted(maps.Keys(p.contexts)), nil
 }
 
 // Close ends all watches and connections.
@@ -117,9 +128,66 @@ func (p *Pool) read() error {
 	for i, path := range p.options.Kubeconfigs {
 		stamps[i] = stampOf(path)
 	}
-	if p.config != nil && slices.Equal(stamps, p.stamps) {
+	now := time.Now()
+	if p.contexts != nil && slices.Equal(stamps, p.stamps) && !p.overdue(now) {
 		return nil
 	}
+	contexts, err := load(stamps)
+	p.stamps, p.broken = stamps, err
+	switch {
+	case err != nil && p.contexts != nil:
+		return nil
+	case err != nil && slices.ContainsFunc(stamps, func(s stamp) bool { return now.Sub(s.changed) < settles }):
+		return fault.Wrap(fault.Unreachable, err, "cannot read what was written just now")
+	case err != nil:
+		return err
+	}
+	p.keep(contexts, now)
+	for name, c := range p.clusters {
+		if !reflect.DeepEqual(p.contexts[name], contexts[name]) {
+			c.retire()
+			delete(p.clusters, name)
+		}
+	}
+	p.contexts = contexts
+	return nil
+}
+
+// overdue reports whether a context that is not there any more has been believed for long enough.
+func (p *Pool) overdue(now time.Time) bool {
+	for _, since := range p.gone {
+		if now.Sub(since) >= settles {
+			return true
+		}
+	}
+	return false
+}
+
+// keep adds to the contexts those that were whole until lately.
+func (p *Pool) keep(contexts map[string]*clientcmdapi.Config, now time.Time) {
+	for name, before := range p.contexts {
+		if whole(contexts[name], name) || !whole(before, name) {
+			delete(p.gone, name)
+			continue
+		}
+		since, ok := p.gone[name]
+		switch {
+		case !ok:
+			p.gone[name] = now
+		case now.Sub(since) >= settles:
+			delete(p.gone, name)
+			continue
+		}
+		contexts[name] = before
+	}
+}
+
+func whole(config *clientcmdapi.Config, name string) bool {
+	return config != nil && clientcmd.ConfirmUsable(*config, name) == nil
+}
+
+// load reads the files. Each context gets a config of its own, of nothing else.
+func load(stamps []stamp) (map[string]*clientcmdapi.Config, error) {
 	merged := clientcmdapi.NewConfig()
 	for _, s := range stamps {
 		if s.missing {
@@ -127,23 +195,28 @@ func (p *Pool) read() error {
 		}
 		config, err := clientcmd.LoadFromFile(s.path)
 		if err != nil {
-			return fault.Wrap(fault.Invalid, err, "cannot read kubeconfig %s", s.path)
+			return nil, fault.Wrap(fault.Invalid, err, "cannot read kubeconfig %s", s.path)
 		}
 		if err := clientcmd.ResolveLocalPaths(config); err != nil {
-			return fault.Wrap(fault.Invalid, err, "cannot read kubeconfig %s", s.path)
+			return nil, fault.Wrap(fault.Invalid, err, "cannot read kubeconfig %s", s.path)
 		}
 		add(merged.Contexts, config.Contexts)
 		add(merged.Clusters, config.Clusters)
 		add(merged.AuthInfos, config.AuthInfos)
 	}
-	for name, c := range p.clusters {
-		if !sameContext(p.config, merged, name) {
-			c.retire()
-			delete(p.clusters, name)
+	contexts := make(map[string]*clientcmdapi.Config, len(merged.Contexts))
+	for name, context := range merged.Contexts {
+		own := clientcmdapi.NewConfig()
+		own.Contexts[name] = context
+		if cluster, ok := merged.Clusters[context.Cluster]; ok {
+			own.Clusters[context.Cluster] = cluster
 		}
+		if user, ok := merged.AuthInfos[context.AuthInfo]; ok {
+			own.AuthInfos[context.AuthInfo] = user
+		}
+		contexts[name] = own
 	}
-	p.config, p.stamps = merged, stamps
-	return nil
+	return contexts, nil
 }
 
 func (p *Pool) unknown(contextName string) error {
@@ -154,7 +227,7 @@ func (p *Pool) unknown(contextName string) error {
 			files[i] += " (is not there)"
 		}
 	}
-	names := contextNames(p.config)
+	names := slices.Sorted(maps.Keys(p.contexts))
 	if len(names) == 0 {
 		names = []string{"none"}
 	}
@@ -182,23 +255,4 @@ func add[V any](to, from map[string]V) {
 			to[name] = value
 		}
 	}
-}
-
-func sameContext(before, after *clientcmdapi.Config, name string) bool {
-	a, b := before.Contexts[name], after.Contexts[name]
-	if a == nil || b == nil {
-		return false
-	}
-	return reflect.DeepEqual(a, b) &&
-		reflect.DeepEqual(before.Clusters[a.Cluster], after.Clusters[b.Cluster]) &&
-		reflect.DeepEqual(before.AuthInfos[a.AuthInfo], after.AuthInfos[b.AuthInfo])
-}
-
-func contextNames(config *clientcmdapi.Config) []string {
-	names := make([]string, 0, len(config.Contexts))
-	for name := range config.Contexts {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }

@@ -70,17 +70,17 @@ func (v *View[T]) Wait(ctx context.Context) error {
 	return v.until(ctx, func() bool { return true })
 }
 
-// WaitFor waits until the object is there with this resourceVersion or a later one: after a write of our own, reads must
-// not be from before it. It gives up as Wait does.
+// WaitFor waits until the object is there with this resourceVersion or a later one, or has been deleted since: after a write
+// of our own, reads must not be from before it. It gives up as Wait does.
 func (v *View[T]) WaitFor(ctx context.Context, name types.NamespacedName, resourceVersion string) error {
 	return v.until(ctx, func() bool {
 		v.feed.mu.Lock()
 		defer v.feed.mu.Unlock()
-		e, ok := v.feed.entries[name]
-		if !ok {
-			return false
+		seen := v.feed.newest
+		if e, ok := v.feed.entries[name]; ok {
+			seen = e.version
 		}
-		order, err := resourceversion.CompareResourceVersion(e.version, resourceVersion)
+		order, err := resourceversion.CompareResourceVersion(seen, resourceVersion)
 		return err == nil && order >= 0
 	})
 }

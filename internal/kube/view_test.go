@@ -64,8 +64,33 @@ func TestViewFollowsWrites(t *testing.T) {
 	}
 	ended, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
 	defer cancel()
-	if err := view.WaitFor(ended, types.NamespacedName{Namespace: "default", Name: "never"}, "1"); err != context.DeadlineExceeded {
+	if err := view.WaitFor(ended, types.NamespacedName{Namespace: "default", Name: "never"}, "999999999"); err != context.DeadlineExceeded {
 		t.Errorf("waiting for what never comes ended with %v", err)
+	}
+}
+
+func TestWaitingForAWriteEndsWhereTheObjectWasDeletedRightAfter(t *testing.T) {
+	ctx, c := cluster(t)
+	view := kube.Watch(c, kube.Selection{Resource: configMaps, Namespace: "default"}, nameOnly)
+	defer view.Close()
+	if err := view.Wait(ctx); err != nil {
+		t.Fatal(err)
+	}
+	stored := create(t, ctx, c, configMap("fleeting"))
+	if err := c.Delete(ctx, configMapKind, "default", "fleeting", stored.GetUID()); err != nil {
+		t.Fatal(err)
+	}
+	for _, when := range []string{"just deleted", "long deleted"} {
+		within, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		if err := view.WaitFor(within, types.NamespacedName{Namespace: "default", Name: "fleeting"}, stored.GetResourceVersion()); err != nil {
+			t.Errorf("%s: %v", when, err)
+		}
+		for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+			if _, there := view.Get("default", "fleeting"); !there {
+				break
+			}
+		}
 	}
 }
 
@@ -144,7 +169,6 @@ type fake struct {
 }
 
 func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "application/json")
 	query := r.URL.Query()
 	switch {
 	case query.Get("sendInitialEvents") != "":
@@ -166,27 +190,37 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// served is a cluster whose API server is a function.
+func served(t *testing.T, f http.HandlerFunc) *kube.Cluster {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		f(w, r)
+	}))
+	t.Cleanup(server.Close)
+	path := filepath.Join(t.TempDir(), "kubeconfig")
+	text := fmt.Sprintf(`{apiVersion: v1, kind: Config, clusters: [{name: a, cluster: {server: "%s"}}], users: [{name: a, user: {}}], contexts: [{name: a, context: {cluster: a, user: a}}]}`, server.URL)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	pool := kube.NewPool(kube.Options{Kubeconfigs: []string{path}})
+	t.Cleanup(pool.Close)
+	c, err := pool.Cluster(t.Context(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 func (f *fake) object(name string, version int64) string {
 	return fmt.Sprintf(`{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"%s","namespace":"default","uid":"%[1]s","resourceVersion":"%d"}}`, name, version)
 }
 
 func TestViewOfAnOlderAPIServer(t *testing.T) {
 	f := &fake{end: make(chan struct{})}
-	server := httptest.NewServer(f)
-	defer server.Close()
-	path := filepath.Join(t.TempDir(), "kubeconfig")
-	text := fmt.Sprintf(`{apiVersion: v1, kind: Config, clusters: [{name: a, cluster: {server: "%s"}}], users: [{name: a, user: {}}], contexts: [{name: a, context: {cluster: a, user: a}}]}`, server.URL)
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	pool := kube.NewPool(kube.Options{Kubeconfigs: []string{path}})
-	defer pool.Close()
-	c, err := pool.Cluster(ctx, "a")
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := served(t, f.ServeHTTP)
 	view := kube.Watch(c, kube.Selection{Resource: configMaps, Namespace: "default"}, nameOnly)
 	defer view.Close()
 	if err := view.WaitFor(ctx, types.NamespacedName{Namespace: "default", Name: "watched"}, "11"); err != nil {
@@ -198,5 +232,35 @@ func TestViewOfAnOlderAPIServer(t *testing.T) {
 	close(f.end)
 	if err := view.WaitFor(ctx, types.NamespacedName{Namespace: "default", Name: "listed"}, "20"); err != nil {
 		t.Fatalf("after the watch expired it is not listed again: %v", err)
+	}
+}
+
+func TestAListedViewIsInTouchOnceItsWatchStands(t *testing.T) {
+	f := &fake{end: make(chan struct{})}
+	var open atomic.Bool
+	c := served(t, func(w http.ResponseWriter, r *http.Request) {
+		if query := r.URL.Query(); query.Get("watch") != "" && query.Get("sendInitialEvents") == "" && !open.Load() {
+			w.WriteHeader(http.StatusTooManyRequests)
+			return
+		}
+		f.ServeHTTP(w, r)
+	})
+	view := kube.Watch(c, kube.Selection{Resource: configMaps, Namespace: "default"}, nameOnly)
+	defer view.Close()
+	for end := time.Now().Add(10 * time.Second); f.lists.Load() < 3 && time.Now().Before(end); {
+		changed := view.Changed()
+		if _, err := view.Err(); err == nil {
+			t.Fatal("it counts as current, and nothing would tell it of a change")
+		}
+		<-changed
+	}
+	open.Store(true)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for view.Wait(ctx) != nil && ctx.Err() == nil {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if len(view.All()) == 0 {
+		t.Error("it does not come up")
 	}
 }

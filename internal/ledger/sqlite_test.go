@@ -224,3 +224,24 @@ func BenchmarkSaveDeployment(b *testing.B) {
 		}
 	}
 }
+
+func TestManyReadersShareAFewConnections(t *testing.T) {
+	l := open(t, filepath.Join(t.TempDir(), "ledger.db"))
+	var wg sync.WaitGroup
+	for i := range 200 {
+		wg.Go(func() {
+			digest, err := l.PutBlob(t.Context(), fmt.Appendf(nil, "blob %d", i%10))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if _, err := l.Blob(t.Context(), digest); err != nil {
+				t.Error(err)
+			}
+			if n := l.db.Stats().OpenConnections; n > 16 {
+				t.Errorf("%d connections are open", n)
+			}
+		})
+	}
+	wg.Wait()
+}

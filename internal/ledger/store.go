@@ -25,6 +25,9 @@ import (
 //go:embed migrations/sqlite/*.sql
 var migrations embed.FS
 
+// maxConnections bounds the open files and the memory of the ledger: hundreds of activities may read at a time.
+const maxConnections = 16
+
 // busyTimeout is how long a write waits for another process's write.
 const busyTimeout = 10 * time.Second
 
@@ -56,6 +59,7 @@ func Open(ctx context.Context, path string) (*SQLite, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "cannot open ledger %s", path)
 	}
+	db.SetMaxOpenConns(maxConnections)
 	if err := migrate(ctx, db, path); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}

@@ -1,0 +1,43 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"sync"
+)
+
+// crew is the workers of one process, one for each queue. They stop together.
+type crew struct {
+	fatal   chan error
+	workers []interface{ Stop() }
+}
+
+func newCrew() *crew { return &crew{fatal: make(chan error, 1)} }
+
+// failed returns what the worker of a queue calls when it cannot go on.
+func (c *crew) failed(queue string) func(error) {
+	return func(err error) {
+		select {
+		case c.fatal <- fmt.Errorf("cannot go on serving task queue %s: %w", queue, err):
+		default: // another one was first
+		}
+	}
+}
+
+// wait returns when ctx ends, or with the error of the first worker that cannot go on.
+func (c *crew) wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-c.fatal:
+		return err
+	}
+}
+
+func (c *crew) stop() {
+	var stopping sync.WaitGroup
+	for _, w := range c.workers {
+		stopping.Go(w.Stop)
+	}
+	stopping.Wait()
+}
