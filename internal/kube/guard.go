@@ -3,29 +3,34 @@ package kube
 import (
 	"context"
 	"strconv"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"sluice.dev/sluice/internal/fault"
 )
 
-// Guard tells one who writes under a Lease whether it is still theirs. It watches the Lease: one request for any number of
-// writes.
+// Guard tells one who writes under a Lease whether it is still theirs. While the Lease was read or written just now that takes
+// no request; later it watches the Lease: one request for any number of writes.
 type Guard struct {
 	c    *Cluster
 	spec LeaseSpec
 	view *View[Lease]
 }
 
-// GuardLease begins to watch the Lease of a component.
-func GuardLease(c *Cluster, spec LeaseSpec) *Guard {
-	leases, _ := builtIn(leaseKind())
-	selection := Selection{Resource: leases.Resource, Namespace: LeaseNamespace, Filter: Filter{Fields: "metadata.name=" + leaseName(spec.Component)}}
-	return &Guard{c: c, spec: spec, view: Watch(c, selection, func(object *unstructured.Unstructured, _ *Lease) Lease { return leaseOf(object) })}
-}
+// GuardLease guards the Lease of a component.
+func GuardLease(c *Cluster, spec LeaseSpec) *Guard { return &Guard{c: c, spec: spec} }
 
 // Check is fault.Conflict where another run or installation has the Lease by now, or nobody.
 func (g *Guard) Check(ctx context.Context) error {
+	if known := g.c.known(g.spec.Component); known.stored != nil && time.Since(known.at) < knownFor && g.spec.has(leaseOf(known.stored)) {
+		return nil
+	}
+	if g.view == nil {
+		leases, _ := builtIn(leaseKind())
+		selection := Selection{Resource: leases.Resource, Namespace: LeaseNamespace, Filter: Filter{Fields: "metadata.name=" + leaseName(g.spec.Component)}}
+		g.view = Watch(g.c, selection, func(object *unstructured.Unstructured, _ *Lease) Lease { return leaseOf(object) })
+	}
 	if err := g.view.Wait(ctx); err != nil {
 		return err
 	}
@@ -47,4 +52,8 @@ func (g *Guard) Check(ctx context.Context) error {
 }
 
 // Close ends the watch, unless somebody else needs it soon.
-func (g *Guard) Close() { g.view.Close() }
+func (g *Guard) Close() {
+	if g.view != nil {
+		g.view.Close()
+	}
+}
