@@ -120,7 +120,7 @@ func newCmdGetAudit(f *Factory) *cobra.Command {
 		Use:   "audit [RUN|HASH]",
 		Short: "List who did what, when and why, and what came of it",
 		Example: `  sluice get audit
-  sluice get audit node-agent-3 -o json`,
+  sluice get audit node-agent-2 -o json`,
 		Args: between(0, "RUN or HASH"),
 	}, func(ctx context.Context, e *engine.Engine, o *listOptions) ([]ledger.Entry, error) {
 		return e.Audit(ctx, o.of, o.limit)

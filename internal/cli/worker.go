@@ -42,8 +42,8 @@ func NewCmdWorker(f *Factory, runF func(context.Context, *WorkerOptions) error) 
 loses nothing: the next one goes on where it was. Without --kubeconfig it uses the local stack's, where
 there is one, else $KUBECONFIG or ~/.kube/config.`,
 		Example: `  sluice worker
-  sluice worker --kubeconfig fleet.kubeconfig
-  sluice worker --site eu-west --site-only --kubeconfig eu-west.kubeconfig`,
+  sluice worker --kubeconfig .sluice/kubeconfig
+  sluice worker --site eu --site-only --kubeconfig .sluice/kubeconfig`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if runF != nil {
