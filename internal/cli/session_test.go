@@ -35,6 +35,7 @@ type server struct {
 	phases []status.Phase
 	looks  int
 	says   string // of the unit: what the check that stopped it found
+	away   error  // why it cannot be reached
 }
 
 type started struct{ client.WorkflowRun }
@@ -172,6 +173,9 @@ func (s *session) types(line string) (out, err string, code int) {
 		Width: func() (int, int) { return 80, 30 }, Now: func() time.Time { return noon.Add(time.Minute) },
 		Who: func() string { return "ann" }, Getenv: func(string) string { return "" },
 		Temporal: func(context.Context) (*engine.Server, error) {
+			if s.server.away != nil {
+				return nil, s.server.away
+			}
 			return &engine.Server{Temporal: s.server, Address: "fake:7233", Namespace: "default", UI: "http://ui/"}, nil
 		},
 	}
@@ -280,5 +284,22 @@ func TestTreeOnATerminal(t *testing.T) {
 	out, errs, code := s.types("get agent-1 -w")
 	if code != 0 || !strings.Contains(out, "Succeeded") {
 		t.Errorf("exit code %d: %s\n%q", code, errs, out)
+	}
+}
+
+func TestRunsWithoutAServer(t *testing.T) {
+	s := newSession(t, status.PhaseMoving)
+	for range 2 {
+		if _, errs, code := s.types("run agent -f " + s.files + " --go"); code != 0 && !strings.Contains(errs, "is open") {
+			t.Fatal(errs)
+		}
+	}
+	s.server.away = errors.New("cannot reach a Temporal server")
+	const note = "note: cannot reach a Temporal server; this is what the ledger says\n"
+	if out, errs, code := s.types("get runs"); code != 0 || !strings.HasSuffix(out, note) || strings.Count(out, note) != 1 {
+		t.Errorf("exit code %d, %s\n%s", code, errs, out)
+	}
+	if out, _, _ := s.types("get runs -o json"); !strings.Contains(out, `"note": "cannot reach a Temporal server`) {
+		t.Errorf("as JSON it prints %s", out)
 	}
 }
