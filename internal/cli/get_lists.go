@@ -105,13 +105,15 @@ func newCmdGetPlans(f *Factory) *cobra.Command {
 	return newList(f, newest(), &cobra.Command{
 		Use:   "plans [COMPONENT]",
 		Short: "List plans",
+		Long: `List plans, with whether they can run: a plan is refused where a rule says no, and unseen where nobody
+could look at the clusters.`,
 		Example: `  sluice get plans
   sluice get plans node-agent -o yaml`,
 		Args: between(0, "COMPONENT"),
-	}, func(ctx context.Context, e *engine.Engine, o *listOptions) ([]ledger.Plan, error) {
+	}, func(ctx context.Context, e *engine.Engine, o *listOptions) ([]engine.ListedPlan, error) {
 		return e.Plans(ctx, o.of, o.limit)
-	}, []string{"PLAN", "COMPONENT", "VERSION", "PIPELINE", "MADE", "BY", "ORIGIN"}, func(p ledger.Plan) []string {
-		return []string{fmt.Sprintf("%.12s", p.Hash), p.Component, p.Version, p.Pipeline, clock(p.Created), p.By, or(origin.Text(p.Origin))}
+	}, []string{"PLAN", "COMPONENT", "VERSION", "PIPELINE", "STATE", "MADE", "BY", "ORIGIN"}, func(p engine.ListedPlan) []string {
+		return []string{fmt.Sprintf("%.12s", p.Hash), p.Component, p.Version, p.Pipeline, p.State, clock(p.Created), p.By, or(origin.Text(p.Origin))}
 	})
 }
 
