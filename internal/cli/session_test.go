@@ -65,6 +65,9 @@ func (s *server) ExecuteWorkflow(ctx context.Context, _ client.StartWorkflowOpti
 func (s *server) QueryWorkflow(ctx context.Context, id, _, _ string, _ ...any) (converter.EncodedValue, error) {
 	phase := s.phases[min(s.looks, len(s.phases)-1)]
 	s.looks++
+	if phase == "" {
+		return nil, context.DeadlineExceeded // there is no worker now
+	}
 	unit := status.Unit{Path: "prod/c1", Cluster: "c1", Phase: phase}
 	if s.says != "" {
 		unit.Failure = &status.Check{Name: "pods", Verdict: status.Failed, Message: s.says, Seen: map[string]any{"events": s.says}}
@@ -301,5 +304,16 @@ func TestRunsWithoutAServer(t *testing.T) {
 	}
 	if out, _, _ := s.types("get runs -o json"); !strings.Contains(out, `"note": "cannot reach a Temporal server`) {
 		t.Errorf("as JSON it prints %s", out)
+	}
+}
+
+func TestAWatchTakesNoStageBack(t *testing.T) {
+	s := newSession(t, status.PhaseMoving, status.PhaseMoving, "", "", status.PhaseSucceeded)
+	if _, errs, code := s.types("run agent -f " + s.files + " --go"); code != 0 {
+		t.Fatal(errs)
+	}
+	out, errs, code := s.types("get agent-1 -w")
+	if code != 0 || !strings.Contains(out, "waits for worker") || strings.Contains(out, "prod/c1 Pending") || strings.Count(out, "stage all Moving") != 1 {
+		t.Errorf("exit code %d, %s\n%s", code, errs, out)
 	}
 }
