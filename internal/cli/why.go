@@ -109,6 +109,9 @@ func explainWaiting(b *strings.Builder, w *status.Waiting, now time.Time) {
 		head := ""
 		if i == 0 {
 			head = "not met"
+			if w.Kind == "person" {
+				head = "reason"
+			}
 		}
 		fmt.Fprintf(b, "  %-11s %s\n", head, oneLine(unmet))
 	}

@@ -135,6 +135,11 @@ func TestRollbackOfAnEndedRun(t *testing.T) {
 		t.Fatal("a dry run has started something")
 	}
 
+	one, err := b.Command(t.Context(), run.Name, workflows.UpdateRollback, workflows.Command{DryRun: true, Scope: workflows.Scope{Clusters: []string{"c1"}}})
+	if err != nil || !strings.HasSuffix(one.Message, ", 1 unit") {
+		t.Errorf("of one it says %q, %v", one.Message, err)
+	}
+
 	answer, err := b.Command(t.Context(), run.Name, workflows.UpdateRollback, workflows.Command{Who: "ann", Reason: "slow"})
 	if err != nil || !strings.Contains(answer.Message, "run agent-2 takes back run of agent-1, 2 units") {
 		t.Fatal(answer.Message, err)
