@@ -38,7 +38,7 @@ cluster, batch by batch, with checks in between, and stops what goes wrong befor
 Exit codes: 0 done; 1 failed; 2 invalid input or usage; 3 refused, or held by a gate; 4 still
 waiting when --timeout ran out; 5 rolled back.`,
 		Example: `  sluice lint examples
-  sluice plan node-agent -f examples
+  sluice plan node-agent --to 2.0.0 -f examples
   sluice run 3f2a9c01 --wait`,
 		SilenceErrors:              true,
 		SilenceUsage:               true,

@@ -37,7 +37,7 @@ func newCmdPause(f *Factory) *cobra.Command {
 		Short: "Stop a run where it is, and disarm it",
 		Long: `Start nothing new, stop what is in flight between pods, and disarm: a pod that is recreated
 meanwhile gets the template of before. Pods that were moved stay moved. Pausing twice is one pause.`,
-		Example: `  sluice pause node-agent-3 --reason "error rate in checkout"`,
+		Example: `  sluice pause node-agent-2 --reason "error rate in checkout"`,
 	})
 	return cmd
 }
@@ -45,7 +45,7 @@ meanwhile gets the template of before. Pods that were moved stay moved. Pausing 
 func newCmdResume(f *Factory) *cobra.Command {
 	cmd, _ := newCommand(f, workflows.UpdateResume, &cobra.Command{
 		Short:   "Let a run go on, and look again where a check held it",
-		Example: `  sluice resume node-agent-3 --reason "dependency is back"`,
+		Example: `  sluice resume node-agent-2 --reason "dependency is back"`,
 	})
 	return cmd
 }
@@ -55,7 +55,7 @@ func newCmdApprove(f *Factory) *cobra.Command {
 		Short: "Approve the stage of a run that waits for it",
 		Long: `Approve the stage that waits for approval. An approval names the plan that was read, by its hash
 or the first characters of it: it does not count for any other plan.`,
-		Example: `  sluice approve node-agent-3 --plan 3f2a9c01d2e4`,
+		Example: `  sluice approve node-agent-2 --plan 3f2a9c01d2e4`,
 	})
 	cmd.Flags().StringVar(&opts.Command.Plan, "plan", "", "`HASH` of the plan that you have read (needed)")
 	send := cmd.RunE
@@ -74,8 +74,8 @@ func newCmdAbort(f *Factory) *cobra.Command {
 		Long: `Stop and disarm every open unit, start nothing else, and end the run. Pods that were moved stay
 moved: to take them back too, use rollback. On a run that has ended it does nothing, and says so. A
 run that is rolling back is aborted only with --abandon-rollback, and then stays half-way.`,
-		Example: `  sluice abort node-agent-3 --reason "wrong version"
-  sluice abort node-agent-3 --abandon-rollback --reason "cluster is gone"`,
+		Example: `  sluice abort node-agent-2 --reason "wrong version"
+  sluice abort node-agent-2 --abandon-rollback --reason "cluster is gone"`,
 	})
 	cmd.Flags().BoolVar(&opts.Command.Abandon, "abandon-rollback", false, "abort a rollback too, half done as it may be")
 	return cmd
@@ -87,9 +87,9 @@ func newCmdRollback(f *Factory) *cobra.Command {
 		Long: `Take back what a run has moved, to what its plan fixed as the way back: the last cluster first and
 alone, then a third at once. No window, freeze or soak holds it. It acts on a paused run, and on one that
 has ended: then a run of its own takes it back.`,
-		Example: `  sluice rollback node-agent-3 --dry-run
-  sluice rollback node-agent-3 --stage production --reason "crash loop"
-  sluice rollback node-agent-3 --cluster cn-hz-1 --cluster cn-hz-2`,
+		Example: `  sluice rollback node-agent-2 --dry-run
+  sluice rollback node-agent-2 --stage production --reason "crash loop"
+  sluice rollback node-agent-2 --cluster prod-eu-1 --cluster prod-eu-2`,
 	})
 	flags := cmd.Flags()
 	flags.StringVar(&opts.Command.Scope.Stage, "stage", "", "take back `STAGE` only")

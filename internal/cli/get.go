@@ -28,8 +28,8 @@ func NewCmdGet(f *Factory) *cobra.Command {
 		Long: `Show where a run is, as a tree of stages, units and batches; or a plan, by its hash or the first
 characters of it; or a list. With -w, a run's tree is drawn anew until the run ends; piped, every change
 is a line.`,
-		Example: `  sluice get node-agent-3
-  sluice get node-agent-3 -w
+		Example: `  sluice get node-agent-2
+  sluice get node-agent-2 -w
   sluice get 3f2a9c01d2e4 -o yaml
   sluice get clusters node-agent`,
 		Args: func(cmd *cobra.Command, args []string) error {

@@ -3,10 +3,12 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
 	"sluice.dev/sluice/internal/engine"
+	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/origin"
 )
@@ -29,7 +31,7 @@ func (o *listOptions) addFlags(cmd *cobra.Command) {
 }
 
 // newList makes a command that lists something and prints it as a table.
-func newList[T any](f *Factory, o *listOptions, cmd *cobra.Command, list func(context.Context, *engine.Engine, *listOptions) ([]T, error), head []string, cells func(T) []string) *cobra.Command {
+func newList[T any](f *Factory, o *listOptions, cmd *cobra.Command, list func(context.Context, *engine.Engine, *listOptions) ([]T, error), head []string, cells func(T) []string, notes ...func(T) string) *cobra.Command {
 	o.addFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {
@@ -54,10 +56,31 @@ func newList[T any](f *Factory, o *listOptions, cmd *cobra.Command, list func(co
 			for _, one := range all {
 				rows = append(rows, cells(one))
 			}
-			return table(f.Out, rows)
+			if err := table(f.Out, rows); err != nil {
+				return err
+			}
+			return footnotes(f.Out, all, notes)
 		})
 	}
 	return cmd
+}
+
+// footnotes prints what is to be said about a list below it, each thing once.
+func footnotes[T any](w io.Writer, all []T, notes []func(T) string) error {
+	said := map[string]bool{"": true}
+	for _, one := range all {
+		for _, of := range notes {
+			text := oneLine(of(one))
+			if said[text] {
+				continue
+			}
+			said[text] = true
+			if _, err := fmt.Fprintf(shown{w}, "note: %s\n", text); err != nil {
+				return fault.Wrap(fault.Internal, err, "cannot print")
+			}
+		}
+	}
+	return nil
 }
 
 func newCmdGetRuns(f *Factory) *cobra.Command {
@@ -67,28 +90,30 @@ func newCmdGetRuns(f *Factory) *cobra.Command {
 		Example: `  sluice get runs
   sluice get runs node-agent --limit 5 -o json`,
 		Args: between(0, "COMPONENT"),
-	}, func(ctx context.Context, e *engine.Engine, o *listOptions) ([]ledger.Run, error) {
+	}, func(ctx context.Context, e *engine.Engine, o *listOptions) ([]engine.Listed, error) {
 		return e.Runs(ctx, o.of, o.limit)
-	}, []string{"RUN", "COMPONENT", "VERSION", "PHASE", "STARTED", "ENDED", "PLAN", "BY"}, func(r ledger.Run) []string {
+	}, []string{"RUN", "COMPONENT", "VERSION", "PHASE", "STARTED", "ENDED", "PLAN", "BY"}, func(r engine.Listed) []string {
 		phase := r.Phase
 		if r.Back != "" {
 			phase += " (takes back " + r.Back + ")"
 		}
 		return []string{r.Name, r.Component, r.Version, phase, clock(r.Started), clock(r.Ended), fmt.Sprintf("%.12s", r.Plan), r.By}
-	})
+	}, func(r engine.Listed) string { return r.Note })
 }
 
 func newCmdGetPlans(f *Factory) *cobra.Command {
 	return newList(f, newest(), &cobra.Command{
 		Use:   "plans [COMPONENT]",
 		Short: "List plans",
+		Long: `List plans, with whether they can run: a plan is refused where a rule says no, and unseen where nobody
+could look at the clusters.`,
 		Example: `  sluice get plans
   sluice get plans node-agent -o yaml`,
 		Args: between(0, "COMPONENT"),
-	}, func(ctx context.Context, e *engine.Engine, o *listOptions) ([]ledger.Plan, error) {
+	}, func(ctx context.Context, e *engine.Engine, o *listOptions) ([]engine.ListedPlan, error) {
 		return e.Plans(ctx, o.of, o.limit)
-	}, []string{"PLAN", "COMPONENT", "VERSION", "PIPELINE", "MADE", "BY", "ORIGIN"}, func(p ledger.Plan) []string {
-		return []string{fmt.Sprintf("%.12s", p.Hash), p.Component, p.Version, p.Pipeline, clock(p.Created), p.By, or(origin.Text(p.Origin))}
+	}, []string{"PLAN", "COMPONENT", "VERSION", "PIPELINE", "STATE", "MADE", "BY", "ORIGIN"}, func(p engine.ListedPlan) []string {
+		return []string{fmt.Sprintf("%.12s", p.Hash), p.Component, p.Version, p.Pipeline, p.State, clock(p.Created), p.By, or(origin.Text(p.Origin))}
 	})
 }
 
@@ -120,7 +145,7 @@ func newCmdGetAudit(f *Factory) *cobra.Command {
 		Use:   "audit [RUN|HASH]",
 		Short: "List who did what, when and why, and what came of it",
 		Example: `  sluice get audit
-  sluice get audit node-agent-3 -o json`,
+  sluice get audit node-agent-2 -o json`,
 		Args: between(0, "RUN or HASH"),
 	}, func(ctx context.Context, e *engine.Engine, o *listOptions) ([]ledger.Entry, error) {
 		return e.Audit(ctx, o.of, o.limit)

@@ -64,10 +64,25 @@ func TestEveryCommandExplainsItself(t *testing.T) {
 	}
 }
 
+// examples lists the lines of every example, without what a shell would do with their output.
+func examples(root *cobra.Command) []string {
+	texts := []string{root.Example}
+	walk(root, func(c *cobra.Command) { texts = append(texts, c.Example) })
+	var all []string
+	for _, text := range texts {
+		for line := range strings.Lines(text) {
+			line, _, _ = strings.Cut(strings.TrimSpace(line), " > ")
+			if line != "" {
+				all = append(all, line)
+			}
+		}
+	}
+	return all
+}
+
 func TestEveryExampleParses(t *testing.T) {
 	check := func(line string) {
 		t.Helper()
-		line, _, _ = strings.Cut(line, " > ")
 		words := split(line)
 		if len(words) < 2 || words[0] != "sluice" {
 			t.Errorf("example %q does not call sluice", line)
@@ -90,19 +105,13 @@ func TestEveryExampleParses(t *testing.T) {
 		}
 	}
 	root := cli.NewRoot(silent(t))
-	examples := []string{root.Example}
 	walk(root, func(c *cobra.Command) {
-		examples = append(examples, c.Example)
 		if !strings.Contains(c.Example, c.CommandPath()) {
 			t.Errorf("%s: no example calls it", c.CommandPath())
 		}
 	})
-	for _, text := range examples {
-		for line := range strings.Lines(text) {
-			if line = strings.TrimSpace(line); line != "" {
-				check(line)
-			}
-		}
+	for _, line := range examples(root) {
+		check(line)
 	}
 }
 

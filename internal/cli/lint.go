@@ -27,8 +27,8 @@ func NewCmdLint(f *Factory, runF func(*LintOptions) error) *cobra.Command {
 		Short: "Check pipelines, tasks, components and fleets",
 		Long: `Check files and folders (default: the working folder) against each other, and print everything
 that is wrong as file:line:column. It asks no cluster and no server. Exits 2 where anything is wrong.`,
-		Example: `  sluice lint
-  sluice lint examples fleet.yaml
+		Example: `  sluice lint examples
+  sluice lint examples/fleet examples/pipelines examples/tasks
   sluice lint examples -o json`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			opts.Paths, opts.Library = args, f.Library

@@ -28,8 +28,8 @@ func NewCmdLocal(f *Factory, runF func(context.Context, *LocalOptions) error) *c
 	return &cobra.Command{
 		Use:   "local [up|down|status|kubectl|...]",
 		Short: "Run real Kubernetes API servers and a Temporal server on this machine",
-		Example: `  sluice local up --clusters 5 --nodes 40
-  sluice local kubectl --cluster c1 get pods -A
+		Example: `  sluice local up --names e2e-1,canary-1,prod-eu-1,prod-eu-2,prod-us-1 --detach
+  sluice local kubectl --cluster e2e-1 get pods -A
   sluice local down`,
 		DisableFlagParsing: true,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -34,9 +34,9 @@ batches and checks; render the component for every cluster and compare it with w
 all of it, and store it under its hash. Nothing is changed in any cluster.
 
 Exits 2 where a file is wrong or a template does not render, 3 where a rule refuses the plan.`,
-		Example: `  sluice plan node-agent -f examples
-  sluice plan node-agent --to 2.0.0 --only canary-vpc
-  sluice plan node-agent --pipeline emergency -p minSuccess=0.95 -o json`,
+		Example: `  sluice plan node-agent --to 2.0.0 -f examples
+  sluice plan node-agent --to 2.0.0 -f examples --only canary,prod-eu-1
+  sluice plan node-agent --to 2.0.0 -f examples --pipeline careful -p maxRestarts=1 -o json`,
 		Args: exactly("COMPONENT"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.Request.Component = args[0]

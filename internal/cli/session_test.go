@@ -35,6 +35,7 @@ type server struct {
 	phases []status.Phase
 	looks  int
 	says   string // of the unit: what the check that stopped it found
+	away   error  // why it cannot be reached
 }
 
 type started struct{ client.WorkflowRun }
@@ -64,6 +65,9 @@ func (s *server) ExecuteWorkflow(ctx context.Context, _ client.StartWorkflowOpti
 func (s *server) QueryWorkflow(ctx context.Context, id, _, _ string, _ ...any) (converter.EncodedValue, error) {
 	phase := s.phases[min(s.looks, len(s.phases)-1)]
 	s.looks++
+	if phase == "" {
+		return nil, context.DeadlineExceeded // there is no worker now
+	}
 	unit := status.Unit{Path: "prod/c1", Cluster: "c1", Phase: phase}
 	if s.says != "" {
 		unit.Failure = &status.Check{Name: "pods", Verdict: status.Failed, Message: s.says, Seen: map[string]any{"events": s.says}}
@@ -172,6 +176,9 @@ func (s *session) types(line string) (out, err string, code int) {
 		Width: func() (int, int) { return 80, 30 }, Now: func() time.Time { return noon.Add(time.Minute) },
 		Who: func() string { return "ann" }, Getenv: func(string) string { return "" },
 		Temporal: func(context.Context) (*engine.Server, error) {
+			if s.server.away != nil {
+				return nil, s.server.away
+			}
 			return &engine.Server{Temporal: s.server, Address: "fake:7233", Namespace: "default", UI: "http://ui/"}, nil
 		},
 	}
@@ -280,5 +287,33 @@ func TestTreeOnATerminal(t *testing.T) {
 	out, errs, code := s.types("get agent-1 -w")
 	if code != 0 || !strings.Contains(out, "Succeeded") {
 		t.Errorf("exit code %d: %s\n%q", code, errs, out)
+	}
+}
+
+func TestRunsWithoutAServer(t *testing.T) {
+	s := newSession(t, status.PhaseMoving)
+	for range 2 {
+		if _, errs, code := s.types("run agent -f " + s.files + " --go"); code != 0 && !strings.Contains(errs, "is open") {
+			t.Fatal(errs)
+		}
+	}
+	s.server.away = errors.New("cannot reach a Temporal server")
+	const note = "note: cannot reach a Temporal server; this is what the ledger says\n"
+	if out, errs, code := s.types("get runs"); code != 0 || !strings.HasSuffix(out, note) || strings.Count(out, note) != 1 {
+		t.Errorf("exit code %d, %s\n%s", code, errs, out)
+	}
+	if out, _, _ := s.types("get runs -o json"); !strings.Contains(out, `"note": "cannot reach a Temporal server`) {
+		t.Errorf("as JSON it prints %s", out)
+	}
+}
+
+func TestAWatchTakesNoStageBack(t *testing.T) {
+	s := newSession(t, status.PhaseMoving, status.PhaseMoving, "", "", status.PhaseSucceeded)
+	if _, errs, code := s.types("run agent -f " + s.files + " --go"); code != 0 {
+		t.Fatal(errs)
+	}
+	out, errs, code := s.types("get agent-1 -w")
+	if code != 0 || !strings.Contains(out, "waits for worker") || strings.Contains(out, "prod/c1 Pending") || strings.Count(out, "stage all Moving") != 1 {
+		t.Errorf("exit code %d, %s\n%s", code, errs, out)
 	}
 }

@@ -59,6 +59,9 @@ func (w *watching) lines(ctx context.Context, view engine.View) (engine.View, er
 	ticks := time.NewTicker(w.factory.LookEvery)
 	defer ticks.Stop()
 	var before engine.View
+	if view.Partial {
+		view.Stages = nil
+	}
 	for {
 		for _, line := range tree.Changes(before, view, w.factory.Now()) {
 			if _, err := fmt.Fprintln(w.factory.Out, line); err != nil {
@@ -82,6 +85,9 @@ func (w *watching) lines(ctx context.Context, view engine.View) (engine.View, er
 			// A run outlives a server that is away for a while: what was seen last stays, with the reason.
 			next = view
 			next.Note = err.Error()
+		}
+		if next.Partial {
+			next.Stages = view.Stages
 		}
 		view = next
 	}

@@ -33,9 +33,9 @@ func NewCmdWhy(f *Factory, runF func(context.Context, *WhyOptions) error) *cobra
 		Short: "Say what a run waits for, since when, and who can act",
 		Long: `Say of a run, or of a stage, cluster, unit or batch of it: what it waits for, since when, which
 conditions are not met and what was seen, who can act, and when it changes by itself.`,
-		Example: `  sluice why node-agent-3
-  sluice why node-agent-3 cn-hz-1
-  sluice why node-agent-3 production-vpc/cn-hz-1 -o json`,
+		Example: `  sluice why node-agent-2
+  sluice why node-agent-2 prod-eu-1
+  sluice why node-agent-2 production/prod-eu-1 -o json`,
 		Args: between(1, "RUN", "UNIT"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.Run = args[0]
@@ -109,6 +109,9 @@ func explainWaiting(b *strings.Builder, w *status.Waiting, now time.Time) {
 		head := ""
 		if i == 0 {
 			head = "not met"
+			if w.Kind == "person" {
+				head = "reason"
+			}
 		}
 		fmt.Fprintf(b, "  %-11s %s\n", head, oneLine(unmet))
 	}

@@ -2,14 +2,20 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"log/slog"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"go.temporal.io/sdk/client"
+	"k8s.io/client-go/tools/clientcmd"
 
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/workflows"
 )
 
 // WorkerRun is what a worker is started with. Client and Ledger are closed by the command line.
@@ -42,8 +48,8 @@ func NewCmdWorker(f *Factory, runF func(context.Context, *WorkerOptions) error) 
 loses nothing: the next one goes on where it was. Without --kubeconfig it uses the local stack's, where
 there is one, else $KUBECONFIG or ~/.kube/config.`,
 		Example: `  sluice worker
-  sluice worker --kubeconfig fleet.kubeconfig
-  sluice worker --site eu-west --site-only --kubeconfig eu-west.kubeconfig`,
+  sluice worker --kubeconfig .sluice/kubeconfig
+  sluice worker --site eu --site-only --kubeconfig .sluice/kubeconfig`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if runF != nil {
@@ -73,6 +79,14 @@ func workerRun(ctx context.Context, o *WorkerOptions) error {
 		level = slog.LevelInfo
 	}
 	logger := slog.New(slog.NewTextHandler(f.Err, &slog.HandlerOptions{Level: level}))
+	named := len(o.Kubeconfigs) > 0
+	if err := o.useStack(); err != nil {
+		return err
+	}
+	kubeconfig, err := readKubeconfigs(o.Kubeconfigs, named)
+	if err != nil {
+		return err
+	}
 	l, err := f.Open(ctx)
 	if err != nil {
 		return err
@@ -81,12 +95,63 @@ func workerRun(ctx context.Context, o *WorkerOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := o.useStack(); err != nil {
+	if err := o.serving(ctx, c, l, kubeconfig); err != nil {
 		return err
 	}
 	return f.Worker(ctx, WorkerRun{
 		Client: c.Client, Namespace: c.Namespace, Ledger: l, Kubeconfigs: o.Kubeconfigs, Sites: o.Sites, SiteOnly: o.SiteOnly, Logger: logger,
 	})
+}
+
+// kubeconfigs are the files that clusters are reached with, and how many contexts they have.
+type kubeconfigs struct {
+	files    []string
+	contexts int
+}
+
+// readKubeconfigs refuses a file that cannot be read and, where people have named it, one without a context. Those that
+// are there by default may be missing, and a local stack may have no cluster.
+func readKubeconfigs(files []string, named bool) (kubeconfigs, error) {
+	if len(files) == 0 {
+		files = clientcmd.NewDefaultClientConfigLoadingRules().GetLoadingPrecedence()
+	}
+	read := kubeconfigs{files: files}
+	contexts := map[string]bool{}
+	for _, file := range files {
+		config, err := clientcmd.LoadFromFile(file)
+		if errors.Is(err, fs.ErrNotExist) && !named {
+			continue
+		}
+		if err != nil {
+			return read, fault.Wrap(fault.Invalid, err, "cannot read kubeconfig %s", file)
+		}
+		if named && len(config.Contexts) == 0 {
+			return read, fault.New(fault.Invalid, "cannot use kubeconfig %s: it has no context", file)
+		}
+		for name := range config.Contexts {
+			contexts[name] = true
+		}
+	}
+	read.contexts = len(contexts)
+	return read, nil
+}
+
+// serving says in one line what is served, and with what.
+func (o *WorkerOptions) serving(ctx context.Context, c *engine.Connection, l ledger.Ledger, k kubeconfigs) error {
+	installation, err := l.Installation(ctx)
+	if err != nil {
+		return err
+	}
+	queues := "task queue " + workflows.Queue(installation)
+	switch sites := strings.Join(o.Sites, ", "); {
+	case o.SiteOnly:
+		queues = "the task queues of site " + sites + " only"
+	case sites != "":
+		queues += " and those of site " + sites
+	}
+	_, err = fmt.Fprintf(shown{o.Factory.Err}, "serving %s at %s, namespace %s, with kubeconfig %s (%s)\n",
+		queues, c.Address, c.Namespace, strings.Join(k.files, ", "), count(k.contexts, "context"))
+	return fault.Wrap(fault.Internal, err, "cannot print")
 }
 
 // useStack takes the local stack's kubeconfig where none is named.

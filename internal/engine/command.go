@@ -16,15 +16,16 @@ import (
 )
 
 // Command tells a run something: workflows.UpdatePause and its like. It returns once the run has accepted it. A run that
-// says no is a fault.Refused with its words, and the refusal is in the audit. A run that has ended takes a rollback, by
-// a run of its own that Answer names; pause, resume and abort do nothing there, and say so; an approval is refused.
+// says no is a fault.Refused with its words, and the refusal is in the audit, unless it was a dry run. A run that has
+// ended takes a rollback, by a run of its own that Answer names; pause, resume and abort do nothing there, and say so; an
+// approval is refused.
 func (e *Engine) Command(ctx context.Context, run, name string, c workflows.Command) (workflows.Answer, error) {
 	known, err := e.ledger.Run(ctx, run)
 	if err != nil {
 		return workflows.Answer{}, err
 	}
 	answer, err := e.command(ctx, known, name, c)
-	if fault.CodeOf(err) != fault.Refused && fault.CodeOf(err) != fault.Conflict {
+	if c.DryRun || fault.CodeOf(err) != fault.Refused && fault.CodeOf(err) != fault.Conflict {
 		return answer, err
 	}
 	return answer, errors.Join(err, e.audit(ctx, ledger.Entry{

@@ -50,6 +50,20 @@ func TestCommandRefused(t *testing.T) {
 	}
 }
 
+func TestARefusedDryRunIsNotInTheAudit(t *testing.T) {
+	b := newBench(t)
+	run := b.started()
+	b.temporal.onUpdate = func(client.UpdateWorkflowOptions) (workflows.Answer, error) {
+		return workflows.Answer{}, temporal.NewNonRetryableApplicationError("cannot roll back agent-1: no way back", string(fault.Refused), nil)
+	}
+	_, err := b.Command(t.Context(), run.Name, workflows.UpdateRollback, workflows.Command{Who: "ann", DryRun: true})
+	wants(t, err, fault.Refused, "no way back")
+	entries, err := b.Audit(t.Context(), run.Name, 10)
+	if err != nil || len(entries) != 1 || entries[0].Command != "run" {
+		t.Errorf("audit has %+v, %v; want the start alone", entries, err)
+	}
+}
+
 func TestCommandOfARunThatEndsBeforeItAnswers(t *testing.T) {
 	b := newBench(t)
 	run := b.started()
@@ -119,6 +133,11 @@ func TestRollbackOfAnEndedRun(t *testing.T) {
 	}
 	if len(b.temporal.started) != starts {
 		t.Fatal("a dry run has started something")
+	}
+
+	one, err := b.Command(t.Context(), run.Name, workflows.UpdateRollback, workflows.Command{DryRun: true, Scope: workflows.Scope{Clusters: []string{"c1"}}})
+	if err != nil || !strings.HasSuffix(one.Message, ", 1 unit") {
+		t.Errorf("of one it says %q, %v", one.Message, err)
 	}
 
 	answer, err := b.Command(t.Context(), run.Name, workflows.UpdateRollback, workflows.Command{Who: "ann", Reason: "slow"})

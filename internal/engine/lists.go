@@ -5,28 +5,43 @@ import (
 
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/status"
 )
 
+// Listed is a run of a list. Note is not empty where Temporal could not say how far it is: then its phase is the ledger's.
+type Listed struct {
+	ledger.Run
+	Note string `json:"note,omitempty"`
+}
+
 // Runs lists the newest runs first, with the phase that Temporal's search attributes say where one is open; component ""
-// means all. Without a Temporal server open runs keep the phase that the ledger has.
-func (e *Engine) Runs(ctx context.Context, component string, limit int) ([]ledger.Run, error) {
-	all, err := e.ledger.ListRuns(ctx, component, limit)
+// means all. Without a Temporal server open runs keep the phase that the ledger has, and a note says so.
+func (e *Engine) Runs(ctx context.Context, component string, limit int) ([]Listed, error) {
+	known, err := e.ledger.ListRuns(ctx, component, limit)
 	if err != nil {
 		return nil, err
 	}
+	all := make([]Listed, len(known))
+	for i, r := range known {
+		all[i].Run = r
+	}
 	var server *Server
+	var away error
 	for i := range all {
 		if !all[i].Ended.IsZero() {
 			continue
 		}
-		if server == nil {
-			if server, err = e.Server(ctx); err != nil {
-				return all, nil
-			}
+		if server == nil && away == nil {
+			server, away = e.Server(ctx)
+		}
+		if away != nil {
+			all[i].Note = away.Error() + "; this is what the ledger says"
+			continue
 		}
 		described, err := server.Temporal.DescribeWorkflowExecution(ctx, all[i].Name, "")
 		if err != nil {
+			all[i].Note = e.temporalFault(err, "cannot look at run %s", all[i].Name).Error() + "; this is what the ledger says"
 			continue
 		}
 		var now status.Run
@@ -38,9 +53,48 @@ func (e *Engine) Runs(ctx context.Context, component string, limit int) ([]ledge
 	return all, nil
 }
 
+// The states of a plan in a list.
+const (
+	PlanReady   = "ready"
+	PlanRefused = "refused"
+	PlanUnseen  = "unseen" // nobody could look at the clusters
+)
+
+// ListedPlan is a plan of a list, and whether it can run.
+type ListedPlan struct {
+	ledger.Plan
+	State string `json:"state"`
+}
+
 // Plans lists the newest plans first; component "" means all.
-func (e *Engine) Plans(ctx context.Context, component string, limit int) ([]ledger.Plan, error) {
-	return e.ledger.ListPlans(ctx, component, limit)
+func (e *Engine) Plans(ctx context.Context, component string, limit int) ([]ListedPlan, error) {
+	known, err := e.ledger.ListPlans(ctx, component, limit)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]ListedPlan, len(known))
+	for i, p := range known {
+		if all[i], err = e.listed(ctx, p); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+func (e *Engine) listed(ctx context.Context, p ledger.Plan) (ListedPlan, error) {
+	if p.Live == "" {
+		return ListedPlan{p, PlanUnseen}, nil
+	}
+	var live plan.Live
+	if err := e.read(ctx, p.Live, &live); err != nil {
+		return ListedPlan{}, fault.Wrap(fault.CodeOf(err), err, "cannot read what was seen for plan %.12s", p.Hash)
+	}
+	for _, c := range live.Clusters {
+		if len(c.Refusals) > 0 {
+			return ListedPlan{p, PlanRefused}, nil
+		}
+	}
+	return ListedPlan{p, PlanReady}, nil
 }
 
 // Audit lists who did what, the newest first; object (a run, or the hash of a plan) "" means all.

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -97,6 +98,31 @@ func TestPlanRefused(t *testing.T) {
 				t.Errorf("run says %v: %s", err, c.reason)
 			}
 		})
+	}
+}
+
+func TestPlansSayWhetherTheyCanRun(t *testing.T) {
+	b := newBench(t)
+	b.plan()
+	b.write("component.yaml", component("2.0.0"))
+	b.clusters = map[string]plan.Cluster{"c2": {Refusals: []plan.Refusal{{Rule: "selector", Message: "cannot change"}}}}
+	b.plan()
+	b.write("component.yaml", component("3.0.0"))
+	b.temporal.hang, b.temporal.workers = true, 0
+	if _, err := b.Plan(t.Context(), engine.PlanRequest{Paths: []string{b.dir}, Component: "agent", By: "ann"}); err == nil {
+		t.Fatal("nobody looked at the clusters, and it is no error")
+	}
+	all, err := b.Plans(t.Context(), "", 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	states := map[string]string{}
+	for _, p := range all {
+		states[p.Version] = p.State
+	}
+	want := map[string]string{"1.0.0": engine.PlanReady, "2.0.0": engine.PlanRefused, "3.0.0": engine.PlanUnseen}
+	if !maps.Equal(states, want) {
+		t.Errorf("plans are %v, want %v", states, want)
 	}
 }
 

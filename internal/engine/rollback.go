@@ -48,7 +48,7 @@ func (e *Engine) takeBack(ctx context.Context, known ledger.Run, c workflows.Com
 		return workflows.Answer{}, fault.New(fault.Refused, "cannot roll back %s: no way back: nothing was recorded for %s before it", known.Name, c.Scope)
 	}
 	if c.DryRun {
-		return workflows.Answer{Message: fmt.Sprintf("a run of its own would take back %s of %s, %d units", c.Scope, known.Name, len(names)), Units: lines}, nil
+		return workflows.Answer{Message: fmt.Sprintf("a run of its own would take back %s of %s, %s", c.Scope, known.Name, unitCount(len(names))), Units: lines}, nil
 	}
 	if err := e.alone(ctx, known.Component, names); err != nil {
 		return workflows.Answer{}, err
@@ -62,10 +62,17 @@ func (e *Engine) takeBack(ctx context.Context, known ledger.Run, c workflows.Com
 	if err != nil {
 		return workflows.Answer{}, err
 	}
-	answer := workflows.Answer{Message: fmt.Sprintf("run %s takes back %s of %s, %d units", run.Name, c.Scope, known.Name, len(names)), Units: lines}
+	answer := workflows.Answer{Message: fmt.Sprintf("run %s takes back %s of %s, %s", run.Name, c.Scope, known.Name, unitCount(len(names))), Units: lines}
 	return answer, e.audit(ctx, ledger.Entry{
 		Who: c.Who, Command: workflows.UpdateRollback, Object: known.Name, Scope: c.Scope.String(), Reason: c.Reason, Outcome: answer.Message,
 	})
+}
+
+func unitCount(n int) string {
+	if n == 1 {
+		return "1 unit"
+	}
+	return fmt.Sprintf("%d units", n)
 }
 
 // moved lists the units that a run has moved and not taken back. Where the run left no report, its writes say it.

@@ -20,6 +20,8 @@ import (
 type View struct {
 	status.Run
 	Note string `json:"note,omitempty"`
+	// Partial: the run itself did not answer. Its stages and units are put together, and may be behind.
+	Partial bool `json:"-"`
 }
 
 // Held reports whether something of the run stands still until a person decides.
@@ -135,7 +137,9 @@ func (e *Engine) withoutWorker(ctx context.Context, server *Server, known ledger
 	if err := e.served(ctx); err != nil {
 		note = err.Error()
 	}
-	return e.fromLedger(ctx, known, info, note+"; this is what the ledger and the search attributes say")
+	view, err := e.fromLedger(ctx, known, info, note+"; this is what the ledger and the search attributes say")
+	view.Partial, view.Waiting = true, &status.Waiting{Kind: "worker", Unmet: []string{note}, Owner: "whoever runs the workers"}
+	return view, err
 }
 
 // fill adds what units know of themselves: from the ledger for those that have ended, from their workflows for those

@@ -132,6 +132,9 @@ func TestStatusWithoutWorker(t *testing.T) {
 	if !strings.Contains(v.Note, "no worker answers on task queue sluice") || v.Phase != "Soaking" {
 		t.Errorf("phase %q, note %q; want the search attribute's, and that no worker answers", v.Phase, v.Note)
 	}
+	if why, err := b.Why(t.Context(), run.Name, ""); err != nil || len(why.Reasons) == 0 || why.Reasons[0].Waiting.Kind != "worker" {
+		t.Errorf("it says %+v, %v; want that it waits for a worker", why.Reasons, err)
+	}
 	units := v.Stages[0].Units
 	if units[0].Phase != status.PhaseSucceeded || units[1].Phase != status.PhaseMoving || !units[1].Armed {
 		t.Errorf("units are %+v, want what the ledger knows", units)

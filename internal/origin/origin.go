@@ -20,8 +20,8 @@ import (
 // timeout bounds all questions to git together. A repository on a dead network mount must not hang a plan.
 const timeout = 5 * time.Second
 
-// Of returns the origin of a file or folder. Outside git, or without git on this machine, it is empty and no error. Errors
-// are fault.NotFound where path does not exist, and fault.Internal where git did not answer in five seconds.
+// Of returns the origin of a file or folder. Outside git, or without git on this machine, it is the absolute path alone
+// and no error. It is dirty where the path itself, or something below it, is not as the commit has it. Errors are fault.NotFound where path does not exist, and fault.Internal where git did not answer in five seconds.
 func Of(path string) (ledger.Origin, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
@@ -33,9 +33,15 @@ func Of(path string) (ledger.Origin, error) {
 		return ledger.Origin{}, fault.Wrap(fault.Internal, ctx.Err(), "cannot find the origin of %s: git did not answer in %s", path, timeout)
 	}
 	if errors.Is(err, exec.ErrNotFound) {
-		return ledger.Origin{}, nil
+		return nowhere(path)
 	}
 	return ledger.Origin{}, err
+}
+
+// nowhere is the origin of what no repository has.
+func nowhere(path string) (ledger.Origin, error) {
+	real, err := resolve(path)
+	return ledger.Origin{Path: filepath.ToSlash(real)}, err
 }
 
 func of(ctx context.Context, path string) (ledger.Origin, error) {
@@ -46,7 +52,7 @@ func of(ctx context.Context, path string) (ledger.Origin, error) {
 	git := runner{ctx: ctx, dir: folder(real)}
 	top, err := git.run("rev-parse", "--show-toplevel")
 	if err != nil {
-		return ledger.Origin{}, outside(err)
+		return ledger.Origin{Path: filepath.ToSlash(real)}, outside(err)
 	}
 	git.dir = top
 	inside, err := filepath.Rel(top, real)
@@ -63,7 +69,7 @@ func of(ctx context.Context, path string) (ledger.Origin, error) {
 	if o.Commit, err = git.run("rev-parse", "--verify", "--quiet", "HEAD"); err != nil && outside(err) != nil {
 		return ledger.Origin{}, err
 	}
-	changes, err := git.run("status", "--porcelain", "--", ":(top)")
+	changes, err := git.run("status", "--porcelain", "--", ":(top,literal)"+o.Path)
 	if err != nil {
 		return ledger.Origin{}, outside(err)
 	}
@@ -173,6 +179,9 @@ func withoutUser(remote string) string {
 func Text(o ledger.Origin) string {
 	if o == (ledger.Origin{}) {
 		return ""
+	}
+	if o.Repository == "" && o.Commit == "" && filepath.IsAbs(o.Path) {
+		return o.Path
 	}
 	text := o.Repository
 	if text == "" {

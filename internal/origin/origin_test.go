@@ -96,10 +96,16 @@ func TestOf(t *testing.T) {
 			path:   ".",
 			want:   ledger.Origin{Repository: remote, Path: "."},
 		},
-		"a tree with a changed file elsewhere": {
-			reason: "the plan may depend on any file of the tree",
+		"a tree with a new file elsewhere": {
+			reason: "a log beside the files that were read changes none of them",
 			path:   "pipelines",
-			change: func(r repository) { r.write("other.yaml", "new") },
+			change: func(r repository) { r.write("other.log", "new") },
+			want:   ledger.Origin{Repository: remote, Path: "pipelines"},
+		},
+		"a folder with a new file": {
+			reason: "what is read there is in no commit",
+			path:   "pipelines",
+			change: func(r repository) { r.write("pipelines/more/new.yaml", "new") },
 			want:   ledger.Origin{Repository: remote, Path: "pipelines", Dirty: true},
 		},
 		"a folder with an odd name": {
@@ -117,7 +123,7 @@ func TestOf(t *testing.T) {
 					r.t.Fatal(err)
 				}
 			},
-			want: ledger.Origin{Repository: remote, Path: "pipelines/agent.yaml", Dirty: true},
+			want: ledger.Origin{Repository: remote, Path: "pipelines/agent.yaml"},
 		},
 	}
 	for name, tc := range cases {
@@ -170,17 +176,19 @@ func TestOfWithoutHistory(t *testing.T) {
 
 func TestOfOutsideGit(t *testing.T) {
 	t.Setenv("GIT_CEILING_DIRECTORIES", os.TempDir())
-	got, err := origin.Of(t.TempDir())
-	if err != nil || got != (ledger.Origin{}) {
-		t.Errorf("got %+v and %v, want an empty origin: files need not be in git", got, err)
+	dir := t.TempDir()
+	got, err := origin.Of(dir)
+	if err != nil || got != (ledger.Origin{Path: dir}) {
+		t.Errorf("got %+v and %v, want the path alone: files need not be in git", got, err)
 	}
 }
 
 func TestOfWithoutGit(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	got, err := origin.Of(t.TempDir())
-	if err != nil || got != (ledger.Origin{}) {
-		t.Errorf("got %+v and %v, want an empty origin: git need not be there", got, err)
+	dir := t.TempDir()
+	got, err := origin.Of(dir)
+	if err != nil || got != (ledger.Origin{Path: dir}) {
+		t.Errorf("got %+v and %v, want the path alone: git need not be there", got, err)
 	}
 }
 
@@ -212,7 +220,8 @@ func TestText(t *testing.T) {
 			ledger.Origin{Repository: "https://git.example/fleet", Commit: "0123456789abcdef", Path: "pipelines", Dirty: true},
 			"https://git.example/fleet at 0123456789ab, pipelines (with changes that are not committed)",
 		},
-		"no remote": {ledger.Origin{Commit: "0123456789abcdef", Path: "."}, "a git repository without a remote at 0123456789ab"},
+		"outside git": {ledger.Origin{Path: "/srv/fleet"}, "/srv/fleet"},
+		"no remote":   {ledger.Origin{Commit: "0123456789abcdef", Path: "."}, "a git repository without a remote at 0123456789ab"},
 	}
 	for name, tc := range cases {
 		if got := origin.Text(tc.origin); got != tc.want {

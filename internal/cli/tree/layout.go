@@ -34,6 +34,9 @@ func (d *drawer) unitBar(u *status.Unit) string {
 	if u.Phase == status.PhaseSucceeded || u.Phase == status.PhaseRolledBack && d.in.View.Back != "" {
 		return d.bar(all, all)
 	}
+	if d.in.View.Partial && len(u.Batches) == 0 {
+		return ""
+	}
 	moved := map[string]int{}
 	for _, b := range u.Batches {
 		set := b.Workload + " " + b.NodeSet

@@ -215,3 +215,13 @@ func TestChanges(t *testing.T) {
 		t.Errorf("says %q, want %q", got, want)
 	}
 }
+
+func TestDrawNoCountsThatNobodyKnows(t *testing.T) {
+	in := underWay()
+	in.View.Partial, in.View.Stages[2].Units[0].Batches = true, nil
+	for _, line := range tree.Draw(in, tree.Options{}) {
+		if strings.Contains(line, "production/p1 ") && strings.Contains(line, "0/40") {
+			t.Errorf("it counts what it does not know: %q", line)
+		}
+	}
+}

@@ -70,10 +70,10 @@ func run(ctx context.Context, args []string, env environment) int {
 	case errors.Is(err, errSilent):
 		return exitFailed
 	case errors.As(err, &usage):
-		fmt.Fprintf(env.err, "Error: %v\n", err)
+		fmt.Fprintf(env.err, "sluice: %v\n", err)
 		return exitUsage
 	default:
-		fmt.Fprintf(env.err, "Error: %v\n", err)
+		fmt.Fprintf(env.err, "sluice: %v\n", err)
 		return exitFailed
 	}
 }
@@ -86,6 +86,9 @@ func newCommand(env environment) *cobra.Command {
 		Long: `Run Kubernetes control planes with simulated nodes, and a Temporal server with
 its Web UI, on this machine. Everything listens on 127.0.0.1 and keeps its state
 in one folder.`,
+		Example: `  sluice local up --names e2e-1,canary-1,prod-eu-1,prod-eu-2,prod-us-1 --detach
+  sluice local status
+  sluice local down --purge`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}

@@ -25,6 +25,8 @@ func newDown(env environment, folder folderFunc) *cobra.Command {
 		Short: "Stop the stack",
 		Long: `Stop the stack and wait until all its processes are gone. Its state stays on
 disk and the next up finds it, unless --purge removes the folder.`,
+		Example: `  sluice local down
+  sluice local down --purge`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f, err := folder()

@@ -17,7 +17,7 @@ func newKubectl(env environment) *cobra.Command {
 		Short: "Run kubectl on a cluster",
 		Long: `Run kubectl on a cluster of the stack. --cluster and --dir come first; all that
 follows is for kubectl. With one cluster in the stack --cluster can be left out.`,
-		Example:            "  sluice local kubectl --cluster c1 get nodes -L pool",
+		Example:            "  sluice local kubectl --cluster e2e-1 get nodes -L pool",
 		DisableFlagParsing: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			k, rest, err := parseKubectl(args)

@@ -12,21 +12,24 @@ import (
 	"sluice.dev/sluice/deploy/local/internal/stack"
 )
 
-var partActions = map[control.Action]struct{ short, long, done string }{
+var partActions = map[control.Action]struct{ short, long, done, example string }{
 	control.Stop: {
 		"Kill a part and keep it down",
 		"Kill a part, as an outage would, and keep it down until it is started again.",
 		"stopped",
+		"  sluice local stop apiserver --cluster e2e-1\n  sluice local stop temporal",
 	},
 	control.Start: {
 		"Start a part that was stopped",
 		"Start a part that was stopped and wait until it is ready.",
 		"started",
+		"  sluice local start apiserver --cluster e2e-1\n  sluice local start temporal",
 	},
 	control.Restart: {
 		"End a part and start it again",
 		"Let a part end in order, start it again and wait until it is ready.",
 		"restarted",
+		"  sluice local restart etcd --cluster e2e-1\n  sluice local restart temporal",
 	},
 }
 
@@ -38,6 +41,7 @@ func newPart(env environment, folder folderFunc, action control.Action) *cobra.C
 		Use:       string(action) + " PART",
 		Short:     words.short,
 		Long:      words.long + "\nParts: " + strings.Join(parts, ", ") + ".",
+		Example:   words.example,
 		Args:      usageArgs(cobra.ExactArgs(1)),
 		ValidArgs: parts,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+	"sigs.k8s.io/yaml"
 
 	"sluice.dev/sluice/deploy/local/internal/control"
 	"sluice.dev/sluice/deploy/local/internal/stack"
@@ -21,32 +24,32 @@ func newStatus(env environment, folder folderFunc) *cobra.Command {
 		Use:   "status",
 		Short: "Show what runs and whether it is ready",
 		Long:  `Show what runs and whether it is ready. The exit code is 0 only if everything is.`,
-		Args:  usageArgs(cobra.NoArgs),
+		Example: `  sluice local status
+  sluice local status -o yaml`,
+		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if output != "" && output != "json" {
-				return usagef("cannot print as %q: want json", output)
+			if !slices.Contains([]string{"", "json", "yaml"}, output) {
+				return usagef("cannot print as %q: want json or yaml", output)
 			}
 			f, err := folder()
 			if err != nil {
 				return err
 			}
-			return runStatus(cmd.Context(), env, f, output == "json")
+			return runStatus(cmd.Context(), env, f, output)
 		},
 	}
-	cmd.Flags().StringVarP(&output, "output", "o", "", "json for a machine-readable form")
+	cmd.Flags().StringVarP(&output, "output", "o", "", "print as `FORMAT`: json or yaml")
 	return cmd
 }
 
-func runStatus(ctx context.Context, env environment, f stack.Folder, asJSON bool) error {
+func runStatus(ctx context.Context, env environment, f stack.Folder, output string) error {
 	status, err := lookUp(ctx, f)
 	if err != nil {
 		return err
 	}
 	switch {
-	case asJSON:
-		encoder := json.NewEncoder(env.out)
-		encoder.SetIndent("", "  ")
-		if err := encoder.Encode(status); err != nil {
+	case output != "":
+		if err := encode(env.out, status, output); err != nil {
 			return fmt.Errorf("cannot print status: %w", err)
 		}
 	case !status.Running:
@@ -60,6 +63,22 @@ func runStatus(ctx context.Context, env environment, f stack.Folder, asJSON bool
 		return errSilent
 	}
 	return nil
+}
+
+// encode writes an object as json or yaml, under the same names.
+func encode(w io.Writer, object any, output string) error {
+	body, err := json.MarshalIndent(object, "", "  ")
+	if err != nil {
+		return err
+	}
+	body = append(body, '\n')
+	if output == "yaml" {
+		if body, err = yaml.JSONToYAML(body); err != nil {
+			return err
+		}
+	}
+	_, err = w.Write(body)
+	return err
 }
 
 // lookUp asks the supervisor. Without one it returns what the folder says.

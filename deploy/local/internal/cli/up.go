@@ -41,7 +41,7 @@ func newUp(env environment, folder folderFunc) *cobra.Command {
 not given keep their earlier values.`,
 		Example: `  sluice local up
   sluice local up --clusters 2 --nodes 10 --detach
-  sluice local up --names hz,sh,bj --pools canary=4,edge=2`,
+  sluice local up --names e2e-1,canary-1,prod-eu-1,prod-eu-2,prod-us-1 --pools canary=4`,
 		Args: usageArgs(cobra.NoArgs),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f, err := folder()

@@ -1,0 +1,68 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"sluice.dev/sluice/internal/engine"
+	"sluice.dev/sluice/internal/ledger"
+)
+
+const twoContexts = `apiVersion: v1
+kind: Config
+clusters: [{name: k, cluster: {server: "https://127.0.0.1:1"}}]
+contexts:
+- {name: a, context: {cluster: k}}
+- {name: b, context: {cluster: k}}
+`
+
+func TestWorkerRefusesABadKubeconfig(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"broken": "a: [", "empty": "", "other": "kind: Config\napiVersion: v1\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, file := range []string{"missing", "broken", "empty", "other", "."} {
+		path := filepath.Join(dir, file)
+		var errs bytes.Buffer
+		f := &Factory{
+			Out: &errs, Err: &errs, Dir: t.TempDir(), Getenv: func(string) string { return "" },
+			Worker: func(context.Context, WorkerRun) error { t.Errorf("%s: it serves", file); return nil },
+		}
+		code := Execute(t.Context(), []string{"worker", "--kubeconfig", path}, f)
+		if code != 2 || !strings.Contains(errs.String(), path) {
+			t.Errorf("%s: exit code %d, %q; want 2 and the name of the file", file, code, errs.String())
+		}
+	}
+}
+
+func TestWorkerSaysWhatItServes(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "two")
+	if err := os.WriteFile(file, []byte(twoContexts), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	k, err := readKubeconfigs([]string{file}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := ledger.Open(t.Context(), filepath.Join(t.TempDir(), "ledger.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var errs bytes.Buffer
+	o := &WorkerOptions{Factory: &Factory{Err: &errs}}
+	if err := o.serving(t.Context(), &engine.Connection{Address: "fake:7233", Namespace: "infra"}, l, k); err != nil {
+		t.Fatal(err)
+	}
+	for _, words := range []string{"serving task queue sluice", "at fake:7233, namespace infra", file + " (2 contexts)"} {
+		if !strings.Contains(errs.String(), words) {
+			t.Errorf("does not say %q: %s", words, errs.String())
+		}
+	}
+}
