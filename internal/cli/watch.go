@@ -24,6 +24,7 @@ type watching struct {
 	factory *Factory
 	look    looker
 	scales  map[string]engine.Scale
+	soaks   map[string]engine.Soaks
 	ui      string
 }
 
@@ -36,6 +37,7 @@ func (f *Factory) watch(ctx context.Context, e *engine.Engine, run string) (engi
 	}
 	// Without what the plan has seen there is no estimate; everything else is shown all the same.
 	w.scales, _ = e.Scales(ctx, run)
+	w.soaks, _ = e.Soaks(ctx, run)
 	if !first.Phase.Final() {
 		w.ui = f.runPage(ctx, e, run)
 	}
@@ -168,7 +170,7 @@ func (s *screen) View() tea.View {
 }
 
 func (w *watching) draw(v engine.View, o tree.Options) []string {
-	return tree.Draw(tree.Input{View: v, Scales: w.scales, Now: w.factory.Now(), UI: w.ui}, o)
+	return tree.Draw(tree.Input{View: v, Scales: w.scales, Soaks: w.soaks, Now: w.factory.Now(), UI: w.ui}, o)
 }
 
 // printTree prints where a run is, once.
@@ -178,6 +180,7 @@ func (f *Factory) printTree(ctx context.Context, e *engine.Engine, v engine.View
 		w.ui = f.runPage(ctx, e, v.Name)
 	}
 	w.scales, _ = e.Scales(ctx, v.Name)
+	w.soaks, _ = e.Soaks(ctx, v.Name)
 	o := tree.Options{}
 	if f.Lively {
 		width, _ := f.Width()

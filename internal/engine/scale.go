@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"time"
 
 	"sluice.dev/sluice/internal/plan"
 )
@@ -44,4 +45,42 @@ func scaleOf(workloads []plan.Workload) Scale {
 		}
 	}
 	return s
+}
+
+// Soaks is how long a stage stays quiet after each of its groups, and after all of them.
+type Soaks struct {
+	Stage  time.Duration
+	Groups []GroupSoak
+}
+
+// GroupSoak is the soak of one group and the clusters that it comes after.
+type GroupSoak struct {
+	Name     string
+	Length   time.Duration
+	Clusters []string
+}
+
+// Soaks returns, by stage, the soaks of a run's stages and groups.
+func (e *Engine) Soaks(ctx context.Context, run string) (map[string]Soaks, error) {
+	known, err := e.ledger.Run(ctx, run)
+	if err != nil {
+		return nil, err
+	}
+	planned, err := e.LoadPlan(ctx, known.Plan)
+	if err != nil || known.Back != "" {
+		return nil, err // a rollback has none
+	}
+	soaks := map[string]Soaks{}
+	for _, s := range planned.Plan.Stages {
+		of := Soaks{Stage: time.Duration(s.Rules.Soak.Stage)}
+		for _, g := range s.Groups {
+			soak := GroupSoak{Name: g.Name, Length: time.Duration(s.Rules.Soak.Group)}
+			for _, u := range g.Units {
+				soak.Clusters = append(soak.Clusters, u.Cluster)
+			}
+			of.Groups = append(of.Groups, soak)
+		}
+		soaks[s.Name] = of
+	}
+	return soaks, nil
 }

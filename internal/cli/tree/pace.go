@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"slices"
 	"time"
 
 	"sluice.dev/sluice/internal/status"
@@ -50,8 +51,43 @@ func paceOf(in Input) pace {
 	if stands {
 		return p
 	}
-	p.left = time.Duration(togo) * mean / time.Duration(max(open, 1))
+	p.left = time.Duration(togo)*mean/time.Duration(max(open, 1)) + soaksLeft(in)
 	return p
+}
+
+// soaksLeft is the rest of the soak that is under way, and those of groups and stages that are to come.
+func soaksLeft(in Input) time.Duration {
+	if in.View.Phase == status.PhaseRollingBack {
+		return 0
+	}
+	var left time.Duration
+	var name string // of the soak that is under way
+	if now := in.View.Waiting; now != nil && now.Kind == "soak" && !now.Until.IsZero() {
+		left, name = max(now.Until.Sub(in.Now), 0), now.Name
+	}
+	for _, s := range in.View.Stages {
+		if s.Phase.Final() || name == "stage "+s.Name {
+			continue
+		}
+		soaks := in.Soaks[s.Name]
+		for _, g := range soaks.Groups {
+			under := name == "group "+g.Name && s.Phase != status.PhasePending
+			if !under && !allEnded(s, g.Clusters) {
+				left += g.Length
+			}
+		}
+		left += soaks.Stage
+	}
+	return left
+}
+
+func allEnded(s status.Stage, clusters []string) bool {
+	for _, u := range s.Units {
+		if slices.Contains(clusters, u.Cluster) && !u.Phase.Final() {
+			return false
+		}
+	}
+	return true
 }
 
 // gone counts the batches of a unit that have moved something and ended.

@@ -17,6 +17,7 @@ import (
 type Input struct {
 	View   engine.View
 	Scales map[string]engine.Scale // by cluster; what is missing is not estimated
+	Soaks  map[string]engine.Soaks // by stage
 	Now    time.Time
 	UI     string // address of the run in the Temporal UI; "" where it is not known
 }

@@ -225,3 +225,21 @@ func TestDrawNoCountsThatNobodyKnows(t *testing.T) {
 		}
 	}
 }
+
+func TestTimeLeftCountsSoaks(t *testing.T) {
+	soaks := map[string]engine.Soaks{"e2e": {Stage: 25 * time.Second}, "canary": {
+		Stage: 30 * time.Second, Groups: []engine.GroupSoak{{Name: "eu", Length: 5 * time.Second, Clusters: []string{"c1"}}},
+	}}
+	e1 := status.Unit{Cluster: "e1", Phase: status.PhaseSucceeded, Batches: []status.Batch{batch("e2e/e1", "all", 1, 4, 4, 4, status.PhaseSucceeded, 0, 2)}}
+	in := tree.Input{
+		Now: after(3), Soaks: soaks, Scales: map[string]engine.Scale{"e1": {Batches: 1, Pods: 4}, "c1": {Batches: 1, Pods: 4}},
+		View: engine.View{Run: status.Run{Name: "a-1", Phase: status.PhaseSoaking, Started: began, Waiting: &status.Waiting{Kind: "soak", Name: "stage e2e", Until: after(23)}, Stages: []status.Stage{
+			{Name: "e2e", Phase: status.PhaseMoving, Units: []status.Unit{e1}},
+			{Name: "canary", Phase: status.PhasePending, Units: []status.Unit{{Cluster: "c1", Phase: status.PhasePending}}},
+		}}},
+	}
+	want := "about 57s left" // 20 of this soak, 2 for a batch, 5 after the group, 30 after the stage
+	if all := strings.Join(tree.Draw(in, tree.Options{}), "\n"); !strings.Contains(all, want) {
+		t.Errorf("does not say %q:\n%s", want, all)
+	}
+}
