@@ -100,7 +100,7 @@ func (r *rollout) doPause(ctx workflow.Context, c Command) Answer {
 	r.pause(&status.Waiting{Kind: "person", Name: "resume", Since: workflow.Now(ctx).UTC(), Unmet: reasons(c), Owner: c.Who})
 	r.tellAll(ctx, order{Kind: orderPause, Who: c.Who, Reason: c.Reason})
 	r.show(ctx, status.PhasePaused, r.state.Status.Waiting)
-	return Answer{Message: fmt.Sprintf("%s pauses: nothing new starts, %d open units stop and disarm", r.in.Run, len(r.openUnits()))}
+	return Answer{Message: fmt.Sprintf("%s pauses: nothing new starts, %s to stop and disarm", r.in.Run, counted(len(r.openUnits()), "open unit"))}
 }
 
 // pause keeps further units from starting.
@@ -171,7 +171,7 @@ func (r *rollout) doApprove(_ workflow.Context, c Command) Answer {
 		return Answer{Message: fmt.Sprintf("%s had approved stage %s already", c.Who, st.Name)}
 	}
 	r.state.Approvals[st.Name] = append(who, c.Who)
-	return Answer{Message: fmt.Sprintf("stage %s has %d approvals", st.Name, len(who)+1)}
+	return Answer{Message: fmt.Sprintf("stage %s has %s", st.Name, counted(len(who)+1, "approval"))}
 }
 
 func (r *rollout) validAbort(c Command) error {
@@ -188,7 +188,7 @@ func (r *rollout) doAbort(ctx workflow.Context, c Command) Answer {
 	}
 	r.want.abort, r.want.rollback = true, nil
 	r.tellAll(ctx, order{Kind: orderAbort, Who: c.Who, Reason: c.Reason})
-	return Answer{Message: fmt.Sprintf("%s ends: %d open units stop and disarm, pods stay as they are", r.in.Run, len(r.openUnits()))}
+	return Answer{Message: fmt.Sprintf("%s ends: %s to stop and disarm, pods stay as they are", r.in.Run, counted(len(r.openUnits()), "open unit"))}
 }
 
 func (r *rollout) validRollback(c Command) error {
@@ -233,7 +233,7 @@ func (r *rollout) doRollback(ctx workflow.Context, c Command) Answer {
 	}
 	switch {
 	case c.DryRun:
-		return Answer{Message: fmt.Sprintf("%d units would go back", len(units)), Units: units}
+		return Answer{Message: fmt.Sprintf("%s would go back", counted(len(units), "unit")), Units: units}
 	case r.in.Back != nil:
 		return Answer{Message: r.in.Run + " is rolling back already", Units: units}
 	}
@@ -244,9 +244,9 @@ func (r *rollout) doRollback(ctx workflow.Context, c Command) Answer {
 		}
 	}
 	r.wantRollback(ctx, c.Scope, c.Who, "asked for by "+c.Who+": "+c.Reason)
-	said := fmt.Sprintf("%s ends: %s goes back, %d units", r.in.Run, c.Scope, len(units))
+	said := fmt.Sprintf("%s ends: %s goes back, %s", r.in.Run, c.Scope, counted(len(units), "unit"))
 	if others > 0 {
-		said += fmt.Sprintf("; %d other open units stop where they are", others)
+		said += fmt.Sprintf("; %s to stop on the spot", counted(others, "other open unit"))
 	}
 	return Answer{Message: said, Units: units}
 }
@@ -262,4 +262,11 @@ func (r *rollout) audit(ctx workflow.Context, name string, c Command, a Answer) 
 	if err := add.get(ctx, nil); err != nil {
 		workflow.GetLogger(ctx).Error("cannot write the audit", "run", r.in.Run, "command", name, "error", err)
 	}
+}
+
+func counted(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }
