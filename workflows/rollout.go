@@ -141,7 +141,7 @@ func (r *rollout) load(ctx workflow.Context) error {
 // ending reports whether no further unit may start.
 func (r *rollout) ending() bool { return r.want.abort || len(r.want.rollback) > 0 }
 
-// stage runs one stage: approval, checks, its groups one after another, checks and soak.
+// stage runs one stage: approval, checks, its groups one after another, soak and checks.
 func (r *rollout) stage(ctx workflow.Context, i int) error {
 	p, st := &r.plan.Stages[i], &r.state.Status.Stages[i]
 	if p.Skipped != "" {
@@ -161,10 +161,10 @@ func (r *rollout) stage(ctx workflow.Context, i int) error {
 			return err
 		}
 	}
-	if err := r.judge(ctx, st, p.Checks, pipelines.AfterStage, st.Units); err != nil {
+	if err := r.soak(ctx, p.SoakStage, "stage "+p.Name, p, p.AllUnits()); err != nil {
 		return err
 	}
-	if err := r.soak(ctx, p.SoakStage, "stage "+p.Name, p, p.AllUnits()); err != nil {
+	if err := r.judge(ctx, st, p.Checks, pipelines.AfterStage, st.Units); err != nil {
 		return err
 	}
 	if !r.ending() {

@@ -217,3 +217,21 @@ func TestAClusterThatComesBackInTheSoakOfItsStageIsSoakedToo(t *testing.T) {
 		t.Errorf("a was looked at %d times, the run ended %s; asked:\n%s", looked, end.Phase, strings.Join(log, "\n"))
 	}
 }
+
+func TestAStageIsJudgedAfterItsSoak(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	stage := &w.plan.Stages[0]
+	stage.SoakStage, stage.Looks, stage.MaxFailures = time.Hour, true, 1
+	stage.Checks = []pipelines.ResolvedCheck{{
+		Name: "all", At: []pipelines.Point{pipelines.AfterStage}, Enforcement: pipelines.Enforcing,
+		Gates: []pipelines.ResolvedGate{{Name: "all", CEL: "stage.succeeded == stage.units"}},
+	}}
+	w.sees("a", time.Minute, bad(status.Failed), nil)
+	w.env.RegisterDelayedCallback(func() {
+		if now := w.now(t); now.Phase != status.PhasePaused || now.Stages[0].Checks[0].Verdict != status.Failed {
+			t.Errorf("a failed in the soak, and the stage was judged %+v; the run is %s", now.Stages[0].Checks, now.Phase)
+		}
+	}, 2*time.Hour)
+	w.command(3*time.Hour, workflows.UpdateAbort, workflows.Command{})
+	w.run(t)
+}
