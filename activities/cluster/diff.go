@@ -302,6 +302,7 @@ func (d *differ) leftBehind(ctx context.Context) error {
 }
 
 func (d *differ) finish(ctx context.Context) error {
+	d.blindChecks()
 	if len(d.digests) > 0 {
 		d.out.Diff = ledger.Digest([]byte(strings.Join(d.digests, "\n")))
 		text, err := d.a.Ledger.PutBlob(ctx, []byte(d.text.String()))
@@ -311,6 +312,18 @@ func (d *differ) finish(ctx context.Context) error {
 		d.out.Text = text
 	}
 	return nil
+}
+
+// blindChecks says which checks will hold the cluster because nothing that they speak of is moved here.
+func (d *differ) blindChecks() {
+	if len(d.digests) == 0 || len(d.out.Workloads) > 0 || d.ref.Back {
+		return
+	}
+	for _, c := range d.rules.Checks {
+		if c.RunsAt(pipelines.AfterCluster) && c.Enforcement == pipelines.Enforcing && d.a.Gates.ReadsWorkload(c) {
+			d.out.Notes = append(d.out.Notes, fmt.Sprintf("check %s reads the workload, and none is moved here: it will be Inconclusive and hold the cluster", c.Name))
+		}
+	}
 }
 
 // brings reports whether the render itself has the CRD of a kind that the cluster does not serve yet.

@@ -77,6 +77,14 @@ func (e *Evaluator) check(ctx context.Context, c pipelines.ResolvedCheck, req st
 	found.Verdict = status.Passed
 }
 
+// ReadsWorkload reports whether a check of a cluster speaks of its workloads: where none is moved it cannot be judged.
+func (e *Evaluator) ReadsWorkload(c pipelines.ResolvedCheck) bool {
+	return slices.ContainsFunc(c.Gates, func(g pipelines.ResolvedGate) bool {
+		program, err := e.rules.Compile(rule.ScopeCluster, c.RuleParams(), g.CEL)
+		return err == nil && blind(program, rule.Facts{})
+	})
+}
+
 // blind reports whether a rule about a cluster reads a workload that nobody has looked at: zeros are no facts.
 func blind(program *rule.Program, facts rule.Facts) bool {
 	return program.Scope() == rule.ScopeCluster && facts.Workload.Name == "" && program.ReadsFact("workload")
