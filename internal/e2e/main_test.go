@@ -261,6 +261,36 @@ func (s *site) soaking(run string) {
 	})
 }
 
+// idle is a DaemonSet that no node takes.
+const idle = `
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: idle}
+spec:
+  selector: {matchLabels: {app: idle}}
+  template:
+    metadata: {labels: {app: idle}}
+    spec: {nodeSelector: {takes: nothing}, containers: [{name: idle, image: "registry.example/idle:1"}]}
+`
+
+// revive starts a cluster's API server, and waits until its controllers work again: the next test needs them.
+func (s *site) revive(cluster string) {
+	s.t.Helper()
+	s.stack.Run(s.t, "start", "apiserver", "--cluster", cluster)
+	path := filepath.Join(s.t.TempDir(), "idle.yaml")
+	if err := os.WriteFile(path, []byte(idle), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	s.kubectl(cluster, "-n", "default", "create", "-f", path)
+	defer s.kubectl(cluster, "-n", "default", "delete", "daemonset", "idle", "--wait=false")
+	for end := time.Now().Add(3 * time.Minute); time.Now().Before(end); time.Sleep(time.Second) {
+		if s.kubectl(cluster, "-n", "default", "get", "daemonset", "idle", "-o", "jsonpath={.status.observedGeneration}") == "1" {
+			return
+		}
+	}
+	s.t.Errorf("no controller works in cluster %s, 3 minutes after its API server was started", cluster)
+}
+
 // reader reads a cluster without the engine.
 func (s *site) reader(cluster string) *witness.Reader {
 	s.t.Helper()

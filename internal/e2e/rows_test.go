@@ -144,7 +144,7 @@ func TestFailureMode_R11_AClusterThatIsDownBeforeItsTurnDoesNotBlockTheOther(t *
 	}
 	before := s.snapshot("b")
 	s.stack.Run(t, "stop", "apiserver", "--cluster", "a")
-	t.Cleanup(func() { s.stack.Run(t, "start", "apiserver", "--cluster", "a") })
+	t.Cleanup(func() { s.revive("a") })
 
 	strict := s.start("2.0.0", "strict")
 	held := s.until(strict, "held by its budget", time.Minute, func(r status.Run) bool {

@@ -95,7 +95,7 @@ func TestAnAPIServerIsDownForAMinuteDuringItsTurn(t *testing.T) {
 	s.soaking(run)
 	s.stack.Run(t, "stop", "apiserver", "--cluster", "a")
 	began := time.Now()
-	t.Cleanup(func() { s.stack.Run(t, "start", "apiserver", "--cluster", "a") })
+	t.Cleanup(func() { s.revive("a") })
 	s.until(run, "waiting for the cluster", time.Minute, func(r status.Run) bool {
 		return phaseOf(r, "a") == status.PhaseUnreachable
 	})
@@ -120,7 +120,7 @@ func TestAClusterThatIsDownAtItsTurnGoesOnceItIsBack(t *testing.T) {
 	s.install()
 	p := s.plan("2.0.0", "slow")
 	s.stack.Run(t, "stop", "apiserver", "--cluster", "a")
-	t.Cleanup(func() { s.stack.Run(t, "start", "apiserver", "--cluster", "a") })
+	t.Cleanup(func() { s.revive("a") })
 	run, err := s.engine.Run(t.Context(), engine.RunRequest{Plan: p.Hash, By: "test", Reason: "a test"})
 	if err != nil {
 		t.Fatal(err)
