@@ -1,4 +1,4 @@
-// Package runs holds the activity that waits for another run. Each is idempotent: it changes nothing.
+// Package runs holds the activity that waits for another run. It is idempotent: it changes nothing.
 package runs
 
 import (

@@ -19,8 +19,8 @@ func (p *Plan) Unit(cluster string) (*Unit, *Stage, bool) {
 	return nil, nil, false
 }
 
-// Back returns the rules under which a unit goes back: one batch over all nodes, at a rollback's pace, with nothing to
-// wait for but readiness.
+// Back returns the rules under which a unit goes back: one batch over all nodes, as many pods down at once as on the
+// way forward, with nothing to wait for but readiness.
 func (r Rules) Back() Rules {
 	return Rules{
 		NodeSets:         []pipelines.NodeSet{{Name: "all", Selector: pipelines.Selector{All: true}}},
