@@ -42,9 +42,15 @@ bench: build ## print speed, memory and API requests against their limits
 	@$(GO) test -run "^$$" -bench 'Limits|Ratio|BatchGap|Requests' -benchtime 1x -timeout 30m ./internal/plan ./pipelines/rule ./internal/e2e
 
 .PHONY: histories
-histories: build ## write the histories of the integration tests' runs, for the replay test
-	@mkdir -p workflows/testdata/histories
-	@SLUICE_RECORD_HISTORIES=$(CURDIR)/workflows/testdata/histories $(GO) test -count=1 -timeout 20m ./internal/e2e
+histories: build ## write the histories of the integration tests' runs into the folder of the newest shape; SHAPE=N names it
+	@test -n "$(SHAPE)" || { echo "which shape? make histories SHAPE=2 (the newest of workflows/versions.go)"; exit 1; }
+	@test ! -e workflows/testdata/histories/$(SHAPE)/SHA256SUMS || { echo "shape $(SHAPE) is closed: a change of what workflows ask for needs a new shape"; exit 1; }
+	@mkdir -p workflows/testdata/histories/$(SHAPE)
+	@SLUICE_RECORD_HISTORIES=$(CURDIR)/workflows/testdata/histories/$(SHAPE) $(GO) test -count=1 -timeout 20m ./internal/e2e
+
+.PHONY: close-shape
+close-shape: ## write down the sums of a shape's histories: from then on they stay as they are; SHAPE=N names it
+	@cd workflows/testdata/histories/$(SHAPE) && test ! -e SHA256SUMS && sha256sum *.json.gz > SHA256SUMS
 
 .PHONY: tools
 tools: ## build the pinned tools (tools/go.mod) into bin/tools

@@ -29,6 +29,7 @@ var (
 
 type clusterRollout struct {
 	in      ClusterInput
+	shape   shape
 	plan    step.UnitPlan
 	diff    step.DiffResult
 	unit    status.Unit
@@ -61,6 +62,7 @@ type heldWorkload struct {
 func newClusterRollout(ctx workflow.Context, in ClusterInput) *clusterRollout {
 	return &clusterRollout{
 		in:     in,
+		shape:  shapeOf(ctx),
 		orders: orders{paused: in.Paused},
 		unit: status.Unit{
 			Path: in.Path, Cluster: in.Cluster, Group: in.Group, Stage: in.Stage, Phase: status.PhaseWaiting,

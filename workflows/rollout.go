@@ -24,6 +24,7 @@ const historyBound = 2000
 
 type rollout struct {
 	in      RolloutInput
+	shape   shape
 	plan    step.RunPlan
 	state   RunState
 	open    map[string]*unitRun // by cluster; only looked up, never ranged over
@@ -55,7 +56,7 @@ type unitRun struct {
 }
 
 func newRollout(ctx workflow.Context, in RolloutInput) *rollout {
-	r := &rollout{in: in, open: map[string]*unitRun{}, tried: map[string]bool{}}
+	r := &rollout{in: in, shape: shapeOf(ctx), open: map[string]*unitRun{}, tried: map[string]bool{}}
 	if in.State != nil {
 		r.state = *in.State
 		r.phase = r.state.Status.Phase

@@ -1,0 +1,27 @@
+package workflows
+
+import "go.temporal.io/sdk/workflow"
+
+// shape is the order in which workflow code asks Temporal for things. An execution keeps the shape that it began with, for
+// as long as it lives, whatever worker takes it up later; a child and a run that continues as new begin with the newest.
+// Decision 0009 says how a shape comes and goes.
+type shape = workflow.Version
+
+const (
+	shapeOne shape = workflow.DefaultVersion // from before shapes were noted; testdata/histories/1
+	shapeTwo shape = 2                       // testdata/histories/2
+
+	newestShape = shapeTwo
+)
+
+// What has changed since the first shape, each by the shape that brought it. Code asks r.shape >= one of these where the
+// change alters what is asked of Temporal, or in which order; the branch for what was before goes with the last shape that
+// needs it.
+
+// shapeChange is the name under which an execution's history keeps its shape.
+const shapeChange = "shape"
+
+// shapeOf returns the shape of this execution. It is asked for once, before anything else.
+func shapeOf(ctx workflow.Context) shape {
+	return workflow.GetVersion(ctx, shapeChange, shapeOne, newestShape)
+}
