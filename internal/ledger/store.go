@@ -49,11 +49,14 @@ type SQLite struct {
 var _ Ledger = (*SQLite)(nil)
 
 // Open opens the ledger in a file and brings its schema up to date; a missing file is made, readable by its owner only,
-// in a folder that is made likewise. A file that a newer Sluice has written is Invalid.
-func Open(ctx context.Context, path string) (*SQLite, error) {
-	dsn, err := prepareFile(path)
+// in a folder that is made likewise. A file that a newer Sluice has written is Invalid, and so is one on a file system that other
+// machines may share.
+func Open(ctx context.Context, path string) (*SQLite, error) { return openOn(ctx, path, fileSystem) }
+
+func openOn(ctx context.Context, path string, of typeOf) (*SQLite, error) {
+	dsn, err := prepareFile(path, of)
 	if err != nil {
-		return nil, fault.Wrap(fault.Internal, err, "cannot open ledger %s", path)
+		return nil, fault.Wrap(fault.CodeOf(err), err, "cannot open ledger %s", path)
 	}
 	db, err := sql.Open("sqlite", dsn)
 	if err != nil {
@@ -107,7 +110,7 @@ func (s *SQLite) NextFence(ctx context.Context, cluster, component string, floor
 	return fence, nil
 }
 
-func prepareFile(path string) (dsn string, err error) {
+func prepareFile(path string, of typeOf) (dsn string, err error) {
 	path, err = filepath.Abs(path)
 	if err != nil {
 		return "", err
@@ -115,11 +118,18 @@ func prepareFile(path string) (dsn string, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return "", err
 	}
+	if err := onOneMachine(filepath.Dir(path), of); err != nil {
+		return "", err
+	}
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return "", err
 	}
 	if err := errors.Join(file.Chmod(0o600), file.Close()); err != nil {
+		return "", err
+	}
+	// The file may be a link to elsewhere.
+	if err := onOneMachine(path, of); err != nil {
 		return "", err
 	}
 	query := url.Values{"_txlock": {"immediate"}, "_pragma": {
