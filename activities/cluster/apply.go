@@ -25,13 +25,16 @@ const (
 
 // Apply writes the objects of one phase that are not workloads, in the order of the change set. On the way back it also
 // takes away what the run made that is taken back: first what could refuse every other write, last the rest.
-func (a *Activities) Apply(ctx context.Context, req step.ApplyRequest) (step.ApplyResult, error) {
-	var out step.ApplyResult
-	c, set, err := a.open(ctx, req.Ref, req.Changes)
+func (a *Activities) Apply(ctx context.Context, req step.ApplyRequest) (out step.ApplyResult, err error) {
+	set, err := a.changes(ctx, req.Changes)
 	if err != nil {
 		return out, err
 	}
-	defer c.lease.Close()
+	ctx, c, done, err := a.fence(ctx, req.Ref)
+	if err != nil {
+		return out, err
+	}
+	defer done(&err)
 	if req.Back && !req.After {
 		if err := a.takeAway(ctx, c, req.Ref, req.BackOf, set, true, &out); err != nil {
 			return out, err
@@ -55,21 +58,9 @@ func (a *Activities) Apply(ctx context.Context, req step.ApplyRequest) (step.App
 	return out, err
 }
 
-func (a *Activities) open(ctx context.Context, ref step.Ref, changes string) (fenced, changeSet, error) {
-	set, err := a.changes(ctx, changes)
-	if err != nil {
-		return fenced{}, set, err
-	}
-	c, err := a.Clusters.Cluster(ctx, ref.Context)
-	if err != nil {
-		return fenced{}, set, err
-	}
-	return fenced{c, kube.GuardLease(c, a.lease(ref, ""))}, set, nil
-}
-
 // write makes one change: the intent is recorded before it, the resource version after it. A patch whose object moved
 // on meanwhile is computed again, and sent only where it comes to the same.
-func (a *Activities) write(ctx context.Context, c fenced, ref step.Ref, ch change, out *step.ApplyResult) error {
+func (a *Activities) write(ctx context.Context, c kube.Fenced, ref step.Ref, ch change, out *step.ApplyResult) error {
 	w, err := a.intend(ctx, ref, stepApply, ch.target(), ch.Action == patch.Create)
 	if err != nil {
 		return err
@@ -102,7 +93,7 @@ func (a *Activities) write(ctx context.Context, c fenced, ref step.Ref, ch chang
 }
 
 // again looks at an object that was not as the change set saw it: our own write of before, or somebody else's.
-func (a *Activities) again(ctx context.Context, c fenced, ref step.Ref, ch change, w ledger.Write, cause error, out *step.ApplyResult) error {
+func (a *Activities) again(ctx context.Context, c kube.Fenced, ref step.Ref, ch change, w ledger.Write, cause error, out *step.ApplyResult) error {
 	o := ch.target()
 	live, err := c.Get(ctx, o.GroupVersionKind(), o.GetNamespace(), o.GetName())
 	if err != nil {

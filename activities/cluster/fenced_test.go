@@ -74,13 +74,15 @@ func TestNothingIsWrittenUnderALeaseThatIsLost(t *testing.T) {
 		fence int64
 		want  fault.Code
 	}{{"run-1", 1, fault.Conflict}, {"run-2", 2, ""}} {
-		f := fenced{c, kube.GuardLease(c, kube.LeaseSpec{Component: "agent", Installation: "east", Run: test.run, Fence: test.fence})}
-		defer f.lease.Close()
+		ctx, guard := kube.GuardLease(ctx, c, kube.LeaseSpec{Component: "agent", Installation: "east", Run: test.run, Fence: test.fence})
+		defer guard.Close()
+		f := kube.Fence(c, guard)
 		writes = 0
 		_, created := f.Create(ctx, o)
 		_, patched := f.Patch(ctx, o.GroupVersionKind(), "default", "x", types.MergePatchType, []byte(`{}`))
 		deleted := f.Delete(ctx, o.GroupVersionKind(), "default", "x", "u")
-		for verb, err := range map[string]error{"create": created, "patch": patched, "delete": deleted} {
+		evicted := f.Evict(ctx, "default", "x", "u")
+		for verb, err := range map[string]error{"create": created, "patch": patched, "delete": deleted, "evict": evicted} {
 			if fault.CodeOf(err) != test.want {
 				t.Errorf("%s: to %s it says %v", test.run, verb, err)
 			}

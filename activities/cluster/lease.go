@@ -2,7 +2,10 @@ package cluster
 
 import (
 	"context"
+	"strconv"
 	"time"
+
+	"go.temporal.io/sdk/activity"
 
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/kube"
@@ -48,6 +51,35 @@ func (a *Activities) Acquire(ctx context.Context, ref step.Ref) (step.Ref, error
 
 func (a *Activities) lease(ref step.Ref, digest string) kube.LeaseSpec {
 	return kube.LeaseSpec{Component: ref.Component, Installation: a.Installation, Run: ref.Run, Digest: digest, Fence: ref.Fence}
+}
+
+// fence returns a cluster that is written to only while the Lease is the unit's own and this attempt of what is asked the
+// latest, and a context that ends once that is over. The function that it returns ends the watch, and puts why it was over
+// in the place of what came of it: it was somebody else's turn, whatever a driver or a retry made of that.
+func (a *Activities) fence(ctx context.Context, ref step.Ref) (context.Context, kube.Fenced, func(*error), error) {
+	c, err := a.Clusters.Cluster(ctx, ref.Context)
+	if err != nil {
+		return ctx, kube.Fenced{}, nil, err
+	}
+	spec := a.lease(ref, "")
+	spec.Try = tryOf(ctx)
+	if err := kube.BeginTry(ctx, c, spec); err != nil {
+		return ctx, kube.Fenced{}, nil, err
+	}
+	ctx, guard := kube.GuardLease(ctx, c, spec)
+	return ctx, kube.Fence(c, guard), func(err *error) {
+		guard.Close()
+		if lost := guard.Lost(); lost != nil {
+			*err = lost
+		}
+	}, nil
+}
+
+// tryOf is which attempt of which of its workflow's activities this is. Temporal numbers activities as they are asked for.
+func tryOf(ctx context.Context) kube.Try {
+	info := activity.GetInfo(ctx)
+	number, _ := strconv.ParseInt(info.ActivityID, 10, 64)
+	return kube.Try{Step: number, Attempt: int64(info.Attempt)}
 }
 
 func target(ref step.Ref, unit *plan.Unit) string {

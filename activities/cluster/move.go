@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/internal/patch"
 	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
@@ -17,7 +16,7 @@ import (
 // held is a workload with its driver and what is known of it.
 type held struct {
 	driver  workload.Driver
-	cluster *kube.Cluster
+	cluster workload.Cluster
 	spec    workload.Spec
 	change  change
 }
@@ -36,17 +35,29 @@ func (a *Activities) held(ctx context.Context, req step.WorkloadRequest) (held, 
 	return h, err
 }
 
-// Prepare takes hold of a workload and arms it; no pod moves.
-func (a *Activities) Prepare(ctx context.Context, req step.WorkloadRequest) (goal.State, error) {
+// fenced is held, for one who writes.
+func (a *Activities) fenced(ctx context.Context, req step.WorkloadRequest) (context.Context, held, func(*error), error) {
 	h, err := a.held(ctx, req)
 	if err != nil {
-		return goal.State{}, err
+		return ctx, h, nil, err
 	}
+	ctx, c, done, err := a.fence(ctx, req.Ref)
+	h.cluster = c
+	return ctx, h, done, err
+}
+
+// Prepare takes hold of a workload and arms it; no pod moves.
+func (a *Activities) Prepare(ctx context.Context, req step.WorkloadRequest) (state goal.State, err error) {
+	ctx, h, done, err := a.fenced(ctx, req)
+	if err != nil {
+		return state, err
+	}
+	defer done(&err)
 	w, err := a.intend(ctx, req.Ref, stepPrepare, h.change.target(), h.change.Action == patch.Create)
 	if err != nil {
-		return goal.State{}, err
+		return state, err
 	}
-	state, err := h.driver.Prepare(ctx, h.cluster, h.spec)
+	state, err = h.driver.Prepare(ctx, h.cluster, h.spec)
 	if err != nil {
 		return state, err
 	}
@@ -66,17 +77,21 @@ func (a *Activities) Disarm(ctx context.Context, req step.WorkloadRequest) (goal
 
 // Finish gives the owner's strategy back.
 func (a *Activities) Finish(ctx context.Context, req step.WorkloadRequest) (goal.State, error) {
-	return a.turn(ctx, req, func(d workload.Driver, ctx context.Context, c *kube.Cluster, s workload.Spec, st goal.State) (goal.State, error) {
+	return a.turn(ctx, req, func(d workload.Driver, ctx context.Context, c workload.Cluster, s workload.Spec, st goal.State) (goal.State, error) {
 		return d.Finish(ctx, c, s, st, req.Revert)
 	})
 }
 
-func (a *Activities) turn(ctx context.Context, req step.WorkloadRequest, f func(workload.Driver, context.Context, *kube.Cluster, workload.Spec, goal.State) (goal.State, error)) (goal.State, error) {
-	h, err := a.held(ctx, req)
+// turned is one of a driver's short calls.
+type turned func(workload.Driver, context.Context, workload.Cluster, workload.Spec, goal.State) (goal.State, error)
+
+func (a *Activities) turn(ctx context.Context, req step.WorkloadRequest, f turned) (state goal.State, err error) {
+	ctx, h, done, err := a.fenced(ctx, req)
 	if err != nil {
 		return req.State, err
 	}
-	state, err := f(h.driver, ctx, h.cluster, h.spec, req.State)
+	defer done(&err)
+	state, err = f(h.driver, ctx, h.cluster, h.spec, req.State)
 	if err != nil {
 		return state, err
 	}
@@ -123,13 +138,14 @@ func (a *Activities) Look(ctx context.Context, req step.AdvanceRequest) (status.
 }
 
 // watched runs a driver's long call with a look that heartbeats, observes and judges.
-func (a *Activities) watched(ctx context.Context, req step.AdvanceRequest, armed bool, run func(context.Context, held, workload.Look) (rule.Facts, error)) (status.Facts, error) {
-	h, err := a.held(ctx, req.WorkloadRequest)
-	if err != nil {
-		return status.Facts{}, err
-	}
+func (a *Activities) watched(ctx context.Context, req step.AdvanceRequest, armed bool, run func(context.Context, held, workload.Look) (rule.Facts, error)) (seen status.Facts, err error) {
 	ctx, w := a.newWatcher(ctx, req, armed)
 	defer w.beat.stop()
+	ctx, h, done, err := a.fenced(ctx, req.WorkloadRequest)
+	if err != nil {
+		return seen, err
+	}
+	defer done(&err)
 	end, err := run(ctx, h, w.look)
 	switch {
 	case errors.Is(err, errCheck):

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/internal/patch"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
@@ -23,13 +24,16 @@ var keptKinds = []string{"CustomResourceDefinition", "Namespace", "PersistentVol
 
 // Unapply takes back what this run wrote that is not a workload. With After it is what must go before the workloads move
 // back, and what was written after them; else the rest, in the reverse of the order in which it was written.
-func (a *Activities) Unapply(ctx context.Context, req step.ApplyRequest) (step.ApplyResult, error) {
-	var out step.ApplyResult
-	c, set, err := a.open(ctx, req.Ref, req.Changes)
+func (a *Activities) Unapply(ctx context.Context, req step.ApplyRequest) (out step.ApplyResult, err error) {
+	set, err := a.changes(ctx, req.Changes)
 	if err != nil {
 		return out, err
 	}
-	defer c.lease.Close()
+	ctx, c, done, err := a.fence(ctx, req.Ref)
+	if err != nil {
+		return out, err
+	}
+	defer done(&err)
 	if err := a.takeAway(ctx, c, req.Ref, req.Run, set, req.After, &out); err != nil {
 		return out, err
 	}
@@ -58,7 +62,7 @@ func (a *Activities) Unapply(ctx context.Context, req step.ApplyRequest) (step.A
 
 // takeAway deletes what a run made: with first, the kinds of firstToGo, else everything else but keptKinds and what the
 // change set brings.
-func (a *Activities) takeAway(ctx context.Context, c fenced, ref step.Ref, run string, set changeSet, first bool, out *step.ApplyResult) error {
+func (a *Activities) takeAway(ctx context.Context, c kube.Fenced, ref step.Ref, run string, set changeSet, first bool, out *step.ApplyResult) error {
 	writes, err := a.Ledger.ListWrites(ctx, run, ref.Cluster)
 	if err != nil {
 		return err
@@ -106,7 +110,7 @@ func (a *Activities) takeAway(ctx context.Context, c fenced, ref step.Ref, run s
 
 // uidOf is the UID of an object that a run made. Where the run was killed before it could write it down, it is that of the
 // object of this name that carries our component; "" where there is none.
-func (a *Activities) uidOf(ctx context.Context, c fenced, ref step.Ref, known string, o *unstructured.Unstructured) (types.UID, error) {
+func (a *Activities) uidOf(ctx context.Context, c kube.Fenced, ref step.Ref, known string, o *unstructured.Unstructured) (types.UID, error) {
 	if known != "" {
 		return types.UID(known), nil
 	}
@@ -125,7 +129,7 @@ func (s changeSet) has(o *unstructured.Unstructured) bool {
 }
 
 // restore gives an object back what was recorded before the run.
-func (a *Activities) restore(ctx context.Context, c fenced, ref step.Ref, ch change, ignore []pipelines.IgnoreRule, out *step.ApplyResult) error {
+func (a *Activities) restore(ctx context.Context, c kube.Fenced, ref step.Ref, ch change, ignore []pipelines.IgnoreRule, out *step.ApplyResult) error {
 	target := ch.wayBack()
 	live, err := c.Get(ctx, target.GroupVersionKind(), target.GetNamespace(), target.GetName())
 	if err != nil && fault.CodeOf(err) != fault.NotFound {
@@ -153,7 +157,7 @@ func (a *Activities) restore(ctx context.Context, c fenced, ref step.Ref, ch cha
 }
 
 // send writes a computed change.
-func send(ctx context.Context, c fenced, found patch.Change, target *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+func send(ctx context.Context, c kube.Fenced, found patch.Change, target *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 	if found.Action == patch.Create {
 		return c.Create(ctx, target)
 	}

@@ -74,6 +74,8 @@ func newCluster(contextName string, config *rest.Config) (*Cluster, error) {
 // Context returns the name of the cluster's kubeconfig context.
 func (c *Cluster) Context() string { return c.context }
 
+func (c *Cluster) watched() *Cluster { return c }
+
 // Requests returns how many requests were made to the cluster since the worker started, watches included.
 func (c *Cluster) Requests() int64 { return c.counter.requests.Load() }
 

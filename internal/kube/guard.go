@@ -2,30 +2,73 @@ package kube
 
 import (
 	"context"
+	"errors"
 	"strconv"
+	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 
 	"sluice.dev/sluice/internal/fault"
 )
 
-// Guard tells one who writes under a Lease whether it is still theirs. While the Lease was read or written just now that takes
-// no request; later it watches the Lease: one request for any number of writes.
+// behind is for how long a watch that does not show our own Lease yet is waited for before the Lease is read.
+const behind = 2 * time.Second
+
+// Guard tells one who writes under a Lease whether it is still theirs. It goes by a watch on the Lease: one request for any
+// number of writes. What it has lost once stays lost. It is safe for concurrent use.
 type Guard struct {
 	c    *Cluster
 	spec LeaseSpec
+	end  context.CancelCauseFunc
+
+	mu   sync.Mutex
 	view *View[Lease]
+	lost error
 }
 
-// GuardLease guards the Lease of a component.
-func GuardLease(c *Cluster, spec LeaseSpec) *Guard { return &Guard{c: c, spec: spec} }
+// GuardLease guards the Lease of a component. The context that it returns ends once a Check finds the Lease lost: whoever
+// takes a conflict for somebody else's change, and goes on, does not go on for long.
+func GuardLease(ctx context.Context, c *Cluster, spec LeaseSpec) (context.Context, *Guard) {
+	ctx, end := context.WithCancelCause(ctx)
+	return ctx, &Guard{c: c, spec: spec, end: end}
+}
 
-// Check is fault.Conflict where another run or installation has the Lease by now, or nobody.
+// Check is fault.Conflict where another run or installation has the Lease by now, or nobody, or where a later attempt of
+// what is under way has begun. It is asked before every write.
 func (g *Guard) Check(ctx context.Context) error {
-	if known := g.c.known(g.spec.Component); known.stored != nil && time.Since(known.at) < knownFor && g.spec.has(leaseOf(known.stored)) {
-		return nil
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.lost != nil {
+		return g.lost
 	}
+	err := g.check(ctx)
+	if fault.CodeOf(err) == fault.Conflict {
+		g.lost = err
+		g.end(err)
+	}
+	return err
+}
+
+// Lost returns why the Lease was lost, nil where no Check has found that.
+func (g *Guard) Lost() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.lost
+}
+
+// Close ends the watch, unless somebody else needs it soon, and the context.
+func (g *Guard) Close() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.view != nil {
+		g.view.Close()
+	}
+	g.end(nil)
+}
+
+func (g *Guard) check(ctx context.Context) error {
 	if g.view == nil {
 		leases, _ := builtIn(leaseKind())
 		selection := Selection{Resource: leases.Resource, Namespace: LeaseNamespace, Filter: Filter{Fields: "metadata.name=" + leaseName(g.spec.Component)}}
@@ -36,12 +79,26 @@ func (g *Guard) Check(ctx context.Context) error {
 	}
 	now, _ := g.view.Get(LeaseNamespace, leaseName(g.spec.Component))
 	if g.spec.has(now) {
-		return nil
+		return g.spec.latest(g.c, now)
 	}
 	// The watch may still show what was there before we took it.
+	if known := g.c.known(g.spec.Component); known.stored != nil && g.spec.has(leaseOf(known.stored)) {
+		within, cancel := context.WithTimeout(ctx, behind)
+		err := g.view.WaitFor(within, types.NamespacedName{Namespace: LeaseNamespace, Name: leaseName(g.spec.Component)}, known.stored.GetResourceVersion())
+		cancel()
+		if err != nil && (ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded)) {
+			return err
+		}
+		if now, _ = g.view.Get(LeaseNamespace, leaseName(g.spec.Component)); g.spec.has(now) {
+			return g.spec.latest(g.c, now)
+		}
+	}
 	now, err := ReadLease(ctx, g.c, g.spec.Component)
-	if err != nil || g.spec.has(now) {
+	if err != nil {
 		return err
+	}
+	if g.spec.has(now) {
+		return g.spec.latest(g.c, now)
 	}
 	who := "nobody holds it"
 	if now.Installation != "" {
@@ -51,9 +108,11 @@ func (g *Guard) Check(ctx context.Context) error {
 		g.spec.Component, g.c.context, who, g.spec.Fence, g.spec.Run)
 }
 
-// Close ends the watch, unless somebody else needs it soon.
-func (g *Guard) Close() {
-	if g.view != nil {
-		g.view.Close()
+// latest checks that nothing later has begun under a Lease that is ours.
+func (s LeaseSpec) latest(c *Cluster, now Lease) error {
+	if !s.Try.before(now.Try) {
+		return nil
 	}
+	return fault.New(fault.Conflict, "cannot write under the lease of component %s in cluster %s: attempt %d of step %d has begun since, this is attempt %d of step %d",
+		s.Component, c.context, now.Try.Attempt, now.Try.Step, s.Try.Attempt, s.Try.Step)
 }

@@ -35,6 +35,7 @@ type LeaseSpec struct {
 	Run          string
 	Digest       string // of the component version that the run brings
 	Fence        int64  // rises with every run of the installation on this component and cluster
+	Try          Try    // of the run, what writes; it does not make another Lease
 }
 
 // Lease is what a component's Lease said. Its zero value is a Lease that was not there.
@@ -45,6 +46,7 @@ type Lease struct {
 	Fence        int64
 	State        string
 	Since        time.Time
+	Try          Try // the latest that is known to have begun under this fence
 }
 
 // knownLease is a Lease as this process last read or wrote it. A write on what is out of date by then is refused by the API
@@ -206,6 +208,9 @@ func (s LeaseSpec) writeTo(object *unstructured.Unstructured, digest, state stri
 	if annotations == nil {
 		annotations = map[string]string{}
 	}
+	if leaseOf(object).Fence != s.Fence {
+		delete(annotations, leaseTry)
+	}
 	annotations[leaseRun] = s.Run
 	annotations[leaseDigest] = digest
 	annotations[leaseFence] = strconv.FormatInt(s.Fence, 10)
@@ -244,7 +249,7 @@ func leaseOf(object *unstructured.Unstructured) Lease {
 	}
 	return Lease{
 		Installation: holder, Run: annotations[leaseRun], Digest: annotations[leaseDigest],
-		Fence: fence, State: annotations[leaseState], Since: since,
+		Fence: fence, State: annotations[leaseState], Since: since, Try: tryOf(annotations[leaseTry]),
 	}
 }
 

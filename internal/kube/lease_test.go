@@ -1,6 +1,7 @@
 package kube_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -98,18 +99,15 @@ func TestAGuardKnowsWhoseTheLeaseIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	requests := c.Requests()
-	guard := kube.GuardLease(c, ours)
+	_, guard := kube.GuardLease(ctx, c, ours)
 	defer guard.Close()
-	for i, want := range []uint64{0, 1} {
-		for range 10 {
-			if err := guard.Check(ctx); err != nil {
-				t.Fatal(err)
-			}
+	for range 10 {
+		if err := guard.Check(ctx); err != nil {
+			t.Fatal(err)
 		}
-		if took := uint64(c.Requests() - requests); took != want {
-			t.Errorf("round %d: ten checks took %d requests, want %d", i, took, want)
-		}
-		time.Sleep(6 * time.Second) // the Lease was not read just now any more
+	}
+	if took := c.Requests() - requests; took != 1 {
+		t.Errorf("ten checks took %d requests, want a watch", took)
 	}
 
 	next := ours
@@ -117,20 +115,27 @@ func TestAGuardKnowsWhoseTheLeaseIs(t *testing.T) {
 	if _, err := kube.AcquireLease(ctx, c, next); err != nil {
 		t.Fatal(err)
 	}
-	newer := kube.GuardLease(c, next) // it shares the watch, which may not know yet
+	requests = c.Requests()
+	_, newer := kube.GuardLease(ctx, c, next) // it shares the watch, which may not know yet
 	defer newer.Close()
 	if err := newer.Check(ctx); err != nil {
 		t.Errorf("the run that has just taken the lease: %v", err)
 	}
+	if took := c.Requests() - requests; took != 0 {
+		t.Errorf("that took %d requests, want none", took)
+	}
 	lost := func(spec kube.LeaseSpec, parts ...string) {
 		t.Helper()
-		guard := kube.GuardLease(c, spec)
+		under, guard := kube.GuardLease(ctx, c, spec)
 		defer guard.Close()
 		var err error
 		for end := time.Now().Add(5 * time.Second); err == nil && time.Now().Before(end); {
 			err = guard.Check(ctx)
 		}
 		code(t, err, fault.Conflict, parts...)
+		if guard.Lost() != err || context.Cause(under) != err {
+			t.Errorf("it was lost for %v, and the context ended for %v", guard.Lost(), context.Cause(under))
+		}
 	}
 	lost(ours, "run-2", "fence 2", "ours is 1")
 	elsewhere := next
@@ -139,4 +144,69 @@ func TestAGuardKnowsWhoseTheLeaseIs(t *testing.T) {
 	absent := next
 	absent.Component = "absent"
 	lost(absent, "nobody holds it")
+}
+
+func TestALaterAttemptIsHeardOfElsewhere(t *testing.T) {
+	ctx, c := cluster(t)
+	_, elsewhere := cluster(t)
+	first := kube.LeaseSpec{Component: "tried", Installation: "east", Run: "run-1", Digest: "d1", Fence: 1, Try: kube.Try{Step: 12, Attempt: 1}}
+	if _, err := kube.AcquireLease(ctx, c, first); err != nil {
+		t.Fatal(err)
+	}
+	try := func(c *kube.Cluster, step, attempt int64) error {
+		spec := first
+		spec.Try = kube.Try{Step: step, Attempt: attempt}
+		return kube.BeginTry(ctx, c, spec)
+	}
+	check := func(step, attempt int64) error {
+		spec := first
+		spec.Try = kube.Try{Step: step, Attempt: attempt}
+		_, guard := kube.GuardLease(ctx, c, spec)
+		defer guard.Close()
+		return guard.Check(ctx)
+	}
+	requests := c.Requests()
+	if err := try(c, 12, 1); err != nil || c.Requests() != requests {
+		t.Errorf("a first attempt: %v, in %d requests", err, c.Requests()-requests)
+	}
+	if err := check(12, 1); err != nil {
+		t.Errorf("the only attempt: %v", err)
+	}
+	if err := try(elsewhere, 12, 2); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(5 * time.Second); check(12, 1) == nil && time.Now().Before(end); {
+		time.Sleep(10 * time.Millisecond)
+	}
+	code(t, check(12, 1), fault.Conflict, "attempt 2 of step 12 has begun since", "attempt 1 of step 12")
+	for reason, err := range map[string]error{
+		"the later attempt":           check(12, 2),
+		"a step after it":             check(13, 1),
+		"the later attempt once more": try(c, 12, 2),
+		"another run's":               kube.BeginTry(ctx, c, kube.LeaseSpec{Component: "tried", Installation: "east", Run: "run-0", Fence: 0, Try: kube.Try{Step: 99, Attempt: 2}}),
+		"where there is no lease":     kube.BeginTry(ctx, c, kube.LeaseSpec{Component: "untried", Try: kube.Try{Step: 99, Attempt: 2}}),
+		"a later attempt still":       try(elsewhere, 14, 3),
+		"after it":                    check(15, 1),
+	} {
+		if err != nil {
+			t.Errorf("%s: %v", reason, err)
+		}
+	}
+	code(t, try(elsewhere, 14, 2), fault.Conflict, "attempt 3 of step 14")
+	now, err := kube.ReadLease(ctx, c, "tried")
+	if err != nil || now.Try != (kube.Try{Step: 14, Attempt: 3}) || now.State != kube.LeaseHeld || now.Fence != 1 {
+		t.Errorf("the lease is %+v, %v", now, err)
+	}
+
+	// The steps of another unit are counted anew.
+	next := first
+	next.Fence, next.Try = 2, kube.Try{Step: 3, Attempt: 1}
+	if _, err := kube.AcquireLease(ctx, elsewhere, next); err != nil {
+		t.Fatal(err)
+	}
+	_, guard := kube.GuardLease(ctx, elsewhere, next)
+	defer guard.Close()
+	if err := guard.Check(ctx); err != nil {
+		t.Errorf("the first step of the next unit: %v", err)
+	}
 }

@@ -39,7 +39,8 @@ type View[T any] struct {
 }
 
 // Watch opens a view. It makes one request, in the background, where no other view shows the same.
-func Watch[T any](c *Cluster, selection Selection, decode Decode[T]) *View[T] {
+func Watch[T any](r Reader, selection Selection, decode Decode[T]) *View[T] {
+	c := r.watched()
 	key := feedKey{selection: selection, kept: reflect.TypeFor[T]()}
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -17,7 +17,7 @@ import (
 
 // checkBudgets refuses a DaemonSet whose pods a PodDisruptionBudget never lets go. A DaemonSet has no scale, so that a
 // budget in percent, or one that says maxUnavailable, can never be computed and allows nothing.
-func checkBudgets(ctx context.Context, c *kube.Cluster, spec Spec, pods int) error {
+func checkBudgets(ctx context.Context, c kube.Reader, spec Spec, pods int) error {
 	budgets, err := c.List(ctx, schema.GroupVersionKind{Group: "policy", Version: "v1", Kind: "PodDisruptionBudget"}, spec.Target.GetNamespace(), kube.Filter{})
 	if err != nil {
 		return err

@@ -10,7 +10,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
 )
@@ -41,7 +40,7 @@ func (d daemonSet) Kind() schema.GroupKind { return d.family().kind.GroupKind() 
 func (daemonSet) Holds() []string { return []string{"/spec/updateStrategy"} }
 
 // Check refuses a DaemonSet whose owner moves its pods by hand, and one with a budget that never lets a pod go.
-func (d daemonSet) Check(ctx context.Context, c *kube.Cluster, spec Spec, live *unstructured.Unstructured) error {
+func (d daemonSet) Check(ctx context.Context, c Cluster, spec Spec, live *unstructured.Unstructured) error {
 	if live == nil {
 		return nil
 	}
@@ -56,7 +55,7 @@ func (d daemonSet) Check(ctx context.Context, c *kube.Cluster, spec Spec, live *
 }
 
 // Prepare switches to OnDelete and writes the template in one patch, or creates the DaemonSet.
-func (d daemonSet) Prepare(ctx context.Context, c *kube.Cluster, spec Spec) (State, error) {
+func (d daemonSet) Prepare(ctx context.Context, c Cluster, spec Spec) (State, error) {
 	s, err := open(c, spec, d.family())
 	if err != nil {
 		return State{}, err
@@ -106,7 +105,7 @@ func (d daemonSet) state(ctx context.Context, s *session) (State, error) {
 }
 
 // Sizes counts the nodes that have a pod or should have one.
-func (d daemonSet) Sizes(ctx context.Context, c *kube.Cluster, spec Spec, sets []pipelines.NodeSet) ([]int, error) {
+func (d daemonSet) Sizes(ctx context.Context, c Cluster, spec Spec, sets []pipelines.NodeSet) ([]int, error) {
 	s, err := d.watching(c, spec)
 	if err != nil {
 		return nil, err
@@ -119,7 +118,7 @@ func (d daemonSet) Sizes(ctx context.Context, c *kube.Cluster, spec Spec, sets [
 	return shot.totals, nil
 }
 
-func (d daemonSet) watching(c *kube.Cluster, spec Spec) (*session, error) {
+func (d daemonSet) watching(c Cluster, spec Spec) (*session, error) {
 	s, err := open(c, spec, d.family())
 	if err != nil {
 		return nil, err
@@ -128,7 +127,7 @@ func (d daemonSet) watching(c *kube.Cluster, spec Spec) (*session, error) {
 }
 
 // Advance evicts pods until the batch's nodes have theirs at the revision.
-func (d daemonSet) Advance(ctx context.Context, c *kube.Cluster, spec Spec, state State, goal Goal, look Look) (rule.Facts, error) {
+func (d daemonSet) Advance(ctx context.Context, c Cluster, spec Spec, state State, goal Goal, look Look) (rule.Facts, error) {
 	s, err := d.watching(c, spec)
 	if err != nil {
 		return rule.Facts{}, err
@@ -140,7 +139,7 @@ func (d daemonSet) Advance(ctx context.Context, c *kube.Cluster, spec Spec, stat
 }
 
 // Observe looks on.
-func (d daemonSet) Observe(ctx context.Context, c *kube.Cluster, spec Spec, state State, goal Goal, look Look) error {
+func (d daemonSet) Observe(ctx context.Context, c Cluster, spec Spec, state State, goal Goal, look Look) error {
 	s, err := d.watching(c, spec)
 	if err != nil {
 		return err
@@ -154,7 +153,7 @@ func (d daemonSet) Observe(ctx context.Context, c *kube.Cluster, spec Spec, stat
 }
 
 // Facts tells what is there.
-func (d daemonSet) Facts(ctx context.Context, c *kube.Cluster, spec Spec, state State, goal Goal) (rule.Facts, error) {
+func (d daemonSet) Facts(ctx context.Context, c Cluster, spec Spec, state State, goal Goal) (rule.Facts, error) {
 	s, err := d.watching(c, spec)
 	if err != nil {
 		return rule.Facts{}, err
@@ -170,7 +169,7 @@ func (d daemonSet) Facts(ctx context.Context, c *kube.Cluster, spec Spec, state 
 
 // Disarm writes the template of before. Pods that are being replaced at that moment get a few seconds to come back at the
 // revision that their batch gave them; none is begun any more by then.
-func (d daemonSet) Disarm(ctx context.Context, c *kube.Cluster, spec Spec, state State) (State, error) {
+func (d daemonSet) Disarm(ctx context.Context, c Cluster, spec Spec, state State) (State, error) {
 	s, err := d.watching(c, spec)
 	if err != nil {
 		return State{}, err
@@ -231,7 +230,7 @@ func (d daemonSet) calm(ctx context.Context, s *session) error {
 }
 
 // Arm writes the target's template again.
-func (d daemonSet) Arm(ctx context.Context, c *kube.Cluster, spec Spec, state State) (State, error) {
+func (d daemonSet) Arm(ctx context.Context, c Cluster, spec Spec, state State) (State, error) {
 	s, err := open(c, spec, d.family())
 	if err != nil {
 		return State{}, err
@@ -270,7 +269,7 @@ func (d daemonSet) after(ctx context.Context, s *session, state State) (State, e
 }
 
 // Revert writes the way back's template and evicts what is not at it.
-func (d daemonSet) Revert(ctx context.Context, c *kube.Cluster, spec Spec, state State, pace pipelines.Amount, look Look) (rule.Facts, error) {
+func (d daemonSet) Revert(ctx context.Context, c Cluster, spec Spec, state State, pace pipelines.Amount, look Look) (rule.Facts, error) {
 	s, err := d.watching(c, spec)
 	if err != nil {
 		return rule.Facts{}, err
@@ -321,7 +320,7 @@ func everything(pace pipelines.Amount) Goal {
 }
 
 // Finish gives the update strategy back once every pod is where it should be.
-func (d daemonSet) Finish(ctx context.Context, c *kube.Cluster, spec Spec, state State, back bool) (State, error) {
+func (d daemonSet) Finish(ctx context.Context, c Cluster, spec Spec, state State, back bool) (State, error) {
 	s, err := d.watching(c, spec)
 	if err != nil {
 		return State{}, err

@@ -13,7 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
 )
@@ -56,7 +55,7 @@ func (d deployment) Holds() []string {
 }
 
 // Check refuses a Deployment that its owner has paused or scaled to 0, and one that may not run two versions at once.
-func (d deployment) Check(_ context.Context, _ *kube.Cluster, spec Spec, live *unstructured.Unstructured) error {
+func (d deployment) Check(_ context.Context, _ Cluster, spec Spec, live *unstructured.Unstructured) error {
 	if live == nil {
 		return nil
 	}
@@ -79,7 +78,7 @@ func (d deployment) Check(_ context.Context, _ *kube.Cluster, spec Spec, live *u
 }
 
 // Prepare pauses and locks the Deployment and writes the template in one patch, or creates the Deployment.
-func (d deployment) Prepare(ctx context.Context, c *kube.Cluster, spec Spec) (State, error) {
+func (d deployment) Prepare(ctx context.Context, c Cluster, spec Spec) (State, error) {
 	s, err := open(c, spec, d.family())
 	if err != nil {
 		return State{}, err
@@ -171,7 +170,7 @@ func (d deployment) state(ctx context.Context, s *session) (State, error) {
 }
 
 // Sizes is the number of replicas, in the first set.
-func (d deployment) Sizes(ctx context.Context, c *kube.Cluster, spec Spec, sets []pipelines.NodeSet) ([]int, error) {
+func (d deployment) Sizes(ctx context.Context, c Cluster, spec Spec, sets []pipelines.NodeSet) ([]int, error) {
 	s, err := open(c, spec, d.family())
 	if err != nil {
 		return nil, err
@@ -191,7 +190,7 @@ func (d deployment) Sizes(ctx context.Context, c *kube.Cluster, spec Spec, sets 
 	return sizes, nil
 }
 
-func (d deployment) watching(c *kube.Cluster, spec Spec) (*session, error) {
+func (d deployment) watching(c Cluster, spec Spec) (*session, error) {
 	s, err := open(c, spec, d.family())
 	if err != nil {
 		return nil, err
@@ -201,7 +200,7 @@ func (d deployment) watching(c *kube.Cluster, spec Spec) (*session, error) {
 }
 
 // Advance raises the number of new pods until the batch has its share.
-func (d deployment) Advance(ctx context.Context, c *kube.Cluster, spec Spec, state State, goal Goal, look Look) (rule.Facts, error) {
+func (d deployment) Advance(ctx context.Context, c Cluster, spec Spec, state State, goal Goal, look Look) (rule.Facts, error) {
 	s, err := d.watching(c, spec)
 	if err != nil {
 		return rule.Facts{}, err
@@ -212,7 +211,7 @@ func (d deployment) Advance(ctx context.Context, c *kube.Cluster, spec Spec, sta
 }
 
 // Observe looks on.
-func (d deployment) Observe(ctx context.Context, c *kube.Cluster, spec Spec, state State, goal Goal, look Look) error {
+func (d deployment) Observe(ctx context.Context, c Cluster, spec Spec, state State, goal Goal, look Look) error {
 	s, err := d.watching(c, spec)
 	if err != nil {
 		return err
@@ -225,7 +224,7 @@ func (d deployment) Observe(ctx context.Context, c *kube.Cluster, spec Spec, sta
 }
 
 // Facts tells what is there.
-func (d deployment) Facts(ctx context.Context, c *kube.Cluster, spec Spec, state State, goal Goal) (rule.Facts, error) {
+func (d deployment) Facts(ctx context.Context, c Cluster, spec Spec, state State, goal Goal) (rule.Facts, error) {
 	s, err := d.watching(c, spec)
 	if err != nil {
 		return rule.Facts{}, err
@@ -239,16 +238,16 @@ func (d deployment) Facts(ctx context.Context, c *kube.Cluster, spec Spec, state
 }
 
 // Disarm pauses the Deployment. Each of its ReplicaSets makes its own pods anew, so that no pod changes its version.
-func (d deployment) Disarm(ctx context.Context, c *kube.Cluster, spec Spec, state State) (State, error) {
+func (d deployment) Disarm(ctx context.Context, c Cluster, spec Spec, state State) (State, error) {
 	return d.rearm(ctx, c, spec, state, false)
 }
 
 // Arm lets Advance go on.
-func (d deployment) Arm(ctx context.Context, c *kube.Cluster, spec Spec, state State) (State, error) {
+func (d deployment) Arm(ctx context.Context, c Cluster, spec Spec, state State) (State, error) {
 	return d.rearm(ctx, c, spec, state, true)
 }
 
-func (d deployment) rearm(ctx context.Context, c *kube.Cluster, spec Spec, state State, armed bool) (State, error) {
+func (d deployment) rearm(ctx context.Context, c Cluster, spec Spec, state State, armed bool) (State, error) {
 	s, err := open(c, spec, d.family())
 	if err != nil {
 		return State{}, err
@@ -292,7 +291,7 @@ func (d deployment) rearmed(ctx context.Context, s *session, state State, armed 
 }
 
 // Revert writes the way back's template and raises the number of pods at it until all are.
-func (d deployment) Revert(ctx context.Context, c *kube.Cluster, spec Spec, state State, pace pipelines.Amount, look Look) (rule.Facts, error) {
+func (d deployment) Revert(ctx context.Context, c Cluster, spec Spec, state State, pace pipelines.Amount, look Look) (rule.Facts, error) {
 	s, err := d.watching(c, spec)
 	if err != nil {
 		return rule.Facts{}, err
@@ -332,7 +331,7 @@ func (d deployment) revert(ctx context.Context, s *session, state State, pace pi
 
 // Finish gives the owner's fields back once every pod is where it should be. None of them is part of the pod template: no
 // pod moves and no ReplicaSet is made.
-func (d deployment) Finish(ctx context.Context, c *kube.Cluster, spec Spec, state State, back bool) (State, error) {
+func (d deployment) Finish(ctx context.Context, c Cluster, spec Spec, state State, back bool) (State, error) {
 	s, err := open(c, spec, d.family())
 	if err != nil {
 		return State{}, err

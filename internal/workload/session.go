@@ -43,7 +43,7 @@ type watched interface {
 
 // session is one call's look at one workload: its views, opened when they are first needed.
 type session struct {
-	c      *kube.Cluster
+	c      Cluster
 	spec   Spec
 	family family
 
@@ -55,7 +55,7 @@ type session struct {
 	opened    []watched
 }
 
-func open(c *kube.Cluster, spec Spec, family family) (*session, error) {
+func open(c Cluster, spec Spec, family family) (*session, error) {
 	selector, err := podSelector(spec.Target)
 	if err != nil {
 		return nil, err
@@ -332,6 +332,6 @@ func text(object *unstructured.Unstructured, path ...string) string {
 	return value
 }
 
-func unknownRevision(object *unstructured.Unstructured, c *kube.Cluster) error {
+func unknownRevision(object *unstructured.Unstructured, c Cluster) error {
 	return fault.New(fault.Internal, "cannot tell the revision of %s in cluster %s: no revision of it has its template", nameOf(object), c.Context())
 }

@@ -50,6 +50,13 @@ type (
 // Size is the plan's: it is left 0. An error that Look returns ends the call, and is returned as it is.
 type Look func(ctx context.Context, workload rule.Workload, batch rule.Batch) error
 
+// Cluster is what a driver reads a cluster by, and all that it can write there. Whoever calls the driver puts the guard of his
+// Lease before every write.
+type Cluster interface {
+	kube.Reader
+	kube.Writer
+}
+
 // Driver moves one kind of workload. All calls end early with the context's error when it is cancelled, and leave
 // nothing in motion beyond pods that were already replaced. Errors are fault errors: Unreachable where the API server
 // did not answer, Conflict where somebody else changed the object, Refused where the driver cannot do it safely.
@@ -60,39 +67,39 @@ type Driver interface {
 	Holds() []string
 	// Check says why this workload cannot be moved (paused by its owner, OnDelete, replicas 0, a PodDisruptionBudget
 	// that can never allow a disruption); nil where it can. It changes nothing. live is nil for a first installation.
-	Check(ctx context.Context, c *kube.Cluster, spec Spec, live *unstructured.Unstructured) error
+	Check(ctx context.Context, c Cluster, spec Spec, live *unstructured.Unstructured) error
 	// Prepare takes hold of the workload and writes Target's template so that no pod moves, in one write. A workload that
 	// is not there is created whole (Created): there is no old version whose pods could suffer, but batches hold for it
 	// too where the kind can do it. Prepare on a workload that this run holds already changes nothing that is right.
-	Prepare(ctx context.Context, c *kube.Cluster, spec Spec) (State, error)
+	Prepare(ctx context.Context, c Cluster, spec Spec) (State, error)
 	// Sizes returns how many pods each node set has, first match wins, in the order of sets. A workload that is not bound
 	// to nodes has them all in the first set.
-	Sizes(ctx context.Context, c *kube.Cluster, spec Spec, sets []pipelines.NodeSet) ([]int, error)
+	Sizes(ctx context.Context, c Cluster, spec Spec, sets []pipelines.NodeSet) ([]int, error)
 	// Advance moves pods until the goal is reached and those that moved are available against the owner's own
 	// minReadySeconds; it never has more than MaxUnavailable pods down that were up, and never more at the revision than
 	// the goal allows. Pods that are not ready cost no budget. It returns the facts at its end.
-	Advance(ctx context.Context, c *kube.Cluster, spec Spec, state State, goal Goal, look Look) (rule.Facts, error)
+	Advance(ctx context.Context, c Cluster, spec Spec, state State, goal Goal, look Look) (rule.Facts, error)
 	// Observe calls look until it returns an error or ctx ends; nothing moves.
-	Observe(ctx context.Context, c *kube.Cluster, spec Spec, state State, goal Goal, look Look) error
+	Observe(ctx context.Context, c Cluster, spec Spec, state State, goal Goal, look Look) error
 	// Facts returns what is there now, without waiting for a change. It and Observe need no hold: a workload that was given
 	// back is looked at as well, for as long as it has the template that the run left (else fault.Conflict).
-	Facts(ctx context.Context, c *kube.Cluster, spec Spec, state State, goal Goal) (rule.Facts, error)
+	Facts(ctx context.Context, c Cluster, spec Spec, state State, goal Goal) (rule.Facts, error)
 	// Disarm and Arm return the state to go on with.
 	//
 	// Disarm gives the workload the template of before where its controller would hand Target's to recreated pods: that of
 	// WayBack, or without one that which it had. Updated pods stay as they are. It goes by the hold alone: state may be empty,
 	// and where the run does not hold the workload under its fence, or it is gone, there is nothing to do. Arm undoes it; a
 	// workload that is gone is fault.NotFound.
-	Disarm(ctx context.Context, c *kube.Cluster, spec Spec, state State) (State, error)
-	Arm(ctx context.Context, c *kube.Cluster, spec Spec, state State) (State, error)
+	Disarm(ctx context.Context, c Cluster, spec Spec, state State) (State, error)
+	Arm(ctx context.Context, c Cluster, spec Spec, state State) (State, error)
 	// Revert writes WayBack's template and moves every pod that is not at it back, at most pace pods down at once; pods
 	// that are not ready are deleted at once and cost nothing. It works from every state, half-prepared ones too. Only
 	// what differs between Target and WayBack is taken back. Without a WayBack it deletes a workload that the run created; one
 	// that the run found goes back to the pod template that it had, as long as its controller keeps that, and else stays as it
 	// is. A workload that is gone is back.
-	Revert(ctx context.Context, c *kube.Cluster, spec Spec, state State, pace pipelines.Amount, look Look) (rule.Facts, error)
+	Revert(ctx context.Context, c Cluster, spec Spec, state State, pace pipelines.Amount, look Look) (rule.Facts, error)
 	// Finish gives the owner's strategy back and removes the hold. It refuses while pods are not where they should be
 	// (back: WayBack's revision; else Target's), since giving the strategy back would move them.
 	// A workload that is gone is finished.
-	Finish(ctx context.Context, c *kube.Cluster, spec Spec, state State, back bool) (State, error)
+	Finish(ctx context.Context, c Cluster, spec Spec, state State, back bool) (State, error)
 }
