@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/identity"
 	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
@@ -36,6 +37,7 @@ func (r *rollout) serve(ctx workflow.Context) error {
 			if err := workflow.Await(ctx, func() bool { return r.loaded }); err != nil {
 				return Answer{}, err
 			}
+			cmd.Who = identity.Unverified(cmd.Who) // it may come from elsewhere than the engine
 			if err := r.valid(c.name, cmd, c.valid); err != nil {
 				return Answer{}, err // since it was let in
 			}
@@ -157,6 +159,8 @@ func (r *rollout) validApprove(c Command) error {
 		return refuse("cannot approve %s: it runs plan %.12s, the approval is for %q", r.in.Run, r.in.Plan, c.Plan)
 	case r.awaited() == nil:
 		return refuse("cannot approve %s: no stage waits for approval", r.in.Run)
+	case r.shape >= approvedByOthers && identity.Same(c.Who, r.in.By):
+		return refuse("cannot approve %s: %s started it, and whoever starts a run does not approve it", r.in.Run, r.in.By)
 	}
 	return nil
 }
@@ -167,11 +171,32 @@ func (r *rollout) doApprove(_ workflow.Context, c Command) Answer {
 		return Answer{Message: "no stage waits for approval any more"}
 	}
 	who := r.state.Approvals[st.Name]
-	if slices.Contains(who, c.Who) {
+	if slices.ContainsFunc(who, func(w string) bool { return identity.Same(w, c.Who) }) {
 		return Answer{Message: fmt.Sprintf("%s had approved stage %s already", c.Who, st.Name)}
 	}
 	r.state.Approvals[st.Name] = append(who, c.Who)
-	return Answer{Message: fmt.Sprintf("stage %s has %s", st.Name, counted(len(who)+1, "approval"))}
+	st.Waiting.Unmet = r.unapproved(st.Name)
+	return Answer{Message: fmt.Sprintf("stage %s has %d of %s", st.Name, len(who)+1, counted(r.approvals(st.Name), "approval"))}
+}
+
+// approvals is how many people have to approve a stage.
+func (r *rollout) approvals(stage string) int {
+	for _, p := range r.plan.Stages {
+		if p.Name == stage {
+			return p.Approvals
+		}
+	}
+	return 0
+}
+
+// unapproved says how many people have approved a stage, and who.
+func (r *rollout) unapproved(stage string) []string {
+	who := r.state.Approvals[stage]
+	unmet := []string{fmt.Sprintf("%d of %d approvals of plan %.12s", len(who), r.approvals(stage), r.in.Plan)}
+	if len(who) > 0 {
+		unmet = append(unmet, "approved by "+strings.Join(who, ", "))
+	}
+	return unmet
 }
 
 func (r *rollout) validAbort(c Command) error {

@@ -180,8 +180,7 @@ func (r *rollout) approval(ctx workflow.Context, p *step.RunStage, st *status.St
 		return nil
 	}
 	st.Waiting = &status.Waiting{
-		Kind: "approval", Name: p.Name, Since: workflow.Now(ctx).UTC(), Owner: "whoever may approve",
-		Unmet: []string{fmt.Sprintf("%d of %d approvals of plan %.12s", len(r.state.Approvals[p.Name]), p.Approvals, r.in.Plan)},
+		Kind: "approval", Name: p.Name, Since: workflow.Now(ctx).UTC(), Owner: "anybody but " + r.in.By, Unmet: r.unapproved(p.Name),
 	}
 	r.show(ctx, status.PhaseWaiting, st.Waiting)
 	err := workflow.Await(ctx, func() bool { return len(r.state.Approvals[p.Name]) >= p.Approvals || r.ending() })

@@ -277,6 +277,9 @@ func TestAStageWaitsForItsApprovalsOfThisPlan(t *testing.T) {
 	other := w.command(time.Hour, workflows.UpdateApprove, workflows.Command{Plan: "ffffffffffff"})
 	first := w.command(2*time.Hour, workflows.UpdateApprove, workflows.Command{Who: "one", Plan: "0123456789"})
 	again := w.command(3*time.Hour, workflows.UpdateApprove, workflows.Command{Who: "one", Plan: "0123456789"})
+	shouted := w.command(3*time.Hour+time.Minute, workflows.UpdateApprove, workflows.Command{Who: "ONE (unverified)", Plan: "0123456789"})
+	var unmet []string
+	w.env.RegisterDelayedCallback(func() { unmet = w.now(t).Stages[0].Waiting.Unmet }, 3*time.Hour+2*time.Minute)
 	second := w.command(4*time.Hour, workflows.UpdateApprove, workflows.Command{Who: "two", Plan: "0123456789"})
 	end := w.run(t)
 	if other.rejected == nil {
@@ -285,8 +288,44 @@ func TestAStageWaitsForItsApprovalsOfThisPlan(t *testing.T) {
 	if !first.accepted || !again.accepted || !second.accepted {
 		t.Errorf("approvals: %+v %+v %+v", first, again, second)
 	}
+	if first.answer.Message != "stage production has 1 of 2 approvals" || shouted.answer.Message != "ONE (unverified) had approved stage production already" {
+		t.Errorf("heard %q, and then %q", first.answer.Message, shouted.answer.Message)
+	}
+	if want := []string{"1 of 2 approvals of plan 0123456789ab", "approved by one (unverified)"}; !slices.Equal(unmet, want) {
+		t.Errorf("while it waited for the second it said %q", unmet)
+	}
 	if took := end.Ended.Sub(end.Started); took < 4*time.Hour {
 		t.Errorf("the stage started after %s: one person's second approval counted", took)
+	}
+}
+
+func TestWhoeverStartedARunDoesNotApproveIt(t *testing.T) {
+	for _, who := range []string{"ops", "OPS", "ops (unverified)"} {
+		w := newWorld(t, "a")
+		w.plan.Stages[0].Approvals = 1
+		own := w.command(time.Hour, workflows.UpdateApprove, workflows.Command{Who: who, Plan: "0123456789"})
+		w.command(2*time.Hour, workflows.UpdateApprove, workflows.Command{Who: "two", Plan: "0123456789"})
+		end := w.play(t, workflows.RolloutInput{Run: "agent-1", Plan: "0123456789abcdef", By: "ops (unverified)"})
+		if own.rejected == nil || !strings.Contains(own.rejected.Error(), "ops (unverified) started it") {
+			t.Errorf("%s approved a run that ops started: %+v", who, own)
+		}
+		if took := end.Ended.Sub(end.Started); took < 2*time.Hour || end.Phase != status.PhaseSucceeded {
+			t.Errorf("the run ended %s after %s: it waits for another one's approval, and goes on with it", end.Phase, took)
+		}
+	}
+}
+
+func TestANameThatNobodyHasProvenIsMarked(t *testing.T) {
+	w := newWorld(t, "a")
+	w.command(time.Second, workflows.UpdatePause, workflows.Command{Who: "ann"})
+	w.command(time.Hour, workflows.UpdateResume, workflows.Command{Who: "bob (unverified)"})
+	w.run(t)
+	var who []string
+	for _, e := range w.audit {
+		who = append(who, e.Who)
+	}
+	if want := []string{"ann (unverified)", "bob (unverified)"}; !slices.Equal(who, want) {
+		t.Errorf("the audit names %q: a command may come from the Temporal UI, past the engine", who)
 	}
 }
 

@@ -17,6 +17,9 @@ const (
 // What has changed since the first shape, each by the shape that brought it. Code asks r.shape >= one of these where the
 // change alters what is asked of Temporal, or in which order; the branch for what was before goes with the last shape that
 // needs it.
+const (
+	approvedByOthers = shapeTwo // whoever started a run could approve it
+)
 
 // shapeChange is the name under which an execution's history keeps its shape.
 const shapeChange = "shape"

@@ -76,7 +76,7 @@ func TestCommandOfARunThatEndsBeforeItAnswers(t *testing.T) {
 		t.Errorf("the answer is %q, %v", answer.Message, err)
 	}
 	entries, err := b.Audit(t.Context(), run.Name, 1)
-	if err != nil || len(entries) != 1 || entries[0].Command != "abort" || entries[0].Who != "ann" || entries[0].Outcome != answer.Message {
+	if err != nil || len(entries) != 1 || entries[0].Command != "abort" || entries[0].Who != "ann (unverified)" || entries[0].Outcome != answer.Message {
 		t.Errorf("audit has %+v, %v", entries, err)
 	}
 }

@@ -56,7 +56,7 @@ func TestPlanIsStoredLookedAtAndAudited(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(entries) != 1 || entries[0].Who != "ann" || entries[0].Outcome != "accepted" {
+	if len(entries) != 1 || entries[0].Who != "ann (unverified)" || entries[0].Outcome != "accepted" {
 		t.Errorf("audit has %+v, want that ann planned", entries)
 	}
 }

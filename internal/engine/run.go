@@ -13,6 +13,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/identity"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/origin"
 	"sluice.dev/sluice/internal/plan"
@@ -31,6 +32,7 @@ type RunRequest struct {
 // Planned.Refused says), and is a fault.Conflict where another run moves the same clusters, or where what is deployed
 // there has changed since the plan was made: then its way back is no longer what people read.
 func (e *Engine) Run(ctx context.Context, req RunRequest) (ledger.Run, error) {
+	req.By = identity.Unverified(req.By)
 	planned, err := e.LoadPlan(ctx, req.Plan)
 	if err != nil {
 		return ledger.Run{}, err

@@ -24,13 +24,13 @@ func TestRunStartsTheWorkflowUnderItsName(t *testing.T) {
 	if o.ID != run.Name || !strings.HasPrefix(o.TaskQueue, "sluice-") || o.WorkflowIDReusePolicy != enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE {
 		t.Errorf("started with %+v, want the run's name, used once", o)
 	}
-	if in.Run != run.Name || in.Plan != run.Plan || in.By != "ann" || in.Reason != "why not" || in.Back != nil {
+	if in.Run != run.Name || in.Plan != run.Plan || in.By != "ann (unverified)" || in.Reason != "why not" || in.Back != nil {
 		t.Errorf("started on %+v", in)
 	}
 	if o.StaticSummary != "agent 1.0.0 by careful" {
 		t.Errorf("summary is %q", o.StaticSummary)
 	}
-	for _, words := range []string{run.Plan, "abc", "not committed", "**ann**: why not", "| all | 2 | 1 | 0 |"} {
+	for _, words := range []string{run.Plan, "abc", "not committed", "**ann (unverified)**: why not", "| all | 2 | 1 | 0 |"} {
 		if !strings.Contains(o.StaticDetails, words) {
 			t.Errorf("details do not say %q:\n%s", words, o.StaticDetails)
 		}
@@ -73,7 +73,7 @@ func TestRunIsRefused(t *testing.T) {
 				t.Errorf("a workflow was started: %s", c.reason)
 			}
 			entries, err := b.Audit(t.Context(), p.Hash, 1)
-			if err != nil || len(entries) != 1 || entries[0].Who != "bob" || !strings.HasPrefix(entries[0].Outcome, "refused: ") {
+			if err != nil || len(entries) != 1 || entries[0].Who != "bob (unverified)" || !strings.HasPrefix(entries[0].Outcome, "refused: ") {
 				t.Errorf("audit has %+v, %v; want that bob was refused", entries, err)
 			}
 		})

@@ -1,0 +1,23 @@
+// Package identity says how far a name can be trusted. Until there is authentication no name can: it is what a machine's git
+// or login says, and whoever has the machine may say otherwise. The mark is part of the name, so that it is seen wherever
+// the name is shown, stored or compared.
+package identity
+
+import "strings"
+
+const mark = " (unverified)"
+
+// Unverified marks a name that nobody has proven. One that is marked already, and no name at all, stay as they are.
+func Unverified(name string) string {
+	if name == "" || strings.HasSuffix(name, mark) {
+		return name
+	}
+	return name + mark
+}
+
+// Same reports whether two names are meant to be one person's: neither the mark nor upper case makes another person.
+func Same(a, b string) bool { return bare(a) == bare(b) }
+
+func bare(name string) string {
+	return strings.ToLower(strings.TrimSpace(strings.TrimSuffix(name, mark)))
+}
