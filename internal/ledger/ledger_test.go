@@ -26,6 +26,7 @@ func testLedger(t *testing.T, l Ledger) {
 		"runs":         testRuns,
 		"deployments":  testDeployments,
 		"writes":       testWrites,
+		"pre-images":   testPreImages,
 		"observations": testObservations,
 		"audit":        testAudit,
 		"fences":       testFences,

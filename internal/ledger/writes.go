@@ -15,11 +15,11 @@ func (s *SQLite) SaveWrite(ctx context.Context, w Write) error {
 	}
 	err = s.write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `
-			INSERT INTO writes (`+writeColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			INSERT INTO writes (era, `+writeColumns+`) VALUES (`+presentEra+`, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (run, cluster, object, step) DO UPDATE SET
 				component = excluded.component, intent = excluded.intent, uid = excluded.uid,
 				resource_version = excluded.resource_version, created = excluded.created, at = excluded.at`,
-			w.Run, w.Cluster, w.Component, w.Object, w.Step, w.Intent, w.UID, w.ResourceVersion, asInt(w.Created), formatTime(w.At))
+			w.Cluster, w.Component, w.Run, w.Cluster, w.Component, w.Object, w.Step, w.Intent, w.UID, w.ResourceVersion, asInt(w.Created), formatTime(w.At))
 		return err
 	})
 	return failed(err, "cannot save write of %s in %s", w.Object, w.Cluster)

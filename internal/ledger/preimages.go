@@ -1,0 +1,76 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+)
+
+const preImageColumns = `run, cluster, component, object, uid, image, taken_back, at`
+
+// presentEra is the era that (cluster, component) are in: the sequence of the last deployment recorded there, whether it is
+// still present or not, 0 before the first.
+const presentEra = `(SELECT COALESCE(MAX(seq), 0) FROM deployments WHERE cluster = ? AND component = ?)`
+
+// eraOf is the era in which a run made its first write, the present one where it made none.
+const eraOf = `COALESCE((SELECT MIN(era) FROM writes WHERE run = ? AND cluster = ? AND component = ?), ` + presentEra + `)`
+
+// SavePreImage implements PreImages.
+func (s *SQLite) SavePreImage(ctx context.Context, p PreImage) error {
+	err := required("pre-image", "run", p.Run, "cluster", p.Cluster, "component", p.Component, "object", p.Object)
+	if err != nil {
+		return failed(err, "cannot save pre-image of %s in %s", p.Object, p.Cluster)
+	}
+	err = s.write(ctx, func(tx *sql.Tx) error {
+		if p.Image != "" {
+			if err := needBlob(ctx, tx, "the pre-image", p.Image); err != nil {
+				return err
+			}
+		}
+		_, err := tx.ExecContext(ctx, `
+			INSERT INTO pre_images (era, `+preImageColumns+`) VALUES (`+presentEra+`, ?, ?, ?, ?, ?, ?, '', ?)
+			ON CONFLICT DO NOTHING`,
+			p.Cluster, p.Component, p.Run, p.Cluster, p.Component, p.Object, p.UID, p.Image, formatTime(p.At))
+		return err
+	})
+	return failed(err, "cannot save pre-image of %s in %s", p.Object, p.Cluster)
+}
+
+// ListPreImages implements PreImages.
+func (s *SQLite) ListPreImages(ctx context.Context, run, cluster, component string) ([]PreImage, error) {
+	list, err := rows(ctx, s.db, scanPreImage, `
+		SELECT `+preImageColumns+` FROM pre_images WHERE cluster = ? AND component = ? AND era = `+eraOf+` ORDER BY seq`,
+		cluster, component, run, cluster, component, cluster, component)
+	return list, failed(err, "cannot list pre-images of %s in %s", component, cluster)
+}
+
+// ListEraWrites implements PreImages.
+func (s *SQLite) ListEraWrites(ctx context.Context, run, cluster, component string) ([]Write, error) {
+	list, err := rows(ctx, s.db, scanWrite, `
+		SELECT `+writeColumns+` FROM writes
+		WHERE cluster = ? AND component = ? AND (run = ? OR era >= 0 AND era = `+eraOf+`) ORDER BY seq`,
+		cluster, component, run, run, cluster, component, cluster, component)
+	return list, failed(err, "cannot list writes of %s in %s", component, cluster)
+}
+
+// EndPreImages implements PreImages.
+func (s *SQLite) EndPreImages(ctx context.Context, run, cluster, component, by string) error {
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `
+			UPDATE pre_images SET taken_back = ?
+			WHERE cluster = ? AND component = ? AND taken_back = '' AND era >= `+eraOf,
+			by, cluster, component, run, cluster, component, cluster, component)
+		return err
+	})
+	return failed(err, "cannot end pre-images of %s in %s", component, cluster)
+}
+
+func scanPreImage(row scanner) (PreImage, error) {
+	var p PreImage
+	var at string
+	err := row.Scan(&p.Run, &p.Cluster, &p.Component, &p.Object, &p.UID, &p.Image, &p.TakenBack, &at)
+	if err != nil {
+		return PreImage{}, err
+	}
+	p.At, err = parseTime(at)
+	return p, err
+}
