@@ -212,7 +212,7 @@ func (r *clusterRollout) batch(ctx workflow.Context, held *heldWorkload, w plan.
 		return nil
 	}
 	held.goal = goal.Goal{
-		Sets: r.plan.Rules.NodeSets, Set: set, Number: b.Number, Amount: b.Amount,
+		Sets: r.plan.Rules.SetsOf(w), Set: set, Number: b.Number, Amount: b.Amount,
 		MaxUnavailable: r.plan.Rules.MaxUnavailable,
 	}
 	req := r.request(held, w, set, b)

@@ -45,6 +45,27 @@ func TestAGoodVersionGoesThroughEveryUnitInOrder(t *testing.T) {
 	}
 }
 
+// TestACreatedWorkloadPassesTheGateOfItsOneBatch judges a first installation by the README's own gate: all pods come at
+// once, on nodes of every set.
+func TestACreatedWorkloadPassesTheGateOfItsOneBatch(t *testing.T) {
+	w := newWorld(t, "a")
+	w.created, w.whole, w.noBack, w.pods = true, true, true, 2
+	w.rules.NodeSets = []pipelines.NodeSet{{Name: "canary", Selector: pipelines.Selector{MatchLabels: map[string]string{"pool": "canary"}}}, {Name: "all", Selector: pipelines.Selector{All: true}}}
+	w.rules.Checks[0].Gates[0].CEL = "batch.updatedReady == batch.target"
+	w.asks = func(req step.AdvanceRequest) {
+		if sets := req.Goal.Sets; len(sets) != 1 || !sets[0].All || req.Goal.Amount != pipelines.Percent(100) || req.Target != 2 || req.Total != 2 {
+			t.Errorf("a batch asks for %+v, %d of %d pods", req.Goal, req.Target, req.Total)
+		}
+	}
+	w.facts = func(_ string, f *rule.Facts) { f.Batch.Updated, f.Batch.UpdatedReady = 2, 2 }
+	if got := w.run(t); got.Phase != status.PhaseSucceeded {
+		t.Errorf("the run ended as %s: %+v", got.Phase, got.Stages[0].Units)
+	}
+	if n := len(slices.DeleteFunc(w.asked(), func(line string) bool { return !strings.HasPrefix(line, "Advance") })); n != 1 {
+		t.Errorf("%d batches were moved: %q", n, w.asked())
+	}
+}
+
 func TestABadVersionIsStoppedInItsFirstBatch(t *testing.T) {
 	crash := func(cluster string, f *rule.Facts) { f.Workload.Restarts = 3 }
 	for _, c := range []struct {

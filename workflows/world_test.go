@@ -39,11 +39,13 @@ type world struct {
 	facts    func(cluster string, f *rule.Facts) // bends what is seen
 	fails    func(name, cluster string) error    // makes an activity fail
 	reverts  func(req step.AdvanceRequest)
-	advances time.Duration // how long a batch takes
+	asks     func(req step.AdvanceRequest) // of batches
+	advances time.Duration                 // how long a batch takes
 	saved    []status.Run
 	audit    []step.AuditRequest
 	noBack   bool // nothing was recorded before the run
 	created  bool // workloads were not there before it
+	whole    bool // and are planned to be created whole
 }
 
 func newWorld(t *testing.T, clusters ...string) *world {
@@ -76,7 +78,11 @@ func newWorld(t *testing.T, clusters ...string) *world {
 
 // batches is how a cluster of the world is divided.
 func (w *world) batches() plan.Workload {
-	return plan.Workload{Object: "DaemonSet/infra/agent", NodeSets: []plan.NodeSetBatch{{Name: "all", Pods: w.pods, Batches: plan.Batches(w.rules.Batches, w.pods)}}}
+	rules, whole := w.rules, ""
+	if w.whole {
+		rules, whole = rules.Whole(), plan.CreatedWhole
+	}
+	return plan.Workload{Object: "DaemonSet/infra/agent", Whole: whole, NodeSets: []plan.NodeSetBatch{{Name: "all", Pods: w.pods, Batches: plan.Batches(rules.Batches, w.pods)}}}
 }
 
 func answer[In, Out any](w *world, name string, cluster func(In) string, f func(In) (Out, error)) {
@@ -238,6 +244,9 @@ func (w *world) seen(name string, r step.AdvanceRequest) (status.Facts, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.log = append(w.log, strings.TrimPrefix(name, "cluster.")+" "+ofAdvance(r))
+	if name == step.Advance && w.asks != nil {
+		w.asks(r)
+	}
 	if name == step.Revert && w.reverts != nil {
 		w.reverts(r)
 	}

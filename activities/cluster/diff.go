@@ -267,16 +267,31 @@ func (d *differ) workload(ctx context.Context, c change, live *unstructured.Unst
 	if d.ref.Back {
 		rules = rules.Back()
 	}
-	sizes, err := driver.Sizes(ctx, d.c, spec, rules.NodeSets)
+	w := plan.Workload{Object: c.Object}
+	if live == nil {
+		w.Whole = plan.CreatedWhole
+	}
+	w, err = inBatches(w, rules, func(sets []pipelines.NodeSet) ([]int, error) { return driver.Sizes(ctx, d.c, spec, sets) })
 	if err != nil {
 		return err
 	}
-	w := plan.Workload{Object: c.Object}
-	for i, set := range rules.NodeSets {
-		w.NodeSets = append(w.NodeSets, plan.NodeSetBatch{Name: set.Name, Pods: sizes[i], Batches: plan.Batches(rules.Batches, sizes[i])})
-	}
 	d.out.Workloads = append(d.out.Workloads, w)
 	return nil
+}
+
+// inBatches resolves the batches of a workload, of which sizes counts the pods in each of some node sets.
+func inBatches(w plan.Workload, rules plan.Rules, sizes func([]pipelines.NodeSet) ([]int, error)) (plan.Workload, error) {
+	if w.Whole != "" {
+		rules = rules.Whole()
+	}
+	pods, err := sizes(rules.NodeSets)
+	if err != nil {
+		return w, err
+	}
+	for i, set := range rules.NodeSets {
+		w.NodeSets = append(w.NodeSets, plan.NodeSetBatch{Name: set.Name, Pods: pods[i], Batches: plan.Batches(rules.Batches, pods[i])})
+	}
+	return w, nil
 }
 
 // leftBehind looks at recorded objects that are not rendered any more. They are left alone, but an edit of one by hand

@@ -1,12 +1,49 @@
 package cluster
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 
 	"sluice.dev/sluice/internal/gate"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/pipelines"
 )
+
+// TestACreatedWorkloadIsOneBatch divides a workload of ten pods, four of which are in the first node set.
+func TestACreatedWorkloadIsOneBatch(t *testing.T) {
+	rules := plan.Rules{
+		NodeSets: []pipelines.NodeSet{{Name: "canary", Selector: pipelines.Selector{MatchLabels: map[string]string{"pool": "canary"}}}, {Name: "all", Selector: pipelines.Selector{All: true}}},
+		Batches:  []pipelines.Amount{pipelines.Count(1), pipelines.Percent(100)},
+	}
+	sizes := func(sets []pipelines.NodeSet) ([]int, error) {
+		if len(sets) == 1 {
+			return []int{10}, nil
+		}
+		return []int{4, 6}, nil
+	}
+	for whole, want := range map[string][]string{
+		"":                {"canary 1 of 4", "canary 4 of 4", "all 1 of 6", "all 6 of 6"},
+		plan.CreatedWhole: {"all 10 of 10"},
+	} {
+		w, err := inBatches(plan.Workload{Object: "DaemonSet/infra/agent", Whole: whole}, rules, sizes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for i, set := range w.NodeSets {
+			if in := rules.SetsOf(w)[i]; in.Name != set.Name {
+				t.Errorf("batches of node set %s are moved in node set %s", set.Name, in.Name)
+			}
+			for _, b := range set.Batches {
+				got = append(got, fmt.Sprintf("%s %d of %d", set.Name, b.Target, set.Pods))
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%q: the batches are %q, want %q", whole, got, want)
+		}
+	}
+}
 
 func TestAPlanSaysWhichChecksHaveNothingToJudge(t *testing.T) {
 	check := func(name, cel string, at pipelines.Point, enforcement pipelines.Enforcement) pipelines.ResolvedCheck {

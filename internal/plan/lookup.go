@@ -22,10 +22,24 @@ func (p *Plan) Unit(cluster string) (*Unit, *Stage, bool) {
 // Back returns the rules under which a unit goes back: one batch over all nodes, as many pods down at once as on the
 // way forward, with nothing to wait for but readiness.
 func (r Rules) Back() Rules {
+	whole := r.Whole()
 	return Rules{
-		NodeSets:         []pipelines.NodeSet{{Name: "all", Selector: pipelines.Selector{All: true}}},
-		Batches:          []pipelines.Amount{{Value: 100, Percent: true}},
-		MaxUnavailable:   r.MaxUnavailable,
-		ProgressDeadline: r.ProgressDeadline,
+		NodeSets: whole.NodeSets, Batches: whole.Batches,
+		MaxUnavailable: r.MaxUnavailable, ProgressDeadline: r.ProgressDeadline,
 	}
+}
+
+// SetsOf returns the node sets that a workload's batches are in.
+func (r Rules) SetsOf(w Workload) []pipelines.NodeSet {
+	if w.Whole != "" {
+		r = r.Whole()
+	}
+	return r.NodeSets
+}
+
+// Whole returns the rules for a workload that moves in one batch over all nodes.
+func (r Rules) Whole() Rules {
+	r.NodeSets = []pipelines.NodeSet{{Name: "all", Selector: pipelines.Selector{All: true}}}
+	r.Batches = []pipelines.Amount{pipelines.Percent(100)}
+	return r
 }

@@ -173,9 +173,13 @@ type Object struct {
 
 // Workload is a workload with its pods in each node set.
 type Workload struct {
-	Object   string         `json:"object"` // Kind/namespace/name
+	Object   string         `json:"object"`          // Kind/namespace/name
+	Whole    string         `json:"whole,omitempty"` // why it has one batch of all its pods, whatever the rules say
 	NodeSets []NodeSetBatch `json:"nodeSets"`
 }
+
+// CreatedWhole is said of a workload that is not there yet: all its pods come at once, and no old one could suffer.
+const CreatedWhole = "created whole"
 
 // NodeSetBatch is a node set with the pods it has and the cumulative batches that come of them.
 type NodeSetBatch struct {

@@ -115,7 +115,11 @@ func batchText(c *Cluster) string {
 		out.line(0, "%s", w.Object)
 		rows := [][]string{{"node set", "pods", "updated after each batch"}}
 		for _, n := range w.NodeSets {
-			rows = append(rows, []string{n.Name, fmt.Sprint(n.Pods), targets(n.Batches)})
+			reached := targets(n.Batches)
+			if w.Whole != "" {
+				reached += ", " + w.Whole
+			}
+			rows = append(rows, []string{n.Name, fmt.Sprint(n.Pods), reached})
 			for _, why := range skippedBatches(n.Batches) {
 				rows = append(rows, []string{"", "", why})
 			}

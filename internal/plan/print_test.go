@@ -117,6 +117,12 @@ func live(p *plan.Plan) *plan.Live {
 			},
 		}}
 	}
+	created := func(pods int) []plan.Workload {
+		return []plan.Workload{{
+			Object: "DaemonSet/node-agent/agent", Whole: plan.CreatedWhole,
+			NodeSets: []plan.NodeSetBatch{{Name: "all", Pods: pods, Batches: plan.Batches([]pipelines.Amount{pipelines.Percent(100)}, pods)}},
+		}}
+	}
 	objects := []plan.Object{
 		{Object: "ConfigMap/node-agent/agent-8f2", Action: "create"},
 		{Object: "DaemonSet/node-agent/agent", Action: "patch"},
@@ -127,7 +133,7 @@ func live(p *plan.Plan) *plan.Live {
 	return &plan.Live{
 		Plan: plan.Hash(p),
 		Clusters: []plan.Cluster{
-			{Cluster: "c", Objects: objects, Diff: "sha256:one", Text: "sha256:text", Workloads: workloads(0, 40), Notes: []string{"hooks are skipped: post-install"}},
+			{Cluster: "c", Objects: objects, Diff: "sha256:one", Text: "sha256:text", Workloads: append(workloads(0, 40), created(2)...), Notes: []string{"hooks are skipped: post-install"}},
 			{Cluster: "a", Objects: objects, Diff: "sha256:one", Text: "sha256:text", Workloads: workloads(4, 100), Notes: []string{"hooks are skipped: post-install"}},
 			{Cluster: "b", Objects: drifted, Workloads: workloads(4, 100), Refusals: []plan.Refusal{
 				{Rule: "drift", Object: "Service/node-agent/agent", Message: "somebody changed /spec/ports/0/port"},
