@@ -12,7 +12,11 @@ import (
 
 // wantRollback notes that a part of the run, or all of it, goes back. Units in the scope that are open go back at once;
 // those that have ended follow at the pace of a rollback. Where all of the run goes back nothing else starts.
-func (r *rollout) wantRollback(ctx workflow.Context, scope Scope, who, why string) {
+func (r *rollout) wantRollback(ctx workflow.Context, scope Scope, ending status.Ending, why string) {
+	who := ending.By
+	if !r.rollingBack() {
+		r.state.Status.Ending = &ending
+	}
 	r.want.rollback, r.want.abort = append(r.want.rollback, scope), false
 	r.state.Paused = false
 	r.state.Status.Waiting = &status.Waiting{
@@ -38,7 +42,7 @@ func (r *rollout) wantRollback(ctx workflow.Context, scope Scope, who, why strin
 	}
 	r.inTurn++
 	r.show(ctx, status.PhaseRollingBack, r.state.Status.Waiting)
-	r.tell(ctx, back, order{Kind: orderRollback, Who: who, Reason: why})
+	r.tell(ctx, back, order{Kind: orderRollback, Who: who, Reason: ending.Reason})
 	r.tell(ctx, stop, order{Kind: orderAbort, Who: who, Reason: "the run is rolled back in part: " + scope.String()})
 }
 

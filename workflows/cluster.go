@@ -270,8 +270,11 @@ func (r *clusterRollout) close(ctx workflow.Context, phase status.Phase) (status
 			b.Phase = status.PhaseRolledBack
 		}
 	}
-	r.set(ctx, phase, nil)
 	r.unit.Ended = workflow.Now(ctx).UTC()
+	if phase != r.arrived() {
+		r.unit.Ending = r.orders.ending
+	}
+	r.set(ctx, phase, nil)
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
 	record := step.UnitRecord{Unit: r.unit}
@@ -284,5 +287,8 @@ func (r *clusterRollout) close(ctx workflow.Context, phase status.Phase) (status
 	}
 	short := r.unit
 	short.Batches, short.Checks, short.Failure = nil, nil, brief(r.unit.Failure)
+	if r.in.Closes && r.shape >= closesAsItEnded {
+		return short, closing(short.Phase, r.in.Back, short.Ending, unitEnd(short), short)
+	}
 	return short, nil
 }

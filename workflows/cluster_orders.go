@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -21,6 +22,7 @@ type orders struct {
 	resumes  int // how often it was told to resume; a held unit waits for the next
 	ends     int // how often it was told to abort or stop; what nothing else interrupts gives up at the next
 	who      string
+	ending   *status.Ending // whose order ended the way forward, or gave the way back up
 }
 
 // serve answers queries and takes orders for as long as the unit lives.
@@ -47,6 +49,9 @@ func (r *clusterRollout) serve(ctx workflow.Context) error {
 func (r *clusterRollout) take(o order) {
 	r.orders.who = o.Who
 	interrupts := true
+	if slices.Contains([]string{orderAbort, orderRollback, orderStop}, o.Kind) {
+		r.orders.ending = &status.Ending{By: o.Who, Reason: o.Reason}
+	}
 	switch o.Kind {
 	case orderPause:
 		interrupts = !r.orders.paused

@@ -82,6 +82,9 @@ func unitDetails(u status.Unit) string {
 		}
 	}
 	b.WriteString("\n\n")
+	if u.Phase.Final() && u.Ending != nil {
+		fmt.Fprintf(&b, "%s\n\n", endedBy(u.Phase, u.Ending))
+	}
 	if u.Failure != nil {
 		fmt.Fprintf(&b, "Stopped at `%s` by **%s**: %s: %s\n\n", u.FailedAt, u.Failure.Name, u.Failure.Verdict, u.Failure.Message)
 	}

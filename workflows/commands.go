@@ -212,6 +212,7 @@ func (r *rollout) doAbort(ctx workflow.Context, c Command) Answer {
 		return Answer{Message: r.in.Run + " is being aborted already"}
 	}
 	r.want.abort, r.want.rollback = true, nil
+	r.state.Status.Ending = &status.Ending{By: c.Who, Reason: c.Reason}
 	r.tellAll(ctx, order{Kind: orderAbort, Who: c.Who, Reason: c.Reason})
 	return Answer{Message: fmt.Sprintf("%s ends: %s to stop and disarm, pods stay as they are", r.in.Run, counted(len(r.openUnits()), "open unit"))}
 }
@@ -268,7 +269,7 @@ func (r *rollout) doRollback(ctx workflow.Context, c Command) Answer {
 			others++
 		}
 	}
-	r.wantRollback(ctx, c.Scope, c.Who, "asked for by "+c.Who+": "+c.Reason)
+	r.wantRollback(ctx, c.Scope, status.Ending{By: c.Who, Reason: c.Reason}, "asked for by "+c.Who+": "+c.Reason)
 	said := fmt.Sprintf("%s ends: %s goes back, %s", r.in.Run, c.Scope, counted(len(units), "unit"))
 	if others > 0 {
 		said += fmt.Sprintf("; %s to stop on the spot", counted(others, "other open unit"))

@@ -89,6 +89,9 @@ func runDetails(s *status.Run) string {
 	if w := firstWaiting(s); w != nil {
 		fmt.Fprintf(&b, ", waits for %s since %s", waitingWords(w), w.Since.Format("15:04:05"))
 	}
+	if end := runEnd(s); s.Phase.Final() && end != string(s.Phase) {
+		fmt.Fprintf(&b, "\n\n%s", end)
+	}
 	fmt.Fprintf(&b, "\n\nPlan `%.12s`", s.Plan)
 	if s.Origin.Commit != "" {
 		dirty := ""

@@ -65,6 +65,9 @@ type ClusterInput struct {
 	Site   string `json:"site,omitempty"`
 	Parent string `json:"parent"` // workflow ID of the run
 	Paused bool   `json:"paused,omitempty"`
+	// Closes has the unit close as it ended: as failed, cancelled or completed, with its status in the error. The run that
+	// started it reads that; one that did not say so takes any error for a crash.
+	Closes bool `json:"closes,omitempty"`
 }
 
 // Scope narrows a command to a part of a run; all of it where nothing is set.

@@ -306,7 +306,7 @@ func (r *rollout) finish(ctx workflow.Context) {
 		}
 		for _, u := range r.openUnits() {
 			if !u.back || r.want.abort {
-				r.tellUnit(ctx, u, order{Kind: orderStop, Who: "sluice", Reason: "the run has ended"})
+				r.tellUnit(ctx, u, order{Kind: orderStop, Who: status.BySluice, Reason: "the run has ended"})
 			}
 		}
 		turn := r.inTurn
@@ -346,7 +346,10 @@ func (r *rollout) close(ctx workflow.Context) (status.Run, error) {
 		return *s, fmt.Errorf("cannot record run %s: %w", s.Name, err)
 	}
 	// Whoever has just given a command is to hear its answer.
-	return *s, workflow.Await(dctx, func() bool { return workflow.AllHandlersFinished(dctx) })
+	if err := workflow.Await(dctx, func() bool { return workflow.AllHandlersFinished(dctx) }); err != nil || r.shape < closesAsItEnded {
+		return *s, err
+	}
+	return *s, closing(s.Phase, s.Back != "", s.Ending, runEnd(s), *s)
 }
 
 func (r *rollout) continueAsNew(ctx, outer workflow.Context) error {

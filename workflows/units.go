@@ -27,7 +27,7 @@ func (r *rollout) start(ctx workflow.Context, stage string, u plan.Unit) {
 	unit := r.unit(u.Cluster)
 	moved, failure, failedAt := unit.Moved, unit.Failure, unit.FailedAt
 	unit.Phase, unit.Started, unit.Workflow = status.PhaseWaiting, workflow.Now(ctx).UTC(), id
-	unit.Ended, unit.Failure, unit.FailedAt, unit.Waiting, unit.Detail = time.Time{}, nil, "", nil, ""
+	unit.Ended, unit.Failure, unit.FailedAt, unit.Waiting, unit.Detail, unit.Ending = time.Time{}, nil, "", nil, "", nil
 	r.state.Status.Moves = append(r.state.Status.Moves, u.Path)
 	back := r.backing
 	ref := step.Ref{
@@ -38,7 +38,7 @@ func (r *rollout) start(ctx workflow.Context, stage string, u plan.Unit) {
 	}
 	in := ClusterInput{
 		Ref: ref, Stage: stage, Group: u.Group, Path: u.Path, Site: u.Site,
-		Parent: workflow.GetInfo(ctx).WorkflowExecution.ID,
+		Parent: workflow.GetInfo(ctx).WorkflowExecution.ID, Closes: r.shape >= closesAsItEnded,
 	}
 	workflow.GoNamed(ctx, u.Path, func(ctx workflow.Context) {
 		end := r.follow(ctx, in, run)
@@ -79,7 +79,7 @@ func (r *rollout) follow(ctx workflow.Context, in ClusterInput, run *unitRun) st
 			r.tellOwed(ctx, run)
 			err = child.Get(ctx, &end)
 		}
-		if err == nil {
+		if err == nil || Ended(err, &end) {
 			return end
 		}
 		unit := *r.unit(in.Cluster)
@@ -125,12 +125,12 @@ func (r *rollout) heed(ctx workflow.Context, rep report) {
 	}
 	if rep.Phase == status.PhaseHeld && run.paced {
 		// It does not keep the others from going back: it ends here, and the second one that does so brakes the rollback.
-		r.tellUnit(ctx, run, order{Kind: orderStop, Who: "sluice", Reason: "it cannot go back as it is"})
+		r.tellUnit(ctx, run, order{Kind: orderStop, Who: status.BySluice, Reason: "it cannot go back as it is"})
 	}
 	if !r.ending() && !run.back && rep.Phase == status.PhaseHeld && rep.Failure != nil && rep.Failure.Verdict == status.Failed && !run.decided {
 		run.decided = true
 		if borne, why := r.decide(ctx, u); borne {
-			r.tellUnit(ctx, run, order{Kind: orderStop, Who: "sluice", Reason: why})
+			r.tellUnit(ctx, run, order{Kind: orderStop, Who: status.BySluice, Reason: why})
 		}
 	}
 	r.refresh(ctx)
@@ -147,13 +147,13 @@ func (r *rollout) decide(ctx workflow.Context, u *status.Unit) (borne bool, why 
 	}
 	why = fmt.Sprintf("%s failed at %s: %s", u.Failure.Name, u.FailedAt, u.Failure.Message)
 	if r.plan.OnFailure == pipelines.Rollback && r.plan.Rollback == pipelines.RollbackAuto {
-		r.wantRollback(ctx, Scope{}, "sluice", why)
+		r.wantRollback(ctx, Scope{}, status.Ending{By: status.BySluice, Reason: why}, why)
 		return false, why
 	}
 	r.pause(&status.Waiting{
 		Kind: "decision", Name: u.Path, Since: workflow.Now(ctx).UTC(), Unmet: []string{why}, Owner: "whoever may resume, abort or roll back",
 	})
-	r.tellAll(ctx, order{Kind: orderPause, Who: "sluice", Reason: why})
+	r.tellAll(ctx, order{Kind: orderPause, Who: status.BySluice, Reason: why})
 	return false, why
 }
 

@@ -19,6 +19,7 @@ const (
 // needs it.
 const (
 	approvedByOthers = shapeTwo // whoever started a run could approve it
+	closesAsItEnded  = shapeTwo // runs and units that did not end well do not close as completed
 )
 
 // shapeChange is the name under which an execution's history keeps its shape.

@@ -40,6 +40,7 @@ type fakeTemporal struct {
 	onUpdate func(client.UpdateWorkflowOptions) (workflows.Answer, error)
 	open     map[string]bool                            // running workflows, by ID
 	closed   map[string]enumspb.WorkflowExecutionStatus // others, by ID
+	phases   map[string]string                          // what search attributes say of closed ones, by ID
 	progress map[string]step.Progress
 	workers  int
 }
@@ -83,18 +84,26 @@ func (f *fakeTemporal) DescribeWorkflowExecution(_ context.Context, id, _ string
 		}}, err
 	}
 	if s, closed := f.closed[id]; closed {
-		return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: &workflowpb.WorkflowExecutionInfo{
-			Status: s, CloseTime: timestamppb.New(noon),
-		}}, nil
+		info := &workflowpb.WorkflowExecutionInfo{Status: s, CloseTime: timestamppb.New(noon)}
+		if phase, said := f.phases[id]; said {
+			info.SearchAttributes = attributes(phase)
+		}
+		return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: info}, nil
 	}
 	if !f.open[id] {
 		return nil, serviceerror.NewNotFound("no such workflow")
 	}
-	phase, err := converter.GetDefaultDataConverter().ToPayload("Soaking")
 	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: &workflowpb.WorkflowExecutionInfo{
-		Status:           enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING,
-		SearchAttributes: &commonpb.SearchAttributes{IndexedFields: map[string]*commonpb.Payload{"SluicePhase": phase}},
-	}}, err
+		Status: enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, SearchAttributes: attributes("Soaking"),
+	}}, nil
+}
+
+func attributes(phase string) *commonpb.SearchAttributes {
+	value, err := converter.GetDefaultDataConverter().ToPayload(phase)
+	if err != nil {
+		panic(err)
+	}
+	return &commonpb.SearchAttributes{IndexedFields: map[string]*commonpb.Payload{"SluicePhase": value}}
 }
 
 func (f *fakeTemporal) DescribeTaskQueue(context.Context, string, enumspb.TaskQueueType) (*workflowservice.DescribeTaskQueueResponse, error) {

@@ -108,14 +108,17 @@ func addAttributes(run *status.Run, info *workflowpb.WorkflowExecutionInfo) {
 	if phase != "" {
 		run.Phase = status.Phase(phase)
 	}
+	if waiting != "" {
+		run.Waiting = &status.Waiting{Name: waiting}
+	}
+	if run.Phase.Final() {
+		return // how it closed says less: a run that took itself back has failed, one that a person took back was cancelled
+	}
 	switch info.GetStatus() {
 	case enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED:
 		run.Phase = status.PhaseAborted
 	case enumspb.WORKFLOW_EXECUTION_STATUS_FAILED, enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT:
 		run.Phase = status.PhaseFailed
-	}
-	if waiting != "" {
-		run.Waiting = &status.Waiting{Name: waiting}
 	}
 }
 

@@ -173,6 +173,26 @@ func TestStatusOfARunThatWasTerminated(t *testing.T) {
 	}
 }
 
+func TestARunIsInTheListAsItEnded(t *testing.T) {
+	for _, c := range []struct {
+		closed enumspb.WorkflowExecutionStatus
+		phase  status.Phase
+	}{
+		{enumspb.WORKFLOW_EXECUTION_STATUS_FAILED, status.PhaseRolledBack},   // by itself
+		{enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED, status.PhaseRolledBack}, // by a person
+		{enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED, status.PhaseAborted},
+	} {
+		b := newBench(t)
+		run := b.underWay()
+		b.temporal.closed = map[string]enumspb.WorkflowExecutionStatus{run.Name: c.closed}
+		b.temporal.phases = map[string]string{run.Name: string(c.phase)}
+		all, err := b.Runs(t.Context(), "", 0)
+		if err != nil || all[0].Phase != string(c.phase) {
+			t.Errorf("closed as %s, it is listed as %s, %v; want %s", c.closed, all[0].Phase, err, c.phase)
+		}
+	}
+}
+
 func TestStatusOfNoRun(t *testing.T) {
 	_, err := newBench(t).Status(t.Context(), "agent-7")
 	wants(t, err, fault.NotFound, "agent-7")

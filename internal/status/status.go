@@ -62,6 +62,18 @@ type Waiting struct {
 	Owner string    `json:"owner,omitempty"` // who can act
 }
 
+// Ending is who ended a run, or a unit, before it came to its own end, and why.
+type Ending struct {
+	By     string `json:"by"` // BySluice where nobody asked for it
+	Reason string `json:"reason,omitempty"`
+}
+
+// BySluice is who ends what its own rules end.
+const BySluice = "sluice"
+
+// ByItself reports whether no person asked for the end.
+func (e *Ending) ByItself() bool { return e == nil || e.By == BySluice }
+
 // Check is a check with its verdict and what it saw.
 type Check struct {
 	Name     string         `json:"name"`
@@ -119,6 +131,7 @@ type Unit struct {
 	Batches  []Batch   `json:"batches,omitempty"`
 	Checks   []Check   `json:"checks,omitempty"` // of the cluster itself
 	Kept     []string  `json:"kept,omitempty"`   // objects that a rollback left in place
+	Ending   *Ending   `json:"ending,omitempty"` // who took it back, or ended it where it was
 	Workflow string    `json:"workflow,omitempty"`
 	Detail   string    `json:"detail,omitempty"` // blob digest of the whole status, once ended
 }
@@ -159,7 +172,8 @@ type Run struct {
 	Percent   int       `json:"percent"`
 	Failed    int       `json:"failed"`
 	Stages    []Stage   `json:"stages"`
-	Moves     []string  `json:"moves,omitempty"` // unit paths in the order in which they started
+	Ending    *Ending   `json:"ending,omitempty"` // who took it back, or aborted it
+	Moves     []string  `json:"moves,omitempty"`  // unit paths in the order in which they started
 }
 
 // Facts is what a gate saw, with the verdicts that came of it.

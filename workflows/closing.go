@@ -1,0 +1,96 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+
+	"go.temporal.io/sdk/temporal"
+
+	"sluice.dev/sluice/internal/status"
+)
+
+// closing is how a run or a unit closes in Temporal's list: nil for completed, where it did what it was started for; cancelled
+// where a person ended it, and failed otherwise. The error carries the status, and after it the reason in one line; Ended
+// reads it again. Back is for a run, or a unit, that was started to go back.
+func closing(phase status.Phase, back bool, by *status.Ending, reason string, end any) error {
+	switch phase {
+	case status.PhaseSucceeded, status.PhaseSkipped:
+		return nil
+	case status.PhaseAborted, status.PhaseMissed:
+		return temporal.NewCanceledError(end, reason)
+	case status.PhaseRolledBack:
+		if back {
+			return nil
+		}
+		if !by.ByItself() {
+			return temporal.NewCanceledError(end, reason)
+		}
+	}
+	return temporal.NewNonRetryableApplicationError(reason, string(phase), nil, end, reason)
+}
+
+// Ended reads the status out of the error with which a run or a unit closed, into a *status.Run or a *status.Unit. It is
+// false for any other error: then nobody knows how it ended.
+func Ended(err error, end any) bool {
+	var cancelled *temporal.CanceledError
+	if errors.As(err, &cancelled) {
+		return cancelled.HasDetails() && cancelled.Details(end) == nil
+	}
+	var failed *temporal.ApplicationError
+	if !errors.As(err, &failed) || !status.Phase(failed.Type()).Final() {
+		return false
+	}
+	return failed.HasDetails() && failed.Details(end) == nil
+}
+
+// runEnd is how a run ended, in one line.
+func runEnd(s *status.Run) string {
+	said := endedBy(s.Phase, s.Ending)
+	if takenBackByItself(s.Phase, s.Ending) {
+		return clip(said, maxMessage)
+	}
+	stopped := 0
+	for _, st := range s.Stages {
+		for _, u := range st.Units {
+			if u.Failure == nil {
+				continue
+			}
+			if stopped++; stopped == 1 {
+				said += "; " + stoppedBy(u)
+			}
+		}
+	}
+	if stopped > 1 {
+		said += fmt.Sprintf(", and %s more", counted(stopped-1, "unit"))
+	}
+	return clip(said, maxMessage)
+}
+
+// unitEnd is how a unit ended, in one line.
+func unitEnd(u status.Unit) string {
+	said := endedBy(u.Phase, u.Ending)
+	if u.Failure != nil && !takenBackByItself(u.Phase, u.Ending) {
+		said += "; " + stoppedBy(u)
+	}
+	return clip(said, maxMessage)
+}
+
+// endedBy reads "RolledBack by ops: too slow".
+func endedBy(phase status.Phase, by *status.Ending) string {
+	switch {
+	case by == nil:
+		return string(phase)
+	case by.Reason == "":
+		return fmt.Sprintf("%s by %s", phase, by.By)
+	}
+	return fmt.Sprintf("%s by %s: %s", phase, by.By, by.Reason)
+}
+
+// takenBackByItself reports whether the reason of an end is already what stopped it.
+func takenBackByItself(phase status.Phase, by *status.Ending) bool {
+	return phase == status.PhaseRolledBack && by != nil && by.ByItself()
+}
+
+func stoppedBy(u status.Unit) string {
+	return fmt.Sprintf("%s stopped at %s by %s: %s: %s", u.Path, u.FailedAt, u.Failure.Name, u.Failure.Verdict, u.Failure.Message)
+}
