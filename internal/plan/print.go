@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -15,30 +16,36 @@ import (
 
 // RenderOptions are what Render needs besides the plan. The zero value prints a plan without diffs.
 type RenderOptions struct {
-	Origin  string                              // where the files came from, as one phrase
-	Text    func(digest string) (string, error) // returns the unified diff of a blob digest
-	Reasons int                                 // of a score, the highest ones that are printed; default 3
+	Origin   string                              // where the files came from, as one phrase
+	Text     func(digest string) (string, error) // returns the unified diff of a blob digest
+	Warnings []string                            // what a reader has to know first
+	Summary  bool                                // a screen of it: stages as lines, few names, the beginnings of diffs
 }
 
 // Render writes a plan as people read it: plain sentences and aligned tables, no colours. Live is what was seen in the
 // clusters for this very plan, or nil.
 func Render(w io.Writer, p *Plan, live *Live, opts RenderOptions) error {
-	if opts.Reasons <= 0 {
-		opts.Reasons = 3
-	}
 	hash := Hash(p)
 	if live != nil && live.Plan != "" && live.Plan != hash {
 		return fault.New(fault.Invalid, "cannot print the plan %s: what was seen in the clusters belongs to the plan %s", hash, live.Plan)
 	}
 	out := &printer{opts: opts}
-	out.head(p, hash)
-	for i := range p.Stages {
-		out.stage(p, i)
-	}
+	var seen sighted
 	if live != nil {
-		if err := out.live(p, live); err != nil {
+		var err error
+		if seen, err = look(p, live, opts.Text); err != nil {
 			return fault.Wrap(fault.CodeOf(err), err, "cannot print the plan %s", hash)
 		}
+	}
+	out.top(p, live)
+	out.head(p, hash)
+	if opts.Summary {
+		out.summary(p, seen)
+	} else {
+		for i := range p.Stages {
+			out.stage(p, i)
+		}
+		out.live(seen)
 	}
 	if _, err := w.Write(out.buf.Bytes()); err != nil {
 		return fault.Wrap(fault.Internal, err, "cannot print the plan %s", hash)
@@ -68,6 +75,19 @@ func (o *printer) table(indent int, rows [][]string) {
 	tw.Flush()
 	for line := range strings.Lines(buf.String()) {
 		o.line(indent, "%s", strings.TrimRight(line, " \n"))
+	}
+}
+
+// top prints what a reader has to know first: how much changes, and what speaks against starting it.
+func (o *printer) top(p *Plan, live *Live) {
+	if live != nil {
+		o.line(0, "%s", Count(p, live))
+	}
+	for _, w := range o.opts.Warnings {
+		o.line(0, "warning: %s", w)
+	}
+	if o.buf.Len() > 0 {
+		o.line(0, "")
 	}
 }
 
@@ -135,11 +155,11 @@ func (o *printer) stage(p *Plan, i int) {
 		o.line(1, "note: %s", note)
 	}
 	for j := range s.Groups {
-		o.group(s, &s.Groups[j])
+		o.stageGroup(s, &s.Groups[j])
 	}
 }
 
-func (o *printer) group(s *Stage, g *Group) {
+func (o *printer) stageGroup(s *Stage, g *Group) {
 	o.line(0, "")
 	alone := ""
 	if g.FirstAlone {
@@ -154,20 +174,70 @@ func (o *printer) group(s *Stage, g *Group) {
 	default:
 		o.line(1, "%s %s: %s", s.Rules.GroupBy, g.Name, at)
 	}
-	rows := [][]string{{"", "unit", "score", "why", "way back", "after"}}
+	rows := [][]string{{"", "unit", "way back"}}
 	for i := range g.Units {
 		u := &g.Units[i]
-		rows = append(rows, []string{fmt.Sprint(i + 1), u.Path, fmt.Sprintf("%.2f", u.Score), o.reasons(u), wayBack(u), after(u)})
+		rows = append(rows, []string{fmt.Sprint(i + 1), u.Path, wayBack(u)})
+	}
+	addColumn(rows, "after", g.Units, after)
+	addColumn(rows, "score", g.Units, func(u *Unit) string { return fmt.Sprintf("%.2f", u.Score) })
+	shared, sum, own := parts(g.Units)
+	if len(shared) > 0 {
+		o.line(2, "score: %s for each", strings.Join(shared, " + "))
+	}
+	if len(shared) > 0 && len(own) > 0 {
+		addColumn(rows, "= shared", g.Units, func(*Unit) string { return fmt.Sprintf("%.2f", sum) })
+	}
+	for i, part := range own {
+		sign := "+ "
+		if i == 0 && len(shared) == 0 {
+			sign = "= "
+		}
+		addColumn(rows, sign+part, g.Units, func(u *Unit) string {
+			r := u.reason(part)
+			return strings.TrimSpace(fmt.Sprintf("%.2f %s", r.Points, r.Value))
+		})
 	}
 	o.table(2, rows)
 }
 
-func (o *printer) reasons(u *Unit) string {
-	var parts []string
-	for _, r := range u.Reasons[:min(len(u.Reasons), o.opts.Reasons)] {
-		parts = append(parts, fmt.Sprintf("%s %s %+.2f", r.Name, r.Value, r.Points))
+// parts tells the parts of scores that all units share, with their sum, from those that are not the same in each.
+func parts(units []Unit) (shared []string, sum float64, own []string) {
+	hundred := 0
+	for _, part := range pipelines.RiskParts() {
+		first := units[0].reason(part)
+		switch {
+		case slices.ContainsFunc(units, func(u Unit) bool { return u.reason(part) != first }):
+			own = append(own, part)
+		case first.Points > 0:
+			shared = append(shared, fmt.Sprintf("%.2f %s %s", first.Points, part, first.Value))
+			hundred += hundredths(first.Points)
+		}
 	}
-	return strings.Join(parts, ", ")
+	return shared, float64(hundred) / 100, own
+}
+
+// reason is what a part gives to a unit's score; nothing where it gives nothing.
+func (u *Unit) reason(part string) Reason {
+	i := slices.IndexFunc(u.Reasons, func(r Reason) bool { return r.Name == part })
+	if i < 0 {
+		return Reason{}
+	}
+	return u.Reasons[i]
+}
+
+// addColumn adds a column to a table of units, unless none has anything in it.
+func addColumn(rows [][]string, head string, units []Unit, cell func(*Unit) string) {
+	cells, filled := []string{head}, false
+	for i := range units {
+		text := cell(&units[i])
+		cells, filled = append(cells, text), filled || text != ""
+	}
+	for i := range rows {
+		if filled {
+			rows[i] = append(rows[i], cells[i])
+		}
+	}
 }
 
 func wayBack(u *Unit) string {

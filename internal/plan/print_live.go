@@ -3,100 +3,45 @@ package plan
 import (
 	"fmt"
 	"strings"
-
-	"sluice.dev/sluice/internal/fault"
 )
 
 // live prints what would change now: batches, then changes, each said once for all clusters that it is equal in.
-func (o *printer) live(p *Plan, live *Live) error {
-	seen := inPlanOrder(p, live)
+func (o *printer) live(seen sighted) {
 	o.batches(seen.reached)
-	if err := o.changes(seen.reached); err != nil {
-		return err
-	}
+	o.changes(seen.reached)
 	o.drift(seen.reached)
 	o.liveNotes(seen.reached)
+	o.unseen(seen)
+	o.refusals(seen)
+}
+
+// unseen prints the clusters that could not be looked at, and why.
+func (o *printer) unseen(seen sighted) {
 	if len(seen.unreachable) > 0 {
 		o.line(0, "")
 		o.line(0, "out of reach, diffed at its turn")
-		rows := [][]string{}
-		for _, c := range seen.unreachable {
-			rows = append(rows, []string{c.Cluster, c.Unreachable})
+		for _, g := range groupAlike(seen.unreachable, func(s *sight) string { return s.Unreachable }) {
+			o.list(1, "", g.clusters)
+			o.indented(2, g.text)
 		}
-		o.table(1, rows)
 	}
 	if len(seen.missing) > 0 {
 		o.line(0, "")
-		o.line(0, "not looked at, diffed at its turn: %s", strings.Join(seen.missing, ", "))
+		o.list(0, "not looked at, diffed at its turn: ", seen.missing)
 	}
-	o.refusals(seen)
-	return nil
 }
 
-// seen is what is known of the clusters of a plan, in plan order.
-type seen struct {
-	reached     []*Cluster
-	unreachable []*Cluster
-	missing     []string
-	all         int
-}
+func in(clusters []string) string { return "in " + count(len(clusters), "cluster") + ": " }
 
-func inPlanOrder(p *Plan, live *Live) seen {
-	byName := make(map[string]*Cluster, len(live.Clusters))
-	for i := range live.Clusters {
-		byName[live.Clusters[i].Cluster] = &live.Clusters[i]
+// group prints which clusters a group has, and what of its text each has its own of.
+func (o *printer) group(indent int, what string, g *alike) {
+	o.list(indent, what+in(g.clusters), g.clusters)
+	if len(g.own) > 0 {
+		o.list(indent+1, "each with its own ", g.own)
 	}
-	var s seen
-	for i := range p.Stages {
-		for j := range p.Stages[i].Groups {
-			for k := range p.Stages[i].Groups[j].Units {
-				s.all++
-				name := p.Stages[i].Groups[j].Units[k].Cluster
-				c := byName[name]
-				switch {
-				case c == nil:
-					s.missing = append(s.missing, name)
-				case c.Unreachable != "":
-					s.unreachable = append(s.unreachable, c)
-				default:
-					s.reached = append(s.reached, c)
-				}
-			}
-		}
-	}
-	return s
 }
 
-// alike is clusters that have the same text to be printed.
-type alike struct {
-	text     string
-	clusters []string
-	first    *Cluster
-}
-
-// groupAlike gathers clusters by text, in the order in which the texts first come. Clusters without one are left out.
-func groupAlike(clusters []*Cluster, text func(*Cluster) string) []*alike {
-	var all []*alike
-	at := map[string]*alike{}
-	for _, c := range clusters {
-		t := text(c)
-		if t == "" {
-			continue
-		}
-		if at[t] == nil {
-			at[t] = &alike{text: t, first: c}
-			all = append(all, at[t])
-		}
-		at[t].clusters = append(at[t].clusters, c.Cluster)
-	}
-	return all
-}
-
-func in(clusters []string) string {
-	return fmt.Sprintf("in %s: %s", count(len(clusters), "cluster"), strings.Join(clusters, ", "))
-}
-
-func (o *printer) batches(clusters []*Cluster) {
+func (o *printer) batches(clusters []*sight) {
 	groups := groupAlike(clusters, batchText)
 	if len(groups) == 0 {
 		return
@@ -104,12 +49,12 @@ func (o *printer) batches(clusters []*Cluster) {
 	o.line(0, "")
 	o.line(0, "batches")
 	for _, g := range groups {
-		o.line(1, "%s", in(g.clusters))
+		o.group(1, "", g)
 		o.indented(2, g.text)
 	}
 }
 
-func batchText(c *Cluster) string {
+func batchText(c *sight) string {
 	var out printer
 	for _, w := range c.Workloads {
 		out.line(0, "%s", w.Object)
@@ -162,35 +107,55 @@ func skippedBatches(batches []Batch) []string {
 	return all
 }
 
-func (o *printer) changes(clusters []*Cluster) error {
+func (o *printer) changes(clusters []*sight) {
 	if len(clusters) == 0 {
-		return nil
+		return
 	}
 	o.line(0, "")
 	o.line(0, "changes")
-	var still []string
-	for _, c := range clusters {
-		if c.Diff == "" && len(c.Refusals) == 0 {
-			still = append(still, c.Cluster)
+	for _, g := range groupAlike(clusters, changeText) {
+		o.group(1, "these changes ", g)
+		o.indented(2, g.text)
+	}
+	o.unchanged(clusters)
+}
+
+// unchanged prints where no object changes.
+func (o *printer) unchanged(clusters []*sight) {
+	var still, held []string
+	for _, s := range clusters {
+		switch {
+		case s.still():
+			still = append(still, s.Cluster.Cluster)
+		case s.Diff == "" && len(s.Refusals) == 0:
+			held = append(held, s.Cluster.Cluster)
 		}
 	}
-	for _, g := range groupAlike(clusters, func(c *Cluster) string { return c.Diff }) {
-		o.line(1, "these changes %s", in(g.clusters))
-		o.table(2, actions(g.first))
-		if o.opts.Text == nil || g.first.Text == "" {
-			continue
-		}
-		text, err := o.opts.Text(g.first.Text)
-		if err != nil {
-			return fault.Wrap(fault.CodeOf(err), err, "cannot read the diff of cluster %s", g.first.Cluster)
-		}
-		o.indented(2, text)
+	if len(held) > 0 {
+		o.list(1, "no object changes, and a workload that was left half-way moves "+in(held), held)
 	}
 	if len(still) > 0 {
-		o.line(1, "nothing changes %s", in(still))
+		o.list(1, "nothing changes "+in(still), still)
 	}
-	return nil
 }
+
+// changeText is what changes in a cluster: the objects, then the diff. Where there is no diff to print, its digest makes
+// the difference, and is not printed.
+func changeText(s *sight) string {
+	if s.Diff == "" {
+		return ""
+	}
+	var out printer
+	out.table(0, actions(s.Cluster))
+	if s.diff == "" {
+		out.line(0, hiddenDigest+"%s", s.Diff)
+	}
+	out.indented(0, s.diff)
+	return out.buf.String()
+}
+
+// hiddenDigest begins a line that tells clusters apart and is not printed.
+const hiddenDigest = "\x00"
 
 // actions lists the objects that do not stay as they are.
 func actions(c *Cluster) [][]string {
@@ -203,56 +168,74 @@ func actions(c *Cluster) [][]string {
 	return rows
 }
 
-func (o *printer) drift(clusters []*Cluster) {
-	groups := groupAlike(clusters, func(c *Cluster) string {
-		var out printer
-		for _, object := range c.Objects {
-			for _, field := range object.Drift {
-				out.line(0, "%s  %s", object.Object, field)
-			}
-		}
-		return out.buf.String()
-	})
+func (o *printer) drift(clusters []*sight) {
+	groups := groupAlike(clusters, driftText)
 	if len(groups) == 0 {
 		return
 	}
 	o.line(0, "")
 	o.line(0, "drift: fields that somebody else changed")
 	for _, g := range groups {
-		o.line(1, "%s", in(g.clusters))
+		o.group(1, "", g)
 		o.indented(2, g.text)
 	}
 }
 
-func (o *printer) liveNotes(clusters []*Cluster) {
-	at := map[string][]string{}
-	var notes []string
-	for _, c := range clusters {
-		for _, note := range c.Notes {
-			if at[note] == nil {
-				notes = append(notes, note)
-			}
-			at[note] = append(at[note], c.Cluster)
+func driftText(s *sight) string {
+	var out printer
+	for _, object := range s.Objects {
+		for _, field := range object.Drift {
+			out.line(0, "%s  %s", object.Object, field)
 		}
 	}
-	if len(notes) == 0 {
+	return out.buf.String()
+}
+
+// line is one line that is said of clusters: a note, a refusal.
+type line struct {
+	sight *sight
+	text  string
+}
+
+// groupLines gathers lines by their text, in the order in which they first come.
+func groupLines(all []line) []*alike {
+	sights := make([]*sight, len(all))
+	texts := make(map[*sight]string, len(all))
+	for i, l := range all {
+		one := *l.sight
+		sights[i] = &one
+		texts[&one] = l.text
+	}
+	return groupAlike(sights, func(s *sight) string { return texts[s] })
+}
+
+func (o *printer) liveNotes(clusters []*sight) {
+	var all []line
+	for _, s := range clusters {
+		for _, note := range s.Notes {
+			all = append(all, line{s, note})
+		}
+	}
+	if len(all) == 0 {
 		return
 	}
 	o.line(0, "")
 	o.line(0, "notes")
-	for _, note := range notes {
-		o.line(1, "%s (%s)", note, in(at[note]))
+	for _, g := range groupLines(all) {
+		o.line(1, "%s", g.text)
+		o.group(2, "", g)
 	}
 }
 
-func (o *printer) refusals(s seen) {
-	rows := [][]string{{"cluster", "rule", "object", "why"}}
+// refusals prints each refusal once, with the clusters that it is about.
+func (o *printer) refusals(seen sighted) {
+	var all []line
 	refused := 0
-	for _, c := range append(s.reached, s.unreachable...) {
-		for _, r := range c.Refusals {
-			rows = append(rows, []string{c.Cluster, r.Rule, r.Object, r.Message})
+	for _, s := range append(seen.reached, seen.unreachable...) {
+		for _, r := range s.Refusals {
+			all = append(all, line{s, r.String()})
 		}
-		if len(c.Refusals) > 0 {
+		if len(s.Refusals) > 0 {
 			refused++
 		}
 	}
@@ -260,13 +243,49 @@ func (o *printer) refusals(s seen) {
 		return
 	}
 	o.line(0, "")
-	o.line(0, "refused in %d of %s: this plan cannot run", refused, count(s.all, "cluster"))
-	o.table(1, rows)
+	o.line(0, "refused in %d of %s: this plan cannot run", refused, count(seen.all, "cluster"))
+	for _, g := range groupLines(all) {
+		o.indented(1, g.text)
+		o.group(2, "", g)
+	}
+}
+
+// String is a refusal as one line.
+func (r Refusal) String() string {
+	if r.Object == "" {
+		return r.Rule + ": " + strings.TrimSpace(r.Message)
+	}
+	return r.Rule + ": " + r.Object + ": " + strings.TrimSpace(r.Message)
 }
 
 // indented writes text line by line.
 func (o *printer) indented(indent int, text string) {
 	for line := range strings.Lines(text) {
-		o.line(indent, "%s", strings.TrimRight(line, "\r\n"))
+		if !strings.HasPrefix(line, hiddenDigest) {
+			o.line(indent, "%s", strings.TrimRight(line, "\r\n"))
+		}
 	}
+}
+
+// lineWidth is how long a line of names gets before it goes on below.
+const lineWidth = 100
+
+// list writes names behind a head, on as many lines as it takes; in a summary only the first of many.
+func (o *printer) list(indent int, head string, all []string) {
+	if more := len(all) - summaryNames; o.opts.Summary && more > 0 {
+		o.line(indent, "%s%s and %d more", head, strings.Join(all[:summaryNames], ", "), more)
+		return
+	}
+	line := head
+	for i, name := range all {
+		if i < len(all)-1 {
+			name += ","
+		}
+		if len(line)+len(name) > lineWidth && line != head {
+			o.line(indent, "%s", strings.TrimRight(line, " "))
+			line, head = "  ", "  "
+		}
+		line += name + " "
+	}
+	o.line(indent, "%s", strings.TrimRight(line, " "))
 }

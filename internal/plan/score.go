@@ -56,24 +56,48 @@ func newScorer(fleet pipelines.FleetSpec, class pipelines.Risk) (*scorer, error)
 	return s, nil
 }
 
-// score returns the risk of a cluster in hundredths of a point, so that sums and comparisons are exact, and why. Parts
-// that give nothing are left out.
+// score returns the risk of a cluster in hundredths of a point, so that sums and comparisons are exact, and why: the
+// points of the reasons add up to it. Parts that give nothing are left out.
 func (s *scorer) score(p *place) (int, []Reason) {
-	reasons := make([]Reason, 0, len(s.weights))
+	points := make([]float64, len(s.weights))
+	values := make([]string, len(s.weights))
 	sum := 0.0
 	for i, name := range pipelines.RiskParts() {
 		part, value := s.part(name, p)
 		// The conversions keep every architecture from fusing multiplication and addition, which would round differently.
-		points := float64(float64(100*s.weights[i])*clamp(part)) / s.total
-		sum = float64(sum + points)
-		if hundredths(points) > 0 {
-			reasons = append(reasons, Reason{Name: name, Value: value, Points: float64(hundredths(points)) / 100})
+		points[i], values[i] = float64(float64(100*s.weights[i])*clamp(part))/s.total, value
+		sum = float64(sum + points[i])
+	}
+	total := hundredths(sum)
+	reasons := make([]Reason, 0, len(points))
+	for i, n := range apportion(points, total) {
+		if n > 0 {
+			reasons = append(reasons, Reason{Name: pipelines.RiskParts()[i], Value: values[i], Points: float64(n) / 100})
 		}
 	}
 	slices.SortFunc(reasons, func(a, b Reason) int {
 		return cmp.Or(cmp.Compare(b.Points, a.Points), cmp.Compare(a.Name, b.Name))
 	})
-	return hundredths(sum), reasons
+	return total, reasons
+}
+
+// apportion rounds points to hundredths that add up to total: each is rounded down, and what is missing goes to those that
+// lost most, the first of equals.
+func apportion(points []float64, total int) []int {
+	shares, lost := make([]int, len(points)), make([]float64, len(points))
+	order := make([]int, len(points))
+	missing := total
+	for i, p := range points {
+		scaled := float64(p * 100)
+		shares[i], order[i] = int(scaled), i
+		lost[i] = float64(scaled - float64(shares[i]))
+		missing -= shares[i]
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(lost[b], lost[a]) })
+	for _, i := range order[:min(max(missing, 0), len(order))] {
+		shares[i]++
+	}
+	return shares
 }
 
 // part returns a part of a cluster's score, from 0 to 1, and what it was made of. What is not known counts as the worst

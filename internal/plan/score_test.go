@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"math"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -158,6 +159,28 @@ func TestScoreGrowsWithRisk(t *testing.T) {
 		got, above := score(a), score(worse)
 		if got < 0 || above > 100 || above < got {
 			rt.Fatalf("%+v scores %v and %+v scores %v", a, got, worse, above)
+		}
+	})
+}
+
+func TestScoresAddUp(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		u := scored(t, func(in *plan.Input, c *pipelines.Cluster, g *pipelines.ClusterGroup) {
+			c.Spec.UserGrade = rapid.IntRange(0, 10).Draw(rt, "grade")
+			c.Spec.Size = pipelines.Size{Nodes: rapid.IntRange(0, 6000).Draw(rt, "nodes"), Pods: rapid.IntRange(0, 200_000).Draw(rt, "pods")}
+			weights := map[string]float64{}
+			for _, part := range pipelines.RiskParts() {
+				weights[part] = rapid.Float64Range(0, 7).Draw(rt, part)
+			}
+			weights["component"]++
+			in.Documents.Fleet.Spec.Risk.Weights = weights
+		})
+		sum := 0.0
+		for _, r := range u.Reasons {
+			sum += r.Points
+		}
+		if math.Abs(sum-u.Score) > 1e-9 {
+			rt.Fatalf("the reasons %+v add up to %.2f, not %.2f", u.Reasons, sum, u.Score)
 		}
 	})
 }
