@@ -27,9 +27,10 @@ func NewCmdGet(f *Factory) *cobra.Command {
 		Short: "Show a run or a plan, or list runs, plans, clusters and the audit",
 		Long: `Show where a run is, as a tree of stages, units and batches; or a plan, by its hash or the first
 characters of it; or a list. With -w, a run's tree is drawn anew until the run ends; piped, every change
-is a line.`,
+is a line; with -o json, a line of JSON for each change, and with -o yaml a document.`,
 		Example: `  sluice get node-agent-2
   sluice get node-agent-2 -w
+  sluice get node-agent-2 -w -o json
   sluice get 3f2a9c01d2e4 -o yaml
   sluice get clusters node-agent`,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -72,21 +73,15 @@ func getRun(ctx context.Context, o *GetOptions) error {
 
 // follow watches a run. That its watcher goes away is no failure of anything.
 func (o *GetOptions) follow(ctx context.Context, e *engine.Engine) error {
-	f := *o.Factory
-	if o.Format != asText {
-		f.Out, f.Lively = f.Err, false
-	}
-	view, err := f.watch(ctx, e, o.Name)
+	view, err := o.Factory.watch(ctx, e, o.Name, o.Format, toTheEnd)
 	if err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}
-	return o.Format.print(o.Factory.Out, view, func() error {
-		if view.Phase.Final() {
-			return nil
-		}
-		_, err := fmt.Fprintf(o.Factory.Out, "%s goes on without its watcher\n", view.Name)
-		return err
-	})
+	if o.Format != asText || view.Phase.Final() {
+		return nil
+	}
+	_, err = fmt.Fprintf(o.Factory.Out, "%s goes on without its watcher\n", view.Name)
+	return err
 }
 
 func (o *GetOptions) plan(ctx context.Context, e *engine.Engine) error {

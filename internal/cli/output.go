@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -61,6 +62,26 @@ func (f format) print(w io.Writer, object any, text func() error) error {
 		}
 	}
 	_, err = w.Write(body)
+	return fault.Wrap(fault.Internal, err, "cannot print")
+}
+
+// stream writes an object that has changed since before: JSON as one line, YAML as one document. What has not changed is
+// not written again.
+func (f format) stream(w io.Writer, before, after any) error {
+	body, err := json.Marshal(after)
+	if err != nil {
+		return fault.Wrap(fault.Internal, err, "cannot print as %s", f)
+	}
+	if was, err := json.Marshal(before); err == nil && bytes.Equal(was, body) {
+		return nil
+	}
+	if f == asYAML {
+		if body, err = yaml.JSONToYAML(body); err != nil {
+			return fault.Wrap(fault.Internal, err, "cannot print as %s", f)
+		}
+		body = append([]byte("---\n"), bytes.TrimRight(body, "\n")...)
+	}
+	_, err = w.Write(append(body, '\n'))
 	return fault.Wrap(fault.Internal, err, "cannot print")
 }
 

@@ -24,6 +24,7 @@ type RunOptions struct {
 	Made    bool   // a plan is to be made: the flags say how
 	Go      bool
 	Wait    bool
+	Through bool // with Wait: also while the run stands until a person decides
 	Timeout time.Duration
 	Reason  string
 }
@@ -38,8 +39,10 @@ func NewCmdRun(f *Factory, runF func(context.Context, *RunOptions) error) *cobra
 hash, make the plan and show it; with --go start it too.
 
 With --wait, follow the run and let the exit code say how it ended: 0 succeeded, 1 failed or aborted,
-5 rolled back; when --timeout runs out: 3 where something is held by a gate or waits for a person, 4
-where it is still under way. The run itself goes on without its watcher.`,
+5 rolled back. A run that stands until a person decides (a check held it, somebody paused it, a stage
+waits for approval) ends the wait at once with 3; --through-holds sits that out. When --timeout runs out
+it is 3 where something is held, 4 where it is still under way. The run itself goes on without its
+watcher.`,
 		Example: `  sluice run 3f2a9c01d2e4
   sluice run 3f2a9c01d2e4 --wait --timeout 2h --reason "fixes CVE-2026-1234"
   sluice run node-agent -f examples --to 2.0.0 --go --wait`,
@@ -49,6 +52,9 @@ where it is still under way. The run itself goes on without its watcher.`,
 			opts.Made = slices.ContainsFunc(planFlags(), cmd.Flags().Changed)
 			if opts.Timeout != 0 && !opts.Wait {
 				return usage(cmd, "--timeout goes with --wait")
+			}
+			if opts.Through && !opts.Wait {
+				return usage(cmd, "--through-holds goes with --wait")
 			}
 			if opts.Timeout < 0 {
 				return usage(cmd, "--timeout %s is negative", opts.Timeout)
@@ -66,7 +72,8 @@ where it is still under way. The run itself goes on without its watcher.`,
 	addOutput(cmd, &opts.Format)
 	flags := cmd.Flags()
 	flags.BoolVar(&opts.Go, "go", false, "start the plan of COMPONENT, not only show it")
-	flags.BoolVar(&opts.Wait, "wait", false, "follow the run to its end")
+	flags.BoolVar(&opts.Wait, "wait", false, "follow the run until it ends, or stands until a person decides")
+	flags.BoolVar(&opts.Through, "through-holds", false, "with --wait, follow it to its end, whoever has to decide meanwhile")
 	flags.DurationVar(&opts.Timeout, "timeout", 0, "with --wait, how long to follow it (default: to its end)")
 	flags.StringVar(&opts.Reason, "reason", "", "`TEXT` for the audit")
 	return cmd
@@ -156,7 +163,11 @@ func (o *RunOptions) wait(ctx context.Context, e *engine.Engine, run ledger.Run)
 	if o.Format != asText {
 		f.Out, f.Lively = f.Err, false
 	}
-	view, err := f.watch(ctx, e, run.Name)
+	enough := engine.View.Stands
+	if o.Through {
+		enough = toTheEnd
+	}
+	view, err := f.watch(ctx, e, run.Name, asText, enough)
 	if err != nil && ctx.Err() == nil && !errors.Is(err, context.Canceled) {
 		return err
 	}
@@ -164,12 +175,13 @@ func (o *RunOptions) wait(ctx context.Context, e *engine.Engine, run ledger.Run)
 	return errors.Join(outcome(view, err), printed)
 }
 
-// outcome is the exit code of a run that was waited for. Stopped is why the watch ended before the run did.
+// outcome is the exit code of a run that was waited for. Stopped is why the watch ended before the run did, where it did not
+// because the run stands.
 func outcome(v engine.View, stopped error) error {
-	if stopped != nil {
-		if v.Held() {
-			return &Exit{fault.ExitRefused, fmt.Sprintf("%s is held and waits for a person (see 'sluice why %s')", v.Name, v.Name)}
-		}
+	switch {
+	case v.Stands(), stopped != nil && v.Held():
+		return &Exit{fault.ExitRefused, fmt.Sprintf("%s is held and waits for a person (see 'sluice why %s')", v.Name, v.Name)}
+	case stopped != nil:
 		return &Exit{fault.ExitWaiting, fmt.Sprintf("%s is still %s; it goes on without its watcher", v.Name, v.Phase)}
 	}
 	switch v.Phase {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
+	"sigs.k8s.io/yaml"
 
 	"sluice.dev/sluice/internal/cli"
 	"sluice.dev/sluice/internal/engine"
@@ -193,11 +195,18 @@ func TestExitCodesOfAWait(t *testing.T) {
 		code   int
 		says   string
 	}{
-		"succeeded":      {phases: []status.Phase{status.PhaseMoving, status.PhaseSucceeded}, code: 0},
-		"failed":         {phases: []status.Phase{status.PhaseMoving, status.PhaseFailed}, code: 1, says: "agent-1 ended as Failed"},
-		"aborted":        {phases: []status.Phase{status.PhaseAborted}, code: 1, says: "agent-1 ended as Aborted"},
-		"rolled back":    {phases: []status.Phase{status.PhaseRollingBack, status.PhaseRolledBack}, code: 5, says: "agent-1 was rolled back"},
-		"held":           {phases: []status.Phase{status.PhaseHeld}, flags: "--timeout 30ms", code: 3, says: "agent-1 is held and waits for a person"},
+		"succeeded":   {phases: []status.Phase{status.PhaseMoving, status.PhaseSucceeded}, code: 0},
+		"failed":      {phases: []status.Phase{status.PhaseMoving, status.PhaseFailed}, code: 1, says: "agent-1 ended as Failed"},
+		"aborted":     {phases: []status.Phase{status.PhaseAborted}, code: 1, says: "agent-1 ended as Aborted"},
+		"rolled back": {phases: []status.Phase{status.PhaseRollingBack, status.PhaseRolledBack}, code: 5, says: "agent-1 was rolled back"},
+		"held":        {phases: []status.Phase{status.PhaseMoving, status.PhaseHeld}, code: 3, says: "agent-1 is held and waits for a person"},
+		"paused":      {phases: []status.Phase{status.PhasePaused}, code: 3, says: "agent-1 is held and waits for a person"},
+		"held, and sat out": {
+			phases: []status.Phase{status.PhaseHeld, status.PhaseHeld, status.PhaseSucceeded}, flags: "--through-holds", code: 0,
+		},
+		"held for longer than one sits": {
+			phases: []status.Phase{status.PhaseHeld}, flags: "--through-holds --timeout 30ms", code: 3, says: "agent-1 is held and waits for a person",
+		},
 		"no time at all": {phases: []status.Phase{status.PhaseMoving}, flags: "--timeout 1ns", code: 4, says: "agent-1 is still Pending; it goes on"},
 		"still moving":   {phases: []status.Phase{status.PhaseMoving}, flags: "--timeout 30ms", code: 4, says: "agent-1 is still Moving; it goes on"},
 	} {
@@ -208,6 +217,44 @@ func TestExitCodesOfAWait(t *testing.T) {
 				t.Errorf("exit code %d, want %d; it says %q, want %q\n%s", code, c.code, errs, c.says, out)
 			}
 		})
+	}
+}
+
+func TestAWatchForPrograms(t *testing.T) {
+	for _, c := range []struct {
+		flags string
+		read  func(string) ([]status.Phase, error)
+	}{
+		{"-o json", func(out string) (phases []status.Phase, err error) {
+			for line := range strings.Lines(out) {
+				var run status.Run
+				if err := json.Unmarshal([]byte(line), &run); err != nil {
+					return nil, err
+				}
+				phases = append(phases, run.Phase)
+			}
+			return phases, nil
+		}},
+		{"-o yaml", func(out string) (phases []status.Phase, err error) {
+			for _, doc := range strings.Split(out, "---\n")[1:] {
+				var run status.Run
+				if err := yaml.Unmarshal([]byte(doc), &run); err != nil {
+					return nil, err
+				}
+				phases = append(phases, run.Phase)
+			}
+			return phases, nil
+		}},
+	} {
+		s := newSession(t, status.PhaseMoving, status.PhaseMoving, status.PhaseMoving, status.PhaseHeld, status.PhaseSucceeded)
+		if _, errs, code := s.types("run agent -f " + s.files + " --go"); code != 0 {
+			t.Fatal(errs)
+		}
+		out, errs, code := s.types("get agent-1 -w " + c.flags)
+		phases, err := c.read(out)
+		if want := []status.Phase{status.PhaseMoving, status.PhaseHeld, status.PhaseSucceeded}; err != nil || code != 0 || errs != "" || !slices.Equal(phases, want) {
+			t.Errorf("%s: exit code %d, %v, phases %q; want one object for each change\n%s%s", c.flags, code, err, phases, out, errs)
+		}
 	}
 }
 
@@ -242,7 +289,7 @@ func TestASession(t *testing.T) {
 	want("run "+hash[:10]+" --reason because", 0, "run agent-1 has started: agent 1.0.0", "http://ui/namespaces/default/workflows/agent-1", "sluice get agent-1 -w")
 	want("get agent-1", 0, "agent-1: agent 1.0.0 by pipeline careful", "> all", "prod/c1")
 	want("why agent-1", 0, "agent-1 is Moving", "nothing in it waits")
-	want("get agent-1 -w", 0, "12:01:00 prod/c1 Succeeded", "12:01:00 run agent-1 Succeeded")
+	want("get agent-1 -w", 0, "prod/c1 Succeeded", "12:01:00 run agent-1 Succeeded")
 	want("get agent-1 -o json", 0, `"phase": "Succeeded"`)
 	want("get runs", 0, "agent-1", "Succeeded")
 	want("get audit agent-1", 0, "ann", "run", "because", "accepted")

@@ -19,18 +19,26 @@ import (
 // looker asks where a run is.
 type looker func(context.Context) (engine.View, error)
 
-// watching is one watch of a run, until it ends or ctx does.
+// watching is one watch of a run, until it ends, is as the watcher waits for it to be, or ctx ends.
 type watching struct {
 	factory *Factory
+	format  format
 	look    looker
+	enough  func(engine.View) bool
 	scales  map[string]engine.Scale
 	soaks   map[string]engine.Soaks
 	ui      string
 }
 
-// watch follows a run. It returns the last view that was seen, and the context's error where that ended first.
-func (f *Factory) watch(ctx context.Context, e *engine.Engine, run string) (engine.View, error) {
-	w := &watching{factory: f, look: func(ctx context.Context) (engine.View, error) { return e.Status(ctx, run) }}
+// toTheEnd is a watch that goes on for as long as the run does.
+func toTheEnd(engine.View) bool { return false }
+
+// watch follows a run: a tree that is drawn anew, a line for each change, or, as JSON and YAML, an object for each. It
+// returns the last view that was seen, and the context's error where that ended first.
+func (f *Factory) watch(ctx context.Context, e *engine.Engine, run string, as format, enough func(engine.View) bool) (engine.View, error) {
+	w := &watching{
+		factory: f, format: as, enough: enough, look: func(ctx context.Context) (engine.View, error) { return e.Status(ctx, run) },
+	}
 	first, err := w.look(ctx)
 	if err != nil {
 		return engine.View{Run: status.Run{Name: run, Phase: status.PhasePending}}, err
@@ -41,10 +49,15 @@ func (f *Factory) watch(ctx context.Context, e *engine.Engine, run string) (engi
 	if !first.Phase.Final() {
 		w.ui = f.runPage(ctx, e, run)
 	}
-	if f.Lively {
+	if f.Lively && as == asText {
 		return w.redraw(ctx, first)
 	}
 	return w.lines(ctx, first)
+}
+
+// over reports whether a view is the last one.
+func (w *watching) over(v engine.View) bool {
+	return v.Phase.Final() && !v.Ended.IsZero() || w.enough(v)
 }
 
 // runPage is the address of a run in the Temporal UI, where that is known.
@@ -56,7 +69,20 @@ func (f *Factory) runPage(ctx context.Context, e *engine.Engine, run string) str
 	return fmt.Sprintf("%s/namespaces/%s/workflows/%s", strings.TrimRight(server.UI, "/"), server.Namespace, run)
 }
 
-// lines prints one line for each change.
+// print says what has changed: for people a line for each thing, for programs the whole run.
+func (w *watching) print(before, after engine.View) error {
+	if w.format != asText {
+		return w.format.stream(w.factory.Out, before, after)
+	}
+	for _, line := range tree.Changes(before, after, w.factory.Now()) {
+		if _, err := fmt.Fprintln(w.factory.Out, line); err != nil {
+			return fault.Wrap(fault.Internal, err, "cannot print")
+		}
+	}
+	return nil
+}
+
+// lines prints each change.
 func (w *watching) lines(ctx context.Context, view engine.View) (engine.View, error) {
 	ticks := time.NewTicker(w.factory.LookEvery)
 	defer ticks.Stop()
@@ -65,12 +91,10 @@ func (w *watching) lines(ctx context.Context, view engine.View) (engine.View, er
 		view.Stages = nil
 	}
 	for {
-		for _, line := range tree.Changes(before, view, w.factory.Now()) {
-			if _, err := fmt.Fprintln(w.factory.Out, line); err != nil {
-				return view, fault.Wrap(fault.Internal, err, "cannot print")
-			}
+		if err := w.print(before, view); err != nil {
+			return view, err
 		}
-		if view.Phase.Final() && !view.Ended.IsZero() {
+		if w.over(view) {
 			return view, nil
 		}
 		before = view
@@ -131,7 +155,7 @@ type (
 func (s *screen) Init() tea.Cmd { return s.next() }
 
 func (s *screen) next() tea.Cmd {
-	if s.view.Phase.Final() && !s.view.Ended.IsZero() {
+	if s.over(s.view) {
 		return tea.Quit
 	}
 	return tea.Tick(s.factory.LookEvery, func(time.Time) tea.Msg { return lookAgain{} })

@@ -42,6 +42,15 @@ func (v View) Held() bool {
 	return false
 }
 
+// Stands reports whether the whole run stands until a person decides: nothing in it goes on by itself. A run that somebody
+// has told to end, and one whose units are out of reach, go on.
+func (v View) Stands() bool {
+	if v.Phase == status.PhaseHeld || v.Phase == status.PhasePaused {
+		return true
+	}
+	return v.Phase == status.PhaseWaiting && v.Waiting != nil && v.Waiting.Kind == "approval"
+}
+
 // unitQueries is how many units are asked at once.
 const unitQueries = 8
 

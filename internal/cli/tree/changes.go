@@ -2,6 +2,7 @@ package tree
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -10,21 +11,40 @@ import (
 )
 
 // Changes lists what has changed from one look at a run to the next, one line each: time, subject, phase, and what there
-// is to say. Before may be the zero View.
+// is to say. Before may be the zero View: then it is all that there is, by the times at which it came to be so, in their order.
 func Changes(before, after engine.View, now time.Time) []string {
 	was := entries(before)
+	all := ordered(after)
+	first := before.Name == ""
+	if first {
+		all = inTheirOrder(all, after.Started)
+	}
 	var lines []string
-	for _, e := range ordered(after) {
+	for _, e := range all {
 		if old, known := was[e.subject]; known && old.text() == e.text() {
 			continue
 		}
 		if e.quiet && was[e.subject].subject == "" {
 			continue
 		}
-		line := fmt.Sprintf("%s %s %s", now.Local().Format("15:04:05"), e.subject, e.text())
+		at := now
+		if first {
+			at = e.at
+		}
+		line := fmt.Sprintf("%s %s %s", clockOf(at, now), e.subject, e.text())
 		lines = append(lines, Printable(strings.TrimRight(line, " ")))
 	}
 	return lines
+}
+
+// clockOf writes the time of day, and the day too where it is not today.
+func clockOf(at, now time.Time) string {
+	const day, clock = "2006-01-02", "15:04:05"
+	at, now = at.Local(), now.Local()
+	if at.Format(day) != now.Format(day) {
+		return at.Format(day + " " + clock)
+	}
+	return at.Format(clock)
 }
 
 // entry is one thing that a run says of itself.
@@ -32,7 +52,20 @@ type entry struct {
 	subject string
 	phase   status.Phase
 	says    string
-	quiet   bool // not worth a line before it first changes
+	at      time.Time // since when it is so; zero where that is not known
+	quiet   bool      // not worth a line before it first changes
+}
+
+// inTheirOrder sorts entries by their times. One that has none came to be so with the one before it.
+func inTheirOrder(all []entry, began time.Time) []entry {
+	for i := range all {
+		if all[i].at.IsZero() {
+			all[i].at = began
+		}
+		began = all[i].at
+	}
+	slices.SortStableFunc(all, func(a, b entry) int { return a.at.Compare(b.at) })
+	return all
 }
 
 func (e entry) text() string { return strings.TrimSpace(string(e.phase) + " " + e.says) }
@@ -49,24 +82,69 @@ func ordered(v engine.View) []entry {
 	if v.Name == "" {
 		return nil
 	}
-	all := []entry{{subject: "run " + v.Name, phase: v.Phase, says: oneLine(plainWaits(v.Waiting))}}
-	if v.Note != "" {
-		all = append(all, entry{subject: "note:", says: oneLine(v.Note)})
-	}
+	var all []entry
 	for _, s := range v.Stages {
 		says := plainWaits(s.Waiting)
 		if s.Skipped != "" {
 			says = "it " + s.Skipped
 		}
-		all = append(all, entry{subject: "stage " + s.Name, phase: s.Phase, says: oneLine(says), quiet: s.Phase == status.PhasePending})
+		stage := entry{
+			subject: "stage " + s.Name, phase: s.Phase, says: oneLine(says), at: stageSince(&s), quiet: s.Phase == status.PhasePending,
+		}
+		var units []entry
 		for _, u := range s.Units {
-			all = append(all, entry{subject: u.Path, phase: u.Phase, says: oneLine(unitSays(&u)), quiet: u.Phase == status.PhasePending})
-			for _, b := range u.Batches {
-				all = append(all, entry{subject: b.Path, phase: b.Phase, says: oneLine(batchSays(&u, &b))})
+			unit := entry{
+				subject: u.Path, phase: u.Phase, says: oneLine(unitSays(&u)), at: since(u.Waiting, u.Started, u.Ended), quiet: u.Phase == status.PhasePending,
 			}
+			var batches []entry
+			for _, b := range u.Batches {
+				batches = append(batches, entry{subject: b.Path, phase: b.Phase, says: oneLine(batchSays(&u, &b)), at: since(nil, b.Started, b.Ended)})
+			}
+			units = append(units, with(unit, batches)...)
+		}
+		all = append(all, with(stage, units)...)
+	}
+	run := entry{subject: "run " + v.Name, phase: v.Phase, says: oneLine(plainWaits(v.Waiting)), at: since(v.Waiting, v.Started, v.Ended)}
+	if v.Note != "" {
+		all = slices.Insert(all, 0, entry{subject: "note:", says: oneLine(v.Note)})
+	}
+	return with(run, all)
+}
+
+// with puts a whole before its parts, or behind them where it has ended: that is its last word.
+func with(whole entry, parts []entry) []entry {
+	if whole.phase.Final() {
+		return append(parts, whole)
+	}
+	return slices.Insert(parts, 0, whole)
+}
+
+// since is when something came to be as it is: when it ended, else since when it waits, else when it began.
+func since(waiting *status.Waiting, started, ended time.Time) time.Time {
+	switch {
+	case !ended.IsZero():
+		return ended
+	case waiting != nil && !waiting.Since.IsZero():
+		return waiting.Since
+	}
+	return started
+}
+
+// stageSince is the same for a stage, which keeps no times: it begins with its first unit and ends with its last.
+func stageSince(s *status.Stage) time.Time {
+	var first, last time.Time
+	for _, u := range s.Units {
+		if first.IsZero() || !u.Started.IsZero() && u.Started.Before(first) {
+			first = u.Started
+		}
+		if u.Ended.After(last) {
+			last = u.Ended
 		}
 	}
-	return all
+	if !s.Phase.Final() {
+		last = time.Time{}
+	}
+	return since(s.Waiting, first, last)
 }
 
 // plainWaits leaves the times out: a line is printed when what is waited for changes, not when it was looked at again.

@@ -216,6 +216,24 @@ func TestChanges(t *testing.T) {
 	}
 }
 
+func TestAnEndedRunIsToldByItsOwnTimes(t *testing.T) {
+	ended := underWay().View
+	ended.Stages = ended.Stages[:1]
+	ended.Waiting, ended.Phase, ended.Ended = nil, status.PhaseSucceeded, after(90)
+	for reason, c := range map[string]struct {
+		now  time.Time
+		want string // its last line
+	}{
+		"today the clock is enough":       {after(200), "02:31:30 run node-agent-3 Succeeded"},
+		"of another day, the day is said": {after(200).AddDate(0, 0, 2), "2026-11-22 02:31:30 run node-agent-3 Succeeded"},
+	} {
+		got := tree.Changes(engine.View{}, ended, c.now)
+		if len(got) == 0 || got[len(got)-1] != c.want {
+			t.Errorf("%s: it says %q, and ends not with %q", reason, got, c.want)
+		}
+	}
+}
+
 func TestDrawNoCountsThatNobodyKnows(t *testing.T) {
 	in := underWay()
 	in.View.Partial, in.View.Stages[2].Units[0].Batches = true, nil
