@@ -3,6 +3,7 @@ package workflows
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -43,6 +44,9 @@ type clusterRollout struct {
 	away    bool         // the run believes the cluster to be out of reach
 	before  status.Phase // of the unit, before that
 	firm    bool         // only an order to end interrupts what is under way
+	told    shown        // what the run was told last, and when
+	toldAt  time.Time
+	reports int // how many there were
 }
 
 // moved is a batch that has been moved.
@@ -82,6 +86,9 @@ func (r *clusterRollout) run(outer workflow.Context) (status.Unit, error) {
 		outer.Done().Receive(ctx, nil)
 		r.take(order{Kind: orderAbort, Who: "cancellation"})
 	})
+	if r.told = r.shown(); r.shape >= tellsChanges && r.in.TellEvery > 0 {
+		workflow.GoNamed(ctx, "herald", r.herald)
+	}
 	err := r.forward(ctx)
 	switch {
 	case err == nil:

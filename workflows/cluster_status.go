@@ -28,13 +28,7 @@ func (r *clusterRollout) set(ctx workflow.Context, phase status.Phase, waiting *
 // tell sets, and reports to the run.
 func (r *clusterRollout) tell(ctx workflow.Context, phase status.Phase, waiting *status.Waiting) {
 	r.set(ctx, phase, waiting)
-	rep := report{
-		Cluster: r.in.Cluster, Phase: phase, Moved: r.unit.Moved, Waiting: r.unit.Waiting,
-		Failure: brief(r.unit.Failure), FailedAt: r.unit.FailedAt,
-	}
-	dctx, cancel := workflow.NewDisconnectedContext(ctx)
-	defer cancel()
-	_ = workflow.SignalExternalWorkflow(dctx, r.in.Parent, "", signalReport, rep).Get(dctx, nil)
+	r.report(ctx)
 }
 
 // brief is a check without what it saw, for the run: hundreds of units tell it theirs.

@@ -21,8 +21,12 @@ func (r *rollout) show(ctx workflow.Context, phase status.Phase, waiting *status
 	s.Phase, s.Waiting = phase, waiting
 	done, failed := r.progress()
 	changed = changed || s.Percent != done || s.Failed != failed
+	if r.shape >= tellsChanges {
+		changed = changed || r.waitsFor != waitingWords(firstWaiting(s))
+	}
 	s.Percent, s.Failed = done, failed
 	if changed {
+		r.waitsFor = waitingWords(firstWaiting(s))
 		_ = workflow.UpsertTypedSearchAttributes(ctx,
 			attrPhase.ValueSet(string(phase)), attrWaitingFor.ValueSet(waitingWords(firstWaiting(s))),
 			attrPercent.ValueSet(int64(done)), attrFailed.ValueSet(int64(failed)),

@@ -4,6 +4,7 @@ package workflows
 
 import (
 	"strings"
+	"time"
 
 	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
@@ -68,6 +69,8 @@ type ClusterInput struct {
 	// Closes has the unit close as it ended: as failed, cancelled or completed, with its status in the error. The run that
 	// started it reads that; one that did not say so takes any error for a crash.
 	Closes bool `json:"closes,omitempty"`
+	// TellEvery is how often the unit may tell its run of changes that decide nothing; 0 for never.
+	TellEvery time.Duration `json:"tellEvery,omitempty"`
 }
 
 // Scope narrows a command to a part of a run; all of it where nothing is set.
@@ -173,4 +176,8 @@ type report struct {
 	Waiting  *status.Waiting `json:"waiting,omitempty"`
 	Failure  *status.Check   `json:"failure,omitempty"`
 	FailedAt string          `json:"failedAt,omitempty"`
+	// Which execution of the unit's workflow says so, and its how manyth report it is: signals may overtake each other, and
+	// one may come in after its unit has ended and another has begun there.
+	Execution string `json:"execution,omitempty"`
+	Number    int    `json:"number,omitempty"`
 }

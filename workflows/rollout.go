@@ -23,19 +23,20 @@ func Rollout(ctx workflow.Context, in RolloutInput) (status.Run, error) {
 const historyBound = 2000
 
 type rollout struct {
-	in      RolloutInput
-	shape   shape
-	plan    step.RunPlan
-	state   RunState
-	open    map[string]*unitRun // by cluster; only looked up, never ranged over
-	want    intent
-	phase   status.Phase    // what it does; it shows as Held where all that is open is held
-	loaded  bool            // the plan is known
-	backing bool            // units that start now go back
-	closing bool            // the end is being written down; no command is taken any more
-	tried   map[string]bool // clusters that a rollback has turned to; only looked up
-	resumes int             // how often it was told to resume; a unit that stands in a soak waits for the next
-	inTurn  int             // how many changes there have been; what waits, waits for it to move on
+	in       RolloutInput
+	shape    shape
+	plan     step.RunPlan
+	state    RunState
+	open     map[string]*unitRun // by cluster; only looked up, never ranged over
+	want     intent
+	phase    status.Phase    // what it does; it shows as Held where all that is open is held
+	loaded   bool            // the plan is known
+	backing  bool            // units that start now go back
+	closing  bool            // the end is being written down; no command is taken any more
+	tried    map[string]bool // clusters that a rollback has turned to; only looked up
+	resumes  int             // how often it was told to resume; a unit that stands in a soak waits for the next
+	waitsFor string          // what its search attribute says
+	inTurn   int             // how many changes there have been; what waits, waits for it to move on
 }
 
 // intent is what operators, or the failure policy, want of the run.
@@ -48,10 +49,12 @@ type intent struct {
 type unitRun struct {
 	id      string
 	cluster string
-	decided bool // what becomes of its failure was told to it
-	back    bool // it goes back
-	paced   bool // at the pace of a rollback: it was started to go back
-	hears   bool // its workflow has started
+	decided bool   // what becomes of its failure was told to it
+	back    bool   // it goes back
+	paced   bool   // at the pace of a rollback: it was started to go back
+	hears   bool   // its workflow has started
+	run     string // which execution of its workflow that is
+	heard   int    // the number of its last report
 	owed    []order
 }
 

@@ -40,6 +40,9 @@ func (r *rollout) start(ctx workflow.Context, stage string, u plan.Unit) {
 		Ref: ref, Stage: stage, Group: u.Group, Path: u.Path, Site: u.Site,
 		Parent: workflow.GetInfo(ctx).WorkflowExecution.ID, Closes: r.shape >= closesAsItEnded,
 	}
+	if r.shape >= tellsChanges {
+		in.TellEvery = tellEvery(r.stageOf(stage).Units())
+	}
 	workflow.GoNamed(ctx, u.Path, func(ctx workflow.Context) {
 		end := r.follow(ctx, in, run)
 		end.Moved = end.Moved || moved
@@ -74,8 +77,10 @@ func (r *rollout) follow(ctx workflow.Context, in ClusterInput, run *unitRun) st
 		in.Paused = r.state.Paused && !in.Back
 		child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, opts), ClusterRolloutName, in)
 		var end status.Unit
-		err := child.GetChildWorkflowExecution().Get(ctx, nil)
+		var begun workflow.Execution
+		err := child.GetChildWorkflowExecution().Get(ctx, &begun)
 		if err == nil {
+			run.run = begun.RunID
 			r.tellOwed(ctx, run)
 			err = child.Get(ctx, &end)
 		}
@@ -114,7 +119,7 @@ func (r *rollout) unlocked(ctx workflow.Context, run *unitRun) bool {
 // heed takes a unit's report: it keeps what it says, and decides about a failure.
 func (r *rollout) heed(ctx workflow.Context, rep report) {
 	u, run := r.unit(rep.Cluster), r.open[rep.Cluster]
-	if u == nil || run == nil {
+	if u == nil || run == nil || run.heardLater(rep) {
 		return
 	}
 	u.Phase, u.Waiting, u.Moved = rep.Phase, rep.Waiting, rep.Moved
@@ -136,11 +141,27 @@ func (r *rollout) heed(ctx workflow.Context, rep report) {
 	r.refresh(ctx)
 }
 
+// heardLater reports whether a report says how things were before the last one, or is of a unit that has ended.
+func (u *unitRun) heardLater(rep report) bool {
+	if rep.Number == 0 {
+		return false
+	}
+	if u.run != "" && rep.Execution != u.run || rep.Number <= u.heard {
+		return true
+	}
+	u.heard = rep.Number
+	return false
+}
+
+// stageOf is the stage of a name.
+func (r *rollout) stageOf(name string) *step.RunStage {
+	return &r.plan.Stages[slices.IndexFunc(r.plan.Stages, func(s step.RunStage) bool { return s.Name == name })]
+}
+
 // decide says what a failed unit means for the run, and whether its stage bears it: then the run goes on without it. Only
 // Failed comes here: what could not be judged holds its unit and nothing else.
 func (r *rollout) decide(ctx workflow.Context, u *status.Unit) (borne bool, why string) {
-	i := slices.IndexFunc(r.plan.Stages, func(s step.RunStage) bool { return s.Name == u.Stage })
-	stage := r.plan.Stages[i]
+	stage := r.stageOf(u.Stage)
 	failed := r.failedIn(u.Stage)
 	if r.plan.OnFailure == pipelines.Continue || failed <= stage.MaxFailures {
 		return true, fmt.Sprintf("%d of %d failures allowed in stage %s", failed, stage.MaxFailures, u.Stage)
