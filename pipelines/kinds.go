@@ -53,4 +53,5 @@ type Documents struct {
 	Clusters      map[string]*Cluster
 	Fleet         *Fleet // never nil: the built-in one where no file declares it
 	Files         []string
+	Warnings      Diagnostics // what is allowed and hardly meant, sorted; nil where nothing is
 }

@@ -10,18 +10,21 @@ import (
 // linter checks decoded documents: what each says, and what they say of each other. It fills in defaults on the way.
 type linter struct {
 	report   *report
+	warnings *report
 	docs     []*document
 	all      *Documents
 	compiler *rule.Compiler
 	fits     map[string]fit      // of tasks, by name
 	names    map[string][]string // of documents, by kind, sorted
 	places   map[string]place    // of cluster groups and clusters, by kind and name
+	labelled *Labels             // of the fleet; nil until they are asked for
 }
 
 func newLinter(r *report, docs []*document) *linter {
 	return &linter{
-		report: r,
-		docs:   docs,
+		report:   r,
+		warnings: newReport(),
+		docs:     docs,
 		all: &Documents{
 			Pipelines:     map[string]*Pipeline{},
 			Tasks:         map[string]*Task{},
@@ -56,6 +59,7 @@ func (l *linter) lint() *Documents {
 		}
 	}
 	l.order()
+	l.all.Warnings = l.warnings.found.sorted()
 	return l.all
 }
 

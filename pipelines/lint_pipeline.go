@@ -39,9 +39,23 @@ func (l *linter) stage(p *Pipeline, s *Stage, at place) {
 		l.selector(s.Clusters, at.at("clusters"), "clusters")
 		l.selectorNames(s.Clusters, at.at("clusters"), KindCluster)
 	}
+	l.doubts(s, at)
 	l.rules(&s.Rules, at)
 	if len(s.Checks) > 0 {
 		l.checks(p, s.Checks, p.Spec.Defaults.Checks, at.at("checks"))
+	}
+}
+
+// doubts warns of what the selectors of a stage ask for in vain. The library is not the user's to mend.
+func (l *linter) doubts(s *Stage, at place) {
+	if at.doc.source.library {
+		return
+	}
+	if l.labelled == nil {
+		l.labelled = l.all.Labels()
+	}
+	for _, d := range l.labelled.Doubts(s) {
+		l.warnings.addAt(at.at(d.path...), "%s", d.Message)
 	}
 }
 

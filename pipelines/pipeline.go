@@ -44,6 +44,7 @@ type Stage struct {
 	Name          string    `json:"name" is:"name"`
 	ClusterGroups *Selector `json:"clusterGroups,omitempty"`
 	Clusters      *Selector `json:"clusters,omitempty"`                // narrows the groups' clusters; default all
+	MayBeEmpty    bool      `json:"mayBeEmpty,omitempty"`              // skip the stage where it selects no cluster, instead of refusing the plan
 	Approvals     int       `json:"approvals,omitempty" range:"0..10"` // people who must approve the plan before the stage starts
 	Rules         `json:",inline"`
 	Position      Position `json:"-"`

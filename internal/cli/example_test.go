@@ -177,7 +177,8 @@ func (n named) plan(need func(bool, string, string)) {
 		need(slices.ContainsFunc(p.Spec.Params, func(known pipelines.Param) bool { return known.Name == param }), "param", param)
 	}
 	only, _ := flags.GetStringSlice("only")
-	for _, name := range only {
+	exclude, _ := flags.GetStringSlice("exclude")
+	for _, name := range slices.Concat(only, exclude) {
 		need(n.docs.Clusters[name] != nil || n.docs.ClusterGroups[name] != nil, "cluster or cluster group", name)
 	}
 }

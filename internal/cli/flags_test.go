@@ -26,14 +26,17 @@ func TestPlanFlags(t *testing.T) {
 		paths  []string
 		want   map[string]string
 		only   []string
+		except []string
+		why    string
 	}{
 		"nothing but the component": {
 			reason: "the working folder is what is meant", args: []string{"agent"}, paths: []string{"."},
 		},
 		"all of it": {
 			reason: "lists add up, a value may hold an equals sign and a comma",
-			args:   []string{"agent", "-f", "a", "-f", "b", "-p", "x=1", "-p", "y=a=b,c", "--only", "c1,c2", "--only", "group:g"},
+			args:   []string{"agent", "-f", "a", "-f", "b", "-p", "x=1", "-p", "y=a=b,c", "--only", "c1,c2", "--only", "group:g", "--exclude", "c3", "--reason", "c3 is away"},
 			paths:  []string{"a", "b"}, want: map[string]string{"x": "1", "y": "a=b,c"}, only: []string{"c1", "c2", "group:g"},
+			except: []string{"c3"}, why: "c3 is away",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -45,7 +48,7 @@ func TestPlanFlags(t *testing.T) {
 				t.Fatal(err)
 			}
 			r := got.Request
-			if r.Component != "agent" || r.By != "ann" || !slices.Equal(r.Paths, c.paths) || !slices.Equal(r.Only, c.only) || len(r.Params) != len(c.want) {
+			if r.Component != "agent" || r.By != "ann" || !slices.Equal(r.Paths, c.paths) || !slices.Equal(r.Only, c.only) || !slices.Equal(r.Exclude, c.except) || r.Reason != c.why || len(r.Params) != len(c.want) {
 				t.Errorf("%s: %+v", c.reason, r)
 			}
 			for k, v := range c.want {

@@ -14,6 +14,7 @@ import (
 // LintOptions are what lint needs.
 type LintOptions struct {
 	Out     io.Writer
+	Err     io.Writer // where warnings go, and errors
 	Paths   []string
 	Library []pipelines.Source
 	Format  format
@@ -21,12 +22,13 @@ type LintOptions struct {
 
 // NewCmdLint checks files and folders.
 func NewCmdLint(f *Factory, runF func(*LintOptions) error) *cobra.Command {
-	opts := &LintOptions{Out: f.Out}
+	opts := &LintOptions{Out: f.Out, Err: f.Err}
 	cmd := &cobra.Command{
 		Use:   "lint [PATH...]",
 		Short: "Check pipelines, tasks, components and fleets",
 		Long: `Check files and folders (default: the working folder) against each other, and print everything
-that is wrong as file:line:column. It asks no cluster and no server. Exits 2 where anything is wrong.`,
+that is wrong as file:line:column. It asks no cluster and no server. Exits 2 where anything is wrong;
+a warning is what is allowed and hardly meant, such as a label value that no cluster has.`,
 		Example: `  sluice lint examples
   sluice lint examples/fleet examples/pipelines examples/tasks
   sluice lint examples -o json`,
@@ -49,23 +51,39 @@ that is wrong as file:line:column. It asks no cluster and no server. Exits 2 whe
 type lintReport struct {
 	Files       []string              `json:"files"`
 	Diagnostics pipelines.Diagnostics `json:"diagnostics"`
+	Warnings    pipelines.Diagnostics `json:"warnings"`
 }
 
 func lintRun(o *LintOptions) error {
 	docs, err := engine.LoadDocuments(o.Paths, o.Library)
-	found := lintReport{Files: []string{}, Diagnostics: pipelines.Diagnostics{}}
+	found := lintReport{Files: []string{}, Diagnostics: pipelines.Diagnostics{}, Warnings: pipelines.Diagnostics{}}
 	if err != nil && !errors.As(err, &found.Diagnostics) {
 		return err
 	}
 	if docs != nil {
 		found.Files = docs.Files
+		found.Warnings = append(found.Warnings, docs.Warnings...)
 	}
 	printed := o.Format.print(o.Out, found, func() error {
-		if err != nil {
-			return nil
-		}
-		_, err := fmt.Fprintf(o.Out, "%s: nothing is wrong\n", count(len(docs.Files), "file"))
-		return err
+		return o.text(found, err == nil)
 	})
 	return errors.Join(err, printed)
+}
+
+// text prints what is found to people. Errors are printed by whoever gets them returned.
+func (o *LintOptions) text(found lintReport, right bool) error {
+	for _, w := range found.Warnings {
+		if _, err := fmt.Fprintf(shown{o.Err}, "%s: warning: %s\n", w.Position, w.Message); err != nil {
+			return err
+		}
+	}
+	if !right {
+		return nil
+	}
+	verdict := count(len(found.Files), "file") + ": nothing is wrong"
+	if n := len(found.Warnings); n > 0 {
+		verdict += ", " + count(n, "warning")
+	}
+	_, err := fmt.Fprintln(o.Out, verdict)
+	return err
 }

@@ -33,9 +33,13 @@ func NewCmdPlan(f *Factory, runF func(context.Context, *PlanOptions) error) *cob
 batches and checks; render the component for every cluster and compare it with what is there; print
 all of it, and store it under its hash. Nothing is changed in any cluster.
 
+A plan narrowed with --only or --exclude so that it goes past a stage which this version has not
+passed says so at its top, and needs a --reason, here or when it is run.
+
 Exits 2 where a file is wrong or a template does not render, 3 where a rule refuses the plan.`,
 		Example: `  sluice plan node-agent --to 2.0.0 -f examples
   sluice plan node-agent --to 2.0.0 -f examples --only canary,prod-eu-1
+  sluice plan node-agent --to 2.0.0 -f examples --exclude canary --reason "canary is being rebuilt"
   sluice plan node-agent --to 2.0.0 -f examples --pipeline careful -p maxRestarts=1 -o json`,
 		Args: exactly("COMPONENT"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -55,7 +59,7 @@ Exits 2 where a file is wrong or a template does not render, 3 where a rule refu
 }
 
 // planFlags name the flags by which a plan is made.
-func planFlags() []string { return []string{"file", "to", "pipeline", "param", "only"} }
+func planFlags() []string { return []string{"file", "to", "pipeline", "param", "only", "exclude"} }
 
 func (o *PlanOptions) addFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
@@ -64,6 +68,8 @@ func (o *PlanOptions) addFlags(cmd *cobra.Command) {
 	flags.StringVar(&o.Request.Pipeline, "pipeline", "", "`NAME` of the pipeline (default: the component's)")
 	flags.StringArrayVarP(&o.Params, "param", "p", nil, "`NAME=VALUE` of a param of the pipeline; may be repeated")
 	flags.StringSliceVar(&o.Request.Only, "only", nil, "`NAMES` of the clusters and cluster groups to narrow the run to")
+	flags.StringSliceVar(&o.Request.Exclude, "exclude", nil, "`NAMES` of the clusters and cluster groups to leave out of the run")
+	flags.StringVar(&o.Request.Reason, "reason", "", "`TEXT` for the audit; a run past a stage that the version has not passed needs one")
 }
 
 // complete fills in what flags leave open.

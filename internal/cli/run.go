@@ -26,7 +26,6 @@ type RunOptions struct {
 	Wait    bool
 	Through bool // with Wait: also while the run stands until a person decides
 	Timeout time.Duration
-	Reason  string
 }
 
 // NewCmdRun starts a plan.
@@ -75,7 +74,6 @@ watcher.`,
 	flags.BoolVar(&opts.Wait, "wait", false, "follow the run until it ends, or stands until a person decides")
 	flags.BoolVar(&opts.Through, "through-holds", false, "with --wait, follow it to its end, whoever has to decide meanwhile")
 	flags.DurationVar(&opts.Timeout, "timeout", 0, "with --wait, how long to follow it (default: to its end)")
-	flags.StringVar(&opts.Reason, "reason", "", "`TEXT` for the audit")
 	return cmd
 }
 
@@ -91,7 +89,7 @@ func runRun(ctx context.Context, o *RunOptions) error {
 	if err != nil {
 		return err
 	}
-	run, err := e.Run(ctx, engine.RunRequest{Plan: hash, By: o.Request.By, Reason: o.Reason})
+	run, err := e.Run(ctx, engine.RunRequest{Plan: hash, By: o.Request.By, Reason: o.Request.Reason})
 	if err != nil {
 		return err
 	}

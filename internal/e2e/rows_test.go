@@ -180,15 +180,15 @@ func TestFailureMode_R11_AClusterThatIsDownBeforeItsTurnDoesNotBlockTheOther(t *
 	}
 }
 
-func TestFailureMode_R13_AnEmptyStageWithApprovalsIsSkippedAndWaitsForNobody(t *testing.T) {
+func TestFailureMode_R13_AStageThatMayBeEmptyIsSkippedAndWaitsForNobody(t *testing.T) {
 	s := newSite(t, "empty")
 	s.work()
 	s.declare("gaps", `
   defaults: {batches: [100%], maxUnavailable: 100%}
   stages:
   - {name: canary, clusterGroups: {matchLabels: {environment: canary}}}
-  - {name: nobody, approvals: 2, clusterGroups: {matchLabels: {environment: staging}}}
-  - {name: again, approvals: 1, clusterGroups: {matchLabels: {environment: canary}}}
+  - {name: nobody, mayBeEmpty: true, approvals: 2, clusterGroups: {matchLabels: {environment: staging}}}
+  - {name: again, mayBeEmpty: true, approvals: 1, clusterGroups: {matchLabels: {environment: canary}}}
   - {name: production, clusterGroups: {matchLabels: {environment: production}}}
 `)
 	text := printed(t, s.plan("1.0.0", "gaps"))

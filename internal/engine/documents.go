@@ -75,8 +75,8 @@ func have(noun string, names []string) string {
 	return "the files have the " + noun + " " + strings.Join(names, ", ")
 }
 
-// narrow tells clusters from cluster groups. "group:NAME" and "cluster:NAME" say which is meant where both have it.
-func narrow(docs *pipelines.Documents, names []string) (plan.Only, error) {
+// narrow tells clusters from cluster groups, for what the plan is to do with them. "group:NAME" and "cluster:NAME" say which is meant where both have it.
+func narrow(docs *pipelines.Documents, names []string, what string) (plan.Only, error) {
 	var only plan.Only
 	for _, name := range names {
 		kind, bare, said := strings.Cut(name, ":")
@@ -86,9 +86,9 @@ func narrow(docs *pipelines.Documents, names []string) (plan.Only, error) {
 		isCluster, isGroup := docs.Clusters[bare] != nil, docs.ClusterGroups[bare] != nil
 		switch {
 		case said && kind != "group" && kind != "cluster":
-			return only, fault.New(fault.Invalid, "cannot narrow the plan to %q: write NAME, cluster:NAME or group:NAME", name)
+			return only, fault.New(fault.Invalid, "cannot %s %q: write NAME, cluster:NAME or group:NAME", what, name)
 		case kind == "" && isCluster && isGroup:
-			return only, fault.New(fault.Invalid, "cannot narrow the plan to %s: a cluster and a cluster group have this name; write cluster:%s or group:%s", bare, bare, bare)
+			return only, fault.New(fault.Invalid, "cannot %s %s: a cluster and a cluster group have this name; write cluster:%s or group:%s", what, bare, bare, bare)
 		case kind == "group" || kind == "" && isGroup:
 			only.Groups = append(only.Groups, bare)
 		default:

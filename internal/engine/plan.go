@@ -21,6 +21,8 @@ type PlanRequest struct {
 	Pipeline  string            // default: the component's
 	Params    map[string]string // as on a command line
 	Only      []string          // clusters and cluster groups; all where empty
+	Exclude   []string          // clusters and cluster groups that are left out
+	Reason    string            // for the audit, and why stages are bypassed where any is
 	By        string
 }
 
@@ -89,8 +91,17 @@ func (e *Engine) Plan(ctx context.Context, req PlanRequest) (*Planned, error) {
 		return nil, err
 	}
 	return planned, e.audit(ctx, ledger.Entry{
-		Who: req.By, Command: "plan", Object: planned.Hash, Scope: strings.Join(req.Only, ", "), Outcome: outcomeOf(planned),
+		Who: req.By, Command: "plan", Object: planned.Hash, Scope: req.scope(), Reason: req.Reason, Outcome: outcomeOf(planned),
 	})
+}
+
+// scope says in which way a plan is narrowed.
+func (r PlanRequest) scope() string {
+	scope := strings.Join(r.Only, ", ")
+	if len(r.Exclude) > 0 {
+		scope = strings.TrimSpace(scope + " without " + strings.Join(r.Exclude, ", "))
+	}
+	return scope
 }
 
 func outcomeOf(p *Planned) string {
@@ -114,7 +125,11 @@ func (e *Engine) build(ctx context.Context, docs *pipelines.Documents, req PlanR
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "cannot plan %s with pipeline %s", component.Metadata.Name, pipeline.Metadata.Name)
 	}
-	only, err := narrow(docs, req.Only)
+	only, err := narrow(docs, req.Only, "narrow the plan to")
+	if err != nil {
+		return nil, err
+	}
+	exclude, err := narrow(docs, req.Exclude, "leave out of the plan")
 	if err != nil {
 		return nil, err
 	}
@@ -126,9 +141,15 @@ func (e *Engine) build(ctx context.Context, docs *pipelines.Documents, req PlanR
 	if err != nil {
 		return nil, err
 	}
+	var passed map[string]string
+	if len(req.Only)+len(req.Exclude) > 0 {
+		if passed, err = e.passed(ctx, component.Metadata.Name); err != nil {
+			return nil, err
+		}
+	}
 	return plan.Build(plan.Input{
 		Documents: docs, Pipeline: pipeline, Component: component, Params: params, Template: template,
-		Values: newValuesStore(ctx, e.ledger, component).digest, WayBack: back, Only: only,
+		Values: newValuesStore(ctx, e.ledger, component).digest, WayBack: back, Only: only, Exclude: exclude, Passed: passed, Reason: req.Reason,
 	})
 }
 

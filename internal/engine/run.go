@@ -29,7 +29,7 @@ type RunRequest struct {
 }
 
 // Run starts a stored plan and returns its run. It refuses a plan that has refusals (fault.Refused or fault.Invalid, as
-// Planned.Refused says), and is a fault.Conflict where another run moves the same clusters, or where what is deployed
+// Planned.Refused says) or that goes past stages for no reason (fault.Refused), and is a fault.Conflict where another run moves the same clusters, or where what is deployed
 // there has changed since the plan was made: then its way back is no longer what people read.
 func (e *Engine) Run(ctx context.Context, req RunRequest) (ledger.Run, error) {
 	req.By = identity.Unverified(req.By)
@@ -52,7 +52,11 @@ func (e *Engine) Run(ctx context.Context, req RunRequest) (ledger.Run, error) {
 	if err != nil {
 		outcome = "refused: " + err.Error()
 	}
-	return started, errors.Join(err, e.audit(ctx, ledger.Entry{Who: req.By, Command: "run", Object: object, Reason: req.Reason, Outcome: outcome}))
+	var unwritten error
+	if err == nil {
+		unwritten = e.auditBypasses(ctx, planned.Plan, started)
+	}
+	return started, errors.Join(err, unwritten, e.audit(ctx, ledger.Entry{Who: req.By, Command: "run", Object: object, Reason: req.Reason, Outcome: outcome}))
 }
 
 func (e *Engine) tryRun(ctx context.Context, planned *Planned, run ledger.Run) (ledger.Run, error) {
@@ -63,6 +67,9 @@ func (e *Engine) tryRun(ctx context.Context, planned *Planned, run ledger.Run) (
 		return ledger.Run{}, fault.New(fault.Refused, "nobody has seen what it would change: its look at the clusters did not end; plan again")
 	}
 	if err := e.unchanged(ctx, planned); err != nil {
+		return ledger.Run{}, err
+	}
+	if err := e.bypassed(ctx, planned.Plan, run.Reason); err != nil {
 		return ledger.Run{}, err
 	}
 	units := clustersOf(planned.Plan)
@@ -240,6 +247,12 @@ func startDetails(planned *Planned, run ledger.Run) string {
 	fmt.Fprintf(&b, "Started by **%s**", run.By)
 	if run.Reason != "" {
 		fmt.Fprintf(&b, ": %s", run.Reason)
+	}
+	for _, bypass := range planned.Plan.Bypasses {
+		fmt.Fprintf(&b, "\n\nBypass: %s", bypass.Text(planned.Plan.Version))
+	}
+	if reason := planned.Plan.BypassReason(); reason != "" && reason != run.Reason {
+		fmt.Fprintf(&b, "\n\nThe reason: %s", reason)
 	}
 	b.WriteString("\n\n| stage | clusters | at once | failures borne |\n|---|---|---|---|\n")
 	for i := range planned.Plan.Stages {

@@ -153,7 +153,7 @@ func anyInput(t *rapid.T) plan.Input {
 	for _, environment := range append(rapid.Permutation(environments).Draw(t, "stages"), "") {
 		stages = append(stages, stage("stage-"+environment, environment, rules...))
 	}
-	return input(documents(groups, clusters), stages...)
+	return input(documents(groups, clusters), mayBeEmpty(stages...)...)
 }
 
 func clusterName(i int) string { return string(rune('a' + i)) }

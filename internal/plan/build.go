@@ -23,27 +23,16 @@ type Input struct {
 	// Values returns the blob digest of the merged values of a unit. It is asked once for each unit, in plan order.
 	Values  func(Place) (string, error)
 	WayBack map[string]WayBack // by cluster; a missing one is "no way back"
-	Only    Only
-}
-
-// Only narrows a plan to some clusters: those named, and those of the cluster groups named. The zero value narrows nothing.
-type Only struct {
-	Clusters []string
-	Groups   []string
-}
-
-func (o Only) empty() bool { return len(o.Clusters) == 0 && len(o.Groups) == 0 }
-
-func (o Only) has(p Place) bool {
-	return o.empty() || slices.Contains(o.Clusters, p.Cluster) || slices.Contains(o.Groups, p.Group)
-}
-
-func (o Only) String() string {
-	return strings.Join(append(slices.Sorted(slices.Values(o.Groups)), slices.Sorted(slices.Values(o.Clusters))...), ", ")
+	Only    Only               // what the run is narrowed to
+	Exclude Only               // what of that is left out
+	Passed  map[string]string  // by cluster: the target that has passed its stage there, and is there still
+	Reason  string             // why stages are bypassed, where any is
 }
 
 // Build resolves a pipeline for a component version on a fleet. Equal inputs give equal plans, whatever the order of maps,
-// files and documents was. Errors are fault.Invalid, or what Values returned.
+// files and documents was. A stage that selects nothing, and does not say that it may, is fault.Refused: behind a misspelt
+// selector the next stage would follow at once, without the checks and approvals of this one. Other errors are
+// fault.Invalid, or what Values returned.
 func Build(in Input) (*Plan, error) {
 	if err := in.check(); err != nil {
 		return nil, err
@@ -66,6 +55,10 @@ func Build(in Input) (*Plan, error) {
 	if err := b.checkSomething(p); err != nil {
 		return nil, err
 	}
+	if err := b.checkEmpty(p); err != nil {
+		return nil, err
+	}
+	p.Bypasses = b.bypasses(p, in.Reason)
 	p.Notes = b.notes(p)
 	return p, nil
 }
@@ -91,6 +84,8 @@ type builder struct {
 	class  pipelines.Risk
 	taken  map[string]string // cluster -> stage that took it, whether or not the run is narrowed to it
 	groups map[string]int    // cluster group -> clusters taken so far
+	empty  []bool            // by stage: whether it selects nothing, whatever the run is narrowed to
+	labels *pipelines.Labels
 }
 
 func newBuilder(in Input) (*builder, error) {
@@ -98,17 +93,15 @@ func newBuilder(in Input) (*builder, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range in.Only.Clusters {
-		if f.places[name] == nil {
-			return nil, fault.New(fault.Invalid, "cannot narrow the plan to cluster %s: no document declares it", name)
+	b := &builder{
+		in: in, fleet: f, class: cmp.Or(in.Component.Spec.Risk, pipelines.Medium), labels: in.Documents.Labels(),
+		taken: map[string]string{}, groups: map[string]int{},
+	}
+	for _, n := range in.narrowings() {
+		if err := n.known(b); err != nil {
+			return nil, err
 		}
 	}
-	for _, name := range in.Only.Groups {
-		if in.Documents.ClusterGroups[name] == nil {
-			return nil, fault.New(fault.Invalid, "cannot narrow the plan to cluster group %s: no document declares it", name)
-		}
-	}
-	b := &builder{in: in, fleet: f, class: cmp.Or(in.Component.Spec.Risk, pipelines.Medium), taken: map[string]string{}, groups: map[string]int{}}
 	b.spec = pipelines.DefaultFleet().Spec
 	if in.Documents.Fleet != nil {
 		b.spec = in.Documents.Fleet.Spec
@@ -175,14 +168,9 @@ func (b *builder) checkSomething(p *Plan) error {
 	if len(reasons) > 0 {
 		return fault.New(fault.Invalid, "cannot plan %s with pipeline %s: no stage has a unit: %s", p.Component, p.Pipeline, strings.Join(reasons, "; "))
 	}
-	for _, name := range b.in.Only.Clusters {
-		if b.taken[name] == "" {
-			return fault.New(fault.Invalid, "cannot narrow the plan to cluster %s: no stage of pipeline %s selects it", name, p.Pipeline)
-		}
-	}
-	for _, name := range b.in.Only.Groups {
-		if b.groups[name] == 0 {
-			return fault.New(fault.Invalid, "cannot narrow the plan to cluster group %s: no stage of pipeline %s selects a cluster of it", name, p.Pipeline)
+	for _, n := range b.in.narrowings() {
+		if err := n.taken(b, p.Pipeline); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -191,8 +179,8 @@ func (b *builder) checkSomething(p *Plan) error {
 // notes tells what is allowed and still worth a second look.
 func (b *builder) notes(p *Plan) []string {
 	notes := b.environmentNotes(p)
-	if !b.in.Only.empty() {
-		notes = append(notes, "the run is narrowed to "+b.in.Only.String())
+	if narrowing := b.in.narrowing(); narrowing != "" {
+		notes = append(notes, narrowing)
 	}
 	none, total := 0, 0
 	for i := range p.Stages {

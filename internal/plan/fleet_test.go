@@ -67,6 +67,14 @@ func stage(name, environment string, rules ...func(*pipelines.Rules)) pipelines.
 	return s
 }
 
+// mayBeEmpty lets stages select nothing.
+func mayBeEmpty(stages ...pipelines.Stage) []pipelines.Stage {
+	for i := range stages {
+		stages[i].MayBeEmpty = true
+	}
+	return stages
+}
+
 // narrowed selects clusters by name.
 func narrowed(name string, clusters ...string) pipelines.Stage {
 	s := stage(name, "")

@@ -28,6 +28,7 @@ type Plan struct {
 	Drift      pipelines.DriftPolicy  `json:"drift"`
 	Ignore     []pipelines.IgnoreRule `json:"ignore,omitempty"`
 	Exceptions []pipelines.Exception  `json:"exceptions,omitempty"`
+	Bypasses   []Bypass               `json:"bypasses,omitempty"` // of stages that this component version has not passed
 	Stages     []Stage                `json:"stages"`
 	Notes      []string               `json:"notes,omitempty"` // what people should know before they say yes
 }
@@ -43,14 +44,15 @@ type Source struct {
 
 // Stage is a stage with its units in the order in which they start.
 type Stage struct {
-	Name           string   `json:"name"`
-	Skipped        string   `json:"skipped,omitempty"` // why it has no units
-	Rules          Rules    `json:"rules"`
-	Approvals      int      `json:"approvals,omitempty"` // people who approve before it starts
-	MaxFailures    int      `json:"maxFailures"`         // units that may fail before the run acts
-	MaxUnreachable int      `json:"maxUnreachable"`      // units that may be out of reach before the stage holds
-	Groups         []Group  `json:"groups"`
-	Notes          []string `json:"notes,omitempty"` // what people should know about this stage
+	Name           string    `json:"name"`
+	Skipped        string    `json:"skipped,omitempty"` // why it has no units
+	Rules          Rules     `json:"rules"`
+	Approvals      int       `json:"approvals,omitempty"` // people who approve before it starts
+	MaxFailures    int       `json:"maxFailures"`         // units that may fail before the run acts
+	MaxUnreachable int       `json:"maxUnreachable"`      // units that may be out of reach before the stage holds
+	Groups         []Group   `json:"groups"`
+	LeftOut        []LeftOut `json:"leftOut,omitempty"` // clusters of the stage that a narrowed run leaves out
+	Notes          []string  `json:"notes,omitempty"`   // what people should know about this stage
 }
 
 // Units returns how many units the stage has.

@@ -113,6 +113,12 @@ func (o *printer) head(p *Plan, hash string) {
 	for _, e := range p.Exceptions {
 		o.line(1, "exception: %s may change although %s forbids it: %s", e.Object, e.Rule, e.Reason)
 	}
+	for _, b := range p.Bypasses {
+		o.line(1, "bypass: %s", b.Text(p.Version))
+	}
+	if len(p.Bypasses) > 0 {
+		o.line(1, "%s", bypassReason(p))
+	}
 	for _, note := range p.Notes {
 		o.line(1, "note: %s", note)
 	}
@@ -148,6 +154,9 @@ func (o *printer) stage(p *Plan, i int) {
 	o.line(0, "stage %d of %d: %s", i+1, len(p.Stages), s.Name)
 	if s.Skipped != "" {
 		o.line(1, "Skipped: it %s", s.Skipped)
+		for _, note := range s.Notes {
+			o.line(1, "note: %s", note)
+		}
 		return
 	}
 	o.table(1, stageRules(s))

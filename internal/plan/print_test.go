@@ -31,7 +31,7 @@ func TestRender(t *testing.T) {
 				in := whole()
 				in.Pipeline.Spec.Exceptions = []pipelines.Exception{{Rule: "scale-to-zero", Object: "Deployment/old", Reason: "it is retired"}}
 				in.Pipeline.Spec.Defaults.Checks[0].Enforcement = pipelines.Advisory
-				in.Pipeline.Spec.Stages = append(in.Pipeline.Spec.Stages, stage("canary", "canary"))
+				in.Pipeline.Spec.Stages = append(in.Pipeline.Spec.Stages, mayBeEmpty(stage("canary", "canary"))...)
 				return build(t, in), nil
 			},
 		},

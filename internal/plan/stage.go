@@ -25,7 +25,11 @@ func (b *builder) stage(p *Plan, s *pipelines.Stage) (Stage, error) {
 		b.taken[p.Cluster] = s.Name
 		b.groups[p.Group]++
 	}
-	out.Notes = sel.notes()
+	out.Notes = append(sel.notes(), b.doubts(s)...)
+	if out.LeftOut, err = b.leftOut(p, sel.leftOut); err != nil {
+		return Stage{}, err
+	}
+	b.empty = append(b.empty, len(sel.fresh) == 0)
 	if out.Skipped = sel.empty(); out.Skipped != "" {
 		return out, nil
 	}
@@ -51,21 +55,22 @@ func (b *builder) stage(p *Plan, s *pipelines.Stage) (Stage, error) {
 
 // selection is what the selectors of a stage choose, and what became of it.
 type selection struct {
-	only    Only
-	groups  []string // cluster groups that match
-	found   int      // clusters in these groups
-	matched int      // of these, clusters that match the stage's own selector
-	earlier []string // of these, clusters that an earlier stage took, with its name
-	fresh   []*place // the rest
-	units   []*place // of these, what the run is narrowed to
-	chosen  *pipelines.Stage
+	narrowing string
+	groups    []string // cluster groups that match
+	found     int      // clusters in these groups
+	matched   int      // of these, clusters that match the stage's own selector
+	earlier   []string // of these, clusters that an earlier stage took, with its name
+	fresh     []*place // the rest
+	units     []*place // of these, what the run is narrowed to
+	leftOut   []*place // of these, the rest
+	chosen    *pipelines.Stage
 }
 
 func (b *builder) selection(s *pipelines.Stage) (*selection, error) {
 	if s.ClusterGroups == nil {
 		return nil, fault.New(fault.Invalid, "clusterGroups is missing; all of them is written all: true")
 	}
-	sel := &selection{only: b.in.Only, chosen: s}
+	sel := &selection{narrowing: b.in.narrowing(), chosen: s}
 	for _, g := range b.fleet.groups {
 		if !s.ClusterGroups.Matches(g.EffectiveLabels(), g.Metadata.Name) {
 			continue
@@ -82,8 +87,10 @@ func (b *builder) selection(s *pipelines.Stage) (*selection, error) {
 				continue
 			}
 			sel.fresh = append(sel.fresh, p)
-			if b.in.Only.has(p.Place) {
+			if b.in.takes(p.Place) {
 				sel.units = append(sel.units, p)
+			} else {
+				sel.leftOut = append(sel.leftOut, p)
 			}
 		}
 	}
@@ -105,7 +112,7 @@ func (s *selection) empty() string {
 	case len(s.fresh) == 0:
 		return head + "earlier stages take " + names(s.earlier)
 	default:
-		return fmt.Sprintf("%sthe run is narrowed to %s", head, s.only)
+		return head + s.narrowing
 	}
 }
 

@@ -1,0 +1,139 @@
+package engine
+
+import (
+	"context"
+	"strings"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/status"
+)
+
+// passed lists, by cluster, the target of a component that has passed its stage there and runs there still: where a narrowed
+// run need not go again. What is only recorded for a cluster is no proof: its stage may not have soaked, or not have been
+// judged. A run that is still open has proved nothing yet.
+func (e *Engine) passed(ctx context.Context, component string) (map[string]string, error) {
+	present, err := e.ledger.ListDeployments(ctx, "", component)
+	if err != nil {
+		return nil, err
+	}
+	passed, runs := map[string]string{}, map[string]map[string]bool{}
+	for _, d := range present {
+		clusters, known := runs[d.Run]
+		if !known {
+			if clusters, err = e.passedIn(ctx, d.Run); err != nil {
+				return nil, err
+			}
+			runs[d.Run] = clusters
+		}
+		if clusters[d.Cluster] {
+			passed[d.Cluster] = d.Target
+		}
+	}
+	return passed, nil
+}
+
+// passedIn lists the clusters whose stage a run has passed to its end, judged by its report.
+func (e *Engine) passedIn(ctx context.Context, name string) (map[string]bool, error) {
+	run, err := e.ledger.Run(ctx, name)
+	if fault.CodeOf(err) == fault.NotFound {
+		return nil, nil
+	}
+	if err != nil || run.Report == "" || run.Back != "" {
+		return nil, err
+	}
+	var report status.Run
+	if err := e.read(ctx, run.Report, &report); err != nil {
+		return nil, fault.Wrap(fault.CodeOf(err), err, "cannot read the report of run %s", name)
+	}
+	whole := report.Phase == status.PhaseSucceeded
+	if whole {
+		// A run that was aborted while its last stage soaked has moved all its units, and proved nothing about the stage.
+		if whole, err = e.unaborted(ctx, name); err != nil {
+			return nil, err
+		}
+	}
+	clusters := map[string]bool{}
+	for i := range report.Stages {
+		if !whole && !begun(report.Stages[i+1:]) {
+			break
+		}
+		for _, u := range report.Stages[i].Units {
+			clusters[u.Cluster] = u.Phase == status.PhaseSucceeded
+		}
+	}
+	return clusters, nil
+}
+
+// begun reports whether a unit of one of these stages was started: then the stages before it had ended well.
+func begun(stages []status.Stage) bool {
+	for i := range stages {
+		for _, u := range stages[i].Units {
+			if !u.Started.IsZero() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// runEntries is how many of the newest entries about a run are looked through for an abort.
+const runEntries = 200
+
+func (e *Engine) unaborted(ctx context.Context, run string) (bool, error) {
+	entries, err := e.ledger.ListEntries(ctx, run, runEntries)
+	for _, entry := range entries {
+		if entry.Command == "abort" && !strings.HasPrefix(entry.Outcome, "refused") {
+			return false, nil
+		}
+	}
+	return true, err
+}
+
+// bypassed refuses a plan that goes past stages without a reason, and one whose left-out clusters have changed since.
+func (e *Engine) bypassed(ctx context.Context, p *plan.Plan, reason string) error {
+	if reason == "" && p.BypassReason() == "" && len(p.Bypasses) > 0 {
+		var lines []string
+		for _, b := range p.Bypasses {
+			lines = append(lines, b.Text(p.Version))
+		}
+		return fault.New(fault.Refused, "it goes past what was to come first: %s; say why with --reason", strings.Join(lines, "; "))
+	}
+	var passed map[string]string
+	for i := range p.Stages {
+		for _, out := range p.Stages[i].LeftOut {
+			if !out.Passed {
+				continue
+			}
+			if passed == nil {
+				var err error
+				if passed, err = e.passed(ctx, p.Component); err != nil {
+					return err
+				}
+			}
+			if passed[out.Cluster] != out.Target {
+				return fault.New(fault.Conflict, "it leaves out %s of stage %s, where %s had passed when it was made and runs no longer; plan again",
+					out.Cluster, p.Stages[i].Name, p.Version)
+			}
+		}
+	}
+	return nil
+}
+
+// auditBypasses writes down each stage that a run goes past, and why.
+func (e *Engine) auditBypasses(ctx context.Context, p *plan.Plan, run ledger.Run) error {
+	reason := run.Reason
+	if given := p.BypassReason(); given != "" && given != reason {
+		reason = strings.TrimSuffix(given+"; "+reason, "; ")
+	}
+	for _, b := range p.Bypasses {
+		err := e.audit(ctx, ledger.Entry{
+			Who: run.By, Command: "bypass", Object: run.Name, Scope: "stage " + b.Stage, Reason: reason, Outcome: b.Text(p.Version),
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,128 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/pipelines"
+)
+
+// RuleEmptyStage is the rule that refuses a plan with a stage that selects nothing.
+const RuleEmptyStage = "empty-stage"
+
+// checkEmpty refuses stages that select nothing and do not say that they may.
+func (b *builder) checkEmpty(p *Plan) error {
+	var lines []string
+	for i := range p.Stages {
+		s := &p.Stages[i]
+		chosen := &b.in.Pipeline.Spec.Stages[i]
+		if !b.empty[i] || chosen.MayBeEmpty {
+			continue
+		}
+		text := fmt.Sprintf("%s: stage %s %s", RuleEmptyStage, s.Name, s.Skipped)
+		for _, d := range b.labels.Doubts(chosen) {
+			if d.Similar {
+				text += "; " + d.Message
+			}
+		}
+		if chosen.Position.File != "" {
+			text += " (" + chosen.Position.String() + ")"
+		}
+		lines = append(lines, text)
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	return fault.New(fault.Refused, "cannot plan %s with pipeline %s:\n  %s\nwhat follows a stage that is skipped would go without its checks and "+
+		"approvals; a stage that may select nothing says mayBeEmpty: true", p.Component, p.Pipeline, strings.Join(lines, "\n  "))
+}
+
+// doubts are what is hardly meant in a stage's selectors, as notes.
+func (b *builder) doubts(s *pipelines.Stage) []string {
+	var notes []string
+	for _, d := range b.labels.Doubts(s) {
+		notes = append(notes, d.Message)
+	}
+	return notes
+}
+
+// LeftOut is a cluster of a stage that a narrowed run leaves out.
+type LeftOut struct {
+	Cluster string `json:"cluster"`
+	Target  string `json:"target"`           // what would run there
+	Passed  bool   `json:"passed,omitempty"` // it runs there, and has passed its stage
+}
+
+// Bypass is a stage that a narrowed run goes past, wholly or in part, although this component version has not passed it.
+type Bypass struct {
+	Stage    string   `json:"stage"`
+	Clusters []string `json:"clusters"` // that are left out and have not passed
+	Whole    bool     `json:"whole,omitempty"`
+	Reason   string   `json:"reason,omitempty"` // given with the plan
+}
+
+// Text says what is bypassed.
+func (b Bypass) Text(version string) string {
+	if b.Whole {
+		return fmt.Sprintf("stage %s is left out, and %s has not passed it in %s", b.Stage, version, names(b.Clusters))
+	}
+	return fmt.Sprintf("stage %s goes without %s, which %s has not passed", b.Stage, names(b.Clusters), version)
+}
+
+func bypassReason(p *Plan) string {
+	if reason := p.BypassReason(); reason != "" {
+		return "the reason: " + reason
+	}
+	return "a run of it has to give a reason (--reason)"
+}
+
+// BypassReason is the reason that was given with the plan for going past stages; "" where there was none.
+func (p *Plan) BypassReason() string {
+	for _, b := range p.Bypasses {
+		return b.Reason
+	}
+	return ""
+}
+
+// leftOut notes the clusters that a narrowed run leaves out, and whether this version has passed there.
+func (b *builder) leftOut(p *Plan, places []*place) ([]LeftOut, error) {
+	var all []LeftOut
+	for _, out := range places {
+		values, err := b.in.Values(out.Place)
+		if err != nil {
+			return nil, fault.Wrap(fault.CodeOf(err), err, "cannot merge the values of cluster %s", out.Cluster)
+		}
+		target := targetDigest(p, out.Place, values)
+		all = append(all, LeftOut{Cluster: out.Cluster, Target: target, Passed: b.in.Passed[out.Cluster] == target})
+	}
+	return all, nil
+}
+
+// bypasses lists what the run goes past: of every stage before the last that has units, what is left out and has not passed.
+// What later stages leave out is no matter, and dropped.
+func (b *builder) bypasses(p *Plan, reason string) []Bypass {
+	var all []Bypass
+	last := 0
+	for i := range p.Stages {
+		if p.Stages[i].Skipped == "" {
+			last = i
+		}
+	}
+	for i := last; i < len(p.Stages); i++ {
+		p.Stages[i].LeftOut = nil // nothing comes after it
+	}
+	for i := range p.Stages[:last] {
+		s := &p.Stages[i]
+		bypass := Bypass{Stage: s.Name, Whole: s.Skipped != "", Reason: reason}
+		for _, out := range s.LeftOut {
+			if !out.Passed {
+				bypass.Clusters = append(bypass.Clusters, out.Cluster)
+			}
+		}
+		if len(bypass.Clusters) > 0 {
+			all = append(all, bypass)
+		}
+	}
+	return all
+}
