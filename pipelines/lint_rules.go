@@ -21,7 +21,7 @@ func (l *linter) rules(r *Rules, at place) {
 	if d := r.ProgressDeadline; d != nil {
 		l.wait(d, at.at("progressDeadline"), "progressDeadline")
 		if *d == 0 {
-			l.report.addAt(at.at("progressDeadline"), "progressDeadline must be above 0: it would raise its alarm at once")
+			l.report.addAt(at.at("progressDeadline"), "progressDeadline must be above 0: every batch would stall at once")
 		}
 	}
 	if r.Order != nil {

@@ -17,7 +17,7 @@ type Rules struct {
 	MaxConcurrency   *Amount   `json:"maxConcurrency,omitempty"`        // clusters that move at once within a group; default 1
 	MaxFailures      *Amount   `json:"maxFailures,omitempty"`           // failed clusters that a stage bears; default 0
 	MaxUnreachable   *Amount   `json:"maxUnreachable,omitempty"`        // unreachable clusters that a stage bears; default 0
-	ProgressDeadline *Duration `json:"progressDeadline,omitempty"`      // without progress for this long, an alarm is raised; default 15m
+	ProgressDeadline *Duration `json:"progressDeadline,omitempty"`      // without progress for this long, a batch stalls; default 15m
 }
 
 // Soak is the quiet time after a unit. Whole seconds; at most 30 days.

@@ -159,7 +159,7 @@ func (r *clusterRollout) compare(ctx workflow.Context) error {
 		}
 		no := r.diff.Cluster.Refusals[0]
 		failure := status.Check{Name: no.Rule, At: "plan", Verdict: status.Error, Message: no.Message}
-		if err := r.hold(ctx, failure, r.unit.Path); err != nil {
+		if err := r.hold(ctx, status.PhaseHeld, failure, r.unit.Path); err != nil {
 			return err
 		}
 	}

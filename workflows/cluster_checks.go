@@ -37,31 +37,7 @@ func (r *clusterRollout) judge(ctx workflow.Context, point pipelines.Point, at *
 		if !held {
 			return nil
 		}
-		if err := r.stand(ctx, bad, at); err != nil {
-			return err
-		}
-	}
-}
-
-// advance moves the batch until its pods are there and available. A check that fails meanwhile stops the unit.
-func (r *clusterRollout) advance(ctx workflow.Context, at *status.Batch, req step.AdvanceRequest) error {
-	req.Checks = r.checksAt(pipelines.During)
-	req.Deadline = time.Duration(r.plan.Rules.ProgressDeadline)
-	for {
-		at.Phase = status.PhaseMoving
-		r.set(ctx, status.PhaseMoving, &status.Waiting{Kind: "pods", Name: at.Path})
-		req.State = r.stateOf(req.Object)
-		var seen status.Facts
-		if err := r.do(ctx, r.near(step.Advance, "move batch "+at.Path, req).lasting(), &seen); err != nil {
-			return err
-		}
-		at.Updated, at.Ready = int(seen.Facts.Batch.Updated), int(seen.Facts.Batch.UpdatedReady)
-		r.note(at, seen.Checks)
-		bad, held := status.FirstBad(seen.Checks)
-		if !held {
-			return nil
-		}
-		if err := r.stand(ctx, bad, at); err != nil {
+		if err := r.stand(ctx, status.PhaseHeld, bad, at); err != nil {
 			return err
 		}
 	}
@@ -89,7 +65,7 @@ func (r *clusterRollout) soak(ctx workflow.Context, quiet pipelines.Duration, at
 			if !held {
 				continue
 			}
-			err = r.stand(ctx, bad, at)
+			err = r.stand(ctx, status.PhaseHeld, bad, at)
 		case temporal.IsCanceledError(err):
 			if ctx.Err() != nil {
 				return err
@@ -99,7 +75,7 @@ func (r *clusterRollout) soak(ctx workflow.Context, quiet pipelines.Duration, at
 			err = r.awaitCluster(ctx, err)
 		default:
 			failure := status.Check{Name: "watch during soak", At: string(end), Verdict: status.Error, Message: messageOf(err)}
-			err = r.hold(ctx, failure, r.pathOf(at))
+			err = r.hold(ctx, status.PhaseHeld, failure, r.pathOf(at))
 		}
 		if err != nil {
 			return err
@@ -143,11 +119,11 @@ func wholeSeconds(d time.Duration) time.Duration {
 }
 
 // stand stops at a check that did not pass, until somebody decides.
-func (r *clusterRollout) stand(ctx workflow.Context, bad status.Check, at *status.Batch) error {
+func (r *clusterRollout) stand(ctx workflow.Context, phase status.Phase, bad status.Check, at *status.Batch) error {
 	if at != nil {
-		at.Phase = status.PhaseHeld
+		at.Phase = phase
 	}
-	return r.hold(ctx, bad, r.pathOf(at))
+	return r.hold(ctx, phase, bad, r.pathOf(at))
 }
 
 func (r *clusterRollout) pathOf(at *status.Batch) string {
@@ -241,6 +217,9 @@ func (r *clusterRollout) open(ctx workflow.Context, w plan.Workload, set int, b 
 	at := status.Batch{
 		Path: r.unit.Path + "/" + sets.Name + "/" + strconv.Itoa(b.Number), Workload: w.Object, NodeSet: sets.Name,
 		Number: b.Number, Size: b.Size, Target: b.Target, Total: sets.Pods, Phase: status.PhaseWaiting, Started: workflow.Now(ctx).UTC(),
+	}
+	if n := len(r.unit.Batches); n > 0 && r.unit.Batches[n-1].Workload == at.Workload && r.unit.Batches[n-1].NodeSet == at.NodeSet {
+		at.Updated, at.Ready = r.unit.Batches[n-1].Updated, r.unit.Batches[n-1].Ready // counts are cumulative
 	}
 	if b.Skipped != "" {
 		at.Phase, at.Skipped, at.Ended = status.PhaseSkipped, b.Skipped, at.Started

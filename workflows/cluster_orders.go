@@ -111,11 +111,16 @@ func (r *clusterRollout) obey(ctx workflow.Context) error {
 // do runs an activity to its end. An order that goes before it interrupts it, and it is run again once the order was
 // obeyed; a cluster out of reach is waited for; any other failure holds the unit until somebody resumes it.
 func (r *clusterRollout) do(ctx workflow.Context, c call, out any) error {
+	return r.doing(ctx, c, func(ctx workflow.Context) error { return r.interruptible(ctx, c, out) })
+}
+
+// doing is do where a call is run in a way of its own.
+func (r *clusterRollout) doing(ctx workflow.Context, c call, run func(workflow.Context) error) error {
 	for {
 		if err := r.obey(ctx); err != nil {
 			return err
 		}
-		err := r.interruptible(ctx, c, out)
+		err := run(ctx)
 		switch {
 		case err == nil:
 			r.here(ctx)
@@ -130,7 +135,7 @@ func (r *clusterRollout) do(ctx workflow.Context, c call, out any) error {
 			}
 		default:
 			failure := status.Check{Name: c.summary, At: c.name, Verdict: status.Error, Message: messageOf(err)}
-			if err := r.hold(ctx, failure, r.unit.Path); err != nil {
+			if err := r.hold(ctx, status.PhaseHeld, failure, r.unit.Path); err != nil {
 				return err
 			}
 		}
@@ -229,8 +234,8 @@ func (r *clusterRollout) awaitCluster(ctx workflow.Context, cause error) error {
 	}
 }
 
-// hold stops the unit until somebody decides. It returns nil when it was told to resume.
-func (r *clusterRollout) hold(ctx workflow.Context, failure status.Check, at string) error {
+// hold stops the unit in a phase that stands, until somebody decides. It returns nil when it was told to resume.
+func (r *clusterRollout) hold(ctx workflow.Context, phase status.Phase, failure status.Check, at string) error {
 	if err := r.orders.ended(); err != nil {
 		return err
 	}
@@ -238,7 +243,6 @@ func (r *clusterRollout) hold(ctx workflow.Context, failure status.Check, at str
 	r.unit.Failure, r.unit.FailedAt = &failure, at
 	resumes := r.orders.resumes
 	r.disarm(ctx)
-	phase := status.PhaseHeld
 	r.tell(ctx, phase, &status.Waiting{
 		Kind: "decision", Name: failure.Name, Unmet: []string{string(failure.Verdict) + ": " + failure.Message},
 		Owner: "whoever may resume, abort or roll back",

@@ -11,7 +11,7 @@ import (
 
 // set says where the unit is and what it waits for, in the unit's status, its search attributes and its details.
 func (r *clusterRollout) set(ctx workflow.Context, phase status.Phase, waiting *status.Waiting) {
-	if r.in.Back && !phase.Final() && phase != status.PhaseHeld && phase != status.PhaseUnreachable {
+	if r.in.Back && !phase.Final() && !phase.Stands() && phase != status.PhaseUnreachable {
 		phase = status.PhaseRollingBack
 	}
 	if waiting != nil {

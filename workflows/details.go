@@ -2,7 +2,6 @@ package workflows
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"go.temporal.io/sdk/workflow"
@@ -14,8 +13,8 @@ import (
 func (r *rollout) show(ctx workflow.Context, phase status.Phase, waiting *status.Waiting) {
 	s := &r.state.Status
 	r.phase = phase
-	if phase == status.PhaseMoving && r.standing() {
-		phase = status.PhaseHeld
+	if phase == status.PhaseMoving {
+		phase = r.standing()
 	}
 	changed := s.Phase != phase || waitingWords(s.Waiting) != waitingWords(waiting)
 	s.Phase, s.Waiting = phase, waiting
@@ -40,13 +39,19 @@ func (r *rollout) refresh(ctx workflow.Context) {
 	r.show(ctx, r.phase, r.state.Status.Waiting)
 }
 
-// standing reports whether all that the run has open waits for a person.
-func (r *rollout) standing() bool {
-	open := r.openUnits()
-	return len(open) > 0 && !slices.ContainsFunc(open, func(u *unitRun) bool {
-		phase := r.unit(u.cluster).Phase
-		return phase != status.PhaseHeld && phase != status.PhaseUnreachable
-	}) && slices.ContainsFunc(open, func(u *unitRun) bool { return r.unit(u.cluster).Phase == status.PhaseHeld })
+// standing is how a run shows that moves: as what stands where all that it has open waits for a person.
+func (r *rollout) standing() status.Phase {
+	shows := status.PhaseMoving
+	for _, u := range r.openUnits() {
+		switch phase := r.unit(u.cluster).Phase; {
+		case phase == status.PhaseUnreachable:
+		case !phase.Stands():
+			return status.PhaseMoving
+		case shows != status.PhaseHeld:
+			shows = phase
+		}
+	}
+	return shows
 }
 
 // progress is the share of units that have ended, in percent, and how many did not end well.

@@ -125,10 +125,10 @@ func (r *rollout) heed(ctx workflow.Context, rep report) {
 	u.Phase, u.Waiting, u.Moved = rep.Phase, rep.Waiting, rep.Moved
 	u.Failure, u.FailedAt = rep.Failure, rep.FailedAt
 	r.inTurn++
-	if rep.Phase != status.PhaseHeld {
+	if !rep.Phase.Stands() {
 		run.decided = false
 	}
-	if rep.Phase == status.PhaseHeld && run.paced {
+	if rep.Phase.Stands() && run.paced {
 		// It does not keep the others from going back: it ends here, and the second one that does so brakes the rollback.
 		r.tellUnit(ctx, run, order{Kind: orderStop, Who: status.BySluice, Reason: "it cannot go back as it is"})
 	}

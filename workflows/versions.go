@@ -21,6 +21,7 @@ const (
 	approvedByOthers = shapeTwo // whoever started a run could approve it
 	tellsChanges     = shapeTwo // units told their run only of what decides something
 	closesAsItEnded  = shapeTwo // runs and units that did not end well do not close as completed
+	stallsHold       = shapeTwo // a timer beside each batch that moves
 )
 
 // shapeChange is the name under which an execution's history keeps its shape.

@@ -35,15 +35,17 @@ type world struct {
 	rules    plan.Rules
 	pods     int
 	gates    *gate.Evaluator
-	log      []string                            // what was asked, in order: "Prepare a DaemonSet/x"
-	facts    func(cluster string, f *rule.Facts) // bends what is seen
-	fails    func(name, cluster string) error    // makes an activity fail
+	log      []string                              // what was asked, in order: "Prepare a DaemonSet/x"
+	facts    func(cluster string, f *rule.Facts)   // bends what is seen
+	fails    func(name, cluster string) error      // makes an activity fail
+	stalls   func(cluster string, number int) bool // a batch ends as stalled
 	reverts  func(req step.AdvanceRequest)
 	asks     func(req step.AdvanceRequest) // of batches
 	advances time.Duration                 // how long a batch takes
 	saved    []status.Run
 	closed   error // how the run closed in Temporal; nil for completed
 	audit    []step.AuditRequest
+	records  []step.UnitRecord
 	noBack   bool // nothing was recorded before the run
 	created  bool // workloads were not there before it
 	whole    bool // and are planned to be created whole
@@ -136,7 +138,10 @@ func (w *world) register() {
 	answer(w, step.Release, func(r step.ReleaseRequest) string { return r.Cluster + " " + string(r.Outcome) }, func(step.ReleaseRequest) (string, error) { return "", nil })
 	answer(w, step.Closed, func(id string) string { return id }, func(string) (string, error) { return "", nil })
 	answer(w, step.Unobserved, ofRef, func(step.Ref) (string, error) { return "", nil })
-	answer(w, step.SaveUnit, func(step.SaveUnitRequest) string { return "" }, func(step.SaveUnitRequest) (string, error) { return "sha256:u", nil })
+	answer(w, step.SaveUnit, func(step.SaveUnitRequest) string { return "" }, func(r step.SaveUnitRequest) (string, error) {
+		w.records = append(w.records, r.Record)
+		return "sha256:u", nil
+	})
 	answer(w, step.SaveRun, func(status.Run) string { return "" }, func(r status.Run) (string, error) { w.saved = append(w.saved, r); return "", nil })
 	answer(w, step.AddAudit, func(step.AuditRequest) string { return "" }, func(r step.AuditRequest) (string, error) { w.audit = append(w.audit, r); return "", nil })
 	answer(w, step.Evaluate, func(step.EvaluateRequest) string { return "" }, func(r step.EvaluateRequest) ([]status.Check, error) {
@@ -256,7 +261,13 @@ func (w *world) seen(name string, r step.AdvanceRequest) (status.Facts, error) {
 			return status.Facts{}, temporal.NewApplicationError(err.Error(), string(fault.CodeOf(err)))
 		}
 	}
-	return w.look(r)
+	seen, err := w.look(r)
+	if w.stalls != nil && name == step.Advance && w.stalls(r.Cluster, r.Goal.Number) {
+		seen.Stalled = true
+		seen.Checks = append(seen.Checks, status.Check{Name: status.Progress, At: "during", Verdict: status.Inconclusive, Message: "nothing got on"})
+		seen.Stuck = &status.Stuck{Pods: []status.Pod{{Name: "agent-x", Reason: "ImagePullBackOff"}}}
+	}
+	return seen, err
 }
 
 func (w *world) look(r step.AdvanceRequest) (status.Facts, error) {

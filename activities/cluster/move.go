@@ -98,14 +98,15 @@ func (a *Activities) turn(ctx context.Context, req step.WorkloadRequest, f turne
 	return state, a.observeArmed(ctx, req.Ref, state.Armed)
 }
 
-// Advance moves one batch, and ends when it is there or when a check that runs meanwhile does not pass.
+// Advance moves one batch, and ends when it is there, when a check that runs meanwhile does not pass, or as stalled when it did
+// not get on for as long as the request says.
 func (a *Activities) Advance(ctx context.Context, req step.AdvanceRequest) (status.Facts, error) {
 	return a.watched(ctx, req, true, func(ctx context.Context, h held, look workload.Look) (rule.Facts, error) {
 		return h.driver.Advance(ctx, h.cluster, h.spec, req.State, req.Goal, look)
 	})
 }
 
-// Revert moves a workload back. No check stops it.
+// Revert moves a workload back. No check stops it; it ends as stalled as Advance does.
 func (a *Activities) Revert(ctx context.Context, req step.AdvanceRequest) (status.Facts, error) {
 	req.Checks = nil
 	ch, err := a.change(ctx, req.Changes, req.Object)
@@ -134,10 +135,13 @@ func (a *Activities) Look(ctx context.Context, req step.AdvanceRequest) (status.
 	if err != nil {
 		return status.Facts{}, err
 	}
-	return status.Facts{Facts: complete(req, seen.Workload, seen.Batch)}, nil
+	facts := complete(req, seen.Workload, seen.Batch)
+	stuck, err := workload.StuckPods(ctx, h.driver, h.cluster, h.spec, facts.Workload)
+	return status.Facts{Facts: facts, Stuck: stuck}, err
 }
 
 // watched runs a driver's long call with a look that heartbeats, observes and judges.
+<<<<<<< HEAD
 func (a *Activities) watched(ctx context.Context, req step.AdvanceRequest, armed bool, run func(context.Context, held, workload.Look) (rule.Facts, error)) (seen status.Facts, err error) {
 	ctx, w := a.newWatcher(ctx, req, armed)
 	defer w.beat.stop()
@@ -146,18 +150,33 @@ func (a *Activities) watched(ctx context.Context, req step.AdvanceRequest, armed
 		return seen, err
 	}
 	defer done(&err)
+=======
+func (a *Activities) watched(ctx context.Context, req step.AdvanceRequest, armed bool, run func(context.Context, held, workload.Look) (rule.Facts, error)) (status.Facts, error) {
+	h, err := a.held(ctx, req.WorkloadRequest)
+	if err != nil {
+		return status.Facts{}, err
+	}
+	ctx, w := a.newWatcher(ctx, h, req, armed)
+	defer w.stop()
+>>>>>>> 4ccef58 (Hold a batch that does not get on as stalled)
 	end, err := run(ctx, h, w.look)
 	switch {
 	case errors.Is(err, errCheck):
+		if w.seen.Stuck == nil {
+			w.seen.Stuck, _ = workload.StuckPods(ctx, h.driver, h.cluster, h.spec, w.seen.Facts.Workload)
+		}
+	case errors.Is(err, errStalled), err != nil && errors.Is(context.Cause(ctx), errStalled):
+		w.seen.Stalled = true
+		w.seen.Checks = append(w.seen.Checks, stalledCheck(w.pace.said(), req.Deadline))
 	case err != nil:
 		return w.seen, unreachableAs(err)
 	default:
 		w.seen.Facts = complete(req, end.Workload, end.Batch)
 	}
 	if w.seen.Facts.Workload.Name == "" {
-		return w.seen, nil // it is gone
+		return w.seen, nil // it is gone, or was never seen
 	}
-	a.observe(ctx, observation(req, w.seen.Facts, armed))
+	a.observe(context.WithoutCancel(ctx), observation(req, w.seen.Facts, armed))
 	return w.seen, nil
 }
 

@@ -12,11 +12,13 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/internal/workload"
 )
 
 const (
 	pulseMoving    = time.Second     // how soon an activity that moves pods hears that it is cancelled
 	pulseShort     = 2 * time.Second // well below the heartbeat timeout, which an unanswered request must not use up
+	toAnswer       = 3 * time.Second // what a short activity that takes too long has left to say why
 	reachableEvery = 3 * time.Second
 )
 
@@ -135,7 +137,7 @@ func steady[In, Out any](f func(context.Context, In) (Out, error)) func(context.
 }
 
 func steadily[In, Out any](ctx context.Context, h heart, f func(context.Context, In) (Out, error), in In) (Out, error) {
-	whole, cancel := context.WithDeadline(context.WithoutCancel(ctx), activity.GetInfo(ctx).Deadline)
+	whole, cancel := context.WithDeadline(context.WithoutCancel(ctx), activity.GetInfo(ctx).Deadline.Add(-toAnswer))
 	defer cancel()
 	own, end := context.WithCancelCause(whole)
 	beat := &pulse{heart: h, end: func(cause error) {
@@ -148,7 +150,7 @@ func steadily[In, Out any](ctx context.Context, h heart, f func(context.Context,
 	out, err := f(own, in)
 	cause := context.Cause(own)
 	beat.stop()
-	if err != nil && cause != nil {
+	if err != nil && cause != nil && !errors.Is(err, workload.ErrUnseen) {
 		return out, cause // what a request that was cut off says may look like an answer
 	}
 	return out, err

@@ -7,6 +7,7 @@ import (
 
 	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/internal/workload"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
 )
@@ -18,23 +19,49 @@ var errCheck = errors.New("a check did not pass")
 type watcher struct {
 	a        *Activities
 	req      step.AdvanceRequest
+	h        held
 	armed    bool
 	beat     *pulse
+	end      context.CancelCauseFunc // of what is watched
 	seen     status.Facts
-	progress step.Progress
+	pace     *pace
 	sighting sighting
+	over     context.CancelFunc // of the vigil
 }
 
 // newWatcher heartbeats from now on; what it watches runs in the context that it returns.
-func (a *Activities) newWatcher(ctx context.Context, req step.AdvanceRequest, armed bool) (context.Context, *watcher) {
+func (a *Activities) newWatcher(ctx context.Context, h held, req step.AdvanceRequest, armed bool) (context.Context, *watcher) {
 	ctx, beat := newPulse(ctx, pulseMoving)
-	return ctx, &watcher{a: a, req: req, armed: armed, beat: beat, progress: step.Progress{Since: time.Now().UTC(), Target: req.Target, Total: req.Total}}
+	within, end := context.WithCancelCause(ctx)
+	w := &watcher{a: a, req: req, h: h, armed: armed, beat: beat, end: end, pace: newPace(ctx, h, req, time.Now())}
+	vigil, over := context.WithCancel(ctx)
+	w.over = over
+	go w.keepVigil(vigil)
+	return within, w
+}
+
+func (w *watcher) stop() {
+	w.over()
+	w.end(nil)
+	w.beat.stop()
+}
+
+// keepVigil counts the time in which no look comes: a driver may wait for the workload's controller before its first.
+func (w *watcher) keepVigil(ctx context.Context) {
+	for pause(ctx, vigilEvery) == nil {
+		now, stalled := w.pace.wait(time.Now())
+		w.beat.say(now)
+		if stalled {
+			w.end(errStalled)
+			return
+		}
+	}
 }
 
 // look keeps what was seen, says it in the heartbeat and the ledger, and judges it.
 func (w *watcher) look(ctx context.Context, seen rule.Workload, batch rule.Batch) error {
 	w.seen.Facts = complete(w.req, seen, batch)
-	w.note(time.Now().UTC())
+	stalled := w.note(ctx, time.Now())
 	found, err := w.a.judge(ctx, w.req.Checks, w.seen.Facts)
 	if err != nil {
 		return err
@@ -46,23 +73,22 @@ func (w *watcher) look(ctx context.Context, seen rule.Workload, batch rule.Batch
 	if _, bad := status.FirstBad(w.seen.Checks); bad {
 		return errCheck
 	}
+	if stalled {
+		return errStalled
+	}
 	return nil
 }
 
-// note says how far the batch is. Without progress for longer than the deadline it is stalled: an alarm, not an end.
-func (w *watcher) note(now time.Time) {
-	p := &w.progress
-	b := w.seen.Facts.Batch
-	if int(b.Updated) != p.Updated || int(b.UpdatedReady) != p.Ready {
-		p.Since = now
+// note says how far the batch is, and what keeps it where it is once it does not get on.
+func (w *watcher) note(ctx context.Context, now time.Time) (stalled bool) {
+	stands := w.pace.stands(now)
+	if w.seen.Stuck = nil; stands {
+		// It is told to people. That it cannot be found out keeps nothing from moving.
+		w.seen.Stuck, _ = workload.StuckPods(ctx, w.h.driver, w.h.cluster, w.h.spec, w.seen.Facts.Workload)
 	}
-	p.Updated, p.Ready = int(b.Updated), int(b.UpdatedReady)
-	p.Stalled = w.req.Deadline > 0 && p.Ready < p.Target && now.Sub(p.Since) > w.req.Deadline
-	p.Note = ""
-	if p.Stalled {
-		p.Note = "no progress since " + p.Since.Format(time.RFC3339)
-	}
-	w.beat.say(*p)
+	said, stalled := w.pace.look(now, w.seen)
+	w.beat.say(said)
+	return stalled
 }
 
 // judge runs checks, each at its own point: those that run during a batch, and those that are to judge its end.

@@ -26,7 +26,7 @@ type View struct {
 
 // Held reports whether something of the run stands still until a person decides.
 func (v View) Held() bool {
-	if v.Phase == status.PhaseHeld || v.Phase == status.PhasePaused {
+	if v.Phase.Stands() || v.Phase == status.PhasePaused {
 		return true
 	}
 	for _, s := range v.Stages {
@@ -34,7 +34,7 @@ func (v View) Held() bool {
 			return true
 		}
 		for _, u := range s.Units {
-			if u.Phase == status.PhaseHeld {
+			if u.Phase.Stands() {
 				return true
 			}
 		}

@@ -20,38 +20,6 @@ const (
 	Skipped      Verdict = "Skipped"
 )
 
-// Phase is where a run, stage or unit is.
-type Phase string
-
-// The phases of runs, stages and units. The ones after Held are final.
-const (
-	PhasePending     Phase = "Pending"
-	PhaseWaiting     Phase = "Waiting" // for a lock, an approval, a check
-	PhaseMoving      Phase = "Moving"
-	PhaseSoaking     Phase = "Soaking"
-	PhaseChecking    Phase = "Checking"
-	PhasePaused      Phase = "Paused"
-	PhaseUnreachable Phase = "Unreachable"
-	PhaseRollingBack Phase = "RollingBack"
-	PhaseHeld        Phase = "Held" // stopped until somebody decides
-
-	PhaseSucceeded  Phase = "Succeeded"
-	PhaseFailed     Phase = "Failed"
-	PhaseRolledBack Phase = "RolledBack"
-	PhaseAborted    Phase = "Aborted"
-	PhaseSkipped    Phase = "Skipped"
-	PhaseMissed     Phase = "Missed" // out of reach until the run ended; nothing was moved there
-)
-
-// Final reports whether a phase is never left again.
-func (p Phase) Final() bool {
-	switch p {
-	case PhaseSucceeded, PhaseFailed, PhaseRolledBack, PhaseAborted, PhaseSkipped, PhaseMissed:
-		return true
-	}
-	return false
-}
-
 // Waiting says what something waits for.
 type Waiting struct {
 	Kind  string    `json:"kind"` // lock, approval, check, pods, soak, cluster, decision, person
@@ -111,6 +79,7 @@ type Batch struct {
 	Started  time.Time `json:"started,omitzero"`
 	Ended    time.Time `json:"ended,omitzero"`
 	Checks   []Check   `json:"checks,omitempty"`
+	Stuck    *Stuck    `json:"stuck,omitempty"` // what kept it from getting on where it stands
 }
 
 // Unit is a cluster of a run.
@@ -176,11 +145,17 @@ type Run struct {
 	Moves     []string  `json:"moves,omitempty"`  // unit paths in the order in which they started
 }
 
-// Facts is what a gate saw, with the verdicts that came of it.
+// Facts is what a gate saw, with the verdicts that came of it. Stalled is set where a batch did not get on for longer than its
+// progressDeadline: the last of Checks is then Progress, Inconclusive, and says how far it had got.
 type Facts struct {
-	Facts  rule.Facts `json:"facts"`
-	Checks []Check    `json:"checks,omitempty"`
+	Facts   rule.Facts `json:"facts"`
+	Checks  []Check    `json:"checks,omitempty"`
+	Stalled bool       `json:"stalled,omitempty"`
+	Stuck   *Stuck     `json:"stuck,omitempty"` // what keeps pods from being ready; nil where nothing does
 }
+
+// Progress is the name of the check that a batch gets on. Nobody writes it: every batch has it.
+const Progress = "progress"
 
 // Outcome computes the final phase of a run from the recorded phases of its units. It is never set by hand.
 func Outcome(stages []Stage) Phase {

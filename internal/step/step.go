@@ -173,7 +173,7 @@ type AdvanceRequest struct {
 	Unit     rule.Unit                 `json:"unit"`
 	Change   rule.Change               `json:"change"`
 	Checks   []pipelines.ResolvedCheck `json:"checks,omitempty"`   // those that run during it
-	Deadline time.Duration             `json:"deadline,omitempty"` // without progress for so long, the heartbeat says stalled
+	Deadline time.Duration             `json:"deadline,omitempty"` // Advance and Revert end as stalled without progress for so long; 0: never
 	Version  string                    `json:"version,omitempty"`
 }
 
@@ -186,15 +186,18 @@ type ObserveRequest struct {
 	Record    string           `json:"record,omitempty"` // blob digest of a UnitRecord
 }
 
-// Progress is what a long activity says in its heartbeats.
+// Progress is what a long activity says in its heartbeats. Its next attempt goes on from it.
 type Progress struct {
-	Updated int       `json:"updated"`
-	Ready   int       `json:"ready"`
-	Target  int       `json:"target"`
-	Total   int       `json:"total"`
-	Stalled bool      `json:"stalled,omitempty"`
-	Since   time.Time `json:"since"` // of the last progress
-	Note    string    `json:"note,omitempty"`
+	Updated   int           `json:"updated"`
+	Ready     int           `json:"ready"`
+	Available int           `json:"available,omitempty"` // of the workload, at the revision
+	Target    int           `json:"target"`
+	Total     int           `json:"total"`
+	Stalled   bool          `json:"stalled,omitempty"`
+	Since     time.Time     `json:"since"`          // of the last progress, as the worker's clock says
+	Idle      time.Duration `json:"idle,omitempty"` // for how long it was looked at since, without any; out of reach does not count
+	Note      string        `json:"note,omitempty"`
+	Stuck     *status.Stuck `json:"stuck,omitempty"` // once it does not get on
 }
 
 // EvaluateRequest asks for the verdicts of checks over facts.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -21,23 +22,32 @@ const (
 // event is what the drivers keep of an event.
 type event struct {
 	about types.UID
+	at    time.Time // of its last occurrence, as the cluster's clock says
 	fact  rule.Event
 }
 
 func decodeEvent(object *unstructured.Unstructured, _ *event) event {
 	count := number(object, 0, "series", "count")
 	count = max(count, number(object, 0, "count"), 1)
-	message := text(object, "message")
-	if len(message) > mostMessage {
-		message = strings.ToValidUTF8(message[:mostMessage], "") + "..."
-	}
 	return event{
 		about: types.UID(text(object, "involvedObject", "uid")),
+		at:    lastOccurred(object),
 		fact: rule.Event{
-			Type: text(object, "type"), Reason: text(object, "reason"), Message: message, Count: count,
+			Type: text(object, "type"), Reason: text(object, "reason"), Message: clipped(text(object, "message")), Count: count,
 			Object: text(object, "involvedObject", "kind") + "/" + text(object, "involvedObject", "name"),
 		},
 	}
+}
+
+// lastOccurred is the latest of the times that an event carries, in whichever form it was written.
+func lastOccurred(object *unstructured.Unstructured) time.Time {
+	last := object.GetCreationTimestamp().Time
+	for _, path := range [][]string{{"lastTimestamp"}, {"eventTime"}, {"series", "lastObservedTime"}} {
+		if at, err := time.Parse(time.RFC3339, text(object, path...)); err == nil && at.After(last) {
+			last = at
+		}
+	}
+	return last
 }
 
 // eventsAbout returns the warnings about some objects, sorted, the most frequent kept where there are too many.
@@ -55,6 +65,14 @@ func (s *session) eventsAbout(uids map[types.UID]bool) []rule.Event {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), strings.Compare(a.Object, b.Object), strings.Compare(a.Reason, b.Reason), strings.Compare(a.Message, b.Message))
 	})
 	return found[:min(len(found), mostEvents)]
+}
+
+// clipped is a message that is not longer than what facts carry.
+func clipped(message string) string {
+	if len(message) <= mostMessage {
+		return message
+	}
+	return strings.ToValidUTF8(message[:mostMessage], "") + "..."
 }
 
 // convert reads fields into a typed value.

@@ -27,6 +27,7 @@ type pod struct {
 	seenReady  time.Time // as ours says: since when we have seen it ready without a break
 	restarts   int64
 	waiting    []string
+	trouble    trouble
 }
 
 func decodePod(object *unstructured.Unstructured, before *pod) pod {
@@ -63,6 +64,7 @@ func decodePod(object *unstructured.Unstructured, before *pod) pod {
 		}
 	}
 	p.containers(slices.Concat(typed.Status.InitContainerStatuses, typed.Status.ContainerStatuses))
+	p.trouble = troubleOf(&typed)
 	return p
 }
 

@@ -2,6 +2,7 @@ package workload
 
 import (
 	"context"
+	"errors"
 	"reflect"
 	"slices"
 	"time"
@@ -234,7 +235,11 @@ func (s *session) key() types.NamespacedName {
 	return types.NamespacedName{Namespace: s.spec.Target.GetNamespace(), Name: s.spec.Target.GetName()}
 }
 
-// observed waits until the workload's controller has seen its spec, and returns it.
+// ErrUnseen is why a call ended that waited for a controller which has not seen the spec of its workload.
+var ErrUnseen = errors.New("are the controllers of the cluster running?")
+
+// observed waits until the workload's controller has seen its spec, and returns it. Where the time for that runs out, the
+// error is ErrUnseen.
 func (s *session) observed(ctx context.Context) (*unstructured.Unstructured, error) {
 	for {
 		t := s.turn()
@@ -245,7 +250,11 @@ func (s *session) observed(ctx context.Context) (*unstructured.Unstructured, err
 		if observedGeneration(live) >= live.GetGeneration() {
 			return live, nil
 		}
-		if err := t.sleep(ctx, lookEvery); err != nil {
+		switch err := t.sleep(ctx, lookEvery); {
+		case errors.Is(err, context.DeadlineExceeded):
+			return nil, fault.Wrap(fault.Internal, ErrUnseen, "cannot go on with %s in cluster %s: its controller has seen generation %d of %d",
+				nameOf(live), s.c.Context(), observedGeneration(live), live.GetGeneration())
+		case err != nil:
 			return nil, err
 		}
 	}

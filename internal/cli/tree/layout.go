@@ -61,7 +61,7 @@ func (d *drawer) mark(p status.Phase) string {
 	switch p {
 	case status.PhaseSucceeded:
 		plain, drawn = "+", "✓"
-	case status.PhaseFailed, status.PhaseHeld:
+	case status.PhaseFailed, status.PhaseHeld, status.PhaseStalled:
 		plain, drawn = "!", "✗"
 	case status.PhaseRolledBack, status.PhaseRollingBack:
 		plain, drawn = "<", "↩"
@@ -210,7 +210,7 @@ func (d *drawer) paint(text string, p status.Phase) string {
 	switch p {
 	case status.PhaseSucceeded:
 		style = style.Foreground(lipgloss.Green)
-	case status.PhaseFailed, status.PhaseHeld, status.PhaseAborted, status.PhaseMissed:
+	case status.PhaseFailed, status.PhaseHeld, status.PhaseStalled, status.PhaseAborted, status.PhaseMissed:
 		style = style.Foreground(lipgloss.Red)
 	case status.PhaseRolledBack, status.PhaseRollingBack, status.PhasePaused, status.PhaseWaiting, status.PhaseUnreachable:
 		style = style.Foreground(lipgloss.Yellow)

@@ -40,7 +40,7 @@ func paceOf(in Input) pace {
 			switch u.Phase {
 			case status.PhasePending, status.PhaseUnreachable:
 				continue
-			case status.PhaseHeld, status.PhasePaused:
+			case status.PhaseHeld, status.PhaseStalled, status.PhasePaused:
 				stands = true
 				continue
 			}

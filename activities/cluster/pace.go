@@ -1,0 +1,167 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/pipelines/rule"
+)
+
+// errStalled ends a driver's call because nothing got on for longer than the deadline.
+var errStalled = errors.New("it does not get on")
+
+const (
+	vigilEvery   = 5 * time.Second  // how often the time is counted in which no look comes
+	lookedAtMost = 15 * time.Second // what counts between two looks; in the rest nobody was in touch with the cluster
+	standsAfter  = 10 * time.Second // what keeps a batch is looked for once it has stood for so long
+	awayAfter    = time.Minute      // a controller that has done nothing for so long may not be there
+)
+
+// pace is how far a long activity has got, and for how long it has got no further. Time counts while somebody looks: what was
+// out of reach had no chance to get on.
+type pace struct {
+	mu       sync.Mutex
+	deadline time.Duration
+	settle   time.Duration // minReadySeconds: once all are ready, that long nothing more is to be seen
+	subject  string
+	most     counts
+	now      step.Progress
+	seen     time.Time // when it was last looked at
+	behind   time.Time // since when the controller has not seen the spec
+	missing  time.Time // since when pods are missing
+}
+
+// counts are what gets on; each counts by the most that it has been, so that what goes up and down does not.
+type counts struct{ updated, ready, available int }
+
+func newPace(ctx context.Context, h held, req step.AdvanceRequest, now time.Time) *pace {
+	p := &pace{
+		deadline: req.Deadline, settle: minReady(h.spec.Target), subject: req.Object, seen: now,
+		now: step.Progress{Since: now.UTC(), Target: req.Target, Total: req.Total},
+	}
+	var before step.Progress
+	if activity.HasHeartbeatDetails(ctx) && activity.GetHeartbeatDetails(ctx, &before) == nil && !before.Since.IsZero() {
+		p.now.Since, p.now.Idle = before.Since, before.Idle
+		p.now.Updated, p.now.Ready, p.now.Available = before.Updated, before.Ready, before.Available
+		p.most = counts{before.Updated, before.Ready, before.Available}
+	}
+	return p
+}
+
+func minReady(o *unstructured.Unstructured) time.Duration {
+	if o == nil {
+		return 0
+	}
+	seconds, _, _ := unstructured.NestedInt64(o.Object, "spec", "minReadySeconds")
+	return time.Duration(seconds) * time.Second
+}
+
+// said is what was said last.
+func (p *pace) said() step.Progress {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.now
+}
+
+// stands reports whether it is time to ask what keeps it.
+func (p *pace) stands(now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.now.Idle+p.since(now) >= standsAfter
+}
+
+// since is the time that counts since the last look.
+func (p *pace) since(now time.Time) time.Duration { return min(max(now.Sub(p.seen), 0), lookedAtMost) }
+
+// look takes in what was seen. It returns what to say of it, and whether it has stood for too long.
+func (p *pace) look(now time.Time, seen status.Facts) (step.Progress, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	b, w := seen.Facts.Batch, seen.Facts.Workload
+	is := counts{int(b.Updated), int(b.UpdatedReady), int(w.UpdatedAvailable)}
+	if is.updated > p.most.updated || is.ready > p.most.ready || is.available > p.most.available {
+		p.now.Since, p.now.Idle = now.UTC(), 0
+	} else {
+		p.now.Idle += p.since(now)
+	}
+	p.seen = now
+	p.most = counts{max(is.updated, p.most.updated), max(is.ready, p.most.ready), max(is.available, p.most.available)}
+	p.now.Updated, p.now.Ready, p.now.Available, p.now.Stuck = is.updated, is.ready, is.available, seen.Stuck
+	p.now.Note = p.controllers(now, w, seen.Stuck)
+	return p.told(b)
+}
+
+// wait counts the time in which no look came.
+func (p *pace) wait(now time.Time) (step.Progress, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if now.Sub(p.seen) < lookedAtMost {
+		return p.now, false // looks come
+	}
+	p.now.Idle += p.since(now)
+	p.seen = now
+	if p.now.Idle >= awayAfter {
+		p.now.Note = fmt.Sprintf("the controller of %s has not seen what was written; are the controllers of the cluster running?", p.subject)
+	}
+	return p.told(rule.Batch{Target: 1})
+}
+
+// told says whether it has stood for too long.
+func (p *pace) told(b rule.Batch) (step.Progress, bool) {
+	most := p.deadline
+	if b.UpdatedReady >= b.Target {
+		most += p.settle
+	}
+	p.now.Stalled = p.deadline > 0 && p.now.Idle > most
+	return p.now, p.now.Stalled
+}
+
+// controllers says where a cluster's controllers do not do their work, as after an outage from which only its API server has
+// come back; "" where they do.
+func (p *pace) controllers(now time.Time, w rule.Workload, stuck *status.Stuck) string {
+	behind := w.Observed < w.Generation
+	missing := stuck != nil && stuck.Missing > 0
+	p.behind, p.missing = begun(p.behind, behind, now), begun(p.missing, missing, now)
+	const ask = "; are the controllers of the cluster running?"
+	switch {
+	case behind && now.Sub(p.behind) >= awayAfter:
+		return fmt.Sprintf("the controller of %s has seen generation %d of %d%s", p.subject, w.Observed, w.Generation, ask)
+	case missing && now.Sub(p.missing) >= awayAfter:
+		return fmt.Sprintf("nobody makes %d of the pods of %s%s", stuck.Missing, p.subject, ask)
+	}
+	return ""
+}
+
+// begun is since when something is so; the zero time where it is not.
+func begun(since time.Time, is bool, now time.Time) time.Time {
+	switch {
+	case !is:
+		return time.Time{}
+	case since.IsZero():
+		return now
+	}
+	return since
+}
+
+// stalledCheck is the verdict on a batch that did not get on.
+func stalledCheck(p step.Progress, deadline time.Duration) status.Check {
+	text := fmt.Sprintf("nothing got on for %s: %d of %d pods are updated, %d of these are ready", deadline, p.Updated, p.Target, p.Ready)
+	if p.Note != "" {
+		text += "; " + p.Note
+	}
+	if s := p.Stuck; s != nil && len(s.Pods) > 0 {
+		text += fmt.Sprintf("; pod %s: %s", s.Pods[0].Name, s.Pods[0].Reason)
+		if m := s.Pods[0].Message; m != "" {
+			text += ": " + m
+		}
+	}
+	return status.Check{Name: status.Progress, At: "during", Verdict: status.Inconclusive, Message: text}
+}

@@ -1,0 +1,37 @@
+package status
+
+// Phase is where a run, stage or unit is.
+type Phase string
+
+// The phases of runs, stages and units. The ones after Stalled are final.
+const (
+	PhasePending     Phase = "Pending"
+	PhaseWaiting     Phase = "Waiting" // for a lock, an approval, a check
+	PhaseMoving      Phase = "Moving"
+	PhaseSoaking     Phase = "Soaking"
+	PhaseChecking    Phase = "Checking"
+	PhasePaused      Phase = "Paused"
+	PhaseUnreachable Phase = "Unreachable"
+	PhaseRollingBack Phase = "RollingBack"
+	PhaseHeld        Phase = "Held"    // a check or an error stands in its way, until somebody decides
+	PhaseStalled     Phase = "Stalled" // it did not get on for longer than its progressDeadline, until somebody decides
+
+	PhaseSucceeded  Phase = "Succeeded"
+	PhaseFailed     Phase = "Failed"
+	PhaseRolledBack Phase = "RolledBack"
+	PhaseAborted    Phase = "Aborted"
+	PhaseSkipped    Phase = "Skipped"
+	PhaseMissed     Phase = "Missed" // out of reach until the run ended; nothing was moved there
+)
+
+// Final reports whether a phase is never left again.
+func (p Phase) Final() bool {
+	switch p {
+	case PhaseSucceeded, PhaseFailed, PhaseRolledBack, PhaseAborted, PhaseSkipped, PhaseMissed:
+		return true
+	}
+	return false
+}
+
+// Stands reports whether something has stopped by itself until a person decides. What a person has paused does not.
+func (p Phase) Stands() bool { return p == PhaseHeld || p == PhaseStalled }

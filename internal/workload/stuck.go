@@ -1,0 +1,100 @@
+package workload
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"sluice.dev/sluice/internal/kube"
+	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/pipelines/rule"
+)
+
+// mostStuck is how many pods that do not get ready are told about by name, and mostWarnings how many events of each.
+const (
+	mostStuck    = 3
+	mostWarnings = 2
+)
+
+// StuckPods tells which pods keep a workload from getting on: those at the revision of these facts that are not ready or have
+// restarted, those that do not go away, and how many nobody has made. Nil where there are none. It sees what a driver's own
+// look has seen, and so makes no request beside one. Errors are those of Facts.
+func StuckPods(ctx context.Context, d Driver, c *kube.Cluster, spec Spec, facts rule.Workload) (*status.Stuck, error) {
+	known, ok := d.(interface{ family() family })
+	if !ok {
+		return nil, nil
+	}
+	s, err := open(c, spec, known.family())
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	s.withEvents()
+	if err := s.withPods(false); err != nil {
+		return nil, err
+	}
+	if err := s.inTouch(ctx); err != nil {
+		return nil, err
+	}
+	live, err := s.live(ctx)
+	if err != nil || live == nil {
+		return nil, err
+	}
+	owners := []types.UID{live.GetUID()}
+	for _, r := range s.revisions.All() {
+		if r.owner == live.GetUID() {
+			owners = append(owners, r.uid)
+		}
+	}
+	pods := slices.DeleteFunc(s.pods.All(), func(p pod) bool { return p.ended || !slices.Contains(owners, p.owner) })
+	return stuckAmong(pods, s.events.All(), facts), nil
+}
+
+func stuckAmong(pods []pod, events []event, facts rule.Workload) *status.Stuck {
+	there := 0
+	var bad []pod
+	for _, p := range pods {
+		if !p.deleting {
+			there++
+		}
+		if p.deleting || p.hash == facts.Revision && p.trouble.reason != "" && (!p.ready || p.restarts > 0) {
+			bad = append(bad, p)
+		}
+	}
+	stuck := status.Stuck{Missing: max(0, int(facts.Desired)-there), More: max(0, len(bad)-mostStuck)}
+	if stuck.Missing == 0 && len(bad) == 0 {
+		return nil
+	}
+	// What is broken comes before what was, and both before what merely does not go.
+	slices.SortFunc(bad, func(a, b pod) int {
+		return cmp.Or(cmp.Compare(one(a.deleting), one(b.deleting)), cmp.Compare(one(a.ready), one(b.ready)), strings.Compare(a.name, b.name))
+	})
+	for _, p := range bad[:min(len(bad), mostStuck)] {
+		stuck.Pods = append(stuck.Pods, status.Pod{
+			Name: p.name, Node: p.node, Container: p.trouble.container, Image: p.trouble.image, Reason: p.trouble.reason,
+			Message: p.trouble.message, Restarts: int(p.restarts), Since: p.trouble.since.UTC(), Events: warnings(events, p.uid),
+		})
+	}
+	return &stuck
+}
+
+// warnings are the last events about a pod, the latest first.
+func warnings(events []event, about types.UID) []string {
+	events = slices.DeleteFunc(slices.Clone(events), func(e event) bool { return e.about != about })
+	slices.SortFunc(events, func(a, b event) int {
+		return cmp.Or(b.at.Compare(a.at), strings.Compare(a.fact.Reason, b.fact.Reason), strings.Compare(a.fact.Message, b.fact.Message))
+	})
+	var out []string
+	for _, e := range events[:min(len(events), mostWarnings)] {
+		text := e.fact.Reason + ": " + e.fact.Message
+		if e.fact.Count > 1 {
+			text += fmt.Sprintf(" (%d times)", e.fact.Count)
+		}
+		out = append(out, text)
+	}
+	return out
+}

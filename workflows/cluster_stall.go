@@ -1,0 +1,140 @@
+package workflows
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/pipelines"
+	"sluice.dev/sluice/pipelines/rule"
+)
+
+const (
+	// An activity that does not get on ends itself. The timer beside it goes off so much later, and is there for one that
+	// does not: it is tried again and again, or its worker is of a version that only said so.
+	stallSlack = time.Minute
+	// woundUp is how long an activity that is told to end is waited for.
+	woundUp = time.Minute
+)
+
+// advance moves the batch until its pods are there and available. A check that fails meanwhile stops the unit, and so does a
+// batch that does not get on.
+func (r *clusterRollout) advance(ctx workflow.Context, at *status.Batch, req step.AdvanceRequest) error {
+	req.Checks = r.checksAt(pipelines.During)
+	req.Deadline = time.Duration(r.plan.Rules.ProgressDeadline)
+	for {
+		at.Phase = status.PhaseMoving
+		r.set(ctx, status.PhaseMoving, &status.Waiting{Kind: "pods", Name: at.Path})
+		req.State = r.stateOf(req.Object)
+		var seen status.Facts
+		if err := r.push(ctx, at, req, &seen); err != nil {
+			return err
+		}
+		if seen.Facts.Workload.Name != "" {
+			at.Updated, at.Ready = int(seen.Facts.Batch.Updated), int(seen.Facts.Batch.UpdatedReady)
+		}
+		at.Stuck = seen.Stuck
+		r.note(at, seen.Checks)
+		bad, held := status.FirstBad(seen.Checks)
+		if !held {
+			gotOn(at)
+			return nil
+		}
+		phase := status.PhaseHeld
+		if bad.Name == status.Progress && seen.Stalled {
+			phase = status.PhaseStalled
+		}
+		if err := r.stand(ctx, phase, bad, at); err != nil {
+			return err
+		}
+	}
+}
+
+// gotOn takes back that a batch had stalled.
+func gotOn(at *status.Batch) {
+	at.Stuck = nil
+	i := slices.IndexFunc(at.Checks, func(c status.Check) bool { return c.Name == status.Progress && c.Verdict == status.Inconclusive })
+	if i >= 0 {
+		at.Checks[i].Verdict, at.Checks[i].Message = status.Passed, "it had stalled, and went on"
+	}
+}
+
+// push moves a batch to its end, under the orders that do obeys. Each time that it begins anew, after a pause or once its
+// cluster is back within reach, it has its whole deadline again.
+func (r *clusterRollout) push(ctx workflow.Context, at *status.Batch, req step.AdvanceRequest, out *status.Facts) error {
+	c := r.near(step.Advance, "move batch "+at.Path, req).lasting()
+	if r.shape < stallsHold || req.Deadline <= 0 {
+		return r.do(ctx, c, out)
+	}
+	return r.doing(ctx, c, func(ctx workflow.Context) error { return r.guarded(ctx, c, at, req, out) })
+}
+
+// guarded runs an activity that moves pods beside a durable timer. When that goes off it looks once: what has got on since is
+// given the whole time again, anything else is stalled.
+func (r *clusterRollout) guarded(outer workflow.Context, c call, at *status.Batch, req step.AdvanceRequest, out *status.Facts) error {
+	ctx, cancel := workflow.WithCancel(outer)
+	r.cancel = cancel
+	defer func() { r.cancel = nil; cancel() }()
+	moving := c.start(ctx)
+	for {
+		if waited(ctx, moving, wholeSeconds(req.Deadline+stallSlack), "look whether "+at.Path+" gets on") {
+			return moving.Get(ctx, out)
+		}
+		var now status.Facts
+		look := r.near(step.Look, "look whether "+at.Path+" gets on", req).start(ctx)
+		_ = workflow.Await(ctx, func() bool { return moving.IsReady() || look.IsReady() })
+		if moving.IsReady() || ctx.Err() != nil {
+			return moving.Get(ctx, out)
+		}
+		err := look.Get(ctx, &now)
+		if err == nil && gotFurther(at, now.Facts.Batch) {
+			continue
+		}
+		cancel()
+		_ = waited(outer, moving, woundUp, "let "+at.Path+" wind up")
+		if err != nil && temporal.IsCanceledError(err) {
+			return err
+		}
+		if moving.IsReady() && moving.Get(ctx, out) == nil {
+			return nil // it has just come to its end
+		}
+		if err != nil && codeOf(err) == fault.Unreachable {
+			return err
+		}
+		*out = now
+		out.Stalled = true
+		out.Checks = append(out.Checks, stalled(req, now, err))
+		return nil
+	}
+}
+
+// waited waits for a future, at most for a time; false where that is over.
+func waited(ctx workflow.Context, f workflow.Future, most time.Duration, summary string) bool {
+	o := workflow.AwaitOptions{Timeout: most, TimerOptions: workflow.TimerOptions{Summary: summary}}
+	ready, err := workflow.AwaitWithOptions(ctx, o, f.IsReady)
+	return ready || err != nil
+}
+
+// gotFurther reports whether a batch has got on since it was last looked at, and keeps how far. One whose pods are all ready
+// waits for minReadySeconds, which the activity counts.
+func gotFurther(at *status.Batch, now rule.Batch) bool {
+	on := int(now.Updated) > at.Updated || int(now.UpdatedReady) > at.Ready || now.Target > 0 && now.UpdatedReady >= now.Target
+	at.Updated, at.Ready = max(at.Updated, int(now.Updated)), max(at.Ready, int(now.UpdatedReady))
+	return on
+}
+
+// stalled is the verdict on a batch of which the timer found that it does not get on.
+func stalled(req step.AdvanceRequest, now status.Facts, looked error) status.Check {
+	b := now.Facts.Batch
+	text := fmt.Sprintf("nothing got on for %s: %d of %d pods are updated, %d of these are ready", req.Deadline, b.Updated, req.Target, b.UpdatedReady)
+	if looked != nil {
+		text = fmt.Sprintf("it has not ended for %s, and nobody can look at it: %s", req.Deadline, messageOf(looked))
+	}
+	return status.Check{Name: status.Progress, At: string(pipelines.During), Verdict: status.Inconclusive, Message: text}
+}
