@@ -141,24 +141,15 @@ func (a *Activities) Look(ctx context.Context, req step.AdvanceRequest) (status.
 }
 
 // watched runs a driver's long call with a look that heartbeats, observes and judges.
-<<<<<<< HEAD
 func (a *Activities) watched(ctx context.Context, req step.AdvanceRequest, armed bool, run func(context.Context, held, workload.Look) (rule.Facts, error)) (seen status.Facts, err error) {
 	ctx, w := a.newWatcher(ctx, req, armed)
-	defer w.beat.stop()
+	defer w.stop()
 	ctx, h, done, err := a.fenced(ctx, req.WorkloadRequest)
 	if err != nil {
 		return seen, err
 	}
 	defer done(&err)
-=======
-func (a *Activities) watched(ctx context.Context, req step.AdvanceRequest, armed bool, run func(context.Context, held, workload.Look) (rule.Facts, error)) (status.Facts, error) {
-	h, err := a.held(ctx, req.WorkloadRequest)
-	if err != nil {
-		return status.Facts{}, err
-	}
-	ctx, w := a.newWatcher(ctx, h, req, armed)
-	defer w.stop()
->>>>>>> 4ccef58 (Hold a batch that does not get on as stalled)
+	w.watch(h)
 	end, err := run(ctx, h, w.look)
 	switch {
 	case errors.Is(err, errCheck):

@@ -42,9 +42,9 @@ type pace struct {
 // counts are what gets on; each counts by the most that it has been, so that what goes up and down does not.
 type counts struct{ updated, ready, available int }
 
-func newPace(ctx context.Context, h held, req step.AdvanceRequest, now time.Time) *pace {
+func newPace(ctx context.Context, req step.AdvanceRequest, now time.Time) *pace {
 	p := &pace{
-		deadline: req.Deadline, settle: minReady(h.spec.Target), subject: req.Object, seen: now,
+		deadline: req.Deadline, subject: req.Object, seen: now,
 		now: step.Progress{Since: now.UTC(), Target: req.Target, Total: req.Total},
 	}
 	var before step.Progress
@@ -62,6 +62,13 @@ func minReady(o *unstructured.Unstructured) time.Duration {
 	}
 	seconds, _, _ := unstructured.NestedInt64(o.Object, "spec", "minReadySeconds")
 	return time.Duration(seconds) * time.Second
+}
+
+// waits says for how long pods that are ready may be so before they are available.
+func (p *pace) waits(settle time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.settle = settle
 }
 
 // said is what was said last.

@@ -30,14 +30,20 @@ type watcher struct {
 }
 
 // newWatcher heartbeats from now on; what it watches runs in the context that it returns.
-func (a *Activities) newWatcher(ctx context.Context, h held, req step.AdvanceRequest, armed bool) (context.Context, *watcher) {
+func (a *Activities) newWatcher(ctx context.Context, req step.AdvanceRequest, armed bool) (context.Context, *watcher) {
 	ctx, beat := newPulse(ctx, pulseMoving)
 	within, end := context.WithCancelCause(ctx)
-	w := &watcher{a: a, req: req, h: h, armed: armed, beat: beat, end: end, pace: newPace(ctx, h, req, time.Now())}
+	w := &watcher{a: a, req: req, armed: armed, beat: beat, end: end, pace: newPace(ctx, req, time.Now())}
 	vigil, over := context.WithCancel(ctx)
 	w.over = over
 	go w.keepVigil(vigil)
 	return within, w
+}
+
+// watch says what is watched, before its first look.
+func (w *watcher) watch(h held) {
+	w.h = h
+	w.pace.waits(minReady(h.spec.Target))
 }
 
 func (w *watcher) stop() {

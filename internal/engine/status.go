@@ -45,7 +45,7 @@ func (v View) Held() bool {
 // Stands reports whether the whole run stands until a person decides: nothing in it goes on by itself. A run that somebody
 // has told to end, and one whose units are out of reach, go on.
 func (v View) Stands() bool {
-	if v.Phase == status.PhaseHeld || v.Phase == status.PhasePaused {
+	if v.Phase.Stands() || v.Phase == status.PhasePaused {
 		return true
 	}
 	return v.Phase == status.PhaseWaiting && v.Waiting != nil && v.Waiting.Kind == "approval"

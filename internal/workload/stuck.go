@@ -9,7 +9,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
-	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/pipelines/rule"
 )
@@ -23,7 +22,7 @@ const (
 // StuckPods tells which pods keep a workload from getting on: those at the revision of these facts that are not ready or have
 // restarted, those that do not go away, and how many nobody has made. Nil where there are none. It sees what a driver's own
 // look has seen, and so makes no request beside one. Errors are those of Facts.
-func StuckPods(ctx context.Context, d Driver, c *kube.Cluster, spec Spec, facts rule.Workload) (*status.Stuck, error) {
+func StuckPods(ctx context.Context, d Driver, c Cluster, spec Spec, facts rule.Workload) (*status.Stuck, error) {
 	known, ok := d.(interface{ family() family })
 	if !ok {
 		return nil, nil
