@@ -28,7 +28,7 @@ func slow(t *testing.T, clusters ...string) *world {
 	return w
 }
 
-func (w *world) asks(what string) int {
+func (w *world) times(what string) int {
 	n := 0
 	for _, line := range w.asked() {
 		if line == what {
@@ -93,7 +93,7 @@ func TestTheTimerFindsABatchThatDoesNotEndItself(t *testing.T) {
 	if want := []string{"Moving", "Stalled"}; !slices.Equal(phases, want) {
 		t.Errorf("the run was %v, want %v; asked:\n%s", phases, want, strings.Join(w.asked(), "\n"))
 	}
-	if n := w.asks("Look a/1"); n != 2 {
+	if n := w.times("Look a/1"); n != 2 {
 		t.Errorf("it looked %d times, want 2", n)
 	}
 	if c := w.records[0].Batches[0]; c.Phase == status.PhaseSucceeded || c.Checks[0].Message != "nothing got on for 15m0s: 3 of 10 pods are updated, 2 of these are ready" {
@@ -114,7 +114,7 @@ func TestTheTimerGivesWhatGetsOnMoreTime(t *testing.T) {
 	if end := w.run(t); end.Phase != status.PhaseSucceeded {
 		t.Errorf("the run ended %s", end.Phase)
 	}
-	if n := w.asks("Look a/1"); n < 5 {
+	if n := w.times("Look a/1"); n < 5 {
 		t.Errorf("it looked %d times in three hours", n)
 	}
 	w.expect(t, nil, []string{"Disarm a"})
