@@ -22,29 +22,9 @@ func (r *rollout) serve(ctx workflow.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, c := range []struct {
-		name, says string
-		valid      func(Command) error
-		do         func(workflow.Context, Command) Answer
-	}{
-		{UpdatePause, "stop after what is in flight, and disarm", r.validPause, r.doPause},
-		{UpdateResume, "go on", r.validResume, r.doResume},
-		{UpdateApprove, "let the stage that waits for approval start", r.validApprove, r.doApprove},
-		{UpdateAbort, "stop for good and leave pods as they are", r.validAbort, r.doAbort},
-		{UpdateRollback, "take back what was moved", r.validRollback, r.doRollback},
-	} {
+	for _, c := range r.commands() {
 		err := workflow.SetUpdateHandlerWithOptions(ctx, c.name, func(ctx workflow.Context, cmd Command) (Answer, error) {
-			if err := workflow.Await(ctx, func() bool { return r.loaded }); err != nil {
-				return Answer{}, err
-			}
-			cmd.Who = identity.Unverified(cmd.Who) // it may come from elsewhere than the engine
-			if err := r.valid(c.name, cmd, c.valid); err != nil {
-				return Answer{}, err // since it was let in
-			}
-			answer := c.do(ctx, cmd)
-			r.inTurn++
-			r.audit(ctx, c.name, cmd, answer)
-			return answer, nil
+			return r.obey(ctx, c, workflow.GetCurrentUpdateInfo(ctx).ID, cmd)
 		}, workflow.UpdateHandlerOptions{Validator: func(cmd Command) error {
 			if !r.loaded {
 				return nil // it is looked at once the plan is known
@@ -55,6 +35,7 @@ func (r *rollout) serve(ctx workflow.Context) error {
 			return err
 		}
 	}
+	r.hearStanding(ctx)
 	reports := workflow.GetSignalChannelWithOptions(ctx, signalReport, workflow.SignalChannelOptions{Description: "a unit says where it is"})
 	workflow.GoNamed(ctx, "reports", func(ctx workflow.Context) {
 		for {
@@ -64,6 +45,42 @@ func (r *rollout) serve(ctx workflow.Context) error {
 		}
 	})
 	return nil
+}
+
+// command is one that operators may give.
+type command struct {
+	name, says string
+	valid      func(Command) error
+	do         func(workflow.Context, Command) Answer
+}
+
+func (r *rollout) commands() []command {
+	return []command{
+		{UpdatePause, "stop after what is in flight, and disarm", r.validPause, r.doPause},
+		{UpdateResume, "go on", r.validResume, r.doResume},
+		{UpdateApprove, "let the stage that waits for approval start", r.validApprove, r.doApprove},
+		{UpdateAbort, "stop for good and leave pods as they are", r.validAbort, r.doAbort},
+		{UpdateRollback, "take back what was moved", r.validRollback, r.doRollback},
+	}
+}
+
+// obey does what a command asks for, once under its ID, and writes it down.
+func (r *rollout) obey(ctx workflow.Context, c command, id string, cmd Command) (Answer, error) {
+	if err := workflow.Await(ctx, func() bool { return r.loaded }); err != nil {
+		return Answer{}, err
+	}
+	if r.heard(id) {
+		return Answer{Message: fmt.Sprintf("%s has taken this order already", r.in.Run)}, nil
+	}
+	cmd.Who = identity.Unverified(cmd.Who) // it may come from elsewhere than the engine
+	if err := r.valid(c.name, cmd, c.valid); err != nil {
+		return Answer{}, err // since it was let in
+	}
+	r.note(id)
+	answer := c.do(ctx, cmd)
+	r.inTurn++
+	r.audit(ctx, c.name, cmd, answer)
+	return answer, nil
 }
 
 // refuse is how a validator says no.

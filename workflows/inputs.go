@@ -55,6 +55,7 @@ type RunState struct {
 	Stage     int                 `json:"stage"` // index of the stage to go on with
 	Paused    bool                `json:"paused,omitempty"`
 	Approvals map[string][]string `json:"approvals,omitempty"` // stage -> who
+	Heard     []string            `json:"heard,omitempty"`     // IDs of the commands that were obeyed, the latest last
 }
 
 // ClusterInput starts one unit.
@@ -140,7 +141,8 @@ type Command struct {
 // Answer is what an operator hears.
 type Answer struct {
 	Message string   `json:"message"`
-	Units   []string `json:"units,omitempty"` // rollback: the units that go back, in order
+	Stands  bool     `json:"stands,omitempty"` // nobody has obeyed it yet: it stands until a worker takes the run up
+	Units   []string `json:"units,omitempty"`  // rollback: the units that go back, in order
 }
 
 // Signals between a run and its units.

@@ -36,7 +36,10 @@ type rollout struct {
 	tried    map[string]bool // clusters that a rollback has turned to; only looked up
 	resumes  int             // how often it was told to resume; a unit that stands in a soak waits for the next
 	waitsFor string          // what its search attribute says
+	obeying  int             // standing orders that are being obeyed
 	inTurn   int             // how many changes there have been; what waits, waits for it to move on
+
+	standingOrders workflow.ReceiveChannel
 }
 
 // intent is what operators, or the failure policy, want of the run.
@@ -349,14 +352,14 @@ func (r *rollout) close(ctx workflow.Context) (status.Run, error) {
 		return *s, fmt.Errorf("cannot record run %s: %w", s.Name, err)
 	}
 	// Whoever has just given a command is to hear its answer.
-	if err := workflow.Await(dctx, func() bool { return workflow.AllHandlersFinished(dctx) }); err != nil || r.shape < closesAsItEnded {
+	if err := r.attentive(dctx); err != nil || r.shape < closesAsItEnded {
 		return *s, err
 	}
 	return *s, closing(s.Phase, s.Back != "", s.Ending, runEnd(s), *s)
 }
 
 func (r *rollout) continueAsNew(ctx, outer workflow.Context) error {
-	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
+	if err := r.attentive(ctx); err != nil {
 		return err
 	}
 	if outer.Err() != nil {

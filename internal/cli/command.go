@@ -2,10 +2,12 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
+	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/workflows"
 )
 
@@ -115,6 +117,10 @@ func commandRun(ctx context.Context, o *CommandOptions) error {
 	answer, err := e.Command(ctx, o.Run, o.Name, o.Command)
 	if err != nil {
 		return err
+	}
+	if answer.Stands {
+		printed := o.Format.print(o.Factory.Out, answer, func() error { return nil })
+		return errors.Join(&Exit{fault.ExitWaiting, answer.Message}, printed)
 	}
 	return o.Format.print(o.Factory.Out, answer, func() error {
 		out := shown{o.Factory.Out}

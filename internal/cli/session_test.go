@@ -13,10 +13,12 @@ import (
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
+	"google.golang.org/protobuf/types/known/timestamppb"
 	"sigs.k8s.io/yaml"
 
 	"sluice.dev/sluice/internal/cli"
@@ -38,6 +40,7 @@ type server struct {
 	looks  int
 	says   string // of the unit: what the check that stopped it found
 	away   error  // why it cannot be reached
+	told   []*historypb.HistoryEvent
 }
 
 type started struct{ client.WorkflowRun }
@@ -101,6 +104,31 @@ func (s *server) DescribeWorkflowExecution(context.Context, string, string) (*wo
 
 func (s *server) DescribeTaskQueue(context.Context, string, enumspb.TaskQueueType) (*workflowservice.DescribeTaskQueueResponse, error) {
 	return &workflowservice.DescribeTaskQueueResponse{}, nil
+}
+
+func (s *server) SignalWorkflow(_ context.Context, _, _, _ string, arg any) error {
+	input, err := converter.GetDefaultDataConverter().ToPayloads(arg)
+	s.told = append(s.told, &historypb.HistoryEvent{
+		EventType: enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED, EventTime: timestamppb.New(noon),
+		Attributes: &historypb.HistoryEvent_WorkflowExecutionSignaledEventAttributes{
+			WorkflowExecutionSignaledEventAttributes: &historypb.WorkflowExecutionSignaledEventAttributes{SignalName: workflows.SignalCommand, Input: input},
+		},
+	})
+	return err
+}
+
+func (s *server) GetWorkflowHistory(context.Context, string, string, bool, enumspb.HistoryEventFilterType) client.HistoryEventIterator {
+	return &events{left: s.told}
+}
+
+type events struct{ left []*historypb.HistoryEvent }
+
+func (e *events) HasNext() bool { return len(e.left) > 0 }
+
+func (e *events) Next() (*historypb.HistoryEvent, error) {
+	next := e.left[0]
+	e.left = e.left[1:]
+	return next, nil
 }
 
 func (s *server) open() ledger.Ledger {
@@ -351,6 +379,25 @@ func TestRunsWithoutAServer(t *testing.T) {
 	}
 	if out, _, _ := s.types("get runs -o json"); !strings.Contains(out, `"note": "cannot reach a Temporal server`) {
 		t.Errorf("as JSON it prints %s", out)
+	}
+}
+
+func TestAnOrderStandsUntilAWorkerComes(t *testing.T) {
+	s := newSession(t, "")
+	if _, errs, code := s.types("run agent -f " + s.files + " --go"); code != 0 {
+		t.Fatal(errs)
+	}
+	_, errs, code := s.types("abort agent-1 --reason enough")
+	if code != 4 || !strings.Contains(errs, "the order to abort agent-1 stands: it acts as soon as a worker takes the run up") {
+		t.Errorf("exit code %d, %s", code, errs)
+	}
+	for _, line := range []string{"get agent-1", "why agent-1"} {
+		if out, errs, code := s.types(line); code != 0 || !strings.Contains(out, "order stands: abort by ann (unverified): enough") {
+			t.Errorf("%s: exit code %d, %s\n%s", line, code, errs, out)
+		}
+	}
+	if out, _, code := s.types("pause agent-1 -o json"); code != 4 || !strings.Contains(out, `"stands": true`) {
+		t.Errorf("as JSON: exit code %d, %s", code, out)
 	}
 }
 

@@ -74,6 +74,9 @@ func explain(why engine.Explanation, now time.Time) string {
 	if why.Note != "" {
 		fmt.Fprintf(&b, "note: %s\n", why.Note)
 	}
+	for _, o := range why.Orders {
+		fmt.Fprintf(&b, "order stands: %s, since %s; it acts as soon as a worker takes the run up\n", oneLine(o.String()), ago(o.Since, now))
+	}
 	if len(why.Reasons) == 0 {
 		b.WriteString("nothing in it waits for anything\n")
 	}

@@ -16,10 +16,11 @@ import (
 	"sluice.dev/sluice/workflows"
 )
 
-// Command tells a run something: workflows.UpdatePause and its like. It returns once the run has accepted it. A run that
-// says no is a fault.Refused with its words, and the refusal is in the audit, unless it was a dry run. A run that has
-// ended takes a rollback, by a run of its own that Answer names; pause, resume and abort do nothing there, and say so; an
-// approval is refused.
+// Command tells a run something: workflows.UpdatePause and its like. It returns once the run has accepted it. Where nobody
+// can, since no worker serves runs or none answers, the order stands until one does, and the Answer says so. A run that says
+// no is a fault.Refused with its words, and the refusal is in the audit, unless it was a dry run. A run that has ended takes
+// a rollback, by a run of its own that Answer names; pause, resume and abort do nothing there, and say so; an approval is
+// refused.
 func (e *Engine) Command(ctx context.Context, run, name string, c workflows.Command) (workflows.Answer, error) {
 	c.Who = identity.Unverified(c.Who)
 	known, err := e.ledger.Run(ctx, run)
@@ -39,13 +40,13 @@ func (e *Engine) command(ctx context.Context, known ledger.Run, name string, c w
 	if !known.Ended.IsZero() {
 		return e.afterEnd(ctx, known, name, c)
 	}
-	answer, err := e.update(ctx, known.Name, name, c)
+	answer, err := e.order(ctx, known.Name, workflows.StandingOrder{ID: name + "-" + rand.Text(), Name: name, Command: c})
 	if endedFirst(err) {
 		return e.taken(ctx, known.Name, name, c)
 	}
 	var missing *serviceerror.NotFound
 	if !errors.As(err, &missing) {
-		return answer, e.refusal(ctx, err, known.Name, name)
+		return answer, e.refusal(err, known.Name, name)
 	}
 	// It has ended since, or its workflow was taken away.
 	again, err := e.ledger.Run(ctx, known.Name)
@@ -55,8 +56,25 @@ func (e *Engine) command(ctx context.Context, known ledger.Run, name string, c w
 	return e.afterEnd(ctx, again, name, c)
 }
 
-// update sends a command under an ID of its own, so that what the client tries again happens once.
-func (e *Engine) update(ctx context.Context, run, name string, c workflows.Command) (workflows.Answer, error) {
+// order has a run obey at once, or as soon as there is somebody who can. It has one ID either way, so that it acts once.
+func (e *Engine) order(ctx context.Context, run string, o workflows.StandingOrder) (workflows.Answer, error) {
+	if err := e.served(ctx); fault.CodeOf(err) == fault.Unreachable {
+		return e.leave(ctx, run, o, err)
+	}
+	answer, err := e.update(ctx, run, o)
+	var silent *client.WorkflowUpdateServiceTimeoutOrCanceledError
+	if !errors.As(err, &silent) || ctx.Err() != nil {
+		return answer, err
+	}
+	why := e.served(ctx)
+	if why == nil {
+		why = fault.New(fault.Unreachable, "it did not answer within %s", e.options.Patience.Command)
+	}
+	return e.leave(ctx, run, o, why)
+}
+
+// update sends a command and waits for its answer.
+func (e *Engine) update(ctx context.Context, run string, o workflows.StandingOrder) (workflows.Answer, error) {
 	var answer workflows.Answer
 	server, err := e.Server(ctx)
 	if err != nil {
@@ -65,7 +83,7 @@ func (e *Engine) update(ctx context.Context, run, name string, c workflows.Comma
 	ctx, cancel := context.WithTimeout(ctx, e.options.Patience.Command)
 	defer cancel()
 	handle, err := server.Temporal.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
-		UpdateID: name + "-" + rand.Text(), WorkflowID: run, UpdateName: name, Args: []any{c},
+		UpdateID: o.ID, WorkflowID: run, UpdateName: o.Name, Args: []any{o.Command},
 		WaitForStage: client.WorkflowUpdateStageCompleted,
 	})
 	if err != nil {
@@ -93,21 +111,13 @@ func (e *Engine) taken(ctx context.Context, run, name string, c workflows.Comman
 }
 
 // refusal turns the answer of a run into words of ours.
-func (e *Engine) refusal(ctx context.Context, err error, run, name string) error {
+func (e *Engine) refusal(err error, run, name string) error {
 	if err == nil {
 		return nil
 	}
 	var app *temporal.ApplicationError
 	if errors.As(err, &app) {
 		return fault.New(fault.Refused, "%s", app.Message())
-	}
-	var silent *client.WorkflowUpdateServiceTimeoutOrCanceledError
-	if errors.As(err, &silent) && ctx.Err() == nil {
-		if nobody := e.served(ctx); nobody != nil {
-			return fault.Wrap(fault.CodeOf(nobody), nobody, "cannot %s %s", name, run)
-		}
-		return fault.New(fault.Unreachable, "cannot tell whether %s took the command %s: it did not answer within %s; is a worker running? (sluice worker)",
-			run, name, e.options.Patience.Command)
 	}
 	return e.temporalFault(err, "cannot %s %s", name, run)
 }

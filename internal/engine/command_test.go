@@ -6,9 +6,14 @@ import (
 	"strings"
 	"testing"
 
+	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/status"
@@ -81,17 +86,90 @@ func TestCommandOfARunThatEndsBeforeItAnswers(t *testing.T) {
 	}
 }
 
-func TestCommandThatNobodyAnswers(t *testing.T) {
-	b := newBench(t)
-	run := b.started()
-	b.temporal.onUpdate = func(client.UpdateWorkflowOptions) (workflows.Answer, error) {
+func TestAnOrderThatNobodyObeysStands(t *testing.T) {
+	silent := func(client.UpdateWorkflowOptions) (workflows.Answer, error) {
 		return workflows.Answer{}, client.NewWorkflowUpdateServiceTimeoutOrCanceledError(context.DeadlineExceeded)
 	}
-	_, err := b.Command(t.Context(), run.Name, workflows.UpdatePause, workflows.Command{Who: "ann"})
-	wants(t, err, fault.Unreachable, "cannot tell whether", "sluice worker")
-	b.temporal.workers = 0
-	_, err = b.Command(t.Context(), run.Name, workflows.UpdatePause, workflows.Command{Who: "ann"})
-	wants(t, err, fault.Unreachable, "no worker answers")
+	for name, c := range map[string]struct {
+		workers int
+		updates int
+		says    string
+		reason  string
+	}{
+		"no worker":           {0, 0, "no worker answers on task queue", "an update would live in the server's memory only"},
+		"a worker that hangs": {1, 1, "did not answer within", "what was tried as an update stands under the same ID"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			run := b.started()
+			b.temporal.open = map[string]bool{run.Name: true}
+			b.temporal.workers, b.temporal.onUpdate = c.workers, silent
+			answer, err := b.Command(t.Context(), run.Name, workflows.UpdateAbort, workflows.Command{Who: "ann", Reason: "hm"})
+			if err != nil || !answer.Stands || !strings.Contains(answer.Message, "acts as soon as a worker takes the run up") || !strings.Contains(answer.Message, c.says) {
+				t.Fatalf("the answer is %+v, %v: %s", answer, err, c.reason)
+			}
+			if len(b.temporal.updates) != c.updates || len(b.temporal.signals) != 1 {
+				t.Fatalf("%d updates and %d signals: %s", len(b.temporal.updates), len(b.temporal.signals), c.reason)
+			}
+			o := b.temporal.signals[0]
+			if o.Name != workflows.UpdateAbort || o.Command.Who != "ann (unverified)" || o.Command.Reason != "hm" || !strings.HasPrefix(o.ID, "abort-") {
+				t.Errorf("what stands is %+v", o)
+			}
+			if c.updates > 0 && b.temporal.updates[0].UpdateID != o.ID {
+				t.Errorf("tried as %s, stands as %s: it could act twice", b.temporal.updates[0].UpdateID, o.ID)
+			}
+			entries, err := b.Audit(t.Context(), run.Name, 1)
+			if err != nil || len(entries) != 1 || entries[0].Command != "abort" || entries[0].Outcome != answer.Message {
+				t.Errorf("audit has %+v, %v", entries, err)
+			}
+		})
+	}
+}
+
+func TestADryRunIsNotLeftStanding(t *testing.T) {
+	b := newBench(t)
+	run := b.started()
+	b.temporal.open, b.temporal.workers = map[string]bool{run.Name: true}, 0
+	_, err := b.Command(t.Context(), run.Name, workflows.UpdateRollback, workflows.Command{Who: "ann", DryRun: true})
+	wants(t, err, fault.Unreachable, "cannot ask "+run.Name+" what a rollback would do", "no worker answers")
+	if len(b.temporal.signals) > 0 {
+		t.Error("it was left for a worker all the same")
+	}
+}
+
+func TestARunWithoutAWorkerSaysWhatItWasTold(t *testing.T) {
+	b := newBench(t)
+	run := b.started()
+	b.temporal.open, b.temporal.workers = map[string]bool{run.Name: true}, 0
+	told := func(signal, name, who string) *historypb.HistoryEvent {
+		input, err := converter.GetDefaultDataConverter().ToPayloads(workflows.StandingOrder{Name: name, Command: workflows.Command{Who: who, Reason: "hm"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &historypb.HistoryEvent{
+			EventType: enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED, EventTime: timestamppb.New(noon),
+			Attributes: &historypb.HistoryEvent_WorkflowExecutionSignaledEventAttributes{
+				WorkflowExecutionSignaledEventAttributes: &historypb.WorkflowExecutionSignaledEventAttributes{SignalName: signal, Input: input},
+			},
+		}
+	}
+	b.temporal.history = []*historypb.HistoryEvent{
+		told(workflows.SignalCommand, "resume", "before"),
+		{EventType: enumspb.EVENT_TYPE_WORKFLOW_TASK_COMPLETED},
+		told("report", "x", "a unit"),
+		told(workflows.SignalCommand, "pause", "ann"),
+		{EventType: enumspb.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED},
+		told(workflows.SignalCommand, "abort", "bob"),
+	}
+	want := []engine.Standing{{Command: "pause", Who: "ann", Reason: "hm", Since: noon}, {Command: "abort", Who: "bob", Reason: "hm", Since: noon}}
+	view, err := b.Status(t.Context(), run.Name)
+	if err != nil || !slices.Equal(view.Orders, want) {
+		t.Errorf("orders that stand are %v, %v; want those after the last that was obeyed, %v", view.Orders, err, want)
+	}
+	why, err := b.Why(t.Context(), run.Name, "")
+	if err != nil || !slices.Equal(why.Orders, want) {
+		t.Errorf("why says %v, %v", why.Orders, err)
+	}
 }
 
 // moved is a unit that went all the way.

@@ -12,6 +12,7 @@ import (
 
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/serviceerror"
 	taskqueuepb "go.temporal.io/api/taskqueue/v1"
 	workflowpb "go.temporal.io/api/workflow/v1"
@@ -43,6 +44,30 @@ type fakeTemporal struct {
 	phases   map[string]string                          // what search attributes say of closed ones, by ID
 	progress map[string]step.Progress
 	workers  int
+	signals  []workflows.StandingOrder
+	history  []*historypb.HistoryEvent // of every workflow
+}
+
+func (f *fakeTemporal) SignalWorkflow(_ context.Context, id, _, _ string, arg any) error {
+	if !f.open[id] {
+		return serviceerror.NewNotFound("workflow execution already completed")
+	}
+	f.signals = append(f.signals, arg.(workflows.StandingOrder))
+	return nil
+}
+
+func (f *fakeTemporal) GetWorkflowHistory(context.Context, string, string, bool, enumspb.HistoryEventFilterType) client.HistoryEventIterator {
+	return &fakeHistory{events: f.history}
+}
+
+type fakeHistory struct{ events []*historypb.HistoryEvent }
+
+func (h *fakeHistory) HasNext() bool { return len(h.events) > 0 }
+
+func (h *fakeHistory) Next() (*historypb.HistoryEvent, error) {
+	next := h.events[0]
+	h.events = h.events[1:]
+	return next, nil
 }
 
 func (f *fakeTemporal) ExecuteWorkflow(_ context.Context, o client.StartWorkflowOptions, _ any, args ...any) (client.WorkflowRun, error) {

@@ -20,6 +20,8 @@ import (
 type View struct {
 	status.Run
 	Note string `json:"note,omitempty"`
+	// Orders stand: no worker has obeyed them yet.
+	Orders []Standing `json:"orders,omitempty"`
 	// Partial: the run itself did not answer. Its stages and units are put together, and may be behind.
 	Partial bool `json:"-"`
 }
@@ -147,6 +149,9 @@ func (e *Engine) withoutWorker(ctx context.Context, server *Server, known ledger
 		note = err.Error()
 	}
 	view, err := e.fromLedger(ctx, known, info, note+"; this is what the ledger and the search attributes say")
+	if orders, missed := e.standing(ctx, server, known.Name); missed == nil {
+		view.Orders = orders
+	}
 	view.Partial, view.Waiting = true, &status.Waiting{Kind: "worker", Unmet: []string{note}, Owner: "whoever runs the workers"}
 	return view, err
 }

@@ -27,6 +27,7 @@ type Explanation struct {
 	Run     string       `json:"run"`
 	Phase   status.Phase `json:"phase"`
 	Note    string       `json:"note,omitempty"`
+	Orders  []Standing   `json:"orders,omitempty"` // given, and not obeyed yet
 	Reasons []Reason     `json:"reasons"`
 }
 
@@ -38,7 +39,7 @@ func (e *Engine) Why(ctx context.Context, run, about string) (Explanation, error
 	if err != nil {
 		return Explanation{}, err
 	}
-	why := Explanation{Run: view.Name, Phase: view.Phase, Note: view.Note, Reasons: []Reason{}}
+	why := Explanation{Run: view.Name, Phase: view.Phase, Note: view.Note, Orders: view.Orders, Reasons: []Reason{}}
 	if about == "" && view.Waiting != nil {
 		why.Reasons = append(why.Reasons, Reason{Subject: view.Name, Phase: view.Phase, Waiting: view.Waiting, Since: view.Waiting.Since})
 	}

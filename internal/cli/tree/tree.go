@@ -88,6 +88,9 @@ func (d *drawer) head() []row {
 	if w := waits(waiting(v), d.in.Now); w != "" {
 		rows = append(rows, row{free: true, name: oneLine("waits for " + w), phase: status.PhaseWaiting})
 	}
+	for _, o := range v.Orders {
+		rows = append(rows, row{free: true, name: oneLine("order stands: " + o.String()), phase: status.PhaseWaiting})
+	}
 	if v.Note != "" {
 		rows = append(rows, row{free: true, name: oneLine("note: " + v.Note), phase: status.PhaseUnreachable})
 	}

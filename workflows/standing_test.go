@@ -1,0 +1,81 @@
+package workflows_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/workflows"
+)
+
+// leaves has an order stand in the run's history from a time on.
+func (w *world) leaves(after time.Duration, o workflows.StandingOrder) {
+	w.env.RegisterDelayedCallback(func() { w.env.SignalWorkflow(workflows.SignalCommand, o) }, after)
+}
+
+func TestAStandingOrderIsObeyed(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	w.leaves(time.Second, workflows.StandingOrder{ID: "1", Name: workflows.UpdateAbort, Command: workflows.Command{Who: "ann", Reason: "hm"}})
+	end := w.run(t)
+	if end.Phase != status.PhaseAborted {
+		t.Errorf("the run ended %s", end.Phase)
+	}
+	w.expect(t, []string{"Disarm a", "Release a Aborted"}, []string{"Acquire b"})
+	want := step.AuditRequest{Who: "ann (unverified)", Command: "abort", Run: "agent-1", Scope: "run", Reason: "hm"}
+	if len(w.audit) != 1 || !strings.HasPrefix(w.audit[0].Outcome, "agent-1 ends") {
+		t.Fatalf("the audit has %+v", w.audit)
+	}
+	w.audit[0].Outcome = ""
+	if w.audit[0] != want {
+		t.Errorf("the audit has %+v", w.audit[0])
+	}
+}
+
+func TestAnOrderActsOnce(t *testing.T) {
+	w := newWorld(t, "a")
+	w.plan.Stages[0].Approvals = 2
+	pause := workflows.StandingOrder{ID: "1", Name: workflows.UpdatePause, Command: workflows.Command{Who: "ann"}}
+	w.leaves(time.Minute, pause)
+	w.command(time.Hour, workflows.UpdateResume, workflows.Command{})
+	w.leaves(2*time.Hour, pause) // the same once more, late
+	w.leaves(3*time.Hour, workflows.StandingOrder{ID: "2", Name: workflows.UpdateApprove, Command: workflows.Command{Who: "one", Plan: "0123456789"}})
+	w.leaves(4*time.Hour, workflows.StandingOrder{ID: "3", Name: workflows.UpdateApprove, Command: workflows.Command{Who: "two", Plan: "0123456789"}})
+	w.command(10*time.Hour, workflows.UpdateAbort, workflows.Command{})
+	end := w.run(t)
+	if end.Phase != status.PhaseSucceeded {
+		t.Errorf("the run ended %s: the pause came twice", end.Phase)
+	}
+}
+
+func TestAStandingOrderThatIsRefusedIsInTheAudit(t *testing.T) {
+	w := newWorld(t, "a")
+	w.leaves(time.Second, workflows.StandingOrder{ID: "1", Name: workflows.UpdateApprove, Command: workflows.Command{Who: "ann", Plan: "ffffffff"}})
+	end := w.run(t)
+	if end.Phase != status.PhaseSucceeded {
+		t.Errorf("the run ended %s", end.Phase)
+	}
+	if len(w.audit) != 1 || !strings.HasPrefix(w.audit[0].Outcome, "refused: cannot approve agent-1: it runs plan 0123456789ab") {
+		t.Errorf("the audit has %+v", w.audit)
+	}
+}
+
+func TestAStandingOrderThatComesLastIsNotLost(t *testing.T) {
+	w := newWorld(t, "a")
+	late := false
+	w.fails = func(name, _ string) error {
+		if name == step.SaveRun && !late {
+			late = true // while the run writes itself down
+			w.env.SignalWorkflow(workflows.SignalCommand, workflows.StandingOrder{ID: "1", Name: workflows.UpdateRollback, Command: workflows.Command{Who: "ann"}})
+		}
+		return nil
+	}
+	w.run(t)
+	if !late || !slices.ContainsFunc(w.audit, func(a step.AuditRequest) bool {
+		return strings.Contains(a.Outcome, "refused: cannot rollback agent-1: it has just ended")
+	}) {
+		t.Errorf("the audit has %+v", w.audit)
+	}
+}
