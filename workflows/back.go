@@ -68,7 +68,7 @@ func (r *rollout) endedIn(scope Scope) []string {
 	var out []string
 	for _, st := range r.state.Status.Stages {
 		for _, u := range st.Units {
-			if r.open[u.Cluster] == nil && scope.holds(u) && u.Moved && u.Phase != status.PhaseRolledBack && r.wayBack(u.Cluster).Exists() {
+			if r.open[u.Cluster] == nil && scope.holds(u) && u.Moved && u.Phase != status.PhaseRolledBack && u.Superseded == "" && r.wayBack(u.Cluster).Exists() {
 				out = append(out, u.Cluster)
 			}
 		}

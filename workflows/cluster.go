@@ -108,6 +108,7 @@ func (r *clusterRollout) forward(ctx workflow.Context) error {
 	for _, next := range []func(workflow.Context) error{
 		r.load,
 		r.lock,
+		r.supersede,
 		r.compare,
 		r.checkBefore,
 		r.applyBefore,
@@ -145,6 +146,17 @@ func (r *clusterRollout) lock(ctx workflow.Context) error {
 		return err
 	}
 	r.in.Fence, r.locked = ref.Fence, true
+	return nil
+}
+
+// supersede ends the looks at the unit that another run may still take, as its stage soaks: they would find the pods of this run.
+func (r *clusterRollout) supersede(ctx workflow.Context) error {
+	if r.shape < looksApart || r.in.BackOf == r.in.Run {
+		return nil
+	}
+	o := order{Kind: orderSupersede, Run: r.in.Run}
+	// There are none as a rule.
+	_ = workflow.SignalExternalWorkflow(ctx, LookWorkflowID(r.in.Path, r.in.Component), "", signalOrder, o).Get(ctx, nil)
 	return nil
 }
 

@@ -29,6 +29,7 @@ func SiteQueue(central, site string) string {
 const (
 	RolloutName        = "Rollout"
 	ClusterRolloutName = "ClusterRollout"
+	LookName           = "Look"
 	PreviewName        = "Preview"
 )
 
@@ -168,6 +169,8 @@ const (
 	orderAbort    = "abort"
 	orderRollback = "rollback"
 	orderStop     = "stop"
+
+	orderSupersede = "supersede" // of another run's unit, to the looks at this one
 )
 
 // report is what a unit tells its run.
@@ -178,6 +181,7 @@ type report struct {
 	Waiting  *status.Waiting `json:"waiting,omitempty"`
 	Failure  *status.Check   `json:"failure,omitempty"`
 	FailedAt string          `json:"failedAt,omitempty"`
+	Look     bool            `json:"look,omitempty"` // the unit has arrived, and is looked at
 	// Which execution of the unit's workflow says so, and its how manyth report it is: signals may overtake each other, and
 	// one may come in after its unit has ended and another has begun there.
 	Execution string `json:"execution,omitempty"`

@@ -28,6 +28,7 @@ type rollout struct {
 	plan     step.RunPlan
 	state    RunState
 	open     map[string]*unitRun // by cluster; only looked up, never ranged over
+	looks    map[string]*lookRun // by cluster; only looked up
 	want     intent
 	phase    status.Phase    // what it does; it shows as Held where all that is open is held
 	loaded   bool            // the plan is known
@@ -62,7 +63,7 @@ type unitRun struct {
 }
 
 func newRollout(ctx workflow.Context, in RolloutInput) *rollout {
-	r := &rollout{in: in, shape: shapeOf(ctx), open: map[string]*unitRun{}, tried: map[string]bool{}}
+	r := &rollout{in: in, shape: shapeOf(ctx), open: map[string]*unitRun{}, looks: map[string]*lookRun{}, tried: map[string]bool{}}
 	if in.State != nil {
 		r.state = *in.State
 		r.phase = r.state.Status.Phase

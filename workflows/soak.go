@@ -56,7 +56,11 @@ func (r *rollout) look(ctx workflow.Context, s *soak) (coming int) {
 		s.open++
 		until := lookAgain(ctx, s.until, s.quiet)
 		workflow.GoNamed(ctx, "look at "+u.Path, func(ctx workflow.Context) {
-			r.lookAt(ctx, s, u, until)
+			if r.shape >= looksApart {
+				r.watchOver(ctx, s, u, until)
+			} else {
+				r.lookAt(ctx, s, u, until)
+			}
 			s.open--
 			r.inTurn++
 		})

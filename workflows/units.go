@@ -118,6 +118,10 @@ func (r *rollout) unlocked(ctx workflow.Context, run *unitRun) bool {
 
 // heed takes a unit's report: it keeps what it says, and decides about a failure.
 func (r *rollout) heed(ctx workflow.Context, rep report) {
+	if rep.Look {
+		r.heedLook(ctx, rep)
+		return
+	}
 	u, run := r.unit(rep.Cluster), r.open[rep.Cluster]
 	if u == nil || run == nil || run.heardLater(rep) {
 		return

@@ -19,6 +19,7 @@ const (
 // needs it.
 const (
 	approvedByOthers = shapeTwo // whoever started a run could approve it
+	looksApart       = shapeTwo // the run itself looked at units while a group or stage soaked
 	tellsChanges     = shapeTwo // units told their run only of what decides something
 	closesAsItEnded  = shapeTwo // runs and units that did not end well do not close as completed
 	stallsHold       = shapeTwo // a timer beside each batch that moves

@@ -2,6 +2,7 @@ package workflows_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -291,6 +292,8 @@ func (w *world) run(t *testing.T) status.Run {
 func (w *world) play(t *testing.T, in workflows.RolloutInput) status.Run {
 	t.Helper()
 	w.looksOn()
+	// A unit tells the looks of other runs to end, of which there are none.
+	w.env.OnSignalExternalWorkflow(mock.Anything, mock.Anything, mock.Anything, "order", mock.Anything).Maybe().Return(errors.New("no such workflow"))
 	w.env.SetStartWorkflowOptions(clientOptions(in.Run))
 	w.env.ExecuteWorkflow(workflows.RolloutName, in)
 	if !w.env.IsWorkflowCompleted() {

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -41,7 +42,7 @@ type fakeTemporal struct {
 	onUpdate func(client.UpdateWorkflowOptions) (workflows.Answer, error)
 	open     map[string]bool                            // running workflows, by ID
 	closed   map[string]enumspb.WorkflowExecutionStatus // others, by ID
-	phases   map[string]string                          // what search attributes say of closed ones, by ID
+	phases   map[string]string                          // what search attributes say by ID
 	progress map[string]step.Progress
 	workers  int
 	signals  []workflows.StandingOrder
@@ -119,7 +120,7 @@ func (f *fakeTemporal) DescribeWorkflowExecution(_ context.Context, id, _ string
 		return nil, serviceerror.NewNotFound("no such workflow")
 	}
 	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: &workflowpb.WorkflowExecutionInfo{
-		Status: enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, SearchAttributes: attributes("Soaking"),
+		Status: enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, SearchAttributes: attributes(cmp.Or(f.phases[id], "Soaking")),
 	}}, nil
 }
 

@@ -120,9 +120,14 @@ func few(all []string) string {
 // recentRuns is how many runs of a component are looked through for open ones.
 const recentRuns = 50
 
-// alone refuses where an open run of the component moves one of the clusters.
+// alone refuses where an open run of the component moves one of the clusters. Where such a run has arrived, and only soaks, it
+// does not: a hotfix waits out no soak, and ends the looks of the run before it.
 func (e *Engine) alone(ctx context.Context, component string, clusters []string) error {
 	all, err := e.ledger.ListRuns(ctx, component, recentRuns)
+	if err != nil {
+		return err
+	}
+	arrived, err := e.waysBack(ctx, component)
 	if err != nil {
 		return err
 	}
@@ -130,19 +135,23 @@ func (e *Engine) alone(ctx context.Context, component string, clusters []string)
 		if !r.Ended.IsZero() {
 			continue
 		}
-		open, err := e.isOpen(ctx, r.Name)
+		present := arrived
+		open, phase, err := e.openPhase(ctx, r.Name)
 		if err != nil {
 			return err
 		}
 		if !open {
 			continue
 		}
+		if r.Back != "" || phase == status.PhaseRollingBack {
+			present = nil
+		}
 		other, err := e.LoadPlan(ctx, r.Plan)
 		if err != nil {
 			return err
 		}
 		for _, u := range clustersOf(other.Plan) {
-			if slices.Contains(clusters, u.Cluster) {
+			if slices.Contains(clusters, u.Cluster) && present[u.Cluster].Run != r.Name {
 				return fault.New(fault.Conflict, "run %s (%s %s, by %s) is open and moves %s too; wait for it, or abort it with: sluice abort %s",
 					r.Name, r.Component, r.Version, r.By, u.Cluster, r.Name)
 			}
@@ -153,19 +162,27 @@ func (e *Engine) alone(ctx context.Context, component string, clusters []string)
 
 // isOpen reports whether Temporal is still executing a run.
 func (e *Engine) isOpen(ctx context.Context, run string) (bool, error) {
+	open, _, err := e.openPhase(ctx, run)
+	return open, err
+}
+
+// openPhase reports whether Temporal is still executing a run, and where that is, as its search attribute says.
+func (e *Engine) openPhase(ctx context.Context, run string) (bool, status.Phase, error) {
 	server, err := e.Server(ctx)
 	if err != nil {
-		return false, err
+		return false, "", err
 	}
 	described, err := server.Temporal.DescribeWorkflowExecution(ctx, run, "")
 	var missing *serviceerror.NotFound
 	if errors.As(err, &missing) {
-		return false, nil
+		return false, "", nil
 	}
 	if err != nil {
-		return false, e.temporalFault(err, "cannot look at run %s", run)
+		return false, "", e.temporalFault(err, "cannot look at run %s", run)
 	}
-	return described.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, nil
+	var now status.Run
+	addAttributes(&now, described.GetWorkflowExecutionInfo())
+	return described.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, now.Phase, nil
 }
 
 // start names a run in the ledger and starts its workflow under that name.

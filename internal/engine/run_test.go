@@ -10,6 +10,7 @@ import (
 
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/workflows"
 )
@@ -90,6 +91,38 @@ func TestRunAfterOneThatTemporalLost(t *testing.T) {
 	}
 	if second.Name != "agent-2" {
 		t.Errorf("run is called %s, want agent-2", second.Name)
+	}
+}
+
+func TestAHotfixWaitsOutNoSoak(t *testing.T) {
+	for _, c := range []struct {
+		reason string
+		before func(*bench, ledger.Run)
+		code   fault.Code
+	}{
+		{"every cluster has arrived, and its stage soaks", func(b *bench, r ledger.Run) {
+			b.deploy("c1", r.Name, r.Version)
+			b.deploy("c2", r.Name, r.Version)
+		}, ""},
+		{"one is still to come", func(b *bench, r ledger.Run) { b.deploy("c1", r.Name, r.Version) }, fault.Conflict},
+		{"they are being taken back", func(b *bench, r ledger.Run) {
+			b.deploy("c1", r.Name, r.Version)
+			b.deploy("c2", r.Name, r.Version)
+			b.temporal.phases = map[string]string{r.Name: "RollingBack"}
+		}, fault.Conflict},
+	} {
+		t.Run(c.reason, func(t *testing.T) {
+			b := newBench(t)
+			c.before(b, b.started())
+			_, err := b.Run(t.Context(), engine.RunRequest{Plan: b.plan().Hash, By: "bob"})
+			if c.code != "" {
+				wants(t, err, c.code, "agent-1")
+				return
+			}
+			if err != nil {
+				t.Errorf("it was refused: %v", err)
+			}
+		})
 	}
 }
 

@@ -101,8 +101,10 @@ type Unit struct {
 	Checks   []Check   `json:"checks,omitempty"` // of the cluster itself
 	Kept     []string  `json:"kept,omitempty"`   // objects that a rollback left in place
 	Ending   *Ending   `json:"ending,omitempty"` // who took it back, or ended it where it was
-	Workflow string    `json:"workflow,omitempty"`
-	Detail   string    `json:"detail,omitempty"` // blob digest of the whole status, once ended
+	// Superseded is the run that moves this cluster since: this one neither looks at it any more nor takes it back.
+	Superseded string `json:"superseded,omitempty"`
+	Workflow   string `json:"workflow,omitempty"`
+	Detail     string `json:"detail,omitempty"` // blob digest of the whole status, once ended
 }
 
 // Stage is a stage of a run.

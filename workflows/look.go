@@ -1,0 +1,152 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/step"
+)
+
+// LookWorkflowID is the workflow ID of the looks at a unit that has arrived.
+func LookWorkflowID(path, component string) string { return UnitWorkflowID(path, component) + "/look" }
+
+// LookInput asks for looks at a unit that has arrived, while its group or stage soaks.
+type LookInput struct {
+	step.Ref
+	Path   string        `json:"path"`
+	Site   string        `json:"site,omitempty"`
+	What   string        `json:"what"`   // soaks: "stage production"
+	Record string        `json:"record"` // blob digest of the unit's step.UnitRecord
+	Until  time.Time     `json:"until"`
+	Quiet  time.Duration `json:"quiet"`  // of the whole soak
+	Parent string        `json:"parent"` // workflow ID of whom it reports to
+}
+
+// Finding is what ended the looks before their time was over; nothing is set where it was.
+type Finding struct {
+	Check      *status.Check `json:"check,omitempty"`      // did not pass
+	Superseded string        `json:"superseded,omitempty"` // the run that moves the unit now
+}
+
+// looking is what looks at one unit. It has no Lease and writes nothing in the cluster, so that the next run there need not wait
+// for it: it tells the looks to end. The heartbeats of a soak go to one such workflow for each cluster, and none to the run,
+// which has to answer commands.
+type looking struct {
+	in         LookInput
+	orders     workflow.ReceiveChannel
+	superseded string
+	misses     int
+	reports    int
+}
+
+// Look looks at a unit until its time is over, a check does not pass, or another run moves it. It waits for a cluster that is
+// out of reach.
+func Look(ctx workflow.Context, in LookInput) (Finding, error) {
+	shapeOf(ctx) // later code may ask
+	l := &looking{in: in}
+	l.orders = workflow.GetSignalChannelWithOptions(ctx, signalOrder, workflow.SignalChannelOptions{Description: "another run moves the unit now"})
+	return l.run(ctx)
+}
+
+func (l *looking) run(ctx workflow.Context) (Finding, error) {
+	until := l.in.Until
+	for {
+		left := until.Sub(workflow.Now(ctx))
+		if left <= 0 {
+			return Finding{}, nil
+		}
+		l.show(ctx, status.PhaseSoaking, &status.Waiting{Kind: "soak", Name: l.in.What, Since: workflow.Now(ctx).UTC(), Until: until.UTC()})
+		seen, err := l.observe(ctx, left)
+		bad, held := status.FirstBad(seen.Checks)
+		switch {
+		case l.superseded != "":
+			return Finding{Superseded: l.superseded}, nil
+		case ctx.Err() != nil:
+			return Finding{}, ctx.Err()
+		case codeOf(err) == fault.Unreachable:
+			if err := l.await(ctx, err); err != nil {
+				return Finding{Superseded: l.superseded}, err
+			}
+			if l.superseded != "" {
+				return Finding{Superseded: l.superseded}, nil
+			}
+		case err != nil:
+			return Finding{Check: &status.Check{Name: "watch during soak", Verdict: status.Error, Message: messageOf(err)}}, nil
+		case held:
+			return Finding{Check: brief(&bad)}, nil
+		default:
+			return Finding{}, nil
+		}
+		until = lookAgain(ctx, until, l.in.Quiet)
+	}
+}
+
+// observe looks for a time. It does not wait for an activity that is to end: that changes nothing, and hears it by itself.
+func (l *looking) observe(ctx workflow.Context, left time.Duration) (seen status.Facts, err error) {
+	looked := call{
+		name: step.Observe, site: l.in.Site, long: true, summary: "look at " + l.in.Path + " while " + l.in.What + " soaks",
+		in: step.ObserveRequest{Ref: l.in.Ref, For: left, Record: l.in.Record},
+	}.start(ctx)
+	if err := l.until(ctx, looked); err != nil || l.superseded != "" {
+		return seen, err
+	}
+	return seen, looked.Get(ctx, &seen)
+}
+
+// until waits for an activity, or for another run to move the unit.
+func (l *looking) until(ctx workflow.Context, done workflow.Future) error {
+	return workflow.Await(ctx, func() bool { return l.overtaken() || done.IsReady() })
+}
+
+// overtaken reports whether another run has said that it moves the unit.
+func (l *looking) overtaken() bool {
+	var o order
+	for l.superseded == "" && l.orders.ReceiveAsync(&o) {
+		if o.Kind == orderSupersede && o.Run != l.in.Run {
+			l.superseded = o.Run
+		}
+	}
+	return l.superseded != ""
+}
+
+// await waits until the unit's cluster answers again; the run hears of both.
+func (l *looking) await(ctx workflow.Context, cause error) error {
+	l.misses++
+	gone := call{name: step.Unobserved, summary: "note that " + l.in.Cluster + " is out of reach", in: l.in.Ref}
+	_ = gone.get(ctx, nil)
+	l.report(ctx, status.PhaseUnreachable, &status.Waiting{
+		Kind: "cluster", Name: l.in.Cluster, Since: workflow.Now(ctx).UTC(), Unmet: []string{messageOf(cause)},
+	})
+	back := call{name: step.Reachable, site: l.in.Site, long: true, summary: "wait for " + l.in.Cluster, in: l.in.Ref}
+	for {
+		answers := back.start(ctx)
+		if err := l.until(ctx, answers); err != nil || l.superseded != "" {
+			return err
+		}
+		err := answers.Get(ctx, nil)
+		if _, over := workflow.AwaitWithTimeout(ctx, backOff(l.misses), l.overtaken); over != nil || l.superseded != "" {
+			return over
+		}
+		if err == nil {
+			l.report(ctx, status.PhaseSucceeded, nil)
+			return nil
+		}
+	}
+}
+
+func (l *looking) report(ctx workflow.Context, phase status.Phase, waiting *status.Waiting) {
+	l.show(ctx, phase, waiting)
+	l.reports++
+	rep := report{
+		Cluster: l.in.Cluster, Phase: phase, Moved: true, Waiting: waiting, Look: true,
+		Execution: workflow.GetInfo(ctx).WorkflowExecution.RunID, Number: l.reports,
+	}
+	_ = workflow.SignalExternalWorkflow(ctx, l.in.Parent, "", signalReport, rep).Get(ctx, nil)
+}
+
+func (l *looking) show(ctx workflow.Context, phase status.Phase, waiting *status.Waiting) {
+	workflow.SetCurrentDetails(ctx, unitDetails(status.Unit{Path: l.in.Path, Phase: phase, Waiting: waiting}))
+}

@@ -1,0 +1,109 @@
+package workflows
+
+import (
+	"errors"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/step"
+)
+
+// lookRun is a look that is open.
+type lookRun struct {
+	run   string // which execution of its workflow that is
+	heard int    // the number of its last report
+}
+
+// watchOver has a unit looked at until its time is over. A check that does not pass is a failure of the unit, as if it still
+// moved.
+func (r *rollout) watchOver(ctx workflow.Context, s *soak, u plan.Unit, until time.Time) {
+	unit := r.unit(u.Cluster)
+	for unit.Phase == status.PhaseSucceeded && ctx.Err() == nil {
+		if until.Sub(workflow.Now(ctx)) <= 0 {
+			return
+		}
+		found, err := r.lookBy(ctx, s, u, until)
+		switch {
+		case ctx.Err() != nil:
+		case err != nil:
+			r.standInSoak(ctx, unit, s.what, status.Check{Name: "watch during soak", Verdict: status.Error, Message: messageOf(err)})
+		case found.Superseded != "":
+			r.supersede(ctx, unit, found.Superseded)
+			return
+		case found.Check != nil:
+			r.standInSoak(ctx, unit, s.what, *found.Check)
+		default:
+			return
+		}
+		until = lookAgain(ctx, until, s.quiet)
+	}
+	r.settleSoaked(ctx, unit)
+}
+
+// freeLook is how long looks of another run that were told to end are waited for.
+const freeLook = 30 * time.Second
+
+// lookBy has a workflow of its own look at a unit.
+func (r *rollout) lookBy(ctx workflow.Context, s *soak, u plan.Unit, until time.Time) (found Finding, err error) {
+	id := LookWorkflowID(u.Path, r.plan.Component)
+	in := LookInput{
+		Ref:  step.Ref{Run: r.in.Run, Plan: r.in.Plan, Component: r.plan.Component, Cluster: u.Cluster, Context: u.Context},
+		Path: u.Path, Site: u.Site, What: s.what, Record: r.unit(u.Cluster).Detail, Until: until, Quiet: s.quiet,
+		Parent: workflow.GetInfo(ctx).WorkflowExecution.ID,
+	}
+	ctx = workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
+		WorkflowID: id, TaskQueue: workflow.GetInfo(ctx).TaskQueueName, StaticSummary: "look at " + u.Path + " while " + s.what + " soaks",
+		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+		ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_REQUEST_CANCEL,
+		WaitForCancellation:   true,
+		TypedSearchAttributes: temporal.NewSearchAttributes(
+			attrComponent.ValueSet(r.plan.Component), attrVersion.ValueSet(r.plan.Version), attrPipeline.ValueSet(r.plan.Pipeline),
+			attrStage.ValueSet(s.stage.Name), attrGroup.ValueSet(u.Group), attrCluster.ValueSet(u.Cluster), attrPlanHash.ValueSet(r.in.Plan),
+		),
+	})
+	give := workflow.Now(ctx).Add(freeLook)
+	for {
+		child := workflow.ExecuteChildWorkflow(ctx, LookName, in)
+		var begun workflow.Execution
+		if err = child.GetChildWorkflowExecution().Get(ctx, &begun); err == nil {
+			r.looks[u.Cluster] = &lookRun{run: begun.RunID}
+			err = child.Get(ctx, &found)
+			delete(r.looks, u.Cluster)
+			return found, err
+		}
+		var taken *temporal.ChildWorkflowExecutionAlreadyStartedError
+		if !errors.As(err, &taken) {
+			return found, err
+		}
+		if workflow.Now(ctx).After(give) {
+			return Finding{Superseded: "another run"}, nil
+		}
+		if err := workflow.Sleep(ctx, freeLook/6); err != nil {
+			return found, err
+		}
+	}
+}
+
+// heedLook takes what a look says of its unit's cluster.
+func (r *rollout) heedLook(ctx workflow.Context, rep report) {
+	unit, look := r.unit(rep.Cluster), r.looks[rep.Cluster]
+	if unit == nil || look == nil || look.run != rep.Execution || rep.Number <= look.heard {
+		return
+	}
+	look.heard = rep.Number
+	r.mark(ctx, unit, rep.Phase, rep.Waiting)
+}
+
+// supersede notes that another run moves a unit that had arrived. This run neither looks at it any more nor takes it back.
+func (r *rollout) supersede(ctx workflow.Context, unit *status.Unit, by string) {
+	unit.Superseded = by
+	unit.Checks = append(unit.Checks, status.Check{
+		Name: "soak", At: "soak", Verdict: status.Inconclusive, Advisory: true, Message: "superseded by " + by + ", which moves this cluster since",
+	})
+	r.mark(ctx, unit, status.PhaseSucceeded, nil)
+}
