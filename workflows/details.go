@@ -45,7 +45,7 @@ func (r *rollout) standing() status.Phase {
 	for _, u := range r.openUnits() {
 		switch phase := r.unit(u.cluster).Phase; {
 		case phase == status.PhaseUnreachable:
-		case !phase.Stands():
+		case !phase.Stands(), u.stopping && r.shape >= tellsChanges:
 			return status.PhaseMoving
 		case shows != status.PhaseHeld:
 			shows = phase

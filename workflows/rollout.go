@@ -51,15 +51,16 @@ type intent struct {
 
 // unitRun is a unit whose workflow is open.
 type unitRun struct {
-	id      string
-	cluster string
-	decided bool   // what becomes of its failure was told to it
-	back    bool   // it goes back
-	paced   bool   // at the pace of a rollback: it was started to go back
-	hears   bool   // its workflow has started
-	run     string // which execution of its workflow that is
-	heard   int    // the number of its last report
-	owed    []order
+	id       string
+	cluster  string
+	stopping bool   // it was told to end: what it stands at holds nobody
+	decided  bool   // what becomes of its failure was told to it
+	back     bool   // it goes back
+	paced    bool   // at the pace of a rollback: it was started to go back
+	hears    bool   // its workflow has started
+	run      string // which execution of its workflow that is
+	heard    int    // the number of its last report
+	owed     []order
 }
 
 func newRollout(ctx workflow.Context, in RolloutInput) *rollout {

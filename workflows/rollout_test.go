@@ -379,7 +379,18 @@ func TestFailureMode_R08_TheEndIsComputedFromUnits(t *testing.T) {
 			f.Workload.Restarts = 1
 		}
 	}
+	var shown []string
+	w.env.OnUpsertTypedSearchAttributes(mock.Anything).Return(nil).Run(func(args mock.Arguments) {
+		said := args.Get(0).(temporal.SearchAttributes)
+		_, ofRun := said.GetInt64(temporal.NewSearchAttributeKeyInt64("SluicePercent"))
+		if phase, ok := said.GetKeyword(temporal.NewSearchAttributeKeyKeyword("SluicePhase")); ok && ofRun {
+			shown = append(shown, phase)
+		}
+	})
 	end := w.run(t)
+	if slices.Contains(shown, string(status.PhaseHeld)) {
+		t.Errorf("the run shows %q: a unit that fails within the budget is told to end, and holds nobody", shown)
+	}
 	if diff := cmp.Diff(map[string]status.Phase{"a": status.PhaseFailed, "b": status.PhaseSucceeded}, unitPhases(end)); diff != "" {
 		t.Errorf("units (-want +got):\n%s", diff)
 	}

@@ -213,6 +213,7 @@ func (r *rollout) tell(ctx workflow.Context, units []*unitRun, o order) {
 	defer done()
 	var sent []workflow.Future
 	for _, u := range units {
+		u.stopping = u.stopping || o.Kind == orderStop || o.Kind == orderAbort
 		if u.hears {
 			sent = append(sent, r.send(ctx, u, o))
 			continue
