@@ -24,6 +24,7 @@ import (
 type Factory struct {
 	In        io.Reader
 	Out, Err  io.Writer
+	Terminal  bool              // somebody reads Out on a screen
 	Lively    bool              // Out may be redrawn and coloured: a terminal, and nobody said NO_COLOR
 	Width     func() (w, h int) // of the terminal
 	Now       func() time.Time
@@ -58,7 +59,8 @@ func System() *Factory {
 		},
 		Exec: replace, LookEvery: time.Second,
 	}
-	f.Lively = term.IsTerminal(int(os.Stdout.Fd())) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	f.Terminal = term.IsTerminal(int(os.Stdout.Fd()))
+	f.Lively = f.Terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 	return f
 }
 

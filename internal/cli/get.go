@@ -17,6 +17,7 @@ type GetOptions struct {
 	Name    string
 	Watch   bool
 	Format  format
+	Length  length
 }
 
 // NewCmdGet shows runs, plans, clusters and the audit.
@@ -44,10 +45,14 @@ is a line; with -o json, a line of JSON for each change, and with -o yaml a docu
 				return usage(cmd, "RUN or PLAN is missing")
 			}
 			opts.Name = args[0]
+			if err := opts.Length.complete(cmd); err != nil {
+				return err
+			}
 			return getRun(cmd.Context(), opts)
 		},
 	}
 	cmd.Flags().BoolVarP(&opts.Watch, "watch", "w", false, "follow the run until it ends")
+	opts.Length.addFlags(cmd)
 	addOutput(cmd, &opts.Format)
 	cmd.AddCommand(newCmdGetRuns(f), newCmdGetPlans(f), newCmdGetClusters(f), newCmdGetAudit(f))
 	return cmd
@@ -85,12 +90,12 @@ func (o *GetOptions) follow(ctx context.Context, e *engine.Engine) error {
 }
 
 func (o *GetOptions) plan(ctx context.Context, e *engine.Engine) error {
-	planned, err := e.LoadPlan(ctx, o.Name)
+	planned, err := e.ShowPlan(ctx, o.Name)
 	if err != nil {
 		return err
 	}
 	if o.Watch {
 		return fault.New(fault.Invalid, "cannot watch plan %.12s: it does not change", planned.Hash)
 	}
-	return printPlan(ctx, o.Factory.Out, o.Format, e, planned)
+	return o.Factory.printPlan(ctx, o.Format, o.Length, e, planned)
 }

@@ -105,8 +105,10 @@ func newCmdGetPlans(f *Factory) *cobra.Command {
 	return newList(f, newest(), &cobra.Command{
 		Use:   "plans [COMPONENT]",
 		Short: "List plans",
-		Long: `List plans, with whether they can run: a plan is refused where a rule says no, and unseen where nobody
-could look at the clusters.`,
+		Long: `List plans, with what run would say of them now: ready; refused, where a rule says no; unseen, where
+nobody could look at the clusters; stale, where something else was deployed since; busy, where another
+run moves its clusters; narrow, where it goes past stages and needs a reason; done, where there is
+nothing to do.`,
 		Example: `  sluice get plans
   sluice get plans node-agent -o yaml`,
 		Args: between(0, "COMPONENT"),

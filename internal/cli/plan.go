@@ -2,17 +2,12 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"sluice.dev/sluice/internal/engine"
-	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/internal/origin"
-	"sluice.dev/sluice/internal/plan"
 )
 
 // PlanOptions are what plan needs.
@@ -21,6 +16,7 @@ type PlanOptions struct {
 	Request engine.PlanRequest
 	Params  []string // name=value
 	Format  format
+	Length  length
 }
 
 // NewCmdPlan makes a plan and prints it.
@@ -36,9 +32,12 @@ all of it, and store it under its hash. Nothing is changed in any cluster.
 A plan narrowed with --only or --exclude so that it goes past a stage which this version has not
 passed says so at its top, and needs a --reason, here or when it is run.
 
+Clusters in which the same changes, but for their own name, region and the like, are one group. On a
+terminal a plan that is longer than the screen is printed as its summary; --full prints all of it.
+
 Exits 2 where a file is wrong or a template does not render, 3 where a rule refuses the plan.`,
 		Example: `  sluice plan node-agent --to 2.0.0 -f examples
-  sluice plan node-agent --to 2.0.0 -f examples --only canary,prod-eu-1
+  sluice plan node-agent --to 2.0.0 -f examples --only canary,prod-eu-1 --summary
   sluice plan node-agent --to 2.0.0 -f examples --exclude canary --reason "canary is being rebuilt"
   sluice plan node-agent --to 2.0.0 -f examples --pipeline careful -p maxRestarts=1 -o json`,
 		Args: exactly("COMPONENT"),
@@ -54,6 +53,7 @@ Exits 2 where a file is wrong or a template does not render, 3 where a rule refu
 		},
 	}
 	opts.addFlags(cmd)
+	opts.Length.addFlags(cmd)
 	addOutput(cmd, &opts.Format)
 	return cmd
 }
@@ -89,7 +89,7 @@ func (o *PlanOptions) complete(cmd *cobra.Command) error {
 		o.Request.Params[name] = value
 	}
 	o.Request.By = o.Factory.Who()
-	return nil
+	return o.Length.complete(cmd)
 }
 
 func planRun(ctx context.Context, o *PlanOptions) error {
@@ -97,13 +97,27 @@ func planRun(ctx context.Context, o *PlanOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := planned.Refused(); err != nil {
+	if err := o.refused(planned); err != nil {
 		return err
 	}
-	if o.Format == asText {
-		_, err = fmt.Fprintf(o.Factory.Out, "\nnothing was changed; start it with: sluice run %.12s\n", planned.Hash)
+	if o.Format != asText {
+		return nil
 	}
+	next := fmt.Sprintf("start it with: sluice run %.12s", planned.Hash)
+	if idle := planned.Idle(); idle != nil {
+		next = idle.Message
+	}
+	_, err = fmt.Fprintf(o.Factory.Out, "\nnothing was changed; %s\n", next)
 	return err
+}
+
+// refused says why a plan that was just printed cannot run. Where people have read the refusals in it, they are not said
+// again.
+func (o *PlanOptions) refused(planned *engine.Planned) error {
+	if o.Format == asText {
+		return planned.RefusedShortly()
+	}
+	return planned.Refused()
 }
 
 // make makes the plan and prints it. A plan that is refused is printed too.
@@ -116,25 +130,5 @@ func (o *PlanOptions) make(ctx context.Context) (*engine.Planned, error) {
 	if err != nil {
 		return nil, err
 	}
-	return planned, printPlan(ctx, o.Factory.Out, o.Format, e, planned)
-}
-
-// printPlan prints a plan with the diffs that belong to it.
-func printPlan(ctx context.Context, w io.Writer, f format, e *engine.Engine, p *engine.Planned) error {
-	return f.print(w, p, func() error {
-		w := shown{w}
-		err := plan.Render(w, p.Plan, p.Live, plan.RenderOptions{
-			Origin: origin.Text(p.Stored.Origin),
-			Text:   func(digest string) (string, error) { return e.Text(ctx, digest) },
-		})
-		if p.TooBig == "" {
-			return err
-		}
-		return errors.Join(err, fault.Wrap(fault.Internal, note(w, p.TooBig), "cannot print the plan"))
-	})
-}
-
-func note(w io.Writer, text string) error {
-	_, err := fmt.Fprintf(w, "\n%s\n", text)
-	return err
+	return planned, o.Factory.printPlan(ctx, o.Format, o.Length, e, planned)
 }

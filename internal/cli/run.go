@@ -23,6 +23,7 @@ type RunOptions struct {
 	Subject string // hash of a plan, or a component
 	Made    bool   // a plan is to be made: the flags say how
 	Go      bool
+	Anyway  bool
 	Wait    bool
 	Through bool // with Wait: also while the run stands until a person decides
 	Timeout time.Duration
@@ -35,7 +36,8 @@ func NewCmdRun(f *Factory, runF func(context.Context, *RunOptions) error) *cobra
 		Use:   "run HASH|COMPONENT",
 		Short: "Start a plan",
 		Long: `Start a stored plan by its hash, or by the first characters of it. With a component in place of the
-hash, make the plan and show it; with --go start it too.
+hash, make the plan and show it; with --go start it too. A plan that changes nothing, and is on record
+as it is, is not started: that is said, and exits 0; --anyway starts it.
 
 With --wait, follow the run and let the exit code say how it ended: 0 succeeded, 1 failed or aborted,
 5 rolled back. A run that stands until a person decides (a check held it, somebody paused it, a stage
@@ -68,9 +70,11 @@ watcher.`,
 		},
 	}
 	opts.addFlags(cmd)
+	opts.Length.addFlags(cmd)
 	addOutput(cmd, &opts.Format)
 	flags := cmd.Flags()
 	flags.BoolVar(&opts.Go, "go", false, "start the plan of COMPONENT, not only show it")
+	flags.BoolVar(&opts.Anyway, "anyway", false, "start a plan that changes nothing too, for its checks and soaks")
 	flags.BoolVar(&opts.Wait, "wait", false, "follow the run until it ends, or stands until a person decides")
 	flags.BoolVar(&opts.Through, "through-holds", false, "with --wait, follow it to its end, whoever has to decide meanwhile")
 	flags.DurationVar(&opts.Timeout, "timeout", 0, "with --wait, how long to follow it (default: to its end)")
@@ -89,7 +93,11 @@ func runRun(ctx context.Context, o *RunOptions) error {
 	if err != nil {
 		return err
 	}
-	run, err := e.Run(ctx, engine.RunRequest{Plan: hash, By: o.Request.By, Reason: o.Request.Reason})
+	run, err := e.Run(ctx, engine.RunRequest{Plan: hash, By: o.Request.By, Reason: o.Request.Reason, Anyway: o.Anyway})
+	var idle *engine.NothingToDo
+	if errors.As(err, &idle) {
+		return o.nothing(idle)
+	}
 	if err != nil {
 		return err
 	}
@@ -102,6 +110,19 @@ func runRun(ctx context.Context, o *RunOptions) error {
 		}
 	}
 	return o.wait(ctx, e, run)
+}
+
+// nothing says that there was nothing to do. That is no failure.
+func (o *RunOptions) nothing(idle *engine.NothingToDo) error {
+	answer := struct {
+		Plan    string `json:"plan"`
+		Started bool   `json:"started"`
+		Message string `json:"message"`
+	}{idle.Plan, false, idle.Message}
+	return o.Format.print(o.Factory.Out, answer, func() error {
+		_, err := fmt.Fprintln(shown{o.Factory.Out}, idle.Message)
+		return fault.Wrap(fault.Internal, err, "cannot print")
+	})
 }
 
 func (o *RunOptions) started(ctx context.Context, e *engine.Engine, run ledger.Run) error {
@@ -141,7 +162,7 @@ func (o *RunOptions) hash(ctx context.Context, e *engine.Engine) (string, error)
 	if err != nil {
 		return "", err
 	}
-	if err := planned.Refused(); err != nil {
+	if err := show.refused(planned); err != nil {
 		return "", err
 	}
 	if !o.Go {

@@ -38,8 +38,9 @@ type server struct {
 	ledger string
 	phases []status.Phase
 	looks  int
-	says   string // of the unit: what the check that stopped it found
-	away   error  // why it cannot be reached
+	seen   plan.Cluster // what the plan finds in each cluster
+	says   string       // of the unit: what the check that stopped it found
+	away   error        // why it cannot be reached
 	told   []*historypb.HistoryEvent
 }
 
@@ -61,7 +62,9 @@ func (s *server) ExecuteWorkflow(ctx context.Context, _ client.StartWorkflowOpti
 	}
 	live := plan.Live{Plan: in.Plan}
 	for _, c := range in.Clusters {
-		live.Clusters = append(live.Clusters, plan.Cluster{Cluster: c.Cluster})
+		seen := s.seen
+		seen.Cluster = c.Cluster
+		live.Clusters = append(live.Clusters, seen)
 	}
 	stored.Live = s.blob(l, live)
 	return started{}, l.SavePlan(ctx, stored)
@@ -159,6 +162,7 @@ type session struct {
 	server *server
 	files  string
 	lively bool
+	screen int // lines of the terminal; 0 where there is none
 }
 
 func newSession(t *testing.T, phases ...status.Phase) *session {
@@ -202,8 +206,8 @@ func (s *session) types(line string) (out, err string, code int) {
 	s.t.Helper()
 	var stdout, stderr bytes.Buffer
 	f := &cli.Factory{
-		In: strings.NewReader(""), Out: &stdout, Err: &stderr, Lively: s.lively, LookEvery: time.Millisecond,
-		Width: func() (int, int) { return 80, 30 }, Now: func() time.Time { return noon.Add(time.Minute) },
+		In: strings.NewReader(""), Out: &stdout, Err: &stderr, Lively: s.lively, Terminal: s.screen > 0, LookEvery: time.Millisecond,
+		Width: func() (int, int) { return 80, max(s.screen, 30) }, Now: func() time.Time { return noon.Add(time.Minute) },
 		Who: func() string { return "ann" }, Getenv: func(string) string { return "" },
 		Temporal: func(context.Context) (*engine.Server, error) {
 			if s.server.away != nil {

@@ -113,7 +113,7 @@ func (e *Engine) bypassed(ctx context.Context, p *plan.Plan, reason string) erro
 				}
 			}
 			if passed[out.Cluster] != out.Target {
-				return fault.New(fault.Conflict, "it leaves out %s of stage %s, where %s had passed when it was made and runs no longer; plan again",
+				return fault.New(fault.Refused, "it leaves out %s of stage %s, where %s had passed when it was made and runs no longer; plan again",
 					out.Cluster, p.Stages[i].Name, p.Version)
 			}
 		}

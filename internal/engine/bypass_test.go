@@ -224,7 +224,7 @@ func TestAPlanCountsOnWhatHasPassedUntilItIsRun(t *testing.T) {
 	}
 	b.deploy("c1", "agent-9", "0.9.0") // somebody has rolled the canary back
 	_, err = b.Run(t.Context(), engine.RunRequest{Plan: p.Hash, By: "ann"})
-	wants(t, err, fault.Conflict, "c1 of stage canary", "plan again")
+	wants(t, err, fault.Refused, "c1 of stage canary", "plan again")
 	b.temporal.onStart = func(client.StartWorkflowOptions, any) error { return nil }
 	if n := b.rollouts(); n != 1 {
 		t.Errorf("%d runs were started, want the canary's alone", n)

@@ -292,7 +292,7 @@ func TestRollbackAfterALaterRun(t *testing.T) {
 	b.end(run, moved("c1"), moved("c2"))
 	b.deploy("c2", "agent-8", "3.0.0")
 	_, err := b.Command(t.Context(), run.Name, workflows.UpdateRollback, workflows.Command{Who: "ann"})
-	wants(t, err, fault.Conflict, "c2 (3.0.0 by agent-8)", "--cluster")
+	wants(t, err, fault.Refused, "c2 (3.0.0 by agent-8)", "--cluster")
 	_, err = b.Command(t.Context(), run.Name, workflows.UpdateRollback, workflows.Command{Who: "ann", Scope: workflows.Scope{Clusters: []string{"c1"}}})
 	if err != nil {
 		t.Errorf("the cluster that is still at this run's version: %v", err)

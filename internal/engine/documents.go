@@ -44,7 +44,7 @@ func chooseComponent(docs *pipelines.Documents, name, version string) (*pipeline
 	}
 	switch {
 	case version != "":
-		return nil, fault.New(fault.NotFound, "cannot find version %s of component %s: the files have %s", version, name, strings.Join(versions, ", "))
+		return nil, fault.New(fault.Invalid, "cannot find version %s of component %s: the files have %s", version, name, strings.Join(versions, ", "))
 	case len(all) > 1:
 		return nil, fault.New(fault.Invalid, "cannot tell which version of component %s is meant: the files have %s; choose with --to VERSION",
 			name, strings.Join(versions, ", "))
@@ -63,7 +63,7 @@ func choosePipeline(docs *pipelines.Documents, c *pipelines.Component, name stri
 	}
 	p := docs.Pipelines[name]
 	if p == nil {
-		return nil, fault.New(fault.NotFound, "cannot find pipeline %s: %s", name, have("pipelines", all))
+		return nil, fault.New(fault.Invalid, "cannot find pipeline %s: %s", name, have("pipelines", all))
 	}
 	return p, nil
 }

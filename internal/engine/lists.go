@@ -5,7 +5,6 @@ import (
 
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
-	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/status"
 )
 
@@ -51,50 +50,6 @@ func (e *Engine) Runs(ctx context.Context, component string, limit int) ([]Liste
 		}
 	}
 	return all, nil
-}
-
-// The states of a plan in a list.
-const (
-	PlanReady   = "ready"
-	PlanRefused = "refused"
-	PlanUnseen  = "unseen" // nobody could look at the clusters
-)
-
-// ListedPlan is a plan of a list, and whether it can run.
-type ListedPlan struct {
-	ledger.Plan
-	State string `json:"state"`
-}
-
-// Plans lists the newest plans first; component "" means all.
-func (e *Engine) Plans(ctx context.Context, component string, limit int) ([]ListedPlan, error) {
-	known, err := e.ledger.ListPlans(ctx, component, limit)
-	if err != nil {
-		return nil, err
-	}
-	all := make([]ListedPlan, len(known))
-	for i, p := range known {
-		if all[i], err = e.listed(ctx, p); err != nil {
-			return nil, err
-		}
-	}
-	return all, nil
-}
-
-func (e *Engine) listed(ctx context.Context, p ledger.Plan) (ListedPlan, error) {
-	if p.Live == "" {
-		return ListedPlan{p, PlanUnseen}, nil
-	}
-	var live plan.Live
-	if err := e.read(ctx, p.Live, &live); err != nil {
-		return ListedPlan{}, fault.Wrap(fault.CodeOf(err), err, "cannot read what was seen for plan %.12s", p.Hash)
-	}
-	for _, c := range live.Clusters {
-		if len(c.Refusals) > 0 {
-			return ListedPlan{p, PlanRefused}, nil
-		}
-	}
-	return ListedPlan{p, PlanReady}, nil
 }
 
 // Audit lists who did what, the newest first; object (a run, or the hash of a plan) "" means all.

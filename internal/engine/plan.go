@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -33,37 +32,8 @@ type Planned struct {
 	Plan   *plan.Plan  `json:"plan"`
 	Live   *plan.Live  `json:"live,omitempty"` // nil where the clusters were not looked at
 	TooBig string      `json:"tooBig,omitempty"`
-}
-
-// The rules by which a worker says that the input is wrong, where every other rule says that the change is.
-const (
-	ruleRender  = "render"
-	ruleContext = "context"
-)
-
-// Refused says why the plan cannot run, or nil. A chart that does not render and a cluster that the worker has no
-// context for are wrong input: fault.Invalid; everything else is fault.Refused. It names every cluster.
-func (p *Planned) Refused() error {
-	if p.TooBig != "" {
-		return fault.New(fault.Refused, "%s", p.TooBig)
-	}
-	if p.Live == nil {
-		return nil
-	}
-	var lines []string
-	code := fault.Refused
-	for _, c := range p.Live.Clusters {
-		for _, r := range c.Refusals {
-			if r.Rule == ruleRender || r.Rule == ruleContext {
-				code = fault.Invalid
-			}
-			lines = append(lines, strings.TrimSpace(fmt.Sprintf("%s: %s: %s", c.Cluster, r.Rule, strings.TrimSpace(r.Object+" "+r.Message))))
-		}
-	}
-	if len(lines) == 0 {
-		return nil
-	}
-	return fault.New(code, "cannot run plan %.12s of %s %s:\n  %s", p.Hash, p.Plan.Component, p.Plan.Version, strings.Join(lines, "\n  "))
+	Counts plan.Counts `json:"counts,omitzero"` // of what was seen in the clusters
+	Busy   []Busy      `json:"busy,omitempty"`  // open runs that move clusters of this plan, when it was asked for
 }
 
 // Plan resolves files into a plan, stores it, and looks at every cluster that it would change. It changes nothing in any
@@ -88,6 +58,10 @@ func (e *Engine) Plan(ctx context.Context, req PlanRequest) (*Planned, error) {
 		return nil, err
 	}
 	if planned.Live, err = e.preview(ctx, p, planned.Hash); err != nil {
+		return nil, err
+	}
+	planned.Counts = plan.Count(p, planned.Live)
+	if planned.Busy, err = e.busy(ctx, planned); err != nil {
 		return nil, err
 	}
 	return planned, e.audit(ctx, ledger.Entry{
@@ -205,7 +179,22 @@ func (e *Engine) LoadPlan(ctx context.Context, hash string) (*Planned, error) {
 		return planned, nil
 	}
 	planned.Live = &plan.Live{}
-	return planned, e.read(ctx, stored.Live, planned.Live)
+	if err := e.read(ctx, stored.Live, planned.Live); err != nil {
+		return nil, err
+	}
+	planned.Counts = plan.Count(p, planned.Live)
+	return planned, nil
+}
+
+// ShowPlan is LoadPlan for somebody who reads it: with the runs that move its clusters now. Where Temporal cannot be
+// asked, those that the ledger calls open are named.
+func (e *Engine) ShowPlan(ctx context.Context, hash string) (*Planned, error) {
+	planned, err := e.LoadPlan(ctx, hash)
+	if err != nil {
+		return nil, err
+	}
+	planned.Busy, err = e.busy(ctx, planned)
+	return planned, err
 }
 
 // Text returns a text that is kept under a digest, such as a diff.

@@ -3,7 +3,6 @@ package engine_test
 import (
 	"context"
 	"fmt"
-	"maps"
 	"strings"
 	"testing"
 
@@ -73,7 +72,7 @@ func TestPlanRefused(t *testing.T) {
 		"a chart fails to render for some clusters": {
 			reason:   "wrong input names every cluster that it is wrong for",
 			clusters: map[string]plan.Cluster{"c1": broken, "c2": broken},
-			code:     fault.Invalid, words: []string{"c1: render", "c2: render", "no such value"},
+			code:     fault.Invalid, words: []string{"c1, c2: render: chart.yaml:3: no such value"},
 		},
 		"a context is missing": {
 			reason:   "the kubeconfig is input too",
@@ -82,7 +81,7 @@ func TestPlanRefused(t *testing.T) {
 		},
 		"a rule forbids the change": {
 			reason: "a rule is a refusal", clusters: map[string]plan.Cluster{"c1": forbidden},
-			code: fault.Refused, words: []string{"c1: selector: DaemonSet/a/agent cannot change"},
+			code: fault.Refused, words: []string{"c1: selector: DaemonSet/a/agent: cannot change"},
 		},
 		"a cluster is out of reach": {
 			reason: "it is diffed at its turn", clusters: map[string]plan.Cluster{"c1": {Unreachable: "no route"}},
@@ -98,31 +97,6 @@ func TestPlanRefused(t *testing.T) {
 				t.Errorf("run says %v: %s", err, c.reason)
 			}
 		})
-	}
-}
-
-func TestPlansSayWhetherTheyCanRun(t *testing.T) {
-	b := newBench(t)
-	b.plan()
-	b.write("component.yaml", component("2.0.0"))
-	b.clusters = map[string]plan.Cluster{"c2": {Refusals: []plan.Refusal{{Rule: "selector", Message: "cannot change"}}}}
-	b.plan()
-	b.write("component.yaml", component("3.0.0"))
-	b.temporal.hang, b.temporal.workers = true, 0
-	if _, err := b.Plan(t.Context(), engine.PlanRequest{Paths: []string{b.dir}, Component: "agent", By: "ann"}); err == nil {
-		t.Fatal("nobody looked at the clusters, and it is no error")
-	}
-	all, err := b.Plans(t.Context(), "", 10)
-	if err != nil {
-		t.Fatal(err)
-	}
-	states := map[string]string{}
-	for _, p := range all {
-		states[p.Version] = p.State
-	}
-	want := map[string]string{"1.0.0": engine.PlanReady, "2.0.0": engine.PlanRefused, "3.0.0": engine.PlanUnseen}
-	if !maps.Equal(states, want) {
-		t.Errorf("plans are %v, want %v", states, want)
 	}
 }
 
@@ -144,11 +118,11 @@ func TestPlanBadInput(t *testing.T) {
 		},
 		"an unknown version": {
 			reason: "the message lists what there is",
-			change: func(r *engine.PlanRequest) { r.Version = "9" }, code: fault.NotFound, words: []string{"version 9", "1.0.0"},
+			change: func(r *engine.PlanRequest) { r.Version = "9" }, code: fault.Invalid, words: []string{"version 9", "1.0.0"},
 		},
 		"an unknown pipeline": {
 			reason: "the message lists what there is",
-			change: func(r *engine.PlanRequest) { r.Pipeline = "fast" }, code: fault.NotFound, words: []string{"fast", "careful"},
+			change: func(r *engine.PlanRequest) { r.Pipeline = "fast" }, code: fault.Invalid, words: []string{"fast", "careful"},
 		},
 		"a param of another type": {
 			reason: "params are typed",

@@ -129,7 +129,7 @@ func (e *Engine) stillThere(ctx context.Context, known ledger.Run, units []plan.
 		}
 	}
 	if len(later) > 0 {
-		return nil, fault.New(fault.Conflict, "cannot roll back %s: other runs have moved %s since; roll those back first, or narrow this with --cluster", known.Name, few(later))
+		return nil, fault.New(fault.Refused, "cannot roll back %s: other runs have moved %s since; roll those back first, or narrow this with --cluster", known.Name, few(later))
 	}
 	return here, nil
 }

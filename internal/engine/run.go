@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -26,11 +25,22 @@ type RunRequest struct {
 	Plan   string
 	By     string
 	Reason string
+	Anyway bool // start a plan that changes nothing too
 }
 
+// NothingToDo is why a plan was not started: it would change nothing, in any cluster or in the ledger.
+type NothingToDo struct {
+	Plan    string // hash
+	Message string
+}
+
+// Error returns the message.
+func (n *NothingToDo) Error() string { return n.Message }
+
 // Run starts a stored plan and returns its run. It refuses a plan that has refusals (fault.Refused or fault.Invalid, as
-// Planned.Refused says) or that goes past stages for no reason (fault.Refused), and is a fault.Conflict where another run moves the same clusters, or where what is deployed
-// there has changed since the plan was made: then its way back is no longer what people read.
+// Planned.Refused says). It is fault.Refused where it goes past stages for no reason, where another run moves the same
+// clusters, and where what is deployed there has changed since the plan was made: then its way back is no longer what
+// people read. A plan that would change nothing is a *NothingToDo, unless the request says Anyway.
 func (e *Engine) Run(ctx context.Context, req RunRequest) (ledger.Run, error) {
 	req.By = identity.Unverified(req.By)
 	planned, err := e.LoadPlan(ctx, req.Plan)
@@ -41,7 +51,15 @@ func (e *Engine) Run(ctx context.Context, req RunRequest) (ledger.Run, error) {
 		Plan: planned.Hash, Component: planned.Plan.Component, Version: planned.Plan.Version,
 		Phase: string(status.PhasePending), Started: e.now(), By: req.By, Reason: req.Reason,
 	}
-	started, err := e.tryRun(ctx, planned, run)
+	started, err := e.tryRun(ctx, planned, run, req.Anyway)
+	var idle *NothingToDo
+	if errors.As(err, &idle) {
+		entry := ledger.Entry{Who: req.By, Command: "run", Object: planned.Hash, Reason: req.Reason, Outcome: idle.Message}
+		if err := e.audit(ctx, entry); err != nil {
+			return ledger.Run{}, err
+		}
+		return ledger.Run{}, idle
+	}
 	if err != nil {
 		err = fault.Wrap(fault.CodeOf(err), err, "cannot start plan %.12s", planned.Hash)
 	}
@@ -59,15 +77,22 @@ func (e *Engine) Run(ctx context.Context, req RunRequest) (ledger.Run, error) {
 	return started, errors.Join(err, unwritten, e.audit(ctx, ledger.Entry{Who: req.By, Command: "run", Object: object, Reason: req.Reason, Outcome: outcome}))
 }
 
-func (e *Engine) tryRun(ctx context.Context, planned *Planned, run ledger.Run) (ledger.Run, error) {
+func (e *Engine) tryRun(ctx context.Context, planned *Planned, run ledger.Run, anyway bool) (ledger.Run, error) {
 	if err := planned.Refused(); err != nil {
 		return ledger.Run{}, err
 	}
 	if planned.Live == nil {
 		return ledger.Run{}, fault.New(fault.Refused, "nobody has seen what it would change: its look at the clusters did not end; plan again")
 	}
-	if err := e.unchanged(ctx, planned); err != nil {
+	back, err := e.waysBack(ctx, run.Component)
+	if err != nil {
 		return ledger.Run{}, err
+	}
+	if idle := planned.idle(back); idle != nil && !anyway {
+		return ledger.Run{}, idle
+	}
+	if changed := planned.stale(back); len(changed) > 0 {
+		return ledger.Run{}, fault.New(fault.Refused, "what runs in %s has changed since it was made; plan again", few(changed))
 	}
 	if err := e.bypassed(ctx, planned.Plan, run.Reason); err != nil {
 		return ledger.Run{}, err
@@ -83,22 +108,46 @@ func (e *Engine) tryRun(ctx context.Context, planned *Planned, run ledger.Run) (
 	return e.start(ctx, planned, run, workflows.RolloutInput{Plan: planned.Hash, By: run.By, Reason: run.Reason})
 }
 
-// unchanged compares what is deployed now with the way back that the plan fixed.
-func (e *Engine) unchanged(ctx context.Context, planned *Planned) error {
-	back, err := e.waysBack(ctx, planned.Plan.Component)
-	if err != nil {
-		return err
-	}
+// stale lists the clusters in which something else is deployed now than the way back that the plan fixed.
+func (p *Planned) stale(now map[string]plan.WayBack) []string {
 	var changed []string
-	for _, u := range clustersOf(planned.Plan) {
-		if back[u.Cluster] != u.WayBack {
-			changed = append(changed, fmt.Sprintf("%s (%s then, %s now)", u.Cluster, runs(u.WayBack), runs(back[u.Cluster])))
+	for _, u := range clustersOf(p.Plan) {
+		if now[u.Cluster] != u.WayBack {
+			changed = append(changed, fmt.Sprintf("%s (%s then, %s now)", u.Cluster, runs(u.WayBack), runs(now[u.Cluster])))
 		}
 	}
-	if len(changed) == 0 {
-		return nil
+	return changed
+}
+
+// idle says why there is nothing to do, or nil: every cluster has on record what the plan would bring, and either nobody
+// has seen a difference there, or the plan itself was run since.
+func (p *Planned) idle(now map[string]plan.WayBack) *NothingToDo {
+	units := clustersOf(p.Plan)
+	by := ""
+	for _, u := range units {
+		if now[u.Cluster].Target != u.Target || now[u.Cluster].Version != p.Plan.Version {
+			return nil
+		}
+		by = now[u.Cluster].Run
 	}
-	return fault.New(fault.Conflict, "what runs in %s has changed since it was made; plan again", few(changed))
+	has := fmt.Sprintf("%s %s is on record in %s", p.Plan.Component, p.Plan.Version, each(len(units)))
+	if len(p.stale(now)) == 0 {
+		if p.Counts.Unchanged < len(units) {
+			return nil // there is drift to be put right, or a cluster that nobody could look at
+		}
+		return &NothingToDo{p.Hash, fmt.Sprintf("nothing to do for plan %.12s: %s, and nothing there differs from it; "+
+			"start it all the same with: sluice run %.12s --anyway", p.Hash, has, p.Hash)}
+	}
+	return &NothingToDo{p.Hash, fmt.Sprintf("nothing to do for plan %.12s: it was run, by %s, and %s; "+
+		"to look at the clusters again, plan again", p.Hash, by, has)}
+}
+
+// each is all of some clusters, in words.
+func each(n int) string {
+	if n == 1 {
+		return "its cluster"
+	}
+	return fmt.Sprintf("each of its %d clusters", n)
 }
 
 func runs(w plan.WayBack) string {
@@ -115,49 +164,6 @@ func few(all []string) string {
 		return strings.Join(all, ", ")
 	}
 	return fmt.Sprintf("%s and %d more", strings.Join(all[:most], ", "), len(all)-most)
-}
-
-// recentRuns is how many runs of a component are looked through for open ones.
-const recentRuns = 50
-
-// alone refuses where an open run of the component moves one of the clusters. Where such a run has arrived, and only soaks, it
-// does not: a hotfix waits out no soak, and ends the looks of the run before it.
-func (e *Engine) alone(ctx context.Context, component string, clusters []string) error {
-	all, err := e.ledger.ListRuns(ctx, component, recentRuns)
-	if err != nil {
-		return err
-	}
-	arrived, err := e.waysBack(ctx, component)
-	if err != nil {
-		return err
-	}
-	for _, r := range all {
-		if !r.Ended.IsZero() {
-			continue
-		}
-		present := arrived
-		open, phase, err := e.openPhase(ctx, r.Name)
-		if err != nil {
-			return err
-		}
-		if !open {
-			continue
-		}
-		if r.Back != "" || phase == status.PhaseRollingBack {
-			present = nil
-		}
-		other, err := e.LoadPlan(ctx, r.Plan)
-		if err != nil {
-			return err
-		}
-		for _, u := range clustersOf(other.Plan) {
-			if slices.Contains(clusters, u.Cluster) && present[u.Cluster].Run != r.Name {
-				return fault.New(fault.Conflict, "run %s (%s %s, by %s) is open and moves %s too; wait for it, or abort it with: sluice abort %s",
-					r.Name, r.Component, r.Version, r.By, u.Cluster, r.Name)
-			}
-		}
-	}
-	return nil
 }
 
 // isOpen reports whether Temporal is still executing a run.

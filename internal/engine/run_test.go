@@ -55,12 +55,12 @@ func TestRunIsRefused(t *testing.T) {
 		"an open run moves the same clusters": {
 			reason: "the other run is named (R15)",
 			before: func(b *bench, _ *engine.Planned) { b.started() },
-			code:   fault.Conflict, words: []string{"agent-1", "c1", "sluice abort agent-1"},
+			code:   fault.Refused, words: []string{"agent-1", "c1", "sluice abort agent-1"},
 		},
 		"something else was deployed since": {
 			reason: "its way back is no longer what people read (R31)",
 			before: func(b *bench, _ *engine.Planned) { b.deploy("c2", "agent-9", "0.9.0") },
-			code:   fault.Conflict, words: []string{"c2 (nothing then, 0.9.0 by agent-9 now)", "plan again"},
+			code:   fault.Refused, words: []string{"c2 (nothing then, 0.9.0 by agent-9 now)", "plan again"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -104,12 +104,12 @@ func TestAHotfixWaitsOutNoSoak(t *testing.T) {
 			b.deploy("c1", r.Name, r.Version)
 			b.deploy("c2", r.Name, r.Version)
 		}, ""},
-		{"one is still to come", func(b *bench, r ledger.Run) { b.deploy("c1", r.Name, r.Version) }, fault.Conflict},
+		{"one is still to come", func(b *bench, r ledger.Run) { b.deploy("c1", r.Name, r.Version) }, fault.Refused},
 		{"they are being taken back", func(b *bench, r ledger.Run) {
 			b.deploy("c1", r.Name, r.Version)
 			b.deploy("c2", r.Name, r.Version)
 			b.temporal.phases = map[string]string{r.Name: "RollingBack"}
-		}, fault.Conflict},
+		}, fault.Refused},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			b := newBench(t)

@@ -37,7 +37,7 @@ func in(clusters []string) string { return "in " + count(len(clusters), "cluster
 func (o *printer) group(indent int, what string, g *alike) {
 	o.list(indent, what+in(g.clusters), g.clusters)
 	if len(g.own) > 0 {
-		o.list(indent+1, "each with its own ", g.own)
+		o.line(indent+1, "each with its own %s", strings.Join(g.own, ", "))
 	}
 }
 

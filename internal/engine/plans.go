@@ -1,0 +1,112 @@
+package engine
+
+import (
+	"context"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/plan"
+)
+
+// The states of a plan in a list. Only a ready one would be started now.
+const (
+	PlanReady   = "ready"
+	PlanRefused = "refused" // a rule says no
+	PlanUnseen  = "unseen"  // nobody could look at the clusters
+	PlanStale   = "stale"   // something else was deployed since
+	PlanBusy    = "busy"    // another run moves its clusters
+	PlanDone    = "done"    // there is nothing to do
+	PlanNarrow  = "narrow"  // it goes past stages, and needs a reason
+)
+
+// ListedPlan is a plan of a list, and whether it can run.
+type ListedPlan struct {
+	ledger.Plan
+	State string `json:"state"`
+}
+
+// Plans lists the newest plans first; component "" means all.
+func (e *Engine) Plans(ctx context.Context, component string, limit int) ([]ListedPlan, error) {
+	known, err := e.ledger.ListPlans(ctx, component, limit)
+	if err != nil {
+		return nil, err
+	}
+	judge := planJudge{engine: e, back: map[string]map[string]plan.WayBack{}, open: map[string][]openRun{}}
+	all := make([]ListedPlan, len(known))
+	for i, p := range known {
+		state, err := judge.state(ctx, p)
+		if err != nil {
+			return nil, fault.Wrap(fault.CodeOf(err), err, "cannot tell whether plan %.12s can run", p.Hash)
+		}
+		all[i] = ListedPlan{p, state}
+	}
+	return all, nil
+}
+
+// planJudge tells what run would say of plans. What many plans are judged by is asked once.
+type planJudge struct {
+	engine *Engine
+	back   map[string]map[string]plan.WayBack // by component, by cluster
+	open   map[string][]openRun               // by component
+}
+
+// state looks at what run looks at, in the same order.
+func (j *planJudge) state(ctx context.Context, p ledger.Plan) (string, error) {
+	planned, err := j.engine.LoadPlan(ctx, p.Hash)
+	if err != nil {
+		return "", err
+	}
+	if planned.Refused() != nil {
+		return PlanRefused, nil
+	}
+	if planned.Live == nil {
+		return PlanUnseen, nil
+	}
+	back, open, err := j.about(ctx, p.Component)
+	if err != nil {
+		return "", err
+	}
+	if planned.idle(back) != nil {
+		return PlanDone, nil
+	}
+	if len(planned.stale(back)) > 0 {
+		return PlanStale, nil
+	}
+	if len(planned.Plan.Bypasses) > 0 && planned.Plan.BypassReason() == "" {
+		return PlanNarrow, nil
+	}
+	switch err := j.engine.bypassed(ctx, planned.Plan, ""); {
+	case fault.CodeOf(err) == fault.Refused:
+		return PlanStale, nil
+	case err != nil:
+		return "", err
+	}
+	var clusters []string
+	for _, u := range clustersOf(planned.Plan) {
+		clusters = append(clusters, u.Cluster)
+	}
+	others, err := j.engine.moving(ctx, p.Component, open, clusters)
+	if err != nil {
+		return "", err
+	}
+	if len(others) > 0 {
+		return PlanBusy, nil
+	}
+	return PlanReady, nil
+}
+
+func (j *planJudge) about(ctx context.Context, component string) (map[string]plan.WayBack, []openRun, error) {
+	if back, known := j.back[component]; known {
+		return back, j.open[component], nil
+	}
+	back, err := j.engine.waysBack(ctx, component)
+	if err != nil {
+		return nil, nil, err
+	}
+	open, err := j.engine.openRuns(ctx, component)
+	if err != nil {
+		return nil, nil, err
+	}
+	j.back[component], j.open[component] = back, open
+	return back, open, nil
+}
