@@ -283,6 +283,13 @@ func (w *world) look(r step.AdvanceRequest) (status.Facts, error) {
 	return status.Facts{Facts: f}, nil
 }
 
+// meet has the world answer what no test says anything else about.
+func (w *world) meet() {
+	w.looksOn()
+	// A unit tells the looks of other runs to end, of which there are none.
+	w.env.OnSignalExternalWorkflow(mock.Anything, mock.Anything, mock.Anything, "order", mock.Anything).Maybe().Return(errors.New("no such workflow"))
+}
+
 // run plays a run to its end and returns how it ended.
 func (w *world) run(t *testing.T) status.Run {
 	t.Helper()
@@ -291,9 +298,7 @@ func (w *world) run(t *testing.T) status.Run {
 
 func (w *world) play(t *testing.T, in workflows.RolloutInput) status.Run {
 	t.Helper()
-	w.looksOn()
-	// A unit tells the looks of other runs to end, of which there are none.
-	w.env.OnSignalExternalWorkflow(mock.Anything, mock.Anything, mock.Anything, "order", mock.Anything).Maybe().Return(errors.New("no such workflow"))
+	w.meet()
 	w.env.SetStartWorkflowOptions(clientOptions(in.Run))
 	w.env.ExecuteWorkflow(workflows.RolloutName, in)
 	if !w.env.IsWorkflowCompleted() {
