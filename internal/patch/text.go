@@ -2,6 +2,7 @@ package patch
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/diff"
@@ -43,12 +44,70 @@ func writeField(out *strings.Builder, f fieldDiff, masked bool) {
 		writeLines(out, before, after)
 		return
 	}
+	if b, a := words(f.before), words(f.after); !masked && len(b)+len(a) > 2 && len(b) > 0 && len(a) > 0 {
+		writeWords(out, f.path, b, a)
+		return
+	}
 	if f.before != nil {
 		fmt.Fprintf(out, "- %s: %s\n", f.path, short(f.before, masked))
 	}
 	if f.after != nil {
 		fmt.Fprintf(out, "+ %s: %s\n", f.path, short(f.after, masked))
 	}
+}
+
+// words are the elements of a list that holds texts, numbers and the like, such as args; nil where it is none.
+func words(value any) []any {
+	elements, isList := value.([]any)
+	if !isList {
+		return nil
+	}
+	for _, element := range elements {
+		switch element.(type) {
+		case map[string]any, []any:
+			return nil
+		}
+	}
+	return elements
+}
+
+// writeWords writes the elements in which two lists differ, with their surroundings: a long list of args is read as lines.
+// Where nothing but texts of several lines have changed, such as a script after sh -c, the lines of these are compared.
+func writeWords(out *strings.Builder, path pointer, before, after []any) {
+	if scripts(before, after) {
+		for i := range before {
+			if before[i] != after[i] {
+				fmt.Fprintf(out, "  %s:\n", path.with(strconv.Itoa(i)))
+				writeLines(out, before[i].(string), after[i].(string))
+			}
+		}
+		return
+	}
+	fmt.Fprintf(out, "  %s:\n", path)
+	writeLines(out, wordLines(before), wordLines(after))
+}
+
+// scripts reports whether lists differ in nothing but texts of several lines.
+func scripts(before, after []any) bool {
+	if len(before) != len(after) {
+		return false
+	}
+	for i := range before {
+		b, isText := before[i].(string)
+		a, isTextToo := after[i].(string)
+		if before[i] != after[i] && (!isText || !isTextToo || !strings.Contains(b, "\n") || !strings.Contains(a, "\n")) {
+			return false
+		}
+	}
+	return true
+}
+
+func wordLines(elements []any) string {
+	var lines strings.Builder
+	for _, element := range elements {
+		lines.WriteString(short(element, false) + "\n")
+	}
+	return lines.String()
 }
 
 // writeLines writes the lines in which two texts differ, with their surroundings.

@@ -33,6 +33,45 @@ func TestTextOfLines(t *testing.T) {
 	same(t, Text(change), "~ ConfigMap/ns/a\n  /data/app.conf:\n- \"b\\n\"\n+ \"b\"\n", "a missing line feed shows")
 }
 
+func TestTextOfWords(t *testing.T) {
+	with := func(args ...any) *unstructured.Unstructured {
+		o := object(t, deploymentHead+"spec: {template: {spec: {containers: [{name: app, image: 'app:1'}]}}}")
+		at(o.Object, "spec", "template", "spec", "containers").([]any)[0].(map[string]any)["args"] = args
+		return o
+	}
+	text := func(before, after *unstructured.Unstructured) string {
+		return strings.TrimPrefix(Text(compute(t, Triple{Recorded: before, Live: before, Target: after}, Options{})), "~ Deployment/ns/a\n")
+	}
+	const args = "  /spec/template/spec/containers/app/args"
+	long := []any{"--a=1", "--b=2", "--c=3", "--d=4", "--e=5", "--f=6", "--g=7", "--h=8"}
+	changed := append(append([]any{}, long[:6]...), "--g=9", "--h=8", "--i=10")
+	same(t, text(with(long...), with(changed...)), args+`:
+@@ -4,5 +4,6 @@
+ "--d=4"
+ "--e=5"
+ "--f=6"
+-"--g=7"
++"--g=9"
+ "--h=8"
++"--i=10"
+`, "only what changes in a list of words is shown, with its surroundings")
+	same(t, text(with("a"), with("b")), "- /spec/template/spec/containers/app/args: [\"a\"]\n+ /spec/template/spec/containers/app/args: [\"b\"]\n", "one word for another is one line for another")
+	same(t, text(with("sh", "-c", "one\ntwo\n"), with("sh", "-c", "one\n2\n")), args+"/2:\n@@ -1,2 +1,2 @@\n one\n-two\n+2\n", "a script is compared line by line")
+	same(t, text(with("a", "b", "c"), with("c", "a", "b")), args+":\n@@ -1,3 +1,3 @@\n+\"c\"\n \"a\"\n \"b\"\n-\"c\"\n", "another order is told")
+}
+
+func TestTextOfWordsIsOneForOneChange(t *testing.T) {
+	with := func(end string) Change {
+		list := func(last string) *unstructured.Unstructured {
+			return object(t, "apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: ns}\nspec: {loadBalancerSourceRanges: [10.0.0.0/8, 10.1.0.0/16, "+last+"]}")
+		}
+		return compute(t, Triple{Live: list("x"), Target: list(strings.Repeat("y", 500) + end)}, Options{})
+	}
+	if with("1").Digest() == with("2").Digest() || with("1").Digest() != with("1").Digest() {
+		t.Error("changes of words that are cut are not told apart")
+	}
+}
+
 func TestTextOfANewName(t *testing.T) {
 	config := func(name, value string) *unstructured.Unstructured {
 		return object(t, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: "+name+", namespace: ns}\ndata: {level: "+value+"}")
