@@ -22,12 +22,29 @@ const rerenders = 8
 // renderChart returns what each template of a chart renders, by path inside the chart. It never asks for a cluster:
 // lookup returns nothing.
 func renderChart(in Input, files []file, capabilities *chartutil.Capabilities) (map[string]string, error) {
-	output, v, err := renderChartOnce(in, files, capabilities)
+	c, rendering, err := prepareChart(in, files, capabilities)
+	if err != nil {
+		return nil, err
+	}
+	v, err := checkChart(c, rendering)
+	if err != nil {
+		return nil, err
+	}
+	if v.unstable {
+		if err := probeChart(in, files, capabilities, v); err != nil {
+			return nil, err
+		}
+	}
+	output, err := executeChart(c, rendering)
 	if err != nil || !v.unordered {
 		return output, err
 	}
 	for range rerenders {
-		again, _, err := renderChartOnce(in, files, capabilities)
+		c, rendering, err := prepareChart(in, files, capabilities)
+		if err != nil {
+			return nil, err
+		}
+		again, err := executeChart(c, rendering)
 		if err != nil {
 			return nil, err
 		}
@@ -40,38 +57,39 @@ func renderChart(in Input, files []file, capabilities *chartutil.Capabilities) (
 	return output, nil
 }
 
-// renderChartOnce loads the chart afresh: processing dependencies and templates that call set change it.
-func renderChartOnce(in Input, files []file, capabilities *chartutil.Capabilities) (map[string]string, verdict, error) {
+// prepareChart loads the chart afresh, with what its templates see: processing dependencies and templates that call set
+// change both.
+func prepareChart(in Input, files []file, capabilities *chartutil.Capabilities) (*chart.Chart, chartutil.Values, error) {
 	c, err := loadChart(files)
 	if err != nil {
-		return nil, verdict{}, err
+		return nil, nil, err
 	}
 	if c.Metadata.KubeVersion != "" && !chartutil.IsCompatibleRange(c.Metadata.KubeVersion, capabilities.KubeVersion.Version) {
-		return nil, verdict{}, &RenderError{File: "Chart.yaml", Message: fmt.Sprintf("the chart needs Kubernetes %s, the cluster has %s",
+		return nil, nil, &RenderError{File: "Chart.yaml", Message: fmt.Sprintf("the chart needs Kubernetes %s, the cluster has %s",
 			c.Metadata.KubeVersion, capabilities.KubeVersion.Version)}
 	}
 	values := copyValue(in.Values).(map[string]any)
 	if err := chartutil.ProcessDependencies(c, values); err != nil {
-		return nil, verdict{}, &RenderError{File: "Chart.yaml", Message: "cannot process dependencies", Cause: err}
+		return nil, nil, &RenderError{File: "Chart.yaml", Message: "cannot process dependencies", Cause: err}
 	}
 	if err := checkSchemas(c); err != nil {
-		return nil, verdict{}, err
+		return nil, nil, err
 	}
 	release := chartutil.ReleaseOptions{Name: in.Component, Namespace: in.Namespace, Revision: 1, IsInstall: true}
 	rendering, err := chartutil.ToRenderValues(c, values, release, capabilities)
 	if err != nil {
-		return nil, verdict{}, &RenderError{File: "values.yaml", Message: "cannot use values", Cause: err}
+		return nil, nil, &RenderError{File: "values.yaml", Message: "cannot use values", Cause: err}
 	}
 	dropNotes(c)
-	v, err := checkChart(c, rendering)
-	if err != nil {
-		return nil, v, err
-	}
+	return c, rendering, nil
+}
+
+func executeChart(c *chart.Chart, rendering chartutil.Values) (map[string]string, error) {
 	rendered, err := engine.Engine{}.Render(c, rendering)
 	if err != nil {
 		e := located("", err).(*RenderError)
 		e.File = insideChart(e.File)
-		return nil, v, e
+		return nil, e
 	}
 	output := make(map[string]string, len(rendered))
 	for name, text := range rendered {
@@ -80,7 +98,7 @@ func renderChartOnce(in Input, files []file, capabilities *chartutil.Capabilitie
 	for _, crd := range c.CRDObjects() {
 		output[insideChart(crd.Filename)] = string(crd.File.Data)
 	}
-	return output, v, nil
+	return output, nil
 }
 
 func loadChart(files []file) (*chart.Chart, error) {
@@ -165,9 +183,9 @@ func checkChart(c *chart.Chart, rendering chartutil.Values) (verdict, error) {
 	if err != nil {
 		return verdict{}, err
 	}
-	v, err := p.check(roots)
-	if err != nil || !v.tpl {
-		return v, err
+	v := p.check(roots)
+	if !v.tpl {
+		return v, nil
 	}
 	values, _ := rendering["Values"].(chartutil.Values)
 	texts := p.addValues("values", map[string]any(values))
@@ -179,7 +197,7 @@ func checkChart(c *chart.Chart, rendering chartutil.Values) (verdict, error) {
 	if err := p.checkTexts(texts); err != nil {
 		return v, err
 	}
-	return p.check(append(roots, texts...))
+	return p.check(append(roots, texts...)), nil
 }
 
 func (p *program) addChart(c *chart.Chart) (roots []string, err error) {

@@ -31,16 +31,9 @@ var unstable = map[string]string{
 // sorted or counted, so what they render is looked at instead.
 var unordered = []string{"keys", "values"}
 
-// use is a call of a function at a place in a template.
-type use struct {
-	function     string
-	file         string
-	line, column int
-}
-
 // body is what one named template does, as far as it can be told without running it.
 type body struct {
-	uses    []use
+	uses    []string // functions that it calls
 	calls   []string // templates that it includes by a literal name
 	dynamic bool     // it includes a template whose name is computed
 	tpl     bool     // it runs text that it was given as a template
@@ -55,6 +48,7 @@ type program struct {
 type verdict struct {
 	tpl       bool
 	unordered bool
+	unstable  bool // what it comes to depends on the branches that are taken
 }
 
 // add parses a file into the program under its name. What it defines is added too.
@@ -77,9 +71,9 @@ func (p *program) add(name, text string) error {
 	return nil
 }
 
-// check refuses unstable functions in what roots can reach. Templates that nothing includes are never run: libraries of
-// them are full of what one chart does not use.
-func (p *program) check(roots []string) (verdict, error) {
+// check says what roots can reach. Templates that nothing includes are never run: libraries of them are full of what one
+// chart does not use.
+func (p *program) check(roots []string) verdict {
 	var v verdict
 	seen := map[string]bool{}
 	queue := slices.Sorted(slices.Values(roots))
@@ -91,12 +85,10 @@ func (p *program) check(roots []string) (verdict, error) {
 		}
 		seen[name] = true
 		for _, b := range p.bodies[name] {
-			for _, u := range b.uses {
-				if why, refused := unstable[u.function]; refused {
-					return v, &RenderError{File: u.file, Line: u.line, Column: u.column, Message: fmt.Sprintf(
-						"function %q is refused, %s: the result would change from render to render; put the value into the config", u.function, why)}
-				}
-				v.unordered = v.unordered || slices.Contains(unordered, u.function)
+			for _, function := range b.uses {
+				_, isUnstable := unstable[function]
+				v.unstable = v.unstable || isUnstable
+				v.unordered = v.unordered || slices.Contains(unordered, function)
 			}
 			v.tpl = v.tpl || b.tpl
 			queue = append(queue, b.calls...)
@@ -105,7 +97,16 @@ func (p *program) check(roots []string) (verdict, error) {
 			}
 		}
 	}
-	return v, nil
+	return v
+}
+
+// refusedCall is a call of an unstable function.
+type refusedCall struct{ function string }
+
+// Error says what is refused, and why.
+func (e *refusedCall) Error() string {
+	return fmt.Sprintf("function %q is refused, %s: the result would change from render to render; put the value into the config",
+		e.function, unstable[e.function])
 }
 
 // checkTexts refuses texts for tpl that may run themselves: Helm's tpl has no bound but the stack.
@@ -158,8 +159,7 @@ func (w *walker) node(n parse.Node) {
 	case *parse.ChainNode:
 		w.node(n.Node)
 	case *parse.IdentifierNode:
-		line, column := position(w.text, int(n.Pos))
-		w.body.uses = append(w.body.uses, use{function: n.Ident, file: w.file, line: line, column: column})
+		w.body.uses = append(w.body.uses, n.Ident)
 	}
 }
 
@@ -205,9 +205,6 @@ func (w *walker) inline(literal *parse.StringNode) {
 	}
 	for _, bodies := range nested.bodies {
 		for _, b := range bodies {
-			for i := range b.uses {
-				b.uses[i].line, b.uses[i].column = line, 0
-			}
 			w.body.uses = append(w.body.uses, b.uses...)
 			w.body.calls = append(w.body.calls, b.calls...)
 			w.body.dynamic = w.body.dynamic || b.dynamic

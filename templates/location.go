@@ -23,6 +23,10 @@ func located(file string, err error) error {
 	if len(found) == 0 {
 		return &RenderError{File: file, Message: text}
 	}
+	end := found[len(found)-1][1]
+	for len(found) > 1 && text[found[len(found)-1][2]:found[len(found)-1][3]] == tplName {
+		found = found[:len(found)-1] // a text that tpl was given has no file: its caller has
+	}
 	last := found[len(found)-1]
 	at := func(i int) string {
 		if last[2*i] < 0 {
@@ -31,7 +35,14 @@ func located(file string, err error) error {
 		return text[last[2*i]:last[2*i+1]]
 	}
 	line, _ := strconv.Atoi(at(2))
-	column, _ := strconv.Atoi(at(3))
-	message := strings.TrimSpace(text[last[1]:])
+	column, missing := strconv.Atoi(at(3))
+	if missing == nil {
+		column++ // the engine counts columns from 0
+	}
+	message := strings.TrimSpace(text[end:])
+	var refused *refusedCall
+	if errors.As(err, &refused) {
+		message = refused.Error()
+	}
 	return &RenderError{File: at(1), Line: line, Column: column, Message: message}
 }

@@ -14,13 +14,15 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
+// tplName is what text/template calls a text that tpl was given.
+const tplName = "tpl"
+
 // maxIncludeDepth is how deep templates may include each other. It is Helm's bound.
 const maxIncludeDepth = 1000
 
 // renderManifests returns what each *.yaml, *.yml and *.json template of a folder renders. Files whose name begins with
 // "_" and *.tpl files hold named templates and render nothing.
 func renderManifests(in Input, files []file, capabilities *chartutil.Capabilities) (map[string]string, error) {
-	p := &program{bodies: map[string][]*body{}}
 	set := template.New("").Option("missingkey=error")
 	set.Funcs(manifestFunctions(set))
 	var roots []string
@@ -28,30 +30,13 @@ func renderManifests(in Input, files []file, capabilities *chartutil.Capabilitie
 		if !isManifest(f.name) && path.Ext(f.name) != ".tpl" {
 			continue
 		}
-		if err := p.add(f.name, string(f.data)); err != nil {
-			return nil, err
-		}
-		if isManifest(f.name) {
-			roots = append(roots, f.name)
-		}
-	}
-	v, err := p.check(roots)
-	if err != nil {
-		return nil, err
-	}
-	if v.tpl {
-		if _, err := p.check(append(slices.Clone(roots), p.addValues("values", in.Values)...)); err != nil {
-			return nil, err
-		}
-	}
-	for _, f := range files {
-		if _, parsed := p.bodies[f.name]; !parsed {
-			continue
-		}
 		if _, err := set.New(f.name).Parse(string(f.data)); err != nil {
 			return nil, located(f.name, err)
 		}
 		addCounts(set, f.name, string(f.data))
+		if isManifest(f.name) {
+			roots = append(roots, f.name)
+		}
 	}
 	output := make(map[string]string, len(roots))
 	for _, name := range roots {
@@ -91,12 +76,12 @@ func manifestData(in Input, capabilities *chartutil.Capabilities) map[string]any
 	}
 }
 
-// manifestFunctions are sprig's hermetic functions, without those that are refused, and the ones that Helm has taught
-// people to expect.
+// manifestFunctions are sprig's hermetic functions and the ones that Helm has taught people to expect. Those whose result
+// changes by itself refuse to be called: a template may hold one behind a condition.
 func manifestFunctions(set *template.Template) template.FuncMap {
 	functions := sprig.HermeticTxtFuncMap()
 	for name := range unstable {
-		delete(functions, name)
+		functions[name] = func(...any) (any, error) { return nil, &refusedCall{name} }
 	}
 	functions["keys"] = sortedKeys
 	functions["values"] = sortedValues
@@ -131,7 +116,7 @@ func bindIncludes(functions template.FuncMap, set *template.Template, depth *int
 		return out.String(), err
 	}
 	functions["tpl"] = func(text string, data any) (string, error) {
-		leave, err := enter("tpl")
+		leave, err := enter(tplName)
 		if err != nil {
 			return "", err
 		}
@@ -142,11 +127,11 @@ func bindIncludes(functions template.FuncMap, set *template.Template, depth *int
 		}
 		inner := template.FuncMap{}
 		bindIncludes(inner, clone, depth)
-		parsed, err := clone.Option("missingkey=error").Funcs(inner).New("tpl").Parse(text)
+		parsed, err := clone.Option("missingkey=error").Funcs(inner).New(tplName).Parse(text)
 		if err != nil {
 			return "", err
 		}
-		addCounts(parsed, "tpl", text)
+		addCounts(parsed, tplName, text)
 		out := &boundedText{}
 		err = parsed.Execute(out, data)
 		return out.String(), err

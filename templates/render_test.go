@@ -251,7 +251,7 @@ func TestRenderErrors(t *testing.T) {
 		"what the author refuses": {
 			reason: "required says what is missing", kind: Chart,
 			files: chartHead + "-- values.yaml --\nname: \"\"\n-- templates/a.yaml --\nx: {{ required \"name the thing\" .Values.name }}\n",
-			want:  "templates/a.yaml:1:6: name the thing",
+			want:  "templates/a.yaml:1:7: name the thing",
 		},
 		"a random function": {
 			reason: "the plan that was approved must be the one that runs", kind: Chart,
@@ -272,7 +272,7 @@ func TestRenderErrors(t *testing.T) {
 		"a random function in the text of tpl": {
 			reason: "it is as random there", kind: Manifests,
 			files: "-- a.yaml --\ny: {{ tpl \"{{ genCA `a` 1 }}\" . }}\n",
-			part:  `a.yaml:1: function "genCA" is refused`,
+			want:  `a.yaml:1:7: function "genCA" is refused, it makes a new key: the result would change from render to render; put the value into the config`,
 		},
 		"a value that runs itself": {
 			reason: "Helm would go on until the stack is full, and take the worker with it", kind: Chart,
