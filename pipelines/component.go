@@ -49,6 +49,17 @@ type Template struct {
 type Image struct {
 	Default      string            `json:"default,omitempty" is:"image"`
 	Environments map[string]string `json:"environments,omitempty" is:"image"`
+	Values       *ImageValues      `json:"values,omitempty"` // keys of the chart's own values; default images.SLOT for the whole
+}
+
+// ImageValues are the keys of a chart's values that an image goes to, with dots between their levels: image.tag. What a
+// reference has not is set to nothing, so that no default of the chart joins it.
+type ImageValues struct {
+	Repository string `json:"repository,omitempty" is:"valueKey"` // with the registry, where that has no key
+	Tag        string `json:"tag,omitempty" is:"valueKey"`
+	Digest     string `json:"digest,omitempty" is:"valueKey"`
+	Registry   string `json:"registry,omitempty" is:"valueKey"`
+	Reference  string `json:"reference,omitempty" is:"valueKey"` // the whole; it stands alone
 }
 
 // Config is a component's values in layers, each later one over the one before.

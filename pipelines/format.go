@@ -50,6 +50,7 @@ func formats() map[string]*format {
 		"workload":   pattern(`^[A-Z][A-Za-z0-9]*/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`, "must be Kind/name, such as DaemonSet/node-agent"),
 		"object":     pattern(`^[A-Z][A-Za-z0-9]*(/[A-Za-z0-9]([-A-Za-z0-9:._]*[A-Za-z0-9])?){1,2}$`, "must be Kind/name or Kind/namespace/name"),
 		"pointer":    pattern(`^(/[^/]*)+$`, "must be a JSON pointer such as /spec/replicas"),
+		"valueKey":   pattern(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`, "must be a key of the values, with dots between its levels, such as image.tag"),
 		"image":      pattern(`^\S+$`, "must be an image reference without spaces"),
 		"path":       pattern(`^[^/\s]\S*$`, "must be a path without spaces, relative to the file"),
 		"text":       pattern(`\S`, "must not be empty"),

@@ -15,9 +15,7 @@ func (l *linter) component(c *Component, at place) {
 		l.refer(spec.at("pipeline"), KindPipeline, c.Spec.Pipeline)
 	}
 	l.template(c, spec)
-	for _, slot := range slices.Sorted(maps.Keys(c.Spec.Images)) {
-		l.image(c.Spec.Images[slot], slot, spec.at("images", slot))
-	}
+	l.images(c, spec)
 	l.config(&c.Spec.Config, spec.at("config"))
 	order := spec.at("workloadOrder")
 	l.unique("workload", c.Spec.WorkloadOrder, func(i int) place { return order.at(i) })
@@ -76,19 +74,6 @@ func (l *linter) folder(c *Component, at place, path string, chart bool) {
 	}
 	if _, err := os.Stat(filepath.Join(full, chartFile)); err != nil {
 		l.report.addAt(at, "%s is no Helm chart: it has no %s", path, chartFile)
-	}
-}
-
-func (l *linter) image(image Image, slot string, at place) {
-	if image.Default == "" && len(image.Environments) == 0 && !at.flawed() {
-		l.report.addAt(at, "image %s has no reference: give default or environments", slot)
-	}
-	l.environmentKeys(image.Environments, at.at("environments"))
-}
-
-func (l *linter) environmentKeys(m map[string]string, at place) {
-	for _, name := range slices.Sorted(maps.Keys(m)) {
-		l.environment(at.key(name), name)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"sluice.dev/sluice/pipelines"
 )
@@ -17,7 +18,7 @@ import (
 const imagesKey = "images"
 
 // Values merges a component's config layers for a place - fleet < environment < network domain < cluster group <
-// cluster - and adds the place's image references under "images". Maps are merged key by key, lists are replaced whole,
+// cluster - and adds the place's image references: under the keys that their slot names, else under "images". Maps are merged key by key, lists are replaced whole,
 // and null takes away what a layer below has set; for a chart it stays, to take away the chart's own default too. The
 // result shares nothing with the component.
 func Values(component *pipelines.Component, place Place) (map[string]any, error) {
@@ -35,24 +36,66 @@ func Values(component *pipelines.Component, place Place) (map[string]any, error)
 	if component.Spec.Template.Chart == "" {
 		dropNulls(values)
 	}
-	if len(component.Spec.Images) == 0 {
-		return values, nil
-	}
-	if _, taken := values[imagesKey]; taken {
-		return nil, &RenderError{Message: fmt.Sprintf("component %s: config sets %q, which is where the images of the component go",
-			component.Metadata.Name, imagesKey)}
-	}
+	return values, setImages(values, component, place)
+}
+
+// setImages puts the references of a component's image slots into values.
+func setImages(values map[string]any, component *pipelines.Component, place Place) error {
+	name := component.Metadata.Name
 	images := map[string]any{}
 	for _, slot := range slices.Sorted(maps.Keys(component.Spec.Images)) {
-		reference := imageReference(component.Spec.Images[slot], place.Environment)
+		image := component.Spec.Images[slot]
+		reference := imageReference(image, place.Environment)
 		if reference == "" {
-			return nil, &RenderError{Message: fmt.Sprintf("component %s: image slot %q has no reference for environment %q and no default",
-				component.Metadata.Name, slot, place.Environment)}
+			return &RenderError{Message: fmt.Sprintf("component %s: image slot %q has no reference for environment %q and no default",
+				name, slot, place.Environment)}
 		}
-		images[slot] = reference
+		if image.Values == nil {
+			images[slot] = reference
+			continue
+		}
+		parts, err := image.Values.Of(reference)
+		if err != nil {
+			return &RenderError{Message: fmt.Sprintf("component %s: image slot %q cannot be put into values", name, slot), Cause: err}
+		}
+		for _, part := range parts {
+			if err := setValue(values, part.Path, part.Text); err != nil {
+				return &RenderError{Message: fmt.Sprintf("component %s: image slot %q cannot be put into values", name, slot), Cause: err}
+			}
+		}
+	}
+	if len(images) == 0 {
+		return nil
+	}
+	if _, taken := values[imagesKey]; taken {
+		return &RenderError{Message: fmt.Sprintf("component %s: config sets %q, which is where the images of the component go", name, imagesKey)}
 	}
 	values[imagesKey] = images
-	return values, nil
+	return nil
+}
+
+// setValue sets a text under a path of keys, which must be free.
+func setValue(values map[string]any, path []string, text string) error {
+	for i, key := range path {
+		inner, there := values[key]
+		if i == len(path)-1 {
+			if there {
+				return fmt.Errorf("config sets %s too", strings.Join(path, "."))
+			}
+			values[key] = text
+			return nil
+		}
+		next, isMap := inner.(map[string]any)
+		if there && !isMap {
+			return fmt.Errorf("config sets %s, which is no map", strings.Join(path[:i+1], "."))
+		}
+		if !there {
+			next = map[string]any{}
+			values[key] = next
+		}
+		values = next
+	}
+	return nil
 }
 
 func imageReference(image pipelines.Image, environment string) string {
