@@ -16,12 +16,14 @@ import (
 	"sluice.dev/sluice/internal/step"
 )
 
-// Activities are the activities near clusters. All fields are required.
+// Activities are the activities near clusters. All exported fields are required.
 type Activities struct {
 	Clusters     *kube.Pool
 	Ledger       ledger.Ledger
 	Gates        *gate.Evaluator
 	Installation string // the ledger's; what Leases name as holder
+
+	hearts func(context.Context) heart // nil: Temporal hears them
 }
 
 // Register registers every activity under its name in internal/step.
@@ -68,7 +70,7 @@ func (a *Activities) unitOf(ctx context.Context, ref step.Ref) (*plan.Plan, *pla
 
 // Reachable returns once the API server answers. Until then its heartbeat says why it does not.
 func (a *Activities) Reachable(ctx context.Context, ref step.Ref) (string, error) {
-	ctx, beat := newPulse(ctx, pulseLooking)
+	ctx, beat := a.newPulse(ctx, pulseLooking)
 	defer beat.stop()
 	return a.reach(ctx, ref, beat)
 }

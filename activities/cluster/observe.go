@@ -26,7 +26,7 @@ func (a *Activities) Observe(ctx context.Context, req step.ObserveRequest) (stat
 		}
 		workloads = record.Soaking
 	}
-	ctx, beat := newPulse(ctx, pulseLooking)
+	ctx, beat := a.newPulse(ctx, pulseLooking)
 	defer beat.stop()
 	l := &lookout{a: a}
 	for _, w := range workloads {

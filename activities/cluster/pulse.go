@@ -70,9 +70,13 @@ type pulse struct {
 }
 
 // newPulse heartbeats from now on. The context that it returns ends with the activity's, and when the activity is to end.
-func newPulse(ctx context.Context, every time.Duration) (context.Context, *pulse) {
+func (a *Activities) newPulse(ctx context.Context, every time.Duration) (context.Context, *pulse) {
 	own, end := context.WithCancelCause(ctx)
-	p := &pulse{heart: heartOf(ctx)}
+	hearts := a.hearts
+	if hearts == nil {
+		hearts = heartOf
+	}
+	p := &pulse{heart: hearts(ctx)}
 	p.end = func(cause error) {
 		end(cause)
 		if asked(cause) && ctx.Err() == nil {

@@ -31,7 +31,7 @@ type watcher struct {
 
 // newWatcher heartbeats from now on; what it watches runs in the context that it returns.
 func (a *Activities) newWatcher(ctx context.Context, req step.AdvanceRequest, armed bool) (context.Context, *watcher) {
-	ctx, beat := newPulse(ctx, pulseMoving)
+	ctx, beat := a.newPulse(ctx, pulseMoving)
 	within, end := context.WithCancelCause(ctx)
 	w := &watcher{a: a, req: req, armed: armed, beat: beat, end: end, pace: newPace(ctx, req, time.Now())}
 	vigil, over := context.WithCancel(ctx)
