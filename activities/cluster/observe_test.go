@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"sluice.dev/sluice/internal/gate"
 	"sluice.dev/sluice/internal/ledger"
@@ -40,7 +41,7 @@ func lookers(t *testing.T, cel string, save func() error) map[string]func(contex
 			return l.bad, err
 		},
 		"a batch": func(ctx context.Context) (status.Facts, error) {
-			w := &watcher{a: a, req: judged(cel), beat: &pulse{}}
+			w := &watcher{a: a, req: judged(cel), beat: &pulse{}, pace: &pace{seen: time.Now()}}
 			err := w.look(ctx, seen, rule.Batch{})
 			return w.seen, err
 		},
