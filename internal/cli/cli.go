@@ -57,7 +57,8 @@ waiting when --timeout ran out; 5 rolled back.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, "%v", err) })
 	flags := root.PersistentFlags()
 	flags.StringVar(&f.Ledger, "ledger", "", "ledger `FILE` (default $SLUICE_LEDGER, else ledger.db in the state folder)")
-	flags.StringVar(&f.Dir, "dir", ".sluice", "state `FOLDER` of the ledger and of the local stack")
+	flags.StringVar(&f.Dir, "dir", "", "state `FOLDER` of the ledger and of the local stack (default .sluice, here or in a folder above)")
+	flags.BoolVar(&f.Init, "init", false, "make the ledger where there is none; worker, local up and demo do so unasked")
 	flags.StringVar(&f.Address, "address", "", "`HOST:PORT` of the Temporal server (default as Temporal's own CLI, then the local stack)")
 	flags.StringVar(&f.Namespace, "namespace", "", "Temporal `NAMESPACE` (default as Temporal's own CLI)")
 	root.AddCommand(

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -40,6 +39,7 @@ type Factory struct {
 
 	// What the global flags say.
 	Ledger, Dir, Address, Namespace string
+	Init                            bool // make the ledger where there is none
 
 	engine     *engine.Engine
 	ledger     ledger.Ledger
@@ -84,19 +84,18 @@ func who() string {
 	return "unknown"
 }
 
-// Open returns the ledger that the flags name, open. It makes the file where it is missing.
+// Open returns the ledger that the flags name, open. One that is not there is made only where Init says so, else it is
+// fault.NotFound: a mistyped folder must not look like a fleet that nothing was ever done in.
 func (f *Factory) Open(ctx context.Context) (ledger.Ledger, error) {
 	if f.ledger != nil {
 		return f.ledger, nil
 	}
-	file := f.Ledger
-	if file == "" {
-		file = f.Getenv("SLUICE_LEDGER")
+	if !f.Init {
+		if err := f.ledgerThere(); err != nil {
+			return nil, err
+		}
 	}
-	if file == "" {
-		file = filepath.Join(f.Dir, "ledger.db")
-	}
-	l, err := ledger.Open(ctx, file)
+	l, err := ledger.Open(ctx, f.ledgerPath())
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +108,7 @@ func (f *Factory) Dial(ctx context.Context, logger *slog.Logger) (*engine.Connec
 	if f.connection != nil {
 		return f.connection, nil
 	}
-	c, err := engine.Dial(ctx, engine.DialOptions{Address: f.Address, Namespace: f.Namespace, Dir: f.Dir, Logger: logger})
+	c, err := engine.Dial(ctx, engine.DialOptions{Address: f.Address, Namespace: f.Namespace, Dir: f.state(), Logger: logger})
 	if err != nil {
 		return nil, err
 	}

@@ -1,11 +1,14 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -47,7 +50,53 @@ func localRun(ctx context.Context, o *LocalOptions) error {
 	if err != nil {
 		return err
 	}
-	return o.Factory.Exec(ctx, program, o.Args)
+	args, err := o.inState(ctx)
+	if err != nil {
+		return err
+	}
+	return o.Factory.Exec(ctx, program, args)
+}
+
+// inState adds the state folder to a command that is given none, unless it makes one: that is made here. A stack that is
+// brought up gets its ledger.
+func (o *LocalOptions) inState(ctx context.Context) ([]string, error) {
+	if len(o.Args) == 0 || slices.ContainsFunc(o.Args, func(arg string) bool { return arg == "-h" || arg == "--help" }) {
+		return o.Args, nil
+	}
+	f := *o.Factory
+	verb, dir := o.said()
+	if verb == "up" {
+		f.Dir, f.Init = cmp.Or(dir, f.Dir, stateFolder), true
+		if f.ledgerThere() == nil {
+			return o.Args, nil
+		}
+		_, err := f.Open(ctx)
+		return o.Args, errors.Join(err, f.Close())
+	}
+	if state := f.state(); dir == "" && verb != "" && state != stateFolder {
+		// Before everything else: what follows may be for kubectl.
+		return append([]string{"--dir", state}, o.Args...), nil
+	}
+	return o.Args, nil
+}
+
+// said is what the arguments ask for, and the state folder that they name.
+func (o *LocalOptions) said() (verb, dir string) {
+	for i := 0; i < len(o.Args); i++ {
+		value, inline := strings.CutPrefix(o.Args[i], "--dir=")
+		switch {
+		case inline:
+			dir = value
+		case o.Args[i] == "--dir" && i+1 < len(o.Args):
+			i++
+			dir = o.Args[i]
+		case verb == "" && !strings.HasPrefix(o.Args[i], "-"):
+			verb = o.Args[i]
+		case o.Args[i] == "--":
+			return verb, dir
+		}
+	}
+	return verb, dir
 }
 
 // beside finds a program beside this one, or on the PATH.

@@ -169,6 +169,9 @@ func newSession(t *testing.T, phases ...status.Phase) *session {
 	t.Helper()
 	s := &session{t: t, files: t.TempDir()}
 	s.server = &server{t: t, ledger: filepath.Join(t.TempDir(), "ledger.db"), phases: phases}
+	if err := s.server.open().Close(); err != nil {
+		t.Fatal(err)
+	}
 	text := `apiVersion: sluice.dev/v1alpha1
 kind: ClusterGroup
 metadata: {name: prod}

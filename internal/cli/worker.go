@@ -87,6 +87,7 @@ func workerRun(ctx context.Context, o *WorkerOptions) error {
 	if err != nil {
 		return err
 	}
+	f.Init = true
 	l, err := f.Open(ctx)
 	if err != nil {
 		return err
@@ -159,7 +160,7 @@ func (o *WorkerOptions) useStack() error {
 	if len(o.Kubeconfigs) > 0 || o.Factory.Getenv("KUBECONFIG") != "" {
 		return nil
 	}
-	stack, err := engine.ReadStack(o.Factory.Dir)
+	stack, err := engine.ReadStack(o.Factory.state())
 	if err != nil {
 		return err
 	}

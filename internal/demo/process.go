@@ -33,9 +33,9 @@ func (p *play) command(ctx context.Context, program string, args ...string) *exe
 	return cmd
 }
 
-// sluice is the command line with the demo's state folder.
+// sluice is the command line with the demo's state folder, in which whoever comes first makes the ledger.
 func (p *play) sluice(ctx context.Context, args ...string) *exec.Cmd {
-	return p.command(ctx, "sluice", append(args, "--dir", p.o.Dir)...)
+	return p.command(ctx, "sluice", append(args, "--init", "--dir", p.o.Dir)...)
 }
 
 // shown runs a program whose output people see as it is printed, and returns its exit code.
