@@ -68,7 +68,7 @@ func (r *rollout) endedIn(scope Scope) []string {
 	var out []string
 	for _, st := range r.state.Status.Stages {
 		for _, u := range st.Units {
-			if r.open[u.Cluster] == nil && scope.holds(u) && u.Moved && u.Phase != status.PhaseRolledBack && u.Superseded == "" && r.wayBack(u.Cluster).Exists() {
+			if r.open[u.Cluster] == nil && scope.holds(u) && u.Moved && u.Phase != status.PhaseRolledBack && u.Superseded == "" && r.canGoBack(u.Cluster) {
 				out = append(out, u.Cluster)
 			}
 		}
@@ -85,11 +85,16 @@ func (r *rollout) wayBack(cluster string) plan.WayBack {
 	return u.WayBack
 }
 
+// canGoBack reports whether a cluster that has ended can go back. What was found can be given back since pre-images are kept.
+func (r *rollout) canGoBack(cluster string) bool {
+	return r.wayBack(cluster).Exists() || r.shape >= waysBackEverywhere
+}
+
 // takeBack moves clusters back: the first alone, then a third at once; the second that fails holds the rest until the
 // run is resumed.
 func (r *rollout) takeBack(ctx workflow.Context, clusters []string) {
 	clusters = slices.DeleteFunc(slices.Clone(clusters), func(c string) bool {
-		return r.open[c] != nil || r.unit(c) == nil || !r.wayBack(c).Exists()
+		return r.open[c] != nil || r.unit(c) == nil || !r.canGoBack(c)
 	})
 	if len(clusters) == 0 || r.want.abort {
 		return
@@ -197,7 +202,7 @@ func (r *rollout) waysBack(scope Scope) ([]string, error) {
 	var out []string
 	for _, u := range r.openUnits() {
 		if unit := r.unit(u.cluster); scope.holds(*unit) {
-			out = append(out, fmt.Sprintf("%s: stops and goes %s", unit.Path, backTo(r.wayBack(u.cluster))))
+			out = append(out, fmt.Sprintf("%s: stops; %s", unit.Path, r.backTo(u.cluster)))
 		}
 	}
 	clusters := r.endedIn(scope)
@@ -209,14 +214,15 @@ func (r *rollout) waysBack(scope Scope) ([]string, error) {
 		return nil, err
 	}
 	for _, u := range window.Group.Units {
-		out = append(out, fmt.Sprintf("%s: goes %s", u.Path, backTo(u.WayBack)))
+		out = append(out, fmt.Sprintf("%s: %s", u.Path, r.backTo(u.Cluster)))
 	}
 	return out, nil
 }
 
-func backTo(w plan.WayBack) string {
-	if !w.Exists() {
-		return "back as far as its workloads remember: nothing was recorded before"
+// backTo says where a cluster goes back to.
+func (r *rollout) backTo(cluster string) string {
+	if !r.canGoBack(cluster) {
+		return "way back: as far as its workloads remember, nothing was recorded before"
 	}
-	return "back to " + w.Version
+	return "way back: " + r.wayBack(cluster).String()
 }

@@ -60,7 +60,8 @@ type heldWorkload struct {
 	object string
 	state  goal.State
 	goal   goal.Goal
-	done   bool // the owner's strategy is back
+	done   bool   // the owner's strategy is back
+	stays  string // why it is not back after a revert, and what it is now
 }
 
 func newClusterRollout(ctx workflow.Context, in ClusterInput) *clusterRollout {
@@ -190,7 +191,9 @@ func (r *clusterRollout) apply(ctx workflow.Context, after bool) error {
 		what = "apply what needs the workloads"
 	}
 	var done step.ApplyResult
-	return r.do(ctx, r.near(step.Apply, what, step.ApplyRequest{Ref: r.in.Ref, Changes: r.diff.Changes, After: after}), &done)
+	err := r.do(ctx, r.near(step.Apply, what, step.ApplyRequest{Ref: r.in.Ref, Changes: r.diff.Changes, After: after}), &done)
+	r.kept(done.Kept)
+	return err
 }
 
 func (r *clusterRollout) moveWorkloads(ctx workflow.Context) error {

@@ -2,7 +2,9 @@ package workflows
 
 import (
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -20,12 +22,18 @@ func (r *clusterRollout) back(ctx workflow.Context) status.Phase {
 		return r.leave(ctx, status.PhaseAborted)
 	}
 	r.tell(ctx, status.PhaseRollingBack, nil)
-	if !r.plan.WayBack.Exists() {
+	if !r.plan.WayBack.Exists() && r.shape < waysBackEverywhere {
 		return r.backUnrecorded(ctx)
 	}
+	moved := r.unit.Version
 	r.unit.Version = r.plan.WayBack.Version
 	for _, next := range []func(workflow.Context) error{r.unapplyAfter, r.revertWorkloads, r.unapplyBefore, r.recordBack} {
 		for err := next(ctx); err != nil; err = next(ctx) {
+			if errors.Is(err, errStays) {
+				r.unit.Version = moved
+				r.unit.Failure = &status.Check{Name: "rollback", At: "rollback", Verdict: status.Error, Message: messageOf(err)}
+				return r.leave(ctx, status.PhaseFailed)
+			}
 			if !r.askBack(ctx, err) {
 				return r.leave(ctx, status.PhaseFailed)
 			}
@@ -33,6 +41,9 @@ func (r *clusterRollout) back(ctx workflow.Context) status.Phase {
 	}
 	return status.PhaseRolledBack
 }
+
+// errStays ends a way back on which a workload stays as it is: what it needs stays with it.
+var errStays = errors.New("not back")
 
 // backUnrecorded takes back what can be where nothing was recorded before the run: workloads that were there go back to the
 // pods that their controllers remember. What the run wrote or made besides stays, and the unit says so.
@@ -46,6 +57,10 @@ func (r *clusterRollout) backUnrecorded(ctx workflow.Context) status.Phase {
 			if !r.askBack(ctx, err) {
 				return r.leave(ctx, status.PhaseFailed)
 			}
+		}
+		if h.stays != "" {
+			said += "; not back: " + h.stays
+			continue
 		}
 		said += "; " + h.object + " has the pods back that it had, and what else was written stays"
 	}
@@ -72,7 +87,7 @@ func (r *clusterRollout) unapplyAfter(ctx workflow.Context) error  { return r.un
 func (r *clusterRollout) unapplyBefore(ctx workflow.Context) error { return r.unapply(ctx, false) }
 
 func (r *clusterRollout) unapply(ctx workflow.Context, after bool) error {
-	if !r.applied {
+	if !r.applied && r.shape < waysBackEverywhere {
 		return nil
 	}
 	var done step.ApplyResult
@@ -80,17 +95,33 @@ func (r *clusterRollout) unapply(ctx workflow.Context, after bool) error {
 	if err := r.must(ctx, r.near(step.Unapply, "take back what was applied", req), &done); err != nil {
 		return err
 	}
-	r.unit.Kept = append(r.unit.Kept, done.Kept...)
+	r.kept(done.Kept)
 	return nil
 }
 
+// kept notes what a way back leaves in place.
+func (r *clusterRollout) kept(objects []string) {
+	for _, o := range objects {
+		if !slices.Contains(r.unit.Kept, o) {
+			r.unit.Kept = append(r.unit.Kept, o)
+		}
+	}
+}
+
 func (r *clusterRollout) revertWorkloads(ctx workflow.Context) error {
+	var stay []string
 	for _, h := range slices.Backward(r.held) {
 		if err := r.revert(ctx, h); err != nil {
 			return err
 		}
+		if h.stays != "" {
+			stay = append(stay, h.stays)
+		}
 	}
 	r.unit.Armed = false
+	if len(stay) > 0 && r.shape >= waysBackEverywhere {
+		return fmt.Errorf("%w: %s; what was written for it stays", errStays, strings.Join(stay, "; "))
+	}
 	return nil
 }
 
@@ -103,6 +134,10 @@ func (r *clusterRollout) revert(ctx workflow.Context, h *heldWorkload) error {
 	var seen status.Facts
 	if err := r.must(ctx, r.near(step.Revert, "move "+h.object+" back", req).lasting(), &seen); err != nil {
 		return err
+	}
+	h.stays = seen.Stays
+	if h.stays != "" && r.shape >= waysBackEverywhere {
+		return nil // it is not given back half-way
 	}
 	finish := r.about(h)
 	finish.Revert = true

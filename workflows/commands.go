@@ -256,12 +256,11 @@ func (r *rollout) known(scope Scope) bool {
 	return false
 }
 
-// anyWayBack reports whether something in the scope can go back: where a way back was recorded, and where a unit is open,
-// whose workloads may remember theirs.
+// anyWayBack reports whether something in the scope can go back; a unit that is open may have workloads that remember.
 func (r *rollout) anyWayBack(scope Scope) bool {
 	for _, st := range r.state.Status.Stages {
 		if slices.ContainsFunc(st.Units, func(u status.Unit) bool {
-			return scope.holds(u) && (r.wayBack(u.Cluster).Exists() || r.open[u.Cluster] != nil)
+			return scope.holds(u) && (r.canGoBack(u.Cluster) || r.open[u.Cluster] != nil)
 		}) {
 			return true
 		}

@@ -12,7 +12,6 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
@@ -396,33 +395,6 @@ func TestFailureMode_R08_TheEndIsComputedFromUnits(t *testing.T) {
 	}
 	if end.Phase != status.PhaseFailed {
 		t.Errorf("one unit failed within the budget, and the run ended %s", end.Phase)
-	}
-}
-
-func TestWithoutAWayBackOnlyWhatWasThereGoesBack(t *testing.T) {
-	for _, c := range []struct {
-		reason         string
-		created        bool
-		policy         pipelines.OnFailure
-		asked, unasked []string
-	}{
-		{"a workload that the run made stays", true, pipelines.Rollback, []string{"Disarm a", "Release a Failed"}, []string{"Revert a/1", "Unapply a"}},
-		{"one that was there remembers", false, pipelines.Rollback, []string{"Disarm a", "Revert a/1", "Finish a", "Release a Failed"}, []string{"Unapply a"}},
-		{"a person may ask for it too", false, pipelines.Pause, []string{"Disarm a", "Revert a/1", "Finish a", "Release a Failed"}, []string{"Unapply a"}},
-	} {
-		t.Run(c.reason, func(t *testing.T) {
-			w := newWorld(t, "a")
-			w.noBack, w.created = true, c.created
-			w.plan.Stages[0].Groups[0].Units[0].WayBack = plan.WayBack{}
-			w.plan.OnFailure = c.policy
-			w.facts = func(_ string, f *rule.Facts) { f.Workload.Restarts = 1 }
-			w.command(time.Hour, workflows.UpdateRollback, workflows.Command{})
-			end := w.run(t)
-			if u := end.Stages[0].Units[0]; end.Phase != status.PhaseFailed || u.Failure == nil || !strings.Contains(u.Failure.Message, "no way back") {
-				t.Errorf("the run ended %s, its unit with %+v", end.Phase, u.Failure)
-			}
-			w.expect(t, c.asked, c.unasked)
-		})
 	}
 }
 

@@ -49,6 +49,9 @@ func (r *rollout) start(ctx workflow.Context, stage string, u plan.Unit) {
 		if end.Failure == nil {
 			end.Failure, end.FailedAt = failure, failedAt // why it went back
 		}
+		if run.back && !run.paced && end.Phase == status.PhaseFailed && r.shape >= waysBackEverywhere {
+			r.tried[u.Cluster] = true // it said what cannot go back, and a second try would meet the same
+		}
 		*r.unit(u.Cluster) = end
 		delete(r.open, u.Cluster)
 		r.inTurn++

@@ -18,11 +18,12 @@ const (
 // change alters what is asked of Temporal, or in which order; the branch for what was before goes with the last shape that
 // needs it.
 const (
-	approvedByOthers = shapeTwo // whoever started a run could approve it
-	looksApart       = shapeTwo // the run itself looked at units while a group or stage soaked
-	tellsChanges     = shapeTwo // units told their run only of what decides something
-	closesAsItEnded  = shapeTwo // runs and units that did not end well do not close as completed
-	stallsHold       = shapeTwo // a timer beside each batch that moves
+	approvedByOthers   = shapeTwo // whoever started a run could approve it
+	looksApart         = shapeTwo // the run itself looked at units while a group or stage soaked
+	tellsChanges       = shapeTwo // units told their run only of what decides something
+	closesAsItEnded    = shapeTwo // runs and units that did not end well do not close as completed
+	stallsHold         = shapeTwo // a timer beside each batch that moves
+	waysBackEverywhere = shapeTwo // where nothing was recorded before, only workloads that remember went back
 )
 
 // shapeChange is the name under which an execution's history keeps its shape.

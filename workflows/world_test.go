@@ -47,9 +47,12 @@ type world struct {
 	closed   error // how the run closed in Temporal; nil for completed
 	audit    []step.AuditRequest
 	records  []step.UnitRecord
-	noBack   bool // nothing was recorded before the run
-	created  bool // workloads were not there before it
-	whole    bool // and are planned to be created whole
+	noBack   bool                   // nothing was recorded before the run
+	stays    string                 // why a revert leaves a workload as it is
+	kept     []string               // what a way back leaves in place
+	applies  func(*step.DiffResult) // what a comparison finds to write
+	created  bool                   // workloads were not there before it
+	whole    bool                   // and are planned to be created whole
 }
 
 func newWorld(t *testing.T, clusters ...string) *world {
@@ -123,10 +126,19 @@ func (w *world) register() {
 	answer(w, step.LoadUnit, ofRef, w.loadUnit)
 	answer(w, step.Acquire, ofRef, func(r step.Ref) (step.Ref, error) { r.Fence = 7; return r, nil })
 	answer(w, step.Diff, func(r step.DiffRequest) string { return r.Cluster }, func(r step.DiffRequest) (step.DiffResult, error) {
-		return step.DiffResult{Cluster: plan.Cluster{Cluster: r.Cluster, Workloads: []plan.Workload{w.batches()}}, Before: true, Changes: "sha256:c"}, nil
+		found := step.DiffResult{Cluster: plan.Cluster{Cluster: r.Cluster, Workloads: []plan.Workload{w.batches()}}, Before: true, Changes: "sha256:c"}
+		if w.applies != nil {
+			w.applies(&found)
+		}
+		return found, nil
 	})
-	answer(w, step.Apply, ofApply, func(step.ApplyRequest) (step.ApplyResult, error) { return step.ApplyResult{}, nil })
-	answer(w, step.Unapply, ofApply, func(step.ApplyRequest) (step.ApplyResult, error) { return step.ApplyResult{}, nil })
+	answer(w, step.Apply, ofApply, func(r step.ApplyRequest) (step.ApplyResult, error) {
+		if !r.Back {
+			return step.ApplyResult{}, nil
+		}
+		return step.ApplyResult{Kept: w.kept}, nil
+	})
+	answer(w, step.Unapply, ofApply, func(step.ApplyRequest) (step.ApplyResult, error) { return step.ApplyResult{Kept: w.kept}, nil })
 	answer(w, step.Prepare, ofWorkload, func(r step.WorkloadRequest) (goal.State, error) { return state(r, true) })
 	answer(w, step.Arm, ofWorkload, func(r step.WorkloadRequest) (goal.State, error) { return state(r, true) })
 	answer(w, step.Disarm, ofWorkload, func(r step.WorkloadRequest) (goal.State, error) { return state(r, false) })
@@ -267,6 +279,9 @@ func (w *world) seen(name string, r step.AdvanceRequest) (status.Facts, error) {
 		seen.Stalled = true
 		seen.Checks = append(seen.Checks, status.Check{Name: status.Progress, At: "during", Verdict: status.Inconclusive, Message: "nothing got on"})
 		seen.Stuck = &status.Stuck{Pods: []status.Pod{{Name: "agent-x", Reason: "ImagePullBackOff"}}}
+	}
+	if name == step.Revert {
+		seen.Stays = w.stays
 	}
 	return seen, err
 }

@@ -3,6 +3,7 @@ package cluster
 import (
 	"bytes"
 	"context"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -36,7 +37,7 @@ func (a *Activities) Apply(ctx context.Context, req step.ApplyRequest) (out step
 	}
 	defer done(&err)
 	if req.Back && !req.After {
-		if err := a.takeAway(ctx, c, req.Ref, req.BackOf, set, true, &out); err != nil {
+		if err := a.giveBack(ctx, c, req.Ref, set, true, &out); err != nil {
 			return out, err
 		}
 	}
@@ -45,23 +46,40 @@ func (a *Activities) Apply(ctx context.Context, req step.ApplyRequest) (out step
 		phase = templates.After
 	}
 	for _, ch := range set.Objects {
-		if ch.Phase != phase || ch.Action == patch.Unchanged {
+		if ch.Action == patch.Unchanged || ch.turn(req.Back) != phase {
 			continue
 		}
-		if err := a.write(ctx, c, req.Ref, ch, &out); err != nil {
+		err := a.write(ctx, c, req.Ref, ch, &out)
+		if req.Back && fault.CodeOf(err) == fault.Invalid {
+			out.Kept = append(out.Kept, stays(ch.Object, err.Error()))
+			continue
+		}
+		if err != nil {
 			return out, err
 		}
 	}
 	if req.Back && req.After {
-		err = a.takeAway(ctx, c, req.Ref, req.BackOf, set, false, &out)
+		err = a.giveBack(ctx, c, req.Ref, set, false, &out)
 	}
 	return out, err
+}
+
+// turn is the phase in which a change is written. On the way back what could refuse the others goes before them.
+func (c change) turn(back bool) templates.PhaseName {
+	if back && c.Action == patch.Patch && slices.Contains(firstToGo, c.target().GetKind()) {
+		return templates.Before
+	}
+	return c.Phase
 }
 
 // write makes one change: the intent is recorded before it, the resource version after it. A patch whose object moved
 // on meanwhile is computed again, and sent only where it comes to the same.
 func (a *Activities) write(ctx context.Context, c kube.Fenced, ref step.Ref, ch change, out *step.ApplyResult) error {
-	w, err := a.intend(ctx, ref, stepApply, ch.target(), ch.Action == patch.Create)
+	made, err := a.before(ctx, c, ref, ch.target())
+	if err != nil {
+		return err
+	}
+	w, err := a.intend(ctx, ref, stepApply, ch.target(), made)
 	if err != nil {
 		return err
 	}

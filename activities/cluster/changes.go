@@ -33,7 +33,8 @@ type change struct {
 	LiveGeneration int64               `json:"liveGeneration,omitempty"`
 	Target         map[string]any      `json:"target"`
 	WayBack        map[string]any      `json:"wayBack,omitempty"`
-	Held           bool                `json:"held,omitempty"` // an earlier run left its hold on this workload
+	Held           bool                `json:"held,omitempty"`  // an earlier run left its hold on this workload
+	Found          bool                `json:"found,omitempty"` // on the way back: the target is what was found, in what was written of it
 }
 
 func (c change) target() *unstructured.Unstructured {

@@ -28,6 +28,7 @@ const (
 	ruleAccess  = "access"  // the cluster does not let us look
 	ruleDriver  = "driver"  // no driver moves a workload of the render, or not as it is now
 	ruleServed  = "served"  // the cluster does not serve a kind of the render
+	ruleUnknown = "unknown" // nobody knows what a workload was before the run that is taken back
 )
 
 // Preview looks at what a plan would change in a cluster, and stores it. A cluster that cannot be looked at is part of
@@ -97,10 +98,19 @@ func (a *Activities) compare(ctx context.Context, ref step.Ref) (plan.Cluster, c
 		return out, set, err
 	}
 	set.Target, set.Version = specs.targetDigest, specs.version
-	if set.Written, err = a.putObjects(ctx, specs.all()); err != nil {
-		return out, set, err
+	set.Written = unit.WayBack.Objects
+	if !ref.Back {
+		if set.Written, err = a.putObjects(ctx, specs.all()); err != nil {
+			return out, set, err
+		}
 	}
 	out.Rendered = set.Written
+	if !ref.Back && !unit.WayBack.Exists() && p.Rollback != pipelines.RollbackNever {
+		out.WayBack = plan.Removed
+		if specs.era, err = a.eraOf(ctx, ref, ref.Run); err != nil {
+			return out, set, err
+		}
+	}
 	out.Notes = specs.notes
 	d := differ{a: a, c: c, p: p, ref: ref, specs: specs, rules: stage.Rules, out: &out, set: &set}
 	for _, phase := range specs.phases {
@@ -109,6 +119,9 @@ func (a *Activities) compare(ctx context.Context, ref step.Ref) (plan.Cluster, c
 				return out, set, err
 			}
 		}
+	}
+	for _, name := range specs.unknown {
+		d.refuse(ruleUnknown, name, "nothing is known of what it was before the run, so it cannot go back, and what its pods need stays with it")
 	}
 	if err := d.leftBehind(ctx); err != nil {
 		return out, set, err
@@ -143,6 +156,12 @@ func (d *differ) object(ctx context.Context, phase templates.PhaseName, target *
 	if err != nil {
 		return err
 	}
+	if f, back := d.specs.found[id]; back {
+		return d.foundWorkload(ctx, phase, target, live, f)
+	}
+	if d.out.WayBack != "" && d.specs.era.isFound(live) {
+		d.out.WayBack = plan.AsFound
+	}
 	if live != nil && target.GetAnnotations()[templates.GeneratedAnnotation] != "" {
 		return nil
 	}
@@ -159,6 +178,23 @@ func (d *differ) object(ctx context.Context, phase templates.PhaseName, target *
 		options.Intents = append(slices.Clip(options.Intents), left)
 	}
 	change, err := patch.Compute(patch.Triple{Recorded: recorded, Live: live, Target: target}, options)
+	if err != nil {
+		return err
+	}
+	return d.add(ctx, phase, target, live, change)
+}
+
+// foundWorkload compares a workload with what it was before Sluice. One that is gone, or another by now, stays as it is.
+func (d *differ) foundWorkload(ctx context.Context, phase templates.PhaseName, target, live *unstructured.Unstructured, f foundWorkload) error {
+	if live == nil || string(live.GetUID()) != f.before.UID {
+		d.out.Notes = append(d.out.Notes, stays(templates.Name(target), staysOther))
+		return nil
+	}
+	options, err := d.options(phase, target)
+	if err != nil {
+		return err
+	}
+	change, err := patch.Undo(f.image, live, f.written, options)
 	if err != nil {
 		return err
 	}
@@ -203,6 +239,7 @@ func (d *differ) add(ctx context.Context, phase templates.PhaseName, target, liv
 	if before := d.specs.recorded[id]; before != nil {
 		c.WayBack = before.Object
 	}
+	_, c.Found = d.specs.found[id]
 	if live != nil {
 		c.LiveGeneration = live.GetGeneration()
 		_, c.Held = live.GetAnnotations()[workload.HeldAnnotation]

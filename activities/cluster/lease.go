@@ -117,6 +117,12 @@ func (a *Activities) Release(ctx context.Context, req step.ReleaseRequest) (stri
 	if err != nil {
 		return "", err
 	}
+	if req.Outcome == status.PhaseRolledBack {
+		// What is there now is what was there before: what comes next has this for its pre-image.
+		if err := a.Ledger.EndPreImages(ctx, undone(req.Ref), req.Cluster, req.Component, req.Run); err != nil {
+			return "", err
+		}
+	}
 	c, err := a.Clusters.Cluster(ctx, req.Context)
 	if err != nil {
 		return "", err
@@ -141,10 +147,16 @@ func (a *Activities) record(ctx context.Context, req step.ReleaseRequest, p *pla
 		}
 		// The unit had been recorded as done, and was rolled back before its Lease was free.
 		back := unit.WayBack
+		if !back.Exists() {
+			return "", a.Ledger.RemoveDeployment(ctx, req.Cluster, req.Component, req.Run)
+		}
 		return back.Target, a.Ledger.SaveDeployment(ctx, ledger.Deployment{
 			Cluster: req.Cluster, Component: req.Component, Version: back.Version, Target: back.Target, Objects: back.Objects,
 			Run: req.Run, Plan: req.Plan, Fence: req.Fence, Since: time.Now().UTC(),
 		})
+	}
+	if req.Back && !unit.WayBack.Exists() {
+		return "", a.Ledger.RemoveDeployment(ctx, req.Cluster, req.Component, req.Run)
 	}
 	set, err := a.changes(ctx, req.Changes)
 	if err != nil {

@@ -3,9 +3,9 @@ package cluster
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/internal/patch"
 	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/internal/workload"
@@ -19,6 +19,7 @@ type held struct {
 	cluster workload.Cluster
 	spec    workload.Spec
 	change  change
+	era     era // where no deployment says what it goes back to
 }
 
 func (a *Activities) held(ctx context.Context, req step.WorkloadRequest) (held, error) {
@@ -31,6 +32,14 @@ func (a *Activities) held(ctx context.Context, req step.WorkloadRequest) (held, 
 		return h, err
 	}
 	h.spec = h.change.spec(req.Ref)
+	if h.spec.WayBack == nil && !req.Back {
+		if h.era, err = a.eraOf(ctx, req.Ref, req.Run); err != nil {
+			return h, err
+		}
+		if err := a.earlier(ctx, h.era, h.change, &h.spec); err != nil {
+			return h, err
+		}
+	}
 	h.driver, err = workload.For(h.change.target().GroupVersionKind().GroupKind())
 	return h, err
 }
@@ -53,7 +62,11 @@ func (a *Activities) Prepare(ctx context.Context, req step.WorkloadRequest) (sta
 		return state, err
 	}
 	defer done(&err)
-	w, err := a.intend(ctx, req.Ref, stepPrepare, h.change.target(), h.change.Action == patch.Create)
+	made, err := a.before(ctx, h.cluster, req.Ref, h.change.target())
+	if err != nil {
+		return state, err
+	}
+	w, err := a.intend(ctx, req.Ref, stepPrepare, h.change.target(), made)
 	if err != nil {
 		return state, err
 	}
@@ -109,20 +122,44 @@ func (a *Activities) Advance(ctx context.Context, req step.AdvanceRequest) (stat
 // Revert moves a workload back. No check stops it; it ends as stalled as Advance does.
 func (a *Activities) Revert(ctx context.Context, req step.AdvanceRequest) (status.Facts, error) {
 	req.Checks = nil
-	ch, err := a.change(ctx, req.Changes, req.Object)
+	h, err := a.held(ctx, req.WorkloadRequest)
 	if err != nil {
 		return status.Facts{}, err
 	}
-	left, how := ch.wayBack(), stepRevert
+	left, how := h.spec.WayBack, stepRevert
 	if left == nil {
-		left, how = ch.target(), stepDelete // the run made it
+		left, how = h.change.target(), stepDelete // the run made it
 	}
 	if _, err := a.intend(ctx, req.Ref, how, left, false); err != nil {
 		return status.Facts{}, err
 	}
-	return a.watched(ctx, req, false, func(ctx context.Context, h held, look workload.Look) (rule.Facts, error) {
-		return h.driver.Revert(ctx, h.cluster, h.spec, req.State, req.Goal.MaxUnavailable, look)
+	stays := ""
+	seen, err := a.watched(ctx, req, false, func(ctx context.Context, h held, look workload.Look) (facts rule.Facts, err error) {
+		if stays, err = standsThere(ctx, h.cluster, h.era, h.change); err != nil || stays != "" {
+			return rule.Facts{}, err
+		}
+		facts, err = h.driver.Revert(ctx, h.cluster, h.spec, req.State, req.Goal.MaxUnavailable, look)
+		if err == nil && h.spec.WayBack == nil {
+			stays, err = stayed(ctx, h, facts)
+		}
+		return facts, err
 	})
+	seen.Stays = stays
+	return seen, err
+}
+
+// stayed says why a workload is not back of which nobody knows what it was, and what it is now; "" where it is back.
+func stayed(ctx context.Context, h held, seen rule.Facts) (string, error) {
+	live, err := get(ctx, h.cluster, h.change.target())
+	if err != nil || live == nil {
+		return "", err
+	}
+	hold, err := workload.HoldOf(live)
+	if err != nil || hold != nil && hold.Back || !workload.Carries(live, h.change.target()) {
+		return "", err
+	}
+	return stays(h.change.Object, fmt.Sprintf("its controller does not keep what it was before; %d of %d pods are at what this run wrote",
+		seen.Workload.Updated, seen.Workload.Desired)), nil
 }
 
 // Look looks once.

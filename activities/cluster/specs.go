@@ -3,6 +3,8 @@ package cluster
 import (
 	"context"
 	"encoding/json"
+	"maps"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -10,8 +12,11 @@ import (
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/patch"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/internal/workload"
+	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/templates"
 )
 
@@ -23,6 +28,9 @@ type specs struct {
 	gone         []*unstructured.Unstructured            // recorded, and not in the target
 	intents      map[string][]*unstructured.Unstructured // by ID: what our own writes since then meant to leave
 	reaches      map[string]string                       // by Kind/namespace/name: why a change is not held back by batches
+	found        map[string]foundWorkload                // by ID, on the way back: workloads that no deployment had recorded
+	unknown      []string                                // on the way back: workloads that were found, and of which nobody kept how
+	era          era                                     // where nothing was recorded before
 	targetDigest string
 	version      string
 	notes        []string
@@ -50,7 +58,14 @@ func (s specs) previous(o *unstructured.Unstructured) *unstructured.Unstructured
 	return nil
 }
 
-// specs returns what should be and what was recorded. On the way back what was recorded before the run is what should be.
+// foundWorkload is a workload on its way back to what it was before Sluice.
+type foundWorkload struct {
+	foundObject
+	image *unstructured.Unstructured
+}
+
+// specs returns what should be and what was recorded. On the way back what was recorded before the run is what should be, with
+// the workloads that the run found.
 func (a *Activities) specs(ctx context.Context, c *kube.Cluster, caps kube.Capabilities, p *plan.Plan, unit *plan.Unit, ref step.Ref) (specs, error) {
 	var s specs
 	recorded, err := a.objects(ctx, unit.WayBack.Objects)
@@ -58,10 +73,17 @@ func (a *Activities) specs(ctx context.Context, c *kube.Cluster, caps kube.Capab
 		return s, err
 	}
 	if ref.Back {
-		if !unit.WayBack.Exists() {
-			return s, fault.New(fault.Refused, "cannot take %s back: no way back was recorded when plan %.12s was made", ref.Cluster, ref.Plan)
+		if p.Rollback == pipelines.RollbackNever {
+			return s, fault.New(fault.Refused, "cannot take %s back: component %s says rollback: Never", ref.Cluster, p.Component)
 		}
-		s.phases = templates.Phases(recorded, p.Source.WorkloadOrder)
+		if err := a.foundWorkloads(ctx, ref, recorded, &s); err != nil {
+			return s, err
+		}
+		all := slices.Clone(recorded)
+		for _, id := range slices.Sorted(maps.Keys(s.found)) {
+			all = append(all, patch.Earlier(s.found[id].last(), s.found[id].image))
+		}
+		s.phases = templates.Phases(all, p.Source.WorkloadOrder)
 		s.targetDigest, s.version = unit.WayBack.Target, unit.WayBack.Version
 		if recorded, err = a.present(ctx, ref); err != nil {
 			return s, err
@@ -70,6 +92,9 @@ func (a *Activities) specs(ctx context.Context, c *kube.Cluster, caps kube.Capab
 		return s, err
 	}
 	s.recorded = byID(recorded)
+	for id, f := range s.found {
+		s.recorded[id] = f.last()
+	}
 	target := byID(s.all())
 	for _, o := range recorded {
 		if target[templates.ID(o)] == nil {
@@ -127,8 +152,40 @@ func (a *Activities) render(ctx context.Context, c *kube.Cluster, caps kube.Capa
 	for _, h := range out.SkippedHooks {
 		s.notes = append(s.notes, "hook "+h.Object+" ("+h.Events+") is left out")
 	}
-	if !unit.WayBack.Exists() {
-		s.notes = append(s.notes, "no way back: nothing is recorded here")
+	return nil
+}
+
+// foundWorkloads collects the workloads that the run to be taken back found, of which a driver knows the kind.
+func (a *Activities) foundWorkloads(ctx context.Context, ref step.Ref, recorded []*unstructured.Unstructured, s *specs) error {
+	e, err := a.eraOf(ctx, ref, ref.BackOf)
+	if err != nil {
+		return err
+	}
+	known := byID(recorded)
+	all, err := a.foundObjects(ctx, e, func(o *unstructured.Unstructured) bool {
+		return known[templates.ID(o)] != nil || !workload.IsWorkload(o) || !isDriven(o)
+	})
+	if err != nil {
+		return err
+	}
+	for _, w := range e.writes {
+		if w.Step != stepPrepare || w.Created || !e.unseen(w.Object) {
+			continue
+		}
+		if o, err := a.intended(ctx, w); err != nil || known[w.Object] == nil {
+			if err != nil {
+				return err
+			}
+			s.unknown = append(s.unknown, templates.Name(o))
+		}
+	}
+	s.found = map[string]foundWorkload{}
+	for _, f := range all {
+		image, err := a.imageOf(ctx, f.before)
+		if err != nil {
+			return err
+		}
+		s.found[f.id] = foundWorkload{f, image}
 	}
 	return nil
 }
@@ -165,6 +222,9 @@ func (a *Activities) putObjects(ctx context.Context, objects []*unstructured.Uns
 // present reads what the ledger says runs now.
 func (a *Activities) present(ctx context.Context, ref step.Ref) ([]*unstructured.Unstructured, error) {
 	d, err := a.Ledger.Deployment(ctx, ref.Cluster, ref.Component)
+	if fault.CodeOf(err) == fault.NotFound {
+		return nil, nil // the run that is taken back never came to record one
+	}
 	if err != nil {
 		return nil, err
 	}

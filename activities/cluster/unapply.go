@@ -9,6 +9,7 @@ import (
 
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/kube"
+	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/patch"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
@@ -34,7 +35,7 @@ func (a *Activities) Unapply(ctx context.Context, req step.ApplyRequest) (out st
 		return out, err
 	}
 	defer done(&err)
-	if err := a.takeAway(ctx, c, req.Ref, req.Run, set, req.After, &out); err != nil {
+	if err := a.giveBack(ctx, c, req.Ref, set, req.After, &out); err != nil {
 		return out, err
 	}
 	p, _, _, err := a.unitOf(ctx, req.Ref)
@@ -60,16 +61,23 @@ func (a *Activities) Unapply(ctx context.Context, req step.ApplyRequest) (out st
 	return out, nil
 }
 
-// takeAway deletes what a run made: with first, the kinds of firstToGo, else everything else but keptKinds and what the
-// change set brings.
-func (a *Activities) takeAway(ctx context.Context, c kube.Fenced, ref step.Ref, run string, set changeSet, first bool, out *step.ApplyResult) error {
-	writes, err := a.Ledger.ListWrites(ctx, run, ref.Cluster)
+// giveBack takes back what no deployment says how to: it deletes what was made in the run's era, and gives what was found what
+// it had. With first it is the kinds of firstToGo, else all others.
+func (a *Activities) giveBack(ctx context.Context, c kube.Fenced, ref step.Ref, set changeSet, first bool, out *step.ApplyResult) error {
+	e, err := a.eraOf(ctx, ref, undone(ref))
 	if err != nil {
 		return err
 	}
-	for _, w := range slices.Backward(writes) {
-		// A workload that the unit itself made is deleted by its driver; one of a run that has ended goes here.
-		if !w.Created || w.Step != stepApply && (run == ref.Run || w.Step != stepPrepare) {
+	if err := a.takeAway(ctx, c, ref, e, set, first, out); err != nil {
+		return err
+	}
+	return a.restoreFound(ctx, c, ref, e, set, first, out)
+}
+
+// takeAway deletes what was made in an era, but for keptKinds and what the change set brings.
+func (a *Activities) takeAway(ctx context.Context, c kube.Fenced, ref step.Ref, e era, set changeSet, first bool, out *step.ApplyResult) error {
+	for _, w := range slices.Backward(e.writes) {
+		if !w.Created || w.Step != stepApply && w.Step != stepPrepare {
 			continue
 		}
 		o, err := a.intended(ctx, w)
@@ -82,10 +90,10 @@ func (a *Activities) takeAway(ctx context.Context, c kube.Fenced, ref step.Ref, 
 		case slices.Contains(keptKinds, o.GetKind()):
 			out.Kept = append(out.Kept, templates.Name(o))
 			continue
-		case run != ref.Run && set.has(o):
-			continue
+		case (ref.Back || w.Step == stepPrepare) && set.has(o):
+			continue // it is what goes back to, or its driver deletes it
 		}
-		uid, err := a.uidOf(ctx, c, ref, w.UID, o)
+		uid, err := a.uidOf(ctx, c, e, w, o)
 		if err != nil {
 			return err
 		}
@@ -108,18 +116,18 @@ func (a *Activities) takeAway(ctx context.Context, c kube.Fenced, ref step.Ref, 
 	return nil
 }
 
-// uidOf is the UID of an object that a run made. Where the run was killed before it could write it down, it is that of the
-// object of this name that carries our component; "" where there is none.
-func (a *Activities) uidOf(ctx context.Context, c kube.Fenced, ref step.Ref, known string, o *unstructured.Unstructured) (types.UID, error) {
-	if known != "" {
-		return types.UID(known), nil
+// uidOf is the UID of an object that was made. Where Sluice was killed before it could write it down, it is that of the object
+// of this name that carries our component and was not found; "" where there is none.
+func (a *Activities) uidOf(ctx context.Context, c kube.Fenced, e era, w ledger.Write, o *unstructured.Unstructured) (types.UID, error) {
+	if w.UID != "" {
+		return types.UID(w.UID), nil
 	}
-	live, err := c.Get(ctx, o.GroupVersionKind(), o.GetNamespace(), o.GetName())
-	if fault.CodeOf(err) == fault.NotFound {
-		return "", nil
-	}
-	if err != nil || live.GetAnnotations()[templates.ComponentAnnotation] != ref.Component {
+	live, err := get(ctx, c, o)
+	if err != nil || live == nil || live.GetAnnotations()[templates.ComponentAnnotation] != e.component {
 		return "", err
+	}
+	if _, found := e.image(w.Object, live.GetUID()); found {
+		return "", nil
 	}
 	return live.GetUID(), nil
 }
@@ -144,17 +152,36 @@ func (a *Activities) restore(ctx context.Context, c kube.Fenced, ref step.Ref, c
 	if err != nil || found.Action == patch.Unchanged {
 		return err
 	}
+	return a.sendBack(ctx, c, ref, found, target, out)
+}
+
+// sendBack writes what takes an object back. What the API server would not let happen, or what is not ours, stays and is listed.
+func (a *Activities) sendBack(ctx context.Context, c kube.Fenced, ref step.Ref, found patch.Change, target *unstructured.Unstructured, out *step.ApplyResult) error {
+	if no, final := patch.Final(found.Refusals); final {
+		out.Kept = append(out.Kept, stays(found.Object, no.Message))
+		return nil
+	}
+	if _, err := a.before(ctx, c, ref, target); err != nil {
+		return err
+	}
 	w, err := a.intend(ctx, ref, stepRevert, target, false)
 	if err != nil {
 		return err
 	}
 	stored, err := send(ctx, c, found, target)
+	if fault.CodeOf(err) == fault.Invalid {
+		out.Kept = append(out.Kept, stays(found.Object, err.Error()))
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	out.Patched = append(out.Patched, ch.Object)
+	out.Patched = append(out.Patched, found.Object)
 	return a.wrote(ctx, w, stored)
 }
+
+// stays reads an object that could not be taken back, and why.
+func stays(object, why string) string { return object + " (" + why + ")" }
 
 // send writes a computed change.
 func send(ctx context.Context, c kube.Fenced, found patch.Change, target *unstructured.Unstructured) (*unstructured.Unstructured, error) {

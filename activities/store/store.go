@@ -66,14 +66,31 @@ func (a *Activities) LoadRun(ctx context.Context, hash string) (step.RunPlan, er
 		Component: p.Component, Version: p.Version, Pipeline: p.Pipeline, OnFailure: p.OnFailure, Rollback: p.Rollback,
 		Origin: status.Origin(stored.Origin),
 	}
+	live, err := a.live(ctx, stored)
+	if err != nil {
+		return step.RunPlan{}, err
+	}
 	for _, s := range p.Stages {
-		out.Stages = append(out.Stages, runStage(s))
+		out.Stages = append(out.Stages, runStage(s, live))
 	}
 	return out, nil
 }
 
+// live is what was seen for a plan; nil where nobody has looked.
+func (a *Activities) live(ctx context.Context, stored ledger.Plan) (*plan.Live, error) {
+	if stored.Live == "" {
+		return nil, nil
+	}
+	data, err := a.Ledger.Blob(ctx, stored.Live)
+	if err != nil {
+		return nil, err
+	}
+	seen := &plan.Live{}
+	return seen, fault.Wrap(fault.Internal, json.Unmarshal(data, seen), "cannot read what was seen for plan %.12s", stored.Hash)
+}
+
 // runStage leaves out of a stage what only its units need, so that a run with hundreds of units stays small.
-func runStage(s plan.Stage) step.RunStage {
+func runStage(s plan.Stage, live *plan.Live) step.RunStage {
 	out := step.RunStage{
 		Name: s.Name, Skipped: s.Skipped, Approvals: s.Approvals, MaxFailures: s.MaxFailures, MaxUnreachable: s.MaxUnreachable,
 		SoakGroup: time.Duration(s.Rules.Soak.Group), SoakStage: time.Duration(s.Rules.Soak.Stage),
@@ -85,7 +102,11 @@ func runStage(s plan.Stage) step.RunStage {
 		}
 	}
 	for _, g := range s.Groups {
-		out.Groups = append(out.Groups, g.Slim())
+		slim := g.Slim()
+		for i := range slim.Units {
+			slim.Units[i].WayBack = live.WayBack(&slim.Units[i])
+		}
+		out.Groups = append(out.Groups, slim)
 	}
 	return out
 }

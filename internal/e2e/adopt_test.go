@@ -7,10 +7,13 @@ import (
 	"testing"
 	"time"
 
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/workflows"
 )
 
-// found is a DaemonSet that somebody installed before Sluice came.
+// found is what somebody installed before Sluice came.
 const found = `
 apiVersion: apps/v1
 kind: DaemonSet
@@ -21,32 +24,103 @@ spec:
   template:
     metadata: {labels: {app: agent}}
     spec: {containers: [{name: agent, image: "registry.example/agent:0.9.0"}]}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: notes}
+data: {text: by hand, theirs: kept}
 `
 
-func TestAWorkloadFromBeforeSluiceIsTakenBackToWhatItWas(t *testing.T) {
-	s := newSite(t, "adopted")
-	s.work()
-	path := filepath.Join(t.TempDir(), "found.yaml")
+// adopt has cluster a run what was there before Sluice.
+func (s *site) adopt() {
+	s.t.Helper()
+	path := filepath.Join(s.t.TempDir(), "found.yaml")
 	if err := os.WriteFile(path, []byte(found), 0o600); err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	s.kubectl("a", "create", "namespace", s.component)
 	s.kubectl("a", "-n", s.component, "create", "-f", path)
 	s.settled("a")
-	end := s.ended(s.start("3.0.0", "careful"), 2*time.Minute)
-	u := unitOf(end, "a")
-	if end.Phase != status.PhaseFailed || u.Failure == nil || !strings.Contains(u.Failure.Message, "DaemonSet/adopted/agent has the pods back that it had") {
-		t.Errorf("the run ended %s, the unit with %+v", end.Phase, u.Failure)
+}
+
+// asFound checks that cluster a has what was there before Sluice, with what somebody else has added to it since.
+func (s *site) asFound() {
+	s.t.Helper()
+	s.settled("a")
+	if now := s.snapshot("a").Tags(); now["0.9.0"] != nodes || len(now) != 1 {
+		s.t.Errorf("cluster a runs %v", now)
+	}
+	for what, want := range map[string]string{
+		`daemonset/agent -o jsonpath={.spec.updateStrategy.type}-{.spec.updateStrategy.rollingUpdate.maxUnavailable}-{.metadata.annotations.sluice\.dev/held}{.metadata.annotations.sluice\.dev/component}`: "RollingUpdate-2-",
+		`configmap/notes -o jsonpath={.data.text}-{.data.theirs}-{.data.later}-{.metadata.annotations.sluice\.dev/component}`:                                                                               "by hand-kept-added-",
+		`configmap -o name`: "configmap/notes",
+	} {
+		args := append([]string{"-n", s.component, "get"}, strings.Split(what, " ")...)
+		if got := strings.TrimSpace(s.kubectl("a", args...)); got != want {
+			s.t.Errorf("%s: %q, want %q", what, got, want)
+		}
+	}
+	if left := s.kubectl("a", "-n", s.component, "get", "deployments", "-o", "name"); left != "" {
+		s.t.Errorf("%s is left", left)
+	}
+	if left := s.kubectl("a", "get", "validatingwebhookconfigurations", "-o", "name"); strings.Contains(left, "agent-guard") {
+		s.t.Errorf("%s is left", left)
+	}
+}
+
+// meanwhile has somebody else change a found object while Sluice is at work.
+func (s *site) meanwhile() {
+	s.t.Helper()
+	s.kubectl("a", "-n", s.component, "patch", "configmap", "notes", "--type=merge", "-p", `{"data":{"later":"added"}}`)
+}
+
+func TestWhatWasFoundIsGivenBackByAnOpenRun(t *testing.T) {
+	s := newSite(t, "adopted")
+	s.work()
+	s.adopt()
+	s.edit("components.yaml", "{logLevel: level-3}", "{logLevel: level-3, notes: from version 3}")
+	p := s.plan("3.0.0", "careful")
+	if c := p.Live.Clusters; c[0].WayBack != plan.AsFound || c[1].WayBack != plan.Removed {
+		t.Errorf("the ways back are %q and %q", c[0].WayBack, c[1].WayBack)
+	}
+	run := s.start("3.0.0", "careful")
+	s.soaking(run)
+	s.meanwhile()
+	end := s.ended(run, 2*time.Minute)
+	if u := unitOf(end, "a"); end.Phase != status.PhaseRolledBack || u.Phase != status.PhaseRolledBack {
+		t.Errorf("the run ended %s, the unit %s with %+v", end.Phase, u.Phase, u.Failure)
 	}
 	if phaseOf(end, "b") != status.PhaseSkipped {
 		t.Errorf("cluster b is %s", phaseOf(end, "b"))
 	}
-	s.settled("a")
-	if now := s.snapshot("a").Tags(); now["0.9.0"] != nodes {
-		t.Errorf("cluster a runs %v", now)
+	s.asFound()
+}
+
+func TestWhatWasFoundIsGivenBackAfterTheRunHasEnded(t *testing.T) {
+	s := newSite(t, "endured")
+	s.work()
+	s.adopt()
+	s.edit("components.yaml", "{logLevel: level-2, notes: kept by hand}", "{logLevel: level-2, notes: from version 2, extra: true, guard: true}")
+	s.declare("prompt", "  defaults: {batches: [100%], maxUnavailable: 100%}\n  stages: [{name: canary, clusterGroups: {matchLabels: {environment: canary}}}]\n")
+	s.meanwhile()
+	run := s.start("2.0.0", "prompt")
+	if end := s.ended(run, time.Minute); end.Phase != status.PhaseSucceeded {
+		t.Fatalf("version 2 ended %s", end.Phase)
 	}
-	left := s.kubectl("a", "-n", s.component, "get", "daemonset", "agent", "-o", `jsonpath={.spec.updateStrategy.type} {.metadata.annotations.sluice\.dev/held}`)
-	if strings.TrimSpace(left) != "RollingUpdate" {
-		t.Errorf("its strategy and hold are %q", left)
+	s.guarded()
+	s.tell(run, workflows.UpdateRollback, workflows.Scope{})
+	runs, err := s.engine.Runs(t.Context(), s.component, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if end := s.ended(runs[0].Name, 2*time.Minute); end.Phase != status.PhaseRolledBack {
+		t.Fatalf("the run that takes it back ended %s: %+v", end.Phase, end.Stages[0].Units)
+	}
+	s.asFound()
+	if d, err := s.ledger.Deployment(t.Context(), "a", s.component); fault.CodeOf(err) != fault.NotFound {
+		t.Errorf("the ledger says that %s runs there: %v", d.Version, err)
+	}
+	if a := s.tell(run, workflows.UpdateRollback, workflows.Scope{}); !strings.Contains(a.Message, "nothing of run is left to take back") {
+		t.Errorf("taken back twice, it says %q", a.Message)
 	}
 }

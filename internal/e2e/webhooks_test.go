@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -127,4 +128,29 @@ func TestFailureMode_R33_AWebhookComesLastAndGoesFirst(t *testing.T) {
 	}
 	unguardedFirst(t, tr, made)
 	s.asBefore(before)
+}
+
+func TestAFirstInstallationIsTakenBackWithItsWebhookFirst(t *testing.T) {
+	s := newSite(t, "crashing")
+	s.work()
+	s.edit("components.yaml", "{logLevel: level-3}", "{logLevel: level-3, notes: from version 3, extra: true, guard: true}")
+	s.declare("resting-cluster", `  onFailure: Rollback
+  defaults:
+    batches: [100%]
+    maxUnavailable: 100%
+    soak: {cluster: 5m}
+    checks: [{name: restarts, at: [during], gate: {cel: "workload.restarts == 0", message: containers of the new version restart}}]
+  stages: [{name: canary, clusterGroups: {matchLabels: {environment: canary}}}]
+`)
+	tr := s.follow("a", configMaps, daemonSets, deployments, webhooks)
+	end := s.ended(s.start("3.0.0", "resting-cluster"), 3*time.Minute)
+	u := unitOf(end, "a")
+	if end.Phase != status.PhaseRolledBack || !slices.Contains(u.Kept, "Namespace/crashing") {
+		t.Fatalf("the run ended %s, the unit with %+v; it keeps %v", end.Phase, u.Failure, u.Kept)
+	}
+	unguardedFirst(t, tr, tr.until(guard, watch.Added, 0).version)
+	left := s.kubectl("a", "-n", s.component, "get", "daemonsets,deployments,configmaps", "-o", "name")
+	if left != "" {
+		t.Errorf("left are %q", left)
+	}
 }

@@ -206,7 +206,7 @@ func TestRollbackOfAnEndedRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"prod/c2: back to 0.9.0", "prod/c1: back to 0.9.0"}; !slices.Equal(dry.Units, want) {
+	if want := []string{"prod/c2: way back: 0.9.0", "prod/c1: way back: 0.9.0"}; !slices.Equal(dry.Units, want) {
 		t.Errorf("it would go %v, want %v", dry.Units, want)
 	}
 	if len(b.temporal.started) != starts {
@@ -272,15 +272,36 @@ func TestRollbackOfAPart(t *testing.T) {
 	}
 }
 
-func TestRollbackOfAFirstInstallationIsRefused(t *testing.T) {
+func TestAFirstInstallationIsTakenBack(t *testing.T) {
 	b := newBench(t)
 	run := b.started()
 	b.end(run, moved("c1"), moved("c2"))
+	dry, err := b.Command(t.Context(), run.Name, workflows.UpdateRollback, workflows.Command{Who: "ann", DryRun: true})
+	if want := []string{"prod/c2: way back: as found", "prod/c1: way back: as found"}; err != nil || !slices.Equal(dry.Units, want) {
+		t.Errorf("it would go %v, %v; want %v", dry.Units, err, want)
+	}
+	for _, cluster := range []string{"c1", "c2"} {
+		image := ledger.PreImage{Run: run.Name, Cluster: cluster, Component: "agent", Object: "/ConfigMap/a/agent", At: noon}
+		if err := b.ledger.SavePreImage(t.Context(), image); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := b.ledger.RemoveDeployment(t.Context(), "c2", "agent", "agent-9"); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.ledger.EndPreImages(t.Context(), run.Name, "c2", "agent", "agent-9"); err != nil {
+		t.Fatal(err)
+	}
+	dry, err = b.Command(t.Context(), run.Name, workflows.UpdateRollback, workflows.Command{Who: "ann", DryRun: true})
+	if want := []string{"prod/c1: way back: as found"}; err != nil || !slices.Equal(dry.Units, want) {
+		t.Errorf("once c2 has what it had, it would go %v, %v; want %v", dry.Units, err, want)
+	}
 	starts := len(b.temporal.started)
-	_, err := b.Command(t.Context(), run.Name, workflows.UpdateRollback, workflows.Command{Who: "ann"})
-	wants(t, err, fault.Refused, "no way back")
-	if len(b.temporal.started) != starts {
-		t.Error("a run that cannot end was started")
+	if _, err := b.Command(t.Context(), run.Name, workflows.UpdateRollback, workflows.Command{Who: "ann"}); err != nil {
+		t.Fatal(err)
+	}
+	if len(b.temporal.started) != starts+1 {
+		t.Error("no run takes it back")
 	}
 }
 
@@ -310,7 +331,7 @@ func TestRollbackOfARunThatTemporalLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	answer, err := b.Command(t.Context(), run.Name, workflows.UpdateRollback, workflows.Command{Who: "ann", DryRun: true})
-	if err != nil || !slices.Equal(answer.Units, []string{"prod/c1: back to 0.9.0"}) {
+	if err != nil || !slices.Equal(answer.Units, []string{"prod/c1: way back: 0.9.0"}) {
 		t.Errorf("it would go %v, %v; want what it has written to", answer.Units, err)
 	}
 }

@@ -40,12 +40,9 @@ func (e *Engine) takeBack(ctx context.Context, known ledger.Run, c workflows.Com
 		}
 		return workflows.Answer{Message: fmt.Sprintf("%s: nothing of %s is left to take back", known.Name, c.Scope)}, nil
 	}
-	names, lines, err := wayHome(planned.Plan, units)
+	names, lines, err := wayHome(planned, units)
 	if err != nil {
 		return workflows.Answer{}, err
-	}
-	if len(names) == 0 {
-		return workflows.Answer{}, fault.New(fault.Refused, "cannot roll back %s: no way back: nothing was recorded for %s before it", known.Name, c.Scope)
 	}
 	if c.DryRun {
 		return workflows.Answer{Message: fmt.Sprintf("a run of its own would take back %s of %s, %s", c.Scope, known.Name, unitCount(len(names))), Units: lines}, nil
@@ -115,6 +112,12 @@ func (e *Engine) stillThere(ctx context.Context, known ledger.Run, units []plan.
 	var later []string
 	for _, u := range units {
 		now := back[u.Cluster]
+		if gone, err := e.givenBack(ctx, known, u, now); err != nil || gone {
+			if err != nil {
+				return nil, err
+			}
+			continue
+		}
 		// A unit that did not end well has still on record what was there before the run.
 		if now.Run == known.Name || now.Run == u.WayBack.Run || now.Target == u.Target {
 			here = append(here, u)
@@ -134,22 +137,32 @@ func (e *Engine) stillThere(ctx context.Context, known ledger.Run, units []plan.
 	return here, nil
 }
 
+// givenBack reports whether a unit where nothing was recorded before has been given back what it had: then nothing on record
+// tells it from one that never went so far.
+func (e *Engine) givenBack(ctx context.Context, known ledger.Run, u plan.Unit, now plan.WayBack) (bool, error) {
+	if u.WayBack.Exists() || now.Exists() {
+		return false, nil
+	}
+	images, err := e.ledger.ListPreImages(ctx, known.Name, u.Cluster, known.Component)
+	if err != nil {
+		return false, err
+	}
+	still := slices.ContainsFunc(images, func(p ledger.PreImage) bool { return p.TakenBack == "" })
+	return len(images) > 0 && !still, nil
+}
+
 // wayHome is the order in which units go back, and where to.
-func wayHome(p *plan.Plan, units []plan.Unit) (names, lines []string, err error) {
+func wayHome(planned *Planned, units []plan.Unit) (names, lines []string, err error) {
 	clusters := make([]string, len(units))
 	for i, u := range units {
 		clusters[i] = u.Cluster
 	}
-	window, err := plan.Backward(p, clusters)
+	window, err := plan.Backward(planned.Plan, clusters)
 	if err != nil {
 		return nil, nil, err
 	}
 	for _, u := range window.Group.Units {
-		if !u.WayBack.Exists() {
-			lines = append(lines, u.Path+": no way back, stays as it is")
-			continue
-		}
-		names, lines = append(names, u.Cluster), append(lines, u.Path+": back to "+u.WayBack.Version)
+		names, lines = append(names, u.Cluster), append(lines, u.Path+": way back: "+planned.Live.WayBack(&u).String())
 	}
 	return names, lines, nil
 }

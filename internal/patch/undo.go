@@ -51,6 +51,15 @@ func Undo(found, live *unstructured.Unstructured, written []*unstructured.Unstru
 // final are the rules that hold on the way back too: the API server would refuse, or it would not be ours to change.
 var final = []Rule{RuleOwnedBy, RuleTerminating, RuleImmutableSelector, RuleImmutableField, RuleVolumeClaimTemplates, RuleVolumeShrinks, RuleClusterIP}
 
+// Final returns the first refusal that holds on the way back as well.
+func Final(refusals []Refusal) (Refusal, bool) {
+	i := slices.IndexFunc(refusals, func(r Refusal) bool { return slices.Contains(final, r.Rule) })
+	if i < 0 {
+		return Refusal{}, false
+	}
+	return refusals[i], true
+}
+
 func (c *computation) refuseUndo(live *unstructured.Unstructured, before, after map[string]any) {
 	if live.GetDeletionTimestamp() != nil {
 		c.refuse(RuleTerminating, "it is being deleted")

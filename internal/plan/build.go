@@ -22,7 +22,7 @@ type Input struct {
 	Template  string                 // blob digest of the packed template
 	// Values returns the blob digest of the merged values of a unit. It is asked once for each unit, in plan order.
 	Values  func(Place) (string, error)
-	WayBack map[string]WayBack // by cluster; a missing one is "no way back"
+	WayBack map[string]WayBack // by cluster; without one it goes back to what is found
 	Only    Only               // what the run is narrowed to
 	Exclude Only               // what of that is left out
 	Passed  map[string]string  // by cluster: the target that has passed its stage there, and is there still
@@ -182,6 +182,9 @@ func (b *builder) notes(p *Plan) []string {
 	if narrowing := b.in.narrowing(); narrowing != "" {
 		notes = append(notes, narrowing)
 	}
+	if p.Rollback == pipelines.RollbackNever {
+		return append(notes, fmt.Sprintf("no way back: component %s says rollback: Never", p.Component))
+	}
 	none, total := 0, 0
 	for i := range p.Stages {
 		for j := range p.Stages[i].Groups {
@@ -194,7 +197,7 @@ func (b *builder) notes(p *Plan) []string {
 		}
 	}
 	if none > 0 {
-		notes = append(notes, fmt.Sprintf("no way back in %d of %s", none, count(total, "cluster")))
+		notes = append(notes, fmt.Sprintf("nothing was recorded before in %d of %s: they go back to what is found there", none, count(total, "cluster")))
 	}
 	return notes
 }

@@ -230,7 +230,7 @@ func TestBuildNotes(t *testing.T) {
 		{
 			"stage rest moves e2e after stage production has moved production, which the fleet lists later",
 			"the run is narrowed to a, c",
-			"no way back in 1 of 2 clusters",
+			"nothing was recorded before in 1 of 2 clusters: they go back to what is found there",
 		},
 		{"cluster c goes after b, which this run leaves out", "the order lists x, which this stage does not take"},
 		{"an earlier stage takes b (production), c (production)"},

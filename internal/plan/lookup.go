@@ -43,3 +43,17 @@ func (r Rules) Whole() Rules {
 	r.Batches = []pipelines.Amount{pipelines.Percent(100)}
 	return r
 }
+
+// WayBack returns where a unit goes back to, with what a look has told of it. It works on nil: nobody has looked.
+func (l *Live) WayBack(u *Unit) WayBack {
+	back := u.WayBack
+	if l == nil || back.Exists() {
+		return back
+	}
+	for i := range l.Clusters {
+		if l.Clusters[i].Cluster == u.Cluster {
+			back.Kind = l.Clusters[i].WayBack
+		}
+	}
+	return back
+}

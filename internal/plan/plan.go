@@ -3,6 +3,8 @@
 package plan
 
 import (
+	"cmp"
+
 	"sluice.dev/sluice/pipelines"
 )
 
@@ -112,16 +114,32 @@ type Reason struct {
 	Points float64 `json:"points"`
 }
 
-// WayBack is what ran in a cluster before this plan; empty where nothing was recorded.
+// The ways back of a cluster in which nothing was recorded before.
+const (
+	AsFound = "as found" // objects that were there get back what was changed of them, and what was made goes
+	Removed = "remove"   // nothing of it was there: all of it goes
+)
+
+// WayBack is where a cluster goes back to: what ran there before this plan, or, where nothing was recorded, what was found.
 type WayBack struct {
 	Version string `json:"version,omitempty"`
 	Target  string `json:"target,omitempty"`
 	Objects string `json:"objects,omitempty"` // blob digest of the objects as written
 	Run     string `json:"run,omitempty"`
+	// Kind is AsFound or Removed where a look has told which, "" otherwise. It is no part of a plan, which asks no cluster.
+	Kind string `json:"kind,omitempty"`
 }
 
-// Exists reports whether there is a way back.
+// Exists reports whether the way back is a version. Where it is not, it is what was found.
 func (w WayBack) Exists() bool { return w.Objects != "" }
+
+// String names the way back: a version, "as found" or "remove".
+func (w WayBack) String() string {
+	if w.Exists() {
+		return cmp.Or(w.Version, w.Objects)
+	}
+	return cmp.Or(w.Kind, AsFound)
+}
 
 // Rules are a stage's rules with nothing left open.
 type Rules struct {
@@ -158,6 +176,7 @@ type Cluster struct {
 	Unreachable string     `json:"unreachable,omitempty"` // why nothing could be seen; diffed at its turn
 	Version     string     `json:"version,omitempty"`     // of Kubernetes
 	Rendered    string     `json:"rendered,omitempty"`    // blob digest of the objects to be written
+	WayBack     string     `json:"wayBack,omitempty"`     // AsFound or Removed where nothing was recorded before
 	Objects     []Object   `json:"objects,omitempty"`
 	Workloads   []Workload `json:"workloads,omitempty"`
 	Refusals    []Refusal  `json:"refusals,omitempty"`

@@ -2,7 +2,6 @@ package plan
 
 import (
 	"bytes"
-	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -29,7 +28,7 @@ func Render(w io.Writer, p *Plan, live *Live, opts RenderOptions) error {
 	if live != nil && live.Plan != "" && live.Plan != hash {
 		return fault.New(fault.Invalid, "cannot print the plan %s: what was seen in the clusters belongs to the plan %s", hash, live.Plan)
 	}
-	out := &printer{opts: opts}
+	out := &printer{opts: opts, seen: live, never: p.Rollback == pipelines.RollbackNever}
 	var seen sighted
 	if live != nil {
 		var err error
@@ -55,8 +54,10 @@ func Render(w io.Writer, p *Plan, live *Live, opts RenderOptions) error {
 
 // printer collects text; writing into its buffer cannot fail.
 type printer struct {
-	buf  bytes.Buffer
-	opts RenderOptions
+	buf   bytes.Buffer
+	opts  RenderOptions
+	seen  *Live
+	never bool // the component forbids a way back
 }
 
 func (o *printer) line(indent int, format string, args ...any) {
@@ -186,7 +187,7 @@ func (o *printer) stageGroup(s *Stage, g *Group) {
 	rows := [][]string{{"", "unit", "way back"}}
 	for i := range g.Units {
 		u := &g.Units[i]
-		rows = append(rows, []string{fmt.Sprint(i + 1), u.Path, wayBack(u)})
+		rows = append(rows, []string{fmt.Sprint(i + 1), u.Path, o.wayBack(u)})
 	}
 	addColumn(rows, "after", g.Units, after)
 	addColumn(rows, "score", g.Units, func(u *Unit) string { return fmt.Sprintf("%.2f", u.Score) })
@@ -249,14 +250,14 @@ func addColumn(rows [][]string, head string, units []Unit, cell func(*Unit) stri
 	}
 }
 
-func wayBack(u *Unit) string {
-	switch {
-	case !u.WayBack.Exists():
+func (o *printer) wayBack(u *Unit) string {
+	switch back := o.seen.WayBack(u); {
+	case back.Exists() && back.Target == u.Target:
+		return back.String() + " (runs the target already)"
+	case o.never:
 		return "no way back"
-	case u.WayBack.Target == u.Target:
-		return u.WayBack.Version + " (runs the target already)"
 	default:
-		return cmp.Or(u.WayBack.Version, u.WayBack.Objects)
+		return back.String()
 	}
 }
 

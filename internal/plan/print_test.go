@@ -133,7 +133,7 @@ func live(p *plan.Plan) *plan.Live {
 	return &plan.Live{
 		Plan: plan.Hash(p),
 		Clusters: []plan.Cluster{
-			{Cluster: "c", Objects: objects, Diff: "sha256:one", Text: "sha256:text", Workloads: append(workloads(0, 40), created(2)...), Notes: []string{"hooks are skipped: post-install"}},
+			{Cluster: "c", WayBack: plan.Removed, Objects: objects, Diff: "sha256:one", Text: "sha256:text", Workloads: append(workloads(0, 40), created(2)...), Notes: []string{"hooks are skipped: post-install"}},
 			{Cluster: "a", Objects: objects, Diff: "sha256:one", Text: "sha256:text", Workloads: workloads(4, 100), Notes: []string{"hooks are skipped: post-install"}},
 			{Cluster: "b", Objects: drifted, Workloads: workloads(4, 100), Refusals: []plan.Refusal{
 				{Rule: "drift", Object: "Service/node-agent/agent", Message: "somebody changed /spec/ports/0/port"},

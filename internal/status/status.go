@@ -154,6 +154,7 @@ type Facts struct {
 	Checks  []Check    `json:"checks,omitempty"`
 	Stalled bool       `json:"stalled,omitempty"`
 	Stuck   *Stuck     `json:"stuck,omitempty"` // what keeps pods from being ready; nil where nothing does
+	Stays   string     `json:"stays,omitempty"` // of a revert: why the workload is not back, and what it is now
 }
 
 // Progress is the name of the check that a batch gets on. Nobody writes it: every batch has it.

@@ -2,6 +2,7 @@ package workload
 
 import (
 	"encoding/json"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
@@ -72,6 +73,27 @@ func removeHold(object *unstructured.Unstructured) {
 		annotations = nil
 	}
 	object.SetAnnotations(annotations)
+}
+
+// Owned is a workload as its owner has it: without a hold, and with what he had said where a driver's own fields stand now. An
+// object that nobody holds is returned as it is.
+func Owned(live *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+	out := live.DeepCopy()
+	hold, err := HoldOf(live)
+	if err != nil || hold == nil {
+		return out, err
+	}
+	driver, err := For(live.GroupVersionKind().GroupKind())
+	if err != nil {
+		return nil, err
+	}
+	var fields []string
+	for _, pointer := range driver.Holds() {
+		fields = append(fields, strings.TrimPrefix(pointer, "/spec/"))
+	}
+	setFields(out, fields, hold.Owner)
+	removeHold(out)
+	return out, nil
 }
 
 // ownerFields copies the named fields out of an object's spec.

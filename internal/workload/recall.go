@@ -14,7 +14,7 @@ func (s *session) recall(ctx context.Context, state State) error {
 		return nil
 	}
 	live, err := s.live(ctx)
-	if err != nil || live == nil {
+	if err != nil || live == nil || live.GetUID() == s.spec.Made {
 		return err
 	}
 	if err := s.revisions.Wait(ctx); err != nil {
@@ -56,4 +56,9 @@ func Disarmed(live, written *unstructured.Unstructured) *unstructured.Unstructur
 		return nil
 	}
 	return left
+}
+
+// Carries reports whether a live workload has everything that a rendered one says of its pods.
+func Carries(live, rendered *unstructured.Unstructured) bool {
+	return carries(templateOf(live), templateOf(rendered))
 }

@@ -137,7 +137,7 @@ func (s *session) withdraw(ctx context.Context, state State, look Look) error {
 	if err != nil {
 		return err
 	}
-	created := state.Created && state.UID == string(live.GetUID())
+	created := state.Created && state.UID == string(live.GetUID()) || s.spec.Made == live.GetUID()
 	if hold != nil {
 		if err := hold.ours(s.spec); err != nil {
 			return err

@@ -30,6 +30,9 @@ type Spec struct {
 	Fence   int64
 	Target  *unstructured.Unstructured
 	WayBack *unstructured.Unstructured
+	// Made is the UID of the workload where Sluice made it and nothing was there before, by this run or by one that was given
+	// up: without a WayBack, Revert deletes it.
+	Made types.UID
 	// Patch brings the live object to Target (three-way, strategic or merge as PatchType says), without any field of
 	// the update strategy that the driver itself holds. Empty where only the driver's own fields change.
 	Patch     []byte
@@ -94,7 +97,7 @@ type Driver interface {
 	Arm(ctx context.Context, c Cluster, spec Spec, state State) (State, error)
 	// Revert writes WayBack's template and moves every pod that is not at it back, at most pace pods down at once; pods
 	// that are not ready are deleted at once and cost nothing. It works from every state, half-prepared ones too. Only
-	// what differs between Target and WayBack is taken back. Without a WayBack it deletes a workload that the run created; one
+	// what differs between Target and WayBack is taken back. Without a WayBack it deletes a workload that was made; one
 	// that the run found goes back to the pod template that it had, as long as its controller keeps that, and else stays as it
 	// is. A workload that is gone is back.
 	Revert(ctx context.Context, c Cluster, spec Spec, state State, pace pipelines.Amount, look Look) (rule.Facts, error)
