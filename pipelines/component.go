@@ -23,6 +23,8 @@ type ComponentSpec struct {
 	Rollback      RollbackMode     `json:"rollback,omitempty"`                                    // default Auto
 	Drift         DriftPolicy      `json:"drift,omitempty"`                                       // default Refuse
 	Ignore        []IgnoreRule     `json:"ignore,omitempty" items:"0..100"`
+	Exceptions    []Exception      `json:"exceptions,omitempty" items:"0..100"` // beside those of the pipeline
+	Prune         bool             `json:"prune,omitempty"`                     // take away digest-named configuration that nothing needs any more
 }
 
 // Risk is a component's own risk class.

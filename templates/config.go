@@ -21,7 +21,8 @@ var content = []string{"data", "binaryData", "stringData", "type", "immutable"}
 // goes batch by batch, and the old configuration stays for the pods that still run and for the way back.
 //
 // One that has to keep its name is returned instead: because its author says so, or because something other than a pod
-// template names it too.
+// template names it too. So is one that no pod template names, where there are workloads: their programs may read it through
+// the API.
 func nameByDigest(objects []Object, in Input) ([]ReachesAtOnce, error) {
 	uses := map[string][]reference{}
 	for _, object := range objects {
@@ -30,6 +31,7 @@ func nameByDigest(objects []Object, in Input) ([]ReachesAtOnce, error) {
 			uses[key] = append(uses[key], r)
 		}
 	}
+	works := slices.ContainsFunc(objects, func(o Object) bool { return rank(o.Unstructured) == rankWorkload })
 	var atOnce []ReachesAtOnce
 	for _, object := range objects {
 		if !isConfig(object.Unstructured) {
@@ -44,11 +46,16 @@ func nameByDigest(objects []Object, in Input) ([]ReachesAtOnce, error) {
 			if err := rename(object, used); err != nil {
 				return nil, err
 			}
+		case works:
+			atOnce = append(atOnce, ReachesAtOnce{Object: Name(object.Unstructured), Reason: unnamed, Unnamed: true})
 		}
 	}
 	slices.SortFunc(atOnce, func(a, b ReachesAtOnce) int { return strings.Compare(a.Object, b.Object) })
 	return atOnce, nil
 }
+
+// unnamed is why a change of a ConfigMap or Secret that no pod template names is not held back by batches.
+const unnamed = "no pod template names it, and what reads it through the API sees the change as soon as it is written"
 
 func isConfig(object *unstructured.Unstructured) bool {
 	kind := object.GroupVersionKind()

@@ -87,7 +87,8 @@ func TestFailureMode_R30(t *testing.T) {
 			"every reference follows; what is not rendered here stays")
 		env := items(items(spec, "containers")[0], "env")
 		same(t, env[2]["value"], any("config"), "a text that happens to read the same stays")
-		same(t, one.ReachesAtOnce, []ReachesAtOnce(nil), "nothing reaches the cluster at once")
+		same(t, one.ReachesAtOnce, []ReachesAtOnce{{Object: "ConfigMap/infra/unused", Reason: unnamed, Unnamed: true}},
+			"what no pod template names may be read through the API")
 		same(t, ids(one)[1], "/ConfigMap/infra/"+config, "configuration is written before the workload")
 		if !strings.Contains(strings.Join(ids(one), " "), "/ConfigMap/infra/unused") {
 			t.Errorf("what no pod uses keeps its name: %v", ids(one))

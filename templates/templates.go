@@ -96,10 +96,12 @@ type Hook struct {
 	Events string `json:"events"` // as annotated: pre-install,pre-upgrade
 }
 
-// ReachesAtOnce is a ConfigMap or Secret that pods use under a name that does not change with its content.
+// ReachesAtOnce is a ConfigMap or Secret whose name does not change with its content: pods use it under that name, or no pod
+// template names it and programs may read it through the API.
 type ReachesAtOnce struct {
-	Object string `json:"object"` // Kind/namespace/name
-	Reason string `json:"reason"`
+	Object  string `json:"object"` // Kind/namespace/name
+	Reason  string `json:"reason"`
+	Unnamed bool   `json:"unnamed,omitempty"` // no pod template names it
 }
 
 // RenderError says where in a template something is wrong. Every error of Pack, Values and Render that comes from their

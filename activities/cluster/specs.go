@@ -147,6 +147,9 @@ func (a *Activities) render(ctx context.Context, c *kube.Cluster, caps kube.Capa
 	s.reaches = map[string]string{}
 	for _, r := range out.ReachesAtOnce {
 		s.reaches[r.Object] = r.Reason
+		if r.Unnamed {
+			continue // it is said where it changes: a chart may have dozens
+		}
 		s.notes = append(s.notes, r.Object+" reaches the whole cluster at once: "+r.Reason)
 	}
 	for _, h := range out.SkippedHooks {

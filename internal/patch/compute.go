@@ -136,11 +136,19 @@ func (c *computation) update(t Triple) (Change, error) {
 	c.change.Result = &unstructured.Unstructured{Object: result}
 	c.describe(s.recorded, before, after)
 	c.refuseForbidden(t.Live, before, after)
-	if c.options.ReachesAtOnce != "" {
+	if c.options.ReachesAtOnce != "" && contentChanged(before, after) {
 		c.refuse(RuleReachesAtOnce, "the change reaches the whole cluster at once: "+c.options.ReachesAtOnce)
 	}
 	c.settle()
 	return c.change, nil
+}
+
+// contentChanged reports whether a ConfigMap or Secret would say something else to whoever reads it. Labels and annotations,
+// which most charts change with each version, are not what programs read.
+func contentChanged(before, after map[string]any) bool {
+	return slices.ContainsFunc([]string{"data", "binaryData", "stringData", "type"}, func(field string) bool {
+		return !equal(before[field], after[field])
+	})
 }
 
 // specs are the three specs and the intents, canonical.

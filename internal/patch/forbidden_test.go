@@ -216,6 +216,11 @@ func TestReachesAtOnce(t *testing.T) {
 	same(t, rules(compute(t, Triple{Live: live, Target: target}, why)), []Rule{RuleReachesAtOnce}, "every pod reads the new content at once")
 	same(t, rules(compute(t, Triple{Live: live, Target: live}, why)), []Rule{}, "nothing changes")
 	same(t, rules(compute(t, Triple{Target: target}, why)), []Rule{}, "no pod reads it yet")
+	labelled := object(t, configHead+"data: {a: '1'}")
+	labelled.SetLabels(map[string]string{"helm.sh/chart": "agent-2.0.0"})
+	same(t, rules(compute(t, Triple{Live: live, Target: labelled}, why)), []Rule{}, "a label that names the chart's version is not what programs read")
+	bytes := object(t, configHead+"data: {a: '1'}\nbinaryData: {b: Yg==}")
+	same(t, rules(compute(t, Triple{Live: live, Target: bytes}, why)), []Rule{RuleReachesAtOnce}, "bytes are read as well")
 	why.Exceptions = []pipelines.Exception{{Rule: "reaches-at-once", Object: "ConfigMap/a", Reason: "hotfix"}}
 	change := compute(t, Triple{Live: live, Target: target}, why)
 	same(t, change.Excepted[0].Reason, "hotfix", "an exception with its reason")
