@@ -33,11 +33,16 @@ func (a *Activities) Acquire(ctx context.Context, ref step.Ref) (step.Ref, error
 	if err != nil {
 		return ref, err
 	}
-	there, err := kube.ReadLease(ctx, c, ref.Component)
+	there, err := kube.SeeLease(ctx, c, ref.Component)
 	if err != nil {
 		return ref, err
 	}
-	if there.Installation == a.Installation && there.State == kube.LeaseFree && there.Digest != present.Target {
+	if a.denies(there, present) { // where the watch is behind, the Lease itself says better
+		if there, err = kube.ReadLease(ctx, c, ref.Component); err != nil {
+			return ref, err
+		}
+	}
+	if a.denies(there, present) {
 		return ref, fault.New(fault.Conflict,
 			"cannot start in cluster %s: its Lease says that %.19s runs there since run %s, the ledger says %q: one of them was restored from a backup; a person has to say which to trust",
 			ref.Cluster, there.Digest, there.Run, present.Target)
@@ -47,6 +52,11 @@ func (a *Activities) Acquire(ctx context.Context, ref step.Ref) (step.Ref, error
 	}
 	_, err = kube.AcquireLease(ctx, c, a.lease(ref, target(ref, unit)))
 	return ref, err
+}
+
+// denies reports whether a Lease that no run holds says that something else runs than the ledger does.
+func (a *Activities) denies(there kube.Lease, present ledger.Deployment) bool {
+	return there.Installation == a.Installation && there.State == kube.LeaseFree && there.Digest != present.Target
 }
 
 func (a *Activities) lease(ref step.Ref, digest string) kube.LeaseSpec {

@@ -24,7 +24,7 @@ type Guard struct {
 	end  context.CancelCauseFunc
 
 	mu   sync.Mutex
-	view *View[Lease]
+	view *View[*unstructured.Unstructured]
 	lost error
 }
 
@@ -70,31 +70,28 @@ func (g *Guard) Close() {
 
 func (g *Guard) check(ctx context.Context) error {
 	if g.view == nil {
-		leases, _ := builtIn(leaseKind())
-		selection := Selection{Resource: leases.Resource, Namespace: LeaseNamespace, Filter: Filter{Fields: "metadata.name=" + leaseName(g.spec.Component)}}
-		g.view = Watch(g.c, selection, func(object *unstructured.Unstructured, _ *Lease) Lease { return leaseOf(object) })
+		g.view = watchLease(g.c, g.spec.Component)
 	}
-	if err := g.view.Wait(ctx); err != nil {
+	now, err := shown(ctx, g.view, g.spec.Component)
+	if err != nil {
 		return err
 	}
-	now, _ := g.view.Get(LeaseNamespace, leaseName(g.spec.Component))
 	if g.spec.has(now) {
 		return g.spec.latest(g.c, now)
 	}
 	// The watch may still show what was there before we took it.
 	if known := g.c.known(g.spec.Component); known.stored != nil && g.spec.has(leaseOf(known.stored)) {
-		within, cancel := context.WithTimeout(ctx, behind)
-		err := g.view.WaitFor(within, types.NamespacedName{Namespace: LeaseNamespace, Name: leaseName(g.spec.Component)}, known.stored.GetResourceVersion())
-		cancel()
-		if err != nil && (ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded)) {
+		if err := catchUp(ctx, g.view, known.stored); err != nil {
 			return err
 		}
-		if now, _ = g.view.Get(LeaseNamespace, leaseName(g.spec.Component)); g.spec.has(now) {
+		if now, err = shown(ctx, g.view, g.spec.Component); err != nil {
+			return err
+		}
+		if g.spec.has(now) {
 			return g.spec.latest(g.c, now)
 		}
 	}
-	now, err := ReadLease(ctx, g.c, g.spec.Component)
-	if err != nil {
+	if now, err = ReadLease(ctx, g.c, g.spec.Component); err != nil {
 		return err
 	}
 	if g.spec.has(now) {
@@ -115,4 +112,57 @@ func (s LeaseSpec) latest(c *Cluster, now Lease) error {
 	}
 	return fault.New(fault.Conflict, "cannot write under the lease of component %s in cluster %s: attempt %d of step %d has begun since, this is attempt %d of step %d",
 		s.Component, c.context, now.Try.Attempt, now.Try.Step, s.Try.Attempt, s.Try.Step)
+}
+
+// SeeLease returns what a watch on the Lease of a component shows, which may be behind by a moment; the zero Lease where there is
+// none. The watch goes on for whoever guards the Lease next: the two take one request together.
+func SeeLease(ctx context.Context, c *Cluster, component string) (Lease, error) {
+	view := watchLease(c, component)
+	defer view.Close()
+	if err := view.Wait(ctx); err != nil {
+		return Lease{}, err
+	}
+	if known := c.known(component); known.stored != nil {
+		if err := catchUp(ctx, view, known.stored); err != nil {
+			return Lease{}, err
+		}
+	}
+	object, ok := view.Get(LeaseNamespace, leaseName(component))
+	c.remember(component, object)
+	if !ok {
+		return Lease{}, nil
+	}
+	return leaseOf(object), nil
+}
+
+func watchLease(c *Cluster, component string) *View[*unstructured.Unstructured] {
+	leases, _ := builtIn(leaseKind())
+	selection := Selection{Resource: leases.Resource, Namespace: LeaseNamespace, Filter: Filter{Fields: "metadata.name=" + leaseName(component)}}
+	return Watch(c, selection, func(object *unstructured.Unstructured, _ **unstructured.Unstructured) *unstructured.Unstructured {
+		return object
+	})
+}
+
+// shown is what a watch on a Lease shows now.
+func shown(ctx context.Context, view *View[*unstructured.Unstructured], component string) (Lease, error) {
+	if err := view.Wait(ctx); err != nil {
+		return Lease{}, err
+	}
+	object, ok := view.Get(LeaseNamespace, leaseName(component))
+	if !ok {
+		return Lease{}, nil
+	}
+	return leaseOf(object), nil
+}
+
+// catchUp waits for a short time until a watch shows a Lease as this process has it. A server that was restored from a backup
+// may never show it.
+func catchUp(ctx context.Context, view *View[*unstructured.Unstructured], stored *unstructured.Unstructured) error {
+	within, cancel := context.WithTimeout(ctx, behind)
+	defer cancel()
+	err := view.WaitFor(within, types.NamespacedName{Namespace: stored.GetNamespace(), Name: stored.GetName()}, stored.GetResourceVersion())
+	if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+		return nil
+	}
+	return err
 }
