@@ -308,7 +308,7 @@ func (r *clusterRollout) close(ctx workflow.Context, phase status.Phase) (status
 		return r.unit, fmt.Errorf("cannot record unit %s: %w", r.unit.Path, err)
 	}
 	short := r.unit
-	short.Batches, short.Checks, short.Failure = nil, nil, brief(r.unit.Failure)
+	short.Batches, short.Checks, short.Failure, short.Cause = nil, nil, brief(r.unit.Failure), brief(r.unit.Cause)
 	if r.in.Closes && r.shape >= closesAsItEnded {
 		return short, closing(short.Phase, r.in.Back, short.Ending, unitEnd(short), short)
 	}

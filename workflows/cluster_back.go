@@ -64,9 +64,20 @@ func (r *clusterRollout) backUnrecorded(ctx workflow.Context) status.Phase {
 		}
 		said += "; " + h.object + " has the pods back that it had, and what else was written stays"
 	}
-	r.unit.Failure = &status.Check{Name: "rollback", At: "rollback", Verdict: status.Error, Message: said}
+	r.stuck(said)
 	return r.leave(ctx, status.PhaseFailed)
 }
+
+// stuck says what went wrong on the way back, and keeps why the unit goes back.
+func (r *clusterRollout) stuck(message string) {
+	if r.unit.Cause == nil && r.unit.Failure != nil && r.unit.Failure.At != atRollback {
+		r.unit.Cause, r.unit.CauseAt = r.unit.Failure, r.unit.FailedAt
+	}
+	r.unit.Failure = &status.Check{Name: "rollback", At: atRollback, Verdict: status.Error, Message: message}
+}
+
+// atRollback is the point of a unit's failures on its way back.
+const atRollback = "rollback"
 
 // askBack holds a rollback that cannot go on, until somebody resumes it; false where it was abandoned.
 func (r *clusterRollout) askBack(ctx workflow.Context, cause error) bool {
@@ -74,7 +85,7 @@ func (r *clusterRollout) askBack(ctx workflow.Context, cause error) bool {
 		return false
 	}
 	resumes, ends := r.orders.resumes, r.orders.ends
-	r.unit.Failure = &status.Check{Name: "rollback", At: "rollback", Verdict: status.Error, Message: messageOf(cause)}
+	r.stuck(messageOf(cause))
 	r.tell(ctx, status.PhaseHeld, &status.Waiting{
 		Kind: "decision", Name: "rollback", Unmet: []string{messageOf(cause)}, Owner: "whoever may resume, or abandon the rollback",
 	})

@@ -76,7 +76,8 @@ func (l *looking) run(ctx workflow.Context) (Finding, error) {
 		case err != nil:
 			return Finding{Check: &status.Check{Name: "watch during soak", Verdict: status.Error, Message: messageOf(err)}}, nil
 		case held:
-			return Finding{Check: brief(&bad)}, nil
+			bad.Message = clip(bad.Message, maxMessage)
+			return Finding{Check: &bad}, nil // with what it saw: the unit's own record does not have it
 		default:
 			return Finding{}, nil
 		}

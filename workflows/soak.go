@@ -177,7 +177,7 @@ func (r *rollout) outOfReach(ctx workflow.Context, unit *status.Unit, u plan.Uni
 // ends as failed.
 func (r *rollout) standInSoak(ctx workflow.Context, unit *status.Unit, what string, bad status.Check) {
 	bad.At = "soak of " + what
-	unit.Failure, unit.FailedAt = brief(&bad), unit.Path
+	unit.Failure, unit.FailedAt = r.witnessed(&bad), unit.Path
 	r.mark(ctx, unit, status.PhaseHeld, &status.Waiting{
 		Kind: "decision", Name: bad.Name, Since: workflow.Now(ctx).UTC(), Unmet: []string{string(bad.Verdict) + ": " + bad.Message},
 		Owner: "whoever may resume, abort or roll back",
@@ -193,6 +193,26 @@ func (r *rollout) standInSoak(ctx workflow.Context, unit *status.Unit, what stri
 		unit.Failure, unit.FailedAt = nil, ""
 		r.mark(ctx, unit, status.PhaseSucceeded, nil)
 	}
+}
+
+// mostWitnessed is how many units of a run keep what a check saw after they had ended: more would make its state too big to
+// be carried.
+const mostWitnessed = 20
+
+// witnessed is a check with what it saw, as long as few units have one: no unit's own record has it.
+func (r *rollout) witnessed(bad *status.Check) *status.Check {
+	short, kept := brief(bad), 0
+	for i := range r.state.Status.Stages {
+		for _, u := range r.state.Status.Stages[i].Units {
+			if u.Failure != nil && len(u.Failure.Seen) > 0 {
+				kept++
+			}
+		}
+	}
+	if kept < mostWitnessed {
+		short.Seen = bad.Seen
+	}
+	return short
 }
 
 // settleSoaked says what a unit is that the soak ended on: one that stood at a check has failed, one that was out of reach

@@ -25,9 +25,12 @@ func (r *rollout) start(ctx workflow.Context, stage string, u plan.Unit) {
 	run := &unitRun{id: id, cluster: u.Cluster, back: r.backing, paced: r.backing}
 	r.open[u.Cluster] = run
 	unit := r.unit(u.Cluster)
-	moved, failure, failedAt := unit.Moved, unit.Failure, unit.FailedAt
+	moved, failure, failedAt, before := unit.Moved, unit.Failure, unit.FailedAt, unit.Detail
 	unit.Phase, unit.Started, unit.Workflow = status.PhaseWaiting, workflow.Now(ctx).UTC(), id
 	unit.Ended, unit.Failure, unit.FailedAt, unit.Waiting, unit.Detail, unit.Ending = time.Time{}, nil, "", nil, "", nil
+	if r.backing {
+		unit.Before, unit.Cause, unit.CauseAt = before, failure, failedAt
+	}
 	r.state.Status.Moves = append(r.state.Status.Moves, u.Path)
 	back := r.backing
 	ref := step.Ref{
@@ -46,8 +49,12 @@ func (r *rollout) start(ctx workflow.Context, stage string, u plan.Unit) {
 	workflow.GoNamed(ctx, u.Path, func(ctx workflow.Context) {
 		end := r.follow(ctx, in, run)
 		end.Moved = end.Moved || moved
-		if end.Failure == nil {
+		end.Before = before
+		switch {
+		case end.Failure == nil:
 			end.Failure, end.FailedAt = failure, failedAt // why it went back
+		case end.Cause == nil:
+			end.Cause, end.CauseAt = failure, failedAt
 		}
 		if run.back && !run.paced && end.Phase == status.PhaseFailed && r.shape >= waysBackEverywhere {
 			r.tried[u.Cluster] = true // it said what cannot go back, and a second try would meet the same

@@ -121,16 +121,18 @@ nothing to do.`,
 
 func newCmdGetClusters(f *Factory) *cobra.Command {
 	return newList(f, &listOptions{}, &cobra.Command{
-		Use:   "clusters COMPONENT",
-		Short: "List what each cluster has of a component",
-		Long: `List what each cluster has of a component, as the ledger knows it: the version, the batch that is
-under way, whether a recreated pod would get the new version (armed), and when it was last seen.`,
-		Example: `  sluice get clusters node-agent
+		Use:   "clusters [COMPONENT]",
+		Short: "List what each cluster has, of all components or of one",
+		Long: `List what each cluster of the fleet has of each component, or of one, as the ledger knows it: the
+version, the batch that is under way, whether a recreated pod would get the new version (armed), and
+when it was last seen. Clusters that no run has touched yet are not in it.`,
+		Example: `  sluice get clusters
+  sluice get clusters node-agent
   sluice get clusters node-agent -o json`,
-		Args: exactly("COMPONENT"),
+		Args: between(0, "COMPONENT"),
 	}, func(ctx context.Context, e *engine.Engine, o *listOptions) ([]engine.Cluster, error) {
 		return e.Clusters(ctx, o.of)
-	}, []string{"CLUSTER", "STATE", "DEPLOYED", "BATCH", "ARMED", "RUN", "LAST SEEN"}, func(c engine.Cluster) []string {
+	}, []string{"CLUSTER", "COMPONENT", "STATE", "DEPLOYED", "BATCH", "ARMED", "RUN", "LAST SEEN"}, func(c engine.Cluster) []string {
 		batch, armed, run := "-", "no", c.Run
 		if c.MovingTo != "" {
 			batch, run = fmt.Sprintf("%s/%d", c.NodeSet, c.Batch), c.MovingBy
@@ -138,7 +140,7 @@ under way, whether a recreated pod would get the new version (armed), and when i
 		if c.Armed {
 			armed = "yes"
 		}
-		return []string{c.Cluster, c.State, or(c.Version), batch, armed, or(run), clock(c.Seen)}
+		return []string{c.Cluster, c.Component, c.State, or(c.Version), batch, armed, or(run), clock(c.Seen)}
 	})
 }
 

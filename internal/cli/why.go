@@ -86,6 +86,10 @@ func explain(why engine.Explanation, now time.Time) string {
 		if r.Failure != nil {
 			explainFailure(&b, r)
 		}
+		if r.Cause != nil {
+			fmt.Fprintf(&b, "  went back   from %s, for ", or(r.CauseAt))
+			explainCheck(&b, *r.Cause)
+		}
 		if r.Batch != nil {
 			fmt.Fprintf(&b, "  at          %s, batch %d, %d of %d pods updated, target %d\n", r.Batch.NodeSet, r.Batch.Number, r.Batch.Updated, r.Batch.Total, r.Batch.Target)
 		}
@@ -129,10 +133,14 @@ func explainWaiting(b *strings.Builder, w *status.Waiting, now time.Time) {
 func explainFailure(b *strings.Builder, r engine.Reason) {
 	fmt.Fprintf(b, "  stopped at  %s, by ", or(r.FailedAt))
 	explainCheck(b, *r.Failure)
-	if r.Batch == nil {
+	at := r.Batch
+	if at == nil {
+		at = r.Stopped
+	}
+	if at == nil {
 		return
 	}
-	for _, c := range r.Batch.Checks {
+	for _, c := range at.Checks {
 		if c.Name != r.Failure.Name && c.Verdict != status.Passed && c.Verdict != status.Skipped {
 			b.WriteString("  there       ")
 			explainCheck(b, c)

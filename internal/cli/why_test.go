@@ -19,3 +19,15 @@ func TestWhyTellsAReasonFromACondition(t *testing.T) {
 		}
 	}
 }
+
+func TestWhySaysWhatAUnitWentBackFor(t *testing.T) {
+	seen := status.Check{Name: "restarts", Verdict: status.Failed, Message: "containers restart", Seen: map[string]any{"workload.restarts": 7}}
+	text := explain(engine.Explanation{Run: "a-1", Reasons: []engine.Reason{{
+		Subject: "prod/a", Phase: status.PhaseFailed, Failure: &status.Check{Name: "rollback", Verdict: status.Error, Message: "not ours"},
+		Cause: &seen, CauseAt: "prod/a/all/1",
+	}}}, time.Time{})
+	want := "  went back   from prod/a/all/1, for restarts Failed: containers restart\n  seen        workload.restarts = 7\n"
+	if !strings.Contains(text, want) {
+		t.Errorf("it says %q, want %q", text, want)
+	}
+}

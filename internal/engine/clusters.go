@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -31,8 +32,8 @@ type Cluster struct {
 	State       string    `json:"state"` // all of this in a few words
 }
 
-// Clusters lists every cluster that has a component, or was seen to get it, by name. An unknown component has none: that
-// is fault.NotFound.
+// Clusters lists every cluster that has a component, or was seen to get it, by name; component "" means all of them: the
+// fleet, as far as a run has moved something in it. An unknown component has none: that is fault.NotFound.
 func (e *Engine) Clusters(ctx context.Context, component string) ([]Cluster, error) {
 	present, err := e.ledger.ListDeployments(ctx, "", component)
 	if err != nil {
@@ -42,21 +43,23 @@ func (e *Engine) Clusters(ctx context.Context, component string) ([]Cluster, err
 	if err != nil {
 		return nil, err
 	}
-	byName := map[string]*Cluster{}
-	at := func(name string) *Cluster {
-		if byName[name] == nil {
-			byName[name] = &Cluster{Cluster: name, Component: component}
+	type place struct{ cluster, component string }
+	byName := map[place]*Cluster{}
+	at := func(cluster, component string) *Cluster {
+		key := place{cluster, component}
+		if byName[key] == nil {
+			byName[key] = &Cluster{Cluster: cluster, Component: component}
 		}
-		return byName[name]
+		return byName[key]
 	}
 	for _, d := range present {
-		c := at(d.Cluster)
+		c := at(d.Cluster, d.Component)
 		c.Version, c.Run, c.Since, c.Target = d.Version, d.Run, d.Since, d.Target
 	}
 	for _, o := range seen {
-		at(o.Cluster).observe(o)
+		at(o.Cluster, o.Component).observe(o)
 	}
-	if len(byName) == 0 {
+	if len(byName) == 0 && component != "" {
 		return nil, fault.New(fault.NotFound, "cannot find component %s in any cluster: no run has moved it yet", component)
 	}
 	list := make([]Cluster, 0, len(byName))
@@ -64,7 +67,9 @@ func (e *Engine) Clusters(ctx context.Context, component string) ([]Cluster, err
 		c.State = c.words()
 		list = append(list, *c)
 	}
-	slices.SortFunc(list, func(a, b Cluster) int { return strings.Compare(a.Cluster, b.Cluster) })
+	slices.SortFunc(list, func(a, b Cluster) int {
+		return cmp.Or(strings.Compare(a.Cluster, b.Cluster), strings.Compare(a.Component, b.Component))
+	})
 	return list, nil
 }
 

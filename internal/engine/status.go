@@ -196,17 +196,63 @@ func asks(u *status.Unit) bool {
 // recall adds what only the whole status of a unit that has ended tells. The run's word goes for the rest: a unit may have
 // failed since, in the soak of its stage.
 func (e *Engine) recall(ctx context.Context, u *status.Unit) {
-	whole, known := e.details.get(u.Detail)
+	whole, known := e.whole(ctx, u.Detail)
 	if !known {
-		if err := e.read(ctx, u.Detail, &whole); err != nil {
-			return
-		}
-		e.details.put(u.Detail, whole)
+		return
 	}
 	u.Batches, u.Checks = whole.Batches, slices.Concat(whole.Checks, u.Checks)
-	if whole.Failure != nil && u.Failure != nil && u.Failure.Name == whole.Failure.Name && u.Failure.At == whole.Failure.At {
-		u.Failure = whole.Failure // with what it saw
+	u.Failure, u.Cause = told(u.Failure, whole), told(u.Cause, whole)
+	e.remember(ctx, u)
+}
+
+// remember adds to a unit that was taken back what the check for which it went had seen.
+func (e *Engine) remember(ctx context.Context, u *status.Unit) {
+	before, known := e.whole(ctx, u.Before)
+	if !known {
+		return
 	}
+	u.Failure, u.Cause = told(u.Failure, before), told(u.Cause, before)
+}
+
+// stoppedAt is the batch at which a check stopped a unit, as it was left there; nil where that was no batch.
+func (e *Engine) stoppedAt(ctx context.Context, u *status.Unit) *status.Batch {
+	before, _ := e.whole(ctx, u.Before)
+	for _, batches := range [][]status.Batch{u.Batches, before.Batches} {
+		for i := range batches {
+			if b := &batches[i]; b.Path == u.FailedAt || b.Path == u.CauseAt {
+				return b
+			}
+		}
+	}
+	return nil
+}
+
+// whole is the status of a unit as it ended; false where there is none.
+func (e *Engine) whole(ctx context.Context, digest string) (status.Unit, bool) {
+	if digest == "" {
+		return status.Unit{}, false
+	}
+	whole, known := e.details.get(digest)
+	if !known {
+		if err := e.read(ctx, digest, &whole); err != nil {
+			return whole, false
+		}
+		e.details.put(digest, whole)
+	}
+	return whole, true
+}
+
+// told is a check with what it saw, where a unit's own record has that.
+func told(c *status.Check, by status.Unit) *status.Check {
+	if c == nil {
+		return nil
+	}
+	for _, of := range []*status.Check{by.Failure, by.Cause} {
+		if of != nil && of.Name == c.Name && of.At == c.At {
+			return of
+		}
+	}
+	return c
 }
 
 // visit asks an open unit, and reads the counts of the batch that it is moving.
@@ -219,7 +265,12 @@ func (e *Engine) visit(ctx context.Context, server *Server, u *status.Unit) {
 	if seen.Started.Before(u.Started) {
 		return
 	}
+	before, cause, at := u.Before, u.Cause, u.CauseAt
 	*u = seen
+	if u.Before = before; u.Cause == nil {
+		u.Cause, u.CauseAt = cause, at
+	}
+	e.remember(ctx, u)
 	if batch := moving(u); batch != nil {
 		if progress, ok := e.progress(ctx, server, u.Workflow); ok {
 			batch.Updated, batch.Ready = progress.Updated, progress.Ready

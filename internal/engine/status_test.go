@@ -302,4 +302,62 @@ func TestClusters(t *testing.T) {
 	}
 	_, err = b.Clusters(t.Context(), "nothing")
 	wants(t, err, fault.NotFound, "nothing")
+	if err := b.ledger.SaveDeployment(t.Context(), ledger.Deployment{Cluster: "a", Component: "other", Version: "9", Run: "other-1", Objects: b.blob("9"), Target: "t", Since: at}); err != nil {
+		t.Fatal(err)
+	}
+	fleet, err := b.Clusters(t.Context(), "")
+	if err != nil || len(fleet) != 5 || fleet[0].Component != "agent" || fleet[0].State != "version 1" || fleet[1].Component != "other" || fleet[1].State != "version 9" {
+		t.Errorf("the fleet is %+v, %v; want each component of each cluster", fleet, err)
+	}
+}
+
+func TestWhyRemembersWhatAUnitWentBackFor(t *testing.T) {
+	seen := status.Check{
+		Name: "restarts", At: "afterBatch", Verdict: status.Failed, Message: "containers restart", Seen: map[string]any{"workload.restarts": 7.0},
+	}
+	other := status.Check{Name: "ready", At: "afterBatch", Verdict: status.Inconclusive}
+	before := status.Unit{
+		Path: "prod/c1", Cluster: "c1", Phase: status.PhaseFailed, Failure: &seen, FailedAt: "prod/c1/all/1",
+		Batches: []status.Batch{{Path: "prod/c1/all/1", NodeSet: "all", Number: 1, Phase: status.PhaseHeld, Checks: []status.Check{seen, other}}},
+	}
+	short := seen
+	short.Seen = nil
+	for name, c := range map[string]struct {
+		reason string
+		unit   status.Unit
+		of     func(engine.Reason) *status.Check
+	}{
+		"it went back well": {
+			reason: "the run tells the check, the record of before what it saw",
+			unit:   status.Unit{Phase: status.PhaseRolledBack, Failure: &short, FailedAt: "prod/c1/all/1"},
+			of:     func(r engine.Reason) *status.Check { return r.Failure },
+		},
+		"the way back failed too": {
+			reason: "both are told",
+			unit: status.Unit{
+				Phase: status.PhaseFailed, Failure: &status.Check{Name: "rollback", At: "rollback", Verdict: status.Error}, Cause: &short, CauseAt: "prod/c1/all/1",
+			},
+			of: func(r engine.Reason) *status.Check { return r.Cause },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			run := b.started()
+			back := status.Unit{Path: "prod/c1", Cluster: "c1", Phase: c.unit.Phase}
+			u := c.unit
+			u.Path, u.Cluster, u.Stage, u.Detail, u.Before = "prod/c1", "c1", "all", b.blob(back), b.blob(before)
+			b.end(run, u)
+			why, err := b.Why(t.Context(), run.Name, "c1")
+			if err != nil || len(why.Reasons) != 1 {
+				t.Fatal(why, err)
+			}
+			r := why.Reasons[0]
+			if found := c.of(r); found == nil || found.Seen["workload.restarts"] != 7.0 {
+				t.Errorf("it says %+v, without what was seen: %s", found, c.reason)
+			}
+			if r.Stopped == nil || len(r.Stopped.Checks) != 2 {
+				t.Errorf("it does not say how the batch was left: %+v", r.Stopped)
+			}
+		})
+	}
 }

@@ -17,6 +17,9 @@ type Reason struct {
 	Waiting  *status.Waiting `json:"waiting,omitempty"`
 	Failure  *status.Check   `json:"failure,omitempty"` // the check that stopped it, with what it saw
 	FailedAt string          `json:"failedAt,omitempty"`
+	Cause    *status.Check   `json:"cause,omitempty"` // the check for which it was taken back, where Failure is another
+	CauseAt  string          `json:"causeAt,omitempty"`
+	Stopped  *status.Batch   `json:"stopped,omitempty"`  // the batch at which a check stopped it, as it was left
 	Batch    *status.Batch   `json:"batch,omitempty"`    // the batch that it is at
 	Progress *step.Progress  `json:"progress,omitempty"` // what its long activity said last
 	Since    time.Time       `json:"since,omitzero"`     // when it last got on
@@ -65,7 +68,7 @@ func (e *Engine) Why(ctx context.Context, run, about string) (Explanation, error
 }
 
 // stands reports whether there is something to say about a unit: it waits, or a check has stopped it.
-func stands(u *status.Unit) bool { return u.Waiting != nil || u.Failure != nil }
+func stands(u *status.Unit) bool { return u.Waiting != nil || u.Failure != nil || u.Cause != nil }
 
 func concerns(u *status.Unit, about string) bool {
 	return about != "" && (about == u.Cluster || about == u.Path || strings.HasPrefix(about, u.Path+"/"))
@@ -113,6 +116,7 @@ func (e *Engine) unitReason(ctx context.Context, u *status.Unit, turn *status.Wa
 		return Reason{Subject: u.Path, Phase: u.Phase, Waiting: turn}
 	}
 	r := Reason{Subject: u.Path, Phase: u.Phase, Waiting: u.Waiting, Failure: u.Failure, FailedAt: u.FailedAt, Since: lastStep(u)}
+	r.Cause, r.CauseAt, r.Stopped = u.Cause, u.CauseAt, e.stoppedAt(ctx, u)
 	r.Batch = moving(u)
 	if r.Batch == nil || u.Workflow == "" || u.Phase.Final() {
 		return r

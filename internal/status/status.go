@@ -105,6 +105,10 @@ type Unit struct {
 	Superseded string `json:"superseded,omitempty"`
 	Workflow   string `json:"workflow,omitempty"`
 	Detail     string `json:"detail,omitempty"` // blob digest of the whole status, once ended
+	Before     string `json:"before,omitempty"` // the same, of how it had ended before it was taken back
+	// Cause is the check for which it goes back, where Failure is none or about the way back itself.
+	Cause   *Check `json:"cause,omitempty"`
+	CauseAt string `json:"causeAt,omitempty"` // path of the batch or unit that it was found at
 }
 
 // Stage is a stage of a run.
