@@ -172,7 +172,7 @@ func (r *clusterRollout) compare(ctx workflow.Context) error {
 		}
 		no := r.diff.Cluster.Refusals[0]
 		failure := status.Check{Name: no.Rule, At: "plan", Verdict: status.Error, Message: no.Message}
-		if err := r.hold(ctx, status.PhaseHeld, failure, r.unit.Path); err != nil {
+		if err := r.hold(ctx, status.PhaseRefused, failure, r.unit.Path); err != nil {
 			return err
 		}
 	}
@@ -288,8 +288,12 @@ func (r *clusterRollout) record(ctx workflow.Context) error {
 // close writes the unit's status down for good.
 func (r *clusterRollout) close(ctx workflow.Context, phase status.Phase) (status.Unit, error) {
 	for i := range r.unit.Batches {
-		if b := &r.unit.Batches[i]; r.in.Back && b.Phase == status.PhaseSucceeded {
+		b := &r.unit.Batches[i]
+		switch {
+		case r.in.Back && b.Phase == status.PhaseSucceeded:
 			b.Phase = status.PhaseRolledBack
+		case !b.Phase.Final(): // it was under way
+			b.Phase, b.Ended = phase, workflow.Now(ctx).UTC()
 		}
 	}
 	r.unit.Ended = workflow.Now(ctx).UTC()

@@ -22,6 +22,7 @@ type orders struct {
 	resumes  int // how often it was told to resume; a held unit waits for the next
 	ends     int // how often it was told to abort or stop; what nothing else interrupts gives up at the next
 	who      string
+	why      string
 	ending   *status.Ending // whose order ended the way forward, or gave the way back up
 }
 
@@ -47,7 +48,7 @@ func (r *clusterRollout) serve(ctx workflow.Context) error {
 
 // take notes an order, and ends the activity that is under way where the order goes before it.
 func (r *clusterRollout) take(o order) {
-	r.orders.who = o.Who
+	r.orders.who, r.orders.why = o.Who, o.Reason
 	interrupts := true
 	if slices.Contains([]string{orderAbort, orderRollback, orderStop}, o.Kind) {
 		r.orders.ending = &status.Ending{By: o.Who, Reason: o.Reason}
@@ -97,7 +98,7 @@ func (r *clusterRollout) obey(ctx workflow.Context) error {
 	}
 	before := r.unit.Phase
 	r.disarm(ctx)
-	r.set(ctx, status.PhasePaused, &status.Waiting{Kind: "person", Name: "resume", Owner: r.orders.who})
+	r.set(ctx, status.PhasePaused, &status.Waiting{Kind: "person", Name: "resume", Owner: r.orders.who, Unmet: reasons(Command{Reason: r.orders.why})})
 	if err := workflow.Await(ctx, func() bool { return !r.orders.paused || r.orders.ended() != nil }); err != nil {
 		return err
 	}
@@ -135,11 +136,19 @@ func (r *clusterRollout) doing(ctx workflow.Context, c call, run func(workflow.C
 			}
 		default:
 			failure := status.Check{Name: c.summary, At: c.name, Verdict: status.Error, Message: messageOf(err)}
-			if err := r.hold(ctx, status.PhaseHeld, failure, r.unit.Path); err != nil {
+			if err := r.hold(ctx, stoodBy(err), failure, r.unit.Path); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+// stoodBy tells what may not be done as planned from what went wrong.
+func stoodBy(err error) status.Phase {
+	if code := codeOf(err); code == fault.Refused || code == fault.Conflict {
+		return status.PhaseRefused
+	}
+	return status.PhaseHeld
 }
 
 // interruptible runs an activity that take may cancel.

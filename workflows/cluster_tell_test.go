@@ -60,7 +60,7 @@ func TestTheRunShowsWhereItsUnitsAre(t *testing.T) {
 		}
 	}, 5*time.Minute)
 	w.command(6*time.Minute, workflows.UpdatePause, workflows.Command{Reason: "look"})
-	shows(7*time.Minute, status.PhasePaused, "person", "| production | prod/a | Paused | person resume |")
+	shows(7*time.Minute, status.PhasePaused, "person", "| production | prod/a | Paused | person resume: look |")
 	w.command(8*time.Minute, workflows.UpdateResume, workflows.Command{})
 	w.command(30*time.Minute, workflows.UpdateAbort, workflows.Command{Reason: "enough"})
 	if end := w.run(t); end.Phase != status.PhaseAborted {

@@ -149,7 +149,7 @@ func (r *rollout) doResume(ctx workflow.Context, c Command) Answer {
 	r.state.Paused, r.state.Status.Waiting = false, nil
 	r.resumes++
 	r.tellAll(ctx, order{Kind: orderResume, Who: c.Who, Reason: c.Reason})
-	if r.state.Status.Phase == status.PhasePaused {
+	if r.phase == status.PhasePaused {
 		r.show(ctx, status.PhaseMoving, nil)
 	}
 	if was {
@@ -304,6 +304,18 @@ func (r *rollout) audit(ctx workflow.Context, name string, c Command, a Answer) 
 	if err := add.get(ctx, nil); err != nil {
 		workflow.GetLogger(ctx).Error("cannot write the audit", "run", r.in.Run, "command", name, "error", err)
 	}
+}
+
+// auditItself writes down what the run does without being asked. Nothing waits for it but the run's end.
+func (r *rollout) auditItself(ctx workflow.Context, name, why string) {
+	if r.shape < auditsItself {
+		return
+	}
+	r.writing++
+	workflow.GoNamed(ctx, "audit "+name, func(ctx workflow.Context) {
+		r.audit(ctx, name, Command{Who: status.BySluice, Reason: why}, Answer{Message: fmt.Sprintf("%s goes back by itself: its pipeline says onFailure: %s", r.in.Run, r.plan.OnFailure)})
+		r.writing--
+	})
 }
 
 func counted(n int, what string) string {

@@ -13,21 +13,19 @@ import (
 func (r *rollout) show(ctx workflow.Context, phase status.Phase, waiting *status.Waiting) {
 	s := &r.state.Status
 	r.phase = phase
-	if phase == status.PhaseMoving {
-		phase = r.standing()
-	}
+	phase = r.shown(phase, waiting)
 	changed := s.Phase != phase || waitingWords(s.Waiting) != waitingWords(waiting)
 	s.Phase, s.Waiting = phase, waiting
 	done, failed := r.progress()
 	changed = changed || s.Percent != done || s.Failed != failed
 	if r.shape >= tellsChanges {
-		changed = changed || r.waitsFor != waitingWords(firstWaiting(s))
+		changed = changed || r.waitsFor != waitingWords(r.waiting())
 	}
 	s.Percent, s.Failed = done, failed
 	if changed {
-		r.waitsFor = waitingWords(firstWaiting(s))
+		r.waitsFor = waitingWords(r.waiting())
 		_ = workflow.UpsertTypedSearchAttributes(ctx,
-			attrPhase.ValueSet(string(phase)), attrWaitingFor.ValueSet(waitingWords(firstWaiting(s))),
+			attrPhase.ValueSet(string(phase)), attrWaitingFor.ValueSet(waitingWords(r.waiting())),
 			attrPercent.ValueSet(int64(done)), attrFailed.ValueSet(int64(failed)),
 		)
 	}
@@ -39,28 +37,13 @@ func (r *rollout) refresh(ctx workflow.Context) {
 	r.show(ctx, r.phase, r.state.Status.Waiting)
 }
 
-// standing is how a run shows that moves: as what stands where all that it has open waits for a person.
-func (r *rollout) standing() status.Phase {
-	shows := status.PhaseMoving
-	for _, u := range r.openUnits() {
-		switch phase := r.unit(u.cluster).Phase; {
-		case phase == status.PhaseUnreachable:
-		case !phase.Stands(), u.stopping && r.shape >= tellsChanges:
-			return status.PhaseMoving
-		case shows != status.PhaseHeld:
-			shows = phase
-		}
-	}
-	return shows
-}
-
 // progress is the share of units that have ended, in percent, and how many did not end well.
 func (r *rollout) progress() (percent, failed int) {
 	all, done := 0, 0
 	for _, st := range r.state.Status.Stages {
 		for _, u := range st.Units {
 			all++
-			if u.Phase.Final() {
+			if r.gone(u.Phase) {
 				done++
 			}
 			if u.Phase == status.PhaseFailed || u.Phase == status.PhaseRolledBack || u.Failure != nil && u.Failure.Verdict == status.Failed {
@@ -72,24 +55,6 @@ func (r *rollout) progress() (percent, failed int) {
 		return 100, 0
 	}
 	return 100 * done / all, failed
-}
-
-// firstWaiting is what the run waits for: its own reason, else its stage's, else that of its first open unit.
-func firstWaiting(s *status.Run) *status.Waiting {
-	if s.Waiting != nil {
-		return s.Waiting
-	}
-	for _, st := range s.Stages {
-		if st.Waiting != nil {
-			return st.Waiting
-		}
-		for _, u := range st.Units {
-			if u.Waiting != nil {
-				return u.Waiting
-			}
-		}
-	}
-	return nil
 }
 
 func runDetails(s *status.Run) string {

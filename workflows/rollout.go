@@ -30,7 +30,7 @@ type rollout struct {
 	open     map[string]*unitRun // by cluster; only looked up, never ranged over
 	looks    map[string]*lookRun // by cluster; only looked up
 	want     intent
-	phase    status.Phase    // what it does; it shows as Held where all that is open is held
+	phase    status.Phase    // what it does; where nothing of it gets on, it shows as what stands
 	loaded   bool            // the plan is known
 	backing  bool            // units that start now go back
 	closing  bool            // the end is being written down; no command is taken any more
@@ -38,6 +38,7 @@ type rollout struct {
 	resumes  int             // how often it was told to resume; a unit that stands in a soak waits for the next
 	waitsFor string          // what its search attribute says
 	obeying  int             // standing orders that are being obeyed
+	writing  int             // what it writes into the audit of itself
 	inTurn   int             // how many changes there have been; what waits, waits for it to move on
 
 	standingOrders workflow.ReceiveChannel

@@ -228,7 +228,7 @@ func TestAStageIsJudgedAfterItsSoak(t *testing.T) {
 	}}
 	w.sees("a", time.Minute, bad(status.Failed), nil)
 	w.env.RegisterDelayedCallback(func() {
-		if now := w.now(t); now.Phase != status.PhasePaused || now.Stages[0].Checks[0].Verdict != status.Failed {
+		if now := w.now(t); now.Phase != status.PhaseHeld || now.Stages[0].Checks[0].Verdict != status.Failed {
 			t.Errorf("a failed in the soak, and the stage was judged %+v; the run is %s", now.Stages[0].Checks, now.Phase)
 		}
 	}, 2*time.Hour)

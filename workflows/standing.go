@@ -63,7 +63,7 @@ func (r *rollout) obeyStanding(ctx workflow.Context, o StandingOrder) {
 // does next without waiting, no command comes before.
 func (r *rollout) attentive(ctx workflow.Context) error {
 	for {
-		err := workflow.Await(ctx, func() bool { return r.obeying == 0 && workflow.AllHandlersFinished(ctx) })
+		err := workflow.Await(ctx, func() bool { return r.obeying == 0 && r.writing == 0 && workflow.AllHandlersFinished(ctx) })
 		if err != nil {
 			return fmt.Errorf("cannot wait for commands: %w", err)
 		}

@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -91,6 +90,7 @@ func (r *rollout) follow(ctx workflow.Context, in ClusterInput, run *unitRun) st
 		err := child.GetChildWorkflowExecution().Get(ctx, &begun)
 		if err == nil {
 			run.run = begun.RunID
+			r.unlock(in.Cluster)
 			r.tellOwed(ctx, run)
 			err = child.Get(ctx, &end)
 		}
@@ -98,14 +98,13 @@ func (r *rollout) follow(ctx workflow.Context, in ClusterInput, run *unitRun) st
 			return end
 		}
 		unit := *r.unit(in.Cluster)
-		var taken *temporal.ChildWorkflowExecutionAlreadyStartedError
-		if !errors.As(err, &taken) {
+		if !temporal.IsWorkflowExecutionAlreadyStartedError(err) {
 			unit.Phase, unit.Ended, unit.Moved = status.PhaseFailed, workflow.Now(ctx).UTC(), true
 			unit.Failure = &status.Check{Name: "unit workflow", At: "unit", Verdict: status.Error, Message: err.Error()}
 			return unit
 		}
 		u := r.unit(in.Cluster)
-		u.Phase = status.PhaseWaiting
+		u.Phase = status.PhaseLocked
 		u.Waiting = &status.Waiting{
 			Kind: "lock", Name: run.id, Since: workflow.Now(ctx).UTC(), Unmet: []string{"another run holds this unit"},
 		}
@@ -114,6 +113,13 @@ func (r *rollout) follow(ctx workflow.Context, in ClusterInput, run *unitRun) st
 			unit.Phase, unit.Waiting = status.PhaseAborted, nil
 			return unit
 		}
+	}
+}
+
+// unlock says that a unit does not wait for another run any more.
+func (r *rollout) unlock(cluster string) {
+	if u := r.unit(cluster); u.Phase == status.PhaseLocked {
+		u.Phase, u.Waiting = status.PhaseWaiting, nil
 	}
 }
 
@@ -183,6 +189,7 @@ func (r *rollout) decide(ctx workflow.Context, u *status.Unit) (borne bool, why 
 	why = fmt.Sprintf("%s failed at %s: %s", u.Failure.Name, u.FailedAt, u.Failure.Message)
 	if r.plan.OnFailure == pipelines.Rollback && r.plan.Rollback == pipelines.RollbackAuto {
 		r.wantRollback(ctx, Scope{}, status.Ending{By: status.BySluice, Reason: why}, why)
+		r.auditItself(ctx, UpdateRollback, why)
 		return false, why
 	}
 	r.pause(&status.Waiting{

@@ -24,6 +24,8 @@ const (
 	closesAsItEnded    = shapeTwo // runs and units that did not end well do not close as completed
 	stallsHold         = shapeTwo // a timer beside each batch that moves
 	waysBackEverywhere = shapeTwo // where nothing was recorded before, only workloads that remember went back
+	auditsItself       = shapeTwo // a rollback that nobody asked for was not in the audit
+	phasesSort         = shapeTwo // a run that stood at a check showed as Paused, and what stands by itself as Moving
 )
 
 // shapeChange is the name under which an execution's history keeps its shape.

@@ -161,7 +161,7 @@ func unitSays(u *status.Unit) string {
 	switch {
 	case u.Failure != nil:
 		return strings.TrimSpace("at " + u.FailedAt + " " + finding(u.Failure))
-	case u.Phase == status.PhaseUnreachable, u.Phase.Stands(), u.Phase == status.PhaseWaiting:
+	case u.Phase == status.PhaseUnreachable, u.Phase.Stands(), u.Phase == status.PhaseWaiting, u.Phase == status.PhaseLocked:
 		return plainWaits(u.Waiting)
 	}
 	return ""

@@ -61,7 +61,7 @@ func (d *drawer) mark(p status.Phase) string {
 	switch p {
 	case status.PhaseSucceeded:
 		plain, drawn = "+", "✓"
-	case status.PhaseFailed, status.PhaseHeld, status.PhaseStalled:
+	case status.PhaseFailed, status.PhaseHeld, status.PhaseRefused, status.PhaseStalled:
 		plain, drawn = "!", "✗"
 	case status.PhaseRolledBack, status.PhaseRollingBack:
 		plain, drawn = "<", "↩"
@@ -71,7 +71,7 @@ func (d *drawer) mark(p status.Phase) string {
 		plain, drawn = "-", "-"
 	case status.PhaseUnreachable:
 		plain, drawn = "?", "?"
-	case status.PhasePaused:
+	case status.PhasePaused, status.PhaseLocked:
 		plain, drawn = "=", "‖"
 	case status.PhasePending, "":
 		plain, drawn = ".", "·"
@@ -210,9 +210,9 @@ func (d *drawer) paint(text string, p status.Phase) string {
 	switch p {
 	case status.PhaseSucceeded:
 		style = style.Foreground(lipgloss.Green)
-	case status.PhaseFailed, status.PhaseHeld, status.PhaseStalled, status.PhaseAborted, status.PhaseMissed:
+	case status.PhaseFailed, status.PhaseHeld, status.PhaseRefused, status.PhaseStalled, status.PhaseAborted, status.PhaseMissed:
 		style = style.Foreground(lipgloss.Red)
-	case status.PhaseRolledBack, status.PhaseRollingBack, status.PhasePaused, status.PhaseWaiting, status.PhaseUnreachable:
+	case status.PhaseRolledBack, status.PhaseRollingBack, status.PhasePaused, status.PhaseLocked, status.PhaseWaiting, status.PhaseUnreachable:
 		style = style.Foreground(lipgloss.Yellow)
 	case status.PhaseMoving, status.PhaseSoaking, status.PhaseChecking:
 		style = style.Foreground(lipgloss.Cyan)

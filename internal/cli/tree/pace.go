@@ -14,7 +14,7 @@ type pace struct {
 }
 
 // paceOf estimates from the mean of the batches that have gone well. Without one, or where nobody knows how many are
-// to come, there is no estimate; nor is there one for what stands until somebody decides.
+// to come, there is no estimate; nor is there one where something stands, or is out of reach.
 func paceOf(in Input) pace {
 	p := pace{units: map[string]time.Duration{}}
 	mean := meanBatch(in)
@@ -37,11 +37,11 @@ func paceOf(in Input) pace {
 			}
 			left := max(all-gone(&u), 0)
 			togo += left
-			switch u.Phase {
-			case status.PhasePending, status.PhaseUnreachable:
+			switch {
+			case u.Phase == status.PhasePending:
 				continue
-			case status.PhaseHeld, status.PhaseStalled, status.PhasePaused:
-				stands = true
+			case u.Phase.Urgency() > 0, u.Phase == status.PhasePaused:
+				stands = true // nobody knows for how long
 				continue
 			}
 			open++

@@ -82,10 +82,13 @@ func (d *drawer) head() []row {
 		from = " from " + o
 	}
 	rows = append(rows, about("plan %.12s%s", v.Plan, from), about("started by %s%s", v.By, because(v.Reason)))
+	if v.Phase.Final() && v.Ending != nil {
+		rows = append(rows, row{free: true, name: oneLine(fmt.Sprintf("%s by %s%s", v.Phase, v.Ending.By, because(v.Ending.Reason))), phase: v.Phase})
+	}
 	if d.in.UI != "" {
 		rows = append(rows, about("%s", d.in.UI))
 	}
-	if w := waits(waiting(v), d.in.Now); w != "" {
+	if w := waits(v.WaitsFor(), d.in.Now); w != "" {
 		rows = append(rows, row{free: true, name: oneLine("waits for " + w), phase: status.PhaseWaiting})
 	}
 	for _, o := range v.Orders {
@@ -102,26 +105,6 @@ func because(reason string) string {
 		return ""
 	}
 	return ": " + reason
-}
-
-// waiting is what the run waits for: its own reason, else its stage's, else that of the first unit that stands.
-func waiting(v *engine.View) *status.Waiting {
-	if v.Waiting != nil || v.Phase.Final() {
-		return v.Waiting
-	}
-	for _, s := range v.Stages {
-		if s.Waiting != nil {
-			return s.Waiting
-		}
-	}
-	for _, s := range v.Stages {
-		for _, u := range s.Units {
-			if u.Waiting != nil {
-				return u.Waiting
-			}
-		}
-	}
-	return nil
 }
 
 // waits says in a few words what something waits for; "" for nothing.

@@ -87,7 +87,7 @@ func underWay() tree.Input {
 func paced() tree.Input {
 	in := underWay()
 	units := in.View.Stages[2].Units
-	in.View.Stages[2].Units, in.View.Waiting = []status.Unit{units[0], units[2], units[3]}, nil
+	in.View.Stages[2].Units, in.View.Waiting = []status.Unit{units[0], units[3]}, nil
 	return in
 }
 
@@ -135,6 +135,24 @@ func TestDraw(t *testing.T) {
 				t.Errorf("%d lines are more than %d", len(lines), c.o.Height)
 			}
 		})
+	}
+}
+
+func TestDrawNoTimeLeftOfWhatDoesNotGetOn(t *testing.T) {
+	for _, phase := range []status.Phase{status.PhaseUnreachable, status.PhaseLocked, status.PhaseStalled, status.PhaseRefused, status.PhaseHeld, status.PhasePaused} {
+		in := paced()
+		in.View.Stages[2].Units[0].Phase = phase
+		if all := strings.Join(tree.Draw(in, tree.Options{}), "\n"); strings.Contains(all, " left") {
+			t.Errorf("a unit is %s, and there is time left:\n%s", phase, all)
+		}
+	}
+}
+
+func TestDrawSaysWhoEndedIt(t *testing.T) {
+	in := rolledBack()
+	in.View.Ending = &status.Ending{By: "sluice", Reason: "success-rate failed at production/p1/canary/1"}
+	if all := strings.Join(tree.Draw(in, tree.Options{}), "\n"); !strings.Contains(all, "RolledBack by sluice: success-rate failed at production/p1/canary/1") {
+		t.Errorf("it does not say who took it back, and why:\n%s", all)
 	}
 }
 

@@ -1,0 +1,25 @@
+package status
+
+// WaitsFor is what a run waits for: its own reason, else its stage's, else that of the unit that needs somebody most, else
+// that of the first that waits for anything. Nil where nothing does.
+func (r *Run) WaitsFor() *Waiting {
+	if r.Waiting != nil || r.Phase.Final() {
+		return r.Waiting
+	}
+	var first *Unit
+	for i := range r.Stages {
+		if r.Stages[i].Waiting != nil {
+			return r.Stages[i].Waiting
+		}
+		for j := range r.Stages[i].Units {
+			u := &r.Stages[i].Units[j]
+			if u.Waiting != nil && (first == nil || u.Phase.Urgency() > first.Phase.Urgency()) {
+				first = u
+			}
+		}
+	}
+	if first == nil {
+		return nil
+	}
+	return first.Waiting
+}
