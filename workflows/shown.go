@@ -12,7 +12,7 @@ func (r *rollout) shown(does status.Phase, waiting *status.Waiting) status.Phase
 	switch {
 	case r.shape < phasesSort:
 		return r.shownOnce(does)
-	case does == status.PhasePaused && (waiting == nil || waiting.Kind != "person"):
+	case does == status.PhasePaused && waiting != nil && waiting.Kind != "person":
 		return status.PhaseHeld // a check has stopped it, and nobody else
 	case does == status.PhaseSoaking && waiting != nil && waiting.Kind == "decision":
 		return mostUrgent(does, r.state.Status.Stages[r.state.Stage].Units)

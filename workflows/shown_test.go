@@ -127,7 +127,7 @@ func TestAUnitThatAnotherRunHasIsLocked(t *testing.T) {
 			t.Errorf("the unit is free and moves, the run is %s and its unit %+v", r.Phase, r.Stages[0].Units[0])
 		}
 	}, 4*time.Hour+2*time.Minute)
-	w.looksOn()
+	w.meet()
 	w.env.ExecuteWorkflow(twoRuns)
 	if err := w.env.GetWorkflowError(); err != nil {
 		t.Fatal(err)

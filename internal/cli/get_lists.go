@@ -83,24 +83,6 @@ func footnotes[T any](w io.Writer, all []T, notes []func(T) string) error {
 	return nil
 }
 
-func newCmdGetRuns(f *Factory) *cobra.Command {
-	return newList(f, newest(), &cobra.Command{
-		Use:   "runs [COMPONENT]",
-		Short: "List runs",
-		Example: `  sluice get runs
-  sluice get runs node-agent --limit 5 -o json`,
-		Args: between(0, "COMPONENT"),
-	}, func(ctx context.Context, e *engine.Engine, o *listOptions) ([]engine.Listed, error) {
-		return e.Runs(ctx, o.of, o.limit)
-	}, []string{"RUN", "COMPONENT", "VERSION", "PHASE", "STARTED", "ENDED", "PLAN", "BY"}, func(r engine.Listed) []string {
-		phase := r.Phase
-		if r.Back != "" {
-			phase += " (takes back " + r.Back + ")"
-		}
-		return []string{r.Name, r.Component, r.Version, phase, clock(r.Started), clock(r.Ended), fmt.Sprintf("%.12s", r.Plan), r.By}
-	}, func(r engine.Listed) string { return r.Note })
-}
-
 func newCmdGetPlans(f *Factory) *cobra.Command {
 	return newList(f, newest(), &cobra.Command{
 		Use:   "plans [COMPONENT]",

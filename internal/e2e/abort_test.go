@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/witness"
@@ -97,7 +98,7 @@ func abortFromEveryPhase(t *testing.T, kind string) {
 	}
 
 	s.install()
-	installed, err := s.engine.Runs(t.Context(), s.component, 1)
+	installed, err := s.engine.Runs(t.Context(), engine.RunsQuery{Component: s.component, Limit: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

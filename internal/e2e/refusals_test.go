@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/witness"
 )
@@ -59,7 +60,7 @@ func TestAChartThatDoesNotRenderForTwoOfFiveClustersChangesNothing(t *testing.T)
 	if err := s.try(p.Hash); fault.CodeOf(err) != fault.Invalid {
 		t.Errorf("a plan that is refused was started: %v", err)
 	}
-	runs, err := s.engine.Runs(t.Context(), s.component, 10)
+	runs, err := s.engine.Runs(t.Context(), engine.RunsQuery{Component: s.component, Limit: 10})
 	if err != nil || len(runs) != 1 {
 		t.Errorf("only the installation ran, and there are runs %+v, %v", runs, err)
 	}

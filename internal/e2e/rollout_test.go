@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/status"
@@ -81,7 +82,7 @@ func TestFailureMode_R31_TheWayBackIsWhatRanBeforeTheRun(t *testing.T) {
 		}
 		time.Sleep(200 * time.Millisecond)
 	}
-	runs, err := s.engine.Runs(t.Context(), s.component, 1)
+	runs, err := s.engine.Runs(t.Context(), engine.RunsQuery{Component: s.component, Limit: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -120,7 +120,7 @@ func TestFailureMode_R08_ARunWithAFailedUnitDoesNotSucceed(t *testing.T) {
 					t.Errorf("%s does not say that restarts stopped a in a batch: %+v at %q", who, a.Failure, a.FailedAt)
 				}
 			}
-			listed, err := s.engine.Runs(t.Context(), s.component, 1)
+			listed, err := s.engine.Runs(t.Context(), engine.RunsQuery{Component: s.component, Limit: 1})
 			if err != nil || listed[0].Name != run || listed[0].Phase != string(status.PhaseFailed) {
 				t.Errorf("the list of runs says %+v, %v", listed, err)
 			}

@@ -299,7 +299,7 @@ func TestARollbackTakesAwayWhatTheRunAdded(t *testing.T) {
 		t.Fatalf("version 2 did not bring what it adds: %s", out)
 	}
 	s.tell(whole, workflows.UpdateRollback, workflows.Scope{})
-	runs, err := s.engine.Runs(t.Context(), s.component, 1)
+	runs, err := s.engine.Runs(t.Context(), engine.RunsQuery{Component: s.component, Limit: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/watch"
 
+	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/workflows"
 )
@@ -119,7 +120,7 @@ func TestFailureMode_R33_AWebhookComesLastAndGoesFirst(t *testing.T) {
 	made = guardedLast(t, tr, back)
 	s.guarded()
 	s.tell(whole, workflows.UpdateRollback, workflows.Scope{})
-	runs, err := s.engine.Runs(t.Context(), s.component, 1)
+	runs, err := s.engine.Runs(t.Context(), engine.RunsQuery{Component: s.component, Limit: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

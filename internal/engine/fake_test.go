@@ -43,6 +43,7 @@ type fakeTemporal struct {
 	open     map[string]bool                            // running workflows, by ID
 	closed   map[string]enumspb.WorkflowExecutionStatus // others, by ID
 	phases   map[string]string                          // what search attributes say by ID
+	listed   map[string][2]string                       // phase and what it waits for, as search attributes of open ones, by ID
 	progress map[string]step.Progress
 	workers  int
 	signals  []workflows.StandingOrder
@@ -115,6 +116,13 @@ func (f *fakeTemporal) DescribeWorkflowExecution(_ context.Context, id, _ string
 			info.SearchAttributes = attributes(phase)
 		}
 		return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: info}, nil
+	}
+	if said, there := f.listed[id]; there {
+		fields := attributes(said[0])
+		fields.IndexedFields["SluiceWaitingFor"] = attributes(said[1]).IndexedFields["SluicePhase"]
+		return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: &workflowpb.WorkflowExecutionInfo{
+			Status: enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, SearchAttributes: fields,
+		}}, nil
 	}
 	if !f.open[id] {
 		return nil, serviceerror.NewNotFound("no such workflow")

@@ -167,7 +167,7 @@ func TestStatusOfARunThatWasTerminated(t *testing.T) {
 	if v.Phase != status.PhaseAborted || v.Ended.IsZero() || !strings.Contains(v.Note, "has ended as Terminated without a report") {
 		t.Errorf("it is %s, ended %s, note %q; want Aborted though it still answers: nobody may wait for it", v.Phase, v.Ended, v.Note)
 	}
-	all, err := b.Runs(t.Context(), "", 0)
+	all, err := b.Runs(t.Context(), engine.RunsQuery{})
 	if err != nil || all[0].Phase != string(status.PhaseAborted) {
 		t.Errorf("runs are %+v, %v; want it Aborted", all, err)
 	}
@@ -186,7 +186,7 @@ func TestARunIsInTheListAsItEnded(t *testing.T) {
 		run := b.underWay()
 		b.temporal.closed = map[string]enumspb.WorkflowExecutionStatus{run.Name: c.closed}
 		b.temporal.phases = map[string]string{run.Name: string(c.phase)}
-		all, err := b.Runs(t.Context(), "", 0)
+		all, err := b.Runs(t.Context(), engine.RunsQuery{})
 		if err != nil || all[0].Phase != string(c.phase) {
 			t.Errorf("closed as %s, it is listed as %s, %v; want %s", c.closed, all[0].Phase, err, c.phase)
 		}

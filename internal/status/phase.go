@@ -26,6 +26,15 @@ const (
 	PhaseMissed     Phase = "Missed" // out of reach until the run ended; nothing was moved there
 )
 
+// Phases lists every phase, in the order in which a run comes by them.
+func Phases() []Phase {
+	return []Phase{
+		PhasePending, PhaseWaiting, PhaseMoving, PhaseSoaking, PhaseChecking, PhasePaused, PhaseLocked, PhaseUnreachable,
+		PhaseRollingBack, PhaseHeld, PhaseRefused, PhaseStalled,
+		PhaseSucceeded, PhaseFailed, PhaseRolledBack, PhaseAborted, PhaseSkipped, PhaseMissed,
+	}
+}
+
 // Final reports whether a phase is never left again.
 func (p Phase) Final() bool {
 	switch p {

@@ -1,0 +1,101 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/status"
+)
+
+// Listed is a run of a list. Note is not empty where Temporal could not say how far it is: then its phase is the ledger's.
+type Listed struct {
+	ledger.Run
+	WaitsFor string `json:"waitsFor,omitempty"` // in a few words; "" for one that has ended
+	Note     string `json:"note,omitempty"`
+}
+
+// RunsQuery narrows a list of runs. The zero value is all of them.
+type RunsQuery struct {
+	Component string
+	Phases    []status.Phase // any of them
+	After     time.Time      // started then or later
+	Before    time.Time      // started before that
+	Limit     int            // at most so many, the newest
+}
+
+// fits reports whether a run may be in the list, as far as the ledger knows: the phase of an open one is Temporal's to say.
+func (q RunsQuery) fits(r ledger.Run) bool {
+	switch {
+	case !q.After.IsZero() && r.Started.Before(q.After), !q.Before.IsZero() && !r.Started.Before(q.Before):
+		return false
+	}
+	return r.Ended.IsZero() || q.wants(r.Phase)
+}
+
+func (q RunsQuery) wants(phase string) bool {
+	return len(q.Phases) == 0 || slices.Contains(q.Phases, status.Phase(phase))
+}
+
+// Runs lists the newest runs first, with the phase that Temporal's search attributes say where one is open, and what it waits
+// for. Without a Temporal server open runs keep the phase that the ledger has, and a note says so.
+func (e *Engine) Runs(ctx context.Context, q RunsQuery) ([]Listed, error) {
+	limit := q.Limit
+	if len(q.Phases) > 0 || !q.After.IsZero() || !q.Before.IsZero() {
+		limit = 0
+	}
+	known, err := e.ledger.ListRuns(ctx, q.Component, limit)
+	if err != nil {
+		return nil, err
+	}
+	all := []Listed{}
+	asks := asking{e: e}
+	for _, r := range known {
+		if q.Limit > 0 && len(all) == q.Limit {
+			break
+		}
+		if !q.fits(r) {
+			continue
+		}
+		one := Listed{Run: r}
+		if r.Ended.IsZero() {
+			asks.about(ctx, &one)
+		}
+		if q.wants(one.Phase) {
+			all = append(all, one)
+		}
+	}
+	return all, nil
+}
+
+// asking asks Temporal about open runs, and dials once.
+type asking struct {
+	e      *Engine
+	server *Server
+	away   error
+}
+
+func (a *asking) about(ctx context.Context, one *Listed) {
+	const instead = "; this is what the ledger says"
+	if a.server == nil && a.away == nil {
+		a.server, a.away = a.e.Server(ctx)
+	}
+	if a.away != nil {
+		one.Note = a.away.Error() + instead
+		return
+	}
+	described, err := a.server.Temporal.DescribeWorkflowExecution(ctx, one.Name, "")
+	if err != nil {
+		one.Note = a.e.temporalFault(err, "cannot look at run %s", one.Name).Error() + instead
+		return
+	}
+	var now status.Run
+	addAttributes(&now, described.GetWorkflowExecutionInfo())
+	if now.Phase != "" {
+		one.Phase = string(now.Phase)
+	}
+	if now.Waiting != nil && !now.Phase.Final() {
+		one.WaitsFor = now.Waiting.Name
+	}
+}
