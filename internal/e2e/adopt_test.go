@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/status"
@@ -109,7 +110,7 @@ func TestWhatWasFoundIsGivenBackAfterTheRunHasEnded(t *testing.T) {
 	}
 	s.guarded()
 	s.tell(run, workflows.UpdateRollback, workflows.Scope{})
-	runs, err := s.engine.Runs(t.Context(), s.component, 1)
+	runs, err := s.engine.Runs(t.Context(), engine.RunsQuery{Component: s.component, Limit: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
