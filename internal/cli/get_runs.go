@@ -25,8 +25,8 @@ type runFilter struct {
 
 func newCmdGetRuns(f *Factory) *cobra.Command {
 	var filter runFilter
-	var cmd *cobra.Command
-	cmd = newList(f, newest(), &cobra.Command{
+	var q engine.RunsQuery
+	cmd := newList(f, newest(), &cobra.Command{
 		Use:   "runs [COMPONENT]",
 		Short: "List runs, with what each waits for",
 		Long: `List runs, the newest first, with what each waits for. The phase of a run that does not get on says why:
@@ -37,10 +37,7 @@ by a person, Unreachable, or Locked by another run.`,
   sluice get runs node-agent --since 24h --limit 5 -o json`,
 		Args: between(0, "COMPONENT"),
 	}, func(ctx context.Context, e *engine.Engine, o *listOptions) ([]engine.Listed, error) {
-		q, err := filter.query(cmd, o, f.Now())
-		if err != nil {
-			return nil, err
-		}
+		q.Limit = o.limit
 		return e.Runs(ctx, q)
 	}, []string{"RUN", "COMPONENT", "VERSION", "PHASE", "WAITS FOR", "STARTED", "ENDED", "PLAN", "BY"}, func(r engine.Listed) []string {
 		phase := r.Phase
@@ -49,6 +46,10 @@ by a person, Unreachable, or Locked by another run.`,
 		}
 		return []string{r.Name, r.Component, r.Version, phase, or(shortened(r.WaitsFor, 60)), clock(r.Started), clock(r.Ended), fmt.Sprintf("%.12s", r.Plan), r.By}
 	}, func(r engine.Listed) string { return r.Note })
+	cmd.PreRunE = func(cmd *cobra.Command, args []string) (err error) {
+		q, err = filter.query(cmd, strings.Join(args, ""), f.Now())
+		return err
+	}
 	flags := cmd.Flags()
 	flags.StringVar(&filter.component, "component", "", "only of this `COMPONENT`")
 	flags.StringSliceVar(&filter.phases, "phase", nil, "only in one of these `PHASES`, as listed or in small letters")
@@ -58,10 +59,10 @@ by a person, Unreachable, or Locked by another run.`,
 }
 
 // query is what the flags ask for.
-func (r runFilter) query(cmd *cobra.Command, o *listOptions, now time.Time) (engine.RunsQuery, error) {
-	q := engine.RunsQuery{Component: cmp.Or(o.of, r.component), Limit: o.limit}
-	if o.of != "" && r.component != "" && o.of != r.component {
-		return q, usage(cmd, "--component %s and %s are two components", r.component, o.of)
+func (r runFilter) query(cmd *cobra.Command, of string, now time.Time) (engine.RunsQuery, error) {
+	q := engine.RunsQuery{Component: cmp.Or(of, r.component)}
+	if of != "" && r.component != "" && of != r.component {
+		return q, usage(cmd, "--component %s and %s are two components", r.component, of)
 	}
 	for _, text := range r.phases {
 		i := slices.IndexFunc(status.Phases(), func(p status.Phase) bool { return strings.EqualFold(string(p), text) })
