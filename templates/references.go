@@ -24,6 +24,16 @@ func (r reference) name() string {
 // secretVolumes are volumes that name a Secret as {secretRef: {name}}.
 var secretVolumes = []string{"cephfs", "flexVolume", "iscsi", "rbd", "scaleIO", "storageos"}
 
+// UsedConfig lists the ConfigMaps and Secrets, as Kind/namespace/name, that the pod template of an object names. An object
+// without one uses none.
+func UsedConfig(o *unstructured.Unstructured) []string {
+	var used []string
+	for _, r := range podReferences(podSpec(o)) {
+		used = append(used, configKey(r.kind, o.GetNamespace(), r.name()))
+	}
+	return used
+}
+
 // podReferences returns every place in a pod spec that names a ConfigMap or Secret.
 func podReferences(spec map[string]any) []reference {
 	var found []reference

@@ -117,6 +117,7 @@ func (r *clusterRollout) forward(ctx workflow.Context) error {
 		r.applyAfter,
 		r.soakCluster,
 		r.checkAfter,
+		r.prune,
 		r.record,
 	} {
 		if err := next(ctx); err != nil {
@@ -273,6 +274,20 @@ func (r *clusterRollout) checkAfter(ctx workflow.Context) error {
 		return nil // nothing was changed here, so there is nothing to judge
 	}
 	return r.judge(ctx, pipelines.AfterCluster, nil, r.lookCluster)
+}
+
+// prune takes away what earlier versions left behind, or says that nothing needs it. It keeps nobody from arriving.
+func (r *clusterRollout) prune(ctx workflow.Context) error {
+	if r.shape < prunes || len(r.diff.Left) == 0 {
+		return nil
+	}
+	var found step.PruneResult
+	req := step.PruneRequest{Ref: r.in.Ref, Objects: r.diff.Left, Delete: r.plan.Prune}
+	if err := r.near(step.Prune, "look at what earlier versions left", req).get(ctx, &found); err != nil {
+		r.note(nil, []status.Check{{Name: "prune", At: "end", Verdict: status.Error, Advisory: true, Message: messageOf(err)}})
+	}
+	r.unit.Pruned, r.unit.Unneeded = found.Pruned, found.Unneeded
+	return r.orders.ended()
 }
 
 // record frees the lease and writes down what runs here now.

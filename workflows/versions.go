@@ -26,6 +26,7 @@ const (
 	waysBackEverywhere = shapeTwo // where nothing was recorded before, only workloads that remember went back
 	auditsItself       = shapeTwo // a rollback that nobody asked for was not in the audit
 	phasesSort         = shapeTwo // a run that stood at a check showed as Paused, and what stands by itself as Moving
+	prunes             = shapeTwo // nobody looked at the configuration that earlier versions left behind
 )
 
 // shapeChange is the name under which an execution's history keeps its shape.

@@ -148,6 +148,9 @@ func (w *world) register() {
 	answer(w, step.Revert, ofAdvance, w.look)
 	answer(w, step.Observe, ofObserve, func(r step.ObserveRequest) (status.Facts, error) { return status.Facts{}, nil })
 	answer(w, step.Reachable, ofRef, func(step.Ref) (string, error) { return "", nil })
+	answer(w, step.Prune, func(r step.PruneRequest) string { return r.Cluster }, func(r step.PruneRequest) (step.PruneResult, error) {
+		return step.PruneResult{Pruned: r.Objects}, nil
+	})
 	answer(w, step.Release, func(r step.ReleaseRequest) string { return r.Cluster + " " + string(r.Outcome) }, func(step.ReleaseRequest) (string, error) { return "", nil })
 	answer(w, step.Closed, func(id string) string { return id }, func(string) (string, error) { return "", nil })
 	answer(w, step.Unobserved, ofRef, func(step.Ref) (string, error) { return "", nil })

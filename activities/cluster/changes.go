@@ -17,9 +17,10 @@ import (
 // decided and nothing else.
 type changeSet struct {
 	Objects []change `json:"objects"`
-	Target  string   `json:"target"`  // digest of what will run
-	Version string   `json:"version"` // of the component
-	Written string   `json:"written"` // blob digest of all target objects: the recorded spec once it has ended well
+	Target  string   `json:"target"`         // digest of what will run
+	Version string   `json:"version"`        // of the component
+	Left    []string `json:"left,omitempty"` // digest-named objects that earlier versions left behind
+	Written string   `json:"written"`        // blob digest of all target objects: the recorded spec once it has ended well
 }
 
 // change is one object of a change set. Target is the object as rendered, WayBack as it was recorded before.

@@ -42,6 +42,7 @@ func (a *Activities) Register(r serve.Registry) {
 		step.Disarm:    serve.Coded(steady(a.Disarm)),
 		step.Finish:    serve.Coded(steady(a.Finish)),
 		step.Revert:    serve.Coded(a.Revert),
+		step.Prune:     serve.Coded(steady(a.Prune)),
 		step.Release:   serve.Coded(steady(a.Release)),
 		step.Reachable: serve.Coded(a.Reachable),
 	})

@@ -60,7 +60,7 @@ func (a *Activities) Diff(ctx context.Context, req step.DiffRequest) (step.DiffR
 	if err != nil {
 		return step.DiffResult{}, err
 	}
-	out := step.DiffResult{}
+	out := step.DiffResult{Left: set.Left}
 	if out.Changes, err = a.putJSON(ctx, set); err != nil {
 		return out, err
 	}
@@ -112,6 +112,12 @@ func (a *Activities) compare(ctx context.Context, ref step.Ref) (plan.Cluster, c
 		}
 	}
 	out.Notes = specs.notes
+	if !ref.Back {
+		if set.Left, err = a.leftOver(ctx, ref, specs); err != nil {
+			return out, set, err
+		}
+		noteLeftOver(&out, set.Left, p.Prune)
+	}
 	d := differ{a: a, c: c, p: p, ref: ref, specs: specs, rules: stage.Rules, out: &out, set: &set}
 	for _, phase := range specs.phases {
 		for _, o := range phase.Objects {

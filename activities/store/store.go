@@ -127,7 +127,7 @@ func (a *Activities) LoadUnit(ctx context.Context, ref step.Ref) (step.UnitPlan,
 			BusinessSide: u.BusinessSide, NetworkDomain: u.NetworkDomain, Region: u.Region, Labels: u.Labels,
 		},
 		Change: rule.Change{Component: p.Component, Version: p.Version, Previous: u.WayBack.Version, Pipeline: p.Pipeline, Plan: ref.Plan, Run: ref.Run},
-		Rules:  s.Rules, WayBack: u.WayBack, Target: u.Target, Rollback: p.Rollback,
+		Rules:  s.Rules, WayBack: u.WayBack, Target: u.Target, Rollback: p.Rollback, Prune: p.Prune,
 	}
 	if ref.Back {
 		out.Rules = s.Rules.Back()

@@ -138,6 +138,9 @@ type Writes interface {
 	SaveWrite(ctx context.Context, w Write) error
 	// ListWrites returns a run's writes in a cluster in the order in which they were first made.
 	ListWrites(ctx context.Context, run, cluster string) ([]Write, error)
+	// ListMade returns the writes by which any run made an object of a component in a cluster, but for those that were taken
+	// away since, in the order in which they were first made.
+	ListMade(ctx context.Context, cluster, component string) ([]Write, error)
 }
 
 // PreImage is an object as it was before the first write to it since the last deployment that was recorded there. It is what

@@ -270,6 +270,21 @@ func testWrites(t *testing.T, l Ledger) {
 	same(t, must[[]Write](t)(l.ListWrites(ctx, "agent-1", "cn-1")), []Write{a, b}, "the outcome replaces the intent and keeps its place")
 	same(t, must[[]Write](t)(l.ListWrites(ctx, "agent-1", "cn-3")), []Write{}, "no writes there")
 	wantCode(t, l.SaveWrite(ctx, Write{Run: "agent-1", Cluster: "cn-1", Object: "o"}), fault.Invalid, "a write without a step")
+
+	made := func() []Write { return must[[]Write](t)(l.ListMade(ctx, "cn-1", "agent")) }
+	same(t, made(), []Write{b}, "what was patched was not made")
+	other := b
+	other.Component, other.Object = "proxy", "/ConfigMap/infra/proxy"
+	ok(t, l.SaveWrite(ctx, other))
+	same(t, made(), []Write{b}, "what another component made is not this one's")
+	gone := b
+	gone.Run, gone.Step, gone.Created = "agent-2", "delete", false
+	ok(t, l.SaveWrite(ctx, gone))
+	same(t, made(), []Write{}, "what was taken away since is not there")
+	anew := b
+	anew.Run = "agent-3"
+	ok(t, l.SaveWrite(ctx, anew))
+	same(t, made(), []Write{anew}, "until it is made anew")
 }
 
 func testObservations(t *testing.T, l Ledger) {

@@ -32,6 +32,18 @@ func (s *SQLite) ListWrites(ctx context.Context, run, cluster string) ([]Write, 
 	return list, failed(err, "cannot list writes of %s in %s", run, cluster)
 }
 
+// ListMade implements Writes.
+func (s *SQLite) ListMade(ctx context.Context, cluster, component string) ([]Write, error) {
+	list, err := rows(ctx, s.db, scanWrite, `
+		SELECT `+writeColumns+` FROM writes AS made
+		WHERE cluster = ? AND component = ? AND created = 1 AND NOT EXISTS (
+			SELECT 1 FROM writes AS later
+			WHERE later.cluster = made.cluster AND later.component = made.component AND later.object = made.object
+				AND later.step = 'delete' AND later.seq > made.seq)
+		ORDER BY seq`, cluster, component)
+	return list, failed(err, "cannot list what was made of %s in %s", component, cluster)
+}
+
 func scanWrite(row scanner) (Write, error) {
 	var w Write
 	var at string

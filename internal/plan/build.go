@@ -151,6 +151,7 @@ func (b *builder) head() (*Plan, error) {
 		Rollback:   cmp.Or(component.Spec.Rollback, pipelines.RollbackAuto),
 		Drift:      cmp.Or(component.Spec.Drift, pipelines.DriftRefuse),
 		Ignore:     component.Spec.Ignore,
+		Prune:      component.Spec.Prune,
 		Exceptions: slices.Concat(pipeline.Spec.Exceptions, component.Spec.Exceptions),
 	}, nil
 }

@@ -30,6 +30,7 @@ type Plan struct {
 	Drift      pipelines.DriftPolicy  `json:"drift"`
 	Ignore     []pipelines.IgnoreRule `json:"ignore,omitempty"`
 	Exceptions []pipelines.Exception  `json:"exceptions,omitempty"`
+	Prune      bool                   `json:"prune,omitempty"`    // take away what earlier versions left behind
 	Bypasses   []Bypass               `json:"bypasses,omitempty"` // of stages that this component version has not passed
 	Stages     []Stage                `json:"stages"`
 	Notes      []string               `json:"notes,omitempty"` // what people should know before they say yes

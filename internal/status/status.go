@@ -102,10 +102,12 @@ type Unit struct {
 	Kept     []string  `json:"kept,omitempty"`   // objects that a rollback left in place
 	Ending   *Ending   `json:"ending,omitempty"` // who took it back, or ended it where it was
 	// Superseded is the run that moves this cluster since: this one neither looks at it any more nor takes it back.
-	Superseded string `json:"superseded,omitempty"`
-	Workflow   string `json:"workflow,omitempty"`
-	Detail     string `json:"detail,omitempty"` // blob digest of the whole status, once ended
-	Before     string `json:"before,omitempty"` // the same, of how it had ended before it was taken back
+	Superseded string   `json:"superseded,omitempty"`
+	Pruned     []string `json:"pruned,omitempty"`   // digest-named objects that nothing needed any more, and that were taken away
+	Unneeded   []string `json:"unneeded,omitempty"` // and those that are still there
+	Workflow   string   `json:"workflow,omitempty"`
+	Detail     string   `json:"detail,omitempty"` // blob digest of the whole status, once ended
+	Before     string   `json:"before,omitempty"` // the same, of how it had ended before it was taken back
 	// Cause is the check for which it goes back, where Failure is none or about the way back itself.
 	Cause   *Check `json:"cause,omitempty"`
 	CauseAt string `json:"causeAt,omitempty"` // path of the batch or unit that it was found at

@@ -28,6 +28,7 @@ const (
 	Finish    = "cluster.Finish"    // WorkloadRequest -> goal.State: gives the owner's strategy back
 	Revert    = "cluster.Revert"    // AdvanceRequest -> status.Facts: moves a workload back; long
 	Unapply   = "cluster.Unapply"   // ApplyRequest -> ApplyResult: takes back what Apply wrote
+	Prune     = "cluster.Prune"     // PruneRequest -> PruneResult: what earlier versions left behind
 	Release   = "cluster.Release"   // ReleaseRequest -> nothing: frees the Lease
 	Reachable = "cluster.Reachable" // Ref -> nothing: returns once the API server answers; long
 )
@@ -114,6 +115,7 @@ type UnitPlan struct {
 	WayBack  plan.WayBack           `json:"wayBack"`
 	Target   string                 `json:"target"`
 	Rollback pipelines.RollbackMode `json:"rollback"`
+	Prune    bool                   `json:"prune,omitempty"` // take away what earlier versions left behind
 }
 
 // DiffRequest asks what would change in a cluster.
@@ -126,9 +128,10 @@ type DiffRequest struct {
 type DiffResult struct {
 	Cluster plan.Cluster `json:"cluster"` // without Objects where it travels through a workflow
 	Changes string       `json:"changes"`
-	Stored  string       `json:"stored"` // blob digest of plan.Cluster, whole
-	Before  bool         `json:"before"` // something is written before the workloads
-	After   bool         `json:"after"`  // something is written after them
+	Stored  string       `json:"stored"`         // blob digest of plan.Cluster, whole
+	Left    []string     `json:"left,omitempty"` // digest-named objects that earlier versions left behind
+	Before  bool         `json:"before"`         // something is written before the workloads
+	After   bool         `json:"after"`          // something is written after them
 }
 
 // Writes reports whether a phase has anything to write.
@@ -152,6 +155,19 @@ type ApplyResult struct {
 	Patched []string `json:"patched,omitempty"`
 	Deleted []string `json:"deleted,omitempty"`
 	Kept    []string `json:"kept,omitempty"`
+}
+
+// PruneRequest asks which of some digest-named objects, Kind/namespace/name, nothing needs any more, and to take them away.
+type PruneRequest struct {
+	Ref
+	Objects []string `json:"objects"`
+	Delete  bool     `json:"delete,omitempty"`
+}
+
+// PruneResult lists what nothing needs any more: what was taken away, or is still there.
+type PruneResult struct {
+	Pruned   []string `json:"pruned,omitempty"`
+	Unneeded []string `json:"unneeded,omitempty"`
 }
 
 // WorkloadRequest is about one workload of a change set.

@@ -170,6 +170,10 @@ func (d *drawer) says(u *status.Unit) string {
 	switch {
 	case u.Failure != nil:
 		return finding(u.Failure)
+	case u.Phase.Final() && len(u.Pruned) > 0:
+		return "pruned: " + strings.Join(u.Pruned, ", ")
+	case u.Phase.Final() && len(u.Unneeded) > 0:
+		return "not needed any more: " + strings.Join(u.Unneeded, ", ")
 	case u.Phase.Final() && len(u.Kept) > 0:
 		return "left in place: " + strings.Join(u.Kept, ", ")
 	case u.Phase.Final():
