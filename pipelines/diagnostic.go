@@ -31,6 +31,9 @@ func (d Diagnostics) Error() string {
 	return strings.Join(lines, "\n")
 }
 
+// Sorted returns the diagnostics by file, line, column and message, each once.
+func (d Diagnostics) Sorted() Diagnostics { return slices.Clone(d).sorted() }
+
 func (d Diagnostics) sorted() Diagnostics {
 	slices.SortFunc(d, func(a, b Diagnostic) int {
 		return cmp.Or(

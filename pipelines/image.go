@@ -20,10 +20,10 @@ var (
 	imageDigest     = regexp.MustCompile(`^[a-z0-9]+([.+_-][a-z0-9]+)*:[0-9a-f]{32,}$`)
 )
 
-// defaultRegistry is where a reference without a registry points to, and defaultTag what one without tag and digest means.
+// DefaultRegistry is where a reference without a registry points to, and DefaultTag what one without tag and digest means.
 const (
-	defaultRegistry = "docker.io"
-	defaultTag      = "latest"
+	DefaultRegistry = "docker.io"
+	DefaultTag      = "latest"
 )
 
 // ParseImage takes an image reference apart, as container runtimes do: the first part of a path is a registry where it has a
@@ -89,14 +89,14 @@ func (v *ImageValues) Of(reference string) ([]ImageValue, error) {
 		return nil, err
 	}
 	if r.Tag == "" && r.Digest == "" {
-		r.Tag = defaultTag
+		r.Tag = DefaultTag
 	}
 	parts := map[string]string{"repository": r.Repository, "tag": r.Tag, "digest": r.Digest}
 	switch {
 	case v.Registry == "" && r.Registry != "":
 		parts["repository"] = r.Registry + "/" + r.Repository
 	case v.Registry != "" && r.Registry == "":
-		parts["registry"] = defaultRegistry
+		parts["registry"] = DefaultRegistry
 	default:
 		parts["registry"] = r.Registry
 	}

@@ -54,7 +54,8 @@ func (l *linter) imageValues(image Image, slot string, at place) {
 		l.report.addAt(values, "values of image %s name no key for the repository: the chart's own would be kept", slot)
 		return
 	case v.Reference == "" && v.Tag == "" && v.Digest == "":
-		l.report.addAt(values, "values of image %s name no key for tag or digest: the chart's own would be kept; where one key holds it all, it is reference", slot)
+		l.report.addAt(values, "values of image %s name no key for tag or digest: the chart's own would be kept; "+
+			"where one key holds it all, it is reference", slot)
 		return
 	}
 	check := func(reference string, here place) {
@@ -91,7 +92,8 @@ func (l *linter) configured(c *Component, slot string, k ImageKey, at place) {
 		layer(config.Fleet, "fleet")
 	}
 	for field, layers := range map[string]map[string]map[string]any{
-		"environments": config.Environments, "networkDomains": config.NetworkDomains, "clusterGroups": config.ClusterGroups, "clusters": config.Clusters,
+		"environments": config.Environments, "networkDomains": config.NetworkDomains,
+		"clusterGroups": config.ClusterGroups, "clusters": config.Clusters,
 	} {
 		for name, values := range layers {
 			layer(values, field, name)

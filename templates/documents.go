@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -17,8 +19,8 @@ import (
 )
 
 // documents reads the objects out of rendered files, in the order of file names and of documents within a file. Lists
-// are taken apart.
-func documents(output map[string]string) ([]Object, error) {
+// are taken apart. Of files that render as they stand, errors have lines.
+func documents(output map[string]string, asTheyStand map[string]bool) ([]Object, error) {
 	total := 0
 	for _, text := range output {
 		total += len(text)
@@ -30,6 +32,9 @@ func documents(output map[string]string) ([]Object, error) {
 	for _, name := range slices.Sorted(maps.Keys(output)) {
 		found, err := fileDocuments(name, output[name])
 		if err != nil {
+			if !asTheyStand[name] {
+				err.Line = 0
+			}
 			return nil, err
 		}
 		objects = append(objects, found...)
@@ -40,15 +45,18 @@ func documents(output map[string]string) ([]Object, error) {
 	return objects, nil
 }
 
-func fileDocuments(name, text string) ([]Object, error) {
+func fileDocuments(name, text string) ([]Object, *RenderError) {
 	var objects []Object
 	reader := utilyaml.NewYAMLReader(bufio.NewReader(strings.NewReader(text)))
+	rest, line := text, 1 // of the text that no document was read of
 	for number := 1; ; number++ {
 		document, err := reader.Read()
 		if errors.Is(err, io.EOF) {
 			return objects, nil
 		}
 		if err == nil {
+			before, after, _ := strings.Cut(rest, string(document))
+			rest, line = after, line+strings.Count(before, "\n")
 			var found []Object
 			found, err = parseDocument(name, document)
 			objects = append(objects, found...)
@@ -56,11 +64,39 @@ func fileDocuments(name, text string) ([]Object, error) {
 		if err != nil {
 			var own *RenderError
 			if errors.As(err, &own) {
+				own.Line = line + blankLines(document)
 				return nil, own
 			}
-			return nil, &RenderError{File: name, Message: fmt.Sprintf("cannot read document %d of what it renders", number), Cause: err}
+			own = &RenderError{File: name, Line: line, Message: fmt.Sprintf("cannot read document %d of what it renders", number), Cause: err}
+			if at := yamlLine.FindStringSubmatch(err.Error()); at != nil {
+				n, _ := strconv.Atoi(at[1]) // digits only
+				own.Line += max(n, 1) - 1
+				own.Message = fmt.Sprintf("cannot read line %d of document %d of what it renders", n, number)
+				own.Cause = errors.New(yamlPreamble.ReplaceAllString(err.Error(), ""))
+			}
+			return nil, own
 		}
+		line += strings.Count(string(document), "\n")
 	}
+}
+
+// yamlLine is how a YAML parser says in which line of a document it stopped.
+var yamlLine = regexp.MustCompile(`\bline (\d+)\b`)
+
+// yamlPreamble is what a YAML parser says before it comes to the point.
+var yamlPreamble = regexp.MustCompile(`^(error converting YAML to JSON: )?(yaml: )?(unmarshal errors:\s*)?line \d+: `)
+
+// blankLines counts the lines before a document's first that says something.
+func blankLines(document []byte) int {
+	n := 0
+	for line := range bytes.Lines(document) {
+		text := bytes.TrimSpace(line)
+		if len(text) > 0 && text[0] != '#' && !bytes.HasPrefix(text, []byte("---")) {
+			return n
+		}
+		n++
+	}
+	return 0
 }
 
 func parseDocument(name string, document []byte) ([]Object, error) {

@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -26,11 +27,15 @@ func Render(in Input) (*Rendered, error) {
 	if err != nil {
 		return nil, err
 	}
-	output, err := renderFiles(in, capabilities)
+	files, err := unpack(in.Source)
 	if err != nil {
 		return nil, err
 	}
-	objects, err := documents(output)
+	output, err := renderFiles(in, files, capabilities)
+	if err != nil {
+		return nil, err
+	}
+	objects, err := documents(output, asTheyStand(files))
 	if err != nil {
 		return nil, err
 	}
@@ -101,11 +106,18 @@ func capabilitiesOf(in Input) (*chartutil.Capabilities, error) {
 	}, nil
 }
 
-func renderFiles(in Input, capabilities *chartutil.Capabilities) (map[string]string, error) {
-	files, err := unpack(in.Source)
-	if err != nil {
-		return nil, err
+// asTheyStand are the names of files that render as they stand: a line of what they render is the same line of theirs.
+func asTheyStand(files []file) map[string]bool {
+	names := map[string]bool{}
+	for _, f := range files {
+		if !bytes.Contains(f.data, []byte("{{")) {
+			names[f.name] = true
+		}
 	}
+	return names
+}
+
+func renderFiles(in Input, files []file, capabilities *chartutil.Capabilities) (map[string]string, error) {
 	if in.Values == nil {
 		in.Values = map[string]any{}
 	}

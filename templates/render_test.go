@@ -340,7 +340,7 @@ func TestRenderErrors(t *testing.T) {
 		"an object without a name": {
 			reason: "there is nothing to compare it with", kind: Manifests,
 			files: "-- a.yaml --\napiVersion: v1\nkind: Pod\nmetadata: {generateName: a-}\n",
-			part:  "a.yaml: Pod/: the object has no name",
+			part:  "a.yaml:1: Pod/: the object has no name",
 		},
 		"a name that YAML takes for a truth value": {
 			reason: "it has a name, but not the one that is meant", kind: Manifests,
@@ -350,7 +350,7 @@ func TestRenderErrors(t *testing.T) {
 		"an object that says it was generated": {
 			reason: "it would be made once and never changed", kind: Manifests,
 			files: "-- a.yaml --\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, annotations: {sluice.dev/generated: 'true'}}\n",
-			part:  "a.yaml: ConfigMap/a: the annotation sluice.dev/generated is Sluice's own",
+			part:  "a.yaml:1: ConfigMap/a: the annotation sluice.dev/generated is Sluice's own",
 		},
 		"an object without a kind": {
 			reason: "half a document, most likely", kind: Manifests,
@@ -365,12 +365,12 @@ func TestRenderErrors(t *testing.T) {
 		"one key twice": {
 			reason: "which one counts is anybody's guess", kind: Manifests,
 			files: "-- a.yaml --\n" + configMap + "data: {a: x}\n---\n" + configMap + "data: {a: x}\ndata: {a: y}\n",
-			part:  `a.yaml: cannot read document 2 of what it renders`,
+			part:  `a.yaml:10: cannot read line 5 of document 2 of what it renders: key "data" already set`,
 		},
 		"a document after the end of another": {
 			reason: "a YAML reader stops there, and the object would be lost in silence", kind: Manifests,
 			files: "-- a.yaml --\n" + configMap + "...\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: b}\n",
-			part:  "a.yaml: cannot read document 1 of what it renders: it goes on after its end",
+			part:  "a.yaml:1: cannot read document 1 of what it renders: it goes on after its end",
 		},
 		"a document that is no object": {
 			reason: "a stray list", kind: Manifests,

@@ -18,9 +18,9 @@ import (
 const imagesKey = "images"
 
 // Values merges a component's config layers for a place - fleet < environment < network domain < cluster group <
-// cluster - and adds the place's image references: under the keys that their slot names, else under "images". Maps are merged key by key, lists are replaced whole,
-// and null takes away what a layer below has set; for a chart it stays, to take away the chart's own default too. The
-// result shares nothing with the component.
+// cluster - and adds the place's image references: under the keys that their slot names, else under "images". Maps are
+// merged key by key, lists are replaced whole, and null takes away what a layer below has set; for a chart it stays, to
+// take away the chart's own default too. The result shares nothing with the component.
 func Values(component *pipelines.Component, place Place) (map[string]any, error) {
 	config := component.Spec.Config
 	values := map[string]any{}

@@ -4,10 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
+	utilversion "k8s.io/apimachinery/pkg/util/version"
 
 	"sluice.dev/sluice/internal/engine"
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/lint"
 	"sluice.dev/sluice/pipelines"
 )
 
@@ -17,6 +22,7 @@ type LintOptions struct {
 	Err     io.Writer // where warnings go, and errors
 	Paths   []string
 	Library []pipelines.Source
+	Kube    string // version of Kubernetes to render for; default that of the client library
 	Format  format
 }
 
@@ -26,14 +32,19 @@ func NewCmdLint(f *Factory, runF func(*LintOptions) error) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "lint [PATH...]",
 		Short: "Check pipelines, tasks, components and fleets",
-		Long: `Check files and folders (default: the working folder) against each other, and print everything
-that is wrong as file:line:column. It asks no cluster and no server. Exits 2 where anything is wrong;
-a warning is what is allowed and hardly meant, such as a label value that no cluster has.`,
+		Long: `Check files and folders (default: the working folder) against each other, render every component
+for each distinct configuration, check what comes out against the kinds of Kubernetes and the CRDs
+among it, and print everything that is wrong as file:line:column. It asks no cluster and no server.
+Exits 2 where anything is wrong; a warning is what is allowed and hardly meant, such as a label
+value that no cluster has, or a kind or field that a --kube-version beyond the default may have.`,
 		Example: `  sluice lint examples
   sluice lint examples/fleet examples/pipelines examples/tasks
   sluice lint examples -o json`,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.Paths, opts.Library = args, f.Library
+			if _, err := utilversion.ParseGeneric(opts.Kube); err != nil {
+				return usage(cmd, "cannot read --kube-version %q: write a version such as %s", opts.Kube, lint.KubeVersion)
+			}
 			if len(args) == 0 {
 				opts.Paths = []string{"."}
 			}
@@ -44,6 +55,7 @@ a warning is what is allowed and hardly meant, such as a label value that no clu
 		},
 	}
 	addOutput(cmd, &opts.Format)
+	cmd.Flags().StringVar(&opts.Kube, "kube-version", lint.KubeVersion, "`VERSION` of Kubernetes to render for")
 	return cmd
 }
 
@@ -61,8 +73,13 @@ func lintRun(o *LintOptions) error {
 		return err
 	}
 	if docs != nil {
+		rendered := lint.Check(docs, lint.Options{KubeVersion: o.Kube})
 		found.Files = docs.Files
-		found.Warnings = append(found.Warnings, docs.Warnings...)
+		found.Warnings = append(found.Warnings, slices.Concat(docs.Warnings, rendered.Warnings).Sorted()...)
+		if len(rendered.Errors) > 0 {
+			found.Diagnostics = rendered.Errors
+			err = fault.Wrap(fault.Invalid, rendered.Errors, "cannot render the components of %s", strings.Join(o.Paths, ", "))
+		}
 	}
 	printed := o.Format.print(o.Out, found, func() error {
 		return o.text(found, err == nil)

@@ -34,8 +34,8 @@ func (b *builder) checkEmpty(p *Plan) error {
 	if len(lines) == 0 {
 		return nil
 	}
-	return fault.New(fault.Refused, "cannot plan %s with pipeline %s:\n  %s\nwhat follows a stage that is skipped would go without its checks and "+
-		"approvals; a stage that may select nothing says mayBeEmpty: true", p.Component, p.Pipeline, strings.Join(lines, "\n  "))
+	return fault.New(fault.Refused, "cannot plan %s with pipeline %s:\n  %s\nwhat follows a stage that is skipped would go without "+
+		"its checks and approvals; a stage that may select nothing says mayBeEmpty: true", p.Component, p.Pipeline, strings.Join(lines, "\n  "))
 }
 
 // doubts are what is hardly meant in a stage's selectors, as notes.
