@@ -67,6 +67,7 @@ waiting when --timeout ran out; 5 rolled back.`,
 		newCmdPause(f), newCmdResume(f), newCmdApprove(f), newCmdAbort(f), newCmdRollback(f),
 		NewCmdWorker(f, nil), NewCmdLocal(f, nil), NewCmdDemo(f, nil), NewCmdVersion(f),
 	)
+	addCompletion(f, root)
 	return root
 }
 
