@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"fmt"
 	"slices"
 
 	"go.temporal.io/sdk/workflow"
@@ -194,35 +193,4 @@ func (r *rollout) backOf() string {
 		return r.in.Back.Run
 	}
 	return r.in.Run
-}
-
-// waysBack lists where the units of a scope would go: first the open ones, which go at once, then those that have ended,
-// in the order in which they would.
-func (r *rollout) waysBack(scope Scope) ([]string, error) {
-	var out []string
-	for _, u := range r.openUnits() {
-		if unit := r.unit(u.cluster); scope.holds(*unit) {
-			out = append(out, fmt.Sprintf("%s: stops; %s", unit.Path, r.backTo(u.cluster)))
-		}
-	}
-	clusters := r.endedIn(scope)
-	if len(clusters) == 0 {
-		return out, nil
-	}
-	window, err := plan.Backward(r.lean(), clusters)
-	if err != nil {
-		return nil, err
-	}
-	for _, u := range window.Group.Units {
-		out = append(out, fmt.Sprintf("%s: %s", u.Path, r.backTo(u.Cluster)))
-	}
-	return out, nil
-}
-
-// backTo says where a cluster goes back to.
-func (r *rollout) backTo(cluster string) string {
-	if !r.canGoBack(cluster) {
-		return "way back: as far as its workloads remember, nothing was recorded before"
-	}
-	return "way back: " + r.wayBack(cluster).String()
 }

@@ -269,28 +269,22 @@ func (r *rollout) anyWayBack(scope Scope) bool {
 }
 
 func (r *rollout) doRollback(ctx workflow.Context, c Command) Answer {
-	units, err := r.waysBack(c.Scope)
+	t, err := r.takingBack(c.Scope)
 	if err != nil {
 		return Answer{Message: err.Error()}
 	}
+	answer := Answer{Units: t.Lines(), Back: &t}
 	switch {
 	case c.DryRun:
-		return Answer{Message: fmt.Sprintf("%s would go back", counted(len(units), "unit")), Units: units}
+		answer.Message = fmt.Sprintf("%s would go back%s", counted(len(t.Units), "unit"), t.Besides(true))
+		return answer
 	case r.in.Back != nil:
-		return Answer{Message: r.in.Run + " is rolling back already", Units: units}
-	}
-	others := 0
-	for _, u := range r.openUnits() {
-		if !c.Scope.holds(*r.unit(u.cluster)) {
-			others++
-		}
+		answer.Message = r.in.Run + " is rolling back already"
+		return answer
 	}
 	r.wantRollback(ctx, c.Scope, status.Ending{By: c.Who, Reason: c.Reason}, "asked for by "+c.Who+": "+c.Reason)
-	said := fmt.Sprintf("%s ends: %s goes back, %s", r.in.Run, c.Scope, counted(len(units), "unit"))
-	if others > 0 {
-		said += fmt.Sprintf("; %s to stop on the spot", counted(others, "other open unit"))
-	}
-	return Answer{Message: said, Units: units}
+	answer.Message = fmt.Sprintf("%s of %s goes back, %s%s", c.Scope, r.in.Run, counted(len(t.Units), "unit"), t.Besides(false))
+	return answer
 }
 
 // audit writes a command down. That it could not be written does not undo it.

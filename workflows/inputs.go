@@ -143,7 +143,9 @@ type Command struct {
 type Answer struct {
 	Message string   `json:"message"`
 	Stands  bool     `json:"stands,omitempty"` // nobody has obeyed it yet: it stands until a worker takes the run up
-	Units   []string `json:"units,omitempty"`  // rollback: the units that go back, in order
+	Units   []string `json:"units,omitempty"`  // rollback: the units that go back, in order, for people
+	// Back is the same as data, with what becomes of the rest of the run.
+	Back *TakingBack `json:"back,omitempty"`
 }
 
 // Signals between a run and its units.

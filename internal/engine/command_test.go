@@ -217,6 +217,9 @@ func TestRollbackOfAnEndedRun(t *testing.T) {
 	if err != nil || !strings.HasSuffix(one.Message, ", 1 unit") {
 		t.Errorf("of one it says %q, %v", one.Message, err)
 	}
+	if b := one.Back; b == nil || b.Ends || b.Run != run.Name || len(b.Units) != 1 || b.Units[0] != (workflows.UnitBack{Path: "prod/c1", Cluster: "c1", WayBack: "0.9.0"}) {
+		t.Errorf("as data it says %+v", b)
+	}
 
 	answer, err := b.Command(t.Context(), run.Name, workflows.UpdateRollback, workflows.Command{Who: "ann", Reason: "slow"})
 	if err != nil || !strings.Contains(answer.Message, "run agent-2 takes back run of agent-1, 2 units") {

@@ -40,12 +40,14 @@ func (e *Engine) takeBack(ctx context.Context, known ledger.Run, c workflows.Com
 		}
 		return workflows.Answer{Message: fmt.Sprintf("%s: nothing of %s is left to take back", known.Name, c.Scope)}, nil
 	}
-	names, lines, err := wayHome(planned, units)
+	names, back, err := wayHome(planned, units)
 	if err != nil {
 		return workflows.Answer{}, err
 	}
+	t := workflows.TakingBack{Run: known.Name, Scope: c.Scope, Units: back}
 	if c.DryRun {
-		return workflows.Answer{Message: fmt.Sprintf("a run of its own would take back %s of %s, %s", c.Scope, known.Name, unitCount(len(names))), Units: lines}, nil
+		said := fmt.Sprintf("a run of its own would take back %s of %s, %s", c.Scope, known.Name, unitCount(len(names)))
+		return workflows.Answer{Message: said, Units: t.Lines(), Back: &t}, nil
 	}
 	if err := e.alone(ctx, known.Component, names); err != nil {
 		return workflows.Answer{}, err
@@ -59,7 +61,10 @@ func (e *Engine) takeBack(ctx context.Context, known ledger.Run, c workflows.Com
 	if err != nil {
 		return workflows.Answer{}, err
 	}
-	answer := workflows.Answer{Message: fmt.Sprintf("run %s takes back %s of %s, %s", run.Name, c.Scope, known.Name, unitCount(len(names))), Units: lines}
+	t.By = run.Name
+	answer := workflows.Answer{
+		Message: fmt.Sprintf("run %s takes back %s of %s, %s", run.Name, c.Scope, known.Name, unitCount(len(names))), Units: t.Lines(), Back: &t,
+	}
 	return answer, e.audit(ctx, ledger.Entry{
 		Who: c.Who, Command: workflows.UpdateRollback, Object: known.Name, Scope: c.Scope.String(), Reason: c.Reason, Outcome: answer.Message,
 	})
@@ -152,7 +157,7 @@ func (e *Engine) givenBack(ctx context.Context, known ledger.Run, u plan.Unit, n
 }
 
 // wayHome is the order in which units go back, and where to.
-func wayHome(planned *Planned, units []plan.Unit) (names, lines []string, err error) {
+func wayHome(planned *Planned, units []plan.Unit) (names []string, back []workflows.UnitBack, err error) {
 	clusters := make([]string, len(units))
 	for i, u := range units {
 		clusters[i] = u.Cluster
@@ -162,9 +167,10 @@ func wayHome(planned *Planned, units []plan.Unit) (names, lines []string, err er
 		return nil, nil, err
 	}
 	for _, u := range window.Group.Units {
-		names, lines = append(names, u.Cluster), append(lines, u.Path+": way back: "+planned.Live.WayBack(&u).String())
+		names = append(names, u.Cluster)
+		back = append(back, workflows.UnitBack{Path: u.Path, Cluster: u.Cluster, WayBack: planned.Live.WayBack(&u).String()})
 	}
-	return names, lines, nil
+	return names, back, nil
 }
 
 func inPlan(p *plan.Plan, scope workflows.Scope) bool {
