@@ -165,11 +165,11 @@ func (d *differ) object(ctx context.Context, phase templates.PhaseName, target *
 	if f, back := d.specs.found[id]; back {
 		return d.foundWorkload(ctx, phase, target, live, f)
 	}
-	if d.out.WayBack != "" && d.specs.era.isFound(live) {
-		d.out.WayBack = plan.AsFound
-	}
 	if live != nil && target.GetAnnotations()[templates.GeneratedAnnotation] != "" {
 		return nil
+	}
+	if d.out.WayBack != "" && d.specs.era.isFound(live) {
+		d.out.WayBack = plan.AsFound
 	}
 	if live != nil && d.ref.Back && slices.Contains(keptKinds, target.GetKind()) {
 		return nil // a schema is never narrowed, and what is stored is never given up

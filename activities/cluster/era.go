@@ -87,6 +87,14 @@ func (e era) isOurs(id string, live *unstructured.Unstructured) bool {
 	return live.GetAnnotations()[templates.ComponentAnnotation] == e.component
 }
 
+// givenBack reports whether an object has been given back what it had, and was not written since: it is nobody's of ours.
+func (e era) givenBack(id string) bool {
+	if _, open := e.latest(id); open {
+		return false
+	}
+	return slices.ContainsFunc(e.images, func(p ledger.PreImage) bool { return p.Object == id })
+}
+
 // unseen reports whether an object was written by a Sluice that kept no pre-images: what is there is half our own.
 func (e era) unseen(id string) bool {
 	return !slices.ContainsFunc(e.images, func(p ledger.PreImage) bool { return p.Object == id }) &&

@@ -172,10 +172,7 @@ func standsThere(ctx context.Context, c kube.Reader, e era, ch change) (string, 
 
 // isFound reports whether an object that is there was there before Sluice.
 func (e era) isFound(live *unstructured.Unstructured) bool {
-	if live == nil || live.GetAnnotations()[templates.GeneratedAnnotation] != "" {
-		return false
-	}
-	return !e.isOurs(templates.ID(live), live) && !e.isLeft(live)
+	return live != nil && !e.isOurs(templates.ID(live), live) && !e.isLeft(live)
 }
 
 // isLeft reports whether an object was made by a Sluice that kept no pre-images.

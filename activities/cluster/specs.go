@@ -244,6 +244,10 @@ func (a *Activities) intents(ctx context.Context, ref step.Ref, unit *plan.Unit,
 	if err != nil {
 		return err
 	}
+	e, err := a.eraOf(ctx, ref, ref.Run)
+	if err != nil {
+		return err
+	}
 	s.intents, s.base = map[string][]*unstructured.Unstructured{}, map[string]*unstructured.Unstructured{}
 	for _, run := range runs {
 		if run.Name == unit.WayBack.Run {
@@ -267,7 +271,7 @@ func (a *Activities) intents(ctx context.Context, ref step.Ref, unit *plan.Unit,
 		}
 		for id, o := range last {
 			// Runs come newest first, and what this run wrote itself is what it is about to write again.
-			if _, decided := s.base[id]; !decided && run.Name != ref.Run {
+			if _, decided := s.base[id]; !decided && run.Name != ref.Run && (s.recorded[id] != nil || !e.givenBack(id)) {
 				s.base[id] = o
 			}
 		}

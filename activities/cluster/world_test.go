@@ -35,6 +35,7 @@ type world struct {
 	acts   *Activities
 	ref    step.Ref // of the latest plan
 	plan   plan.Plan
+	states map[string]goal.State // of workloads that were brought, by object
 }
 
 // namespace is where everything in a world is.

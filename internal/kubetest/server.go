@@ -107,6 +107,15 @@ func (s *Server) Put(objects ...*unstructured.Unstructured) {
 	}
 }
 
+// Delete takes objects away, as somebody else would.
+func (s *Server) Delete(objects ...*unstructured.Unstructured) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, o := range objects {
+		s.remove(s.pathOf(o))
+	}
+}
+
 // Object returns what is stored under the name of an object, nil where there is nothing.
 func (s *Server) Object(like *unstructured.Unstructured) *unstructured.Unstructured {
 	s.mu.Lock()
