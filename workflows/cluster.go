@@ -328,6 +328,7 @@ func (r *clusterRollout) close(ctx workflow.Context, phase status.Phase) (status
 	}
 	short := r.unit
 	short.Batches, short.Checks, short.Failure, short.Cause = nil, nil, brief(r.unit.Failure), brief(r.unit.Cause)
+	short.Kept = briefly(r.unit.Kept)
 	if r.in.Closes && r.shape >= closesAsItEnded {
 		return short, closing(short.Phase, r.in.Back, short.Ending, unitEnd(short), short)
 	}

@@ -31,7 +31,7 @@ func (r *clusterRollout) back(ctx workflow.Context) status.Phase {
 		for err := next(ctx); err != nil; err = next(ctx) {
 			if errors.Is(err, errStays) {
 				r.unit.Version = moved
-				r.unit.Failure = &status.Check{Name: "rollback", At: "rollback", Verdict: status.Error, Message: messageOf(err)}
+				r.stuck(messageOf(err))
 				return r.leave(ctx, status.PhaseFailed)
 			}
 			if !r.askBack(ctx, err) {

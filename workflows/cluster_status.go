@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.temporal.io/sdk/workflow"
@@ -39,6 +40,21 @@ func brief(c *status.Check) *status.Check {
 	short := *c
 	short.Seen, short.Message = nil, clip(c.Message, maxMessage)
 	return &short
+}
+
+// maxKept is how many of the objects that stay a run lists of a unit; the unit's own record has all of them.
+const maxKept = 10
+
+// briefly is the beginning of a list, for the run, with how many there are more.
+func briefly(kept []string) []string {
+	if len(kept) > maxKept {
+		kept = append(slices.Clone(kept[:maxKept]), fmt.Sprintf("%d more", len(kept)-maxKept))
+	}
+	short := make([]string, len(kept))
+	for i, object := range kept {
+		short[i] = clip(object, maxMessage/maxKept*2)
+	}
+	return short
 }
 
 // maxMessage is how much of a message a run keeps of a unit; the unit's own record has all of it.

@@ -1,6 +1,7 @@
 package workflows_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -76,6 +77,23 @@ func TestWhatStaysIsListedOnce(t *testing.T) {
 	end := w.run(t)
 	if diff := cmp.Diff(w.kept, end.Stages[0].Units[0].Kept); diff != "" {
 		t.Errorf("the unit lists (-want +got):\n%s", diff)
+	}
+}
+
+func TestARunListsTheFirstOfMuchThatStays(t *testing.T) {
+	w := unrecorded(t, "a")
+	w.plan.OnFailure = pipelines.Rollback
+	w.facts = func(_ string, f *rule.Facts) { f.Workload.Restarts = 1 }
+	for i := range 40 {
+		w.kept = append(w.kept, fmt.Sprintf("ConfigMap/infra/c%d (%s)", i, strings.Repeat("long ", 100)))
+	}
+	end := w.run(t)
+	kept := end.Stages[0].Units[0].Kept
+	if len(kept) != 11 || kept[10] != "30 more" || len(kept[0]) > 200 {
+		t.Errorf("the run lists %d of 40: %.300q", len(kept), kept)
+	}
+	if whole := w.records[len(w.records)-1].Kept; len(whole) != 40 {
+		t.Errorf("the record of the unit has %d of 40", len(whole))
 	}
 }
 

@@ -96,6 +96,9 @@ func explain(why engine.Explanation, now time.Time) string {
 		if p := r.Progress; p != nil {
 			fmt.Fprintf(&b, "  progress    %d of %d updated, %d ready%s\n", p.Updated, p.Target, p.Ready, stalled(p.Stalled, p.Note))
 		}
+		for _, object := range r.Stays {
+			fmt.Fprintf(&b, "  stays       %s\n", oneLine(object))
+		}
 		if !r.Since.IsZero() {
 			fmt.Fprintf(&b, "  got on      %s\n", ago(r.Since, now))
 		}

@@ -31,3 +31,12 @@ func TestWhySaysWhatAUnitWentBackFor(t *testing.T) {
 		t.Errorf("it says %q, want %q", text, want)
 	}
 }
+
+func TestWhySaysWhatARollbackLeftInPlace(t *testing.T) {
+	text := explain(engine.Explanation{Run: "a-1", Reasons: []engine.Reason{
+		{Subject: "prod/a", Phase: status.PhaseRolledBack, Stays: []string{"Namespace/infra", "ConfigMap/infra/c (it is immutable)"}},
+	}}, time.Time{})
+	if want := "  stays       Namespace/infra\n  stays       ConfigMap/infra/c (it is immutable)\n"; !strings.Contains(text, want) {
+		t.Errorf("it says %q, want %q", text, want)
+	}
+}

@@ -22,6 +22,7 @@ type Reason struct {
 	Stopped  *status.Batch   `json:"stopped,omitempty"`  // the batch at which a check stopped it, as it was left
 	Batch    *status.Batch   `json:"batch,omitempty"`    // the batch that it is at
 	Progress *step.Progress  `json:"progress,omitempty"` // what its long activity said last
+	Stays    []string        `json:"stays,omitempty"`    // what a rollback left in place, with why
 	Since    time.Time       `json:"since,omitzero"`     // when it last got on
 }
 
@@ -67,8 +68,9 @@ func (e *Engine) Why(ctx context.Context, run, about string) (Explanation, error
 	return why, nil
 }
 
-// stands reports whether there is something to say about a unit: it waits, or a check has stopped it.
-func stands(u *status.Unit) bool { return u.Waiting != nil || u.Failure != nil || u.Cause != nil }
+// stands reports whether there is something to say about a unit: it waits, a check has stopped it, or
+// something stays of it.
+func stands(u *status.Unit) bool { return u.Waiting != nil || u.Failure != nil || u.Cause != nil || len(u.Kept) > 0 }
 
 func concerns(u *status.Unit, about string) bool {
 	return about != "" && (about == u.Cluster || about == u.Path || strings.HasPrefix(about, u.Path+"/"))
@@ -115,7 +117,7 @@ func (e *Engine) unitReason(ctx context.Context, u *status.Unit, turn *status.Wa
 	if u.Waiting == nil && u.Phase == status.PhasePending {
 		return Reason{Subject: u.Path, Phase: u.Phase, Waiting: turn}
 	}
-	r := Reason{Subject: u.Path, Phase: u.Phase, Waiting: u.Waiting, Failure: u.Failure, FailedAt: u.FailedAt, Since: lastStep(u)}
+	r := Reason{Subject: u.Path, Phase: u.Phase, Waiting: u.Waiting, Failure: u.Failure, FailedAt: u.FailedAt, Since: lastStep(u), Stays: u.Kept}
 	r.Cause, r.CauseAt, r.Stopped = u.Cause, u.CauseAt, e.stoppedAt(ctx, u)
 	r.Batch = moving(u)
 	if r.Batch == nil || u.Workflow == "" || u.Phase.Final() {

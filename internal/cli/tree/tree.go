@@ -162,6 +162,9 @@ func (d *drawer) unit(u *status.Unit) []row {
 	for i := range u.Batches {
 		rows = append(rows, d.batch(u, &u.Batches[i]))
 	}
+	if u.Phase.Final() && len(u.Kept) > 0 {
+		rows = append(rows, row{indent: 2, mark: " ", name: "stays", phase: u.Phase, rank: rankEnded, cells: [4]string{3: strings.Join(u.Kept, "; ")}})
+	}
 	return rows
 }
 
@@ -174,8 +177,6 @@ func (d *drawer) says(u *status.Unit) string {
 		return "pruned: " + strings.Join(u.Pruned, ", ")
 	case u.Phase.Final() && len(u.Unneeded) > 0:
 		return "not needed any more: " + strings.Join(u.Unneeded, ", ")
-	case u.Phase.Final() && len(u.Kept) > 0:
-		return "left in place: " + strings.Join(u.Kept, ", ")
 	case u.Phase.Final():
 		return ""
 	case u.Phase == status.PhaseMoving && u.Waiting != nil && u.Waiting.Kind == "pods":
