@@ -70,7 +70,9 @@ func (e *Engine) Why(ctx context.Context, run, about string) (Explanation, error
 
 // stands reports whether there is something to say about a unit: it waits, a check has stopped it, or
 // something stays of it.
-func stands(u *status.Unit) bool { return u.Waiting != nil || u.Failure != nil || u.Cause != nil || len(u.Kept) > 0 }
+func stands(u *status.Unit) bool {
+	return u.Waiting != nil || u.Failure != nil || u.Cause != nil || len(u.Kept) > 0
+}
 
 func concerns(u *status.Unit, about string) bool {
 	return about != "" && (about == u.Cluster || about == u.Path || strings.HasPrefix(about, u.Path+"/"))
