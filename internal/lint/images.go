@@ -78,7 +78,7 @@ func unusedSlots(renders []*render) map[*render][]problem {
 				continue
 			}
 			nothing := fmt.Sprintf("image slot %s: nothing that is rendered has %s", slot, all[0].images[slot])
-			says := fmt.Sprintf("%s; the template reads .Values.images.%s under another name, or not at all", nothing, slot)
+			says := nothing + "; the template does not read the slot, or reads it under another name"
 			if values := c.Spec.Images[slot].Values; values != nil {
 				var keys []string
 				for _, k := range values.Keys() {

@@ -15,10 +15,11 @@ import (
 func configurations(docs *pipelines.Documents, c *pipelines.Component, packs *packs) []*render {
 	folder := filepath.Join(c.Dir, c.Spec.Template.Chart+c.Spec.Template.Manifests)
 	packs.want(folder)
+	byName := c.Spec.Template.Manifests != "" && packs.of(folder).sources.askForTheCluster()
 	known := map[string]*render{}
 	var all []*render
 	for _, place := range places(docs, c) {
-		key, images := alike(c, place)
+		key, images := alike(c, place, byName)
 		if same := known[key]; same != nil {
 			same.alike++
 			continue
@@ -31,7 +32,7 @@ func configurations(docs *pipelines.Documents, c *pipelines.Component, packs *pa
 
 // alike is what a render for a place depends on, and the image references there. A chart sees nothing of the place but its
 // values; a template of a manifests folder sees it, and where it looks at the cluster's name, every cluster is its own.
-func alike(c *pipelines.Component, place templates.Place) (key string, images map[string]string) {
+func alike(c *pipelines.Component, place templates.Place, byName bool) (key string, images map[string]string) {
 	images = map[string]string{}
 	for slot, image := range c.Spec.Images {
 		images[slot] = image.Default
@@ -49,7 +50,9 @@ func alike(c *pipelines.Component, place templates.Place) (key string, images ma
 	}
 	key = string(body)
 	if c.Spec.Template.Manifests != "" {
-		place.Cluster = ""
+		if !byName {
+			place.Cluster = ""
+		}
 		key += fmt.Sprint(place)
 	}
 	return key, images

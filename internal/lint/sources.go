@@ -26,6 +26,23 @@ func newSources(folder string) *sources {
 // path is a file as the caller's paths lead to it.
 func (s *sources) path(file string) string { return filepath.Join(s.folder, filepath.FromSlash(file)) }
 
+// clusterAsked finds what may ask for the name of the cluster: anything of it but the other fields that it has.
+var clusterAsked = regexp.MustCompile(`\.Cluster\b(?:$|[^.]|\.(?:Name|$))`)
+
+// askForTheCluster reports whether a template of the folder may render differently for each cluster.
+func (s *sources) askForTheCluster() bool {
+	found := false
+	_ = filepath.WalkDir(s.folder, func(path string, entry os.DirEntry, err error) error { // what cannot be read does not render
+		if err != nil || entry.IsDir() || found {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		found = found || clusterAsked.Match(data)
+		return err
+	})
+	return found
+}
+
 // text returns a file's content; "" where it cannot be read.
 func (s *sources) text(file string) string {
 	if file == "" {
