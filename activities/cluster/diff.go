@@ -179,6 +179,9 @@ func (d *differ) object(ctx context.Context, phase templates.PhaseName, target *
 		d.refuse(ruleDriver, name, err.Error())
 		return nil
 	}
+	if options.Costs, err = d.costs(target, live); err != nil {
+		return err
+	}
 	recorded := d.specs.written(id)
 	if left := workload.Disarmed(live, recorded); left != nil {
 		options.Intents = append(slices.Clip(options.Intents), left)
@@ -226,6 +229,16 @@ func (d *differ) options(phase templates.PhaseName, target *unstructured.Unstruc
 	}
 	o.Leave = driver.Holds()
 	return o, nil
+}
+
+// costs are the rules that a workload breaks where its pods move.
+func (d *differ) costs(target, live *unstructured.Unstructured) ([]patch.Cost, error) {
+	found, err := workload.Costs(workload.Spec{Target: target, WayBack: d.specs.recorded[templates.ID(target)]}, live)
+	var costs []patch.Cost
+	for _, c := range found {
+		costs = append(costs, patch.Cost{Rule: patch.Rule(c.Rule), Why: c.Why})
+	}
+	return costs, err
 }
 
 func (d *differ) live(ctx context.Context, o *unstructured.Unstructured) (*unstructured.Unstructured, error) {
@@ -311,8 +324,8 @@ func (d *differ) workload(ctx context.Context, c change, live *unstructured.Unst
 		rules = rules.Back()
 	}
 	w := plan.Workload{Object: c.Object}
-	if live == nil {
-		w.Whole = plan.CreatedWhole
+	if w.Whole, err = wholly(spec, live); err != nil {
+		return err
 	}
 	w, err = inBatches(w, rules, func(sets []pipelines.NodeSet) ([]int, error) { return driver.Sizes(ctx, d.c, spec, sets) })
 	if err != nil {
@@ -320,6 +333,18 @@ func (d *differ) workload(ctx context.Context, c change, live *unstructured.Unst
 	}
 	d.out.Workloads = append(d.out.Workloads, w)
 	return nil
+}
+
+// wholly says why all pods of a workload move in one batch; "" where they do not.
+func wholly(spec workload.Spec, live *unstructured.Unstructured) (string, error) {
+	if live == nil {
+		return plan.CreatedWhole, nil
+	}
+	costs, err := workload.Costs(spec, live)
+	if slices.ContainsFunc(costs, func(c workload.Cost) bool { return c.Rule == workload.TakesAllDown }) {
+		return plan.TakenDown, nil
+	}
+	return "", err
 }
 
 // inBatches resolves the batches of a workload, of which sizes counts the pods in each of some node sets.

@@ -25,7 +25,7 @@ func (s *Server) control(changed *unstructured.Unstructured) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch changed.GetKind() {
-	case "DaemonSet", "Deployment", "Node", "Pod":
+	case "DaemonSet", "Deployment", "ReplicaSet", "Node", "Pod":
 	default:
 		return
 	}
@@ -142,9 +142,15 @@ func (s *Server) deployment(path string, d *unstructured.Unstructured) {
 	for _, r := range others {
 		left := min(most, size(r))
 		most -= left
-		if left != size(r) {
+		known := left
+		if least, _, _ := unstructured.NestedInt64(r.Object, "spec", "minReadySeconds"); least > 0 {
+			known = 0
+		}
+		if was, _, _ := unstructured.NestedInt64(r.Object, "status", "availableReplicas"); left != size(r) || known != was {
 			r = r.DeepCopy()
 			_ = unstructured.SetNestedField(r.Object, left, "spec", "replicas")
+			_ = unstructured.SetNestedField(r.Object, left, "status", "replicas")
+			_ = unstructured.SetNestedField(r.Object, known, "status", "availableReplicas")
 			s.store(s.pathOf(r), r)
 		}
 		old := r.GetLabels()["pod-template-hash"]

@@ -136,6 +136,7 @@ func (c *computation) update(t Triple) (Change, error) {
 	c.change.Result = &unstructured.Unstructured{Object: result}
 	c.describe(s.recorded, before, after)
 	c.refuseForbidden(t.Live, before, after)
+	c.refuseCosts(before, after)
 	if c.options.ReachesAtOnce != "" && contentChanged(before, after) {
 		c.refuse(RuleReachesAtOnce, "the change reaches the whole cluster at once: "+c.options.ReachesAtOnce)
 	}
@@ -219,6 +220,16 @@ func (c *computation) describe(recorded, before, after map[string]any) {
 
 func (c *computation) refuse(rule Rule, message string) {
 	c.change.Refusals = append(c.change.Refusals, Refusal{Rule: rule, Object: c.change.Object, Message: message})
+}
+
+// refuseCosts refuses what it costs to move pods, where they do move.
+func (c *computation) refuseCosts(before, after map[string]any) {
+	if equal(at(before, "spec", "template"), at(after, "spec", "template")) {
+		return
+	}
+	for _, cost := range c.options.Costs {
+		c.refuse(cost.Rule, cost.Why)
+	}
 }
 
 func (c *computation) refuseDrift() {

@@ -16,6 +16,8 @@ const (
 	RuleOwnedBy              Rule = "owned-by"
 	RuleTerminating          Rule = "terminating"
 	RuleReachesAtOnce        Rule = "reaches-at-once"
+	RuleTakesAllDown         Rule = "takes-all-down"
+	RuleSurgeIsLost          Rule = "surge-is-lost"
 	RuleImmutableSelector    Rule = "immutable-selector"
 	RuleImmutableField       Rule = "immutable-field"
 	RuleVolumeClaimTemplates Rule = "volume-claim-templates"
@@ -64,6 +66,8 @@ func Rules() []RuleReason {
 		{RuleDrift, "somebody else has changed a field that Sluice rendered"},
 		{RuleOwnedBy, "another one keeps the object as they want it"},
 		{RuleTerminating, "the object is being deleted"},
+		{RuleTakesAllDown, "all pods of a Deployment with the strategy Recreate are down before the first new one comes"},
+		{RuleSurgeIsLost, "a DaemonSet that surges has each node's pod go before its successor comes, so that batches are exact"},
 	}
 	for _, entry := range forbidden {
 		all = append(all, RuleReason{entry.rule, entry.reason})

@@ -226,6 +226,20 @@ func TestReachesAtOnce(t *testing.T) {
 	same(t, change.Excepted[0].Reason, "hotfix", "an exception with its reason")
 }
 
+func TestWhatMovingPodsCosts(t *testing.T) {
+	head := "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a, namespace: ns}\n"
+	costs := Options{Costs: []Cost{{Rule: RuleTakesAllDown, Why: "its strategy is Recreate"}}}
+	live, target := object(t, head+"spec: {replicas: 2, template: {spec: {hostNetwork: false}}}"), object(t, head+"spec: {replicas: 2, template: {spec: {hostNetwork: true}}}")
+	more := object(t, head+"spec: {replicas: 3, template: {spec: {hostNetwork: false}}}")
+	same(t, rules(compute(t, Triple{Live: live, Target: target}, costs)), []Rule{RuleTakesAllDown}, "its pods move")
+	same(t, rules(compute(t, Triple{Live: live, Target: more}, costs)), []Rule{}, "no pod moves")
+	same(t, rules(compute(t, Triple{Target: target}, costs)), []Rule{}, "it is created")
+	costs.Exceptions = []pipelines.Exception{{Rule: "takes-all-down", Object: "Deployment/a", Reason: "one writer"}}
+	change := compute(t, Triple{Live: live, Target: target}, costs)
+	same(t, change.Excepted[0].Reason, "one writer", "an exception with its reason")
+	same(t, rules(change), []Rule{}, "it is let through")
+}
+
 func TestPlacementOfADaemonSet(t *testing.T) {
 	head := "apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: a, namespace: ns}\n"
 	affinity := func(how, terms string) string {

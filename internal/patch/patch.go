@@ -37,8 +37,17 @@ type Options struct {
 	Intents []*unstructured.Unstructured
 	// ReachesAtOnce says why a change of this object is not held back by batches; "" where it is.
 	ReachesAtOnce string
+	// Costs are the rules that a workload breaks where its pods move, whatever its fields become: their owner's strategy
+	// cannot be kept then.
+	Costs []Cost
 	// Previous is the object that this one replaces under a new name (a ConfigMap under its digest). Only Text reads it.
 	Previous *unstructured.Unstructured
+}
+
+// Cost is a rule that a workload breaks, and how.
+type Cost struct {
+	Rule Rule
+	Why  string
 }
 
 // Action is what has to be done to an object.

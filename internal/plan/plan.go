@@ -200,8 +200,11 @@ type Workload struct {
 	NodeSets []NodeSetBatch `json:"nodeSets"`
 }
 
-// CreatedWhole is said of a workload that is not there yet: all its pods come at once, and no old one could suffer.
-const CreatedWhole = "created whole"
+// Why a workload has one batch.
+const (
+	CreatedWhole = "created whole"                  // it is not there yet: all pods come at once, and no old one could suffer
+	TakenDown    = "all at once: strategy Recreate" // its owner allows no two versions at once
+)
 
 // NodeSetBatch is a node set with the pods it has and the cumulative batches that come of them.
 type NodeSetBatch struct {

@@ -76,7 +76,7 @@ func (d daemonSet) Prepare(ctx context.Context, c Cluster, spec Spec) (State, er
 }
 
 // grab switches to OnDelete; the parameters of the owner's strategy stay where they are.
-func (daemonSet) grab(_ *session, desired *unstructured.Unstructured) error {
+func (daemonSet) grab(_ *session, desired *unstructured.Unstructured, _ *Hold) error {
 	return unstructured.SetNestedField(desired.Object, string(appsv1.OnDeleteDaemonSetStrategyType), "spec", "updateStrategy", "type")
 }
 

@@ -2,10 +2,7 @@ package workload
 
 import (
 	"context"
-	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -25,10 +22,10 @@ const (
 )
 
 // deployment moves native Deployments: their stock controller does the work and keeps the ceiling, also while Sluice is
-// down. Within a batch maxUnavailable is raised step by step, as far as the pods that are available allow. Replicas stay
-// whose they are: the ceiling is said in percent where it can be, so that it shrinks with them. Between two batches, and
-// wherever the ceiling is a number, the Deployment is paused: its controller then scales old and new pods alike. A Deployment
-// that is created, or whose template stays the same, needs no lock: it has no old pods.
+// down. Within a batch maxSurge and maxUnavailable go step by step, as far as the owner and the pods that are available
+// allow (surge.go). Replicas stay whose they are: the ceiling is said in percent where it can be, so that it shrinks with
+// them. Between two batches, and wherever the ceiling is a number, the Deployment is paused: its controller then scales old
+// and new pods alike. A Deployment that is created, or whose template stays the same, needs no lock: it has no old pods.
 type deployment struct{}
 
 func (deployment) family() family {
@@ -54,7 +51,7 @@ func (d deployment) Holds() []string {
 	return pointers
 }
 
-// Check refuses a Deployment that its owner has paused or scaled to 0, and one that may not run two versions at once.
+// Check refuses a Deployment that its owner has paused or scaled to 0.
 func (d deployment) Check(_ context.Context, _ Cluster, spec Spec, live *unstructured.Unstructured) error {
 	if live == nil {
 		return nil
@@ -66,9 +63,6 @@ func (d deployment) Check(_ context.Context, _ Cluster, spec Spec, live *unstruc
 	for _, object := range []*unstructured.Unstructured{live, spec.Target} {
 		if paused, _, _ := unstructured.NestedBool(object.Object, "spec", "paused"); paused {
 			return fault.New(fault.Refused, "cannot move %s: its owner has paused it", nameOf(object))
-		}
-		if text(object, "spec", "strategy", "type") == string(appsv1.RecreateDeploymentStrategyType) {
-			return fault.New(fault.Refused, "cannot move %s in batches: its strategy is Recreate, which allows no two versions at once", nameOf(object))
 		}
 	}
 	if replicasOf(live) == 0 {
@@ -92,54 +86,71 @@ func (d deployment) Prepare(ctx context.Context, c Cluster, spec Spec) (State, e
 		if err := s.create(ctx, d); err != nil {
 			return State{}, err
 		}
-	} else if err := s.take(ctx, d); err != nil {
+		return d.state(ctx, s)
+	}
+	if err := d.calm(ctx, s); err != nil {
+		return State{}, err
+	}
+	if err := s.take(ctx, d); err != nil {
 		return State{}, err
 	}
 	return d.state(ctx, s)
 }
 
-// grab pauses the Deployment and locks it, unless all its pods are at the desired template already.
-func (d deployment) grab(s *session, desired *unstructured.Unstructured) error {
+// calm waits for a short time until the controller of a Deployment that is in the middle of a step has done what it was told.
+// It scales what is paused before that as it thinks fit.
+func (d deployment) calm(ctx context.Context, s *session) error {
+	end := time.Now().Add(3 * time.Second)
+	for {
+		t := s.turn()
+		live, err := s.live(ctx)
+		if err != nil || live == nil || !locked(live) || isPaused(live) || recreates(strategyOf(live)) {
+			return err
+		}
+		if err := s.revisions.Wait(ctx); err != nil {
+			return err
+		}
+		rev, _ := s.current(live)
+		left := time.Until(end)
+		if steady(live, int(rev.replicas), s.total(live)-int(rev.replicas)) || left <= 0 {
+			return nil
+		}
+		if err := t.sleep(ctx, left); err != nil {
+			return err
+		}
+	}
+}
+
+// grab pauses the Deployment and locks it, unless all its pods are at the desired template already. Its surge stays as it is:
+// a Deployment that is paused in the middle of a step would else lose pods, good ones too.
+func (d deployment) grab(s *session, desired *unstructured.Unstructured, hold *Hold) error {
 	if desired.GetUID() == "" || !d.elsewhere(s, desired) {
 		return nil
+	}
+	governs, err := s.governs(hold.Owner, hold.Back)
+	if err != nil {
+		return err
 	}
 	setFields(desired, s.family.holds, map[string]any{
 		"paused":                  true,
 		"minReadySeconds":         int64(lockReady),
 		"progressDeadlineSeconds": int64(lockDeadline),
-		"strategy":                stepTo(1, replicasOf(desired)),
+		"strategy":                pausedStrategy(desired, governs, s.total(desired)),
 	})
+	hold.Told = valueAt(desired.Object, "spec", "strategy")
 	return nil
 }
 
-// stepTo is the strategy under which a locked Deployment has n of its replicas new. It is the lowest percentage that comes to
-// n, which there is for every n up to 100 replicas; else the number.
-func stepTo(n, replicas int) map[string]any {
-	most := any(int64(n))
-	if percent := (100*n + replicas - 1) / max(1, replicas); percent*replicas/100 == n {
-		most = fmt.Sprintf("%d%%", percent)
+// total is how many pods a Deployment's ReplicaSets are to have.
+func (s *session) total(live *unstructured.Unstructured) int {
+	n := 0
+	for _, r := range s.revisions.All() {
+		if r.owner == live.GetUID() {
+			n += int(r.replicas)
+		}
 	}
-	return map[string]any{
-		"type":          string(appsv1.RollingUpdateDeploymentStrategyType),
-		"rollingUpdate": map[string]any{"maxSurge": int64(0), "maxUnavailable": most},
-	}
+	return n
 }
-
-// told is how many pods a Deployment's controller may have new, as stepTo has put it. The controller never takes it for 0.
-func told(object *unstructured.Unstructured) int {
-	if !shrinks(object) {
-		return int(number(object, 0, mostUnavailable...))
-	}
-	percent, _ := strconv.Atoi(strings.TrimSuffix(text(object, mostUnavailable...), "%"))
-	return max(1, percent*replicasOf(object)/100)
-}
-
-// shrinks reports whether what a Deployment's controller was told is a percentage.
-func shrinks(object *unstructured.Unstructured) bool {
-	return strings.HasSuffix(text(object, mostUnavailable...), "%")
-}
-
-var mostUnavailable = []string{"spec", "strategy", "rollingUpdate", "maxUnavailable"}
 
 func (deployment) elsewhere(s *session, desired *unstructured.Unstructured) bool {
 	rev, ok := s.current(desired)
@@ -265,6 +276,9 @@ func (d deployment) rearmed(ctx context.Context, s *session, state State, armed 
 		if ours, err := s.holds(ctx); err != nil || !ours {
 			return disarmed(state), err
 		}
+		if err := d.calm(ctx, s); err != nil {
+			return State{}, err
+		}
 	}
 	live, err := s.change(ctx, func(live *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 		hold, err := HoldOf(live)
@@ -276,7 +290,7 @@ func (d deployment) rearmed(ctx context.Context, s *session, state State, armed 
 		}
 		hold.Armed = armed
 		desired := live.DeepCopy()
-		if err := unstructured.SetNestedField(desired.Object, true, "spec", "paused"); err != nil {
+		if err := d.pause(s, desired, hold); err != nil {
 			return nil, err
 		}
 		return desired, hold.writeTo(desired)
@@ -288,6 +302,22 @@ func (d deployment) rearmed(ctx context.Context, s *session, state State, armed 
 		return state, err
 	}
 	return d.state(ctx, s)
+}
+
+// pause pauses a Deployment and leaves its pods as they are.
+func (deployment) pause(s *session, desired *unstructured.Unstructured, hold *Hold) error {
+	if !isPaused(desired) && !recreates(strategyOf(desired)) {
+		governs, err := s.governs(hold.Owner, hold.Back)
+		if err != nil {
+			return err
+		}
+		was := strategyOf(desired)
+		kept := keptStrategy(desired, governs, s.total(desired))
+		if !sameJSON(was, kept) && sameJSON(was, hold.Told) {
+			desired.Object["spec"].(map[string]any)["strategy"], hold.Told = kept, kept
+		}
+	}
+	return unstructured.SetNestedField(desired.Object, true, "spec", "paused")
 }
 
 // Revert writes the way back's template and raises the number of pods at it until all are.
@@ -314,6 +344,9 @@ func (d deployment) revert(ctx context.Context, s *session, state State, pace pi
 		}
 		seen, err := d.tide(ctx, s, aim{revision: state.Revision, goal: everything(pace)})
 		return seen.facts, err
+	}
+	if err := d.calm(ctx, s); err != nil {
+		return rule.Facts{}, err
 	}
 	if err := s.takeBack(ctx, d, state); err != nil {
 		return rule.Facts{}, err

@@ -82,7 +82,7 @@ func TestPlainRun(t *testing.T) {
 		must[workload.State](s)(d.Finish(s.ctx, s.c, spec, state, false))
 		took := s.c.Requests() - requests
 		s.Logf("%d requests for 3 batches of %d pods", took, nodes)
-		if most := int64(10 + 2*3 + nodes); took > most {
+		if most := int64(15 + 3*3 + nodes); took > most {
 			s.Errorf("it took %d requests, want at most %d", took, most)
 		}
 		s.quiet("2", nodes)
@@ -261,7 +261,8 @@ func TestRevert(t *testing.T) {
 				before := s.live(from)
 				spec := s.spec(from, to)
 				state := way(s, d, spec)
-				s.until("no pod is on its way", func() bool { return s.snapshot().Ready() == nodes })
+				s.until("no pod is on its way", func() bool { return s.snapshot().Ready() >= nodes })
+				s.calm()
 				s.recorder.Stop()
 				s.record()
 				facts := must[rule.Facts](s)(d.Revert(s.ctx, s.c, spec, state, pipelines.Count(3), nil))
@@ -282,6 +283,7 @@ func TestRevert(t *testing.T) {
 
 func TestFailureMode_R34_BrokenPodsCostNoBudget(t *testing.T) {
 	eachKind(t, func(s *stage, d workload.Driver, shape func(string) *unstructured.Unstructured) {
+		shape = breaking(shape, nodes/2)
 		from, bad := shape("1"), shape("2-never-ready")
 		s.running(from, nodes)
 		before := s.live(from)
@@ -505,7 +507,8 @@ func TestFailureMode_R06_GoneEngineFreezes(t *testing.T) {
 		if !errors.Is(err, errEnough) {
 			s.Fatalf("Advance ended with %v, want what its look returned", err)
 		}
-		s.until("what was under way is done", func() bool { return s.snapshot().Ready() == nodes })
+		s.until("what was under way is done", func() bool { return s.snapshot().Ready() >= nodes })
+		s.calm()
 		moved := s.snapshot().Tags()["2"]
 		if moved > 5 {
 			s.Errorf("%d pods moved after the end at 3 with 2 at once", moved)

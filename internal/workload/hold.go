@@ -21,6 +21,8 @@ type Hold struct {
 	// Target and Template are the target's revision and the digest of its template, kept while it is not the workload's.
 	Target   string `json:"target,omitempty"`
 	Template string `json:"template,omitempty"`
+	// Told is the update strategy that the driver wrote last, where it matters that nobody else changes it.
+	Told any `json:"told,omitempty"`
 	// Owner has the fields of the spec that the driver writes, as the owner had them; what is not in it was unset.
 	Owner map[string]any `json:"owner"`
 }

@@ -222,6 +222,9 @@ func restored(recorded, rendered *unstructured.Unstructured, owner map[string]an
 	if err := json.Unmarshal(merged, &result); err != nil {
 		return nil, fmt.Errorf("cannot restore the strategy of %s: %w", nameOf(rendered), err)
 	}
+	if strategy, _ := result["strategy"].(map[string]any); recreates(strategy) {
+		delete(strategy, "rollingUpdate") // which the API server has put beside the type of before
+	}
 	return result, nil
 }
 

@@ -9,10 +9,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"pgregory.net/rapid"
 
 	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/pipelines"
 )
 
 func TestFor(t *testing.T) {
@@ -113,50 +111,6 @@ func affinity(kind, key, operator, value string) map[string]any {
 	term := map[string]any{kind: []any{map[string]any{"key": key, "operator": operator, "values": []any{value}}}}
 	required := map[string]any{"nodeSelectorTerms": []any{term}}
 	return map[string]any{"affinity": map[string]any{"nodeAffinity": map[string]any{"requiredDuringSchedulingIgnoredDuringExecution": required}}}
-}
-
-// TestStepsKeepTheBudget plays a controller that does all it may at any time, over watches that are behind by any amount.
-func TestStepsKeepTheBudget(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		replicas := rapid.IntRange(1, 30).Draw(t, "replicas")
-		allowed := rapid.IntRange(0, replicas).Draw(t, "allowed")
-		budget := rapid.IntRange(1, replicas).Draw(t, "budget")
-		ceiling := rapid.IntRange(0, allowed).Draw(t, "told so far")
-		moved := rapid.IntRange(0, ceiling).Draw(t, "moved as far as seen")
-		fresh := rapid.IntRange(0, moved).Draw(t, "of these available")
-		old := rapid.IntRange(0, replicas-moved).Draw(t, "old and available as far as seen")
-		live := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{"replicas": int64(replicas), "strategy": stepTo(ceiling, replicas), "paused": ceiling == 0}}}
-		seen := tide{live: live, replicas: replicas, moved: moved, fresh: fresh, old: old, allowed: allowed}
-		more := seen.more(budget)
-		if more < 0 || ceiling+more > allowed {
-			t.Fatalf("the ceiling would be %d, allowed are %d", ceiling+more, allowed)
-		}
-		// The controller has by now done what it was told: at least replicas-ceiling are old, of these at most old are up.
-		up := min(old, replicas-ceiling)
-		broken := replicas - ceiling - up
-		taken := max(0, more-broken)
-		if down := replicas - fresh - up + taken; taken > 0 && down > budget {
-			t.Fatalf("%d pods that are up would go, %d would be down, the budget is %d", taken, down, budget)
-		}
-	})
-}
-
-// TestStepsOfFewerReplicas plays an autoscaler that shrinks a Deployment which its controller has been told a step for.
-func TestStepsOfFewerReplicas(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		replicas := rapid.IntRange(1, 100).Draw(t, "replicas")
-		share := pipelines.Percent(rapid.IntRange(1, 99).Draw(t, "percent of the batch"))
-		n := rapid.IntRange(1, share.Of(replicas)).Draw(t, "step")
-		live := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{"replicas": int64(replicas), "strategy": stepTo(n, replicas)}}}
-		if got := told(live); got != n {
-			t.Fatalf("the controller was told %d, want %d", got, n)
-		}
-		left := rapid.IntRange(1, replicas).Draw(t, "replicas left")
-		live.Object["spec"].(map[string]any)["replicas"] = int64(left)
-		if got := told(live); got > share.Of(left) || got > n {
-			t.Fatalf("of %d replicas the controller may have %d new, the batch allows %d", left, got, share.Of(left))
-		}
-	})
 }
 
 func TestCarries(t *testing.T) {

@@ -2,6 +2,7 @@ package workload
 
 import (
 	"strconv"
+	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -19,6 +20,7 @@ type revision struct {
 	digest   string
 
 	// Of a ReplicaSet.
+	created   time.Time
 	replicas  int64
 	available int64
 	least     int64 // its own minReadySeconds
@@ -41,6 +43,7 @@ func decodeControllerRevision(object *unstructured.Unstructured, before *revisio
 func decodeReplicaSet(object *unstructured.Unstructured, before *revision) revision {
 	r := revision{name: object.GetName(), uid: object.GetUID(), owner: controllerOf(object), hash: object.GetLabels()["pod-template-hash"]}
 	r.number, _ = strconv.ParseInt(object.GetAnnotations()["deployment.kubernetes.io/revision"], 10, 64)
+	r.created = object.GetCreationTimestamp().Time
 	r.replicas, _, _ = unstructured.NestedInt64(object.Object, "spec", "replicas")
 	r.least, _, _ = unstructured.NestedInt64(object.Object, "spec", "minReadySeconds")
 	r.available, _, _ = unstructured.NestedInt64(object.Object, "status", "availableReplicas")

@@ -295,7 +295,11 @@ func (s *session) named(owner types.UID, hash string) (revision, bool) {
 }
 
 func (s *session) newest(owner types.UID, fits func(revision) bool) (revision, bool) {
-	all := slices.DeleteFunc(s.revisions.All(), func(r revision) bool { return r.owner != owner || !fits(r) })
+	return newestOf(s.revisions.All(), owner, fits)
+}
+
+func newestOf(all []revision, owner types.UID, fits func(revision) bool) (revision, bool) {
+	all = slices.DeleteFunc(slices.Clone(all), func(r revision) bool { return r.owner != owner || !fits(r) })
 	if len(all) == 0 {
 		return revision{}, false
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -267,9 +268,42 @@ func sameStrategy(t *testing.T, before, after *unstructured.Unstructured) {
 	}
 }
 
-// quiet checks that no pod is made for a while.
+// breaking is a shape whose owner lets pods go before their successors are there, so many at once.
+func breaking(shape func(string) *unstructured.Unstructured, most int) func(string) *unstructured.Unstructured {
+	return func(tag string) *unstructured.Unstructured {
+		object := shape(tag)
+		if object.GetKind() == "Deployment" {
+			object.Object["spec"].(map[string]any)["strategy"] = rolling(0, most)
+		}
+		return object
+	}
+}
+
+func rolling(surge, unavailable any) map[string]any {
+	number := func(v any) any {
+		if n, ok := v.(int); ok {
+			return int64(n)
+		}
+		return v
+	}
+	return map[string]any{"type": "RollingUpdate", "rollingUpdate": map[string]any{"maxSurge": number(surge), "maxUnavailable": number(unavailable)}}
+}
+
+// calm waits until nothing has changed for a moment.
+func (s *stage) calm() {
+	s.Helper()
+	for before := -1; before != len(s.recorder.Events()); time.Sleep(700 * time.Millisecond) {
+		before = len(s.recorder.Events())
+	}
+}
+
+// quiet checks that no pod is made for a while, once those that are on their way out are gone.
 func (s *stage) quiet(tag string, want int) {
 	s.Helper()
+	s.until("no pod is on its way out", func() bool {
+		return !slices.ContainsFunc(s.snapshot().Pods, func(p witness.Pod) bool { return p.Deleting })
+	})
+	time.Sleep(200 * time.Millisecond)
 	before := len(s.recorder.Events())
 	time.Sleep(1500 * time.Millisecond)
 	if after := len(s.recorder.Events()); after != before {

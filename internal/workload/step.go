@@ -1,19 +1,24 @@
 package workload
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/pipelines/rule"
 )
 
-// steps moves the pods of a Deployment by raising the number of new ones that its controller may have.
+// steps moves the pods of a Deployment by telling its controller how many old ones may be missing, and how many new ones it
+// may have before.
 type steps struct {
 	*session
 	aim    aim
@@ -22,16 +27,22 @@ type steps struct {
 
 // tide is what was seen of a Deployment at one moment.
 type tide struct {
-	live     *unstructured.Unstructured
-	replicas int
-	rev      revision // of the live template
-	known    bool     // there is a ReplicaSet for it
-	moved    int      // pods at it, as its ReplicaSet or the pods say, whichever is more
-	fresh    int      // of these, available
-	old      int      // other pods that are available
-	allowed  int
-	facts    rule.Facts
-	next     time.Duration
+	live      *unstructured.Unstructured
+	replicas  int
+	rev       revision // of the live template
+	known     bool     // there is a ReplicaSet for it
+	moved     int      // pods at it, as its ReplicaSet or the pods say, whichever is more
+	fresh     int      // of these, available
+	old       []herd   // the older ReplicaSets, the oldest first
+	rest      int      // pods that are not at it, as their ReplicaSets or the pods say, whichever is more
+	unsettled bool     // the status of some older ReplicaSet is about pods that it is to have no more
+	allowed   int
+	allowance allowance
+	recreates bool              // its owner allows no two versions at once
+	least     time.Duration     // for so long a pod is ready before the owner takes it for available
+	available map[types.UID]int // pods of each ReplicaSet
+	facts     rule.Facts
+	next      time.Duration
 }
 
 // tide reads the views, all of which are in touch.
@@ -52,10 +63,15 @@ func (d deployment) tide(ctx context.Context, s *session, to aim) (tide, error) 
 	if hold != nil {
 		owner := &unstructured.Unstructured{Object: map[string]any{"spec": hold.Owner}}
 		least = time.Duration(number(owner, 0, "spec", "minReadySeconds")) * time.Second
+		governs, err := s.governs(hold.Owner, hold.Back)
+		if err != nil {
+			return tide{}, err
+		}
+		seen.recreates = recreates(governs)
+		seen.allowance = allowed(governs, seen.replicas, to.goal.MaxUnavailable.Of(seen.replicas))
 	}
-	if seen.rev, seen.known = s.current(live); seen.known {
-		seen.moved = int(seen.rev.replicas)
-	}
+	seen.least = least
+	seen.rev, seen.known = s.current(live)
 	owners := map[types.UID]bool{}
 	for _, r := range s.revisions.All() {
 		owners[r.uid] = r.owner == live.GetUID()
@@ -63,18 +79,18 @@ func (d deployment) tide(ctx context.Context, s *session, to aim) (tide, error) 
 	var pods []pod
 	at := 0
 	now := time.Now()
+	seen.available = map[types.UID]int{}
 	for _, p := range s.pods.All() {
 		if !owners[p.owner] || p.deleting || p.ended {
 			continue
 		}
 		pods = append(pods, p)
+		at += int(one(seen.known && p.owner == seen.rev.uid))
 		in, ready := p.availableIn(least, now)
-		isNew := seen.known && p.owner == seen.rev.uid
-		at += int(one(isNew))
-		seen.fresh += int(one(isNew && ready && in == 0))
-		seen.old += int(one(!isNew && ready && in == 0))
+		seen.available[p.owner] += int(one(ready && in == 0))
 	}
-	seen.moved = max(seen.moved, at)
+	seen.count(s.revisions.All())
+	seen.moved, seen.rest = max(seen.moved, at), max(seen.rest, len(pods)-at)
 	seen.allowed = seen.replicas
 	if to.goal.Set == 0 {
 		seen.allowed = to.goal.Amount.Of(seen.replicas)
@@ -83,6 +99,28 @@ func (d deployment) tide(ctx context.Context, s *session, to aim) (tide, error) 
 	seen.facts.Batch = seen.batch(to)
 	seen.next = soonest(pods, least, now)
 	return seen, nil
+}
+
+// count tells the pods of the live template's ReplicaSet from those of the older ones, which it puts in the order in which
+// the controller goes through them.
+func (seen *tide) count(all []revision) {
+	seen.moved, seen.fresh, seen.rest, seen.old, seen.unsettled = 0, 0, 0, nil, false
+	older := slices.DeleteFunc(slices.Clone(all), func(r revision) bool {
+		return r.owner != seen.live.GetUID() || r.replicas == 0 && r.available == 0
+	})
+	slices.SortFunc(older, func(a, b revision) int {
+		return cmp.Or(a.created.Compare(b.created), strings.Compare(a.name, b.name))
+	})
+	for _, r := range older {
+		pods := int(r.replicas)
+		if seen.known && r.uid == seen.rev.uid {
+			seen.moved, seen.fresh = pods, min(seen.available[r.uid], pods)
+			continue
+		}
+		seen.rest += pods
+		seen.unsettled = seen.unsettled || !r.observed || r.available > r.replicas
+		seen.old = append(seen.old, herd{name: r.name, pods: pods, available: min(seen.available[r.uid], pods), known: min(int(r.available), pods), locked: r.least == lockReady})
+	}
 }
 
 func (seen tide) batch(to aim) rule.Batch {
@@ -112,7 +150,7 @@ func (m *steps) run(ctx context.Context) (rule.Facts, error) {
 		if err := m.looker.see(ctx, seen.facts); err != nil {
 			return seen.facts, err
 		}
-		if seen.moved >= seen.allowed && seen.fresh >= seen.allowed {
+		if seen.arrived() {
 			return seen.facts, m.rest(ctx, seen)
 		}
 		if err := m.step(ctx, seen); err != nil {
@@ -151,57 +189,165 @@ func (m *steps) intact(seen tide) error {
 	return m.templateIs(seen.live, m.aim.template)
 }
 
-// ceiling is how many pods the controller may have moved by now: what it was told, or, while it is paused, what is there.
-func (seen tide) ceiling() int {
+// arrived reports whether the batch is there: its pods are available, and those that they came for are gone.
+func (seen tide) arrived() bool {
+	return seen.moved >= seen.allowed && seen.fresh >= seen.allowed && seen.rest <= seen.replicas-seen.allowed
+}
+
+func (seen tide) paused() bool { return isPaused(seen.live) }
+
+// verb is what is to be done about a Deployment.
+type verb int
+
+const (
+	wait verb = iota
+	stop      // pause it
+	tell      // tell its controller another ration, and have it go on
+)
+
+// exceeds reports whether the controller may have more new pods than the batch allows.
+func (seen tide) exceeds() bool {
+	return !seen.paused() && told(seen.live).most() > max(seen.allowed, seen.moved)
+}
+
+// then returns what is to be done, and the ration. What its controller was told before binds while it goes on: it may have
+// done all of that by now. Where it is paused what is there counts, since it has scaled old and new pods meanwhile.
+func (seen tide) then() (ration, verb) {
+	was := told(seen.live)
+	c := course{
+		replicas: seen.replicas, target: seen.allowed, gone: was.gone,
+		moved: seen.moved, fresh: seen.fresh, old: seen.old, allowance: seen.allowance,
+	}
 	if seen.paused() {
-		return seen.moved
+		c.gone = seen.replicas
+		for _, h := range seen.old {
+			c.gone -= h.pods
+		}
 	}
-	return max(seen.moved, told(seen.live))
-}
-
-func (seen tide) paused() bool {
-	paused, _, _ := unstructured.NestedBool(seen.live.Object, "spec", "paused")
-	return paused
-}
-
-// more is by how many pods the ceiling may be raised at most: the old ones that are down already cost nothing, the
-// others as far as the budget has room. Of what is under way the worst is assumed: the watches of pods and ReplicaSets
-// are not at the same moment.
-func (seen tide) more(budget int) int {
-	ceiling := seen.ceiling()
-	wanted := max(0, seen.replicas-ceiling)
-	up := min(seen.old, wanted)
-	broken := wanted - up
-	room := max(0, budget-(seen.replicas-seen.fresh-up))
-	return max(0, min(seen.allowed-ceiling, broken+room))
-}
-
-// step raises the ceiling, once the controller has seen the one before and counts no pod at the revision as available. A
-// ceiling that does not shrink with the replicas stands only while pods move, and none stands that allows too many.
-func (m *steps) step(ctx context.Context, seen tide) error {
-	if seen.ceiling() > seen.allowed {
-		return m.rest(ctx, seen)
-	}
-	if !locked(seen.live) || observedGeneration(seen.live) < seen.live.GetGeneration() {
-		return nil
-	}
-	if seen.known && (seen.rev.least != lockReady || !seen.rev.observed || seen.rev.available != 0) {
-		return nil
-	}
-	if number(seen.live, -1, "spec", "strategy", "rollingUpdate", "maxSurge") != 0 {
-		return fault.New(fault.Conflict, "cannot move %s in cluster %s: somebody else changed its strategy", nameOf(seen.live), m.c.Context())
-	}
-	more := seen.more(m.aim.goal.MaxUnavailable.Of(seen.replicas))
+	next := sayable(c.next(), seen.replicas)
 	switch {
-	case more == 0 && seen.moved >= seen.ceiling() && !shrinks(seen.live):
-		return m.rest(ctx, seen)
-	case more == 0:
+	case seen.exceeds():
+		return was, stop
+	case seen.unsettled, next == (ration{}), next.gone > seen.allowed:
+		return was, wait // the controller goes by what ReplicaSets say of their pods
+	case seen.paused() && next.gone <= max(0, c.gone) && next.most() <= seen.moved:
+		return was, wait // nothing would move
+	case seen.paused() || next != was:
+		return next, tell
+	case !shrinks(seen.live) && seen.moved >= was.most() && seen.rest <= seen.replicas-was.gone:
+		return was, stop
+	}
+	return was, wait
+}
+
+// step goes on once the controller has seen what it was told before, and counts no pod at the revision as available. What a
+// ceiling allows that does not shrink with the replicas stands only while pods move, and none stands that allows too many.
+func (m *steps) step(ctx context.Context, seen tide) error {
+	if !locked(seen.live) {
 		return nil
 	}
-	return m.write(ctx, seen, func(spec map[string]any) {
-		spec["strategy"] = stepTo(seen.ceiling()+more, seen.replicas)
-		delete(spec, "paused")
-	})
+	if err := m.undisturbed(seen.live); err != nil {
+		return err
+	}
+	switch {
+	case seen.recreates:
+		return m.recreate(ctx, seen)
+	case seen.exceeds():
+		return m.rest(ctx, seen)
+	case observedGeneration(seen.live) < seen.live.GetGeneration():
+		return nil
+	case seen.known && (seen.rev.least != lockReady || !seen.rev.observed || seen.rev.available != 0):
+		return nil
+	}
+	if unlocked, err := m.unlock(ctx, seen); err != nil || unlocked {
+		return err
+	}
+	next, do := seen.then()
+	if do == tell && seen.paused() {
+		// The view of the ReplicaSets may be behind that of the Deployment, whose controller has done its part by now.
+		if err := m.recount(ctx, &seen); err != nil {
+			return err
+		}
+		next, do = seen.then()
+	}
+	switch do {
+	case stop:
+		return m.rest(ctx, seen)
+	case tell:
+		return m.goOn(ctx, seen, strategyFor(next, seen.replicas))
+	}
+	return nil
+}
+
+// unlock gives older ReplicaSets that were locked themselves, by a run that left this one half-way, the owner's own
+// minReadySeconds back. Their controller would else take all of their pods for unavailable, and those away first.
+func (m *steps) unlock(ctx context.Context, seen tide) (bool, error) {
+	any := false
+	for _, h := range seen.old {
+		if !h.locked || h.pods == 0 {
+			continue
+		}
+		any = true
+		patch := fmt.Appendf(nil, `{"spec":{"minReadySeconds":%d}}`, int(seen.least/time.Second))
+		_, err := m.c.Patch(ctx, m.replicaSets(), m.spec.Target.GetNamespace(), h.name, types.MergePatchType, patch)
+		if err != nil && fault.CodeOf(err) != fault.NotFound {
+			return false, err
+		}
+	}
+	return any, nil
+}
+
+func (m *steps) replicaSets() schema.GroupVersionKind {
+	return m.family.kind.GroupVersion().WithKind("ReplicaSet")
+}
+
+// recount asks for the ReplicaSets anew.
+func (m *steps) recount(ctx context.Context, seen *tide) error {
+	selector, err := podSelector(m.spec.Target)
+	if err != nil {
+		return err
+	}
+	objects, err := m.c.List(ctx, m.replicaSets(), m.spec.Target.GetNamespace(), kube.Filter{Labels: selector})
+	if err != nil {
+		return err
+	}
+	all := make([]revision, len(objects))
+	for i, object := range objects {
+		all[i] = decodeReplicaSet(object, nil)
+	}
+	digest := templateDigest(templateOf(seen.live))
+	seen.rev, seen.known = newestOf(all, seen.live.GetUID(), func(r revision) bool { return r.digest == digest })
+	seen.count(all)
+	return nil
+}
+
+// recreate has the controller replace all pods at once.
+func (m *steps) recreate(ctx context.Context, seen tide) error {
+	if seen.allowed < seen.replicas {
+		return fault.New(fault.Refused, "cannot move %s in cluster %s in batches: its strategy is Recreate, which allows no two versions at once",
+			nameOf(seen.live), m.c.Context())
+	}
+	if !seen.paused() {
+		return nil
+	}
+	return m.goOn(ctx, seen, nil)
+}
+
+// undisturbed checks that the strategy is what the driver has written.
+func (m *steps) undisturbed(live *unstructured.Unstructured) error {
+	hold, err := m.held(live)
+	if err != nil {
+		return err
+	}
+	is := valueAt(live.Object, "spec", "strategy")
+	same := sameJSON(hold.Told, is)
+	if hold.Told == nil { // a hold of before 0.3, which always said a maxSurge of 0
+		same = number(live, -1, mostSurge...) == 0
+	}
+	if !same {
+		return fault.New(fault.Conflict, "cannot move %s in cluster %s: somebody else changed its strategy", nameOf(live), m.c.Context())
+	}
+	return nil
 }
 
 // rest pauses a Deployment that has old pods left.
@@ -209,18 +355,32 @@ func (m *steps) rest(ctx context.Context, seen tide) error {
 	if !locked(seen.live) || seen.paused() || min(seen.allowed, seen.moved) >= seen.replicas {
 		return nil
 	}
-	return m.write(ctx, seen, func(spec map[string]any) { spec["paused"] = true })
+	return m.write(ctx, seen, func(spec map[string]any, _ *Hold) { spec["paused"] = true })
+}
+
+// goOn has a Deployment's controller go on, with another strategy where there is one.
+func (m *steps) goOn(ctx context.Context, seen tide, strategy map[string]any) error {
+	return m.write(ctx, seen, func(spec map[string]any, hold *Hold) {
+		delete(spec, "paused")
+		if strategy != nil {
+			spec["strategy"], hold.Told = strategy, strategy
+		}
+	})
 }
 
 // write changes the live object's spec if it still is what was seen; else the next look decides anew.
-func (m *steps) write(ctx context.Context, seen tide, edit func(spec map[string]any)) error {
+func (m *steps) write(ctx context.Context, seen tide, edit func(spec map[string]any, hold *Hold)) error {
 	_, err := m.change(ctx, func(live *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 		if live.GetGeneration() != seen.live.GetGeneration() {
 			return nil, nil
 		}
+		hold, err := m.held(live)
+		if err != nil {
+			return nil, err
+		}
 		desired := live.DeepCopy()
-		edit(desired.Object["spec"].(map[string]any))
-		return desired, nil
+		edit(desired.Object["spec"].(map[string]any), hold)
+		return desired, hold.writeTo(desired)
 	})
 	return err
 }
@@ -228,9 +388,11 @@ func (m *steps) write(ctx context.Context, seen tide, edit func(spec map[string]
 // explain adds to what containers wait for what the rollout itself waits for, in words.
 func (m *steps) explain(seen *tide) {
 	w := &seen.facts.Workload
-	budget := m.aim.goal.MaxUnavailable.Of(seen.replicas)
-	others := seen.replicas - seen.moved - seen.old
-	if others >= budget && others > 0 && seen.moved < seen.allowed && locked(seen.live) {
+	others := seen.replicas - seen.moved
+	for _, h := range seen.old {
+		others -= h.available
+	}
+	if budget := seen.allowance.down; budget > 0 && others >= budget && seen.moved < seen.allowed && locked(seen.live) && !seen.recreates {
 		w.Waiting = append(w.Waiting, fmt.Sprintf("MaxUnavailable: %d pods are down that this batch did not take down, maxUnavailable is %d", others, budget))
 	}
 	if seen.moved > seen.allowed {

@@ -13,7 +13,7 @@ import (
 // grip is how a driver takes a workload into its hands.
 type grip interface {
 	// grab changes the fields that the driver holds so that the desired template can be written and no pod moves.
-	grab(s *session, desired *unstructured.Unstructured) error
+	grab(s *session, desired *unstructured.Unstructured, hold *Hold) error
 	// elsewhere reports whether any pod is not at the desired template.
 	elsewhere(s *session, desired *unstructured.Unstructured) bool
 }
@@ -26,7 +26,7 @@ func (s *session) create(ctx context.Context, g grip) error {
 	}
 	desired := target.DeepCopy()
 	hold := &Hold{Run: s.spec.Run, Fence: s.spec.Fence, Armed: true, Created: true, Owner: ownerFields(target, s.family.holds)}
-	if err := g.grab(s, desired); err != nil {
+	if err := g.grab(s, desired, hold); err != nil {
 		return err
 	}
 	if err := hold.writeTo(desired); err != nil {
@@ -74,10 +74,10 @@ func (s *session) take(ctx context.Context, g grip) error {
 			return nil, err
 		}
 		setFields(desired, s.family.holds, ownerFields(live, s.family.holds))
-		if err := g.grab(s, desired); err != nil {
+		hold := s.newHold(live, before, "")
+		if err := g.grab(s, desired, hold); err != nil {
 			return nil, err
 		}
-		hold := s.newHold(live, before, "")
 		return desired, hold.writeTo(desired)
 	})
 	return err
@@ -238,7 +238,7 @@ func (s *session) takeBack(ctx context.Context, g grip, state State) error {
 			}
 		}
 		hold.Back, hold.Armed = true, true
-		if err := g.grab(s, desired); err != nil {
+		if err := g.grab(s, desired, hold); err != nil {
 			return nil, err
 		}
 		return desired, hold.writeTo(desired)
