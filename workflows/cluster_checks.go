@@ -16,8 +16,8 @@ import (
 	"sluice.dev/sluice/pipelines/rule"
 )
 
-// look returns what is there now.
-type look func(workflow.Context) (rule.Facts, error)
+// look returns what is there now, and what keeps pods from being ready.
+type look func(workflow.Context) (status.Facts, error)
 
 // judge runs the checks of a point and returns once they hold. at is the batch they are about, nil for the cluster.
 func (r *clusterRollout) judge(ctx workflow.Context, point pipelines.Point, at *status.Batch, look look) error {
@@ -27,16 +27,18 @@ func (r *clusterRollout) judge(ctx workflow.Context, point pipelines.Point, at *
 	}
 	for {
 		r.set(ctx, status.PhaseChecking, &status.Waiting{Kind: "check", Name: string(point)})
-		facts, err := look(ctx)
+		seen, err := look(ctx)
 		if err != nil {
 			return err
 		}
-		found := evaluate(ctx, step.EvaluateRequest{Point: point, Checks: checks, Facts: facts})
+		found := evaluate(ctx, step.EvaluateRequest{Point: point, Checks: checks, Facts: seen.Facts})
 		r.note(at, found)
 		bad, held := status.FirstBad(found)
 		if !held {
+			r.keepStuck(at, nil)
 			return nil
 		}
+		r.keepStuck(at, seen.Stuck)
 		if err := r.stand(ctx, status.PhaseHeld, bad, at); err != nil {
 			return err
 		}
@@ -52,9 +54,11 @@ func (r *clusterRollout) soak(ctx workflow.Context, quiet pipelines.Duration, at
 		if left <= 0 {
 			return nil
 		}
+		before := workflow.Now(ctx)
 		if err := r.obey(ctx); err != nil {
 			return err
 		}
+		until = until.Add(workflow.Now(ctx).Sub(before)) // a pause is no part of it
 		r.set(ctx, status.PhaseSoaking, &status.Waiting{Kind: "soak", Name: string(end), Until: until.UTC()})
 		seen, err := r.watchFor(ctx, left, workloads())
 		switch {
@@ -63,8 +67,10 @@ func (r *clusterRollout) soak(ctx workflow.Context, quiet pipelines.Duration, at
 			r.note(at, seen.Checks)
 			bad, held := status.FirstBad(seen.Checks)
 			if !held {
+				r.keepStuck(at, nil)
 				continue
 			}
+			r.keepStuck(at, seen.Stuck)
 			err = r.stand(ctx, status.PhaseHeld, bad, at)
 		case temporal.IsCanceledError(err):
 			if ctx.Err() != nil {
@@ -118,6 +124,17 @@ func wholeSeconds(d time.Duration) time.Duration {
 	return (d + time.Second - 1).Truncate(time.Second)
 }
 
+// keepStuck notes what keeps pods from being ready where a check stands, with the batch: the last one, where it is about all of
+// the cluster.
+func (r *clusterRollout) keepStuck(at *status.Batch, seen *status.Stuck) {
+	if at == nil && len(r.unit.Batches) > 0 {
+		at = &r.unit.Batches[len(r.unit.Batches)-1]
+	}
+	if at != nil {
+		at.Stuck = seen
+	}
+}
+
 // stand stops at a check that did not pass, until somebody decides.
 func (r *clusterRollout) stand(ctx workflow.Context, phase status.Phase, bad status.Check, at *status.Batch) error {
 	if at != nil {
@@ -135,26 +152,30 @@ func (r *clusterRollout) pathOf(at *status.Batch) string {
 
 // looker looks at one batch.
 func (r *clusterRollout) looker(req step.AdvanceRequest) look {
-	return func(ctx workflow.Context) (rule.Facts, error) {
+	return func(ctx workflow.Context) (status.Facts, error) {
 		req.State = r.stateOf(req.Object)
 		var seen status.Facts
 		err := r.do(ctx, r.near(step.Look, "look at "+req.Object, req), &seen)
-		return seen.Facts, err
+		return seen, err
 	}
 }
 
 // lookCluster looks at all of the component's workloads in the cluster and adds them up.
-func (r *clusterRollout) lookCluster(ctx workflow.Context) (rule.Facts, error) {
+func (r *clusterRollout) lookCluster(ctx workflow.Context) (status.Facts, error) {
 	facts := rule.Facts{Unit: r.plan.Unit, Change: r.plan.Change}
+	var stuck *status.Stuck
 	for _, h := range r.held {
 		one, err := r.looker(r.requestFor(h))(ctx)
 		if err != nil {
-			return facts, err
+			return status.Facts{Facts: facts}, err
 		}
-		facts.Workload = facts.Workload.Plus(one.Workload)
+		facts.Workload = facts.Workload.Plus(one.Facts.Workload)
 		facts.Workload.Name = r.in.Component
+		if stuck == nil {
+			stuck = one.Stuck
+		}
 	}
-	return facts, nil
+	return status.Facts{Facts: facts, Stuck: stuck}, nil
 }
 
 // evaluate runs gates in a local activity: the verdicts are recorded, and the workflow stays deterministic.

@@ -106,7 +106,7 @@ func (r *rollout) follow(ctx workflow.Context, in ClusterInput, run *unitRun) st
 		u := r.unit(in.Cluster)
 		u.Phase = status.PhaseLocked
 		u.Waiting = &status.Waiting{
-			Kind: "lock", Name: run.id, Since: workflow.Now(ctx).UTC(), Unmet: []string{"another run holds this unit"},
+			Kind: "lock", Name: run.id, Since: workflow.Now(ctx).UTC(), Unmet: []string{"another run has it"},
 		}
 		r.refresh(ctx)
 		if !r.unlocked(ctx, run) {
@@ -184,7 +184,10 @@ func (r *rollout) decide(ctx workflow.Context, u *status.Unit) (borne bool, why 
 	stage := r.stageOf(u.Stage)
 	failed := r.failedIn(u.Stage)
 	if r.plan.OnFailure == pipelines.Continue || failed <= stage.MaxFailures {
-		return true, fmt.Sprintf("%d of %d failures allowed in stage %s", failed, stage.MaxFailures, u.Stage)
+		if failed > stage.MaxFailures {
+			return true, fmt.Sprintf("the pipeline says onFailure: Continue; %s of stage %s failed so far", counted(failed, "unit"), u.Stage)
+		}
+		return true, fmt.Sprintf("stage %s bears it: %s failed so far, maxFailures is %d", u.Stage, counted(failed, "unit"), stage.MaxFailures)
 	}
 	why = fmt.Sprintf("%s failed at %s: %s", u.Failure.Name, u.FailedAt, u.Failure.Message)
 	if r.plan.OnFailure == pipelines.Rollback && r.plan.Rollback == pipelines.RollbackAuto {

@@ -40,6 +40,7 @@ type world struct {
 	facts    func(cluster string, f *rule.Facts)   // bends what is seen
 	fails    func(name, cluster string) error      // makes an activity fail
 	stalls   func(cluster string, number int) bool // a batch ends as stalled
+	stuck    *status.Stuck                         // what every look finds
 	reverts  func(req step.AdvanceRequest)
 	asks     func(req step.AdvanceRequest) // of batches
 	advances time.Duration                 // how long a batch takes
@@ -298,7 +299,7 @@ func (w *world) look(r step.AdvanceRequest) (status.Facts, error) {
 	if w.facts != nil {
 		w.facts(r.Cluster, &f)
 	}
-	return status.Facts{Facts: f}, nil
+	return status.Facts{Facts: f, Stuck: w.stuck}, nil
 }
 
 // meet has the world answer what no test says anything else about.

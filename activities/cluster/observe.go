@@ -86,6 +86,14 @@ func (l *lookout) stay(ctx context.Context, p *post, most time.Duration) error {
 	return l.look(p)(ctx, last.Workload, last.Batch)
 }
 
+// why completes what a check saw with what keeps pods from being ready. It is told to people: that it cannot be found out
+// changes no verdict.
+func (l *lookout) why(ctx context.Context, p *post, bad *status.Facts) {
+	if h, err := l.a.held(ctx, p.req.WorkloadRequest); err == nil {
+		bad.Stuck, _ = workload.StuckPods(ctx, h.driver, h.cluster, h.spec, bad.Facts.Workload)
+	}
+}
+
 // look judges what is seen of one workload by its own checks; the ledger hears the sum of all.
 func (l *lookout) look(p *post) workload.Look {
 	return func(ctx context.Context, seen rule.Workload, batch rule.Batch) error {
@@ -104,6 +112,7 @@ func (l *lookout) look(p *post) workload.Look {
 		}
 		if before, was := status.FirstBad(l.bad.Checks); !was || before.Verdict != status.Failed && now.Verdict == status.Failed {
 			l.bad = status.Facts{Facts: facts, Checks: found}
+			l.why(ctx, p, &l.bad)
 		}
 		return errCheck
 	}

@@ -93,15 +93,23 @@ func explain(why engine.Explanation, now time.Time) string {
 		if r.Batch != nil {
 			fmt.Fprintf(&b, "  at          %s, batch %d, %d of %d pods updated, target %d\n", r.Batch.NodeSet, r.Batch.Number, r.Batch.Updated, r.Batch.Total, r.Batch.Target)
 		}
-		if p := r.Progress; p != nil {
+		if p := r.Progress; p != nil && p.Total > 0 {
 			fmt.Fprintf(&b, "  progress    %d of %d updated, %d ready%s\n", p.Updated, p.Target, p.Ready, stalled(p.Stalled, p.Note))
 		}
 		for _, object := range r.Stays {
 			fmt.Fprintf(&b, "  stays       %s\n", oneLine(object))
 		}
+		explainStuck(&b, r.Stuck, now)
+		if r.Retry != "" {
+			fmt.Fprintf(&b, "  tries again %s\n", oneLine(r.Retry))
+		}
+		if r.Ending != nil && r.Phase.Final() {
+			fmt.Fprintf(&b, "  ended by    %s\n", oneLine(strings.TrimSuffix(r.Ending.By+": "+r.Ending.Reason, ": ")))
+		}
 		if !r.Since.IsZero() {
 			fmt.Fprintf(&b, "  got on      %s\n", ago(r.Since, now))
 		}
+		explainEnd(&b, r)
 	}
 	return b.String()
 }
@@ -131,6 +139,63 @@ func explainWaiting(b *strings.Builder, w *status.Waiting, now time.Time) {
 	if !w.Until.IsZero() {
 		fmt.Fprintf(b, "  by itself   at %s\n", clock(w.Until))
 	}
+}
+
+// explainStuck lists the pods that keep a batch.
+func explainStuck(b *strings.Builder, s *status.Stuck, now time.Time) {
+	if s == nil {
+		return
+	}
+	for _, p := range s.Pods {
+		fmt.Fprintf(b, "  pod         %s%s: %s", p.Name, before(" on ", p.Node), p.Reason)
+		if p.Restarts > 0 {
+			fmt.Fprintf(b, ", %d restarts", p.Restarts)
+		}
+		if !p.Since.IsZero() {
+			fmt.Fprintf(b, ", since %s", ago(p.Since, now))
+		}
+		b.WriteString("\n")
+		if p.Image != "" {
+			fmt.Fprintf(b, "    image     %s (container %s)\n", p.Image, p.Container)
+		}
+		if p.Message != "" {
+			fmt.Fprintf(b, "    says      %s\n", shortened(p.Message, 200))
+		}
+		for _, e := range p.Events {
+			fmt.Fprintf(b, "    event     %s\n", shortened(e, 200))
+		}
+	}
+	if s.More > 0 {
+		fmt.Fprintf(b, "  and         %d more pods that are not as they should be\n", s.More)
+	}
+	if s.Missing > 0 {
+		fmt.Fprintf(b, "  missing     %d pods that nobody has made yet\n", s.Missing)
+	}
+}
+
+// explainEnd says how it goes on: by itself, or by what would help.
+func explainEnd(b *strings.Builder, r engine.Reason) {
+	if r.Holder != "" {
+		fmt.Fprintf(b, "  held by     run %s\n", r.Holder)
+	}
+	if r.ByItself != "" {
+		fmt.Fprintf(b, "  by itself   %s\n", r.ByItself)
+	}
+	for i, c := range r.Commands {
+		head := ""
+		if i == 0 {
+			head = "try"
+		}
+		fmt.Fprintf(b, "  %-11s %s\n", head, c)
+	}
+}
+
+// before is a text with something in front of it, "" where it is empty.
+func before(what, text string) string {
+	if text == "" {
+		return ""
+	}
+	return what + text
 }
 
 func explainFailure(b *strings.Builder, r engine.Reason) {

@@ -40,3 +40,40 @@ func TestWhySaysWhatARollbackLeftInPlace(t *testing.T) {
 		t.Errorf("it says %q, want %q", text, want)
 	}
 }
+
+func TestWhyListsThePodsThatKeepABatch(t *testing.T) {
+	at := time.Date(2026, 11, 22, 3, 0, 0, 0, time.Local)
+	text := explain(engine.Explanation{Run: "a-1", Phase: status.PhaseStalled, Reasons: []engine.Reason{{
+		Subject: "prod/c1", Phase: status.PhaseStalled, Waiting: &status.Waiting{Kind: "decision", Name: "progress"},
+		Stuck: &status.Stuck{More: 2, Missing: 1, Pods: []status.Pod{{
+			Name: "agent-x", Node: "node-3", Container: "agent", Image: "registry.local/agent:2", Reason: "CrashLoopBackOff", Restarts: 4, Since: at,
+			Message: "back-off;\nit ended with exit code 2", Events: []string{"BackOff: Back-off restarting (7 times)"},
+		}}},
+		Holder: "a-9", ByItself: "as soon as", Commands: []string{"sluice resume a-1", "sluice abort a-1"}, Retry: "Prepare, attempt 3",
+	}}}, at.Add(time.Minute))
+	want := `
+  pod         agent-x on node-3: CrashLoopBackOff, 4 restarts, since 2026-11-22 03:00:00 (1m0s ago)
+    image     registry.local/agent:2 (container agent)
+    says      back-off; it ended with exit code 2
+    event     BackOff: Back-off restarting (7 times)
+  and         2 more pods that are not as they should be
+  missing     1 pods that nobody has made yet
+  tries again Prepare, attempt 3
+  held by     run a-9
+  by itself   as soon as
+  try         sluice resume a-1
+              sluice abort a-1
+`
+	if !strings.Contains(text, want) {
+		t.Errorf("it says\n%s\nwant\n%s", text, want)
+	}
+}
+
+func TestWhySaysThatAStageBearsAFailure(t *testing.T) {
+	text := explain(engine.Explanation{Run: "a-1", Reasons: []engine.Reason{{
+		Subject: "prod/c1", Phase: status.PhaseFailed, Ending: &status.Ending{By: status.BySluice, Reason: "stage production bears it: 1 unit failed so far, maxFailures is 1"},
+	}}}, time.Time{})
+	if want := "  ended by    sluice: stage production bears it: 1 unit failed so far, maxFailures is 1\n"; !strings.Contains(text, want) {
+		t.Errorf("it says\n%s", text)
+	}
+}

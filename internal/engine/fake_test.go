@@ -13,6 +13,7 @@ import (
 
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
+	failurepb "go.temporal.io/api/failure/v1"
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/serviceerror"
 	taskqueuepb "go.temporal.io/api/taskqueue/v1"
@@ -44,6 +45,8 @@ type fakeTemporal struct {
 	closed   map[string]enumspb.WorkflowExecutionStatus // others, by ID
 	phases   map[string]string                          // what search attributes say by ID
 	listed   map[string][2]string                       // phase and what it waits for, as search attributes of open ones, by ID
+	holders  map[string]string                          // the run that a unit's workflow belongs to, by the unit's ID
+	retries  map[string]string                          // what the last attempt of a unit's activity said, by ID
 	progress map[string]step.Progress
 	workers  int
 	signals  []workflows.StandingOrder
@@ -104,6 +107,16 @@ func (f *fakeTemporal) UpdateWorkflow(_ context.Context, o client.UpdateWorkflow
 }
 
 func (f *fakeTemporal) DescribeWorkflowExecution(_ context.Context, id, _ string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+	if run, held := f.holders[id]; held {
+		return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: &workflowpb.WorkflowExecutionInfo{
+			RootExecution: &commonpb.WorkflowExecution{WorkflowId: run}, ParentExecution: &commonpb.WorkflowExecution{WorkflowId: run + "/group"},
+		}}, nil
+	}
+	if said, again := f.retries[id]; again {
+		return &workflowservice.DescribeWorkflowExecutionResponse{PendingActivities: []*workflowpb.PendingActivityInfo{{
+			ActivityType: &commonpb.ActivityType{Name: step.Prepare}, Attempt: 3, LastFailure: &failurepb.Failure{Message: said},
+		}}}, nil
+	}
 	if p, moving := f.progress[id]; moving {
 		details, err := converter.GetDefaultDataConverter().ToPayloads(p)
 		return &workflowservice.DescribeWorkflowExecutionResponse{PendingActivities: []*workflowpb.PendingActivityInfo{

@@ -2,29 +2,80 @@ package engine
 
 import (
 	"context"
+	"fmt"
+	"strings"
 
 	commonpb "go.temporal.io/api/common/v1"
+	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/sdk/converter"
 
 	"sluice.dev/sluice/internal/step"
 )
 
+// underWay is what an open unit has asked of the outside, as Temporal knows it: it is there while no worker is.
+type underWay struct {
+	progress *step.Progress // what its long activity said last; nil where it has said nothing
+	retry    string         // what is tried again, how often it was, and what it said; "" for a first try
+}
+
 // progress reads what the long activity of a unit said last: heartbeats are seconds old where the unit's own status is
 // as old as the batch.
 func (e *Engine) progress(ctx context.Context, server *Server, workflow string) (step.Progress, bool) {
+	under, ok := e.underWay(ctx, server, workflow)
+	if !ok || under.progress == nil {
+		return step.Progress{}, false
+	}
+	return *under.progress, true
+}
+
+func (e *Engine) underWay(ctx context.Context, server *Server, workflow string) (underWay, bool) {
 	ctx, cancel := context.WithTimeout(ctx, e.options.Query)
 	defer cancel()
 	described, err := server.Temporal.DescribeWorkflowExecution(ctx, workflow, "")
 	if err != nil {
-		return step.Progress{}, false
+		return underWay{}, false
 	}
+	var under underWay
 	for _, a := range described.GetPendingActivities() {
-		switch a.GetActivityType().GetName() {
+		switch name := a.GetActivityType().GetName(); name {
 		case step.Advance, step.Observe, step.Revert:
-			return decodeProgress(a.GetHeartbeatDetails())
+			if p, ok := decodeProgress(a.GetHeartbeatDetails()); ok && under.progress == nil {
+				under.progress = &p
+			}
+		}
+		if under.retry == "" {
+			under.retry = retried(a)
 		}
 	}
-	return step.Progress{}, false
+	return under, true
+}
+
+// retried says what an activity is tried again for.
+func retried(a *workflowpb.PendingActivityInfo) string {
+	failure := a.GetLastFailure()
+	if a.GetAttempt() < 2 || failure == nil {
+		return ""
+	}
+	for failure.GetCause() != nil && failure.GetMessage() == "" {
+		failure = failure.GetCause()
+	}
+	name := strings.TrimPrefix(strings.TrimPrefix(a.GetActivityType().GetName(), "cluster."), "ledger.")
+	return fmt.Sprintf("%s, attempt %d, as the last one said: %s", name, a.GetAttempt(), failure.GetMessage())
+}
+
+// holder is the run that a unit's workflow belongs to; "" where it cannot be found out.
+func (e *Engine) holder(ctx context.Context, server *Server, workflow string) string {
+	ctx, cancel := context.WithTimeout(ctx, e.options.Query)
+	defer cancel()
+	described, err := server.Temporal.DescribeWorkflowExecution(ctx, workflow, "")
+	if err != nil {
+		return ""
+	}
+	info := described.GetWorkflowExecutionInfo()
+	if root := info.GetRootExecution().GetWorkflowId(); root != "" && root != workflow {
+		return root
+	}
+	return info.GetParentExecution().GetWorkflowId()
 }
 
 func decodeProgress(details *commonpb.Payloads) (step.Progress, bool) {
@@ -35,5 +86,5 @@ func decodeProgress(details *commonpb.Payloads) (step.Progress, bool) {
 	if err := converter.GetDefaultDataConverter().FromPayloads(details, &p); err != nil {
 		return p, false
 	}
-	return p, p.Total > 0
+	return p, p.Total > 0 || p.Note != "" || p.Stuck != nil
 }

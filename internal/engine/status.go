@@ -152,7 +152,9 @@ func (e *Engine) withoutWorker(ctx context.Context, server *Server, known ledger
 	if orders, missed := e.standing(ctx, server, known.Name); missed == nil {
 		view.Orders = orders
 	}
-	view.Partial, view.Waiting = true, &status.Waiting{Kind: "worker", Unmet: []string{note}, Owner: "whoever runs the workers"}
+	view.Partial, view.Waiting = true, &status.Waiting{
+		Kind: "worker", Since: e.lastWorked(ctx, known, described), Unmet: []string{note}, Owner: "whoever runs the workers",
+	}
 	return view, err
 }
 
@@ -272,7 +274,7 @@ func (e *Engine) visit(ctx context.Context, server *Server, u *status.Unit) {
 	}
 	e.remember(ctx, u)
 	if batch := moving(u); batch != nil {
-		if progress, ok := e.progress(ctx, server, u.Workflow); ok {
+		if progress, ok := e.progress(ctx, server, u.Workflow); ok && progress.Total > 0 {
 			batch.Updated, batch.Ready = progress.Updated, progress.Ready
 		}
 	}

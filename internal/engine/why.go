@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,7 +24,13 @@ type Reason struct {
 	Batch    *status.Batch   `json:"batch,omitempty"`    // the batch that it is at
 	Progress *step.Progress  `json:"progress,omitempty"` // what its long activity said last
 	Stays    []string        `json:"stays,omitempty"`    // what a rollback left in place, with why
+	Stuck    *status.Stuck   `json:"stuck,omitempty"`    // the pods that keep it, as seen last
+	Retry    string          `json:"retry,omitempty"`    // what its activity is tried again for
+	Holder   string          `json:"holder,omitempty"`   // the run that has the unit, where it waits for that
+	Ending   *status.Ending  `json:"ending,omitempty"`   // who ended it, and why
 	Since    time.Time       `json:"since,omitzero"`     // when it last got on
+	ByItself string          `json:"byItself,omitempty"` // how it goes on without anybody
+	Commands []string        `json:"commands,omitempty"` // what would help, ready to paste
 }
 
 // Explanation is why a run, or a part of it, stands where it stands. Reasons is empty where nothing waits.
@@ -47,18 +54,26 @@ func (e *Engine) Why(ctx context.Context, run, about string) (Explanation, error
 	if about == "" && view.Waiting != nil {
 		why.Reasons = append(why.Reasons, Reason{Subject: view.Name, Phase: view.Phase, Waiting: view.Waiting, Since: view.Waiting.Since})
 	}
+	remedy := e.remedies(ctx, view)
+	for i := range why.Reasons {
+		remedy.add(&why.Reasons[i], nil)
+	}
 	found := about == ""
 	for i := range view.Stages {
 		s := &view.Stages[i]
 		if about == s.Name || about == "" && s.Waiting != nil {
 			found = true
-			why.Reasons = append(why.Reasons, stageReason(s, turn(view, i)))
+			reason := stageReason(s, turn(view, i))
+			remedy.add(&reason, nil)
+			why.Reasons = append(why.Reasons, reason)
 		}
 		for j := range s.Units {
 			u := &s.Units[j]
 			if concerns(u, about) || about == "" && stands(u) || about == s.Name && stands(u) {
 				found = true
-				why.Reasons = append(why.Reasons, e.unitReason(ctx, u, turn(view, i)))
+				reason := e.unitReason(ctx, u, turn(view, i))
+				remedy.add(&reason, u)
+				why.Reasons = append(why.Reasons, reason)
 			}
 		}
 	}
@@ -121,21 +136,46 @@ func (e *Engine) unitReason(ctx context.Context, u *status.Unit, turn *status.Wa
 	}
 	r := Reason{Subject: u.Path, Phase: u.Phase, Waiting: u.Waiting, Failure: u.Failure, FailedAt: u.FailedAt, Since: lastStep(u), Stays: u.Kept}
 	r.Cause, r.CauseAt, r.Stopped = u.Cause, u.CauseAt, e.stoppedAt(ctx, u)
-	r.Batch = moving(u)
-	if r.Batch == nil || u.Workflow == "" || u.Phase.Final() {
+	r.Ending, r.Batch, r.Stuck = u.Ending, moving(u), stuckAt(u)
+	if r.Stuck == nil && r.Stopped != nil {
+		r.Stuck = r.Stopped.Stuck
+	}
+	if u.Workflow == "" || u.Phase.Final() {
 		return r
 	}
 	server, err := e.Server(ctx)
 	if err != nil {
 		return r
 	}
-	if p, ok := e.progress(ctx, server, u.Workflow); ok {
-		r.Progress = &p
+	if u.Waiting != nil && u.Waiting.Kind == "lock" {
+		r.Holder = e.holder(ctx, server, u.Workflow)
+		return r
+	}
+	under, ok := e.underWay(ctx, server, u.Workflow)
+	if !ok {
+		return r
+	}
+	r.Retry = under.retry
+	if p := under.progress; p != nil && r.Batch != nil {
+		r.Progress = p
 		if p.Since.After(r.Since) {
 			r.Since = p.Since
 		}
+		if p.Stuck != nil {
+			r.Stuck = p.Stuck
+		}
 	}
 	return r
+}
+
+// stuckAt is what kept the batch at which a unit stands, or was stopped.
+func stuckAt(u *status.Unit) *status.Stuck {
+	for _, b := range slices.Backward(u.Batches) {
+		if b.Stuck != nil {
+			return b.Stuck
+		}
+	}
+	return nil
 }
 
 // lastStep is the latest time at which a unit is known to have got on.

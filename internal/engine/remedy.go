@@ -1,0 +1,131 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"sluice.dev/sluice/internal/status"
+)
+
+// remedies says of reasons what ends them: by itself, or by which commands.
+type remedies struct {
+	view     View
+	contexts map[string]string // kubeconfig context by cluster; nil where the plan cannot be read
+}
+
+func (e *Engine) remedies(ctx context.Context, view View) remedies {
+	r := remedies{view: view, contexts: map[string]string{}}
+	planned, err := e.LoadPlan(ctx, view.Plan)
+	if err != nil {
+		return r
+	}
+	for _, s := range planned.Plan.Stages {
+		for _, g := range s.Groups {
+			for _, u := range g.Units {
+				r.contexts[u.Cluster] = u.Context
+			}
+		}
+	}
+	return r
+}
+
+// add completes a reason. U is the unit that it is about, nil for a run or a stage.
+func (r remedies) add(why *Reason, u *status.Unit) {
+	if r.view.Phase.Final() {
+		return
+	}
+	kind := ""
+	if why.Waiting != nil {
+		kind = why.Waiting.Kind
+	}
+	switch kind {
+	case "cluster":
+		why.ByItself = "as soon as the cluster answers and does what it is asked to; nobody has to resume it"
+	case "lock":
+		why.ByItself = "as soon as the run that holds it has ended"
+	case "worker":
+		why.ByItself = "as soon as a worker is there"
+	case "turn":
+		why.ByItself = "as soon as what goes before it has ended"
+	case "retry":
+		why.ByItself = "it is tried again and again"
+	}
+	why.Commands = r.commands(why, u, kind)
+}
+
+// commands are what would help, ready to paste: first what looks, then what acts.
+func (r remedies) commands(why *Reason, u *status.Unit, kind string) []string {
+	run := r.view.Name
+	switch kind {
+	case "worker":
+		return []string{"sluice worker"}
+	case "approval":
+		return []string{fmt.Sprintf("sluice get %.12s", r.view.Plan), fmt.Sprintf("sluice approve %s --plan %.12s", run, r.view.Plan)}
+	case "person":
+		return []string{"sluice resume " + run}
+	case "cluster":
+		return []string{r.kubectl(u, "get --raw /readyz")}
+	case "lock":
+		if why.Holder == "" {
+			return nil
+		}
+		return []string{"sluice why " + why.Holder}
+	case "soak", "turn", "retry":
+		return nil
+	}
+	var out []string
+	if u != nil {
+		out = append(out, r.looks(why, u)...)
+	}
+	switch {
+	case u != nil && u.Phase == status.PhaseRefused:
+		return append(out, fmt.Sprintf("sluice plan %s --to %s", r.view.Component, r.view.Version), "sluice resume "+run, "sluice abort "+run)
+	case u != nil && u.Phase.Stands():
+		return append(out, "sluice resume "+run, fmt.Sprintf("sluice rollback %s --cluster %s", run, u.Cluster), "sluice abort "+run)
+	case kind == "decision" || kind == "check":
+		return append(out, "sluice resume "+run, "sluice rollback "+run, "sluice abort "+run)
+	case kind == "budget":
+		return append(out, "sluice rollback "+run, "sluice abort "+run)
+	}
+	return out
+}
+
+// looks are the commands that look at the first pod that keeps a unit.
+func (r remedies) looks(why *Reason, u *status.Unit) []string {
+	if why.Stuck == nil || len(why.Stuck.Pods) == 0 {
+		if why.Stuck != nil && why.Stuck.Missing > 0 {
+			return []string{r.kubectl(u, "get events -A --field-selector type=Warning")}
+		}
+		return nil
+	}
+	pod := why.Stuck.Pods[0]
+	namespace := why.namespace(u)
+	out := []string{r.kubectl(u, fmt.Sprintf("-n %s describe pod %s", namespace, pod.Name))}
+	if pod.Restarts > 0 {
+		out = append(out, r.kubectl(u, fmt.Sprintf("-n %s logs %s -c %s --previous", namespace, pod.Name, pod.Container)))
+	}
+	return out
+}
+
+func (r remedies) kubectl(u *status.Unit, what string) string {
+	context := ""
+	if u != nil {
+		context = r.contexts[u.Cluster]
+	}
+	if context == "" {
+		return "kubectl " + what
+	}
+	return fmt.Sprintf("kubectl --context %s %s", context, what)
+}
+
+// namespace is that of the workload that a unit moved last.
+func (r *Reason) namespace(u *status.Unit) string {
+	for _, b := range slices.Backward(u.Batches) {
+		if parts := strings.Split(b.Workload, "/"); len(parts) == 3 {
+			return parts[1]
+		}
+	}
+	return "default"
+}
