@@ -64,6 +64,7 @@ type lookout struct {
 // post is one of its workloads.
 type post struct {
 	req  step.AdvanceRequest
+	h    held        // what is looked at
 	seen *rule.Facts // nil before the first look
 }
 
@@ -73,6 +74,7 @@ func (l *lookout) stay(ctx context.Context, p *post, most time.Duration) error {
 	if err != nil {
 		return err
 	}
+	p.h = h
 	within, over := context.WithTimeout(ctx, most)
 	defer over()
 	err = h.driver.Observe(within, h.cluster, h.spec, p.req.State, p.req.Goal, l.look(p))
@@ -89,8 +91,8 @@ func (l *lookout) stay(ctx context.Context, p *post, most time.Duration) error {
 // why completes what a check saw with what keeps pods from being ready. It is told to people: that it cannot be found out
 // changes no verdict.
 func (l *lookout) why(ctx context.Context, p *post, bad *status.Facts) {
-	if h, err := l.a.held(ctx, p.req.WorkloadRequest); err == nil {
-		bad.Stuck, _ = workload.StuckPods(ctx, h.driver, h.cluster, h.spec, bad.Facts.Workload)
+	if p.h.driver != nil {
+		bad.Stuck, _ = workload.StuckPods(ctx, p.h.driver, p.h.cluster, p.h.spec, bad.Facts.Workload)
 	}
 }
 
