@@ -75,7 +75,17 @@ func (c change) turn(back bool) templates.PhaseName {
 // write makes one change: the intent is recorded before it, the resource version after it. A patch whose object moved
 // on meanwhile is computed again, and sent only where it comes to the same.
 func (a *Activities) write(ctx context.Context, c kube.Fenced, ref step.Ref, ch change, out *step.ApplyResult) error {
-	made, err := a.before(ctx, c, ref, ch.target())
+	e, err := a.eraOf(ctx, ref, ref.Run)
+	if err != nil {
+		return err
+	}
+	var live *unstructured.Unstructured
+	if ch.Action != patch.Create { // that it is not there is what creating it proves
+		if live, err = get(ctx, c, ch.target()); err != nil {
+			return err
+		}
+	}
+	made, err := a.before(ctx, e, ref, ch.target(), live)
 	if err != nil {
 		return err
 	}
@@ -91,6 +101,9 @@ func (a *Activities) write(ctx context.Context, c kube.Fenced, ref step.Ref, ch 
 		}
 		if fault.CodeOf(err) != fault.Conflict {
 			return err
+		}
+		if !e.tried(w.Object) {
+			return a.taken(ctx, c, ref, ch, w, err, out)
 		}
 		return a.again(ctx, c, ref, ch, w, err, out)
 	}
@@ -108,6 +121,25 @@ func (a *Activities) write(ctx context.Context, c kube.Fenced, ref step.Ref, ch 
 		return err
 	}
 	return a.again(ctx, c, ref, ch, w, err, out)
+}
+
+// taken is where somebody else has made an object since it was looked for: it is not Sluice's to take away.
+func (a *Activities) taken(ctx context.Context, c kube.Fenced, ref step.Ref, ch change, w ledger.Write, cause error, out *step.ApplyResult) error {
+	live, err := get(ctx, c, ch.target())
+	if err != nil {
+		return err
+	}
+	if live != nil {
+		p := ledger.PreImage{Run: ref.Run, Cluster: ref.Cluster, Component: ref.Component, Object: w.Object, At: w.At}
+		if err := a.keep(ctx, p, live); err != nil {
+			return err
+		}
+		w.Created = false
+		if err := a.Ledger.SaveWrite(ctx, w); err != nil {
+			return err
+		}
+	}
+	return a.again(ctx, c, ref, ch, w, cause, out)
 }
 
 // again looks at an object that was not as the change set saw it: our own write of before, or somebody else's.

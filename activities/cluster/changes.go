@@ -34,6 +34,7 @@ type change struct {
 	LiveGeneration int64               `json:"liveGeneration,omitempty"`
 	Target         map[string]any      `json:"target"`
 	WayBack        map[string]any      `json:"wayBack,omitempty"`
+	Live           map[string]any      `json:"live,omitempty"`  // of a workload: as it was seen
 	Held           bool                `json:"held,omitempty"`  // an earlier run left its hold on this workload
 	Found          bool                `json:"found,omitempty"` // on the way back: the target is what was found, in what was written of it
 }
@@ -47,6 +48,14 @@ func (c change) wayBack() *unstructured.Unstructured {
 		return nil
 	}
 	return &unstructured.Unstructured{Object: c.WayBack}
+}
+
+// live is a workload as it was seen; nil where it was not there.
+func (c change) live() *unstructured.Unstructured {
+	if c.Live == nil {
+		return nil
+	}
+	return &unstructured.Unstructured{Object: c.Live}
 }
 
 // moves reports whether a workload has to be moved: its spec changes, or an earlier run left it half-way.

@@ -261,6 +261,9 @@ func (d *differ) add(ctx context.Context, phase templates.PhaseName, target, liv
 	_, c.Found = d.specs.found[id]
 	if live != nil {
 		c.LiveGeneration = live.GetGeneration()
+		if phase == templates.Workloads {
+			c.Live = live.Object
+		}
 		_, c.Held = live.GetAnnotations()[workload.HeldAnnotation]
 	}
 	d.set.Objects = append(d.set.Objects, c)

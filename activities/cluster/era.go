@@ -117,17 +117,14 @@ func (a *Activities) written(ctx context.Context, e era, id string) ([]*unstruct
 	return all, nil
 }
 
-// before keeps how an object is before its first write in the era, and reports whether what will be there is of Sluice's own
-// making. It has to come before the intent: a kill in between leaves a pre-image that is still true.
-func (a *Activities) before(ctx context.Context, c kube.Reader, ref step.Ref, o *unstructured.Unstructured) (made bool, err error) {
-	e, err := a.eraOf(ctx, ref, ref.Run)
-	if err != nil {
-		return false, err
-	}
-	live, err := get(ctx, c, o)
-	if err != nil {
-		return false, err
-	}
+// tried reports whether Sluice meant to write an object in this era before.
+func (e era) tried(id string) bool {
+	return slices.ContainsFunc(e.writes, func(w ledger.Write) bool { return w.Object == id && w.Step != stepDelete })
+}
+
+// before keeps how an object is before its first write in the era, nil where it is not there, and reports whether what will be
+// there is of Sluice's own making. It has to come before the intent: a kill in between leaves a pre-image that is still true.
+func (a *Activities) before(ctx context.Context, e era, ref step.Ref, o, live *unstructured.Unstructured) (made bool, err error) {
 	id := templates.ID(o)
 	p := ledger.PreImage{Run: ref.Run, Cluster: ref.Cluster, Component: ref.Component, Object: id, At: time.Now().UTC()}
 	switch {
@@ -141,17 +138,22 @@ func (a *Activities) before(ctx context.Context, c kube.Reader, ref step.Ref, o 
 	if _, found := e.image(id, live.GetUID()); found {
 		return false, nil
 	}
+	return false, a.keep(ctx, p, live)
+}
+
+// keep stores an object that was found as its pre-image.
+func (a *Activities) keep(ctx context.Context, p ledger.PreImage, live *unstructured.Unstructured) error {
 	owned, err := workload.Owned(live)
 	if err != nil {
-		return false, err
+		return err
 	}
 	unstructured.RemoveNestedField(owned.Object, "status")
 	owned.SetManagedFields(nil)
 	p.UID = string(live.GetUID())
 	if p.Image, err = a.putJSON(ctx, owned.Object); err != nil {
-		return false, err
+		return err
 	}
-	return false, a.Ledger.SavePreImage(ctx, p)
+	return a.Ledger.SavePreImage(ctx, p)
 }
 
 // imageOf reads a pre-image.

@@ -62,7 +62,17 @@ func (a *Activities) Prepare(ctx context.Context, req step.WorkloadRequest) (sta
 		return state, err
 	}
 	defer done(&err)
-	made, err := a.before(ctx, h.cluster, req.Ref, h.change.target())
+	e, err := a.eraOf(ctx, req.Ref, req.Run)
+	if err != nil {
+		return state, err
+	}
+	live := h.change.live() // the driver takes no hold of one whose spec has changed since
+	if live == nil {
+		if live, err = get(ctx, h.cluster, h.change.target()); err != nil {
+			return state, err
+		}
+	}
+	made, err := a.before(ctx, e, req.Ref, h.change.target(), live)
 	if err != nil {
 		return state, err
 	}

@@ -161,7 +161,15 @@ func (a *Activities) sendBack(ctx context.Context, c kube.Fenced, ref step.Ref, 
 		out.Kept = append(out.Kept, stays(found.Object, no.Message))
 		return nil
 	}
-	if _, err := a.before(ctx, c, ref, target); err != nil {
+	e, err := a.eraOf(ctx, ref, ref.Run)
+	if err != nil {
+		return err
+	}
+	live, err := get(ctx, c, target)
+	if err != nil {
+		return err
+	}
+	if _, err := a.before(ctx, e, ref, target, live); err != nil {
 		return err
 	}
 	w, err := a.intend(ctx, ref, stepRevert, target, false)

@@ -174,6 +174,20 @@ func (w *world) diff() step.DiffResult {
 	return must(w, w.acts.Diff, step.DiffRequest{Ref: w.ref})
 }
 
+// rendered are the objects that a diff is to bring.
+func (w *world) rendered(d step.DiffResult) []*unstructured.Unstructured {
+	w.Helper()
+	set, err := w.acts.changes(w.Context(), d.Changes)
+	if err != nil {
+		w.Fatal(err)
+	}
+	var all []*unstructured.Unstructured
+	for _, c := range set.Objects {
+		all = append(all, c.target())
+	}
+	return all
+}
+
 // about asks for something of a workload of a diff.
 func (w *world) about(d step.DiffResult, object string, state goal.State) step.WorkloadRequest {
 	return step.WorkloadRequest{Ref: w.ref, Changes: d.Changes, Object: object, State: state}
