@@ -35,12 +35,13 @@ var shipped = sync.OnceValue(func() *runtime.Scheme {
 // aggregation is a group that Kubernetes ships and the client library has no types of.
 const aggregation = "apiregistration.k8s.io"
 
-// apiVersions are the versions and kinds that a cluster which has nothing but Kubernetes serves, as charts ask for them.
-func apiVersions() []string {
+// apiVersions are the versions and kinds that a cluster of a version which has nothing but Kubernetes serves, as charts ask for
+// them.
+func apiVersions(kubeVersion string) []string {
 	all := []string{aggregation + "/v1", aggregation + "/v1/APIService"}
 	groups := map[string]bool{}
 	for kind := range shipped().AllKnownTypes() {
-		if kind.Version == runtime.APIVersionInternal {
+		if kind.Version == runtime.APIVersionInternal || unserved(kind, kubeVersion) != "" {
 			continue
 		}
 		groups[kind.GroupVersion().String()] = true
@@ -65,6 +66,9 @@ func (k *kinds) check(r *render) []problem {
 		kind := object.GroupVersionKind()
 		switch {
 		case shipped().Recognizes(kind):
+			if why := unserved(kind, k.version); why != "" {
+				found = append(found, k.kindProblem(r, object, why))
+			}
 			found = append(found, k.typed(r, object)...)
 		case k.crds.has(kind.GroupKind()):
 			found = append(found, k.custom(r, object)...)
@@ -119,12 +123,18 @@ func (k *kinds) newer() bool {
 func (k *kinds) unknown(r *render, object templates.Object) problem {
 	kind := object.GroupVersionKind()
 	message, own := k.whatIsUnknown(kind)
-	p := k.at(r, object, nil, message)
+	p := k.kindProblem(r, object, message)
 	p.warning = !own || k.newer()
+	return p
+}
+
+// kindProblem is a problem with an object's kind.
+func (k *kinds) kindProblem(r *render, object templates.Object, message string) problem {
+	p := k.at(r, object, nil, message)
 	if line, column := r.sources.object(p.file, templates.Name(object.Unstructured)); line > 0 {
 		p.line, p.column = line, column
 	}
-	if line, column := r.sources.key(p.file, "kind", kind.Kind); line > 0 {
+	if line, column := r.sources.key(p.file, "kind", object.GetKind()); line > 0 {
 		p.line, p.column = line, column
 	}
 	return p
@@ -133,6 +143,9 @@ func (k *kinds) unknown(r *render, object templates.Object) problem {
 func (k *kinds) whatIsUnknown(kind schema.GroupVersionKind) (message string, own bool) {
 	groups, versions, others := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for known := range shipped().AllKnownTypes() {
+		if unserved(known, k.version) != "" {
+			continue
+		}
 		groups[known.Group] = true
 		if known.Group == kind.Group && known.Kind == kind.Kind {
 			versions[known.Version] = true

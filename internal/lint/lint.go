@@ -79,7 +79,7 @@ func renderAll(docs *pipelines.Documents, o Options) []*render {
 			all = append(all, configurations(docs, c, packs)...)
 		}
 	}
-	apis := apiVersions()
+	apis := apiVersions(o.KubeVersion)
 	jobs := make(chan *render)
 	var workers sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {

@@ -115,3 +115,33 @@ func TestWhatIsTrueOfManyClustersIsToldOnce(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+func TestKindsAreThoseOfTheVersionAskedFor(t *testing.T) {
+	budget := "apiVersion: policy/v1beta1\nkind: PodDisruptionBudget\nmetadata: {name: a}\nspec: {maxUnavailable: 1}\n"
+	asks := "{{ if not (.Capabilities.APIVersions.Has \"policy/v1beta1/PodDisruptionBudget\") }}{{ fail \"gone\" }}{{ end }}"
+	for name, c := range map[string]struct {
+		manifest, version string
+		want              string
+	}{
+		"gone":                      {budget, "", "fleet/a/a.yaml:2:1: PodDisruptionBudget/a/a: Kubernetes has no PodDisruptionBudget in policy/v1beta1 from v1.25 on; it is in policy/v1"},
+		"there in an older one":     {budget, "v1.24.0", ""},
+		"not yet there":             {strings.Replace(budget, "v1beta1", "v1", 1), "v1.20.0", "Kubernetes has PodDisruptionBudget in policy/v1 from v1.21 on, and this is for v1.20.0"},
+		"asked for, and gone":       {asks, "", "fleet/a/a.yaml:1:85: executing"},
+		"asked for in an older one": {asks, "v1.24.0", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			load(t, []txtar.File{
+				{Name: "c.yaml", Data: []byte("apiVersion: sluice.dev/v1alpha1\nkind: Component\nmetadata: {name: a}\nspec: {version: 1.0.0, template: {manifests: a}}\n")},
+				{Name: "a/a.yaml", Data: []byte(c.manifest)},
+			})
+			docs, err := pipelines.Load("fleet")
+			if err != nil {
+				t.Fatal(err)
+			}
+			found := lint.Check(docs, lint.Options{KubeVersion: c.version})
+			if got := found.Errors.Error(); c.want == "" && got != "" || !strings.Contains(got, c.want) {
+				t.Errorf("found %q, want %q", got, c.want)
+			}
+		})
+	}
+}
