@@ -135,7 +135,7 @@ func (f *Factory) Engine(ctx context.Context) (*engine.Engine, error) {
 			return c.Server(), nil
 		}
 	}
-	f.engine = engine.New(l, dial, engine.Options{Library: f.Library, Now: f.Now})
+	f.engine = engine.New(l, dial, engine.Options{Library: f.Library, Now: f.Now, Program: f.program()})
 	return f.engine, nil
 }
 

@@ -103,11 +103,7 @@ func planRun(ctx context.Context, o *PlanOptions) error {
 	if o.Format != asText {
 		return nil
 	}
-	next := fmt.Sprintf("start it with: sluice run %.12s", planned.Hash)
-	if idle := planned.Idle(); idle != nil {
-		next = idle.Message
-	}
-	_, err = fmt.Fprintf(o.Factory.Out, "\nnothing was changed; %s\n", next)
+	_, err = fmt.Fprintf(o.Factory.Out, "\nnothing was changed; %s\n", o.Factory.next(planned))
 	return err
 }
 

@@ -40,7 +40,7 @@ func (f *Factory) printPlan(ctx context.Context, as format, l length, e *engine.
 			if text, err = renderPlan(ctx, e, p, true); err != nil {
 				return err
 			}
-			text += fmt.Sprintf("\nthis is a summary; all of it: sluice get %.12s --full\n", p.Hash)
+			text += fmt.Sprintf("\nthis is a summary; all of it: %s get %.12s --full\n", f.program(), p.Hash)
 		}
 		_, err = shown{f.Out}.Write([]byte(text))
 		return fault.Wrap(fault.Internal, err, "cannot print the plan")

@@ -131,7 +131,7 @@ func (o *RunOptions) started(ctx context.Context, e *engine.Engine, run ledger.R
 		text += "in the Temporal UI: " + page + "\n"
 	}
 	if !o.Wait {
-		text += "watch it with: sluice get " + run.Name + " -w\n"
+		text += "watch it with: " + o.Factory.program() + " get " + run.Name + " -w\n"
 	}
 	_, err := io.WriteString(shown{o.Factory.Out}, text)
 	return fault.Wrap(fault.Internal, err, "cannot print")
@@ -166,7 +166,7 @@ func (o *RunOptions) hash(ctx context.Context, e *engine.Engine) (string, error)
 		return "", err
 	}
 	if !o.Go {
-		return "", fault.New(fault.Invalid, "nothing was started: add --go, or start this plan with 'sluice run %.12s'", planned.Hash)
+		return "", fault.New(fault.Invalid, "nothing was started: add --go; or %s", o.Factory.next(planned))
 	}
 	return planned.Hash, nil
 }

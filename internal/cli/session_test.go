@@ -207,6 +207,12 @@ spec: {version: 1.0.0, pipeline: careful, template: {manifests: agent}}
 // types runs a command line and returns what it prints and its exit code.
 func (s *session) types(line string) (out, err string, code int) {
 	s.t.Helper()
+	return s.runs(append(strings.Fields(line), "--ledger", s.server.ledger))
+}
+
+// runs is types for words that say themselves which ledger is meant.
+func (s *session) runs(words []string) (out, err string, code int) {
+	s.t.Helper()
 	var stdout, stderr bytes.Buffer
 	f := &cli.Factory{
 		In: strings.NewReader(""), Out: &stdout, Err: &stderr, Lively: s.lively, Terminal: s.screen > 0, LookEvery: time.Millisecond,
@@ -219,7 +225,7 @@ func (s *session) types(line string) (out, err string, code int) {
 			return &engine.Server{Temporal: s.server, Address: "fake:7233", Namespace: "default", UI: "http://ui/"}, nil
 		},
 	}
-	code = cli.Execute(s.t.Context(), append(strings.Fields(line), "--ledger", s.server.ledger), f)
+	code = cli.Execute(s.t.Context(), words, f)
 	return stdout.String(), stderr.String(), code
 }
 
@@ -310,7 +316,7 @@ func TestASession(t *testing.T) {
 			t.Errorf("%s: prints escapes where nothing is a terminal", line)
 		}
 	}
-	want("plan agent -f "+s.files, 0, "agent 1.0.0", "nothing was changed; start it with: sluice run ")
+	want("plan agent -f "+s.files, 0, "agent 1.0.0", "nothing was changed; start it with: sluice --ledger ")
 	want("run agent -f "+s.files, 2, "agent 1.0.0", "nothing was started: add --go")
 	out, _, _ := s.types("get plans -o json")
 	var plans []ledger.Plan
@@ -321,7 +327,7 @@ func TestASession(t *testing.T) {
 	want("get "+hash[:10], 0, "plan "+hash, "stage 1 of 1: all")
 	want("get "+hash[:10]+" -o yaml", 0, "hash: "+hash)
 	want("get "+hash[:10]+" -w", 2, "it does not change")
-	want("run "+hash[:10]+" --reason because", 0, "run agent-1 has started: agent 1.0.0", "http://ui/namespaces/default/workflows/agent-1", "sluice get agent-1 -w")
+	want("run "+hash[:10]+" --reason because", 0, "run agent-1 has started: agent 1.0.0", "http://ui/namespaces/default/workflows/agent-1", "get agent-1 -w")
 	want("get agent-1", 0, "agent-1: agent 1.0.0 by pipeline careful", "> all", "prod/c1")
 	want("why agent-1", 0, "agent-1 is Moving", "nothing in it waits")
 	want("get agent-1 -w", 0, "prod/c1 Succeeded", "12:01:00 run agent-1 Succeeded")

@@ -49,8 +49,8 @@ func (e *Engine) alone(ctx context.Context, component string, clusters []string)
 		return err
 	}
 	r := others[0]
-	return fault.New(fault.Refused, "run %s (%s %s, by %s) is open and moves %s too; wait for it, or abort it with: sluice abort %s",
-		r.Run, r.Component, r.Version, r.By, few(r.Clusters), r.Run)
+	return fault.New(fault.Refused, "run %s (%s %s, by %s) is open and moves %s too; wait for it, or abort it with: %s abort %s",
+		r.Run, r.Component, r.Version, r.By, few(r.Clusters), e.options.Program, r.Run)
 }
 
 // openRun is a run that has not ended.

@@ -4,6 +4,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"sync"
@@ -45,6 +46,7 @@ type Options struct {
 	Library []pipelines.Source                       // documents that files may refer to without declaring them
 	Origin  func(path string) (ledger.Origin, error) // where files come from; default origin.Of
 	Now     func() time.Time                         // default time.Now
+	Program string                                   // how hints call the command line, with its flags; default "sluice"
 	Patience
 }
 
@@ -87,6 +89,7 @@ func New(l ledger.Ledger, dial func(context.Context) (*Server, error), o Options
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	o.Program = cmp.Or(o.Program, "sluice")
 	o.Patience = o.Patience.orDefault()
 	return &Engine{ledger: l, dial: dial, options: o, details: details{known: map[string]status.Unit{}}}
 }

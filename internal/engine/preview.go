@@ -104,8 +104,8 @@ func (e *Engine) served(ctx context.Context) error {
 			return nil
 		}
 	}
-	return fault.New(fault.Unreachable, "no worker answers on task queue %s of namespace %s at %s; start one on the same ledger with: sluice worker",
-		queue, server.Namespace, server.Address)
+	return fault.New(fault.Unreachable, "no worker answers on task queue %s of namespace %s at %s; start one on the same ledger with: %s worker",
+		queue, server.Namespace, server.Address, e.options.Program)
 }
 
 // temporalFault gives an error of Temporal its code, and nil for nil.

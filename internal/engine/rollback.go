@@ -137,9 +137,27 @@ func (e *Engine) stillThere(ctx context.Context, known ledger.Run, units []plan.
 		}
 	}
 	if len(later) > 0 {
-		return nil, fault.New(fault.Refused, "cannot roll back %s: other runs have moved %s since; roll those back first, or narrow this with --cluster", known.Name, few(later))
+		return nil, fault.New(fault.Refused, "cannot roll back %s: other runs have moved %s since; %s", known.Name, few(later), e.instead(known.Name, here))
 	}
 	return here, nil
+}
+
+// mostNamed is how many clusters a hint names; a longer command is not pasted.
+const mostNamed = 20
+
+// instead is what can be done where other runs have moved some of the clusters since.
+func (e *Engine) instead(run string, here []plan.Unit) string {
+	if len(here) == 0 {
+		return "roll those runs back instead"
+	}
+	if len(here) > mostNamed {
+		return fmt.Sprintf("roll those back first, or take back the other %s with: %s rollback %s --cluster NAMES", unitCount(len(here)), e.options.Program, run)
+	}
+	hint := fmt.Sprintf("roll those back first, or take back the rest with: %s rollback %s", e.options.Program, run)
+	for _, u := range here {
+		hint += " --cluster " + u.Cluster
+	}
+	return hint
 }
 
 // givenBack reports whether a unit where nothing was recorded before has been given back what it had: then nothing on record

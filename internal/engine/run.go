@@ -136,7 +136,7 @@ func (p *Planned) idle(now map[string]plan.WayBack) *NothingToDo {
 			return nil // there is drift to be put right, or a cluster that nobody could look at
 		}
 		return &NothingToDo{p.Hash, fmt.Sprintf("nothing to do for plan %.12s: %s, and nothing there differs from it; "+
-			"start it all the same with: sluice run %.12s --anyway", p.Hash, has, p.Hash)}
+			"start it all the same with --anyway", p.Hash, has)}
 	}
 	return &NothingToDo{p.Hash, fmt.Sprintf("nothing to do for plan %.12s: it was run, by %s, and %s; "+
 		"to look at the clusters again, plan again", p.Hash, by, has)}
