@@ -231,3 +231,30 @@ func TestRecreateIsOneBatch(t *testing.T) {
 		t.Errorf("there were %d pods of two versions at once", n)
 	}
 }
+
+// TestALaterRunFindsWhatWasOnlyPrepared goes to the version that all pods have, over what a run left that had moved none.
+func TestALaterRunFindsWhatWasOnlyPrepared(t *testing.T) {
+	t.Parallel()
+	const replicas = 3
+	s := newStage(t)
+	shape := func(tag string) *unstructured.Unstructured {
+		object := s.strategic(tag, replicas, rolling(1, 0))
+		object.Object["spec"].(map[string]any)["minReadySeconds"] = int64(3)
+		return object
+	}
+	from, to := shape("1"), shape("2")
+	s.running(from, replicas)
+	before := s.live(from)
+	d, spec := driverOf(t, to), s.spec(from, to)
+	must[workload.State](s)(d.Prepare(s.ctx, s.c, spec))
+	must[workload.State](s)(d.Disarm(s.ctx, s.c, spec, workload.State{}))
+	next := s.spec(to, from)
+	next.Run, next.Fence = "run-2", 2
+	state := must[workload.State](s)(d.Prepare(s.ctx, s.c, next))
+	// For three seconds none of the pods is known to be available.
+	must[rule.Facts](s)(d.Advance(s.ctx, s.c, next, state, batch(1, pipelines.Percent(100), pipelines.Count(1)), nil))
+	must[workload.State](s)(d.Finish(s.ctx, s.c, next, state, false))
+	s.quiet("1", replicas)
+	s.promised("1", replicas, 0, 0, replicas)
+	s.finished(before, from)
+}

@@ -103,7 +103,7 @@ func (s *session) newHold(live *unstructured.Unstructured, before *Hold, previou
 		rev, known = earlier, true
 	}
 	if before != nil {
-		hold.Owner = before.Owner
+		hold.Owner, hold.Told = before.Owner, before.Told
 		hold.Created = before.Created && before.Run == s.spec.Run && s.spec.WayBack == nil
 		if earlier, ok := s.named(live.GetUID(), before.Previous); ok && (s.spec.WayBack == nil || s.isWayBack(earlier)) {
 			rev, known = earlier, true
