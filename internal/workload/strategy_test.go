@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	"pgregory.net/rapid"
 
 	"sluice.dev/sluice/pipelines"
@@ -34,6 +35,52 @@ func TestTheFormula(t *testing.T) {
 			t.Fatalf("the next ration is %+v, the formula says %+v", got, want)
 		}
 	})
+}
+
+func TestTheCourse(t *testing.T) {
+	sound := func(n int) []herd { return []herd{{pods: n, available: n, known: n}} }
+	cases := map[string]struct {
+		course course
+		want   ration
+		reason string
+	}{
+		"the controller takes good pods first": {
+			course{replicas: 10, target: 5, old: []herd{{pods: 5, available: 5, locked: true}, {pods: 5, available: 2, known: 2}}, allowance: allowance{down: 1}},
+			ration{}, "to it all pods of the locked ReplicaSet are broken, and it is the older one",
+		},
+		"the controller does not know yet": {
+			course{replicas: 10, target: 5, old: []herd{{pods: 10, available: 8, known: 10}}, allowance: allowance{down: 1}},
+			ration{}, "it would take two good pods beside the two that are down",
+		},
+		"broken pods cost nothing": {
+			course{replicas: 10, target: 5, old: []herd{{pods: 10, available: 6, known: 6}}, allowance: allowance{down: 1}},
+			ration{gone: 4}, "four are down anyway",
+		},
+		"more pods are new than the batch allows": {
+			course{replicas: 10, target: 1, moved: 3, fresh: 3, old: sound(10), allowance: allowance{surge: 3}},
+			ration{gone: 1, extra: 2}, "with a smaller surge a pause would take good ones away",
+		},
+	}
+	for name, c := range cases {
+		if got := c.course.next(); got != c.want {
+			t.Errorf("%s: got %+v, want %+v: %s", name, got, c.want, c.reason)
+		}
+	}
+}
+
+func TestNoStepOnAStatusOfBefore(t *testing.T) {
+	live := &unstructured.Unstructured{Object: map[string]any{"spec": map[string]any{"replicas": int64(10), "paused": true, "strategy": strategyFor(ration{gone: 1}, 10)}}}
+	live.SetUID("d")
+	for _, c := range []struct {
+		known int64
+		want  verb
+	}{{10, wait}, {9, tell}} {
+		seen := tide{live: live, replicas: 10, allowed: 5, allowance: allowance{down: 2}, available: map[types.UID]int{"old": 9}}
+		seen.count([]revision{{uid: "old", owner: "d", replicas: 9, available: c.known, observed: true}})
+		if _, got := seen.then(); got != c.want {
+			t.Errorf("of 9 old pods %d are known as available: got %v, want %v", c.known, got, c.want)
+		}
+	}
 }
 
 func TestAllowed(t *testing.T) {
