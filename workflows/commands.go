@@ -44,6 +44,14 @@ func (r *rollout) serve(ctx workflow.Context) error {
 			r.heed(ctx, rep)
 		}
 	})
+	told := workflow.GetSignalChannelWithOptions(ctx, signalNews, workflow.SignalChannelOptions{Description: "a part of a stage says where its units are"})
+	workflow.GoNamed(ctx, "news", func(ctx workflow.Context) {
+		for {
+			var all []news
+			told.Receive(ctx, &all)
+			r.learn(ctx, all)
+		}
+	})
 	return nil
 }
 

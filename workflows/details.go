@@ -7,6 +7,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/pipelines/rule"
 )
 
 // show says where the run is, in its status, its search attributes and its details.
@@ -34,6 +35,9 @@ func (r *rollout) show(ctx workflow.Context, phase status.Phase, waiting *status
 
 // refresh shows what has changed in the units.
 func (r *rollout) refresh(ctx workflow.Context) {
+	if r.hushed {
+		return
+	}
 	r.show(ctx, r.phase, r.state.Status.Waiting)
 }
 
@@ -78,6 +82,10 @@ func runDetails(s *status.Run) string {
 	left := 0
 	for _, st := range s.Stages {
 		for _, u := range st.Units {
+			if left > 0 {
+				left++
+				continue
+			}
 			line := fmt.Sprintf("| %s | %s | %s | %s |\n", st.Name, u.Path, u.Phase, clip(waitingWords(u.Waiting), 80))
 			if b.Len()+len(line) > maxDetails {
 				left++
@@ -90,4 +98,22 @@ func runDetails(s *status.Run) string {
 		fmt.Fprintf(&b, "| ... | %d more | | |\n", left)
 	}
 	return b.String()
+}
+
+// count sums up units for the facts of a group or stage.
+func count(name string, units []status.Unit) rule.Stage {
+	c := rule.Stage{Name: name, Units: int64(len(units))}
+	for _, u := range units {
+		switch u.Phase {
+		case status.PhaseSucceeded:
+			c.Succeeded++
+		case status.PhaseFailed, status.PhaseRolledBack, status.PhaseAborted:
+			c.Failed++
+		case status.PhaseUnreachable, status.PhaseMissed:
+			c.Unreachable++
+		default:
+			c.Waiting++
+		}
+	}
+	return c
 }

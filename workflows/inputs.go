@@ -29,6 +29,7 @@ func SiteQueue(central, site string) string {
 const (
 	RolloutName        = "Rollout"
 	ClusterRolloutName = "ClusterRollout"
+	StagePartName      = "StagePart"
 	LookName           = "Look"
 	PreviewName        = "Preview"
 )
@@ -150,8 +151,10 @@ type Answer struct {
 
 // Signals between a run and its units.
 const (
-	signalOrder  = "order"  // run -> unit: an order
-	signalReport = "report" // unit -> run: a report
+	signalOrder   = "order"   // run -> unit: an order
+	signalReport  = "report"  // unit -> run: a report
+	signalErrands = "errands" // run -> part of a stage: a list of errands
+	signalNews    = "news"    // part of a stage -> run: a list of news
 )
 
 // order is what a run tells a unit.

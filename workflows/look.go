@@ -18,6 +18,8 @@ type LookInput struct {
 	step.Ref
 	Path   string        `json:"path"`
 	Site   string        `json:"site,omitempty"`
+	Stage  string        `json:"stage"`
+	Group  string        `json:"group"`
 	What   string        `json:"what"`   // soaks: "stage production"
 	Record string        `json:"record"` // blob digest of the unit's step.UnitRecord
 	Until  time.Time     `json:"until"`

@@ -11,6 +11,7 @@ type Registry interface {
 func Register(r Registry) {
 	r.RegisterWorkflowWithOptions(Rollout, workflow.RegisterOptions{Name: RolloutName})
 	r.RegisterWorkflowWithOptions(ClusterRollout, workflow.RegisterOptions{Name: ClusterRolloutName})
+	r.RegisterWorkflowWithOptions(StagePart, workflow.RegisterOptions{Name: StagePartName})
 	r.RegisterWorkflowWithOptions(Look, workflow.RegisterOptions{Name: LookName})
 	r.RegisterWorkflowWithOptions(Preview, workflow.RegisterOptions{Name: PreviewName})
 }

@@ -27,8 +27,11 @@ type rollout struct {
 	shape    shape
 	plan     step.RunPlan
 	state    RunState
-	open     map[string]*unitRun // by cluster; only looked up, never ranged over
-	looks    map[string]*lookRun // by cluster; only looked up
+	open     map[string]*unitRun     // by cluster; only looked up, never ranged over
+	looks    map[string]*lookRun     // by cluster; only looked up
+	parts    []*part                 // open
+	at       map[string]*status.Unit // by cluster, in state; only looked up
+	hushed   bool                    // more is to come before it is worth showing
 	want     intent
 	phase    status.Phase    // what it does; where nothing of it gets on, it shows as what stands
 	loaded   bool            // the plan is known
@@ -54,13 +57,15 @@ type intent struct {
 type unitRun struct {
 	id       string
 	cluster  string
-	stopping bool   // it was told to end: what it stands at holds nobody
-	decided  bool   // what becomes of its failure was told to it
-	back     bool   // it goes back
-	paced    bool   // at the pace of a rollback: it was started to go back
-	hears    bool   // its workflow has started
-	run      string // which execution of its workflow that is
-	heard    int    // the number of its last report
+	stopping bool        // it was told to end: what it stands at holds nobody
+	decided  bool        // what becomes of its failure was told to it
+	back     bool        // it goes back
+	paced    bool        // at the pace of a rollback: it was started to go back
+	hears    bool        // its workflow has started
+	run      string      // which execution of its workflow that is
+	part     *part       // that holds it; nil where the run itself does
+	before   status.Unit // as it was when it began
+	heard    int         // the number of its last report
 	owed     []order
 }
 
@@ -118,6 +123,7 @@ func (r *rollout) run(outer workflow.Context) (status.Run, error) {
 		if err := r.stage(ctx, r.state.Stage); err != nil {
 			return r.state.Status, err
 		}
+		r.dismiss(ctx)
 	}
 	r.finish(ctx)
 	return r.close(ctx)
@@ -322,6 +328,7 @@ func (r *rollout) finish(ctx workflow.Context) {
 		_ = workflow.Await(ctx, func() bool { return len(r.openUnits()) == 0 || r.inTurn != turn })
 		if len(r.openUnits()) == 0 && len(r.goingBack()) == 0 {
 			r.closing = true
+			r.dismiss(ctx)
 			return
 		}
 	}
@@ -374,22 +381,4 @@ func (r *rollout) continueAsNew(ctx, outer workflow.Context) error {
 	next := r.in
 	next.State = &r.state
 	return workflow.NewContinueAsNewError(ctx, RolloutName, next)
-}
-
-// count sums up units for the facts of a group or stage.
-func count(name string, units []status.Unit) rule.Stage {
-	c := rule.Stage{Name: name, Units: int64(len(units))}
-	for _, u := range units {
-		switch u.Phase {
-		case status.PhaseSucceeded:
-			c.Succeeded++
-		case status.PhaseFailed, status.PhaseRolledBack, status.PhaseAborted:
-			c.Failed++
-		case status.PhaseUnreachable, status.PhaseMissed:
-			c.Unreachable++
-		default:
-			c.Waiting++
-		}
-	}
-	return c
 }

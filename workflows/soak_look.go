@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"errors"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -15,8 +14,12 @@ import (
 
 // lookRun is a look that is open.
 type lookRun struct {
-	run   string // which execution of its workflow that is
+	run   string // which execution of its workflow that is, where the run itself holds it
 	heard int    // the number of its last report
+	part  *part  // that holds it; nil where the run itself does
+	end   bool   // it has ended, with these
+	found *Finding
+	err   error
 }
 
 // watchOver has a unit looked at until its time is over. A check that does not pass is a failure of the unit, as if it still
@@ -45,39 +48,62 @@ func (r *rollout) watchOver(ctx workflow.Context, s *soak, u plan.Unit, until ti
 	r.settleSoaked(ctx, unit)
 }
 
+// lookBy has a workflow of its own look at a unit.
+func (r *rollout) lookBy(ctx workflow.Context, s *soak, u plan.Unit, until time.Time) (Finding, error) {
+	in := LookInput{
+		Ref:  step.Ref{Run: r.in.Run, Plan: r.in.Plan, Component: r.plan.Component, Cluster: u.Cluster, Context: u.Context},
+		Path: u.Path, Site: u.Site, Stage: s.stage.Name, Group: u.Group, What: s.what, Record: r.unit(u.Cluster).Detail,
+		Until: until, Quiet: s.quiet, Parent: workflow.GetInfo(ctx).WorkflowExecution.ID,
+	}
+	look := &lookRun{part: r.partOf(ctx, s.stage.Name, u.Cluster)}
+	r.looks[u.Cluster] = look
+	defer delete(r.looks, u.Cluster)
+	if look.part == nil {
+		return lookChild(ctx, r.subject(), in, func(run string) { look.run = run })
+	}
+	in.Parent = look.part.id
+	look.part.open++
+	defer func() { look.part.open-- }()
+	look.part.post(errand{Look: &in})
+	if err := workflow.Await(ctx, func() bool { return look.end }); err != nil {
+		look.part.post(errand{Unlook: u.Cluster})
+		dctx, cancel := workflow.NewDisconnectedContext(ctx)
+		defer cancel()
+		_ = workflow.Await(dctx, func() bool { return look.end })
+		return Finding{}, err
+	}
+	if look.found == nil {
+		return Finding{}, look.err
+	}
+	return *look.found, look.err
+}
+
 // freeLook is how long looks of another run that were told to end are waited for.
 const freeLook = 30 * time.Second
 
-// lookBy has a workflow of its own look at a unit.
-func (r *rollout) lookBy(ctx workflow.Context, s *soak, u plan.Unit, until time.Time) (found Finding, err error) {
-	id := LookWorkflowID(u.Path, r.plan.Component)
-	in := LookInput{
-		Ref:  step.Ref{Run: r.in.Run, Plan: r.in.Plan, Component: r.plan.Component, Cluster: u.Cluster, Context: u.Context},
-		Path: u.Path, Site: u.Site, What: s.what, Record: r.unit(u.Cluster).Detail, Until: until, Quiet: s.quiet,
-		Parent: workflow.GetInfo(ctx).WorkflowExecution.ID,
-	}
+// lookChild runs the workflow that looks at a unit. Begun hears which execution that is.
+func lookChild(ctx workflow.Context, of subject, in LookInput, begun func(run string)) (found Finding, err error) {
 	ctx = workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
-		WorkflowID: id, TaskQueue: workflow.GetInfo(ctx).TaskQueueName, StaticSummary: "look at " + u.Path + " while " + s.what + " soaks",
+		WorkflowID: LookWorkflowID(in.Path, of.Component), TaskQueue: workflow.GetInfo(ctx).TaskQueueName,
+		StaticSummary:         "look at " + in.Path + " while " + in.What + " soaks",
 		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_REQUEST_CANCEL,
 		WaitForCancellation:   true,
 		TypedSearchAttributes: temporal.NewSearchAttributes(
-			attrComponent.ValueSet(r.plan.Component), attrVersion.ValueSet(r.plan.Version), attrPipeline.ValueSet(r.plan.Pipeline),
-			attrStage.ValueSet(s.stage.Name), attrGroup.ValueSet(u.Group), attrCluster.ValueSet(u.Cluster), attrPlanHash.ValueSet(r.in.Plan),
+			attrComponent.ValueSet(of.Component), attrVersion.ValueSet(of.Version), attrPipeline.ValueSet(of.Pipeline),
+			attrStage.ValueSet(in.Stage), attrGroup.ValueSet(in.Group), attrCluster.ValueSet(in.Cluster), attrPlanHash.ValueSet(in.Plan),
 		),
 	})
 	give := workflow.Now(ctx).Add(freeLook)
 	for {
 		child := workflow.ExecuteChildWorkflow(ctx, LookName, in)
-		var begun workflow.Execution
-		if err = child.GetChildWorkflowExecution().Get(ctx, &begun); err == nil {
-			r.looks[u.Cluster] = &lookRun{run: begun.RunID}
-			err = child.Get(ctx, &found)
-			delete(r.looks, u.Cluster)
-			return found, err
+		var execution workflow.Execution
+		if err = child.GetChildWorkflowExecution().Get(ctx, &execution); err == nil {
+			begun(execution.RunID)
+			return found, child.Get(ctx, &found)
 		}
-		var taken *temporal.ChildWorkflowExecutionAlreadyStartedError
-		if !errors.As(err, &taken) {
+
+		if !temporal.IsWorkflowExecutionAlreadyStartedError(err) {
 			return found, err
 		}
 		if workflow.Now(ctx).After(give) {
@@ -92,7 +118,7 @@ func (r *rollout) lookBy(ctx workflow.Context, s *soak, u plan.Unit, until time.
 // heedLook takes what a look says of its unit's cluster.
 func (r *rollout) heedLook(ctx workflow.Context, rep report) {
 	unit, look := r.unit(rep.Cluster), r.looks[rep.Cluster]
-	if unit == nil || look == nil || look.run != rep.Execution || rep.Number <= look.heard {
+	if unit == nil || look == nil || look.part == nil && look.run != rep.Execution || rep.Number <= look.heard {
 		return
 	}
 	look.heard = rep.Number

@@ -24,11 +24,11 @@ func (r *rollout) start(ctx workflow.Context, stage string, u plan.Unit) {
 	run := &unitRun{id: id, cluster: u.Cluster, back: r.backing, paced: r.backing}
 	r.open[u.Cluster] = run
 	unit := r.unit(u.Cluster)
-	moved, failure, failedAt, before := unit.Moved, unit.Failure, unit.FailedAt, unit.Detail
+	run.before = *unit
 	unit.Phase, unit.Started, unit.Workflow = status.PhaseWaiting, workflow.Now(ctx).UTC(), id
 	unit.Ended, unit.Failure, unit.FailedAt, unit.Waiting, unit.Detail, unit.Ending = time.Time{}, nil, "", nil, "", nil
 	if r.backing {
-		unit.Before, unit.Cause, unit.CauseAt = before, failure, failedAt
+		unit.Before, unit.Cause, unit.CauseAt = run.before.Detail, run.before.Failure, run.before.FailedAt
 	}
 	r.state.Status.Moves = append(r.state.Status.Moves, u.Path)
 	back := r.backing
@@ -45,53 +45,81 @@ func (r *rollout) start(ctx workflow.Context, stage string, u plan.Unit) {
 	if r.shape >= tellsChanges {
 		in.TellEvery = tellEvery(r.stageOf(stage).Units())
 	}
-	workflow.GoNamed(ctx, u.Path, func(ctx workflow.Context) {
-		end := r.follow(ctx, in, run)
-		end.Moved = end.Moved || moved
-		end.Before = before
-		switch {
-		case end.Failure == nil:
-			end.Failure, end.FailedAt = failure, failedAt // why it went back
-		case end.Cause == nil:
-			end.Cause, end.CauseAt = failure, failedAt
-		}
-		if run.back && !run.paced && end.Phase == status.PhaseFailed && r.shape >= waysBackEverywhere {
-			r.tried[u.Cluster] = true // it said what cannot go back, and a second try would meet the same
-		}
-		*r.unit(u.Cluster) = end
-		delete(r.open, u.Cluster)
-		r.inTurn++
-		r.refresh(ctx)
-	})
+	if p := r.partOf(ctx, stage, u.Cluster); p != nil {
+		in.Parent, in.Paused, run.part = p.id, r.state.Paused && !in.Back, p
+		p.open++
+		p.post(errand{Start: &in})
+		return
+	}
+	workflow.GoNamed(ctx, u.Path, func(ctx workflow.Context) { r.ended(ctx, run, r.follow(ctx, in, run)) })
 }
 
-// follow runs the unit's workflow to its end. A unit that another run holds is asked for again until it is free.
-func (r *rollout) follow(ctx workflow.Context, in ClusterInput, run *unitRun) status.Unit {
-	action := fmt.Sprintf("%s to %s %s", in.Path, r.plan.Component, r.plan.Version)
-	if in.Back {
-		action = fmt.Sprintf("%s back from %s %s", in.Path, r.plan.Component, r.plan.Version)
+// ended keeps how a unit ended.
+func (r *rollout) ended(ctx workflow.Context, run *unitRun, end status.Unit) {
+	was := run.before
+	end.Moved, end.Before = end.Moved || was.Moved, was.Detail
+	switch {
+	case end.Failure == nil:
+		end.Failure, end.FailedAt = was.Failure, was.FailedAt // why it went back
+	case end.Cause == nil:
+		end.Cause, end.CauseAt = was.Failure, was.FailedAt
 	}
-	opts := workflow.ChildWorkflowOptions{
-		WorkflowID: run.id, TaskQueue: workflow.GetInfo(ctx).TaskQueueName, StaticSummary: action,
+	if run.back && !run.paced && end.Phase == status.PhaseFailed && r.shape >= waysBackEverywhere {
+		r.tried[run.cluster] = true // it said what cannot go back, and a second try would meet the same
+	}
+	r.spare(&end)
+	*r.unit(run.cluster) = end
+	delete(r.open, run.cluster)
+	if run.part != nil {
+		run.part.open--
+	}
+	r.inTurn++
+	r.refresh(ctx)
+}
+
+// crashed is a unit whose workflow ended, and nobody knows how.
+func (r *rollout) crashed(ctx workflow.Context, cluster, cause string) status.Unit {
+	unit := *r.unit(cluster)
+	unit.Phase, unit.Ended, unit.Moved = status.PhaseFailed, workflow.Now(ctx).UTC(), true
+	unit.Failure = &status.Check{Name: "unit workflow", At: "unit", Verdict: status.Error, Message: cause}
+	return unit
+}
+
+func lockedBy(ctx workflow.Context, id string) *status.Waiting {
+	return &status.Waiting{Kind: "lock", Name: id, Since: workflow.Now(ctx).UTC(), Unmet: []string{"another run has it"}}
+}
+
+func unitOptions(ctx workflow.Context, of subject, in ClusterInput) workflow.ChildWorkflowOptions {
+	action := fmt.Sprintf("%s to %s %s", in.Path, of.Component, of.Version)
+	if in.Back {
+		action = fmt.Sprintf("%s back from %s %s", in.Path, of.Component, of.Version)
+	}
+	return workflow.ChildWorkflowOptions{
+		WorkflowID: UnitWorkflowID(in.Path, of.Component), TaskQueue: workflow.GetInfo(ctx).TaskQueueName, StaticSummary: action,
 		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_REQUEST_CANCEL,
 		WaitForCancellation:   true,
 		TypedSearchAttributes: temporal.NewSearchAttributes(
-			attrComponent.ValueSet(r.plan.Component), attrVersion.ValueSet(r.plan.Version), attrPipeline.ValueSet(r.plan.Pipeline),
+			attrComponent.ValueSet(of.Component), attrVersion.ValueSet(of.Version), attrPipeline.ValueSet(of.Pipeline),
 			attrStage.ValueSet(in.Stage), attrGroup.ValueSet(in.Group), attrCluster.ValueSet(in.Cluster),
 			attrPlanHash.ValueSet(in.Plan), attrPhase.ValueSet(string(status.PhasePending)),
 		),
 	}
+}
+
+// follow runs the unit's workflow to its end. A unit that another run holds is asked for again until it is free.
+func (r *rollout) follow(ctx workflow.Context, in ClusterInput, run *unitRun) status.Unit {
+	ctx = workflow.WithChildOptions(ctx, unitOptions(ctx, r.subject(), in))
 	for {
 		in.Paused = r.state.Paused && !in.Back
-		child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, opts), ClusterRolloutName, in)
+		child := workflow.ExecuteChildWorkflow(ctx, ClusterRolloutName, in)
 		var end status.Unit
 		var begun workflow.Execution
 		err := child.GetChildWorkflowExecution().Get(ctx, &begun)
 		if err == nil {
 			run.run = begun.RunID
 			r.unlock(in.Cluster)
-			r.tellOwed(ctx, run)
+			run.tellOwed(ctx)
 			err = child.Get(ctx, &end)
 		}
 		if err == nil || Ended(err, &end) {
@@ -99,15 +127,11 @@ func (r *rollout) follow(ctx workflow.Context, in ClusterInput, run *unitRun) st
 		}
 		unit := *r.unit(in.Cluster)
 		if !temporal.IsWorkflowExecutionAlreadyStartedError(err) {
-			unit.Phase, unit.Ended, unit.Moved = status.PhaseFailed, workflow.Now(ctx).UTC(), true
-			unit.Failure = &status.Check{Name: "unit workflow", At: "unit", Verdict: status.Error, Message: err.Error()}
-			return unit
+			return r.crashed(ctx, in.Cluster, err.Error())
 		}
 		u := r.unit(in.Cluster)
 		u.Phase = status.PhaseLocked
-		u.Waiting = &status.Waiting{
-			Kind: "lock", Name: run.id, Since: workflow.Now(ctx).UTC(), Unmet: []string{"another run has it"},
-		}
+		u.Waiting = lockedBy(ctx, run.id)
 		r.refresh(ctx)
 		if !r.unlocked(ctx, run) {
 			unit.Phase, unit.Waiting = status.PhaseAborted, nil
@@ -144,6 +168,7 @@ func (r *rollout) heed(ctx workflow.Context, rep report) {
 	}
 	u.Phase, u.Waiting, u.Moved = rep.Phase, rep.Waiting, rep.Moved
 	u.Failure, u.FailedAt = rep.Failure, rep.FailedAt
+	r.spare(u)
 	r.inTurn++
 	if !rep.Phase.Stands() {
 		run.decided = false
@@ -234,11 +259,15 @@ func (r *rollout) tell(ctx workflow.Context, units []*unitRun, o order) {
 	var sent []workflow.Future
 	for _, u := range units {
 		u.stopping = u.stopping || o.Kind == orderStop || o.Kind == orderAbort
-		if u.hears {
-			sent = append(sent, r.send(ctx, u, o))
-			continue
+		o.Run, o.Back = r.in.Run, u.paced
+		switch {
+		case u.part != nil:
+			u.part.tell(u.cluster, o)
+		case u.hears:
+			sent = append(sent, u.send(ctx, o))
+		default:
+			u.owed = append(u.owed, o)
 		}
-		u.owed = append(u.owed, o)
 	}
 	for _, f := range sent {
 		// A unit that has just ended cannot hear; its end says all there is.
@@ -247,17 +276,16 @@ func (r *rollout) tell(ctx workflow.Context, units []*unitRun, o order) {
 }
 
 // tellOwed gives a unit, which has just started, the orders that came too early for it, before any later one.
-func (r *rollout) tellOwed(ctx workflow.Context, u *unitRun) {
+func (u *unitRun) tellOwed(ctx workflow.Context) {
 	for len(u.owed) > 0 {
 		o := u.owed[0]
 		u.owed = u.owed[1:]
-		_ = r.send(ctx, u, o).Get(ctx, nil)
+		_ = u.send(ctx, o).Get(ctx, nil)
 	}
 	u.hears = true
 }
 
-func (r *rollout) send(ctx workflow.Context, u *unitRun, o order) workflow.Future {
-	o.Run, o.Back = r.in.Run, u.paced
+func (u *unitRun) send(ctx workflow.Context, o order) workflow.Future {
 	return workflow.SignalExternalWorkflow(ctx, u.id, "", signalOrder, o)
 }
 
@@ -276,15 +304,18 @@ func (r *rollout) openUnits() []*unitRun {
 
 // unit returns the status of a cluster's unit, nil where the run has none.
 func (r *rollout) unit(cluster string) *status.Unit {
-	for i := range r.state.Status.Stages {
-		units := r.state.Status.Stages[i].Units
-		for j := range units {
-			if units[j].Cluster == cluster {
-				return &units[j]
+	if r.at == nil && len(r.state.Status.Stages) > 0 {
+		r.at = map[string]*status.Unit{}
+		for i := range r.state.Status.Stages {
+			units := r.state.Status.Stages[i].Units
+			for j := range units {
+				if r.at[units[j].Cluster] == nil {
+					r.at[units[j].Cluster] = &units[j]
+				}
 			}
 		}
 	}
-	return nil
+	return r.at[cluster]
 }
 
 // unitsOf lists the present status of a group's units.

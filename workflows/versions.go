@@ -27,6 +27,7 @@ const (
 	auditsItself       = shapeTwo // a rollback that nobody asked for was not in the audit
 	phasesSort         = shapeTwo // a run that stood at a check showed as Paused, and what stands by itself as Moving
 	prunes             = shapeTwo // nobody looked at the configuration that earlier versions left behind
+	stagesInParts      = shapeTwo // a run held every cluster of a stage itself, however many
 )
 
 // shapeChange is the name under which an execution's history keeps its shape.

@@ -220,9 +220,9 @@ func TestPlanStoresEqualValuesOnce(t *testing.T) {
 
 func TestPlanThatIsTooBigIsNotStarted(t *testing.T) {
 	b := newBench(t)
-	b.big(401, 1)
+	b.big(2001, 1)
 	p := b.plan()
-	wants(t, p.Refused(), fault.Refused, "401 clusters", "at most 400")
+	wants(t, p.Refused(), fault.Refused, "2001 clusters", "at most 2000")
 	if len(b.temporal.started) > 0 {
 		t.Error("its clusters were looked at")
 	}

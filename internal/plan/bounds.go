@@ -26,8 +26,10 @@ func (u Unit) Slim() Unit {
 // stuck rather than failed. Building and printing such a plan is fine.
 func CheckBounds(p *Plan) error {
 	var slim []Stage
+	all := 0
 	for i := range p.Stages {
 		s := p.Stages[i]
+		all += s.Units()
 		if n := s.Units(); n > MaxStageUnits {
 			return fault.New(fault.Refused, "cannot run the plan of %s %s: stage %s has %d clusters, and a stage of a run holds at most %d (MaxStageUnits); split it into stages, or narrow the run",
 				p.Component, p.Version, s.Name, n, MaxStageUnits)
@@ -38,6 +40,10 @@ func CheckBounds(p *Plan) error {
 		}
 		s.Groups, s.LeftOut = groups, nil // a run asks for nothing that it leaves out
 		slim = append(slim, s)
+	}
+	if all > MaxRunUnits {
+		return fault.New(fault.Refused, "cannot run the plan of %s %s: it has %d clusters, and a run holds at most %d (MaxRunUnits); narrow the run",
+			p.Component, p.Version, all, MaxRunUnits)
 	}
 	var body bytes.Buffer
 	if err := canonical(&body, slim); err != nil {

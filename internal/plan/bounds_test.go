@@ -24,6 +24,12 @@ func TestCheckBounds(t *testing.T) {
 		}
 		return p
 	}
+	long := func(p *plan.Plan) *plan.Plan {
+		for i := range p.Stages[0].Groups[0].Units {
+			p.Stages[0].Groups[0].Units[i].Path = strings.Repeat("x", 800)
+		}
+		return p
+	}
 	cases := map[string]struct {
 		reason string
 		plan   *plan.Plan
@@ -31,17 +37,26 @@ func TestCheckBounds(t *testing.T) {
 	}{
 		"a stage at the bound": {
 			reason: "the bound itself is fine; labels do not travel with a run",
-			plan:   wide(2, plan.MaxStageUnits),
+			plan:   wide(1, plan.MaxStageUnits),
 		},
 		"a stage beyond the bound": {
 			reason: "more children leave a workflow stuck",
 			plan:   wide(1, plan.MaxStageUnits+1),
-			want:   "stage stage-0 has 401 clusters, and a stage of a run holds at most 400 (MaxStageUnits)",
+			want:   "stage stage-0 has 2001 clusters, and a stage of a run holds at most 2000 (MaxStageUnits)",
+		},
+		"a run at the bound": {
+			reason: "the bound itself is fine",
+			plan:   wide(5, plan.MaxRunUnits/5),
+		},
+		"a run beyond the bound": {
+			reason: "what it says of its clusters would be too long to be said",
+			plan:   wide(5, plan.MaxRunUnits/5+1),
+			want:   "it has 2505 clusters, and a run holds at most 2500 (MaxRunUnits)",
 		},
 		"a plan beyond the payload": {
 			reason: "a bigger payload leaves a workflow stuck",
-			plan:   wide(10, plan.MaxStageUnits),
-			want:   "and a run carries at most 524288 (MaxPlanBytes)",
+			plan:   long(wide(1, plan.MaxStageUnits)),
+			want:   "and a run carries at most 1572864 (MaxPlanBytes)",
 		},
 	}
 	for name, tc := range cases {

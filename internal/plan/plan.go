@@ -10,8 +10,9 @@ import (
 
 // Bounds of a plan. What exceeds them is refused, since it would leave a workflow stuck rather than failed.
 const (
-	MaxStageUnits = 400       // clusters in one stage of a run
-	MaxPlanBytes  = 512 << 10 // of the part of a plan that one activity result carries: every stage, its units slim
+	MaxStageUnits = 2000       // clusters in one stage of a run
+	MaxRunUnits   = 2500       // clusters in all stages of a run: what it says of each of them is one payload
+	MaxPlanBytes  = 1536 << 10 // of the part of a plan that one activity result carries: every stage, its units slim
 )
 
 // Plan is a pipeline for one component version on a fleet, resolved. Its hash covers everything in here; what is only
