@@ -37,6 +37,10 @@ test: build tools ## run every test; those that lack a system program are skippe
 	@bin/tools/gotestsum --format pkgname --format-hide-empty-pkg -- -timeout 30m -p 2 ./...
 	@cd deploy/local && ../../bin/tools/gotestsum --format pkgname --format-hide-empty-pkg -- -timeout 20m -p 1 ./...
 
+.PHONY: mutate
+mutate: ## see whether the cheap tests notice mistakes: each of internal/mutate/mutations.txt, one at a time; ONLY=pattern picks some
+	@$(GO) test -count=1 -v -timeout 120m ./internal/mutate -run TestMutations -mutate -only "$(ONLY)"
+
 .PHONY: bench
 bench: build ## print speed, memory and API requests against their limits
 	@$(GO) test -run "^$$" -bench 'Limits|Ratio|BatchGap|Requests' -benchtime 1x -timeout 30m ./internal/plan ./pipelines/rule ./internal/e2e

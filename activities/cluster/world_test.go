@@ -91,9 +91,10 @@ func (w *world) object(version, kind, name string) *unstructured.Unstructured {
 	o.SetAPIVersion(version)
 	o.SetKind(kind)
 	o.SetName(name)
-	if kind != "CustomResourceDefinition" && kind != "Namespace" && kind != "ValidatingWebhookConfiguration" {
-		o.SetNamespace(namespace)
+	if there := w.server.Object(o); there != nil {
+		return there
 	}
+	o.SetNamespace(namespace)
 	return w.server.Object(o)
 }
 
@@ -219,7 +220,7 @@ func (w *world) rollout() step.DiffResult {
 // must runs an activity that has to succeed.
 func must[In, Out any](w *world, f func(context.Context, In) (Out, error), in In) Out {
 	w.Helper()
-	out, err := attempt(w, kube.Try{Step: 1, Attempt: 1}, f, in)
+	out, err := attempt(w, firstTry, f, in)
 	if err != nil {
 		w.Fatal(err)
 	}
