@@ -165,9 +165,11 @@ func (r *clusterRollout) supersede(ctx workflow.Context) error {
 // compare renders and diffs anew: the plan's own look may be days old.
 func (r *clusterRollout) compare(ctx workflow.Context) error {
 	for {
-		if err := r.do(ctx, r.near(step.Diff, "render and compare", step.DiffRequest{Ref: r.in.Ref}), &r.diff); err != nil {
+		var found step.DiffResult // what is read into one that was refused would keep its refusals
+		if err := r.do(ctx, r.near(step.Diff, "render and compare", step.DiffRequest{Ref: r.in.Ref}), &found); err != nil {
 			return err
 		}
+		r.diff = found
 		if len(r.diff.Cluster.Refusals) == 0 {
 			return nil
 		}

@@ -1,0 +1,304 @@
+package workflows_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/stretchr/testify/mock"
+	"go.temporal.io/sdk/temporal"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/pipelines"
+	"sluice.dev/sluice/workflows"
+)
+
+// counted is how often something was asked.
+func (w *world) counted(line string) (n int) {
+	for _, asked := range w.asked() {
+		if asked == line {
+			n++
+		}
+	}
+	return n
+}
+
+// diffs bends what is found to change in clusters, the nth time it is asked there, from 1.
+func (w *world) diffs(bend func(cluster string, n int, found *step.DiffResult)) {
+	asked := map[string]int{}
+	w.env.OnActivity(step.Diff, mock.Anything, mock.Anything).Return(func(_ context.Context, r step.DiffRequest) (step.DiffResult, error) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.log = append(w.log, "Diff "+r.Cluster)
+		asked[r.Cluster]++
+		found := step.DiffResult{
+			Cluster: plan.Cluster{Cluster: r.Cluster, Workloads: []plan.Workload{w.batches()}}, Before: true, Changes: "sha256:c",
+		}
+		bend(r.Cluster, asked[r.Cluster], &found)
+		return found, nil
+	})
+}
+
+func TestARefusedDiffIsAskedAgainUntilItIsNot(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	w.diffs(func(cluster string, n int, found *step.DiffResult) {
+		if cluster == "a" && n < 3 {
+			found.Cluster.Refusals = []plan.Refusal{{Rule: "drift", Object: "ConfigMap/apps/x", Message: "somebody changed it"}}
+		}
+	})
+	for _, after := range []time.Duration{time.Hour, 2 * time.Hour} {
+		w.env.RegisterDelayedCallback(func() {
+			now := w.now(t).Stages[0].Units[0]
+			if now.Phase == status.PhaseMoving || now.Phase == status.PhaseSucceeded || now.Failure == nil || now.Failure.Name != "drift" || w.counted("Apply a") > 0 {
+				t.Errorf("after %s the unit is %s, with %+v", after, now.Phase, now.Failure)
+			}
+		}, after-time.Minute)
+		w.command(after, workflows.UpdateResume, workflows.Command{})
+	}
+	if end := w.run(t); end.Phase != status.PhaseSucceeded || w.counted("Diff a") != 3 || w.counted("Apply a") != 1 {
+		t.Errorf("the run ended %s, having looked %d times and written %d times", end.Phase, w.counted("Diff a"), w.counted("Apply a"))
+	}
+}
+
+func TestADryRunOfARollbackChangesNothing(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	w.advances = time.Minute
+	heard := w.command(30*time.Second, workflows.UpdateRollback, workflows.Command{DryRun: true})
+	later := w.command(3*time.Minute, workflows.UpdateRollback, workflows.Command{DryRun: true})
+	end := w.run(t)
+	if end.Phase != status.PhaseSucceeded || end.Ending != nil {
+		t.Errorf("the run ended %s by %+v", end.Phase, end.Ending)
+	}
+	w.expect(t, []string{"Release a Succeeded", "Release b Succeeded"}, []string{"Revert a/1", "Revert a/2", "Unapply a", "Disarm a"})
+	if len(heard.answer.Units) != 1 || len(later.answer.Units) != 2 || !strings.Contains(later.answer.Message, "would go back") {
+		t.Errorf("it says %+v, and later %+v", heard.answer, later.answer)
+	}
+	if len(w.audit) > 0 {
+		t.Errorf("the audit has %+v", w.audit)
+	}
+}
+
+func TestGatesThatCannotRunHoldWhateverTheyAreOf(t *testing.T) {
+	check := func(at pipelines.Point) []pipelines.ResolvedCheck {
+		return []pipelines.ResolvedCheck{{
+			Name: "fine", At: []pipelines.Point{at}, Enforcement: pipelines.Enforcing, Gates: []pipelines.ResolvedGate{{Name: "fine", CEL: "true"}},
+		}}
+	}
+	for _, c := range []struct {
+		reason string
+		set    func(w *world)
+		stands func(r status.Run) bool
+	}{
+		{"of a batch", func(w *world) { w.rules.Checks = check(pipelines.AfterBatch) }, func(r status.Run) bool { return r.Stages[0].Units[0].Phase == status.PhaseHeld }},
+		{"of a cluster", func(w *world) { w.rules.Checks = check(pipelines.BeforeCluster) }, func(r status.Run) bool { return r.Stages[0].Units[0].Phase == status.PhaseHeld }},
+		{"of a stage", func(w *world) { w.plan.Stages[0].Checks = check(pipelines.BeforeStage) }, func(r status.Run) bool { return r.Waiting != nil && r.Waiting.Kind == "check" }},
+	} {
+		t.Run(c.reason, func(t *testing.T) {
+			w := newWorld(t, "a")
+			c.set(w)
+			w.fails = func(name, _ string) error {
+				if name == step.Evaluate {
+					return errors.New("the rules cannot be read")
+				}
+				return nil
+			}
+			w.env.RegisterDelayedCallback(func() {
+				if now := w.now(t); !c.stands(now) || unitPhases(now)["a"] == status.PhaseSucceeded {
+					t.Errorf("it goes on: %s, %+v", now.Phase, now.Stages[0].Units)
+				}
+			}, time.Hour)
+			w.at(2*time.Hour, func() { w.fails = nil })
+			w.command(3*time.Hour, workflows.UpdateResume, workflows.Command{})
+			if end := w.run(t); end.Phase != status.PhaseSucceeded {
+				t.Errorf("once they could run, it ended %s", end.Phase)
+			}
+		})
+	}
+}
+
+func TestAStageIsJudgedAgainAfterEachResume(t *testing.T) {
+	for _, point := range []pipelines.Point{pipelines.BeforeStage, pipelines.BeforeGroup, pipelines.AfterGroup, pipelines.AfterStage} {
+		w := newWorld(t, "a")
+		w.plan.Stages[0].Checks = []pipelines.ResolvedCheck{{
+			Name: "window", At: []pipelines.Point{point}, Enforcement: pipelines.Enforcing, Gates: []pipelines.ResolvedGate{{Name: "window", CEL: "stage.units == 0"}},
+		}}
+		for _, after := range []time.Duration{time.Hour, 2 * time.Hour} {
+			w.command(after, workflows.UpdateResume, workflows.Command{})
+			w.env.RegisterDelayedCallback(func() {
+				if now := w.now(t); now.Phase != status.PhasePaused || now.Waiting == nil || now.Waiting.Name != "window" {
+					t.Errorf("%s: resumed after %s, it is %s and waits for %+v", point, after, now.Phase, now.Waiting)
+				}
+			}, after+time.Minute)
+		}
+		w.command(3*time.Hour, workflows.UpdateAbort, workflows.Command{})
+		if end := w.run(t); end.Phase == status.PhaseSucceeded {
+			t.Errorf("%s: the run ended %s", point, end.Phase)
+		}
+	}
+}
+
+// groups divides the units of a world's only stage into groups of one.
+func (w *world) groups() {
+	st := &w.plan.Stages[0]
+	all := st.Groups[0]
+	st.Groups = nil
+	for _, u := range all.Units {
+		g := all
+		g.Name, g.Units = u.Cluster, []plan.Unit{u}
+		st.Groups = append(st.Groups, g)
+	}
+}
+
+func TestWhatEarlierGroupsLeftCountsInTheNext(t *testing.T) {
+	w := newWorld(t, "a", "b", "c")
+	w.groups()
+	w.plan.Stages[0].MaxUnreachable = 1
+	w.fails = func(name, cluster string) error {
+		if name == step.Acquire && (cluster == "a" || cluster == "b") {
+			return fault.New(fault.Unreachable, "%s is gone", cluster)
+		}
+		return nil
+	}
+	w.returns("a", 10*time.Hour)
+	w.returns("b", 10*time.Hour)
+	w.env.RegisterDelayedCallback(func() {
+		now := w.now(t)
+		if got := unitPhases(now)["c"]; got != status.PhasePending {
+			t.Errorf("with two out of reach where one may be, c is %s", got)
+		}
+		if at := now.Stages[0].Waiting; at == nil || at.Kind != "budget" {
+			t.Errorf("the stage waits for %+v", at)
+		}
+	}, time.Hour)
+	w.command(2*time.Hour, workflows.UpdateAbort, workflows.Command{})
+	w.run(t)
+	w.expect(t, nil, []string{"Acquire c", "ledger.LoadUnit c"})
+}
+
+func TestASoakWaitsForWhatIsStillComing(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	w.plan.Stages[0].MaxUnreachable, w.plan.Stages[0].SoakStage = 1, time.Hour
+	w.plan.Stages[0].Groups[0].MaxConcurrency = 2
+	w.once(step.Acquire, "b", fault.New(fault.Unreachable, "b is gone"))
+	w.returns("b", 50*time.Minute)
+	w.advances = 20 * time.Minute // b comes back in the soak, and moves beyond its end
+	w.env.RegisterDelayedCallback(func() {
+		if now := w.now(t); now.Phase != status.PhaseSoaking || unitPhases(now)["b"] == status.PhaseSucceeded {
+			t.Errorf("the soak is over while b moves: %s, %v", now.Phase, unitPhases(now))
+		}
+	}, 101*time.Minute)
+	end := w.run(t)
+	if end.Phase != status.PhaseSucceeded || unitPhases(end)["b"] != status.PhaseSucceeded {
+		t.Errorf("the run ended %s with %v", end.Phase, unitPhases(end))
+	}
+}
+
+// several gives each cluster of a world several workloads.
+func (w *world) several(objects ...string) {
+	w.diffs(func(_ string, _ int, found *step.DiffResult) {
+		one := found.Cluster.Workloads[0]
+		found.Cluster.Workloads = nil
+		for _, object := range objects {
+			next := one
+			next.Object = object
+			found.Cluster.Workloads = append(found.Cluster.Workloads, next)
+		}
+	})
+}
+
+func TestSeveralWorkloadsMoveInOrderAndGoBackInReverse(t *testing.T) {
+	w := newWorld(t, "a")
+	w.several("DaemonSet/infra/one", "Deployment/infra/two", "DaemonSet/infra/three")
+	var there, back []string
+	w.asks = func(r step.AdvanceRequest) {
+		if r.Goal.Number == 1 {
+			there = append(there, r.Object)
+		}
+	}
+	w.reverts = func(r step.AdvanceRequest) { back = append(back, r.Object) }
+	w.rules.Checks = []pipelines.ResolvedCheck{{
+		Name: "fails", At: []pipelines.Point{pipelines.AfterCluster}, Enforcement: pipelines.Enforcing, Gates: []pipelines.ResolvedGate{{Name: "fails", CEL: "false"}},
+	}}
+	w.plan.OnFailure = pipelines.Rollback
+	end := w.run(t)
+	if end.Phase != status.PhaseRolledBack {
+		t.Errorf("the run ended %s", end.Phase)
+	}
+	if want := []string{"DaemonSet/infra/one", "Deployment/infra/two", "DaemonSet/infra/three"}; !slices.Equal(there, want) {
+		t.Errorf("they moved in the order %v", there)
+	}
+	if want := []string{"DaemonSet/infra/three", "Deployment/infra/two", "DaemonSet/infra/one"}; !slices.Equal(back, want) {
+		t.Errorf("they went back in the order %v", back)
+	}
+	if w.counted("Finish a") != 6 {
+		t.Errorf("they were given back %d times", w.counted("Finish a"))
+	}
+}
+
+// A unit that goes back has the workflow ID of the one that went forward: an order that is late is not for it.
+func TestAnOrderOfTheWayForwardIsNotHeardOnTheWayBack(t *testing.T) {
+	for _, c := range []struct {
+		reason string
+		order  map[string]any
+		want   status.Phase
+	}{
+		{"an abort of the way forward", map[string]any{"run": "agent-2", "kind": "abort", "who": "ops"}, status.PhaseRolledBack},
+		{"an abort of another run's way back", map[string]any{"run": "agent-1", "back": true, "kind": "abort", "who": "ops"}, status.PhaseRolledBack},
+		{"an abort of this way back", map[string]any{"run": "agent-2", "back": true, "kind": "abort", "who": "ops"}, status.PhaseAborted},
+	} {
+		t.Run(c.reason, func(t *testing.T) {
+			w := newWorld(t, "a")
+			w.advances = time.Minute
+			w.meet()
+			w.env.OnSignalExternalWorkflow(mock.Anything, mock.Anything, mock.Anything, mock.Anything, mock.Anything).Maybe().Return(nil)
+			w.env.RegisterDelayedCallback(func() { w.env.SignalWorkflow("order", c.order) }, 30*time.Second)
+			w.env.ExecuteWorkflow(workflows.ClusterRolloutName, workflows.ClusterInput{
+				Ref:   step.Ref{Run: "agent-2", Plan: "0123456789abcdef", Component: "agent", Cluster: "a", Context: "a", Back: true, BackOf: "agent-1"},
+				Stage: "production", Group: "prod", Path: "prod/a",
+			})
+			var end status.Unit
+			if err := w.env.GetWorkflowError(); err != nil && !workflows.Ended(err, &end) {
+				t.Fatal(err)
+			} else if err == nil {
+				if err := w.env.GetWorkflowResult(&end); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if end.Phase != c.want {
+				t.Errorf("it ended %s, want %s; asked:\n%s", end.Phase, c.want, strings.Join(w.asked(), "\n"))
+			}
+		})
+	}
+}
+
+func TestAnActivityThatFailsForGoodHoldsItsUnit(t *testing.T) {
+	for _, name := range []string{step.Apply, step.Prepare, step.Advance, step.Finish, step.Release, step.Look} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, "a")
+			w.fails = func(n, _ string) error {
+				if n == name {
+					return temporal.NewNonRetryableApplicationError("somebody else has it", string(fault.Conflict), nil)
+				}
+				return nil
+			}
+			w.env.RegisterDelayedCallback(func() {
+				if now := w.now(t).Stages[0].Units[0]; now.Phase != status.PhaseHeld || now.Failure == nil || now.Failure.Verdict != status.Error {
+					t.Errorf("the unit is %s: %+v", now.Phase, now.Failure)
+				}
+			}, time.Hour)
+			w.at(2*time.Hour, func() { w.fails = nil })
+			w.command(3*time.Hour, workflows.UpdateResume, workflows.Command{})
+			end := w.run(t)
+			if diff := cmp.Diff(map[string]status.Phase{"a": status.PhaseSucceeded}, unitPhases(end)); diff != "" {
+				t.Errorf("units (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
