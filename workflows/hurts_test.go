@@ -132,7 +132,7 @@ func TestAStageIsJudgedAgainAfterEachResume(t *testing.T) {
 		for _, after := range []time.Duration{time.Hour, 2 * time.Hour} {
 			w.command(after, workflows.UpdateResume, workflows.Command{})
 			w.env.RegisterDelayedCallback(func() {
-				if now := w.now(t); now.Phase != status.PhasePaused || now.Waiting == nil || now.Waiting.Name != "window" {
+				if now := w.now(t); now.Phase == status.PhaseMoving || now.Waiting == nil || now.Waiting.Name != "window" {
 					t.Errorf("%s: resumed after %s, it is %s and waits for %+v", point, after, now.Phase, now.Waiting)
 				}
 			}, after+time.Minute)
