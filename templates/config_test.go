@@ -177,6 +177,60 @@ metadata: {name: tls}
 	}
 }
 
+// Everything of a configuration that a pod can see is in its name.
+func TestAllContentIsInTheDigest(t *testing.T) {
+	const mounted = `
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: agent}
+spec:
+  selector: {matchLabels: {app: agent}}
+  template:
+    metadata: {labels: {app: agent}}
+    spec:
+      containers: [{name: main, image: registry.example/agent:1}]
+      volumes: [{name: config, configMap: {name: config}}, {name: secret, secret: {secretName: secret}}]
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: config, labels: {a: "1"}}
+%CONFIG%
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: secret}
+%SECRET%
+`
+	names := func(config, secret string) (string, string) {
+		text := strings.NewReplacer("%CONFIG%", config, "%SECRET%", secret).Replace(mounted)
+		var found [2]string
+		for _, o := range render(t, input(t, Manifests, "-- a.yaml --"+text)).Objects {
+			switch o.GetKind() {
+			case "ConfigMap":
+				found[0] = o.GetName()
+			case "Secret":
+				found[1] = o.GetName()
+			}
+		}
+		return found[0], found[1]
+	}
+	config, secret := names("data: {a: one}", "stringData: {a: one}")
+	for _, other := range []string{"data: {a: two}", "binaryData: {a: b25l}", "data: {a: one}\nbinaryData: {b: b25l}", "data: {a: one}\nimmutable: true"} {
+		if now, _ := names(other, "stringData: {a: one}"); now == config {
+			t.Errorf("%q has the name of another content", other)
+		}
+	}
+	one, _ := names("binaryData: {a: b25l}", "data: {}")
+	if two, _ := names("binaryData: {a: dHdv}", "data: {}"); one == two {
+		t.Error("another binary content has the same name")
+	}
+	for _, other := range []string{"stringData: {a: two}", "data: {a: b25l}", "stringData: {a: one}\ntype: example.org/token"} {
+		if _, now := names("data: {a: one}", other); now == secret {
+			t.Errorf("%q has the name of another secret", other)
+		}
+	}
+}
+
 func TestNameThatIsTooLong(t *testing.T) {
 	long := strings.Repeat("a", 250)
 	in := input(t, Manifests, "-- a.yaml --\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: w}\nspec: {template: {spec: {volumes: [{name: v, configMap: {name: "+long+"}}], containers: [{name: c}]}}}\n---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: "+long+"}\n")

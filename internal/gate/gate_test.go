@@ -81,6 +81,19 @@ func TestWhatRunsAfterAFailedCheckIsSkippedAndTheFailureFound(t *testing.T) {
 	}
 }
 
+func TestNothingRunsAfterACheckThatDidNotPass(t *testing.T) {
+	for reason, cel := range map[string]string{
+		"it failed":           "false",
+		"it could not be run": "unit.labels['missing'] == 'x'",
+		"it does not compile": "unit.labels[",
+	} {
+		got := evaluate(t.Context(), check("first", cel), check("second", "true", "first"))
+		if got[0].Verdict == status.Passed || got[1].Verdict != status.Skipped {
+			t.Errorf("%s: the verdicts are %s and %s", reason, got[0].Verdict, got[1].Verdict)
+		}
+	}
+}
+
 func TestAnAdvisoryCheckReportsAndNeverHolds(t *testing.T) {
 	c := check("hint", "false")
 	c.Enforcement = pipelines.Advisory

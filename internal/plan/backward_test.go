@@ -89,6 +89,31 @@ func TestBackwardStopsAtTheSecondFailure(t *testing.T) {
 	}
 }
 
+func TestBackwardTurnsClusterGroupsAround(t *testing.T) {
+	all := units("a", "b", "c", "d", "e", "f", "g")
+	for i := range all {
+		if all[i].Group = "two"; i >= 3 {
+			all[i].Group, all[i].AfterGroups = "one", []string{"two"}
+		}
+	}
+	w, err := plan.Backward(&plan.Plan{Stages: []plan.Stage{{Groups: []plan.Group{{Units: all}}}}}, []string{"a", "b", "c", "d", "e", "f", "g"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := w.Next([]plan.State{plan.Succeeded, plan.Succeeded, plan.Running, plan.Pending})
+	if diff := cmp.Diff(plan.Decision{Start: []int{3}}, got); diff != "" {
+		t.Errorf("two go at once, d of the same group beside e (-want +got):\n%s", diff)
+	}
+	got = w.Next([]plan.State{plan.Succeeded, plan.Succeeded, plan.Succeeded, plan.Running})
+	if diff := cmp.Diff(plan.Decision{}, got); diff != "" {
+		t.Errorf("the group two waits for d, the last of the group one (-want +got):\n%s", diff)
+	}
+	got = w.Next([]plan.State{plan.Succeeded, plan.Succeeded, plan.Succeeded, plan.Succeeded})
+	if diff := cmp.Diff(plan.Decision{Start: []int{4, 5}}, got); diff != "" {
+		t.Errorf("then it goes (-want +got):\n%s", diff)
+	}
+}
+
 // Whatever clusters and groups declare about each other, a rollback of what Build planned gets to every cluster.
 func TestBackwardReachesEveryUnit(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {

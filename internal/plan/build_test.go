@@ -100,6 +100,13 @@ func TestBuildOrdersUnits(t *testing.T) {
 			stages: []pipelines.Stage{stage("all", "production", groupBy("region"))},
 			want:   []string{"all/south: c", "all/north: a"},
 		},
+		"a group goes after the group in which a cluster group stands that one of its own comes after": {
+			reason: "south is riskier, and yet north waits for the cluster group two, which is there",
+			groups: []*pipelines.ClusterGroup{group("one", "production", "two"), group("two", "production")},
+			in:     clusters{at("north", cluster("a", "one", 0)), at("south", cluster("c", "two", 9))},
+			stages: []pipelines.Stage{stage("all", "production", groupBy("region"))},
+			want:   []string{"all/south: c", "all/north: a"},
+		},
 		"clusters without a value are a group of their own": {
 			reason: "they must not be lost, nor mixed with others",
 			in:     clusters{at("", cluster("a", "prod", 0)), at("south", cluster("c", "prod", 9))},
