@@ -52,6 +52,7 @@ type Image struct {
 	Default      string            `json:"default,omitempty" is:"image"`
 	Environments map[string]string `json:"environments,omitempty" is:"image"`
 	Values       *ImageValues      `json:"values,omitempty"` // keys of the chart's own values; default images.SLOT for the whole
+	Position     Position          `json:"-"`
 }
 
 // ImageValues are the keys of a chart's values that an image goes to, with dots between their levels: image.tag. What a

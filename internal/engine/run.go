@@ -275,7 +275,7 @@ func startDetails(planned *Planned, run ledger.Run) string {
 		fmt.Fprintf(&b, "\n\nBypass: %s", bypass.Text(planned.Plan.Version))
 	}
 	if reason := planned.Plan.BypassReason(); reason != "" && reason != run.Reason {
-		fmt.Fprintf(&b, "\n\nThe reason: %s", reason)
+		fmt.Fprintf(&b, "\n\nBypassed because: %s", reason)
 	}
 	b.WriteString("\n\n| stage | clusters | at once | failures borne |\n|---|---|---|---|\n")
 	for i := range planned.Plan.Stages {

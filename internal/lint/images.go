@@ -86,7 +86,7 @@ func unusedSlots(renders []*render) map[*render][]problem {
 				}
 				says = fmt.Sprintf("%s; the chart does not make its image of %s", nothing, strings.Join(keys, ", "))
 			}
-			found[all[0]] = append(found[all[0]], problem{message: says})
+			found[all[0]] = append(found[all[0]], problem{at: c.Spec.Images[slot].Position, message: says})
 		}
 	}
 	return found

@@ -49,8 +49,9 @@ func Check(docs *pipelines.Documents, o Options) Findings {
 
 // problem is one thing that is wrong with a render. Without a file it is the component's document that is to blame.
 type problem struct {
-	file         string // inside the template's folder
-	line, column int    // in file; 0 where they are not known
+	at           pipelines.Position // in a document, where more is known than the component
+	file         string             // inside the template's folder
+	line, column int                // in file; 0 where they are not known
 	message      string
 	warning      bool
 }
@@ -161,7 +162,10 @@ type findings struct {
 func (f *findings) add(r *render, problems []problem) {
 	for _, p := range problems {
 		one := finding{at: r.component.Position, message: p.message, warning: p.warning}
-		if p.file != "" {
+		switch {
+		case p.at.File != "":
+			one.at = p.at
+		case p.file != "":
 			one.at = pipelines.Position{File: r.shown(p.file), Line: p.line, Column: max(p.column, min(p.line, 1))}
 		}
 		if f.first == nil {

@@ -72,7 +72,7 @@ func (b Bypass) Text(version string) string {
 
 func bypassReason(p *Plan) string {
 	if reason := p.BypassReason(); reason != "" {
-		return "the reason: " + reason
+		return "bypassed because: " + reason
 	}
 	return "a run of it has to give a reason (--reason)"
 }
