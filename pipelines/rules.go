@@ -10,6 +10,7 @@ type Rules struct {
 	NodeSets         []NodeSet `json:"nodeSets,omitempty" items:"1..50"` // default one set, all nodes; the last must be all: true
 	Batches          []Amount  `json:"batches,omitempty" items:"1..50"`  // cumulative within a node set; default 1, 10%, 50%, 100%
 	MaxUnavailable   *Amount   `json:"maxUnavailable,omitempty"`         // pods of a workload that may be unavailable at once; default 1
+	MaxBehind        *Amount   `json:"maxBehind,omitempty"`              // dead nodes of a node set that may stay behind; default 10%
 	Soak             *Soak     `json:"soak,omitempty"`
 	Checks           []Check   `json:"checks,omitempty" items:"0..100"` // those of a stage are added to the defaults'; one of the same name replaces it
 	GroupBy          string    `json:"groupBy,omitempty" is:"labelKey"` // cluster label, or region, group, environment, businessSide, networkDomain
@@ -46,6 +47,7 @@ func DefaultRules() Rules {
 		NodeSets:         []NodeSet{{Name: "all", Selector: Selector{All: true}}},
 		Batches:          []Amount{Count(1), Percent(10), Percent(50), Percent(100)},
 		MaxUnavailable:   new(Count(1)),
+		MaxBehind:        new(Percent(10)),
 		Soak:             &Soak{Batch: new(Duration(0)), Cluster: new(Duration(0)), Group: new(Duration(0)), Stage: new(Duration(0))},
 		Order:            &Order{By: OrderByRisk},
 		MaxConcurrency:   new(Count(1)),
@@ -74,6 +76,9 @@ func (r Rules) overlaid(over Rules) Rules {
 	}
 	if over.MaxUnavailable != nil {
 		r.MaxUnavailable = over.MaxUnavailable
+	}
+	if over.MaxBehind != nil {
+		r.MaxBehind = over.MaxBehind
 	}
 	if over.Soak != nil {
 		r.Soak = r.Soak.overlaid(*over.Soak)

@@ -25,7 +25,7 @@ kind: Pipeline
 metadata: {name: p}
 spec: {stages: [{name: s, clusterGroups: {all: true}}]}`).Pipelines["p"]
 	want := `{"nodeSets":[{"name":"all","all":true}],"batches":[1,"10%","50%","100%"],"maxUnavailable":1,` +
-		`"soak":{"batch":"0s","cluster":"0s","group":"0s","stage":"0s"},"order":{"by":"risk"},` +
+		`"maxBehind":"10%","soak":{"batch":"0s","cluster":"0s","group":"0s","stage":"0s"},"order":{"by":"risk"},` +
 		`"maxConcurrency":1,"maxFailures":0,"maxUnreachable":0,"progressDeadline":"15m"}`
 	if diff := cmp.Diff(want, rulesJSON(t, p.EffectiveRules(&p.Spec.Stages[0]))); diff != "" {
 		t.Errorf("EffectiveRules(s): -want +got:\n%s", diff)
@@ -77,7 +77,7 @@ spec:
 		t.Errorf("node sets have names of their own: -want +got:\n%s", diff)
 	}
 	r.Checks, r.NodeSets = nil, nil
-	want := `{"batches":["100%"],"maxUnavailable":1,"soak":{"batch":"10m","cluster":"0s","group":"0s","stage":"1d"},` +
+	want := `{"batches":["100%"],"maxUnavailable":1,"maxBehind":"10%","soak":{"batch":"10m","cluster":"0s","group":"0s","stage":"1d"},` +
 		`"order":{"by":"risk","units":["c1"]},"maxConcurrency":2,"maxFailures":"10%","maxUnreachable":0,"progressDeadline":"15m"}`
 	if diff := cmp.Diff(want, rulesJSON(t, r)); diff != "" {
 		t.Errorf("EffectiveRules(s): -want +got:\n%s", diff)

@@ -170,6 +170,10 @@ func (r *clusterRollout) compare(ctx workflow.Context) error {
 			return err
 		}
 		r.diff = found
+		r.unit.Behind = nil
+		for _, w := range r.diff.Cluster.Workloads {
+			r.unit.Behind = append(r.unit.Behind, w.Behind...)
+		}
 		if len(r.diff.Cluster.Refusals) == 0 {
 			return nil
 		}
@@ -222,6 +226,9 @@ func (r *clusterRollout) move(ctx workflow.Context, w plan.Workload) error {
 				return err
 			}
 		}
+	}
+	if err := r.gather(ctx, held); err != nil {
+		return err
 	}
 	if err := r.do(ctx, r.near(step.Finish, "give "+w.Object+" back", r.about(held)), &held.state); err != nil {
 		return err
@@ -331,6 +338,7 @@ func (r *clusterRollout) close(ctx workflow.Context, phase status.Phase) (status
 	short := r.unit
 	short.Batches, short.Checks, short.Failure, short.Cause = nil, nil, brief(r.unit.Failure), brief(r.unit.Cause)
 	short.Kept = briefly(r.unit.Kept)
+	short.Behind = few(r.unit.Behind)
 	if r.in.Closes && r.shape >= closesAsItEnded {
 		return short, closing(short.Phase, r.in.Back, short.Ending, unitEnd(short), short)
 	}

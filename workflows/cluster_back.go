@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -86,7 +87,7 @@ func (r *clusterRollout) askBack(ctx workflow.Context, cause error) bool {
 	}
 	resumes, ends := r.orders.resumes, r.orders.ends
 	r.stuck(messageOf(cause))
-	r.tell(ctx, status.PhaseHeld, &status.Waiting{
+	r.tell(ctx, phaseOfBack(cause), &status.Waiting{
 		Kind: "decision", Name: "rollback", Unmet: []string{messageOf(cause)}, Owner: "whoever may resume, or abandon the rollback",
 	})
 	_ = workflow.Await(ctx, func() bool { return r.orders.resumes > resumes || r.orders.ends > ends })
@@ -142,8 +143,13 @@ func (r *clusterRollout) revert(ctx workflow.Context, h *heldWorkload) error {
 	req := r.requestFor(h)
 	req.Version = r.plan.WayBack.Version
 	req.Goal.MaxUnavailable = r.plan.Rules.MaxUnavailable
+	req.Deadline = time.Duration(r.plan.Rules.ProgressDeadline)
 	var seen status.Facts
 	if err := r.must(ctx, r.near(step.Revert, "move "+h.object+" back", req).lasting(), &seen); err != nil {
+		return err
+	}
+	r.leftBehind(h.object, seen.Behind)
+	if err := standstill(seen); err != nil {
 		return err
 	}
 	h.stays = seen.Stays

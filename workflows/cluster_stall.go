@@ -38,13 +38,19 @@ func (r *clusterRollout) advance(ctx workflow.Context, at *status.Batch, req ste
 		}
 		if seen.Facts.Workload.Name != "" {
 			at.Updated, at.Ready = int(seen.Facts.Batch.Updated), int(seen.Facts.Batch.UpdatedReady)
+			at.Lost = int(seen.Facts.Batch.Lost)
 		}
 		at.Stuck = seen.Stuck
 		r.note(at, seen.Checks)
 		bad, held := status.FirstBad(seen.Checks)
+		if !held || len(seen.Behind) > 0 {
+			r.leftBehind(req.Object, seen.Behind)
+		}
 		if !held {
 			gotOn(at)
-			return nil
+			if bad, held = r.tooManyBehind(seen.Behind); !held {
+				return nil
+			}
 		}
 		phase := status.PhaseHeld
 		if bad.Name == status.Progress && seen.Stalled {

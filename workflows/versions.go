@@ -23,6 +23,7 @@ const (
 	tellsChanges       = shapeTwo // units told their run only of what decides something
 	closesAsItEnded    = shapeTwo // runs and units that did not end well do not close as completed
 	stallsHold         = shapeTwo // a timer beside each batch that moves
+	gathersReturned    = shapeTwo // nodes that came back after the last batch were left to the owner's strategy
 	waysBackEverywhere = shapeTwo // where nothing was recorded before, only workloads that remember went back
 	auditsItself       = shapeTwo // a rollback that nobody asked for was not in the audit
 	phasesSort         = shapeTwo // a run that stood at a check showed as Paused, and what stands by itself as Moving

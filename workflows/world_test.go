@@ -41,6 +41,8 @@ type world struct {
 	fails    func(name, cluster string) error      // makes an activity fail
 	stalls   func(cluster string, number int) bool // a batch ends as stalled
 	stuck    *status.Stuck                         // what every look finds
+	bends    func(name, cluster string, seen *status.Facts)
+	dead     func(name, cluster string) []goal.Behind // dead nodes, as an activity finds them
 	reverts  func(req step.AdvanceRequest)
 	asks     func(req step.AdvanceRequest) // of batches
 	advances time.Duration                 // how long a batch takes
@@ -127,7 +129,11 @@ func (w *world) register() {
 	answer(w, step.LoadUnit, ofRef, w.loadUnit)
 	answer(w, step.Acquire, ofRef, func(r step.Ref) (step.Ref, error) { r.Fence = 7; return r, nil })
 	answer(w, step.Diff, func(r step.DiffRequest) string { return r.Cluster }, func(r step.DiffRequest) (step.DiffResult, error) {
-		found := step.DiffResult{Cluster: plan.Cluster{Cluster: r.Cluster, Workloads: []plan.Workload{w.batches()}}, Before: true, Changes: "sha256:c"}
+		work := w.batches()
+		if w.dead != nil {
+			work.Behind = w.dead(step.Diff, r.Cluster)
+		}
+		found := step.DiffResult{Cluster: plan.Cluster{Cluster: r.Cluster, Workloads: []plan.Workload{work}}, Before: true, Changes: "sha256:c"}
 		if w.applies != nil {
 			w.applies(&found)
 		}
@@ -286,6 +292,12 @@ func (w *world) seen(name string, r step.AdvanceRequest) (status.Facts, error) {
 	}
 	if name == step.Revert {
 		seen.Stays = w.stays
+	}
+	if w.dead != nil {
+		seen.Behind = w.dead(name, r.Cluster)
+	}
+	if w.bends != nil {
+		w.bends(name, r.Cluster, &seen)
 	}
 	return seen, err
 }

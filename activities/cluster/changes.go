@@ -34,9 +34,10 @@ type change struct {
 	LiveGeneration int64               `json:"liveGeneration,omitempty"`
 	Target         map[string]any      `json:"target"`
 	WayBack        map[string]any      `json:"wayBack,omitempty"`
-	Live           map[string]any      `json:"live,omitempty"`  // of a workload: as it was seen
-	Held           bool                `json:"held,omitempty"`  // an earlier run left its hold on this workload
-	Found          bool                `json:"found,omitempty"` // on the way back: the target is what was found, in what was written of it
+	Live           map[string]any      `json:"live,omitempty"`   // of a workload: as it was seen
+	Held           bool                `json:"held,omitempty"`   // an earlier run left its hold on this workload
+	Found          bool                `json:"found,omitempty"`  // on the way back: the target is what was found, in what was written of it
+	Behind         []string            `json:"behind,omitempty"` // nodes that were dead when the unit began
 }
 
 func (c change) target() *unstructured.Unstructured {
@@ -68,6 +69,7 @@ func (c change) spec(ref step.Ref) workload.Spec {
 	return workload.Spec{
 		Run: ref.Run, Fence: ref.Fence, Target: c.target(), WayBack: c.wayBack(),
 		Patch: c.Patch, PatchType: c.PatchType, LiveVersion: c.LiveVersion, LiveGeneration: c.LiveGeneration,
+		Behind: c.Behind, Living: ref.Back,
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/internal/workload"
+	"sluice.dev/sluice/internal/workload/goal"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/templates"
 )
@@ -35,6 +36,7 @@ const (
 // the answer, not an error.
 func (a *Activities) Preview(ctx context.Context, req step.DiffRequest) (string, error) {
 	found, _, err := a.compare(ctx, req.Ref)
+	found.Notes = append(found.Notes, found.AboutBehind()...)
 	switch fault.CodeOf(err) {
 	case "":
 	case fault.Unreachable:
@@ -58,6 +60,9 @@ func (a *Activities) Preview(ctx context.Context, req step.DiffRequest) (string,
 func (a *Activities) Diff(ctx context.Context, req step.DiffRequest) (step.DiffResult, error) {
 	found, set, err := a.compare(ctx, req.Ref)
 	if err != nil {
+		return step.DiffResult{}, err
+	}
+	if err := a.behind(ctx, req.Ref, &found); err != nil {
 		return step.DiffResult{}, err
 	}
 	out := step.DiffResult{Left: set.Left}
@@ -266,12 +271,15 @@ func (d *differ) add(ctx context.Context, phase templates.PhaseName, target, liv
 		}
 		_, c.Held = live.GetAnnotations()[workload.HeldAnnotation]
 	}
-	d.set.Objects = append(d.set.Objects, c)
 	d.note(found)
 	if !c.moves() {
+		d.set.Objects = append(d.set.Objects, c)
 		return nil
 	}
-	return d.workload(ctx, c, live)
+	behind, err := d.workload(ctx, c, live)
+	c.Behind = behind
+	d.set.Objects = append(d.set.Objects, c)
+	return err
 }
 
 // note keeps what people read of a change.
@@ -307,20 +315,21 @@ func (d *differ) refuse(rule, object, message string) {
 	d.out.Refusals = append(d.out.Refusals, plan.Refusal{Rule: rule, Object: object, Message: message})
 }
 
-// workload asks the driver whether it can move a workload, and resolves its batches.
-func (d *differ) workload(ctx context.Context, c change, live *unstructured.Unstructured) error {
+// workload asks the driver whether it can move a workload, and resolves its batches. It returns the nodes that are dead now:
+// they are set aside for as long as the unit lasts, and in no batch's arithmetic.
+func (d *differ) workload(ctx context.Context, c change, live *unstructured.Unstructured) ([]string, error) {
 	driver, err := workload.For(c.target().GroupVersionKind().GroupKind())
 	if err != nil {
 		d.refuse(ruleDriver, c.Object, err.Error())
-		return nil
+		return nil, nil
 	}
 	spec := c.spec(d.ref)
 	if err := driver.Check(ctx, d.c, spec, live); err != nil {
 		if code := fault.CodeOf(err); code == fault.Unreachable || code == fault.Internal {
-			return err
+			return nil, err
 		}
 		d.refuse(ruleDriver, c.Object, err.Error())
-		return nil
+		return nil, nil
 	}
 	rules := d.rules
 	if d.ref.Back {
@@ -328,14 +337,23 @@ func (d *differ) workload(ctx context.Context, c change, live *unstructured.Unst
 	}
 	w := plan.Workload{Object: c.Object}
 	if w.Whole, err = wholly(spec, live); err != nil {
-		return err
+		return nil, err
 	}
-	w, err = inBatches(w, rules, func(sets []pipelines.NodeSet) ([]int, error) { return driver.Sizes(ctx, d.c, spec, sets) })
+	var behind []string
+	w, err = inBatches(w, rules, func(sets []pipelines.NodeSet) ([]workload.Size, error) {
+		sizes, err := driver.Sizes(ctx, d.c, spec, sets)
+		for _, size := range sizes {
+			for _, n := range size.Behind {
+				behind = append(behind, n.Name)
+			}
+		}
+		return sizes, err
+	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	d.out.Workloads = append(d.out.Workloads, w)
-	return nil
+	return behind, nil
 }
 
 // wholly says why all pods of a workload move in one batch; "" where they do not.
@@ -350,18 +368,20 @@ func wholly(spec workload.Spec, live *unstructured.Unstructured) (string, error)
 	return "", err
 }
 
-// inBatches resolves the batches of a workload, of which sizes counts the pods in each of some node sets.
-func inBatches(w plan.Workload, rules plan.Rules, sizes func([]pipelines.NodeSet) ([]int, error)) (plan.Workload, error) {
+// inBatches resolves the batches of a workload, of which sizes counts the pods and the dead nodes in each of some node sets.
+func inBatches(w plan.Workload, rules plan.Rules, sizes func([]pipelines.NodeSet) ([]workload.Size, error)) (plan.Workload, error) {
 	if w.Whole != "" {
 		rules = rules.Whole()
 	}
-	pods, err := sizes(rules.NodeSets)
+	found, err := sizes(rules.NodeSets)
 	if err != nil {
 		return w, err
 	}
 	for i, set := range rules.NodeSets {
-		w.NodeSets = append(w.NodeSets, plan.NodeSetBatch{Name: set.Name, Pods: pods[i], Batches: plan.Batches(rules.Batches, pods[i])})
+		pods := found[i].Pods
+		w.NodeSets = append(w.NodeSets, plan.NodeSetBatch{Name: set.Name, Pods: pods, Batches: plan.Batches(rules.Batches, pods)})
 	}
+	w.Behind = goal.BehindOf(w.Object, rules.NodeSets, found)
 	return w, nil
 }
 

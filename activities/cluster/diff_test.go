@@ -7,6 +7,7 @@ import (
 
 	"sluice.dev/sluice/internal/gate"
 	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/workload"
 	"sluice.dev/sluice/pipelines"
 )
 
@@ -16,11 +17,11 @@ func TestACreatedWorkloadIsOneBatch(t *testing.T) {
 		NodeSets: []pipelines.NodeSet{{Name: "canary", Selector: pipelines.Selector{MatchLabels: map[string]string{"pool": "canary"}}}, {Name: "all", Selector: pipelines.Selector{All: true}}},
 		Batches:  []pipelines.Amount{pipelines.Count(1), pipelines.Percent(100)},
 	}
-	sizes := func(sets []pipelines.NodeSet) ([]int, error) {
+	sizes := func(sets []pipelines.NodeSet) ([]workload.Size, error) {
 		if len(sets) == 1 {
-			return []int{10}, nil
+			return []workload.Size{{Pods: 10}}, nil
 		}
-		return []int{4, 6}, nil
+		return []workload.Size{{Pods: 4}, {Pods: 6}}, nil
 	}
 	for whole, want := range map[string][]string{
 		"":                {"canary 1 of 4", "canary 4 of 4", "all 1 of 6", "all 6 of 6"},

@@ -206,10 +206,16 @@ func (a *Activities) watched(ctx context.Context, req step.AdvanceRequest, armed
 	case errors.Is(err, errStalled), err != nil && errors.Is(context.Cause(ctx), errStalled):
 		w.seen.Stalled = true
 		w.seen.Checks = append(w.seen.Checks, stalledCheck(w.pace.said(), req.Deadline))
+		w.seen.Behind = h.leftLate(ctx, req)
 	case err != nil:
 		return w.seen, unreachableAs(err)
 	default:
 		w.seen.Facts = complete(req, end.Workload, end.Batch)
+		if len(h.spec.Behind) > 0 || end.Batch.Lost > 0 || req.Back || !armed {
+			if w.seen.Behind, err = h.left(ctx, req); err != nil {
+				return w.seen, unreachableAs(err)
+			}
+		}
 	}
 	if w.seen.Facts.Workload.Name == "" {
 		return w.seen, nil // it is gone, or was never seen

@@ -102,6 +102,9 @@ func (p *pace) look(now time.Time, seen status.Facts) (step.Progress, bool) {
 	p.seen = now
 	p.most = counts{max(is.updated, p.most.updated), max(is.ready, p.most.ready), max(is.available, p.most.available)}
 	p.now.Updated, p.now.Ready, p.now.Available, p.now.Stuck = is.updated, is.ready, is.available, seen.Stuck
+	if p.now.Target == 0 {
+		p.now.Target, p.now.Total = int(b.Target), int(b.Total) // a way back: the plan does not say how far it goes
+	}
 	p.now.Note = p.controllers(now, w, seen.Stuck)
 	return p.told(b)
 }

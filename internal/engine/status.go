@@ -202,7 +202,7 @@ func (e *Engine) recall(ctx context.Context, u *status.Unit) {
 	if !known {
 		return
 	}
-	u.Batches, u.Checks = whole.Batches, slices.Concat(whole.Checks, u.Checks)
+	u.Batches, u.Checks, u.Behind = whole.Batches, slices.Concat(whole.Checks, u.Checks), whole.Behind
 	u.Failure, u.Cause = told(u.Failure, whole), told(u.Cause, whole)
 	e.remember(ctx, u)
 }

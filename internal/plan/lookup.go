@@ -25,7 +25,7 @@ func (r Rules) Back() Rules {
 	whole := r.Whole()
 	return Rules{
 		NodeSets: whole.NodeSets, Batches: whole.Batches,
-		MaxUnavailable: r.MaxUnavailable, ProgressDeadline: r.ProgressDeadline,
+		MaxUnavailable: r.MaxUnavailable, MaxBehind: r.MaxBehind, ProgressDeadline: r.ProgressDeadline,
 	}
 }
 

@@ -5,6 +5,7 @@ package plan
 import (
 	"cmp"
 
+	"sluice.dev/sluice/internal/workload/goal"
 	"sluice.dev/sluice/pipelines"
 )
 
@@ -148,6 +149,7 @@ type Rules struct {
 	NodeSets         []pipelines.NodeSet       `json:"nodeSets"`
 	Batches          []pipelines.Amount        `json:"batches"`
 	MaxUnavailable   pipelines.Amount          `json:"maxUnavailable"`
+	MaxBehind        *pipelines.Amount         `json:"maxBehind,omitempty"` // nil in plans from before there was one
 	ProgressDeadline pipelines.Duration        `json:"progressDeadline"`
 	Soak             Soak                      `json:"soak"`
 	Checks           []pipelines.ResolvedCheck `json:"checks,omitempty"`
@@ -199,6 +201,7 @@ type Workload struct {
 	Object   string         `json:"object"`          // Kind/namespace/name
 	Whole    string         `json:"whole,omitempty"` // why it has one batch of all its pods, whatever the rules say
 	NodeSets []NodeSetBatch `json:"nodeSets"`
+	Behind   []goal.Behind  `json:"behind,omitempty"` // dead nodes, which are set aside: in no node set's pods
 }
 
 // Why a workload has one batch.

@@ -282,7 +282,7 @@ func stageRules(s *Stage) [][]string {
 		{"order", order},
 		{"budgets", rounded("maxFailures", r.MaxFailures, s.Units(), s.MaxFailures) + ", " + rounded("maxUnreachable", r.MaxUnreachable, s.Units(), s.MaxUnreachable)},
 		{"node sets", nodeSets(r.NodeSets)},
-		{"batches", amounts(r.Batches) + "; maxUnavailable " + r.MaxUnavailable.String() + "; progressDeadline " + r.ProgressDeadline.String()},
+		{"batches", amounts(r.Batches) + "; maxUnavailable " + r.MaxUnavailable.String() + r.behindText() + "; progressDeadline " + r.ProgressDeadline.String()},
 		{"soak", soak(r.Soak)},
 	}
 	if s.Approvals > 0 {

@@ -32,6 +32,7 @@ func (b *builder) rules(p *Plan, s *pipelines.Stage) (Rules, error) {
 		NodeSets:         r.NodeSets,
 		Batches:          r.Batches,
 		MaxUnavailable:   *r.MaxUnavailable,
+		MaxBehind:        r.MaxBehind,
 		ProgressDeadline: *r.ProgressDeadline,
 		Soak:             Soak{Batch: *r.Soak.Batch, Cluster: *r.Soak.Cluster, Group: *r.Soak.Group, Stage: *r.Soak.Stage},
 		Checks:           checks,

@@ -5,6 +5,7 @@ package status
 import (
 	"time"
 
+	"sluice.dev/sluice/internal/workload/goal"
 	"sluice.dev/sluice/pipelines/rule"
 )
 
@@ -75,6 +76,7 @@ type Batch struct {
 	Phase    Phase     `json:"phase"`
 	Updated  int       `json:"updated"`
 	Ready    int       `json:"ready"`
+	Lost     int       `json:"lost,omitempty"` // nodes that died under it
 	Skipped  string    `json:"skipped,omitempty"`
 	Started  time.Time `json:"started,omitzero"`
 	Ended    time.Time `json:"ended,omitzero"`
@@ -101,6 +103,8 @@ type Unit struct {
 	Checks   []Check   `json:"checks,omitempty"` // of the cluster itself
 	Kept     []string  `json:"kept,omitempty"`   // objects that a rollback left in place
 	Ending   *Ending   `json:"ending,omitempty"` // who took it back, or ended it where it was
+	// Behind is the dead nodes: set aside, or lost under a batch. What they have is left to the owner's strategy.
+	Behind []goal.Behind `json:"behind,omitempty"`
 	// Superseded is the run that moves this cluster since: this one neither looks at it any more nor takes it back.
 	Superseded string   `json:"superseded,omitempty"`
 	Pruned     []string `json:"pruned,omitempty"`   // digest-named objects that nothing needed any more, and that were taken away
@@ -156,11 +160,12 @@ type Run struct {
 // Facts is what a gate saw, with the verdicts that came of it. Stalled is set where a batch did not get on for longer than its
 // progressDeadline: the last of Checks is then Progress, Inconclusive, and says how far it had got.
 type Facts struct {
-	Facts   rule.Facts `json:"facts"`
-	Checks  []Check    `json:"checks,omitempty"`
-	Stalled bool       `json:"stalled,omitempty"`
-	Stuck   *Stuck     `json:"stuck,omitempty"` // what keeps pods from being ready; nil where nothing does
-	Stays   string     `json:"stays,omitempty"` // of a revert: why the workload is not back, and what it is now
+	Facts   rule.Facts    `json:"facts"`
+	Checks  []Check       `json:"checks,omitempty"`
+	Stalled bool          `json:"stalled,omitempty"`
+	Stuck   *Stuck        `json:"stuck,omitempty"`  // what keeps pods from being ready; nil where nothing does
+	Stays   string        `json:"stays,omitempty"`  // of a revert: why the workload is not back, and what it is now
+	Behind  []goal.Behind `json:"behind,omitempty"` // dead nodes of the workload
 }
 
 // Progress is the name of the check that a batch gets on. Nobody writes it: every batch has it.

@@ -20,6 +20,9 @@ import (
 //
 // A node whose pod is missing or on its way out counts as moved: an armed DaemonSet fills it at the new revision. So nodes
 // that join use the open batch up, and a batch that is begun anew after a crash never overshoots.
+//
+// A dead node replaces nothing: a pod that is evicted there stays Terminating until somebody removes the node. So none is
+// chosen there, and none is waited for.
 type daemonSet struct{}
 
 func (daemonSet) family() family {
@@ -104,18 +107,22 @@ func (d daemonSet) state(ctx context.Context, s *session) (State, error) {
 	return state, nil
 }
 
-// Sizes counts the nodes that have a pod or should have one.
-func (d daemonSet) Sizes(ctx context.Context, c Cluster, spec Spec, sets []pipelines.NodeSet) ([]int, error) {
+// Sizes counts the living nodes that have a pod or should have one, and lists the dead ones that have one.
+func (d daemonSet) Sizes(ctx context.Context, c Cluster, spec Spec, sets []pipelines.NodeSet) ([]Size, error) {
 	s, err := d.watching(c, spec)
 	if err != nil {
 		return nil, err
 	}
 	defer s.close()
-	shot, err := d.shot(ctx, s, aim{goal: Goal{Sets: sets}})
+	shot, err := d.shot(ctx, s, aim{goal: Goal{Sets: sets}, living: true})
 	if err != nil {
 		return nil, err
 	}
-	return shot.totals, nil
+	sizes := make([]Size, len(sets))
+	for i := range sets {
+		sizes[i] = Size{Pods: shot.totals[i], Behind: shot.behind[i]}
+	}
+	return sizes, nil
 }
 
 func (d daemonSet) watching(c Cluster, spec Spec) (*session, error) {
@@ -215,7 +222,7 @@ func (d daemonSet) calm(ctx context.Context, s *session) error {
 	end := time.Now().Add(3 * time.Second)
 	for {
 		t := s.turn()
-		shot, err := d.shot(ctx, s, aim{})
+		shot, err := d.shot(ctx, s, aim{living: true})
 		if err != nil {
 			return err
 		}
@@ -294,7 +301,7 @@ func (d daemonSet) revert(ctx context.Context, s *session, state State, pace pip
 		if _, err := s.present(ctx); err != nil {
 			return rule.Facts{}, err
 		}
-		shot, err := d.shot(ctx, s, aim{revision: state.Revision, goal: everything(pace)})
+		shot, err := d.shot(ctx, s, aim{revision: state.Revision, goal: everything(pace), living: true})
 		return shot.facts, err
 	}
 	if err := s.takeBack(ctx, d, state); err != nil {
@@ -306,7 +313,7 @@ func (d daemonSet) revert(ctx context.Context, s *session, state State, pace pip
 	}
 	m := &eviction{
 		session: s, looker: looker{look: look},
-		aim: aim{revision: rev.hash, template: templateDigest(templateOf(live)), goal: everything(pace), back: true},
+		aim: aim{revision: rev.hash, template: templateDigest(templateOf(live)), goal: everything(pace), back: true, living: true},
 	}
 	return m.run(ctx)
 }
@@ -346,11 +353,15 @@ func (d daemonSet) finish(ctx context.Context, s *session, state State, back boo
 	if err != nil {
 		return State{}, err
 	}
-	shot, err := d.shot(ctx, s, aim{revision: rev.hash, goal: everything(pipelines.Count(1))})
+	shot, err := d.shot(ctx, s, aim{revision: rev.hash, goal: everything(pipelines.Count(1)), living: true})
 	if err != nil {
 		return State{}, err
 	}
-	if elsewhere := len(shot.slots) - shot.going - shot.moved; elsewhere > 0 {
+	elsewhere := 0
+	for _, at := range shot.slots {
+		elsewhere += int(one(at.pod != nil && at.pod.hash != rev.hash && !at.returned))
+	}
+	if elsewhere > 0 {
 		return State{}, fault.New(fault.Refused, "cannot give back the update strategy of %s in cluster %s: %d of %d pods are not at revision %s and would move at once",
 			nameOf(live), s.c.Context(), elsewhere, len(shot.slots), rev.hash)
 	}

@@ -106,7 +106,7 @@ func TestNodeSets(t *testing.T) {
 	d := driverOf(t, to)
 	spec := s.spec(from, to)
 	state := must[workload.State](s)(d.Prepare(s.ctx, s.c, spec))
-	sizes := must[[]int](s)(d.Sizes(s.ctx, s.c, spec, sets))
+	sizes := s.sizes(d, spec, sets)
 	if !slices.Equal(sizes, []int{3, 7}) {
 		t.Fatalf("sizes are %v, want [3 7]", sizes)
 	}

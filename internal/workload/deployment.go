@@ -146,7 +146,7 @@ func (d deployment) state(ctx context.Context, s *session) (State, error) {
 }
 
 // Sizes is the number of replicas, in the first set.
-func (d deployment) Sizes(ctx context.Context, c Cluster, spec Spec, sets []pipelines.NodeSet) ([]int, error) {
+func (d deployment) Sizes(ctx context.Context, c Cluster, spec Spec, sets []pipelines.NodeSet) ([]Size, error) {
 	s, err := open(c, spec, d.family())
 	if err != nil {
 		return nil, err
@@ -159,9 +159,9 @@ func (d deployment) Sizes(ctx context.Context, c Cluster, spec Spec, sets []pipe
 	if live == nil {
 		live = spec.Target
 	}
-	sizes := make([]int, len(sets))
+	sizes := make([]Size, len(sets))
 	if len(sizes) > 0 {
-		sizes[0] = replicasOf(live)
+		sizes[0].Pods = replicasOf(live)
 	}
 	return sizes, nil
 }

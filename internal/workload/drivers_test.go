@@ -63,7 +63,7 @@ func TestPlainRun(t *testing.T) {
 		if w := facts.Workload; w.Updated != 0 || w.Revision != state.Revision || w.Revision != "" && w.Revision == state.Previous || w.Ready != nodes {
 			s.Errorf("before anything has moved the facts are %+v", w)
 		}
-		sizes := must[[]int](s)(d.Sizes(s.ctx, s.c, spec, all()))
+		sizes := s.sizes(d, spec, all())
 		if len(sizes) != 1 || sizes[0] != nodes {
 			s.Fatalf("sizes are %v, want [%d]", sizes, nodes)
 		}
@@ -351,7 +351,7 @@ func TestCreated(t *testing.T) {
 		if err := d.Check(s.ctx, s.c, spec, nil); err != nil {
 			s.Fatal(err)
 		}
-		sizes := must[[]int](s)(d.Sizes(s.ctx, s.c, spec, all()))
+		sizes := s.sizes(d, spec, all())
 		if sizes[0] != nodes {
 			s.Errorf("sizes before it is there are %v, want %d", sizes, nodes)
 		}

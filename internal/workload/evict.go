@@ -1,7 +1,6 @@
 package workload
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -67,7 +66,7 @@ func (m *eviction) run(ctx context.Context) (rule.Facts, error) {
 		if seen.done(m.aim, least, time.Now()) {
 			return seen.facts, nil
 		}
-		if err := m.move(ctx, m.victims(seen, least)); err != nil {
+		if err := m.move(ctx, seen.choose(m.aim, least, time.Now(), m.mustWait)); err != nil {
 			return seen.facts, err
 		}
 		if err := t.sleep(ctx, m.pause(seen.next)); err != nil {
@@ -99,52 +98,6 @@ func (m *eviction) intact(live *unstructured.Unstructured) error {
 		return fault.New(fault.Conflict, "cannot move %s in cluster %s: somebody else changed its update strategy to %s", nameOf(live), m.c.Context(), strategy)
 	}
 	return m.templateIs(live, m.aim.template)
-}
-
-// victims chooses the pods to go now: those of the open sets, in order, the ones that are not ready first, since replacing
-// them costs nothing; ready ones as far as maxUnavailable has room. All pods that are down use that room up, whoever took
-// them down.
-func (m *eviction) victims(seen shot, least time.Duration) []pod {
-	need := seen.allowed - seen.moved - seen.going
-	if need <= 0 {
-		return nil
-	}
-	now := time.Now()
-	down := 0
-	var open []slot
-	for _, at := range seen.slots {
-		if at.pod == nil {
-			down++
-			continue
-		}
-		if in, ready := at.pod.availableIn(least, now); !ready || in > 0 {
-			down++
-		}
-		if at.set <= m.aim.goal.Set && at.pod.hash != m.aim.revision {
-			open = append(open, at)
-		}
-	}
-	room := m.aim.goal.MaxUnavailable.Of(len(seen.slots)) - down
-	slices.SortStableFunc(open, func(a, b slot) int {
-		return cmp.Or(cmp.Compare(a.set, b.set), -cmp.Compare(one(!a.pod.ready), one(!b.pod.ready)), strings.Compare(a.node, b.node))
-	})
-	var chosen []pod
-	for _, at := range open {
-		if len(chosen) == need {
-			break
-		}
-		if at.pod.ready {
-			if room <= 0 {
-				continue
-			}
-			room--
-		}
-		if r := m.refused[at.pod.uid]; r != nil && now.Before(r.again) && at.pod.ready {
-			continue
-		}
-		chosen = append(chosen, *at.pod)
-	}
-	return chosen
 }
 
 // move evicts the ready pods and deletes the others, which no budget may protect. It comes back when all are under way.
@@ -185,6 +138,12 @@ func (m *eviction) remove(ctx context.Context, p pod) error {
 	return m.c.Delete(ctx, schema.GroupVersionKind{Version: "v1", Kind: "Pod"}, namespace, p.name, p.uid)
 }
 
+// mustWait reports whether a budget has refused the pod's eviction so lately that it is not asked again.
+func (m *eviction) mustWait(uid types.UID) bool {
+	r := m.refused[uid]
+	return r != nil && time.Now().Before(r.again)
+}
+
 func (m *eviction) refuse(p pod, err error) {
 	r := m.refused[p.uid]
 	if r == nil {
@@ -199,7 +158,11 @@ func (m *eviction) refuse(p pod, err error) {
 func (m *eviction) explain(seen *shot) {
 	there := map[types.UID]bool{}
 	others := 0 // pods that are down and that this batch did not take down
+	var dead []string
 	for _, at := range seen.slots {
+		if at.dead {
+			dead = append(dead, at.node)
+		}
 		if at.pod == nil {
 			continue
 		}
@@ -214,6 +177,9 @@ func (m *eviction) explain(seen *shot) {
 		}
 		w.Waiting = append(w.Waiting, "DisruptionBudget: "+r.cause)
 	}
+	if len(dead) > 0 {
+		w.Waiting = append(w.Waiting, "NodeLost: "+nodesLost(dead))
+	}
 	if most := m.aim.goal.MaxUnavailable.Of(len(seen.slots)); others >= most && seen.moved+seen.going < seen.allowed {
 		w.Waiting = append(w.Waiting, fmt.Sprintf("MaxUnavailable: %d pods are down that this batch did not take down, maxUnavailable is %d", others, most))
 	}
@@ -222,6 +188,20 @@ func (m *eviction) explain(seen *shot) {
 	}
 	slices.Sort(w.Waiting)
 	w.Waiting = slices.Compact(w.Waiting)
+}
+
+// nodesLost names nodes that died since the unit began, a few of them.
+func nodesLost(names []string) string {
+	const most = 5
+	verb := "is"
+	if len(names) > 1 {
+		verb = "are"
+	}
+	text := strings.Join(names[:min(len(names), most)], ", ")
+	if more := len(names) - most; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text + " " + verb + " not ready any more, which counts against maxUnavailable"
 }
 
 func (m *eviction) pause(next time.Duration) time.Duration {

@@ -205,6 +205,16 @@ func driverOf(t *testing.T, object *unstructured.Unstructured) workload.Driver {
 	return driver
 }
 
+// sizes is how many pods each node set has.
+func (s *stage) sizes(d workload.Driver, spec workload.Spec, sets []pipelines.NodeSet) []int {
+	s.Helper()
+	var pods []int
+	for _, size := range must[[]workload.Size](s)(d.Sizes(s.ctx, s.c, spec, sets)) {
+		pods = append(pods, size.Pods)
+	}
+	return pods
+}
+
 // must returns a function that fails the test for an error.
 func must[T any](s *stage) func(T, error) T {
 	return func(value T, err error) T {

@@ -41,12 +41,18 @@ type Spec struct {
 	// LiveGeneration is set as well, only a different generation is: a status that changed meanwhile does not matter.
 	LiveVersion    string
 	LiveGeneration int64
+	// Behind are the names of the nodes that were dead when the unit began. While they are dead they are set aside: no pod of
+	// theirs is chosen, and none counts. One that comes back counts again, like a node that joins.
+	Behind []string
+	// Living: the unit goes back. No dead node counts, whenever it died.
+	Living bool
 }
 
 // State and Goal are the shapes that travel between calls.
 type (
 	State = goal.State
 	Goal  = goal.Goal
+	Size  = goal.Size
 )
 
 // Look is called with fresh facts whenever something that they tell has changed, and at least every 5 seconds. A batch's
@@ -75,12 +81,15 @@ type Driver interface {
 	// is not there is created whole (Created): there is no old version whose pods could suffer, but batches hold for it
 	// too where the kind can do it. Prepare on a workload that this run holds already changes nothing that is right.
 	Prepare(ctx context.Context, c Cluster, spec Spec) (State, error)
-	// Sizes returns how many pods each node set has, first match wins, in the order of sets. A workload that is not bound
-	// to nodes has them all in the first set.
-	Sizes(ctx context.Context, c Cluster, spec Spec, sets []pipelines.NodeSet) ([]int, error)
+	// Sizes returns how many pods each node set has, first match wins, in the order of sets, and apart from them which of its
+	// nodes are dead now. A workload that is not bound to nodes has all its pods in the first set, and knows no dead nodes.
+	Sizes(ctx context.Context, c Cluster, spec Spec, sets []pipelines.NodeSet) ([]Size, error)
 	// Advance moves pods until the goal is reached and those that moved are available against the owner's own
 	// minReadySeconds; it never has more than MaxUnavailable pods down that were up, and never more at the revision than
 	// the goal allows. Pods that are not ready cost no budget. It returns the facts at its end.
+	//
+	// A node that dies meanwhile is not waited for: what it has of the batch stays its own, counts against MaxUnavailable,
+	// and is Lost in the facts. The call ends once everything else of the batch is there.
 	Advance(ctx context.Context, c Cluster, spec Spec, state State, goal Goal, look Look) (rule.Facts, error)
 	// Observe calls look until it returns an error or ctx ends; nothing moves.
 	Observe(ctx context.Context, c Cluster, spec Spec, state State, goal Goal, look Look) error
@@ -96,13 +105,14 @@ type Driver interface {
 	Disarm(ctx context.Context, c Cluster, spec Spec, state State) (State, error)
 	Arm(ctx context.Context, c Cluster, spec Spec, state State) (State, error)
 	// Revert writes WayBack's template and moves every pod that is not at it back, at most pace pods down at once; pods
-	// that are not ready are deleted at once and cost nothing. It works from every state, half-prepared ones too. Only
+	// that are not ready are deleted at once and cost nothing. Pods on dead nodes are left to the owner's strategy: they are
+	// neither waited for nor counted. It works from every state, half-prepared ones too. Only
 	// what differs between Target and WayBack is taken back. Without a WayBack it deletes a workload that was made; one
 	// that the run found goes back to the pod template that it had, as long as its controller keeps that, and else stays as it
 	// is. A workload that is gone is back.
 	Revert(ctx context.Context, c Cluster, spec Spec, state State, pace pipelines.Amount, look Look) (rule.Facts, error)
 	// Finish gives the owner's strategy back and removes the hold. It refuses while pods are not where they should be
-	// (back: WayBack's revision; else Target's), since giving the strategy back would move them.
-	// A workload that is gone is finished.
+	// (back: WayBack's revision; else Target's), since giving the strategy back would move them. Those on dead nodes, and on
+	// the nodes of Spec.Behind, do not keep it from that: they are left to the strategy. A workload that is gone is finished.
 	Finish(ctx context.Context, c Cluster, spec Spec, state State, back bool) (State, error)
 }

@@ -71,6 +71,7 @@ type Batch struct {
 	Total        int64  `json:"total" cel:"total"`               // pods of the node set
 	Updated      int64  `json:"updated" cel:"updated"`           // pods of the node set at the revision
 	UpdatedReady int64  `json:"updatedReady" cel:"updatedReady"` // of these, ready
+	Lost         int64  `json:"lost" cel:"lost"`                 // nodes that died since the unit began, by which the batch falls short of its target
 }
 
 // Unit is where in the fleet the gate looks.

@@ -3,6 +3,8 @@
 package goal
 
 import (
+	"time"
+
 	"sluice.dev/sluice/pipelines"
 )
 
@@ -28,4 +30,40 @@ type Goal struct {
 	Number         int                 `json:"number"` // of the batch within the set, from 1
 	Amount         pipelines.Amount    `json:"amount"` // cumulative within the set; 100% means every pod there is at that time
 	MaxUnavailable pipelines.Amount    `json:"maxUnavailable"`
+}
+
+// Size is how many pods a node set has, and which of its nodes are dead.
+type Size struct {
+	Pods   int    `json:"pods"` // on nodes that are alive
+	Behind []Node `json:"behind,omitempty"`
+}
+
+// Node is a node that is dead: its condition Ready is not True, or it is tainted as not ready or unreachable.
+type Node struct {
+	Name  string    `json:"name"`
+	Why   string    `json:"why"`
+	Since time.Time `json:"since,omitzero"` // as the cluster says; zero where it does not
+}
+
+// MostNamed is how many nodes a Behind names.
+const MostNamed = 20
+
+// Behind is the dead nodes of one node set of a workload.
+type Behind struct {
+	Workload string `json:"workload"` // Kind/namespace/name
+	NodeSet  string `json:"nodeSet"`
+	Count    int    `json:"count"`
+	Total    int    `json:"total"` // nodes of the set, the dead ones among them
+	Nodes    []Node `json:"nodes"` // sorted by name, at most MostNamed
+}
+
+// BehindOf is what stays behind of the sizes of a workload's node sets; nothing of sets without a dead node.
+func BehindOf(workload string, sets []pipelines.NodeSet, sizes []Size) []Behind {
+	var all []Behind
+	for i, size := range sizes {
+		if n := len(size.Behind); n > 0 {
+			all = append(all, Behind{Workload: workload, NodeSet: sets[i].Name, Count: n, Total: size.Pods + n, Nodes: size.Behind[:min(n, MostNamed)]})
+		}
+	}
+	return all
 }

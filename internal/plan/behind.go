@@ -1,0 +1,72 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+
+	"sluice.dev/sluice/internal/workload/goal"
+	"sluice.dev/sluice/pipelines"
+)
+
+// RuleMaxBehind holds a unit of which more nodes are dead than its rules let stay behind.
+const RuleMaxBehind = "max-behind"
+
+// LetBehind is how many dead nodes of a node set may stay behind.
+func (r Rules) LetBehind() pipelines.Amount {
+	if r.MaxBehind != nil {
+		return *r.MaxBehind
+	}
+	return *pipelines.DefaultRules().MaxBehind
+}
+
+// behindText says what is let stay behind where it is not the usual.
+func (r Rules) behindText() string {
+	if let := r.LetBehind(); let != *pipelines.DefaultRules().MaxBehind {
+		return "; maxBehind " + let.String()
+	}
+	return ""
+}
+
+// TooManyBehind says which node sets have more dead nodes than the rules let stay behind.
+func (r Rules) TooManyBehind(behind []goal.Behind) []Refusal {
+	var all []Refusal
+	let := r.LetBehind()
+	for _, b := range behind {
+		if most := let.Of(b.Total); b.Count > most {
+			all = append(all, Refusal{Rule: RuleMaxBehind, Object: b.Workload, Message: fmt.Sprintf(
+				"%s of %d in node set %s: %s; maxBehind %s lets %d stay behind", deadNodes(b), b.Total, b.NodeSet, Named(b), let, most)})
+		}
+	}
+	return all
+}
+
+func deadNodes(b goal.Behind) string {
+	if b.Count == 1 {
+		return "1 node is dead"
+	}
+	return fmt.Sprintf("%d nodes are dead", b.Count)
+}
+
+// Named names the nodes of a Behind, the rest counted.
+func Named(b goal.Behind) string {
+	names := make([]string, 0, len(b.Nodes))
+	for _, n := range b.Nodes {
+		names = append(names, n.Name)
+	}
+	text := strings.Join(names, ", ")
+	if more := b.Count - len(names); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+// AboutBehind says of each workload which nodes are set aside.
+func (c Cluster) AboutBehind() []string {
+	var notes []string
+	for _, w := range c.Workloads {
+		for _, b := range w.Behind {
+			notes = append(notes, fmt.Sprintf("%s under %s in node set %s, and set aside: %s", deadNodes(b), b.Workload, b.NodeSet, Named(b)))
+		}
+	}
+	return notes
+}

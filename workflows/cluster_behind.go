@@ -1,0 +1,68 @@
+package workflows
+
+import (
+	"errors"
+	"slices"
+
+	"go.temporal.io/sdk/workflow"
+
+	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/workload/goal"
+)
+
+// leftBehind takes down which nodes of a workload are dead now.
+func (r *clusterRollout) leftBehind(object string, behind []goal.Behind) {
+	r.unit.Behind = append(slices.DeleteFunc(slices.Clone(r.unit.Behind), func(b goal.Behind) bool { return b.Workload == object }), behind...)
+}
+
+// tooManyBehind is the check that holds a unit of which more nodes have died than may stay behind. Nothing holds a way back.
+func (r *clusterRollout) tooManyBehind(behind []goal.Behind) (status.Check, bool) {
+	if r.in.Back {
+		return status.Check{}, false
+	}
+	for _, no := range r.plan.Rules.TooManyBehind(behind) {
+		return status.Check{Name: no.Rule, At: "nodes", Verdict: status.Error, Message: no.Object + ": " + no.Message}, true
+	}
+	return status.Check{}, false
+}
+
+// gather moves what has come back of the nodes that were behind, before the workload is given back to its owner.
+func (r *clusterRollout) gather(ctx workflow.Context, h *heldWorkload) error {
+	if r.shape < gathersReturned || !slices.ContainsFunc(r.unit.Behind, func(b goal.Behind) bool { return b.Workload == h.object }) {
+		return nil
+	}
+	return r.catchUp(ctx)
+}
+
+// stoodStill is a workload on its way back that did not get on for longer than its progressDeadline.
+type stoodStill struct{ message string }
+
+func (e *stoodStill) Error() string { return e.message }
+
+// standstill is the error of a way back that did not get on; nil where it is there.
+func standstill(seen status.Facts) error {
+	if bad, held := status.FirstBad(seen.Checks); held && seen.Stalled {
+		return &stoodStill{bad.Message}
+	}
+	return nil
+}
+
+// phaseOfBack is where a way back is that cannot go on.
+func phaseOfBack(cause error) status.Phase {
+	var still *stoodStill
+	if errors.As(cause, &still) {
+		return status.PhaseStalled
+	}
+	return status.PhaseHeld
+}
+
+// fewNodes is how many dead nodes of a node set a run keeps by name; the unit's own record has more.
+const fewNodes = 3
+
+func few(behind []goal.Behind) []goal.Behind {
+	short := slices.Clone(behind)
+	for i := range short {
+		short[i].Nodes = short[i].Nodes[:min(len(short[i].Nodes), fewNodes)]
+	}
+	return short
+}
