@@ -17,7 +17,6 @@ import (
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/internal/workload"
-	"sluice.dev/sluice/internal/workload/goal"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/templates"
 )
@@ -313,76 +312,6 @@ func (d *differ) note(found patch.Change) {
 
 func (d *differ) refuse(rule, object, message string) {
 	d.out.Refusals = append(d.out.Refusals, plan.Refusal{Rule: rule, Object: object, Message: message})
-}
-
-// workload asks the driver whether it can move a workload, and resolves its batches. It returns the nodes that are dead now:
-// they are set aside for as long as the unit lasts, and in no batch's arithmetic.
-func (d *differ) workload(ctx context.Context, c change, live *unstructured.Unstructured) ([]string, error) {
-	driver, err := workload.For(c.target().GroupVersionKind().GroupKind())
-	if err != nil {
-		d.refuse(ruleDriver, c.Object, err.Error())
-		return nil, nil
-	}
-	spec := c.spec(d.ref)
-	if err := driver.Check(ctx, d.c, spec, live); err != nil {
-		if code := fault.CodeOf(err); code == fault.Unreachable || code == fault.Internal {
-			return nil, err
-		}
-		d.refuse(ruleDriver, c.Object, err.Error())
-		return nil, nil
-	}
-	rules := d.rules
-	if d.ref.Back {
-		rules = rules.Back()
-	}
-	w := plan.Workload{Object: c.Object}
-	if w.Whole, err = wholly(spec, live); err != nil {
-		return nil, err
-	}
-	var behind []string
-	w, err = inBatches(w, rules, func(sets []pipelines.NodeSet) ([]workload.Size, error) {
-		sizes, err := driver.Sizes(ctx, d.c, spec, sets)
-		for _, size := range sizes {
-			for _, n := range size.Behind {
-				behind = append(behind, n.Name)
-			}
-		}
-		return sizes, err
-	})
-	if err != nil {
-		return nil, err
-	}
-	d.out.Workloads = append(d.out.Workloads, w)
-	return behind, nil
-}
-
-// wholly says why all pods of a workload move in one batch; "" where they do not.
-func wholly(spec workload.Spec, live *unstructured.Unstructured) (string, error) {
-	if live == nil {
-		return plan.CreatedWhole, nil
-	}
-	costs, err := workload.Costs(spec, live)
-	if slices.ContainsFunc(costs, func(c workload.Cost) bool { return c.Rule == workload.TakesAllDown }) {
-		return plan.TakenDown, nil
-	}
-	return "", err
-}
-
-// inBatches resolves the batches of a workload, of which sizes counts the pods and the dead nodes in each of some node sets.
-func inBatches(w plan.Workload, rules plan.Rules, sizes func([]pipelines.NodeSet) ([]workload.Size, error)) (plan.Workload, error) {
-	if w.Whole != "" {
-		rules = rules.Whole()
-	}
-	found, err := sizes(rules.NodeSets)
-	if err != nil {
-		return w, err
-	}
-	for i, set := range rules.NodeSets {
-		pods := found[i].Pods
-		w.NodeSets = append(w.NodeSets, plan.NodeSetBatch{Name: set.Name, Pods: pods, Batches: plan.Batches(rules.Batches, pods)})
-	}
-	w.Behind = goal.BehindOf(w.Object, rules.NodeSets, found)
-	return w, nil
 }
 
 // leftBehind looks at recorded objects that are not rendered any more. They are left alone, but an edit of one by hand

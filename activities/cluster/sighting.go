@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"time"
 
 	"sluice.dev/sluice/internal/ledger"
@@ -38,7 +39,7 @@ func observation(req step.AdvanceRequest, f rule.Facts, armed bool) ledger.Obser
 	return ledger.Observation{
 		Cluster: req.Cluster, Component: req.Component, Run: req.Run, Version: req.Version,
 		NodeSet: f.Batch.NodeSet, Batch: int(f.Batch.Number), Updated: int(f.Workload.Updated), Desired: int(f.Workload.Desired),
-		Armed: armed, Seen: time.Now().UTC(),
+		Armed: armed, Behind: strings.Join(f.Workload.Behind, ", "), Seen: time.Now().UTC(),
 	}
 }
 

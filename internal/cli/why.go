@@ -15,6 +15,7 @@ import (
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/workload/goal"
 )
 
 // WhyOptions are what why needs.
@@ -99,6 +100,9 @@ func explain(why engine.Explanation, now time.Time) string {
 		for _, object := range r.Stays {
 			fmt.Fprintf(&b, "  stays       %s\n", oneLine(object))
 		}
+		for _, of := range r.Behind {
+			explainBehind(&b, of, now)
+		}
 		explainStuck(&b, r.Stuck, now)
 		if r.Retry != "" {
 			fmt.Fprintf(&b, "  tries again %s\n", oneLine(r.Retry))
@@ -112,6 +116,21 @@ func explain(why engine.Explanation, now time.Time) string {
 		explainEnd(&b, r)
 	}
 	return b.String()
+}
+
+// explainBehind says which nodes are dead, why and since when.
+func explainBehind(b *strings.Builder, of goal.Behind, now time.Time) {
+	fmt.Fprintf(b, "  behind      %d of %d nodes of %s, node set %s\n", of.Count, of.Total, of.Workload, of.NodeSet)
+	for _, n := range of.Nodes {
+		since := ""
+		if !n.Since.IsZero() {
+			since = ", since " + ago(n.Since, now)
+		}
+		fmt.Fprintf(b, "              %s: %s%s\n", n.Name, oneLine(n.Why), since)
+	}
+	if more := of.Count - len(of.Nodes); more > 0 {
+		fmt.Fprintf(b, "              and %d more\n", more)
+	}
 }
 
 func explainWaiting(b *strings.Builder, w *status.Waiting, now time.Time) {

@@ -7,6 +7,7 @@ import (
 
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/workload/goal"
 )
 
 func TestWhyTellsAReasonFromACondition(t *testing.T) {
@@ -75,5 +76,21 @@ func TestWhySaysThatAStageBearsAFailure(t *testing.T) {
 	}}}, time.Time{})
 	if want := "  ended by    sluice: stage production bears it: 1 unit failed so far, maxFailures is 1\n"; !strings.Contains(text, want) {
 		t.Errorf("it says\n%s", text)
+	}
+}
+
+func TestWhyNamesDeadNodes(t *testing.T) {
+	now := time.Date(2026, 11, 22, 15, 0, 0, 0, time.Local)
+	text := explain(engine.Explanation{Run: "a-1", Reasons: []engine.Reason{{Subject: "prod/a", Behind: []goal.Behind{{
+		Workload: "DaemonSet/infra/agent", NodeSet: "all", Count: 3, Total: 30,
+		Nodes: []goal.Node{{Name: "n1", Why: "Ready is Unknown (NodeStatusUnknown)", Since: now.Add(-5 * time.Minute)}, {Name: "n2", Why: "tainted node.kubernetes.io/unreachable"}},
+	}}}}}, now)
+	for _, want := range []string{
+		"  behind      3 of 30 nodes of DaemonSet/infra/agent, node set all\n",
+		"n1: Ready is Unknown (NodeStatusUnknown), since ", "(5m0s ago)\n", "n2: tainted node.kubernetes.io/unreachable\n", "and 1 more\n",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("it does not say %q:\n%s", want, text)
+		}
 	}
 }

@@ -27,6 +27,7 @@ type Cluster struct {
 	Updated     int       `json:"updated"`
 	Desired     int       `json:"desired"`
 	Armed       bool      `json:"armed"`
+	Behind      string    `json:"behind,omitempty"` // dead nodes that had pods when it was last looked
 	Unreachable bool      `json:"unreachable,omitempty"`
 	Seen        time.Time `json:"seen,omitzero"`
 	State       string    `json:"state"` // all of this in a few words
@@ -75,6 +76,7 @@ func (e *Engine) Clusters(ctx context.Context, component string) ([]Cluster, err
 
 // observe adds the last look.
 func (c *Cluster) observe(o ledger.Observation) {
+	c.Behind = o.Behind
 	c.Updated, c.Desired, c.Armed, c.Unreachable, c.Seen = o.Updated, o.Desired, o.Armed, o.Unreachable, o.Seen
 	if o.Version == c.Version && (o.Run == c.Run || o.Updated == o.Desired) {
 		// The last look was before the owner's strategy came back. What is recorded as deployed is held no more.
@@ -97,6 +99,9 @@ func (c *Cluster) words() string {
 	if c.Desired > 0 && (c.MovingTo != "" || c.Unreachable) {
 		text += fmt.Sprintf(", %d of %d", c.Updated, c.Desired)
 	}
+	if c.Behind != "" {
+		text += "; " + behindWords(c.Behind)
+	}
 	if !c.Unreachable {
 		return text
 	}
@@ -104,4 +109,17 @@ func (c *Cluster) words() string {
 		return "unreachable; never seen"
 	}
 	return "unreachable; " + text + " at " + c.Seen.Local().Format("15:04")
+}
+
+// behindWords are a few of the nodes that are dead: "node n1 is behind", "5 nodes are behind: n1, n2, n3, ...".
+func behindWords(names string) string {
+	all := strings.Split(names, ", ")
+	const most = 3
+	switch {
+	case len(all) == 1:
+		return "node " + names + " is behind"
+	case len(all) > most:
+		return fmt.Sprintf("%d nodes are behind: %s, ...", len(all), strings.Join(all[:most], ", "))
+	}
+	return fmt.Sprintf("%d nodes are behind: %s", len(all), names)
 }

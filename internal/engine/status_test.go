@@ -276,6 +276,8 @@ func TestClusters(t *testing.T) {
 		{Cluster: "b", Unreachable: true},
 		{Cluster: "c", Version: "2", Run: "agent-2", Updated: 39, Desired: 40, Armed: true, Seen: at},
 		{Cluster: "d", Unreachable: true},
+		{Cluster: "e", Version: "2", Run: "agent-2", Updated: 39, Desired: 39, Behind: "n1", Seen: at},
+		{Cluster: "f", Version: "2", Run: "agent-2", Updated: 3, Desired: 36, Behind: "n1, n2, n3, n4", Seen: at},
 	} {
 		o.Component = "agent"
 		if err := b.ledger.SaveObservation(t.Context(), o); err != nil {
@@ -288,6 +290,7 @@ func TestClusters(t *testing.T) {
 	}
 	want := map[string]string{
 		"a": "version 1", "b": "unreachable; version 2, 12 of 40 at 02:41", "c": "version 2", "d": "unreachable; never seen",
+		"e": "version 2, 39 of 39; node n1 is behind", "f": "version 2, 3 of 36; 4 nodes are behind: n1, n2, n3, ...",
 	}
 	for _, c := range all {
 		if c.State != want[c.Cluster] {
@@ -297,8 +300,8 @@ func TestClusters(t *testing.T) {
 			t.Errorf("%s is armed: %v, want %v", c.Cluster, c.Armed, armed)
 		}
 	}
-	if len(all) != 4 || all[0].Cluster != "a" {
-		t.Errorf("list is %+v, want four by name", all)
+	if len(all) != 6 || all[0].Cluster != "a" {
+		t.Errorf("list is %+v, want six by name", all)
 	}
 	_, err = b.Clusters(t.Context(), "nothing")
 	wants(t, err, fault.NotFound, "nothing")
@@ -306,7 +309,7 @@ func TestClusters(t *testing.T) {
 		t.Fatal(err)
 	}
 	fleet, err := b.Clusters(t.Context(), "")
-	if err != nil || len(fleet) != 5 || fleet[0].Component != "agent" || fleet[0].State != "version 1" || fleet[1].Component != "other" || fleet[1].State != "version 9" {
+	if err != nil || len(fleet) != 7 || fleet[0].Component != "agent" || fleet[0].State != "version 1" || fleet[1].Component != "other" || fleet[1].State != "version 9" {
 		t.Errorf("the fleet is %+v, %v; want each component of each cluster", fleet, err)
 	}
 }

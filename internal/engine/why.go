@@ -9,6 +9,7 @@ import (
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/internal/workload/goal"
 )
 
 // Reason is why something stands where it stands.
@@ -31,6 +32,7 @@ type Reason struct {
 	Since    time.Time       `json:"since,omitzero"`     // when it last got on
 	ByItself string          `json:"byItself,omitempty"` // how it goes on without anybody
 	Commands []string        `json:"commands,omitempty"` // what would help, ready to paste
+	Behind   []goal.Behind   `json:"behind,omitempty"`   // dead nodes of the unit
 }
 
 // Explanation is why a run, or a part of it, stands where it stands. Reasons is empty where nothing waits.
@@ -83,10 +85,10 @@ func (e *Engine) Why(ctx context.Context, run, about string) (Explanation, error
 	return why, nil
 }
 
-// stands reports whether there is something to say about a unit: it waits, a check has stopped it, or
-// something stays of it.
+// stands reports whether there is something to say about a unit: it waits, a check has stopped it, something stays of it, or
+// nodes of it are behind.
 func stands(u *status.Unit) bool {
-	return u.Waiting != nil || u.Failure != nil || u.Cause != nil || len(u.Kept) > 0
+	return u.Waiting != nil || u.Failure != nil || u.Cause != nil || len(u.Kept) > 0 || len(u.Behind) > 0
 }
 
 func concerns(u *status.Unit, about string) bool {
@@ -134,7 +136,8 @@ func (e *Engine) unitReason(ctx context.Context, u *status.Unit, turn *status.Wa
 	if u.Waiting == nil && u.Phase == status.PhasePending {
 		return Reason{Subject: u.Path, Phase: u.Phase, Waiting: turn}
 	}
-	r := Reason{Subject: u.Path, Phase: u.Phase, Waiting: u.Waiting, Failure: u.Failure, FailedAt: u.FailedAt, Since: lastStep(u), Stays: u.Kept}
+	r := Reason{Subject: u.Path, Phase: u.Phase, Waiting: u.Waiting, Failure: u.Failure, FailedAt: u.FailedAt, Since: lastStep(u)}
+	r.Stays, r.Behind = u.Kept, u.Behind
 	r.Cause, r.CauseAt, r.Stopped = u.Cause, u.CauseAt, e.stoppedAt(ctx, u)
 	r.Ending, r.Batch, r.Stuck = u.Ending, moving(u), stuckAt(u)
 	if r.Stuck == nil && r.Stopped != nil {

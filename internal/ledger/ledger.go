@@ -184,7 +184,8 @@ type Observation struct {
 	Batch       int       `json:"batch,omitempty"`
 	Updated     int       `json:"updated"`
 	Desired     int       `json:"desired"`
-	Armed       bool      `json:"armed"` // a recreated pod would get the version that is being rolled out
+	Armed       bool      `json:"armed"`            // a recreated pod would get the version that is being rolled out
+	Behind      string    `json:"behind,omitempty"` // names of the dead nodes that have pods, apart by commas
 	Unreachable bool      `json:"unreachable,omitempty"`
 	Seen        time.Time `json:"seen"` // of the last look that reached the cluster
 }

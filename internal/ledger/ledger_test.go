@@ -289,7 +289,7 @@ func testWrites(t *testing.T, l Ledger) {
 
 func testObservations(t *testing.T, l Ledger) {
 	ctx := t.Context()
-	o := Observation{Cluster: "cn-2", Component: "agent", Run: "agent-1", Version: "2", NodeSet: "canary", Batch: 2, Updated: 5, Desired: 40, Armed: true, Seen: at(1)}
+	o := Observation{Cluster: "cn-2", Component: "agent", Run: "agent-1", Version: "2", NodeSet: "canary", Batch: 2, Updated: 5, Desired: 40, Armed: true, Behind: "n1, n2", Seen: at(1)}
 	ok(t, l.SaveObservation(ctx, o))
 	ok(t, l.SaveObservation(ctx, Observation{Cluster: "cn-2", Component: "agent", Unreachable: true, Seen: at(9)}))
 	o.Unreachable = true

@@ -5,7 +5,7 @@ import (
 	"database/sql"
 )
 
-const observationColumns = `cluster, component, run, version, node_set, batch, updated, desired, armed, unreachable, seen`
+const observationColumns = `cluster, component, run, version, node_set, batch, updated, desired, armed, unreachable, seen, behind`
 
 // SaveObservation implements Observations.
 func (s *SQLite) SaveObservation(ctx context.Context, o Observation) error {
@@ -13,16 +13,17 @@ func (s *SQLite) SaveObservation(ctx context.Context, o Observation) error {
 		return failed(err, "cannot save observation of %s in %s", o.Component, o.Cluster)
 	}
 	replace := `run = excluded.run, version = excluded.version, node_set = excluded.node_set, batch = excluded.batch,
-		updated = excluded.updated, desired = excluded.desired, armed = excluded.armed, unreachable = 0, seen = excluded.seen`
+		updated = excluded.updated, desired = excluded.desired, armed = excluded.armed, unreachable = 0, seen = excluded.seen,
+		behind = excluded.behind`
 	if o.Unreachable {
 		replace = `unreachable = 1`
 	}
 	err := s.write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `
-			INSERT INTO observations (`+observationColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			INSERT INTO observations (`+observationColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (cluster, component) DO UPDATE SET `+replace,
 			o.Cluster, o.Component, o.Run, o.Version, o.NodeSet, o.Batch, o.Updated, o.Desired,
-			asInt(o.Armed), asInt(o.Unreachable), formatTime(o.Seen))
+			asInt(o.Armed), asInt(o.Unreachable), formatTime(o.Seen), o.Behind)
 		return err
 	})
 	return failed(err, "cannot save observation of %s in %s", o.Component, o.Cluster)
@@ -40,7 +41,7 @@ func scanObservation(row scanner) (Observation, error) {
 	var o Observation
 	var seen string
 	err := row.Scan(&o.Cluster, &o.Component, &o.Run, &o.Version, &o.NodeSet, &o.Batch, &o.Updated, &o.Desired,
-		&o.Armed, &o.Unreachable, &seen)
+		&o.Armed, &o.Unreachable, &seen, &o.Behind)
 	if err != nil {
 		return Observation{}, err
 	}

@@ -2,7 +2,6 @@ package plan
 
 import (
 	"fmt"
-	"strings"
 
 	"sluice.dev/sluice/internal/workload/goal"
 	"sluice.dev/sluice/pipelines"
@@ -34,7 +33,7 @@ func (r Rules) TooManyBehind(behind []goal.Behind) []Refusal {
 	for _, b := range behind {
 		if most := let.Of(b.Total); b.Count > most {
 			all = append(all, Refusal{Rule: RuleMaxBehind, Object: b.Workload, Message: fmt.Sprintf(
-				"%s of %d in node set %s: %s; maxBehind %s lets %d stay behind", deadNodes(b), b.Total, b.NodeSet, Named(b), let, most)})
+				"%s of %d in node set %s: %s; maxBehind %s lets %d stay behind", deadNodes(b), b.Total, b.NodeSet, b.Names(goal.MostNamed), let, most)})
 		}
 	}
 	return all
@@ -47,25 +46,12 @@ func deadNodes(b goal.Behind) string {
 	return fmt.Sprintf("%d nodes are dead", b.Count)
 }
 
-// Named names the nodes of a Behind, the rest counted.
-func Named(b goal.Behind) string {
-	names := make([]string, 0, len(b.Nodes))
-	for _, n := range b.Nodes {
-		names = append(names, n.Name)
-	}
-	text := strings.Join(names, ", ")
-	if more := b.Count - len(names); more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
-	}
-	return text
-}
-
 // AboutBehind says of each workload which nodes are set aside.
 func (c Cluster) AboutBehind() []string {
 	var notes []string
 	for _, w := range c.Workloads {
 		for _, b := range w.Behind {
-			notes = append(notes, fmt.Sprintf("%s under %s in node set %s, and set aside: %s", deadNodes(b), b.Workload, b.NodeSet, Named(b)))
+			notes = append(notes, fmt.Sprintf("%s under %s in node set %s, and set aside: %s", deadNodes(b), b.Workload, b.NodeSet, b.Names(goal.MostNamed)))
 		}
 	}
 	return notes

@@ -30,6 +30,9 @@ type slot struct {
 	returned bool // its node was dead when the unit began
 }
 
+// mostBehind is how many dead nodes facts name.
+const mostBehind = 100
+
 // shot is what was seen of a DaemonSet at one moment.
 type shot struct {
 	slots  []slot        // sorted by node
@@ -94,12 +97,16 @@ func (d daemonSet) shot(ctx context.Context, s *session, to aim) (shot, error) {
 	}
 	result := shot{totals: make([]int, len(sets)), behind: make([][]goal.Node, len(sets))}
 	left := map[string]bool{}
+	var dead []string
 	for name, at := range nodes {
 		n := known[name]
 		at.dead, at.returned = n.dead != "", slices.Contains(s.spec.Behind, name)
 		at.set = setOf(sets, n.labels, name)
 		if at.dead && at.set < len(sets) {
 			result.behind[at.set] = append(result.behind[at.set], goal.Node{Name: name, Why: n.dead, Since: n.since})
+		}
+		if at.dead {
+			dead = append(dead, name)
 		}
 		if at.dead && (to.living || s.spec.Living || at.returned) {
 			left[name] = true
@@ -110,6 +117,7 @@ func (d daemonSet) shot(ctx context.Context, s *session, to aim) (shot, error) {
 		}
 		result.slots = append(result.slots, *at)
 	}
+	slices.Sort(dead)
 	pods = slices.DeleteFunc(pods, func(p pod) bool { return left[p.node] })
 	for _, behind := range result.behind {
 		slices.SortFunc(behind, func(a, b goal.Node) int { return strings.Compare(a.Name, b.Name) })
@@ -119,6 +127,7 @@ func (d daemonSet) shot(ctx context.Context, s *session, to aim) (shot, error) {
 	least := time.Duration(number(owner, 0, "spec", "minReadySeconds")) * time.Second
 	result.reach = reachOf(result.slots, result.totals, to)
 	result.facts.Workload = s.count(live, to.revision, len(result.slots), pods, least, now)
+	result.facts.Workload.Behind = dead[:min(len(dead), mostBehind)]
 	result.facts.Batch = result.batch(to)
 	result.next = soonest(pods, least, now)
 	return result, nil

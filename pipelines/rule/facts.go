@@ -35,6 +35,7 @@ type Workload struct {
 	OldRestarts      int64    `json:"oldRestarts" cel:"oldRestarts"`           // container restarts in all other pods
 	Waiting          []string `json:"waiting" cel:"waiting"`                   // reasons why containers of updated pods wait; sorted, distinct
 	Events           []Event  `json:"events" cel:"events"`                     // warnings about pods of the revision; at most 20
+	Behind           []string `json:"behind,omitempty" cel:"behind"`           // dead nodes that have a pod of it; sorted, distinct, at most 100
 }
 
 // Plus adds up what can be added up over two workloads. Their names, revisions and generations stay those of w.
@@ -49,6 +50,7 @@ func (w Workload) Plus(o Workload) Workload {
 	w.Restarts += o.Restarts
 	w.OldRestarts += o.OldRestarts
 	w.Waiting = slices.Compact(slices.Sorted(slices.Values(slices.Concat(w.Waiting, o.Waiting))))
+	w.Behind = slices.Compact(slices.Sorted(slices.Values(slices.Concat(w.Behind, o.Behind))))
 	w.Events = slices.Concat(w.Events, o.Events)
 	return w
 }

@@ -51,6 +51,8 @@ func TestEval(t *testing.T) {
 		"Counts of a stage":         {"", rule.ScopeStage, "stage.succeeded == stage.units", true, ""},
 		"Text of a change":          {"", rule.ScopeCluster, "change.version > change.previous", true, ""},
 		"A list of texts":           {"", rule.ScopeBatch, "'ImagePullBackOff' in workload.waiting", true, ""},
+		"Lost nodes":                {"", rule.ScopeBatch, "batch.updatedReady + batch.lost >= batch.target", false, ""},
+		"Dead nodes":                {"", rule.ScopeBatch, "size(workload.behind) == 0 && !('n1' in workload.behind)", true, ""},
 		"A list of events":          {"", rule.ScopeBatch, "workload.events.exists(e, e.reason == 'BackOff' && e.count > 2)", true, ""},
 		"A label":                   {"", rule.ScopeBatch, "unit.labels.tier == 'gold'", true, ""},
 		"A label that may be there": {"", rule.ScopeBatch, "has(unit.labels.rack) && unit.labels.rack == 'r1'", false, ""},

@@ -4,6 +4,7 @@ package tree
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -168,8 +169,26 @@ func (d *drawer) unit(u *status.Unit) []row {
 	return rows
 }
 
-// says is what has to be said about a unit: what stopped it, else what it waits for.
+// says is what has to be said about a unit: what stopped it, else what it waits for; and which nodes of it are dead.
 func (d *drawer) says(u *status.Unit) string {
+	said := []string{d.stands(u), behind(u)}
+	return strings.Join(slices.DeleteFunc(said, func(text string) bool { return text == "" }), "; ")
+}
+
+// behind is which nodes of a unit are dead.
+func behind(u *status.Unit) string {
+	var of []string
+	for _, b := range u.Behind {
+		things := "nodes"
+		if b.Count == 1 {
+			things = "node"
+		}
+		of = append(of, fmt.Sprintf("%d dead %s: %s", b.Count, things, b.Names(3)))
+	}
+	return strings.Join(slices.Compact(of), "; ")
+}
+
+func (d *drawer) stands(u *status.Unit) string {
 	switch {
 	case u.Failure != nil:
 		return finding(u.Failure)
@@ -197,6 +216,9 @@ func (d *drawer) batch(u *status.Unit, b *status.Batch) row {
 	r.cells = [4]string{d.bar(b.Updated, b.Target), string(b.Phase), elapsed(b.Started, b.Ended, d.in.Now), workload(u, b)}
 	if b.Phase == status.PhaseMoving && b.Ready < b.Updated {
 		r.cells[3] = strings.TrimSpace(r.cells[3] + fmt.Sprintf(" %d of %d ready", b.Ready, b.Updated))
+	}
+	if b.Lost > 0 {
+		r.cells[3] = strings.TrimPrefix(fmt.Sprintf("%s, %d lost", r.cells[3], b.Lost), ", ")
 	}
 	if bad := badCheck(b.Checks); bad != nil {
 		r.cells[3] = finding(bad)

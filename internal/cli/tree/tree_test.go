@@ -14,6 +14,7 @@ import (
 	"sluice.dev/sluice/internal/cli/tree"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/workload/goal"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -107,6 +108,17 @@ func rolledBack() tree.Input {
 	return in
 }
 
+// behind is a run with dead nodes: one was set aside in a unit that has succeeded, several died under one that moves.
+func behind() tree.Input {
+	in := paced()
+	u := &in.View.Stages[2].Units[0]
+	u.Behind = []goal.Behind{{Workload: "DaemonSet/infra/agent", NodeSet: "all", Count: 5, Total: 40, Nodes: []goal.Node{{Name: "n1"}, {Name: "n2"}, {Name: "n3"}, {Name: "n4"}}}}
+	u.Batches[len(u.Batches)-1].Lost = 2
+	done := &in.View.Stages[0].Units[0]
+	done.Behind = []goal.Behind{{Workload: "DaemonSet/infra/agent", NodeSet: "all", Count: 1, Total: 40, Nodes: []goal.Node{{Name: "n9"}}}}
+	return in
+}
+
 func TestDraw(t *testing.T) {
 	for name, c := range map[string]struct {
 		in tree.Input
@@ -117,6 +129,7 @@ func TestDraw(t *testing.T) {
 		"narrow-60":        {underWay(), tree.Options{Width: 60, Bars: true}},
 		"low-14":           {underWay(), tree.Options{Width: 100, Height: 14, Bars: true}},
 		"rolled-back":      {rolledBack(), tree.Options{}},
+		"behind":           {behind(), tree.Options{}},
 		"paced-100":        {paced(), tree.Options{Width: 100, Bars: true}},
 		"nothing-is-known": {tree.Input{View: engine.View{Run: status.Run{Name: "a-1", Phase: status.PhasePending, Started: began}}, Now: began}, tree.Options{}},
 	} {

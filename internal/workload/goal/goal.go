@@ -3,6 +3,8 @@
 package goal
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"sluice.dev/sluice/pipelines"
@@ -66,4 +68,17 @@ func BehindOf(workload string, sets []pipelines.NodeSet, sizes []Size) []Behind 
 		}
 	}
 	return all
+}
+
+// Names names at most so many of the nodes, the rest counted.
+func (b Behind) Names(most int) string {
+	names := make([]string, 0, len(b.Nodes))
+	for _, n := range b.Nodes[:min(most, len(b.Nodes))] {
+		names = append(names, n.Name)
+	}
+	text := strings.Join(names, ", ")
+	if more := b.Count - len(names); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }
