@@ -45,10 +45,7 @@ func (a *Activities) Apply(ctx context.Context, req step.ApplyRequest) (out step
 	if req.After {
 		phase = templates.After
 	}
-	for _, ch := range set.Objects {
-		if ch.Action == patch.Unchanged || ch.turn(req.Back) != phase {
-			continue
-		}
+	for _, ch := range set.inTurn(phase, req.Back) {
 		err := a.write(ctx, c, req.Ref, ch, &out)
 		if req.Back && fault.CodeOf(err) == fault.Invalid {
 			out.Kept = append(out.Kept, stays(ch.Object, err.Error()))
@@ -64,12 +61,20 @@ func (a *Activities) Apply(ctx context.Context, req step.ApplyRequest) (out step
 	return out, err
 }
 
-// turn is the phase in which a change is written. On the way back what could refuse the others goes before them.
-func (c change) turn(back bool) templates.PhaseName {
-	if back && c.Action == patch.Patch && slices.Contains(firstToGo, c.target().GetKind()) {
-		return templates.Before
+// inTurn lists the changes that are written in a phase, in order. On the way back what could refuse the others, and is there
+// still, goes before all of them.
+func (s changeSet) inTurn(phase templates.PhaseName, back bool) []change {
+	var first, rest []change
+	for _, c := range s.Objects {
+		switch isFirst := back && c.Action == patch.Patch && slices.Contains(firstToGo, c.target().GetKind()); {
+		case c.Action == patch.Unchanged:
+		case isFirst && phase == templates.Before:
+			first = append(first, c)
+		case !isFirst && c.Phase == phase:
+			rest = append(rest, c)
+		}
 	}
-	return c.Phase
+	return append(first, rest...)
 }
 
 // write makes one change: the intent is recorded before it, the resource version after it. A patch whose object moved
@@ -176,13 +181,14 @@ func (a *Activities) again(ctx context.Context, c kube.Fenced, ref step.Ref, ch 
 }
 
 // intend records what a write is meant to leave.
-func (a *Activities) intend(ctx context.Context, ref step.Ref, what string, o *unstructured.Unstructured, creates bool) (ledger.Write, error) {
+func (a *Activities) intend(ctx context.Context, ref step.Ref, what string, o *unstructured.Unstructured, m making) (ledger.Write, error) {
 	intent, err := a.putJSON(ctx, o.Object)
 	if err != nil {
 		return ledger.Write{}, err
 	}
 	w := ledger.Write{
-		Run: ref.Run, Cluster: ref.Cluster, Component: ref.Component, Object: templates.ID(o), Step: what, Intent: intent, Created: creates, At: time.Now().UTC(),
+		Run: ref.Run, Cluster: ref.Cluster, Component: ref.Component, Object: templates.ID(o), Step: what, Intent: intent,
+		UID: string(m.uid), Created: m.ours, At: time.Now().UTC(),
 	}
 	return w, a.Ledger.SaveWrite(ctx, w)
 }

@@ -72,6 +72,16 @@ func (e era) made(id string) types.UID {
 	return ""
 }
 
+// madeBy is the UID under which a run has made an object; "" where it has not, or was killed before it knew.
+func (e era) madeBy(run, id string) types.UID {
+	for _, w := range e.writes {
+		if w.Run == run && w.Object == id && w.Created && w.UID != "" {
+			return types.UID(w.UID)
+		}
+	}
+	return ""
+}
+
 // isOurs reports whether an object is one that Sluice made where there was none. Where it was killed before it could write the
 // UID down, that is the one of this name which carries the component.
 func (e era) isOurs(id string, live *unstructured.Unstructured) bool {
@@ -122,23 +132,31 @@ func (e era) tried(id string) bool {
 	return slices.ContainsFunc(e.writes, func(w ledger.Write) bool { return w.Object == id && w.Step != stepDelete })
 }
 
+// making is whether an object is of Sluice's own making.
+type making struct {
+	ours bool
+	uid  types.UID // under which the run has made it already; "" where it has not
+}
+
 // before keeps how an object is before its first write in the era, nil where it is not there, and reports whether what will be
 // there is of Sluice's own making. It has to come before the intent: a kill in between leaves a pre-image that is still true.
-func (a *Activities) before(ctx context.Context, e era, ref step.Ref, o, live *unstructured.Unstructured) (made bool, err error) {
+func (a *Activities) before(ctx context.Context, e era, ref step.Ref, o, live *unstructured.Unstructured) (m making, err error) {
 	id := templates.ID(o)
 	p := ledger.PreImage{Run: ref.Run, Cluster: ref.Cluster, Component: ref.Component, Object: id, At: time.Now().UTC()}
 	switch {
 	case live == nil:
-		return true, a.Ledger.SavePreImage(ctx, p)
+		return making{true, e.madeBy(ref.Run, id)}, a.Ledger.SavePreImage(ctx, p)
 	case e.isOurs(id, live):
-		return true, nil
+		return making{true, e.madeBy(ref.Run, id)}, nil
+	case e.unseen(id) && e.made(id) == live.GetUID():
+		return making{true, live.GetUID()}, nil
 	case e.unseen(id):
-		return e.made(id) == live.GetUID(), nil
+		return m, nil
 	}
 	if _, found := e.image(id, live.GetUID()); found {
-		return false, nil
+		return m, nil
 	}
-	return false, a.keep(ctx, p, live)
+	return m, a.keep(ctx, p, live)
 }
 
 // keep stores an object that was found as its pre-image.

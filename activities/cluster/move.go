@@ -140,7 +140,7 @@ func (a *Activities) Revert(ctx context.Context, req step.AdvanceRequest) (statu
 	if left == nil {
 		left, how = h.change.target(), stepDelete // the run made it
 	}
-	if _, err := a.intend(ctx, req.Ref, how, left, false); err != nil {
+	if _, err := a.intend(ctx, req.Ref, how, left, making{}); err != nil {
 		return status.Facts{}, err
 	}
 	stays := ""

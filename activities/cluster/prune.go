@@ -117,7 +117,7 @@ func (a *Activities) Prune(ctx context.Context, req step.PruneRequest) (out step
 
 // gone records that an object is taken away.
 func (a *Activities) gone(ctx context.Context, ref step.Ref, o *unstructured.Unstructured) error {
-	_, err := a.intend(ctx, ref, stepDelete, o, false)
+	_, err := a.intend(ctx, ref, stepDelete, o, making{})
 	return err
 }
 

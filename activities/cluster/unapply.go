@@ -100,7 +100,7 @@ func (a *Activities) takeAway(ctx context.Context, c kube.Fenced, ref step.Ref, 
 		if uid == "" {
 			continue
 		}
-		if _, err := a.intend(ctx, ref, stepDelete, o, false); err != nil {
+		if _, err := a.intend(ctx, ref, stepDelete, o, making{}); err != nil {
 			return err
 		}
 		err = c.Delete(ctx, o.GroupVersionKind(), o.GetNamespace(), o.GetName(), uid)
@@ -172,7 +172,7 @@ func (a *Activities) sendBack(ctx context.Context, c kube.Fenced, ref step.Ref, 
 	if _, err := a.before(ctx, e, ref, target, live); err != nil {
 		return err
 	}
-	w, err := a.intend(ctx, ref, stepRevert, target, false)
+	w, err := a.intend(ctx, ref, stepRevert, target, making{})
 	if err != nil {
 		return err
 	}

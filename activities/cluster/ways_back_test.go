@@ -215,16 +215,21 @@ func TestAnObjectThatAVersionAdoptsGoesBackToWhatItWas(t *testing.T) {
 	for _, way := range waysBack() {
 		t.Run(way.name, func(t *testing.T) {
 			w := newWorld(t)
-			w.planned("1.0.0", []string{configMap("a", "1"), load("DaemonSet", "agent", "1")})
+			failsClosed := func(p *plan.Plan) {
+				p.Exceptions = append(p.Exceptions, pipelines.Exception{Rule: "webhook-fail-closed", Object: "ValidatingWebhookConfiguration/guard", Reason: "a test"})
+			}
+			w.planned("1.0.0", []string{configMap("a", "1"), load("DaemonSet", "agent", "1"), webhook("guard", "Ignore")})
 			w.rollout()
 			for _, text := range []string{configMap("b", "by hand"), load("Deployment", "other", "0")} {
 				w.server.Put(parsed(t, text))
 			}
-			w.planned("2.0.0", []string{configMap("a", "2"), configMap("b", "2"), load("DaemonSet", "agent", "2"), load("Deployment", "other", "2")}, atOnce)
+			w.planned("2.0.0", []string{configMap("a", "2"), configMap("b", "2"), load("DaemonSet", "agent", "2"), load("Deployment", "other", "2"), webhook("guard", "Fail")}, atOnce, failsClosed)
 			d := w.bring()
+			w.server.Writes()
 			if kept := way.take(w, d); len(kept) > 0 {
 				w.Errorf("kept %v", kept)
 			}
+			w.is(first(w.server.Writes()), "patch ValidatingWebhookConfiguration/guard", "what is written first")
 			w.is(field(w.object("v1", "ConfigMap", "a"), "data", "key"), "1", "what is recorded")
 			w.is(field(w.object("v1", "ConfigMap", "b"), "data", "key"), "by hand", "what was found")
 			containers, _, _ := unstructured.NestedSlice(w.object("apps/v1", "Deployment", "other").Object, "spec", "template", "spec", "containers")
@@ -403,6 +408,65 @@ func (blind) SavePreImage(context.Context, ledger.PreImage) error { return nil }
 
 func (blind) ListPreImages(context.Context, string, string, string) ([]ledger.PreImage, error) {
 	return nil, nil
+}
+
+func TestAWorkloadThatSomebodyMadeAnewStays(t *testing.T) {
+	for _, way := range waysBack() {
+		t.Run(way.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.server.Put(parsed(t, load("DaemonSet", "agent", "0")))
+			w.planned("1.0.0", []string{load("DaemonSet", "agent", "1")})
+			d := w.bring()
+			w.server.Delete(w.object("apps/v1", "DaemonSet", "agent"))
+			w.server.Put(parsed(t, load("DaemonSet", "agent", "7")))
+			kept := way.take(w, d)
+			if way.name == "open" && (len(kept) != 1 || kept[0] != "DaemonSet/apps/agent (another one has taken its place)") {
+				t.Errorf("listed is %q", kept)
+			}
+			containers, _, _ := unstructured.NestedSlice(w.object("apps/v1", "DaemonSet", "agent").Object, "spec", "template", "spec", "containers")
+			w.is(containers[0].(map[string]any)["image"], "registry.example/agent:7", "what has the name now")
+		})
+	}
+}
+
+func TestWhatWasWrittenBeforePreImagesWereKeptIsNotTakenForFound(t *testing.T) {
+	w := newWorld(t)
+	w.server.Put(parsed(t, configMap("a", "by hand")))
+	w.planned("1.0.0", []string{configMap("a", "1")})
+	w.lock()
+	d := w.diff()
+	whole := w.acts.Ledger
+	w.acts.Ledger = blind{whole}
+	must(w, w.acts.Apply, step.ApplyRequest{Ref: w.ref, Changes: d.Changes})
+	w.acts.Ledger = whole
+	must(w, w.acts.Apply, step.ApplyRequest{Ref: w.ref, Changes: d.Changes})
+	images, err := whole.ListPreImages(t.Context(), w.ref.Run, "a", "agent")
+	if err != nil || slices.ContainsFunc(images, func(p ledger.PreImage) bool { return strings.HasSuffix(p.Object, "/a") }) {
+		t.Errorf("our own work is kept as what was found: %+v, %v", images, err)
+	}
+}
+
+func TestARetryKeepsTheUIDThatWasMade(t *testing.T) {
+	w := newWorld(t)
+	w.planned("1.0.0", []string{configMap("a", "1")})
+	w.lock()
+	d := w.diff()
+	must(w, w.acts.Apply, step.ApplyRequest{Ref: w.ref, Changes: d.Changes})
+	whole := w.acts.Ledger
+	w.acts.Ledger = &lapse{whole, func(write ledger.Write) bool {
+		return write.ResourceVersion != "" && strings.HasSuffix(write.Object, "/a")
+	}}
+	if _, err := attempt(w, kube.Try{Step: 1, Attempt: 1}, w.acts.Apply, step.ApplyRequest{Ref: w.ref, Changes: d.Changes}); !errors.Is(err, errKilled) {
+		t.Fatalf("it was not killed: %v", err)
+	}
+	w.acts.Ledger = whole
+	restored := w.object("v1", "ConfigMap", "a")
+	w.server.Delete(restored)
+	restored.SetUID("")
+	restored.Object["data"] = map[string]any{"key": "from a backup"}
+	w.server.Put(restored)
+	w.backOpen(d)
+	w.is(field(w.object("v1", "ConfigMap", "a"), "data", "key"), "from a backup", "what somebody brought back, with our annotation")
 }
 
 func TestAWorkloadOfWhichNobodyKnowsWhatItWasStays(t *testing.T) {
