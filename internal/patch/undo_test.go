@@ -48,6 +48,12 @@ func TestUndoTakesBackWhatWeChangedAndNothingElse(t *testing.T) {
 			want:    deploy + "  template: {spec: {volumes: [{name: v, secret: {secretName: s}}]}}",
 		},
 		{
+			reason:  "a strategy goes back whole, with what its type needs",
+			found:   deploy + "  strategy: {type: RollingUpdate, rollingUpdate: {maxSurge: 3, maxUnavailable: 0}}",
+			written: deploy + "  strategy: {type: Recreate}", live: deploy + "  strategy: {type: Recreate}",
+			want: deploy + "  strategy: {type: RollingUpdate, rollingUpdate: {maxSurge: 3, maxUnavailable: 0}}",
+		},
+		{
 			reason:  "one port by two protocols cannot be merged by its key",
 			found:   service + "{ports: [{name: a, port: 53, protocol: UDP}]}",
 			written: service + "{ports: [{name: a, port: 53, protocol: UDP}, {name: b, port: 53, protocol: TCP}]}",
