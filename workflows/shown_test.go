@@ -126,7 +126,7 @@ func TestAUnitThatAnotherRunHasIsLocked(t *testing.T) {
 		if r := now(); r.Phase != status.PhaseMoving || r.Stages[0].Units[0].Waiting != nil && r.Stages[0].Units[0].Waiting.Kind == "lock" {
 			t.Errorf("the unit is free and moves, the run is %s and its unit %+v", r.Phase, r.Stages[0].Units[0])
 		}
-	}, 4*time.Hour+2*time.Minute)
+	}, 4*time.Hour+time.Minute+time.Second)
 	w.meet()
 	w.env.ExecuteWorkflow(twoRuns)
 	if err := w.env.GetWorkflowError(); err != nil {

@@ -118,7 +118,7 @@ func (r *rollout) follow(ctx workflow.Context, in ClusterInput, run *unitRun) st
 		err := child.GetChildWorkflowExecution().Get(ctx, &begun)
 		if err == nil {
 			run.run = begun.RunID
-			r.unlock(in.Cluster)
+			r.unlock(ctx, in.Cluster)
 			run.tellOwed(ctx)
 			err = child.Get(ctx, &end)
 		}
@@ -141,9 +141,14 @@ func (r *rollout) follow(ctx workflow.Context, in ClusterInput, run *unitRun) st
 }
 
 // unlock says that a unit does not wait for another run any more.
-func (r *rollout) unlock(cluster string) {
-	if u := r.unit(cluster); u.Phase == status.PhaseLocked {
-		u.Phase, u.Waiting = status.PhaseWaiting, nil
+func (r *rollout) unlock(ctx workflow.Context, cluster string) {
+	u := r.unit(cluster)
+	if u.Phase != status.PhaseLocked {
+		return
+	}
+	u.Phase, u.Waiting = status.PhaseWaiting, nil
+	if r.shape >= phasesSort {
+		r.refresh(ctx)
 	}
 }
 
