@@ -42,8 +42,12 @@ mutate: ## see whether the cheap tests notice mistakes: each of internal/mutate/
 	@$(GO) test -count=1 -v -timeout 120m ./internal/mutate -run TestMutations -mutate -only "$(ONLY)"
 
 .PHONY: bench
-bench: build ## print speed, memory and API requests against their limits
+bench: build ## print speed, memory and API requests against their limits; BIG=1 runs a stage of 2,000 fake clusters instead
+ifdef BIG
+	@BIG=$(BIG) $(GO) test -run "^$$" -bench BigStage -benchtime 1x -timeout 60m ./internal/e2e
+else
 	@$(GO) test -run "^$$" -bench 'Limits|Ratio|BatchGap|Requests' -benchtime 1x -timeout 30m ./internal/plan ./pipelines/rule ./internal/e2e
+endif
 
 .PHONY: histories
 histories: build ## write the histories of the integration tests' runs into the folder of the newest shape; SHAPE=N names it

@@ -48,8 +48,8 @@ type looking struct {
 // out of reach.
 func Look(ctx workflow.Context, in LookInput) (Finding, error) {
 	shapeOf(ctx) // later code may ask
-	l := &looking{in: in}
-	l.orders = workflow.GetSignalChannelWithOptions(ctx, signalOrder, workflow.SignalChannelOptions{Description: "another run moves the unit now"})
+	says := workflow.SignalChannelOptions{Description: "another run moves the unit now"}
+	l := &looking{in: in, orders: workflow.GetSignalChannelWithOptions(ctx, signalOrder, says)}
 	return l.run(ctx)
 }
 

@@ -89,8 +89,9 @@ func StagePart(ctx workflow.Context, in PartInput) error {
 func (p *stagePart) run(outer workflow.Context) error {
 	ctx, done := workflow.NewDisconnectedContext(outer)
 	defer done()
-	errands := workflow.GetSignalChannelWithOptions(ctx, signalErrands, workflow.SignalChannelOptions{Description: "what the run wants of its clusters"})
-	reports := workflow.GetSignalChannelWithOptions(ctx, signalReport, workflow.SignalChannelOptions{Description: "a unit says where it is"})
+	wants, says := "what the run wants of its clusters", "a unit says where it is"
+	errands := workflow.GetSignalChannelWithOptions(ctx, signalErrands, workflow.SignalChannelOptions{Description: wants})
+	reports := workflow.GetSignalChannelWithOptions(ctx, signalReport, workflow.SignalChannelOptions{Description: says})
 	workflow.GoNamed(ctx, "errands", func(ctx workflow.Context) {
 		for {
 			var all []errand

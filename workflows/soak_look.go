@@ -129,7 +129,8 @@ func (r *rollout) heedLook(ctx workflow.Context, rep report) {
 func (r *rollout) supersede(ctx workflow.Context, unit *status.Unit, by string) {
 	unit.Superseded = by
 	unit.Checks = append(unit.Checks, status.Check{
-		Name: "soak", At: "soak", Verdict: status.Inconclusive, Advisory: true, Message: "superseded by " + by + ", which moves this cluster since",
+		Name: "soak", At: "soak", Verdict: status.Inconclusive, Advisory: true,
+		Message: "superseded by " + by + ", which moves this cluster since",
 	})
 	r.mark(ctx, unit, status.PhaseSucceeded, nil)
 }

@@ -10,6 +10,7 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/history/v1"
 	"go.temporal.io/api/temporalproto"
+	"go.temporal.io/sdk/client"
 
 	"sluice.dev/sluice/internal/engine"
 )
@@ -29,20 +30,34 @@ func (s *site) keep(id string) {
 		s.t.Fatal(err)
 	}
 	defer c.Close()
+	keepHistory(s.t, c.Client, id, "")
+}
+
+// keepHistory writes the history of an execution down where somebody asked for it: of the latest one, or of the run that is named.
+func keepHistory(t testing.TB, c client.Client, id, run string) {
+	t.Helper()
+	dir := os.Getenv(recordEnv)
+	if dir == "" {
+		return
+	}
 	h := &history.History{}
-	events := c.Client.GetWorkflowHistory(s.t.Context(), id, "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	events := c.GetWorkflowHistory(t.Context(), id, run, false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	for events.HasNext() {
 		e, err := events.Next()
 		if err != nil {
-			s.t.Fatal(err)
+			t.Fatal(err)
 		}
 		h.Events = append(h.Events, e)
 	}
+	suffix := ""
+	if run != "" {
+		suffix = "_first"
+	}
 	data, err := temporalproto.CustomJSONMarshalOptions{}.Marshal(h)
 	if err != nil {
-		s.t.Fatal(err)
+		t.Fatal(err)
 	}
-	write(s.t, filepath.Join(dir, strings.ReplaceAll(id, "/", "_")+".json.gz"), data)
+	write(t, filepath.Join(dir, strings.ReplaceAll(id, "/", "_")+suffix+".json.gz"), data)
 }
 
 func write(t testing.TB, path string, data []byte) {

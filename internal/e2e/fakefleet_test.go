@@ -1,0 +1,222 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
+
+	"sluice.dev/sluice/activities/runs"
+	"sluice.dev/sluice/internal/engine"
+	"sluice.dev/sluice/internal/gate"
+	"sluice.dev/sluice/internal/plan"
+	served "sluice.dev/sluice/internal/serve"
+	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/internal/workload/goal"
+	"sluice.dev/sluice/pipelines"
+	"sluice.dev/sluice/pipelines/rule"
+	"sluice.dev/sluice/workflows"
+)
+
+// fakeFleet is a worker on the real Temporal server whose clusters and ledger are fakes: they answer at once, and as a good
+// version does. It is for what needs more clusters, or more events, than control planes can be had for.
+type fakeFleet struct {
+	t      testing.TB
+	client client.Client
+	queue  string
+	plan   step.RunPlan
+	moves  func(ctx context.Context, r step.AdvanceRequest) error // what a batch waits for; nil for nothing
+	gates  *gate.Evaluator
+}
+
+// fakePlan is the number of the plan that every run of a fake fleet runs.
+const fakePlan = "0123456789abcdef"
+
+// newFakeFleet starts a worker for one component, whose stages have so many clusters each.
+func newFakeFleet(t testing.TB, component string, clusters ...int) *fakeFleet {
+	t.Helper()
+	c, err := engine.Dial(t.Context(), engine.DialOptions{Dir: stack(t).Dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	f := &fakeFleet{t: t, client: c.Client, queue: "fake-" + component, gates: gate.NewEvaluator()}
+	f.plan = step.RunPlan{Component: component, Version: "2.0.0", Pipeline: "fake", OnFailure: pipelines.Pause, Rollback: pipelines.RollbackAuto}
+	for i, n := range clusters {
+		g := plan.Group{Name: fmt.Sprintf("region-%d", i+1), MaxConcurrency: max(1, n/10)}
+		for j := range n {
+			name := fmt.Sprintf("fake-%d-%04d", i+1, j+1)
+			g.Units = append(g.Units, plan.Unit{
+				Path: component + "-vpc/" + name, Cluster: name, Group: component + "-vpc", Context: name,
+				WayBack: plan.WayBack{
+					Version: "1.0.0", Objects: fmt.Sprintf("sha256:%064d", j), Target: fmt.Sprintf("sha256:%064d", j), Run: component + "-0",
+				},
+			})
+		}
+		f.plan.Stages = append(f.plan.Stages, step.RunStage{Name: fmt.Sprintf("stage-%d", i+1), Groups: []plan.Group{g}})
+	}
+	w := worker.New(c.Client, f.queue, worker.Options{MaxConcurrentActivityExecutionSize: 5000, WorkerStopTimeout: 2 * time.Second})
+	workflows.Register(w)
+	(&runs.Activities{Client: c.Client}).Register(w)
+	f.register(w)
+	if err := w.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(w.Stop)
+	return f
+}
+
+// fake answers an activity.
+func fake[In, Out any](f func(In) Out) any {
+	return func(_ context.Context, in In) (Out, error) { return f(in), nil }
+}
+
+func (f *fakeFleet) register(w worker.Worker) {
+	state := func(r step.WorkloadRequest) goal.State { return goal.State{UID: "u", Revision: "new", Previous: "old"} }
+	seen := func(r step.AdvanceRequest) status.Facts {
+		n := int64(r.Target)
+		return status.Facts{Facts: rule.Facts{
+			Workload: rule.Workload{Kind: "DaemonSet", Name: "agent", Desired: n, Updated: n, UpdatedReady: n},
+			Batch:    rule.Batch{Number: int64(r.Goal.Number), Target: n, Total: n, Updated: n, UpdatedReady: n},
+		}}
+	}
+	served.Register(w, map[string]any{
+		step.LoadRun: fake(func(string) step.RunPlan { return f.plan }),
+		step.LoadUnit: fake(func(r step.Ref) step.UnitPlan {
+			return step.UnitPlan{
+				Unit: rule.Unit{Cluster: r.Cluster}, Change: rule.Change{Component: r.Component, Version: f.plan.Version}, Rollback: f.plan.Rollback,
+				Rules: plan.Rules{
+					NodeSets:       []pipelines.NodeSet{{Name: "all", Selector: pipelines.Selector{All: true}}},
+					Batches:        []pipelines.Amount{{Value: 100, Percent: true}},
+					MaxUnavailable: pipelines.Count(1),
+				},
+				WayBack: plan.WayBack{Version: "1.0.0", Objects: "sha256:1", Target: "sha256:2"},
+			}
+		}),
+		step.Acquire: fake(func(r step.Ref) step.Ref { r.Fence = 1; return r }),
+		step.Diff: fake(func(r step.DiffRequest) step.DiffResult {
+			batches := plan.Batches([]pipelines.Amount{{Value: 100, Percent: true}}, 10)
+			return step.DiffResult{Changes: "sha256:c", Cluster: plan.Cluster{Cluster: r.Cluster, Workloads: []plan.Workload{
+				{Object: "DaemonSet/infra/agent", NodeSets: []plan.NodeSetBatch{{Name: "all", Pods: 10, Batches: batches}}},
+			}}}
+		}),
+		step.Apply:   fake(func(step.ApplyRequest) step.ApplyResult { return step.ApplyResult{} }),
+		step.Unapply: fake(func(step.ApplyRequest) step.ApplyResult { return step.ApplyResult{} }),
+		step.Prepare: fake(state), step.Arm: fake(state), step.Disarm: fake(state), step.Finish: fake(state),
+		step.Advance: func(ctx context.Context, r step.AdvanceRequest) (status.Facts, error) {
+			if f.moves != nil {
+				return seen(r), f.moves(ctx, r)
+			}
+			return seen(r), nil
+		},
+		step.Look: fake(seen), step.Revert: fake(seen),
+		step.Observe: func(ctx context.Context, r step.ObserveRequest) (status.Facts, error) {
+			return status.Facts{}, wait(ctx, r.For)
+		},
+		step.Prune:     fake(func(step.PruneRequest) step.PruneResult { return step.PruneResult{} }),
+		step.Release:   fake(func(step.ReleaseRequest) string { return "" }),
+		step.Reachable: fake(func(step.Ref) string { return "" }), step.Unobserved: fake(func(step.Ref) string { return "" }),
+		step.SaveUnit: fake(func(step.SaveUnitRequest) string { return fmt.Sprintf("sha256:%064d", 1) }),
+		step.SaveRun:  fake(func(status.Run) string { return "" }),
+		step.AddAudit: fake(func(step.AuditRequest) string { return "" }),
+		step.Evaluate: func(ctx context.Context, r step.EvaluateRequest) ([]status.Check, error) {
+			return f.gates.Evaluate(ctx, r), nil
+		},
+	})
+}
+
+// wait heartbeats until a time is over or the activity is cancelled.
+func wait(ctx context.Context, most time.Duration) error {
+	over := time.After(most)
+	beat := time.NewTicker(time.Second)
+	defer beat.Stop()
+	for {
+		select {
+		case <-over:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-beat.C:
+			activity.RecordHeartbeat(ctx)
+		}
+	}
+}
+
+// start starts a run.
+func (f *fakeFleet) start(name string) client.WorkflowRun {
+	f.t.Helper()
+	run, err := f.client.ExecuteWorkflow(f.t.Context(), client.StartWorkflowOptions{
+		ID: name, TaskQueue: f.queue, WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+	}, workflows.RolloutName, workflows.RolloutInput{Run: name, Plan: fakePlan, By: "ann"})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return run
+}
+
+// tell gives a run a command, which must be accepted.
+func (f *fakeFleet) tell(run, name string) {
+	f.t.Helper()
+	if _, err := f.try(run, name); err != nil {
+		f.t.Fatalf("cannot %s %s: %v", name, run, err)
+	}
+}
+
+// try gives a run a command, and returns how long it took to be answered.
+func (f *fakeFleet) try(run, name string) (time.Duration, error) {
+	began := time.Now()
+	handle, err := f.client.UpdateWorkflow(f.t.Context(), client.UpdateWorkflowOptions{
+		WorkflowID: run, UpdateName: name, WaitForStage: client.WorkflowUpdateStageCompleted,
+		Args: []any{workflows.Command{Who: "ops", Reason: "a test", Plan: fakePlan}},
+	})
+	if err != nil {
+		return 0, err
+	}
+	return time.Since(began), handle.Get(f.t.Context(), nil)
+}
+
+// until waits until a run is as wanted.
+func (f *fakeFleet) until(run, what string, met func(status.Run) bool) {
+	f.t.Helper()
+	var now status.Run
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		v, err := f.client.QueryWorkflow(f.t.Context(), run, "", workflows.QueryStatus)
+		if err == nil && v.Get(&now) == nil && met(now) {
+			return
+		}
+	}
+	f.t.Fatalf("%s was not %s: %+v", run, what, now)
+}
+
+// ended waits for a run's end, and keeps its history.
+func (f *fakeFleet) ended(run client.WorkflowRun) status.Run {
+	f.t.Helper()
+	var end status.Run
+	if err := run.Get(f.t.Context(), &end); err != nil && !workflows.Ended(err, &end) {
+		f.t.Fatalf("%s closed with %v", run.GetID(), err)
+	}
+	f.keep(run.GetID(), "")
+	return end
+}
+
+// keep writes a history down where somebody asked for it, under the workflow's ID.
+func (f *fakeFleet) keep(id, run string) {
+	f.t.Helper()
+	keepHistory(f.t, f.client, id, run)
+}
+
+// events is how long the history of a workflow's latest execution is.
+func (f *fakeFleet) events(id string) int64 {
+	f.t.Helper()
+	d, err := f.client.DescribeWorkflowExecution(f.t.Context(), id, "")
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return d.GetWorkflowExecutionInfo().GetHistoryLength()
+}
