@@ -15,29 +15,42 @@ type Doubt struct {
 	path    []any // inside the stage
 }
 
-// Labels are the labels that the cluster groups and the clusters of a fleet have.
+// Labels are the labels that the cluster groups and the clusters of a fleet have, those that Sluice makes among them. Each
+// kind is gathered when a selector first asks for it.
 type Labels struct {
+	docs             *Documents
 	groups, clusters labelsInUse
 }
 
-// Labels gathers the labels of the fleet, those that Sluice makes among them.
-func (d *Documents) Labels() *Labels {
-	all := &Labels{groups: labelsInUse{}, clusters: labelsInUse{}}
-	for _, g := range d.ClusterGroups {
-		all.groups.add(g.EffectiveLabels())
+// Labels are those of the fleet.
+func (d *Documents) Labels() *Labels { return &Labels{docs: d} }
+
+func (l *Labels) ofGroups() labelsInUse {
+	if l.groups == nil {
+		l.groups = labelsInUse{}
+		for _, g := range l.docs.ClusterGroups {
+			l.groups.add(g.EffectiveLabels())
+		}
 	}
-	for _, c := range d.Clusters {
-		all.clusters.add(c.EffectiveLabels(d.ClusterGroups[c.Spec.Group]))
+	return l.groups
+}
+
+func (l *Labels) ofClusters() labelsInUse {
+	if l.clusters == nil {
+		l.clusters = labelsInUse{}
+		for _, c := range l.docs.Clusters {
+			l.clusters.add(c.EffectiveLabels(l.docs.ClusterGroups[c.Spec.Group]))
+		}
 	}
-	return all
+	return l.clusters
 }
 
 // Doubts lists what in the selectors of a stage nothing in the fleet answers to. A stage that may be empty is doubted only
 // where something like it is there. Where there are no cluster groups, or no clusters, their selector is not doubted:
 // pipelines are also checked in folders of their own.
 func (l *Labels) Doubts(s *Stage) []Doubt {
-	doubts := l.groups.doubts(s.ClusterGroups, "cluster group", s.MayBeEmpty, "clusterGroups")
-	return append(doubts, l.clusters.doubts(s.Clusters, "cluster", s.MayBeEmpty, "clusters")...)
+	doubts := doubtsOf(s.ClusterGroups, l.ofGroups, "cluster group", s.MayBeEmpty, "clusterGroups")
+	return append(doubts, doubtsOf(s.Clusters, l.ofClusters, "cluster", s.MayBeEmpty, "clusters")...)
 }
 
 // labelsInUse are the values of each label that something has.
@@ -52,8 +65,12 @@ func (u labelsInUse) add(labels map[string]string) {
 	}
 }
 
-func (u labelsInUse) doubts(s *Selector, noun string, mayBeEmpty bool, field string) []Doubt {
-	if s == nil || len(u) == 0 {
+func doubtsOf(s *Selector, inUse func() labelsInUse, noun string, mayBeEmpty bool, field string) []Doubt {
+	if s == nil || len(s.MatchLabels)+len(s.MatchExpressions) == 0 {
+		return nil
+	}
+	u := inUse()
+	if len(u) == 0 {
 		return nil
 	}
 	var doubts []Doubt
