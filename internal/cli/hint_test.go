@@ -6,7 +6,6 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -147,7 +146,9 @@ func TestAHintCanBePasted(t *testing.T) {
 	if shown, errs, code := paste(busy); code != 0 || !strings.Contains(shown, "agent-1") {
 		t.Errorf("the hint of a plan that cannot start: exit code %d, %s%s", code, shown, errs)
 	}
-	if _, err := os.Stat(s.server.ledger); err != nil {
-		t.Error(err)
+	s.server.phases, s.server.says = []status.Phase{status.PhaseHeld}, "containers restart"
+	why, _, _ := s.types("why agent-1")
+	if want := "sluice --ledger " + s.server.ledger + " resume agent-1"; !strings.Contains(why, want) {
+		t.Errorf("why does not offer %q:\n%s", want, why)
 	}
 }

@@ -11,12 +11,13 @@ import (
 
 // remedies says of reasons what ends them: by itself, or by which commands.
 type remedies struct {
+	program  string // how the command line is called, with its flags
 	view     View
 	contexts map[string]string // kubeconfig context by cluster; nil where the plan cannot be read
 }
 
 func (e *Engine) remedies(ctx context.Context, view View) remedies {
-	r := remedies{view: view, contexts: map[string]string{}}
+	r := remedies{program: e.options.Program, view: view, contexts: map[string]string{}}
 	planned, err := e.LoadPlan(ctx, view.Plan)
 	if err != nil {
 		return r
@@ -53,6 +54,11 @@ func (r remedies) add(why *Reason, u *status.Unit) {
 		why.ByItself = "it is tried again and again"
 	}
 	why.Commands = r.commands(why, u, kind)
+	for i, c := range why.Commands {
+		if rest, ours := strings.CutPrefix(c, "sluice "); ours {
+			why.Commands[i] = r.program + " " + rest
+		}
+	}
 }
 
 // commands are what would help, ready to paste: first what looks, then what acts.
