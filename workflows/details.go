@@ -80,24 +80,48 @@ func runDetails(s *status.Run) string {
 	}
 	b.WriteString("\n\n| stage | unit | phase | waits for |\n|---|---|---|---|\n")
 	left := 0
-	for _, st := range s.Stages {
-		for _, u := range st.Units {
-			if left > 0 {
-				left++
+	for _, u := range byInterest(s.Stages) {
+		if left == 0 {
+			line := fmt.Sprintf("| %s | %s | %s | %s |\n", u.Stage, u.Path, u.Phase, clip(waitingWords(u.Waiting), 80))
+			if b.Len()+len(line) <= maxDetails {
+				b.WriteString(line)
 				continue
 			}
-			line := fmt.Sprintf("| %s | %s | %s | %s |\n", st.Name, u.Path, u.Phase, clip(waitingWords(u.Waiting), 80))
-			if b.Len()+len(line) > maxDetails {
-				left++
-				continue
-			}
-			b.WriteString(line)
 		}
+		left++
 	}
 	if left > 0 {
 		fmt.Fprintf(&b, "| ... | %d more | | |\n", left)
 	}
 	return b.String()
+}
+
+// fewUnits are told in the order in which they go.
+const fewUnits = 40
+
+// byInterest lists the units of a run: where there are many, first those that are under way or were stopped.
+func byInterest(stages []status.Stage) []*status.Unit {
+	var first, rest []*status.Unit
+	for i := range stages {
+		for j := range stages[i].Units {
+			u := &stages[i].Units[j]
+			if u.Failure == nil && (u.Phase == status.PhasePending || u.Phase.Final()) {
+				rest = append(rest, u)
+				continue
+			}
+			first = append(first, u)
+		}
+	}
+	if len(first)+len(rest) > fewUnits {
+		return append(first, rest...)
+	}
+	var all []*status.Unit
+	for i := range stages {
+		for j := range stages[i].Units {
+			all = append(all, &stages[i].Units[j])
+		}
+	}
+	return all
 }
 
 // count sums up units for the facts of a group or stage.

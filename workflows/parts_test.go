@@ -97,6 +97,21 @@ func TestABigStageGoesInParts(t *testing.T) {
 			t.Errorf("the run ended %s: %v", end.Phase, n)
 		}
 	})
+	t.Run("what stands is in its details, whatever there is besides", func(t *testing.T) {
+		w := many(t, 120)
+		w.facts = func(cluster string, f *rule.Facts) {
+			if cluster == "c110" {
+				f.Workload.Restarts = 1
+			}
+		}
+		w.env.RegisterDelayedCallback(func() {
+			if said := w.details(t); !strings.Contains(said, "| production | prod/c110 | Held |") || !strings.Contains(said, "| ... |") {
+				t.Errorf("the details are:\n%s", said)
+			}
+		}, time.Hour)
+		w.command(2*time.Hour, workflows.UpdateAbort, workflows.Command{})
+		w.run(t)
+	})
 	t.Run("it is paused and resumed", func(t *testing.T) {
 		w := many(t, 120)
 		w.command(12*time.Second, workflows.UpdatePause, workflows.Command{})
