@@ -109,15 +109,17 @@ func TestGatesThatCannotRunHoldWhateverTheyAreOf(t *testing.T) {
 				}
 				return nil
 			}
+			looked := false
 			w.env.RegisterDelayedCallback(func() {
+				looked = true
 				if now := w.now(t); !c.stands(now) || unitPhases(now)["a"] == status.PhaseSucceeded {
 					t.Errorf("it goes on: %s, %+v", now.Phase, now.Stages[0].Units)
 				}
 			}, time.Hour)
 			w.at(2*time.Hour, func() { w.fails = nil })
 			w.command(3*time.Hour, workflows.UpdateResume, workflows.Command{})
-			if end := w.run(t); end.Phase != status.PhaseSucceeded {
-				t.Errorf("once they could run, it ended %s", end.Phase)
+			if end := w.run(t); end.Phase != status.PhaseSucceeded || !looked {
+				t.Errorf("it ended %s, and it stood meanwhile: %v", end.Phase, looked)
 			}
 		})
 	}
@@ -184,19 +186,21 @@ func TestWhatEarlierGroupsLeftCountsInTheNext(t *testing.T) {
 
 func TestASoakWaitsForWhatIsStillComing(t *testing.T) {
 	w := newWorld(t, "a", "b")
-	w.plan.Stages[0].MaxUnreachable, w.plan.Stages[0].SoakStage = 1, time.Hour
+	w.plan.Stages[0].MaxUnreachable, w.plan.Stages[0].SoakStage = 1, 30*time.Minute
 	w.plan.Stages[0].Groups[0].MaxConcurrency = 2
 	w.once(step.Acquire, "b", fault.New(fault.Unreachable, "b is gone"))
 	w.returns("b", 50*time.Minute)
 	w.advances = 20 * time.Minute // b comes back in the soak, and moves beyond its end
+	looked := false
 	w.env.RegisterDelayedCallback(func() {
+		looked = true
 		if now := w.now(t); now.Phase != status.PhaseSoaking || unitPhases(now)["b"] == status.PhaseSucceeded {
 			t.Errorf("the soak is over while b moves: %s, %v", now.Phase, unitPhases(now))
 		}
-	}, 101*time.Minute)
+	}, 75*time.Minute) // a has soaked from 0:40 to 1:10
 	end := w.run(t)
-	if end.Phase != status.PhaseSucceeded || unitPhases(end)["b"] != status.PhaseSucceeded {
-		t.Errorf("the run ended %s with %v", end.Phase, unitPhases(end))
+	if !looked || end.Phase != status.PhaseSucceeded || unitPhases(end)["b"] != status.PhaseSucceeded {
+		t.Errorf("the run ended %s with %v; it lasted long enough: %v", end.Phase, unitPhases(end), looked)
 	}
 }
 
@@ -288,7 +292,9 @@ func TestAnActivityThatFailsForGoodHoldsItsUnit(t *testing.T) {
 				}
 				return nil
 			}
+			looked := false
 			w.env.RegisterDelayedCallback(func() {
+				looked = true
 				if now := w.now(t).Stages[0].Units[0]; now.Phase != status.PhaseHeld || now.Failure == nil || now.Failure.Verdict != status.Error {
 					t.Errorf("the unit is %s: %+v", now.Phase, now.Failure)
 				}
@@ -296,8 +302,8 @@ func TestAnActivityThatFailsForGoodHoldsItsUnit(t *testing.T) {
 			w.at(2*time.Hour, func() { w.fails = nil })
 			w.command(3*time.Hour, workflows.UpdateResume, workflows.Command{})
 			end := w.run(t)
-			if diff := cmp.Diff(map[string]status.Phase{"a": status.PhaseSucceeded}, unitPhases(end)); diff != "" {
-				t.Errorf("units (-want +got):\n%s", diff)
+			if diff := cmp.Diff(map[string]status.Phase{"a": status.PhaseSucceeded}, unitPhases(end)); diff != "" || !looked {
+				t.Errorf("it stood meanwhile: %v; units (-want +got):\n%s", looked, diff)
 			}
 		})
 	}

@@ -55,7 +55,7 @@ func TestMutations(t *testing.T) {
 	}
 	results := make([]Seen, len(mutations))
 	var wait sync.WaitGroup
-	places := make(chan struct{}, max(1, runtime.NumCPU()/2))
+	places := make(chan struct{}, max(2, runtime.NumCPU()/2))
 	for i, m := range mutations {
 		wait.Go(func() {
 			places <- struct{}{}
