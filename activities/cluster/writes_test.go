@@ -51,7 +51,9 @@ func TestABatchTakesNoPodMoreThanItHas(t *testing.T) {
 
 // A rollback by a run of its own writes what ran before, and deletes what only the later version has.
 func TestARollbackLeavesWhatTheVersionBeforeHas(t *testing.T) {
-	schema := func(of string) string { return strings.Replace(aCRD, `"scope"`, `"versions": [{"name": "`+of+`"}], "scope"`, 1) }
+	schema := func(of string) string {
+		return strings.Replace(aCRD, `"scope"`, `"versions": [{"name": "`+of+`"}], "scope"`, 1)
+	}
 	w := newWorld(t)
 	w.planned("1.0.0", []string{configMap("a", "1"), configMap("b", "1"), schema("v1")})
 	w.rollout()
