@@ -236,7 +236,7 @@ func TestFailureMode_R36_AnotherInstallationIsRefused(t *testing.T) {
 		}
 	}
 	run := second.start("1.0.0", "install")
-	held := second.until(run, "held", time.Minute, func(r status.Run) bool { return phaseOf(r, "a") == status.PhaseHeld })
+	held := second.until(run, "refused", time.Minute, func(r status.Run) bool { return phaseOf(r, "a") == status.PhaseRefused })
 	mine, err := first.ledger.Installation(t.Context())
 	if err != nil {
 		t.Fatal(err)
