@@ -32,7 +32,7 @@ func ParseImage(text string) (ImageReference, error) {
 	var r ImageReference
 	rest, digest, hasDigest := strings.Cut(text, "@")
 	if r.Digest = digest; hasDigest && !imageDigest.MatchString(digest) {
-		return r, fmt.Errorf("%q is no image reference: its digest is not like sha256:0123...", text)
+		return r, fmt.Errorf("%q is no image reference: its digest is not sha256: and 64 hexadecimal digits", text)
 	}
 	if colon := strings.LastIndexByte(rest, ':'); colon > strings.LastIndexByte(rest, '/') {
 		rest, r.Tag = rest[:colon], rest[colon+1:]

@@ -22,7 +22,7 @@ finish() {
 }
 trap finish EXIT
 
-sluice() { bin/sluice --dir "$dir" "$@"; }
+sluice() { bin/sluice --dir "$dir" --init "$@"; }
 shot() { # URL FILE WIDTH HEIGHT SECONDS
   "$work/shot" "$browser" "$@"
   echo "made $2"

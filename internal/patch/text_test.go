@@ -67,7 +67,7 @@ func TestTextOfWordsIsOneForOneChange(t *testing.T) {
 		}
 		return compute(t, Triple{Live: list("x"), Target: list(strings.Repeat("y", 500) + end)}, Options{})
 	}
-	if with("1").Digest() == with("2").Digest() || with("1").Digest() != with("1").Digest() {
+	if one, same := with("1"), with("1"); one.Digest() == with("2").Digest() || one.Digest() != same.Digest() {
 		t.Error("changes of words that are cut are not told apart")
 	}
 }

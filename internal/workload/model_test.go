@@ -44,7 +44,6 @@ type model struct {
 	observed bool
 	sets     []*modelSet // by creation
 	current  types.UID   // of the template
-	made     int
 }
 
 func (m *model) live() *unstructured.Unstructured {
