@@ -131,18 +131,21 @@ func abortFromEveryPhase(t *testing.T, kind string) {
 		abort(run)
 		abort(run)
 		end := s.ended(run, time.Minute)
-		most := moved
+		most, spare := moved, 0
 		if c.phase == inMidBatch {
 			// The pod that was on its way out at the end may still come back as the new version: maxUnavailable is 1.
 			moved = s.snapshot("a").Tags()["2.0.0"]
 			most = moved + 1
+			if kind == "Deployment" {
+				spare = nodes / 4 // its owner surges by 25%, and an abort leaves pods as they are
+			}
 		}
 		if u := unitOf(end, "a"); end.Phase != status.PhaseAborted || u.Phase != status.PhaseAborted || u.Armed {
 			t.Fatalf("%s: the run ended %s, its unit %s, armed %v", c.phase, end.Phase, u.Phase, u.Armed)
 		}
 		idle(c.phase, run)
 		now := s.snapshot("a").Tags()
-		if now["2.0.0"] < moved || now["2.0.0"] > most || now["1.0.0"] != nodes-now["2.0.0"] {
+		if more := now["1.0.0"] + now["2.0.0"] - nodes; now["2.0.0"] < moved || now["2.0.0"] > most || more < 0 || more > spare {
 			t.Errorf("%s: %d pods had moved, and now there are %v", c.phase, moved, now)
 		}
 		s.recreate("a", "1.0.0")

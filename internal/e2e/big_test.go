@@ -108,9 +108,9 @@ func TestAUnitOfAFakeFleetWaitsForAnotherRun(t *testing.T) {
 }
 
 func TestARunOfAFakeFleetContinuesAsNew(t *testing.T) {
-	f := newFakeFleet(t, "continued", 1, 1)
+	f := newFakeFleet(t, "carried-on", 1, 1)
 	f.plan.Stages[0].Approvals, f.plan.Stages[1].Approvals = 1, 1
-	run := f.start("continued-1")
+	run := f.start("carried-on-1")
 	first := run.GetRunID() // it goes on with the run
 	approvable := func(stage int) func(status.Run) bool {
 		return func(r status.Run) bool {
