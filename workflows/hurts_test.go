@@ -308,3 +308,29 @@ func TestAnActivityThatFailsForGoodHoldsItsUnit(t *testing.T) {
 		})
 	}
 }
+
+// Both may be heard before a unit obeys either.
+func TestARollbackGoesBeforeAnAbort(t *testing.T) {
+	for _, kinds := range [][]string{{"abort", "rollback"}, {"rollback", "abort"}} {
+		w := newWorld(t, "a")
+		w.advances = time.Minute
+		w.meet()
+		w.env.OnSignalExternalWorkflow(mock.Anything, mock.Anything, mock.Anything, mock.Anything, mock.Anything).Maybe().Return(nil)
+		w.env.RegisterDelayedCallback(func() {
+			for _, kind := range kinds {
+				w.env.SignalWorkflow("order", map[string]any{"run": "agent-1", "kind": kind, "who": "ops"})
+			}
+		}, 90*time.Second)
+		w.env.ExecuteWorkflow(workflows.ClusterRolloutName, workflows.ClusterInput{
+			Ref:   step.Ref{Run: "agent-1", Plan: "0123456789abcdef", Component: "agent", Cluster: "a", Context: "a"},
+			Stage: "production", Group: "prod", Path: "prod/a",
+		})
+		var end status.Unit
+		if err := w.env.GetWorkflowResult(&end); err != nil && !workflows.Ended(err, &end) {
+			t.Fatal(err)
+		}
+		if end.Phase != status.PhaseRolledBack {
+			t.Errorf("told to %s, it ended %s; asked:\n%s", strings.Join(kinds, " and to "), end.Phase, strings.Join(w.asked(), "\n"))
+		}
+	}
+}

@@ -252,6 +252,14 @@ func TestMerge(t *testing.T) {
 			kind:     types.MergePatchType,
 			patch:    `{"spec":{"template":{"spec":{"containers":[{"image":"app:2","imagePullPolicy":"Always","name":"app"},{"image":"mesh:7","name":"sidecar"}]}}}}`,
 		},
+		"a port by TCP and UDP, and a field that is rendered no more": {
+			reason:   "what is merged here takes away what was recorded and is not said any more, too",
+			recorded: serviceHead + "spec: {externalName: old, ports: [{name: dns, port: 53, protocol: TCP}]}",
+			live:     serviceHead + "spec: {externalName: old, theirs: 1, ports: [{name: dns, port: 53, protocol: TCP}]}",
+			target:   serviceHead + "spec: {ports: [{name: dns, port: 53, protocol: TCP}, {name: udp, port: 53, protocol: UDP}]}",
+			want:     serviceHead + "spec: {theirs: 1, ports: [{name: dns, port: 53, protocol: TCP}, {name: udp, port: 53, protocol: UDP}]}",
+			kind:     types.MergePatchType,
+		},
 		"a list in a custom resource": {
 			reason:   "without a schema it is replaced whole; keys beside it that others wrote stay",
 			recorded: customHead + "spec: {list: [{name: x, v: 1}], old: 1}",
