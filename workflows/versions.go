@@ -11,7 +11,8 @@ const (
 	shapeOne shape = workflow.DefaultVersion // from before shapes were noted; testdata/histories/1
 	shapeTwo shape = 2                       // testdata/histories/2
 
-	newestShape = shapeTwo
+	// NewestShape is the shape with which runs and units begin.
+	NewestShape = shapeTwo
 )
 
 // What has changed since the first shape, each by the shape that brought it. Code asks r.shape >= one of these where the
@@ -36,5 +37,5 @@ const shapeChange = "shape"
 
 // shapeOf returns the shape of this execution. It is asked for once, before anything else.
 func shapeOf(ctx workflow.Context) shape {
-	return workflow.GetVersion(ctx, shapeChange, shapeOne, newestShape)
+	return workflow.GetVersion(ctx, shapeChange, shapeOne, NewestShape)
 }

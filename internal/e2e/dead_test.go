@@ -20,6 +20,13 @@ func (s *site) die(cluster, node string) {
 	s.t.Cleanup(func() {
 		s.kubectl(cluster, "-n", "kube-node-lease", "delete", "lease", node, "--ignore-not-found")
 		s.kubectl(cluster, "patch", "node", node, "--subresource=status", "-p", `{"status":{"conditions":[{"type":"Ready","status":"True","reason":"Test"}]}}`)
+		for range 600 { // the next test finds no dead node
+			if s.kubectl(cluster, "get", "node", node, "-o", "jsonpath={.spec.taints}{.status.conditions[?(@.type=='Ready')].status}") == "True" {
+				return
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		s.t.Errorf("node %s of cluster %s does not come back", node, cluster)
 	})
 	time.Sleep(time.Second)
 	s.kubectl(cluster, "patch", "node", node, "--subresource=status", "-p", `{"status":{"conditions":[{"type":"Ready","status":"False","reason":"Test"}]}}`)

@@ -170,11 +170,11 @@ func TestFailureMode_R05_R32_PausedThenRolledBack(t *testing.T) {
 	}
 }
 
-// settled waits until every node has a ready pod.
+// settled waits until every pod is ready, of which there are as many as nodes: more only where a Deployment surges.
 func (s *site) settled(cluster string) {
 	s.t.Helper()
 	deadline := time.Now().Add(30 * time.Second)
-	for s.snapshot(cluster).Ready() != nodes {
+	for now := s.snapshot(cluster); now.Ready() < nodes || now.Ready() != len(now.Pods); now = s.snapshot(cluster) {
 		if time.Now().After(deadline) {
 			s.t.Fatalf("cluster %s: %s", cluster, s.snapshot(cluster).Running())
 		}

@@ -88,7 +88,7 @@ func TestTheTemporalUITellsTheStory(t *testing.T) {
 	}{
 		{"the run and its unit are found by component", list + "?query=SluiceComponent%3D%22shown%22", []string{run, "canary/a/shown"}},
 		{"where the run is, as search attributes", base + "/search-attributes", []string{"SluicePhase", "RolledBack", "SluicePlanHash", "SluiceComponent"}},
-		{"how the run and its unit ended", base + "/timeline", []string{`"phase" : "RolledBack"`, `"path" : "canary/a"`}},
+		{"how the run and its unit ended", base + "/timeline", []string{`"phase" : "RolledBack"`, "RolledBack by sluice: restarts failed at canary/a/canary/1"}},
 	} {
 		t.Run(c.shows, func(t *testing.T) { page(t, chromium, c.url, c.want...) })
 	}
