@@ -64,6 +64,18 @@ func (s *stage) wake(node string) {
 	}
 	s.condition(node, "True")
 	s.finalizers(node)
+	s.until("node "+node+" is alive for others too", func() bool {
+		object, err := s.c.Get(context.Background(), nodeKind, "", node)
+		if err != nil {
+			return false
+		}
+		taints, _, _ := unstructured.NestedSlice(object.Object, "spec", "taints")
+		conditions, _, _ := unstructured.NestedSlice(object.Object, "status", "conditions")
+		return len(taints) == 0 && slices.ContainsFunc(conditions, func(c any) bool {
+			is, _ := c.(map[string]any)
+			return is["type"] == "Ready" && is["status"] == "True"
+		})
+	})
 }
 
 // finalizers sets those of a node's pods.
