@@ -229,7 +229,7 @@ func TestViewOfAnOlderAPIServer(t *testing.T) {
 	if len(view.All()) != 2 {
 		t.Errorf("the view shows %v, want what was listed and what was watched", view.All())
 	}
-	close(f.end)
+	f.end <- struct{}{} // the one that stands
 	if err := view.WaitFor(ctx, types.NamespacedName{Namespace: "default", Name: "listed"}, "20"); err != nil {
 		t.Fatalf("after the watch expired it is not listed again: %v", err)
 	}
