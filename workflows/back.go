@@ -5,20 +5,20 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/plan"
-	"sluice.dev/sluice/internal/status"
 )
 
 // wantRollback notes that a part of the run, or all of it, goes back. Units in the scope that are open go back at once;
 // those that have ended follow at the pace of a rollback. Where all of the run goes back nothing else starts.
-func (r *rollout) wantRollback(ctx workflow.Context, scope Scope, ending status.Ending, why string) {
+func (r *rollout) wantRollback(ctx workflow.Context, scope Scope, ending api.Ending, why string) {
 	who := ending.By
 	if !r.rollingBack() {
 		r.state.Status.Ending = &ending
 	}
 	r.want.rollback, r.want.abort = append(r.want.rollback, scope), false
 	r.state.Paused = false
-	r.state.Status.Waiting = &status.Waiting{
+	r.state.Status.Waiting = &api.Waiting{
 		Kind: "rollback", Name: scope.String(), Since: workflow.Now(ctx).UTC(), Unmet: []string{why}, Owner: who,
 	}
 	for _, st := range r.state.Status.Stages {
@@ -40,7 +40,7 @@ func (r *rollout) wantRollback(ctx workflow.Context, scope Scope, ending status.
 		}
 	}
 	r.inTurn++
-	r.show(ctx, status.PhaseRollingBack, r.state.Status.Waiting)
+	r.show(ctx, api.PhaseRollingBack, r.state.Status.Waiting)
 	r.tell(ctx, back, order{Kind: orderRollback, Who: who, Reason: ending.Reason})
 	r.tell(ctx, stop, order{Kind: orderAbort, Who: who, Reason: "the run is rolled back in part: " + scope.String()})
 }
@@ -67,7 +67,7 @@ func (r *rollout) endedIn(scope Scope) []string {
 	var out []string
 	for _, st := range r.state.Status.Stages {
 		for _, u := range st.Units {
-			if r.open[u.Cluster] == nil && scope.holds(u) && u.Moved && u.Phase != status.PhaseRolledBack && u.Superseded == "" && r.canGoBack(u.Cluster) {
+			if r.open[u.Cluster] == nil && scope.holds(u) && u.Moved && u.Phase != api.PhaseRolledBack && u.Superseded == "" && r.canGoBack(u.Cluster) {
 				out = append(out, u.Cluster)
 			}
 		}
@@ -103,21 +103,21 @@ func (r *rollout) takeBack(ctx workflow.Context, clusters []string) {
 	}
 	window, err := plan.Backward(r.lean(), clusters)
 	if err != nil {
-		r.state.Status.Waiting = &status.Waiting{Kind: "rollback", Since: workflow.Now(ctx).UTC(), Unmet: []string{err.Error()}}
+		r.state.Status.Waiting = &api.Waiting{Kind: "rollback", Since: workflow.Now(ctx).UTC(), Unmet: []string{err.Error()}}
 		return
 	}
 	r.backing = true
 	defer func() { r.backing = false }()
-	r.show(ctx, status.PhaseRollingBack, r.state.Status.Waiting)
-	was := map[string]status.Phase{}
+	r.show(ctx, api.PhaseRollingBack, r.state.Status.Waiting)
+	was := map[string]api.Phase{}
 	for _, c := range clusters {
 		u := r.unit(c)
 		was[c] = u.Phase
-		u.Phase = status.PhasePending
+		u.Phase = api.PhasePending
 	}
 	defer func() {
 		for _, c := range clusters {
-			if u := r.unit(c); u.Phase == status.PhasePending {
+			if u := r.unit(c); u.Phase == api.PhasePending {
 				u.Phase = was[c] // its turn to go back never came
 			}
 		}
@@ -148,19 +148,19 @@ func (r *rollout) takeBack(ctx workflow.Context, clusters []string) {
 // moving reports whether one of these units is open and within reach.
 func (r *rollout) moving(units []plan.Unit) bool {
 	return slices.ContainsFunc(units, func(u plan.Unit) bool {
-		return r.open[u.Cluster] != nil && r.unit(u.Cluster).Phase != status.PhaseUnreachable
+		return r.open[u.Cluster] != nil && r.unit(u.Cluster).Phase != api.PhaseUnreachable
 	})
 }
 
 // brake holds a rollback whose units fail until somebody resumes it (one more may fail then) or aborts it.
 func (r *rollout) brake(ctx workflow.Context, window *plan.Window, why string) bool {
-	r.pause(&status.Waiting{
+	r.pause(&api.Waiting{
 		Kind: "decision", Name: "rollback", Since: workflow.Now(ctx).UTC(), Unmet: []string{why}, Owner: "whoever may resume or abort",
 	})
-	r.show(ctx, status.PhaseHeld, r.state.Status.Waiting)
+	r.show(ctx, api.PhaseHeld, r.state.Status.Waiting)
 	_ = workflow.Await(ctx, func() bool { return !r.state.Paused || r.want.abort })
 	window.MaxFailures++
-	r.show(ctx, status.PhaseRollingBack, nil)
+	r.show(ctx, api.PhaseRollingBack, nil)
 	return !r.want.abort
 }
 
@@ -169,7 +169,7 @@ func (r *rollout) backStates(units []plan.Unit) []plan.State {
 	out := make([]plan.State, len(units))
 	for i, u := range units {
 		switch p := r.unit(u.Cluster).Phase; p {
-		case status.PhaseRolledBack:
+		case api.PhaseRolledBack:
 			out[i] = plan.Succeeded
 		default:
 			out[i] = stateOf(p)

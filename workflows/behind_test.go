@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/internal/workload/goal"
 	"sluice.dev/sluice/pipelines"
@@ -26,7 +26,7 @@ func dead(names ...string) []goal.Behind {
 	return []goal.Behind{b}
 }
 
-func behind(u status.Unit) string {
+func behind(u api.Unit) string {
 	var names []string
 	for _, b := range u.Behind {
 		for _, n := range b.Nodes {
@@ -40,7 +40,7 @@ func TestADeadNodeIsListedAndLeft(t *testing.T) {
 	w := newWorld(t, "a")
 	w.dead = func(string, string) []goal.Behind { return dead("n1") }
 	end := w.run(t)
-	if end.Phase != status.PhaseSucceeded || behind(end.Stages[0].Units[0]) != "n1" || behind(w.records[0].Unit) != "n1" {
+	if end.Phase != api.PhaseSucceeded || behind(end.Stages[0].Units[0]) != "n1" || behind(w.records[0].Unit) != "n1" {
 		t.Errorf("the run ended %s with %q behind, its record says %q", end.Phase, behind(end.Stages[0].Units[0]), behind(w.records[0].Unit))
 	}
 	// Once more before the workload is given back: the node may have come back while the last batch soaked.
@@ -58,7 +58,7 @@ func TestANodeThatComesBackIsNotBehind(t *testing.T) {
 		return nil
 	}
 	end := w.run(t)
-	if end.Phase != status.PhaseSucceeded || len(end.Stages[0].Units[0].Behind) != 0 || w.times("Advance a/2") != 1 {
+	if end.Phase != api.PhaseSucceeded || len(end.Stages[0].Units[0].Behind) != 0 || w.times("Advance a/2") != 1 {
 		t.Errorf("the run ended %s with %q behind, and moved the last batch %d times", end.Phase, behind(end.Stages[0].Units[0]), w.times("Advance a/2"))
 	}
 }
@@ -74,14 +74,14 @@ func TestMoreDeadNodesThanMayStayBehindHoldTheUnit(t *testing.T) {
 	}
 	w.env.RegisterDelayedCallback(func() {
 		u := w.now(t).Stages[0].Units[0]
-		if u.Phase != status.PhaseHeld || u.Failure == nil || u.Failure.Name != "max-behind" || u.Failure.Verdict != status.Error || u.FailedAt != "prod/a/all/1" {
+		if u.Phase != api.PhaseHeld || u.Failure == nil || u.Failure.Name != "max-behind" || u.Failure.Verdict != api.Error || u.FailedAt != "prod/a/all/1" {
 			t.Errorf("the unit is %s at %q by %+v", u.Phase, u.FailedAt, u.Failure)
 		}
 		w.expect(t, []string{"Advance a/1", "Disarm a"}, []string{"Look a/1", "Acquire b"})
 	}, time.Hour)
 	w.at(2*time.Hour, func() { died = false })
 	w.command(3*time.Hour, workflows.UpdateResume, workflows.Command{})
-	if end := w.run(t); end.Phase != status.PhaseSucceeded {
+	if end := w.run(t); end.Phase != api.PhaseSucceeded {
 		t.Errorf("resumed with its nodes back the run ended %s", end.Phase)
 	}
 }
@@ -97,14 +97,14 @@ func TestAUsualGateHoldsABatchThatLostANode(t *testing.T) {
 	}
 	w.env.RegisterDelayedCallback(func() {
 		u := w.now(t).Stages[0].Units[0]
-		if u.Phase != status.PhaseHeld || u.Failure == nil || u.Failure.Name != "ready" {
+		if u.Phase != api.PhaseHeld || u.Failure == nil || u.Failure.Name != "ready" {
 			t.Errorf("the unit is %s by %+v", u.Phase, u.Failure)
 		}
 	}, time.Hour)
 	w.at(2*time.Hour, func() { lost = false })
 	w.command(3*time.Hour, workflows.UpdateResume, workflows.Command{})
 	end := w.run(t)
-	if end.Phase != status.PhaseSucceeded || w.records[0].Batches[0].Lost != 0 {
+	if end.Phase != api.PhaseSucceeded || w.records[0].Batches[0].Lost != 0 {
 		t.Errorf("the run ended %s, its first batch is %+v", end.Phase, w.records[0].Batches[0])
 	}
 }
@@ -126,15 +126,15 @@ func TestARollbackThatDoesNotGetOnStands(t *testing.T) {
 		return nil
 	}
 	stands := true
-	w.bends = func(name, _ string, seen *status.Facts) {
+	w.bends = func(name, _ string, seen *api.Facts) {
 		if stands && name == step.Revert {
 			seen.Stalled = true
-			seen.Checks = append(seen.Checks, status.Check{Name: status.Progress, At: "during", Verdict: status.Inconclusive, Message: "nothing got on"})
+			seen.Checks = append(seen.Checks, api.Check{Name: api.Progress, At: "during", Verdict: api.Inconclusive, Message: "nothing got on"})
 		}
 	}
 	w.env.RegisterDelayedCallback(func() {
 		u := w.now(t).Stages[0].Units[0]
-		if u.Phase != status.PhaseStalled || u.Failure == nil || u.Failure.Name != "rollback" || u.Failure.Message != "nothing got on" {
+		if u.Phase != api.PhaseStalled || u.Failure == nil || u.Failure.Name != "rollback" || u.Failure.Message != "nothing got on" {
 			t.Errorf("the unit is %s by %+v", u.Phase, u.Failure)
 		}
 		if slices.Contains(w.asked(), "Finish a") {
@@ -144,7 +144,7 @@ func TestARollbackThatDoesNotGetOnStands(t *testing.T) {
 	w.at(2*time.Hour, func() { stands = false })
 	w.command(3*time.Hour, workflows.UpdateResume, workflows.Command{})
 	end := w.run(t)
-	if end.Phase != status.PhaseRolledBack || behind(end.Stages[0].Units[0]) != "n1" {
+	if end.Phase != api.PhaseRolledBack || behind(end.Stages[0].Units[0]) != "n1" {
 		t.Errorf("resumed, the run ended %s with %q behind", end.Phase, behind(end.Stages[0].Units[0]))
 	}
 }

@@ -4,8 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
@@ -37,7 +37,7 @@ func TestAUnitThatWasTakenBackKnowsWhy(t *testing.T) {
 		w.command(90*time.Second, workflows.UpdateRollback, workflows.Command{})
 		end := w.run(t)
 		a := end.Stages[0].Units[0]
-		if a.Phase != status.PhaseRolledBack || a.Before != "sha256:u" {
+		if a.Phase != api.PhaseRolledBack || a.Before != "sha256:u" {
 			t.Errorf("it is %s, and its record of before is %q", a.Phase, a.Before)
 		}
 		if a.Failure == nil || a.FailedAt != "prod/a/all/1" {
@@ -59,7 +59,7 @@ func TestAUnitThatWasTakenBackKnowsWhy(t *testing.T) {
 		if a.Failure == nil || a.Failure.Name != "rollback" {
 			t.Fatalf("the way back did not fail: %+v", a.Failure)
 		}
-		if a.Cause == nil || a.Cause.Verdict != status.Failed || a.CauseAt != "prod/a/all/1" {
+		if a.Cause == nil || a.Cause.Verdict != api.Failed || a.CauseAt != "prod/a/all/1" {
 			t.Errorf("it does not say what it went back for: %+v at %q", a.Cause, a.CauseAt)
 		}
 		if record.Cause == nil || len(record.Cause.Seen) == 0 {
@@ -70,10 +70,10 @@ func TestAUnitThatWasTakenBackKnowsWhy(t *testing.T) {
 		w := newWorld(t, "a", "b")
 		w.plan.Stages[0].SoakStage, w.plan.Stages[0].Looks = 24*time.Hour, true
 		w.plan.OnFailure = pipelines.Rollback
-		found := bad(status.Failed)
+		found := bad(api.Failed)
 		found[0].Seen = map[string]any{"workload.restarts": 7}
 		w.sees("a", time.Hour, found, nil)
-		if a := w.run(t).Stages[0].Units[0]; a.Phase != status.PhaseRolledBack || a.Failure == nil || len(a.Failure.Seen) != 1 {
+		if a := w.run(t).Stages[0].Units[0]; a.Phase != api.PhaseRolledBack || a.Failure == nil || len(a.Failure.Seen) != 1 {
 			t.Errorf("it is %s, and what the check saw is lost: %+v", a.Phase, a.Failure)
 		}
 	})

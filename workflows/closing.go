@@ -6,19 +6,19 @@ import (
 
 	"go.temporal.io/sdk/temporal"
 
-	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/api"
 )
 
 // closing is how a run or a unit closes in Temporal's list: nil for completed, where it did what it was started for; cancelled
 // where a person ended it, and failed otherwise. The error carries the status, and after it the reason in one line; Ended
 // reads it again. Back is for a run, or a unit, that was started to go back.
-func closing(phase status.Phase, back bool, by *status.Ending, reason string, end any) error {
+func closing(phase api.Phase, back bool, by *api.Ending, reason string, end any) error {
 	switch phase {
-	case status.PhaseSucceeded, status.PhaseSkipped:
+	case api.PhaseSucceeded, api.PhaseSkipped:
 		return nil
-	case status.PhaseAborted, status.PhaseMissed:
+	case api.PhaseAborted, api.PhaseMissed:
 		return temporal.NewCanceledError(end, reason)
-	case status.PhaseRolledBack:
+	case api.PhaseRolledBack:
 		if back {
 			return nil
 		}
@@ -29,7 +29,7 @@ func closing(phase status.Phase, back bool, by *status.Ending, reason string, en
 	return temporal.NewNonRetryableApplicationError(reason, string(phase), nil, end, reason)
 }
 
-// Ended reads the status out of the error with which a run or a unit closed, into a *status.Run or a *status.Unit. It is
+// Ended reads the status out of the error with which a run or a unit closed, into a *api.Run or a *api.Unit. It is
 // false for any other error: then nobody knows how it ended.
 func Ended(err error, end any) bool {
 	var cancelled *temporal.CanceledError
@@ -37,14 +37,14 @@ func Ended(err error, end any) bool {
 		return cancelled.HasDetails() && cancelled.Details(end) == nil
 	}
 	var failed *temporal.ApplicationError
-	if !errors.As(err, &failed) || !status.Phase(failed.Type()).Final() {
+	if !errors.As(err, &failed) || !api.Phase(failed.Type()).Final() {
 		return false
 	}
 	return failed.HasDetails() && failed.Details(end) == nil
 }
 
 // runEnd is how a run ended, in one line.
-func runEnd(s *status.Run) string {
+func runEnd(s *api.Run) string {
 	said := endedBy(s.Phase, s.Ending)
 	if takenBackByItself(s.Phase, s.Ending) {
 		return clip(said, maxMessage)
@@ -67,7 +67,7 @@ func runEnd(s *status.Run) string {
 }
 
 // unitEnd is how a unit ended, in one line.
-func unitEnd(u status.Unit) string {
+func unitEnd(u api.Unit) string {
 	said := endedBy(u.Phase, u.Ending)
 	if u.Failure != nil && !takenBackByItself(u.Phase, u.Ending) {
 		said += "; " + stoppedBy(u)
@@ -76,7 +76,7 @@ func unitEnd(u status.Unit) string {
 }
 
 // endedBy reads "RolledBack by ops: too slow".
-func endedBy(phase status.Phase, by *status.Ending) string {
+func endedBy(phase api.Phase, by *api.Ending) string {
 	switch {
 	case by == nil:
 		return string(phase)
@@ -87,10 +87,10 @@ func endedBy(phase status.Phase, by *status.Ending) string {
 }
 
 // takenBackByItself reports whether the reason of an end is already what stopped it.
-func takenBackByItself(phase status.Phase, by *status.Ending) bool {
-	return phase == status.PhaseRolledBack && by != nil && by.ByItself()
+func takenBackByItself(phase api.Phase, by *api.Ending) bool {
+	return phase == api.PhaseRolledBack && by != nil && by.ByItself()
 }
 
-func stoppedBy(u status.Unit) string {
+func stoppedBy(u api.Unit) string {
 	return fmt.Sprintf("%s stopped at %s by %s: %s: %s", u.Path, u.FailedAt, u.Failure.Name, u.Failure.Verdict, u.Failure.Message)
 }

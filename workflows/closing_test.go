@@ -11,7 +11,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
-	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
@@ -138,7 +138,7 @@ func TestTemporalsListSaysHowRunsAndUnitsEnded(t *testing.T) {
 }
 
 func TestOnlyAnEndIsReadAsOne(t *testing.T) {
-	unit := status.Unit{Path: "prod/a", Phase: status.PhaseFailed}
+	unit := api.Unit{Path: "prod/a", Phase: api.PhaseFailed}
 	for _, c := range []struct {
 		reason string
 		err    error
@@ -151,7 +151,7 @@ func TestOnlyAnEndIsReadAsOne(t *testing.T) {
 		{"it was terminated", errors.New("terminated"), false},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
-			var end status.Unit
+			var end api.Unit
 			if got := workflows.Ended(c.err, &end); got != c.ends || c.ends && end.Path != unit.Path {
 				t.Errorf("%v, %+v", got, end)
 			}

@@ -7,8 +7,8 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/plan"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/internal/workload/goal"
 	"sluice.dev/sluice/pipelines"
@@ -17,7 +17,7 @@ import (
 // ClusterRollout moves one component in one cluster: check, hold, apply, batch by batch, check again, record. It ends
 // with the unit's status, which is never changed afterwards. Its workflow ID is made of cluster and component, so that
 // Temporal keeps two runs off the same unit.
-func ClusterRollout(ctx workflow.Context, in ClusterInput) (status.Unit, error) {
+func ClusterRollout(ctx workflow.Context, in ClusterInput) (api.Unit, error) {
 	return newClusterRollout(ctx, in).run(ctx)
 }
 
@@ -33,18 +33,18 @@ type clusterRollout struct {
 	shape   shape
 	plan    step.UnitPlan
 	diff    step.DiffResult
-	unit    status.Unit
+	unit    api.Unit
 	orders  orders
 	held    []*heldWorkload // workloads that this run holds, in the order in which it took them
 	locked  bool
 	applied bool // something that is not a workload may have been written
 	cancel  workflow.CancelFunc
-	last    *moved       // the batch that was moved last of the workload that is held
-	misses  int          // tries in a row that did not work
-	away    bool         // the run believes the cluster to be out of reach
-	before  status.Phase // of the unit, before that
-	firm    bool         // only an order to end interrupts what is under way
-	told    shown        // what the run was told last, and when
+	last    *moved    // the batch that was moved last of the workload that is held
+	misses  int       // tries in a row that did not work
+	away    bool      // the run believes the cluster to be out of reach
+	before  api.Phase // of the unit, before that
+	firm    bool      // only an order to end interrupts what is under way
+	told    shown     // what the run was told last, and when
 	toldAt  time.Time
 	reports int // how many there were
 }
@@ -69,14 +69,14 @@ func newClusterRollout(ctx workflow.Context, in ClusterInput) *clusterRollout {
 		in:     in,
 		shape:  shapeOf(ctx),
 		orders: orders{paused: in.Paused},
-		unit: status.Unit{
-			Path: in.Path, Cluster: in.Cluster, Group: in.Group, Stage: in.Stage, Phase: status.PhaseWaiting,
+		unit: api.Unit{
+			Path: in.Path, Cluster: in.Cluster, Group: in.Group, Stage: in.Stage, Phase: api.PhaseWaiting,
 			Started: workflow.Now(ctx).UTC(), Workflow: workflow.GetInfo(ctx).WorkflowExecution.ID,
 		},
 	}
 }
 
-func (r *clusterRollout) run(outer workflow.Context) (status.Unit, error) {
+func (r *clusterRollout) run(outer workflow.Context) (api.Unit, error) {
 	ctx, over := workflow.NewDisconnectedContext(outer)
 	defer over()
 	if err := r.serve(ctx); err != nil {
@@ -97,7 +97,7 @@ func (r *clusterRollout) run(outer workflow.Context) (status.Unit, error) {
 	case errors.Is(err, errRollback):
 		return r.close(ctx, r.back(ctx))
 	case errors.Is(err, errAbort):
-		return r.close(ctx, r.leave(ctx, status.PhaseAborted))
+		return r.close(ctx, r.leave(ctx, api.PhaseAborted))
 	case errors.Is(err, errStop):
 		return r.close(ctx, r.leave(ctx, r.stoppedPhase()))
 	}
@@ -128,11 +128,11 @@ func (r *clusterRollout) forward(ctx workflow.Context) error {
 }
 
 // arrived is the phase of a unit that went all the way.
-func (r *clusterRollout) arrived() status.Phase {
+func (r *clusterRollout) arrived() api.Phase {
 	if r.in.Back {
-		return status.PhaseRolledBack
+		return api.PhaseRolledBack
 	}
-	return status.PhaseSucceeded
+	return api.PhaseSucceeded
 }
 
 func (r *clusterRollout) load(ctx workflow.Context) error {
@@ -178,8 +178,8 @@ func (r *clusterRollout) compare(ctx workflow.Context) error {
 			return nil
 		}
 		no := r.diff.Cluster.Refusals[0]
-		failure := status.Check{Name: no.Rule, At: "plan", Verdict: status.Error, Message: no.Message}
-		if err := r.hold(ctx, status.PhaseRefused, failure, r.unit.Path); err != nil {
+		failure := api.Check{Name: no.Rule, At: "plan", Verdict: api.Error, Message: no.Message}
+		if err := r.hold(ctx, api.PhaseRefused, failure, r.unit.Path); err != nil {
 			return err
 		}
 	}
@@ -293,7 +293,7 @@ func (r *clusterRollout) prune(ctx workflow.Context) error {
 	var found step.PruneResult
 	req := step.PruneRequest{Ref: r.in.Ref, Objects: r.diff.Left, Delete: r.plan.Prune}
 	if err := r.near(step.Prune, "look at what earlier versions left", req).get(ctx, &found); err != nil {
-		r.note(nil, []status.Check{{Name: "prune", At: "end", Verdict: status.Error, Advisory: true, Message: messageOf(err)}})
+		r.note(nil, []api.Check{{Name: "prune", At: "end", Verdict: api.Error, Advisory: true, Message: messageOf(err)}})
 	}
 	r.unit.Pruned, r.unit.Unneeded = found.Pruned, found.Unneeded
 	return r.orders.ended()
@@ -310,12 +310,12 @@ func (r *clusterRollout) record(ctx workflow.Context) error {
 }
 
 // close writes the unit's status down for good.
-func (r *clusterRollout) close(ctx workflow.Context, phase status.Phase) (status.Unit, error) {
+func (r *clusterRollout) close(ctx workflow.Context, phase api.Phase) (api.Unit, error) {
 	for i := range r.unit.Batches {
 		b := &r.unit.Batches[i]
 		switch {
-		case r.in.Back && b.Phase == status.PhaseSucceeded:
-			b.Phase = status.PhaseRolledBack
+		case r.in.Back && b.Phase == api.PhaseSucceeded:
+			b.Phase = api.PhaseRolledBack
 		case !b.Phase.Final(): // it was under way
 			b.Phase, b.Ended = phase, workflow.Now(ctx).UTC()
 		}
@@ -328,7 +328,7 @@ func (r *clusterRollout) close(ctx workflow.Context, phase status.Phase) (status
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
 	record := step.UnitRecord{Unit: r.unit}
-	if phase == status.PhaseSucceeded {
+	if phase == api.PhaseSucceeded {
 		record.Soaking = r.soaking()
 	}
 	save := call{name: step.SaveUnit, vital: true, summary: "record the unit", in: step.SaveUnitRequest{Ref: r.in.Ref, Record: record}}

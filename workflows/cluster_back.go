@@ -9,7 +9,7 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
-	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/internal/workload/goal"
 )
@@ -18,11 +18,11 @@ type heldState = goal.State
 
 // back takes back what this unit has done so far: first what could refuse everything else (webhooks, API services), then
 // the workloads in reverse, then the rest. No order, window or soak holds it.
-func (r *clusterRollout) back(ctx workflow.Context) status.Phase {
+func (r *clusterRollout) back(ctx workflow.Context) api.Phase {
 	if !r.unit.Moved {
-		return r.leave(ctx, status.PhaseAborted)
+		return r.leave(ctx, api.PhaseAborted)
 	}
-	r.tell(ctx, status.PhaseRollingBack, nil)
+	r.tell(ctx, api.PhaseRollingBack, nil)
 	if !r.plan.WayBack.Exists() && r.shape < waysBackEverywhere {
 		return r.backUnrecorded(ctx)
 	}
@@ -33,14 +33,14 @@ func (r *clusterRollout) back(ctx workflow.Context) status.Phase {
 			if errors.Is(err, errStays) {
 				r.unit.Version = moved
 				r.stuck(messageOf(err))
-				return r.leave(ctx, status.PhaseFailed)
+				return r.leave(ctx, api.PhaseFailed)
 			}
 			if !r.askBack(ctx, err) {
-				return r.leave(ctx, status.PhaseFailed)
+				return r.leave(ctx, api.PhaseFailed)
 			}
 		}
 	}
-	return status.PhaseRolledBack
+	return api.PhaseRolledBack
 }
 
 // errStays ends a way back on which a workload stays as it is: what it needs stays with it.
@@ -48,7 +48,7 @@ var errStays = errors.New("not back")
 
 // backUnrecorded takes back what can be where nothing was recorded before the run: workloads that were there go back to the
 // pods that their controllers remember. What the run wrote or made besides stays, and the unit says so.
-func (r *clusterRollout) backUnrecorded(ctx workflow.Context) status.Phase {
+func (r *clusterRollout) backUnrecorded(ctx workflow.Context) api.Phase {
 	said := "no way back: nothing was recorded here before this run"
 	for _, h := range slices.Backward(r.held) {
 		if h.state.UID == "" || h.state.Created {
@@ -56,7 +56,7 @@ func (r *clusterRollout) backUnrecorded(ctx workflow.Context) status.Phase {
 		}
 		for err := r.revert(ctx, h); err != nil; err = r.revert(ctx, h) {
 			if !r.askBack(ctx, err) {
-				return r.leave(ctx, status.PhaseFailed)
+				return r.leave(ctx, api.PhaseFailed)
 			}
 		}
 		if h.stays != "" {
@@ -66,7 +66,7 @@ func (r *clusterRollout) backUnrecorded(ctx workflow.Context) status.Phase {
 		said += "; " + h.object + " has the pods back that it had, and what else was written stays"
 	}
 	r.stuck(said)
-	return r.leave(ctx, status.PhaseFailed)
+	return r.leave(ctx, api.PhaseFailed)
 }
 
 // stuck says what went wrong on the way back, and keeps why the unit goes back.
@@ -74,7 +74,7 @@ func (r *clusterRollout) stuck(message string) {
 	if r.unit.Cause == nil && r.unit.Failure != nil && r.unit.Failure.At != atRollback {
 		r.unit.Cause, r.unit.CauseAt = r.unit.Failure, r.unit.FailedAt
 	}
-	r.unit.Failure = &status.Check{Name: "rollback", At: atRollback, Verdict: status.Error, Message: message}
+	r.unit.Failure = &api.Check{Name: "rollback", At: atRollback, Verdict: api.Error, Message: message}
 }
 
 // atRollback is the point of a unit's failures on its way back.
@@ -87,11 +87,11 @@ func (r *clusterRollout) askBack(ctx workflow.Context, cause error) bool {
 	}
 	resumes, ends := r.orders.resumes, r.orders.ends
 	r.stuck(messageOf(cause))
-	r.tell(ctx, phaseOfBack(cause), &status.Waiting{
+	r.tell(ctx, phaseOfBack(cause), &api.Waiting{
 		Kind: "decision", Name: "rollback", Unmet: []string{messageOf(cause)}, Owner: "whoever may resume, or abandon the rollback",
 	})
 	_ = workflow.Await(ctx, func() bool { return r.orders.resumes > resumes || r.orders.ends > ends })
-	r.tell(ctx, status.PhaseRollingBack, nil)
+	r.tell(ctx, api.PhaseRollingBack, nil)
 	return r.orders.resumes > resumes
 }
 
@@ -139,12 +139,12 @@ func (r *clusterRollout) revertWorkloads(ctx workflow.Context) error {
 
 // revert moves a workload back and gives it to its owner.
 func (r *clusterRollout) revert(ctx workflow.Context, h *heldWorkload) error {
-	r.set(ctx, status.PhaseRollingBack, &status.Waiting{Kind: "pods", Name: h.object})
+	r.set(ctx, api.PhaseRollingBack, &api.Waiting{Kind: "pods", Name: h.object})
 	req := r.requestFor(h)
 	req.Version = r.plan.WayBack.Version
 	req.Goal.MaxUnavailable = r.plan.Rules.MaxUnavailable
 	req.Deadline = time.Duration(r.plan.Rules.ProgressDeadline)
-	var seen status.Facts
+	var seen api.Facts
 	if err := r.must(ctx, r.near(step.Revert, "move "+h.object+" back", req).lasting(), &seen); err != nil {
 		return err
 	}
@@ -163,20 +163,20 @@ func (r *clusterRollout) revert(ctx workflow.Context, h *heldWorkload) error {
 	}
 	h.done = true
 	for i := range r.unit.Batches {
-		if b := &r.unit.Batches[i]; b.Workload == h.object && b.Phase != status.PhaseSkipped {
-			b.Phase, b.Ended = status.PhaseRolledBack, workflow.Now(ctx).UTC()
+		if b := &r.unit.Batches[i]; b.Workload == h.object && b.Phase != api.PhaseSkipped {
+			b.Phase, b.Ended = api.PhaseRolledBack, workflow.Now(ctx).UTC()
 		}
 	}
 	return nil
 }
 
 func (r *clusterRollout) recordBack(ctx workflow.Context) error {
-	req := step.ReleaseRequest{Ref: r.in.Ref, Outcome: status.PhaseRolledBack, Changes: r.diff.Changes}
+	req := step.ReleaseRequest{Ref: r.in.Ref, Outcome: api.PhaseRolledBack, Changes: r.diff.Changes}
 	return r.must(ctx, r.near(step.Release, "record and free the lease", req), nil)
 }
 
 // leave disarms and frees the lease; pods stay where they are.
-func (r *clusterRollout) leave(ctx workflow.Context, phase status.Phase) status.Phase {
+func (r *clusterRollout) leave(ctx workflow.Context, phase api.Phase) api.Phase {
 	if !r.locked {
 		return phase
 	}
@@ -191,15 +191,15 @@ func (r *clusterRollout) leave(ctx workflow.Context, phase status.Phase) status.
 	}
 	r.disarm(ctx)
 	if err := r.must(ctx, free, nil); err != nil {
-		r.unit.Checks = append(r.unit.Checks, status.Check{Name: "free the lease", At: "end", Verdict: status.Error, Message: messageOf(err)})
+		r.unit.Checks = append(r.unit.Checks, api.Check{Name: "free the lease", At: "end", Verdict: api.Error, Message: messageOf(err)})
 	}
 	return phase
 }
 
 // stoppedPhase is what a unit is that was told to end where it is.
-func (r *clusterRollout) stoppedPhase() status.Phase {
+func (r *clusterRollout) stoppedPhase() api.Phase {
 	if r.away && !r.unit.Moved {
-		return status.PhaseMissed
+		return api.PhaseMissed
 	}
-	return status.PhaseFailed
+	return api.PhaseFailed
 }

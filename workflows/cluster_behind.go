@@ -6,7 +6,7 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
-	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/workload/goal"
 )
 
@@ -16,14 +16,14 @@ func (r *clusterRollout) leftBehind(object string, behind []goal.Behind) {
 }
 
 // tooManyBehind is the check that holds a unit of which more nodes have died than may stay behind. Nothing holds a way back.
-func (r *clusterRollout) tooManyBehind(behind []goal.Behind) (status.Check, bool) {
+func (r *clusterRollout) tooManyBehind(behind []goal.Behind) (api.Check, bool) {
 	if r.in.Back {
-		return status.Check{}, false
+		return api.Check{}, false
 	}
 	for _, no := range r.plan.Rules.TooManyBehind(behind) {
-		return status.Check{Name: no.Rule, At: "nodes", Verdict: status.Error, Message: no.Object + ": " + no.Message}, true
+		return api.Check{Name: no.Rule, At: "nodes", Verdict: api.Error, Message: no.Object + ": " + no.Message}, true
 	}
-	return status.Check{}, false
+	return api.Check{}, false
 }
 
 // gather moves what has come back of the nodes that were behind, before the workload is given back to its owner.
@@ -40,20 +40,20 @@ type stoodStill struct{ message string }
 func (e *stoodStill) Error() string { return e.message }
 
 // standstill is the error of a way back that did not get on; nil where it is there.
-func standstill(seen status.Facts) error {
-	if bad, held := status.FirstBad(seen.Checks); held && seen.Stalled {
+func standstill(seen api.Facts) error {
+	if bad, held := api.FirstBad(seen.Checks); held && seen.Stalled {
 		return &stoodStill{bad.Message}
 	}
 	return nil
 }
 
 // phaseOfBack is where a way back is that cannot go on.
-func phaseOfBack(cause error) status.Phase {
+func phaseOfBack(cause error) api.Phase {
 	var still *stoodStill
 	if errors.As(cause, &still) {
-		return status.PhaseStalled
+		return api.PhaseStalled
 	}
-	return status.PhaseHeld
+	return api.PhaseHeld
 }
 
 // fewNodes is how many dead nodes of a node set a run keeps by name; the unit's own record has more.

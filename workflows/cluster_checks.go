@@ -8,38 +8,38 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/plan"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
 )
 
 // look returns what is there now, and what keeps pods from being ready.
-type look func(workflow.Context) (status.Facts, error)
+type look func(workflow.Context) (api.Facts, error)
 
 // judge runs the checks of a point and returns once they hold. at is the batch they are about, nil for the cluster.
-func (r *clusterRollout) judge(ctx workflow.Context, point pipelines.Point, at *status.Batch, look look) error {
+func (r *clusterRollout) judge(ctx workflow.Context, point pipelines.Point, at *api.Batch, look look) error {
 	checks := r.checksAt(point)
 	if len(checks) == 0 {
 		return nil
 	}
 	for {
-		r.set(ctx, status.PhaseChecking, &status.Waiting{Kind: "check", Name: string(point)})
+		r.set(ctx, api.PhaseChecking, &api.Waiting{Kind: "check", Name: string(point)})
 		seen, err := look(ctx)
 		if err != nil {
 			return err
 		}
 		found := evaluate(ctx, step.EvaluateRequest{Point: point, Checks: checks, Facts: seen.Facts})
 		r.note(at, found)
-		bad, held := status.FirstBad(found)
+		bad, held := api.FirstBad(found)
 		if !held {
 			r.keepStuck(at, nil)
 			return nil
 		}
 		r.keepStuck(at, seen.Stuck)
-		if err := r.stand(ctx, status.PhaseHeld, bad, at); err != nil {
+		if err := r.stand(ctx, api.PhaseHeld, bad, at); err != nil {
 			return err
 		}
 	}
@@ -47,7 +47,7 @@ func (r *clusterRollout) judge(ctx workflow.Context, point pipelines.Point, at *
 
 // soak waits, durably, while checks keep looking at workloads. What was out of sight meanwhile, or stood at a check, is
 // looked at again for a while, however late it is.
-func (r *clusterRollout) soak(ctx workflow.Context, quiet pipelines.Duration, at *status.Batch, end pipelines.Point, workloads func() []step.AdvanceRequest) error {
+func (r *clusterRollout) soak(ctx workflow.Context, quiet pipelines.Duration, at *api.Batch, end pipelines.Point, workloads func() []step.AdvanceRequest) error {
 	until := workflow.Now(ctx).Add(time.Duration(quiet))
 	for {
 		left := until.Sub(workflow.Now(ctx))
@@ -59,19 +59,19 @@ func (r *clusterRollout) soak(ctx workflow.Context, quiet pipelines.Duration, at
 			return err
 		}
 		until = until.Add(workflow.Now(ctx).Sub(before)) // a pause is no part of it
-		r.set(ctx, status.PhaseSoaking, &status.Waiting{Kind: "soak", Name: string(end), Until: until.UTC()})
+		r.set(ctx, api.PhaseSoaking, &api.Waiting{Kind: "soak", Name: string(end), Until: until.UTC()})
 		seen, err := r.watchFor(ctx, left, workloads())
 		switch {
 		case err == nil:
 			r.here(ctx)
 			r.note(at, seen.Checks)
-			bad, held := status.FirstBad(seen.Checks)
+			bad, held := api.FirstBad(seen.Checks)
 			if !held {
 				r.keepStuck(at, nil)
 				continue
 			}
 			r.keepStuck(at, seen.Stuck)
-			err = r.stand(ctx, status.PhaseHeld, bad, at)
+			err = r.stand(ctx, api.PhaseHeld, bad, at)
 		case temporal.IsCanceledError(err):
 			if ctx.Err() != nil {
 				return err
@@ -80,8 +80,8 @@ func (r *clusterRollout) soak(ctx workflow.Context, quiet pipelines.Duration, at
 		case codeOf(err) == fault.Unreachable:
 			err = r.awaitCluster(ctx, err)
 		default:
-			failure := status.Check{Name: "watch during soak", At: string(end), Verdict: status.Error, Message: messageOf(err)}
-			err = r.hold(ctx, status.PhaseHeld, failure, r.pathOf(at))
+			failure := api.Check{Name: "watch during soak", At: string(end), Verdict: api.Error, Message: messageOf(err)}
+			err = r.hold(ctx, api.PhaseHeld, failure, r.pathOf(at))
 		}
 		if err != nil {
 			return err
@@ -100,8 +100,8 @@ func lookAgain(ctx workflow.Context, until time.Time, quiet time.Duration) time.
 
 // watchFor looks for as long as the timer runs, and once at its end, or until a check does not pass. It returns what that
 // saw, and a cancelled error where an order came in between.
-func (r *clusterRollout) watchFor(ctx workflow.Context, left time.Duration, workloads []step.AdvanceRequest) (status.Facts, error) {
-	var seen status.Facts
+func (r *clusterRollout) watchFor(ctx workflow.Context, left time.Duration, workloads []step.AdvanceRequest) (api.Facts, error) {
+	var seen api.Facts
 	ctx, cancel := workflow.WithCancel(ctx)
 	r.cancel = cancel
 	defer func() { r.cancel = nil; cancel() }()
@@ -112,7 +112,7 @@ func (r *clusterRollout) watchFor(ctx workflow.Context, left time.Duration, work
 		if err := r.near(step.Observe, "look while it soaks", req).lasting().get(ctx, &seen); err != nil {
 			return seen, err
 		}
-		if _, held := status.FirstBad(seen.Checks); held {
+		if _, held := api.FirstBad(seen.Checks); held {
 			return seen, nil
 		}
 	}
@@ -126,7 +126,7 @@ func wholeSeconds(d time.Duration) time.Duration {
 
 // keepStuck notes what keeps pods from being ready where a check stands, with the batch: the last one, where it is about all of
 // the cluster.
-func (r *clusterRollout) keepStuck(at *status.Batch, seen *status.Stuck) {
+func (r *clusterRollout) keepStuck(at *api.Batch, seen *api.Stuck) {
 	if at == nil && len(r.unit.Batches) > 0 {
 		at = &r.unit.Batches[len(r.unit.Batches)-1]
 	}
@@ -136,14 +136,14 @@ func (r *clusterRollout) keepStuck(at *status.Batch, seen *status.Stuck) {
 }
 
 // stand stops at a check that did not pass, until somebody decides.
-func (r *clusterRollout) stand(ctx workflow.Context, phase status.Phase, bad status.Check, at *status.Batch) error {
+func (r *clusterRollout) stand(ctx workflow.Context, phase api.Phase, bad api.Check, at *api.Batch) error {
 	if at != nil {
 		at.Phase = phase
 	}
 	return r.hold(ctx, phase, bad, r.pathOf(at))
 }
 
-func (r *clusterRollout) pathOf(at *status.Batch) string {
+func (r *clusterRollout) pathOf(at *api.Batch) string {
 	if at == nil {
 		return r.unit.Path
 	}
@@ -152,22 +152,22 @@ func (r *clusterRollout) pathOf(at *status.Batch) string {
 
 // looker looks at one batch.
 func (r *clusterRollout) looker(req step.AdvanceRequest) look {
-	return func(ctx workflow.Context) (status.Facts, error) {
+	return func(ctx workflow.Context) (api.Facts, error) {
 		req.State = r.stateOf(req.Object)
-		var seen status.Facts
+		var seen api.Facts
 		err := r.do(ctx, r.near(step.Look, "look at "+req.Object, req), &seen)
 		return seen, err
 	}
 }
 
 // lookCluster looks at all of the component's workloads in the cluster and adds them up.
-func (r *clusterRollout) lookCluster(ctx workflow.Context) (status.Facts, error) {
+func (r *clusterRollout) lookCluster(ctx workflow.Context) (api.Facts, error) {
 	facts := rule.Facts{Unit: r.plan.Unit, Change: r.plan.Change}
-	var stuck *status.Stuck
+	var stuck *api.Stuck
 	for _, h := range r.held {
 		one, err := r.looker(r.requestFor(h))(ctx)
 		if err != nil {
-			return status.Facts{Facts: facts}, err
+			return api.Facts{Facts: facts}, err
 		}
 		facts.Workload = facts.Workload.Plus(one.Facts.Workload)
 		facts.Workload.Name = r.in.Component
@@ -175,18 +175,18 @@ func (r *clusterRollout) lookCluster(ctx workflow.Context) (status.Facts, error)
 			stuck = one.Stuck
 		}
 	}
-	return status.Facts{Facts: facts, Stuck: stuck}, nil
+	return api.Facts{Facts: facts, Stuck: stuck}, nil
 }
 
 // evaluate runs gates in a local activity: the verdicts are recorded, and the workflow stays deterministic.
-func evaluate(ctx workflow.Context, req step.EvaluateRequest) []status.Check {
+func evaluate(ctx workflow.Context, req step.EvaluateRequest) []api.Check {
 	ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
 		StartToCloseTimeout: localActivity, Summary: "gates " + string(req.Point),
 		RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 3},
 	})
-	var found []status.Check
+	var found []api.Check
 	if err := workflow.ExecuteLocalActivity(ctx, step.Evaluate, req).Get(ctx, &found); err != nil {
-		return []status.Check{{Name: "gates", At: string(req.Point), Verdict: status.Error, Message: messageOf(err)}}
+		return []api.Check{{Name: "gates", At: string(req.Point), Verdict: api.Error, Message: messageOf(err)}}
 	}
 	return found
 }
@@ -217,13 +217,13 @@ func union(a, b []pipelines.ResolvedCheck) []pipelines.ResolvedCheck {
 }
 
 // note keeps the latest verdict of each check with the batch, or with the cluster where at is nil.
-func (r *clusterRollout) note(at *status.Batch, found []status.Check) {
+func (r *clusterRollout) note(at *api.Batch, found []api.Check) {
 	list := &r.unit.Checks
 	if at != nil {
 		list = &at.Checks
 	}
 	for _, f := range found {
-		i := slices.IndexFunc(*list, func(c status.Check) bool { return c.Name == f.Name && c.At == f.At })
+		i := slices.IndexFunc(*list, func(c api.Check) bool { return c.Name == f.Name && c.At == f.At })
 		if i < 0 {
 			*list = append(*list, f)
 			continue
@@ -233,24 +233,24 @@ func (r *clusterRollout) note(at *status.Batch, found []status.Check) {
 }
 
 // open adds a batch to the unit's status and returns it.
-func (r *clusterRollout) open(ctx workflow.Context, w plan.Workload, set int, b plan.Batch) *status.Batch {
+func (r *clusterRollout) open(ctx workflow.Context, w plan.Workload, set int, b plan.Batch) *api.Batch {
 	sets := w.NodeSets[set]
-	at := status.Batch{
+	at := api.Batch{
 		Path: r.unit.Path + "/" + sets.Name + "/" + strconv.Itoa(b.Number), Workload: w.Object, NodeSet: sets.Name,
-		Number: b.Number, Size: b.Size, Target: b.Target, Total: sets.Pods, Phase: status.PhaseWaiting, Started: workflow.Now(ctx).UTC(),
+		Number: b.Number, Size: b.Size, Target: b.Target, Total: sets.Pods, Phase: api.PhaseWaiting, Started: workflow.Now(ctx).UTC(),
 	}
 	if n := len(r.unit.Batches); n > 0 && r.unit.Batches[n-1].Workload == at.Workload && r.unit.Batches[n-1].NodeSet == at.NodeSet {
 		at.Updated, at.Ready = r.unit.Batches[n-1].Updated, r.unit.Batches[n-1].Ready // counts are cumulative
 	}
 	if b.Skipped != "" {
-		at.Phase, at.Skipped, at.Ended = status.PhaseSkipped, b.Skipped, at.Started
+		at.Phase, at.Skipped, at.Ended = api.PhaseSkipped, b.Skipped, at.Started
 	}
 	r.unit.Batches = append(r.unit.Batches, at)
 	return &r.unit.Batches[len(r.unit.Batches)-1]
 }
 
-func (r *clusterRollout) finishBatch(ctx workflow.Context, at *status.Batch) {
-	at.Phase, at.Ended = status.PhaseSucceeded, workflow.Now(ctx).UTC()
+func (r *clusterRollout) finishBatch(ctx workflow.Context, at *api.Batch) {
+	at.Phase, at.Ended = api.PhaseSucceeded, workflow.Now(ctx).UTC()
 }
 
 func (r *clusterRollout) about(h *heldWorkload) step.WorkloadRequest {

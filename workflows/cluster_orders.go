@@ -8,8 +8,8 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
 )
 
@@ -23,12 +23,12 @@ type orders struct {
 	ends     int // how often it was told to abort or stop; what nothing else interrupts gives up at the next
 	who      string
 	why      string
-	ending   *status.Ending // whose order ended the way forward, or gave the way back up
+	ending   *api.Ending // whose order ended the way forward, or gave the way back up
 }
 
 // serve answers queries and takes orders for as long as the unit lives.
 func (r *clusterRollout) serve(ctx workflow.Context) error {
-	err := workflow.SetQueryHandlerWithOptions(ctx, QueryStatus, func() (status.Unit, error) { return r.unit, nil },
+	err := workflow.SetQueryHandlerWithOptions(ctx, QueryStatus, func() (api.Unit, error) { return r.unit, nil },
 		workflow.QueryHandlerOptions{Description: "where the unit is and what it waits for"})
 	if err != nil {
 		return err
@@ -51,7 +51,7 @@ func (r *clusterRollout) take(o order) {
 	r.orders.who, r.orders.why = o.Who, o.Reason
 	interrupts := true
 	if slices.Contains([]string{orderAbort, orderRollback, orderStop}, o.Kind) {
-		r.orders.ending = &status.Ending{By: o.Who, Reason: o.Reason}
+		r.orders.ending = &api.Ending{By: o.Who, Reason: o.Reason}
 	}
 	switch o.Kind {
 	case orderPause:
@@ -98,7 +98,7 @@ func (r *clusterRollout) obey(ctx workflow.Context) error {
 	}
 	before := r.unit.Phase
 	r.disarm(ctx)
-	r.set(ctx, status.PhasePaused, &status.Waiting{Kind: "person", Name: "resume", Owner: r.orders.who, Unmet: reasons(Command{Reason: r.orders.why})})
+	r.set(ctx, api.PhasePaused, &api.Waiting{Kind: "person", Name: "resume", Owner: r.orders.who, Unmet: reasons(Command{Reason: r.orders.why})})
 	if err := workflow.Await(ctx, func() bool { return !r.orders.paused || r.orders.ended() != nil }); err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func (r *clusterRollout) doing(ctx workflow.Context, c call, run func(workflow.C
 				return err
 			}
 		default:
-			failure := status.Check{Name: c.summary, At: c.name, Verdict: status.Error, Message: messageOf(err)}
+			failure := api.Check{Name: c.summary, At: c.name, Verdict: api.Error, Message: messageOf(err)}
 			if err := r.hold(ctx, stoodBy(err), failure, r.unit.Path); err != nil {
 				return err
 			}
@@ -144,11 +144,11 @@ func (r *clusterRollout) doing(ctx workflow.Context, c call, run func(workflow.C
 }
 
 // stoodBy tells what may not be done as planned from what went wrong.
-func stoodBy(err error) status.Phase {
+func stoodBy(err error) api.Phase {
 	if code := codeOf(err); code == fault.Refused || code == fault.Conflict {
-		return status.PhaseRefused
+		return api.PhaseRefused
 	}
-	return status.PhaseHeld
+	return api.PhaseHeld
 }
 
 // interruptible runs an activity that take may cancel.
@@ -181,7 +181,7 @@ func (r *clusterRollout) must(ctx workflow.Context, c call, out any) error {
 		case code != fault.Internal:
 			return err
 		default:
-			r.set(ctx, r.unit.Phase, &status.Waiting{Kind: "retry", Name: c.summary, Unmet: []string{messageOf(err)}})
+			r.set(ctx, r.unit.Phase, &api.Waiting{Kind: "retry", Name: c.summary, Unmet: []string{messageOf(err)}})
 		}
 		if _, err := workflow.AwaitWithTimeout(ctx, r.backOff(), func() bool { return r.orders.ends > ends }); err != nil {
 			return err
@@ -191,15 +191,15 @@ func (r *clusterRollout) must(ctx workflow.Context, c call, out any) error {
 
 // gone tells the run, once, that the cluster is out of reach.
 func (r *clusterRollout) gone(ctx workflow.Context, cause error) {
-	waiting := &status.Waiting{Kind: "cluster", Name: r.in.Cluster, Unmet: []string{messageOf(cause)}}
+	waiting := &api.Waiting{Kind: "cluster", Name: r.in.Cluster, Unmet: []string{messageOf(cause)}}
 	if r.away {
-		r.set(ctx, status.PhaseUnreachable, waiting)
+		r.set(ctx, api.PhaseUnreachable, waiting)
 		return
 	}
 	r.away, r.before = true, r.unit.Phase
 	seen := call{name: step.Unobserved, summary: "note that " + r.in.Cluster + " is out of reach", in: r.in.Ref}
 	_ = seen.get(ctx, nil)
-	r.tell(ctx, status.PhaseUnreachable, waiting)
+	r.tell(ctx, api.PhaseUnreachable, waiting)
 }
 
 // here tells the run that the cluster has done what it was asked to: that it answers again is not enough.
@@ -209,7 +209,7 @@ func (r *clusterRollout) here(ctx workflow.Context) {
 		return
 	}
 	r.away = false
-	if r.unit.Phase == status.PhaseUnreachable {
+	if r.unit.Phase == api.PhaseUnreachable {
 		r.unit.Phase = r.before
 	}
 	r.tell(ctx, r.unit.Phase, nil)
@@ -244,7 +244,7 @@ func (r *clusterRollout) awaitCluster(ctx workflow.Context, cause error) error {
 }
 
 // hold stops the unit in a phase that stands, until somebody decides. It returns nil when it was told to resume.
-func (r *clusterRollout) hold(ctx workflow.Context, phase status.Phase, failure status.Check, at string) error {
+func (r *clusterRollout) hold(ctx workflow.Context, phase api.Phase, failure api.Check, at string) error {
 	if err := r.orders.ended(); err != nil {
 		return err
 	}
@@ -252,7 +252,7 @@ func (r *clusterRollout) hold(ctx workflow.Context, phase status.Phase, failure 
 	r.unit.Failure, r.unit.FailedAt = &failure, at
 	resumes := r.orders.resumes
 	r.disarm(ctx)
-	r.tell(ctx, phase, &status.Waiting{
+	r.tell(ctx, phase, &api.Waiting{
 		Kind: "decision", Name: failure.Name, Unmet: []string{string(failure.Verdict) + ": " + failure.Message},
 		Owner: "whoever may resume, abort or roll back",
 	})
@@ -275,7 +275,7 @@ func (r *clusterRollout) disarm(ctx workflow.Context) {
 			continue
 		}
 		if err := r.must(ctx, r.near(step.Disarm, "disarm "+h.object, r.about(h)), &h.state); err != nil {
-			r.unit.Checks = append(r.unit.Checks, status.Check{Name: "disarm " + h.object, At: "disarm", Verdict: status.Error, Message: messageOf(err)})
+			r.unit.Checks = append(r.unit.Checks, api.Check{Name: "disarm " + h.object, At: "disarm", Verdict: api.Error, Message: messageOf(err)})
 			continue
 		}
 		r.unit.Armed = h.state.Armed

@@ -8,8 +8,8 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
@@ -25,14 +25,14 @@ const (
 
 // advance moves the batch until its pods are there and available. A check that fails meanwhile stops the unit, and so does a
 // batch that does not get on.
-func (r *clusterRollout) advance(ctx workflow.Context, at *status.Batch, req step.AdvanceRequest) error {
+func (r *clusterRollout) advance(ctx workflow.Context, at *api.Batch, req step.AdvanceRequest) error {
 	req.Checks = r.checksAt(pipelines.During)
 	req.Deadline = time.Duration(r.plan.Rules.ProgressDeadline)
 	for {
-		at.Phase = status.PhaseMoving
-		r.set(ctx, status.PhaseMoving, &status.Waiting{Kind: "pods", Name: at.Path})
+		at.Phase = api.PhaseMoving
+		r.set(ctx, api.PhaseMoving, &api.Waiting{Kind: "pods", Name: at.Path})
 		req.State = r.stateOf(req.Object)
-		var seen status.Facts
+		var seen api.Facts
 		if err := r.push(ctx, at, req, &seen); err != nil {
 			return err
 		}
@@ -42,7 +42,7 @@ func (r *clusterRollout) advance(ctx workflow.Context, at *status.Batch, req ste
 		}
 		at.Stuck = seen.Stuck
 		r.note(at, seen.Checks)
-		bad, held := status.FirstBad(seen.Checks)
+		bad, held := api.FirstBad(seen.Checks)
 		if !held || len(seen.Behind) > 0 {
 			r.leftBehind(req.Object, seen.Behind)
 		}
@@ -52,9 +52,9 @@ func (r *clusterRollout) advance(ctx workflow.Context, at *status.Batch, req ste
 				return nil
 			}
 		}
-		phase := status.PhaseHeld
-		if bad.Name == status.Progress && seen.Stalled {
-			phase = status.PhaseStalled
+		phase := api.PhaseHeld
+		if bad.Name == api.Progress && seen.Stalled {
+			phase = api.PhaseStalled
 		}
 		if err := r.stand(ctx, phase, bad, at); err != nil {
 			return err
@@ -63,17 +63,17 @@ func (r *clusterRollout) advance(ctx workflow.Context, at *status.Batch, req ste
 }
 
 // gotOn takes back that a batch had stalled.
-func gotOn(at *status.Batch) {
+func gotOn(at *api.Batch) {
 	at.Stuck = nil
-	i := slices.IndexFunc(at.Checks, func(c status.Check) bool { return c.Name == status.Progress && c.Verdict == status.Inconclusive })
+	i := slices.IndexFunc(at.Checks, func(c api.Check) bool { return c.Name == api.Progress && c.Verdict == api.Inconclusive })
 	if i >= 0 {
-		at.Checks[i].Verdict, at.Checks[i].Message = status.Passed, "it had stalled, and went on"
+		at.Checks[i].Verdict, at.Checks[i].Message = api.Passed, "it had stalled, and went on"
 	}
 }
 
 // push moves a batch to its end, under the orders that do obeys. Each time that it begins anew, after a pause or once its
 // cluster is back within reach, it has its whole deadline again.
-func (r *clusterRollout) push(ctx workflow.Context, at *status.Batch, req step.AdvanceRequest, out *status.Facts) error {
+func (r *clusterRollout) push(ctx workflow.Context, at *api.Batch, req step.AdvanceRequest, out *api.Facts) error {
 	c := r.near(step.Advance, "move batch "+at.Path, req).lasting()
 	if r.shape < stallsHold || req.Deadline <= 0 {
 		return r.do(ctx, c, out)
@@ -83,7 +83,7 @@ func (r *clusterRollout) push(ctx workflow.Context, at *status.Batch, req step.A
 
 // guarded runs an activity that moves pods beside a durable timer. When that goes off it looks once: what has got on since is
 // given the whole time again, anything else is stalled.
-func (r *clusterRollout) guarded(outer workflow.Context, c call, at *status.Batch, req step.AdvanceRequest, out *status.Facts) error {
+func (r *clusterRollout) guarded(outer workflow.Context, c call, at *api.Batch, req step.AdvanceRequest, out *api.Facts) error {
 	ctx, cancel := workflow.WithCancel(outer)
 	r.cancel = cancel
 	defer func() { r.cancel = nil; cancel() }()
@@ -92,7 +92,7 @@ func (r *clusterRollout) guarded(outer workflow.Context, c call, at *status.Batc
 		if waited(ctx, moving, wholeSeconds(req.Deadline+stallSlack), "look whether "+at.Path+" gets on") {
 			return moving.Get(ctx, out)
 		}
-		var now status.Facts
+		var now api.Facts
 		look := r.near(step.Look, "look whether "+at.Path+" gets on", req).start(ctx)
 		_ = workflow.Await(ctx, func() bool { return moving.IsReady() || look.IsReady() })
 		if moving.IsReady() || ctx.Err() != nil {
@@ -129,18 +129,18 @@ func waited(ctx workflow.Context, f workflow.Future, most time.Duration, summary
 
 // gotFurther reports whether a batch has got on since it was last looked at, and keeps how far. One whose pods are all ready
 // waits for minReadySeconds, which the activity counts.
-func gotFurther(at *status.Batch, now rule.Batch) bool {
+func gotFurther(at *api.Batch, now rule.Batch) bool {
 	on := int(now.Updated) > at.Updated || int(now.UpdatedReady) > at.Ready || now.Target > 0 && now.UpdatedReady >= now.Target
 	at.Updated, at.Ready = max(at.Updated, int(now.Updated)), max(at.Ready, int(now.UpdatedReady))
 	return on
 }
 
 // stalled is the verdict on a batch of which the timer found that it does not get on.
-func stalled(req step.AdvanceRequest, now status.Facts, looked error) status.Check {
+func stalled(req step.AdvanceRequest, now api.Facts, looked error) api.Check {
 	b := now.Facts.Batch
 	text := fmt.Sprintf("nothing got on for %s: %d of %d pods are updated, %d of these are ready", req.Deadline, b.Updated, req.Target, b.UpdatedReady)
 	if looked != nil {
 		text = fmt.Sprintf("it has not ended for %s, and nobody can look at it: %s", req.Deadline, messageOf(looked))
 	}
-	return status.Check{Name: status.Progress, At: string(pipelines.During), Verdict: status.Inconclusive, Message: text}
+	return api.Check{Name: api.Progress, At: string(pipelines.During), Verdict: api.Inconclusive, Message: text}
 }

@@ -7,13 +7,13 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
-	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/api"
 )
 
 // set says where the unit is and what it waits for, in the unit's status, its search attributes and its details.
-func (r *clusterRollout) set(ctx workflow.Context, phase status.Phase, waiting *status.Waiting) {
-	if r.in.Back && !phase.Final() && !phase.Stands() && phase != status.PhaseUnreachable {
-		phase = status.PhaseRollingBack
+func (r *clusterRollout) set(ctx workflow.Context, phase api.Phase, waiting *api.Waiting) {
+	if r.in.Back && !phase.Final() && !phase.Stands() && phase != api.PhaseUnreachable {
+		phase = api.PhaseRollingBack
 	}
 	if waiting != nil {
 		waiting.Since = workflow.Now(ctx).UTC()
@@ -27,13 +27,13 @@ func (r *clusterRollout) set(ctx workflow.Context, phase status.Phase, waiting *
 }
 
 // tell sets, and reports to the run.
-func (r *clusterRollout) tell(ctx workflow.Context, phase status.Phase, waiting *status.Waiting) {
+func (r *clusterRollout) tell(ctx workflow.Context, phase api.Phase, waiting *api.Waiting) {
 	r.set(ctx, phase, waiting)
 	r.report(ctx)
 }
 
 // brief is a check without what it saw, for the run: hundreds of units tell it theirs.
-func brief(c *status.Check) *status.Check {
+func brief(c *api.Check) *api.Check {
 	if c == nil {
 		return nil
 	}
@@ -61,7 +61,7 @@ func briefly(kept []string) []string {
 const maxMessage = 1000
 
 // waitingWords are the few words of a search attribute; the same as the command line prints.
-func waitingWords(w *status.Waiting) string {
+func waitingWords(w *api.Waiting) string {
 	if w == nil {
 		return ""
 	}
@@ -82,7 +82,7 @@ func clip(s string, n int) string {
 // maxDetails keeps the Markdown of the Temporal UI below what its renderer takes in a URL.
 const maxDetails = 4000
 
-func unitDetails(u status.Unit) string {
+func unitDetails(u api.Unit) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "**%s**: %s", u.Path, u.Phase)
 	if u.Waiting != nil {

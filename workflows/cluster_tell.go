@@ -5,7 +5,7 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
-	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/api"
 )
 
 // lasting is how long a change of phase has to last before the run is told of it: of those that decide nothing.
@@ -19,16 +19,16 @@ func tellEvery(units int) time.Duration {
 
 // shown is what of a unit its run shows, as far as a change of it is worth a signal.
 type shown struct {
-	phase status.Phase
+	phase api.Phase
 	until time.Time
 }
 
 func (r *clusterRollout) shown() shown {
 	now := shown{phase: r.unit.Phase}
 	switch now.phase {
-	case status.PhaseChecking:
-		now.phase = status.PhaseMoving // the next batch, or somebody's decision, is a moment away
-	case status.PhaseSoaking:
+	case api.PhaseChecking:
+		now.phase = api.PhaseMoving // the next batch, or somebody's decision, is a moment away
+	case api.PhaseSoaking:
 		if r.unit.Waiting != nil {
 			now.until = r.unit.Waiting.Until
 		}

@@ -13,7 +13,7 @@ import (
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
-	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/workflows"
 )
@@ -41,7 +41,7 @@ func TestTheRunShowsWhereItsUnitsAre(t *testing.T) {
 			waits = said
 		}
 	})
-	shows := func(after time.Duration, phase status.Phase, kind, line string) {
+	shows := func(after time.Duration, phase api.Phase, kind, line string) {
 		w.env.RegisterDelayedCallback(func() {
 			u := w.now(t).Stages[0].Units[0]
 			if u.Phase != phase || u.Waiting == nil || u.Waiting.Kind != kind {
@@ -52,18 +52,18 @@ func TestTheRunShowsWhereItsUnitsAre(t *testing.T) {
 			}
 		}, after)
 	}
-	shows(4*time.Second, status.PhaseMoving, "pods", "| production | prod/a | Moving | pods prod/a/all/1 |")
-	shows(5*time.Minute, status.PhaseSoaking, "soak", "| production | prod/a | Soaking | soak afterBatch |")
+	shows(4*time.Second, api.PhaseMoving, "pods", "| production | prod/a | Moving | pods prod/a/all/1 |")
+	shows(5*time.Minute, api.PhaseSoaking, "soak", "| production | prod/a | Soaking | soak afterBatch |")
 	w.env.RegisterDelayedCallback(func() {
 		if waits != "soak afterBatch" {
 			t.Errorf("while its unit soaks, the run's search attribute says that it waits for %q", waits)
 		}
 	}, 5*time.Minute)
 	w.command(6*time.Minute, workflows.UpdatePause, workflows.Command{Reason: "look"})
-	shows(7*time.Minute, status.PhasePaused, "person", "| production | prod/a | Paused | person resume: look |")
+	shows(7*time.Minute, api.PhasePaused, "person", "| production | prod/a | Paused | person resume: look |")
 	w.command(8*time.Minute, workflows.UpdateResume, workflows.Command{})
 	w.command(30*time.Minute, workflows.UpdateAbort, workflows.Command{Reason: "enough"})
-	if end := w.run(t); end.Phase != status.PhaseAborted {
+	if end := w.run(t); end.Phase != api.PhaseAborted {
 		t.Errorf("the run ended %s", end.Phase)
 	}
 	if said := w.details(t); !strings.Contains(said, "Aborted by ops (unverified): enough") {
@@ -92,7 +92,7 @@ func TestAUnitTellsItsRunLittle(t *testing.T) {
 			c.set(w)
 			heard := &signals{}
 			w.env.SetWorkerOptions(worker.Options{Interceptors: []interceptor.WorkerInterceptor{heard}})
-			if end := w.run(t); end.Phase != status.PhaseSucceeded {
+			if end := w.run(t); end.Phase != api.PhaseSucceeded {
 				t.Errorf("the run ended %s", end.Phase)
 			}
 			if n := heard.named("report"); n == 0 || n > c.most {
@@ -153,7 +153,7 @@ func TestAReportOfAUnitThatHasEndedIsNotHeard(t *testing.T) {
 			c.report["cluster"], c.report["phase"] = "a", "Unreachable"
 			w.env.RegisterDelayedCallback(func() { w.env.SignalWorkflow("report", c.report) }, 5*time.Minute)
 			w.env.RegisterDelayedCallback(func() {
-				if got := unitPhases(w.now(t))["a"] == status.PhaseUnreachable; got != c.heard {
+				if got := unitPhases(w.now(t))["a"] == api.PhaseUnreachable; got != c.heard {
 					t.Errorf("the run shows the unit as %s", unitPhases(w.now(t))["a"])
 				}
 			}, 5*time.Minute+time.Second)

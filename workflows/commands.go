@@ -8,16 +8,16 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/identity"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
 )
 
 // serve answers queries, takes commands and hears units for as long as the run lives.
 func (r *rollout) serve(ctx workflow.Context) error {
-	err := workflow.SetQueryHandlerWithOptions(ctx, QueryStatus, func() (status.Run, error) { return r.state.Status, nil },
+	err := workflow.SetQueryHandlerWithOptions(ctx, QueryStatus, func() (api.Run, error) { return r.state.Status, nil },
 		workflow.QueryHandlerOptions{Description: "where the run is and what it waits for"})
 	if err != nil {
 		return err
@@ -124,14 +124,14 @@ func (r *rollout) doPause(ctx workflow.Context, c Command) Answer {
 		r.tellAll(ctx, order{Kind: orderPause, Who: c.Who, Reason: c.Reason})
 		return Answer{Message: r.in.Run + " is paused already"}
 	}
-	r.pause(&status.Waiting{Kind: "person", Name: "resume", Since: workflow.Now(ctx).UTC(), Unmet: reasons(c), Owner: c.Who})
+	r.pause(&api.Waiting{Kind: "person", Name: "resume", Since: workflow.Now(ctx).UTC(), Unmet: reasons(c), Owner: c.Who})
 	r.tellAll(ctx, order{Kind: orderPause, Who: c.Who, Reason: c.Reason})
-	r.show(ctx, status.PhasePaused, r.state.Status.Waiting)
+	r.show(ctx, api.PhasePaused, r.state.Status.Waiting)
 	return Answer{Message: fmt.Sprintf("%s pauses: nothing new starts, %s to stop and disarm", r.in.Run, counted(len(r.openUnits()), "open unit"))}
 }
 
 // pause keeps further units from starting.
-func (r *rollout) pause(why *status.Waiting) {
+func (r *rollout) pause(why *api.Waiting) {
 	r.state.Paused = true
 	r.state.Status.Waiting = why
 	r.inTurn++
@@ -157,8 +157,8 @@ func (r *rollout) doResume(ctx workflow.Context, c Command) Answer {
 	r.state.Paused, r.state.Status.Waiting = false, nil
 	r.resumes++
 	r.tellAll(ctx, order{Kind: orderResume, Who: c.Who, Reason: c.Reason})
-	if r.phase == status.PhasePaused {
-		r.show(ctx, status.PhaseMoving, nil)
+	if r.phase == api.PhasePaused {
+		r.show(ctx, api.PhaseMoving, nil)
 	}
 	if was {
 		return Answer{Message: r.in.Run + " goes on"}
@@ -167,7 +167,7 @@ func (r *rollout) doResume(ctx workflow.Context, c Command) Answer {
 }
 
 // awaited is the stage that waits for approval, nil where none does.
-func (r *rollout) awaited() *status.Stage {
+func (r *rollout) awaited() *api.Stage {
 	for i := range r.state.Status.Stages {
 		if w := r.state.Status.Stages[i].Waiting; w != nil && w.Kind == "approval" {
 			return &r.state.Status.Stages[i]
@@ -237,7 +237,7 @@ func (r *rollout) doAbort(ctx workflow.Context, c Command) Answer {
 		return Answer{Message: r.in.Run + " is being aborted already"}
 	}
 	r.want.abort, r.want.rollback = true, nil
-	r.state.Status.Ending = &status.Ending{By: c.Who, Reason: c.Reason}
+	r.state.Status.Ending = &api.Ending{By: c.Who, Reason: c.Reason}
 	r.tellAll(ctx, order{Kind: orderAbort, Who: c.Who, Reason: c.Reason})
 	return Answer{Message: fmt.Sprintf("%s ends: %s to stop and disarm, pods stay as they are", r.in.Run, counted(len(r.openUnits()), "open unit"))}
 }
@@ -267,7 +267,7 @@ func (r *rollout) known(scope Scope) bool {
 // anyWayBack reports whether something in the scope can go back; a unit that is open may have workloads that remember.
 func (r *rollout) anyWayBack(scope Scope) bool {
 	for _, st := range r.state.Status.Stages {
-		if slices.ContainsFunc(st.Units, func(u status.Unit) bool {
+		if slices.ContainsFunc(st.Units, func(u api.Unit) bool {
 			return scope.holds(u) && (r.canGoBack(u.Cluster) || r.open[u.Cluster] != nil)
 		}) {
 			return true
@@ -290,7 +290,7 @@ func (r *rollout) doRollback(ctx workflow.Context, c Command) Answer {
 		answer.Message = r.in.Run + " is rolling back already"
 		return answer
 	}
-	r.wantRollback(ctx, c.Scope, status.Ending{By: c.Who, Reason: c.Reason}, "asked for by "+c.Who+": "+c.Reason)
+	r.wantRollback(ctx, c.Scope, api.Ending{By: c.Who, Reason: c.Reason}, "asked for by "+c.Who+": "+c.Reason)
 	answer.Message = fmt.Sprintf("%s of %s goes back, %s%s", c.Scope, r.in.Run, counted(len(t.Units), "unit"), t.Besides(false))
 	return answer
 }
@@ -315,7 +315,7 @@ func (r *rollout) auditItself(ctx workflow.Context, name, why string) {
 	}
 	r.writing++
 	workflow.GoNamed(ctx, "audit "+name, func(ctx workflow.Context) {
-		r.audit(ctx, name, Command{Who: status.BySluice, Reason: why}, Answer{Message: fmt.Sprintf("%s goes back by itself: its pipeline says onFailure: %s", r.in.Run, r.plan.OnFailure)})
+		r.audit(ctx, name, Command{Who: api.BySluice, Reason: why}, Answer{Message: fmt.Sprintf("%s goes back by itself: its pipeline says onFailure: %s", r.in.Run, r.plan.OnFailure)})
 		r.writing--
 	})
 }

@@ -11,8 +11,8 @@ import (
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/workflow"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/plan"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
@@ -95,13 +95,13 @@ func TestARunContinuesAsNewBetweenStages(t *testing.T) {
 			after.command(time.Hour, workflows.UpdateApprove, workflows.Command{Who: "one", Plan: "0123456789"})
 			after.command(2*time.Hour, workflows.UpdateApprove, workflows.Command{Who: "two", Plan: "0123456789"})
 			after.env.RegisterDelayedCallback(func() {
-				if now := after.now(t); c.paused != (now.Phase == status.PhasePaused) || c.paused && unitPhases(now)["c"] != status.PhasePending {
+				if now := after.now(t); c.paused != (now.Phase == api.PhasePaused) || c.paused && unitPhases(now)["c"] != api.PhasePending {
 					t.Errorf("it was paused: %v; approved, it is %s, and its first unit %s", c.paused, now.Phase, unitPhases(now)["c"])
 				}
 			}, 2*time.Hour+time.Second)
 			after.command(3*time.Hour, workflows.UpdateResume, workflows.Command{})
 			end := after.play(t, in)
-			want := map[string]status.Phase{"a": status.PhaseFailed, "b": status.PhaseSucceeded, "c": status.PhaseSucceeded, "d": status.PhaseSucceeded}
+			want := map[string]api.Phase{"a": api.PhaseFailed, "b": api.PhaseSucceeded, "c": api.PhaseSucceeded, "d": api.PhaseSucceeded}
 			if diff := cmp.Diff(want, unitPhases(end)); diff != "" {
 				t.Errorf("units (-want +got):\n%s", diff)
 			}
@@ -111,7 +111,7 @@ func TestARunContinuesAsNewBetweenStages(t *testing.T) {
 			if took := end.Ended.Sub(in.State.Status.Started); end.Started != in.State.Status.Started || took < c.least {
 				t.Errorf("it began at %s, and took %s after it had continued", end.Started, took)
 			}
-			if v := end.Stages[1].Checks; len(v) != 1 || v[0].Verdict != status.Passed || end.Phase != status.PhaseFailed {
+			if v := end.Stages[1].Checks; len(v) != 1 || v[0].Verdict != api.Passed || end.Phase != api.PhaseFailed {
 				t.Errorf("the run ended %s, production was judged %+v", end.Phase, v)
 			}
 			after.expect(t, []string{"Acquire c", "Acquire d"}, []string{"Acquire a", "Acquire b"})
@@ -131,7 +131,7 @@ func TestARunDoesNotContinueAsNewWhileSomethingIsOpen(t *testing.T) {
 	w.command(time.Hour, workflows.UpdateApprove, workflows.Command{Who: "one", Plan: "0123456789"})
 	w.command(2*time.Hour, workflows.UpdateApprove, workflows.Command{Who: "one", Plan: "0123456789"})
 	w.command(3*time.Hour, workflows.UpdateApprove, workflows.Command{Who: "two", Plan: "0123456789"})
-	if end := w.run(t); unitPhases(end)["d"] != status.PhaseSucceeded {
+	if end := w.run(t); unitPhases(end)["d"] != api.PhaseSucceeded {
 		t.Errorf("the run ended %s: %v", end.Phase, unitPhases(end))
 	}
 }

@@ -6,12 +6,12 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
-	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/pipelines/rule"
 )
 
 // show says where the run is, in its status, its search attributes and its details.
-func (r *rollout) show(ctx workflow.Context, phase status.Phase, waiting *status.Waiting) {
+func (r *rollout) show(ctx workflow.Context, phase api.Phase, waiting *api.Waiting) {
 	s := &r.state.Status
 	r.phase = phase
 	phase = r.shown(phase, waiting)
@@ -50,7 +50,7 @@ func (r *rollout) progress() (percent, failed int) {
 			if r.gone(u.Phase) {
 				done++
 			}
-			if u.Phase == status.PhaseFailed || u.Phase == status.PhaseRolledBack || u.Failure != nil && u.Failure.Verdict == status.Failed {
+			if u.Phase == api.PhaseFailed || u.Phase == api.PhaseRolledBack || u.Failure != nil && u.Failure.Verdict == api.Failed {
 				failed++
 			}
 		}
@@ -61,7 +61,7 @@ func (r *rollout) progress() (percent, failed int) {
 	return 100 * done / all, failed
 }
 
-func runDetails(s *status.Run) string {
+func runDetails(s *api.Run) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "**%s**: %s %s, %s, %d%%", s.Name, s.Component, s.Version, s.Phase, s.Percent)
 	if w := firstWaiting(s); w != nil {
@@ -100,12 +100,12 @@ func runDetails(s *status.Run) string {
 const fewUnits = 40
 
 // byInterest lists the units of a run: where there are many, first those that are under way or were stopped.
-func byInterest(stages []status.Stage) []*status.Unit {
-	var first, rest []*status.Unit
+func byInterest(stages []api.Stage) []*api.Unit {
+	var first, rest []*api.Unit
 	for i := range stages {
 		for j := range stages[i].Units {
 			u := &stages[i].Units[j]
-			if u.Failure == nil && (u.Phase == status.PhasePending || u.Phase.Final()) {
+			if u.Failure == nil && (u.Phase == api.PhasePending || u.Phase.Final()) {
 				rest = append(rest, u)
 				continue
 			}
@@ -115,7 +115,7 @@ func byInterest(stages []status.Stage) []*status.Unit {
 	if len(first)+len(rest) > fewUnits {
 		return append(first, rest...)
 	}
-	var all []*status.Unit
+	var all []*api.Unit
 	for i := range stages {
 		for j := range stages[i].Units {
 			all = append(all, &stages[i].Units[j])
@@ -125,15 +125,15 @@ func byInterest(stages []status.Stage) []*status.Unit {
 }
 
 // count sums up units for the facts of a group or stage.
-func count(name string, units []status.Unit) rule.Stage {
+func count(name string, units []api.Unit) rule.Stage {
 	c := rule.Stage{Name: name, Units: int64(len(units))}
 	for _, u := range units {
 		switch u.Phase {
-		case status.PhaseSucceeded:
+		case api.PhaseSucceeded:
 			c.Succeeded++
-		case status.PhaseFailed, status.PhaseRolledBack, status.PhaseAborted:
+		case api.PhaseFailed, api.PhaseRolledBack, api.PhaseAborted:
 			c.Failed++
-		case status.PhaseUnreachable, status.PhaseMissed:
+		case api.PhaseUnreachable, api.PhaseMissed:
 			c.Unreachable++
 		default:
 			c.Waiting++

@@ -8,8 +8,8 @@ import (
 
 	"github.com/stretchr/testify/mock"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/workflows"
@@ -48,11 +48,11 @@ func TestAClusterThatIsOutOfReachAtARollbackIsOwed(t *testing.T) {
 			c.in.Plan, c.in.By = "0123456789abcdef", "ops"
 			end := w.play(t, c.in)
 			for cluster, phase := range unitPhases(end) {
-				if phase != status.PhaseRolledBack {
+				if phase != api.PhaseRolledBack {
 					t.Errorf("cluster %s ended %s", cluster, phase)
 				}
 			}
-			if took := end.Ended.Sub(end.Started); end.Phase != status.PhaseRolledBack || took < 2*time.Hour {
+			if took := end.Ended.Sub(end.Started); end.Phase != api.PhaseRolledBack || took < 2*time.Hour {
 				t.Errorf("the run ended %s after %s", end.Phase, took)
 			}
 		})
@@ -78,7 +78,7 @@ func TestAnOwedRollbackThatIsRefusedAsksAPerson(t *testing.T) {
 	w.command(8*time.Second, workflows.UpdateRollback, workflows.Command{})
 	w.command(10*time.Hour, workflows.UpdateResume, workflows.Command{})
 	end := w.run(t)
-	if took := end.Ended.Sub(end.Started); end.Phase != status.PhaseRolledBack || took < 10*time.Hour {
+	if took := end.Ended.Sub(end.Started); end.Phase != api.PhaseRolledBack || took < 10*time.Hour {
 		t.Errorf("the run ended %s after %s", end.Phase, took)
 	}
 }
@@ -113,7 +113,7 @@ func TestARollbackThatWasAcceptedIsObeyed(t *testing.T) {
 				t.Fatalf("it was not accepted: %+v", asked)
 			}
 			for cluster, phase := range unitPhases(end) {
-				if phase != status.PhaseRolledBack {
+				if phase != api.PhaseRolledBack {
 					t.Errorf("%q, and cluster %s ended %s; asked:\n%s", asked.answer.Message, cluster, phase, strings.Join(w.asked(), "\n"))
 				}
 			}
@@ -127,7 +127,7 @@ func TestNothingIsTakenOnceTheEndIsWrittenDown(t *testing.T) {
 		w.env.OnActivity(step.SaveRun, mock.Anything, mock.Anything).After(10*time.Minute).Return("", nil)
 		asked := w.command(5*time.Minute, name, workflows.Command{})
 		end := w.run(t)
-		if asked.rejected == nil || !strings.Contains(asked.rejected.Error(), "has just ended") || end.Phase != status.PhaseSucceeded {
+		if asked.rejected == nil || !strings.Contains(asked.rejected.Error(), "has just ended") || end.Phase != api.PhaseSucceeded {
 			t.Errorf("%s: %+v, the run ended %s", name, asked, end.Phase)
 		}
 	}
@@ -140,7 +140,7 @@ func TestAnEndThatIsAskedForComes(t *testing.T) {
 		w.command(8*time.Second, workflows.UpdateRollback, workflows.Command{})
 		w.command(time.Hour, workflows.UpdateAbort, workflows.Command{Abandon: true})
 		end := w.run(t)
-		if took := end.Ended.Sub(end.Started); end.Phase != status.PhaseFailed || took > 2*time.Hour {
+		if took := end.Ended.Sub(end.Started); end.Phase != api.PhaseFailed || took > 2*time.Hour {
 			t.Errorf("the run ended %s after %s", end.Phase, took)
 		}
 	})
@@ -167,7 +167,7 @@ func TestAnEndThatIsAskedForComes(t *testing.T) {
 		w.command(2*time.Second, workflows.UpdatePause, workflows.Command{})
 		w.command(time.Hour, workflows.UpdateAbort, workflows.Command{})
 		end := w.run(t)
-		if took := end.Ended.Sub(end.Started); end.Phase != status.PhaseAborted || took > 2*time.Hour {
+		if took := end.Ended.Sub(end.Started); end.Phase != api.PhaseAborted || took > 2*time.Hour {
 			t.Errorf("the run ended %s after %s", end.Phase, took)
 		}
 	})
@@ -191,19 +191,19 @@ func TestTheBrakeOfARollbackHoldsAndOpensBesideAClusterOutOfReach(t *testing.T) 
 	w.env.OnActivity(step.Reachable, mock.Anything, mock.Anything).After(200*time.Hour).Return("", nil)
 	w.command(time.Hour, workflows.UpdateRollback, workflows.Command{})
 	w.env.RegisterDelayedCallback(func() {
-		if now := w.now(t); now.Phase != status.PhaseHeld || unitPhases(now)["a"] == status.PhaseRolledBack {
+		if now := w.now(t); now.Phase != api.PhaseHeld || unitPhases(now)["a"] == api.PhaseRolledBack {
 			t.Errorf("two clusters could not go back, and the run is %s, cluster a %s", now.Phase, unitPhases(now)["a"])
 		}
 	}, 2*time.Hour)
 	w.command(3*time.Hour, workflows.UpdateResume, workflows.Command{})
 	w.env.RegisterDelayedCallback(func() {
-		if now := unitPhases(w.now(t)); now["a"] != status.PhaseRolledBack {
+		if now := unitPhases(w.now(t)); now["a"] != api.PhaseRolledBack {
 			t.Errorf("an hour after it was resumed: %v", now)
 		}
 	}, 4*time.Hour)
 	w.command(60*time.Hour, workflows.UpdateAbort, workflows.Command{Abandon: true})
 	end := w.run(t)
-	if now := unitPhases(end); now["a"] != status.PhaseRolledBack || !now["d"].Final() {
+	if now := unitPhases(end); now["a"] != api.PhaseRolledBack || !now["d"].Final() {
 		t.Errorf("the run ended %s: %v", end.Phase, now)
 	}
 }
@@ -212,11 +212,11 @@ func TestAnApprovalIsTakenAfterTheRunHasContinuedAsNew(t *testing.T) {
 	w := newWorld(t, "a")
 	w.plan.Stages[0].Approvals = 1
 	w.command(time.Hour, workflows.UpdateApprove, workflows.Command{Who: "one", Plan: "0123456789"})
-	unit := status.Unit{Path: "prod/a", Cluster: "a", Group: "prod", Stage: "production", Phase: status.PhasePending}
+	unit := api.Unit{Path: "prod/a", Cluster: "a", Group: "prod", Stage: "production", Phase: api.PhasePending}
 	end := w.play(t, workflows.RolloutInput{Run: "agent-1", Plan: "0123456789abcdef", By: "ops", State: &workflows.RunState{
-		Status: status.Run{Name: "agent-1", Phase: status.PhaseMoving, Stages: []status.Stage{{Name: "production", Units: []status.Unit{unit}}}},
+		Status: api.Run{Name: "agent-1", Phase: api.PhaseMoving, Stages: []api.Stage{{Name: "production", Units: []api.Unit{unit}}}},
 	}})
-	if end.Phase != status.PhaseSucceeded {
+	if end.Phase != api.PhaseSucceeded {
 		t.Errorf("the run ended %s", end.Phase)
 	}
 }
@@ -255,7 +255,7 @@ func TestPodsThatWereLostWhilePausedAreMovedAgain(t *testing.T) {
 	w.command(time.Hour, workflows.UpdateResume, workflows.Command{})
 	w.command(10*time.Hour, workflows.UpdateAbort, workflows.Command{})
 	end := w.run(t)
-	if end.Phase != status.PhaseSucceeded {
+	if end.Phase != api.PhaseSucceeded {
 		t.Errorf("the run ended %s; asked:\n%s", end.Phase, strings.Join(w.asked(), "\n"))
 	}
 	w.expect(t, []string{"Advance a/2", "Disarm a", "Arm a", "Advance a/2", "Finish a"}, nil)

@@ -12,9 +12,9 @@ import (
 	"github.com/stretchr/testify/mock"
 	"go.temporal.io/sdk/temporal"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/plan"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/workflows"
@@ -56,13 +56,13 @@ func TestARefusedDiffIsAskedAgainUntilItIsNot(t *testing.T) {
 	for _, after := range []time.Duration{time.Hour, 2 * time.Hour} {
 		w.env.RegisterDelayedCallback(func() {
 			now := w.now(t).Stages[0].Units[0]
-			if now.Phase == status.PhaseMoving || now.Phase == status.PhaseSucceeded || now.Failure == nil || now.Failure.Name != "drift" || w.counted("Apply a") > 0 {
+			if now.Phase == api.PhaseMoving || now.Phase == api.PhaseSucceeded || now.Failure == nil || now.Failure.Name != "drift" || w.counted("Apply a") > 0 {
 				t.Errorf("after %s the unit is %s, with %+v", after, now.Phase, now.Failure)
 			}
 		}, after-time.Minute)
 		w.command(after, workflows.UpdateResume, workflows.Command{})
 	}
-	if end := w.run(t); end.Phase != status.PhaseSucceeded || w.counted("Diff a") != 3 || w.counted("Apply a") != 1 {
+	if end := w.run(t); end.Phase != api.PhaseSucceeded || w.counted("Diff a") != 3 || w.counted("Apply a") != 1 {
 		t.Errorf("the run ended %s, having looked %d times and written %d times", end.Phase, w.counted("Diff a"), w.counted("Apply a"))
 	}
 }
@@ -73,7 +73,7 @@ func TestADryRunOfARollbackChangesNothing(t *testing.T) {
 	heard := w.command(30*time.Second, workflows.UpdateRollback, workflows.Command{DryRun: true})
 	later := w.command(3*time.Minute, workflows.UpdateRollback, workflows.Command{DryRun: true})
 	end := w.run(t)
-	if end.Phase != status.PhaseSucceeded || end.Ending != nil {
+	if end.Phase != api.PhaseSucceeded || end.Ending != nil {
 		t.Errorf("the run ended %s by %+v", end.Phase, end.Ending)
 	}
 	w.expect(t, []string{"Release a Succeeded", "Release b Succeeded"}, []string{"Revert a/1", "Revert a/2", "Unapply a", "Disarm a"})
@@ -94,11 +94,11 @@ func TestGatesThatCannotRunHoldWhateverTheyAreOf(t *testing.T) {
 	for _, c := range []struct {
 		reason string
 		set    func(w *world)
-		stands func(r status.Run) bool
+		stands func(r api.Run) bool
 	}{
-		{"of a batch", func(w *world) { w.rules.Checks = check(pipelines.AfterBatch) }, func(r status.Run) bool { return r.Stages[0].Units[0].Phase == status.PhaseHeld }},
-		{"of a cluster", func(w *world) { w.rules.Checks = check(pipelines.BeforeCluster) }, func(r status.Run) bool { return r.Stages[0].Units[0].Phase == status.PhaseHeld }},
-		{"of a stage", func(w *world) { w.plan.Stages[0].Checks = check(pipelines.BeforeStage) }, func(r status.Run) bool { return r.Waiting != nil && r.Waiting.Kind == "check" }},
+		{"of a batch", func(w *world) { w.rules.Checks = check(pipelines.AfterBatch) }, func(r api.Run) bool { return r.Stages[0].Units[0].Phase == api.PhaseHeld }},
+		{"of a cluster", func(w *world) { w.rules.Checks = check(pipelines.BeforeCluster) }, func(r api.Run) bool { return r.Stages[0].Units[0].Phase == api.PhaseHeld }},
+		{"of a stage", func(w *world) { w.plan.Stages[0].Checks = check(pipelines.BeforeStage) }, func(r api.Run) bool { return r.Waiting != nil && r.Waiting.Kind == "check" }},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			w := newWorld(t, "a")
@@ -112,13 +112,13 @@ func TestGatesThatCannotRunHoldWhateverTheyAreOf(t *testing.T) {
 			looked := false
 			w.env.RegisterDelayedCallback(func() {
 				looked = true
-				if now := w.now(t); !c.stands(now) || unitPhases(now)["a"] == status.PhaseSucceeded {
+				if now := w.now(t); !c.stands(now) || unitPhases(now)["a"] == api.PhaseSucceeded {
 					t.Errorf("it goes on: %s, %+v", now.Phase, now.Stages[0].Units)
 				}
 			}, time.Hour)
 			w.at(2*time.Hour, func() { w.fails = nil })
 			w.command(3*time.Hour, workflows.UpdateResume, workflows.Command{})
-			if end := w.run(t); end.Phase != status.PhaseSucceeded || !looked {
+			if end := w.run(t); end.Phase != api.PhaseSucceeded || !looked {
 				t.Errorf("it ended %s, and it stood meanwhile: %v", end.Phase, looked)
 			}
 		})
@@ -134,13 +134,13 @@ func TestAStageIsJudgedAgainAfterEachResume(t *testing.T) {
 		for _, after := range []time.Duration{time.Hour, 2 * time.Hour} {
 			w.command(after, workflows.UpdateResume, workflows.Command{})
 			w.env.RegisterDelayedCallback(func() {
-				if now := w.now(t); now.Phase == status.PhaseMoving || now.Waiting == nil || now.Waiting.Name != "window" {
+				if now := w.now(t); now.Phase == api.PhaseMoving || now.Waiting == nil || now.Waiting.Name != "window" {
 					t.Errorf("%s: resumed after %s, it is %s and waits for %+v", point, after, now.Phase, now.Waiting)
 				}
 			}, after+time.Minute)
 		}
 		w.command(3*time.Hour, workflows.UpdateAbort, workflows.Command{})
-		if end := w.run(t); end.Phase == status.PhaseSucceeded {
+		if end := w.run(t); end.Phase == api.PhaseSucceeded {
 			t.Errorf("%s: the run ended %s", point, end.Phase)
 		}
 	}
@@ -172,7 +172,7 @@ func TestWhatEarlierGroupsLeftCountsInTheNext(t *testing.T) {
 	w.returns("b", 10*time.Hour)
 	w.env.RegisterDelayedCallback(func() {
 		now := w.now(t)
-		if got := unitPhases(now)["c"]; got != status.PhasePending {
+		if got := unitPhases(now)["c"]; got != api.PhasePending {
 			t.Errorf("with two out of reach where one may be, c is %s", got)
 		}
 		if at := now.Stages[0].Waiting; at == nil || at.Kind != "budget" {
@@ -194,12 +194,12 @@ func TestASoakWaitsForWhatIsStillComing(t *testing.T) {
 	looked := false
 	w.env.RegisterDelayedCallback(func() {
 		looked = true
-		if now := w.now(t); now.Phase != status.PhaseSoaking || unitPhases(now)["b"] == status.PhaseSucceeded {
+		if now := w.now(t); now.Phase != api.PhaseSoaking || unitPhases(now)["b"] == api.PhaseSucceeded {
 			t.Errorf("the soak is over while b moves: %s, %v", now.Phase, unitPhases(now))
 		}
 	}, 75*time.Minute) // a has soaked from 0:40 to 1:10
 	end := w.run(t)
-	if !looked || end.Phase != status.PhaseSucceeded || unitPhases(end)["b"] != status.PhaseSucceeded {
+	if !looked || end.Phase != api.PhaseSucceeded || unitPhases(end)["b"] != api.PhaseSucceeded {
 		t.Errorf("the run ended %s with %v; it lasted long enough: %v", end.Phase, unitPhases(end), looked)
 	}
 }
@@ -232,7 +232,7 @@ func TestSeveralWorkloadsMoveInOrderAndGoBackInReverse(t *testing.T) {
 	}}
 	w.plan.OnFailure = pipelines.Rollback
 	end := w.run(t)
-	if end.Phase != status.PhaseRolledBack {
+	if end.Phase != api.PhaseRolledBack {
 		t.Errorf("the run ended %s", end.Phase)
 	}
 	if want := []string{"DaemonSet/infra/one", "Deployment/infra/two", "DaemonSet/infra/three"}; !slices.Equal(there, want) {
@@ -251,11 +251,11 @@ func TestAnOrderOfTheWayForwardIsNotHeardOnTheWayBack(t *testing.T) {
 	for _, c := range []struct {
 		reason string
 		order  map[string]any
-		want   status.Phase
+		want   api.Phase
 	}{
-		{"an abort of the way forward", map[string]any{"run": "agent-2", "kind": "abort", "who": "ops"}, status.PhaseRolledBack},
-		{"an abort of another run's way back", map[string]any{"run": "agent-1", "back": true, "kind": "abort", "who": "ops"}, status.PhaseRolledBack},
-		{"an abort of this way back", map[string]any{"run": "agent-2", "back": true, "kind": "abort", "who": "ops"}, status.PhaseAborted},
+		{"an abort of the way forward", map[string]any{"run": "agent-2", "kind": "abort", "who": "ops"}, api.PhaseRolledBack},
+		{"an abort of another run's way back", map[string]any{"run": "agent-1", "back": true, "kind": "abort", "who": "ops"}, api.PhaseRolledBack},
+		{"an abort of this way back", map[string]any{"run": "agent-2", "back": true, "kind": "abort", "who": "ops"}, api.PhaseAborted},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			w := newWorld(t, "a")
@@ -267,7 +267,7 @@ func TestAnOrderOfTheWayForwardIsNotHeardOnTheWayBack(t *testing.T) {
 				Ref:   step.Ref{Run: "agent-2", Plan: "0123456789abcdef", Component: "agent", Cluster: "a", Context: "a", Back: true, BackOf: "agent-1"},
 				Stage: "production", Group: "prod", Path: "prod/a",
 			})
-			var end status.Unit
+			var end api.Unit
 			if err := w.env.GetWorkflowError(); err != nil && !workflows.Ended(err, &end) {
 				t.Fatal(err)
 			} else if err == nil {
@@ -295,14 +295,14 @@ func TestAnActivityThatFailsForGoodHoldsItsUnit(t *testing.T) {
 			looked := false
 			w.env.RegisterDelayedCallback(func() {
 				looked = true
-				if now := w.now(t).Stages[0].Units[0]; now.Phase != status.PhaseHeld || now.Failure == nil || now.Failure.Verdict != status.Error {
+				if now := w.now(t).Stages[0].Units[0]; now.Phase != api.PhaseHeld || now.Failure == nil || now.Failure.Verdict != api.Error {
 					t.Errorf("the unit is %s: %+v", now.Phase, now.Failure)
 				}
 			}, time.Hour)
 			w.at(2*time.Hour, func() { w.fails = nil })
 			w.command(3*time.Hour, workflows.UpdateResume, workflows.Command{})
 			end := w.run(t)
-			if diff := cmp.Diff(map[string]status.Phase{"a": status.PhaseSucceeded}, unitPhases(end)); diff != "" || !looked {
+			if diff := cmp.Diff(map[string]api.Phase{"a": api.PhaseSucceeded}, unitPhases(end)); diff != "" || !looked {
 				t.Errorf("it stood meanwhile: %v; units (-want +got):\n%s", looked, diff)
 			}
 		})
@@ -325,11 +325,11 @@ func TestARollbackGoesBeforeAnAbort(t *testing.T) {
 			Ref:   step.Ref{Run: "agent-1", Plan: "0123456789abcdef", Component: "agent", Cluster: "a", Context: "a"},
 			Stage: "production", Group: "prod", Path: "prod/a",
 		})
-		var end status.Unit
+		var end api.Unit
 		if err := w.env.GetWorkflowResult(&end); err != nil && !workflows.Ended(err, &end) {
 			t.Fatal(err)
 		}
-		if end.Phase != status.PhaseRolledBack {
+		if end.Phase != api.PhaseRolledBack {
 			t.Errorf("told to %s, it ended %s; asked:\n%s", strings.Join(kinds, " and to "), end.Phase, strings.Join(w.asked(), "\n"))
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/step"
 )
 
@@ -53,7 +53,7 @@ type BackInput struct {
 
 // RunState is what outlives a continue-as-new.
 type RunState struct {
-	Status    status.Run          `json:"status"`
+	Status    api.Run             `json:"status"`
 	Stage     int                 `json:"stage"` // index of the stage to go on with
 	Paused    bool                `json:"paused,omitempty"`
 	Approvals map[string][]string `json:"approvals,omitempty"` // stage -> who
@@ -104,7 +104,7 @@ func (s Scope) String() string {
 }
 
 // holds reports whether a unit is in the scope.
-func (s Scope) holds(u status.Unit) bool {
+func (s Scope) holds(u api.Unit) bool {
 	if s.Whole() {
 		return true
 	}
@@ -119,8 +119,8 @@ func (s Scope) holds(u status.Unit) bool {
 	return false
 }
 
-// Names of the Updates that a run takes, each with a Command, and of its Query, which returns a status.Run. A unit
-// answers the same query with its status.Unit.
+// Names of the Updates that a run takes, each with a Command, and of its Query, which returns a api.Run. A unit
+// answers the same query with its api.Unit.
 const (
 	UpdatePause    = "pause"
 	UpdateResume   = "resume"
@@ -180,13 +180,13 @@ const (
 
 // report is what a unit tells its run.
 type report struct {
-	Cluster  string          `json:"cluster"`
-	Phase    status.Phase    `json:"phase"`
-	Moved    bool            `json:"moved,omitempty"`
-	Waiting  *status.Waiting `json:"waiting,omitempty"`
-	Failure  *status.Check   `json:"failure,omitempty"`
-	FailedAt string          `json:"failedAt,omitempty"`
-	Look     bool            `json:"look,omitempty"` // the unit has arrived, and is looked at
+	Cluster  string       `json:"cluster"`
+	Phase    api.Phase    `json:"phase"`
+	Moved    bool         `json:"moved,omitempty"`
+	Waiting  *api.Waiting `json:"waiting,omitempty"`
+	Failure  *api.Check   `json:"failure,omitempty"`
+	FailedAt string       `json:"failedAt,omitempty"`
+	Look     bool         `json:"look,omitempty"` // the unit has arrived, and is looked at
 	// Which execution of the unit's workflow says so, and its how manyth report it is: signals may overtake each other, and
 	// one may come in after its unit has ended and another has begun there.
 	Execution string `json:"execution,omitempty"`

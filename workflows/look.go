@@ -5,8 +5,8 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
 )
 
@@ -29,8 +29,8 @@ type LookInput struct {
 
 // Finding is what ended the looks before their time was over; nothing is set where it was.
 type Finding struct {
-	Check      *status.Check `json:"check,omitempty"`      // did not pass
-	Superseded string        `json:"superseded,omitempty"` // the run that moves the unit now
+	Check      *api.Check `json:"check,omitempty"`      // did not pass
+	Superseded string     `json:"superseded,omitempty"` // the run that moves the unit now
 }
 
 // looking is what looks at one unit. It has no Lease and writes nothing in the cluster, so that the next run there need not wait
@@ -60,9 +60,9 @@ func (l *looking) run(ctx workflow.Context) (Finding, error) {
 		if left <= 0 {
 			return Finding{}, nil
 		}
-		l.show(ctx, status.PhaseSoaking, &status.Waiting{Kind: "soak", Name: l.in.What, Since: workflow.Now(ctx).UTC(), Until: until.UTC()})
+		l.show(ctx, api.PhaseSoaking, &api.Waiting{Kind: "soak", Name: l.in.What, Since: workflow.Now(ctx).UTC(), Until: until.UTC()})
 		seen, err := l.observe(ctx, left)
-		bad, held := status.FirstBad(seen.Checks)
+		bad, held := api.FirstBad(seen.Checks)
 		switch {
 		case l.superseded != "":
 			return Finding{Superseded: l.superseded}, nil
@@ -76,7 +76,7 @@ func (l *looking) run(ctx workflow.Context) (Finding, error) {
 				return Finding{Superseded: l.superseded}, nil
 			}
 		case err != nil:
-			return Finding{Check: &status.Check{Name: "watch during soak", Verdict: status.Error, Message: messageOf(err)}}, nil
+			return Finding{Check: &api.Check{Name: "watch during soak", Verdict: api.Error, Message: messageOf(err)}}, nil
 		case held:
 			bad.Message = clip(bad.Message, maxMessage)
 			return Finding{Check: &bad}, nil // with what it saw: the unit's own record does not have it
@@ -88,7 +88,7 @@ func (l *looking) run(ctx workflow.Context) (Finding, error) {
 }
 
 // observe looks for a time. It does not wait for an activity that is to end: that changes nothing, and hears it by itself.
-func (l *looking) observe(ctx workflow.Context, left time.Duration) (seen status.Facts, err error) {
+func (l *looking) observe(ctx workflow.Context, left time.Duration) (seen api.Facts, err error) {
 	looked := call{
 		name: step.Observe, site: l.in.Site, long: true, summary: "look at " + l.in.Path + " while " + l.in.What + " soaks",
 		in: step.ObserveRequest{Ref: l.in.Ref, For: left, Record: l.in.Record},
@@ -120,7 +120,7 @@ func (l *looking) await(ctx workflow.Context, cause error) error {
 	l.misses++
 	gone := call{name: step.Unobserved, summary: "note that " + l.in.Cluster + " is out of reach", in: l.in.Ref}
 	_ = gone.get(ctx, nil)
-	l.report(ctx, status.PhaseUnreachable, &status.Waiting{
+	l.report(ctx, api.PhaseUnreachable, &api.Waiting{
 		Kind: "cluster", Name: l.in.Cluster, Since: workflow.Now(ctx).UTC(), Unmet: []string{messageOf(cause)},
 	})
 	back := call{name: step.Reachable, site: l.in.Site, long: true, summary: "wait for " + l.in.Cluster, in: l.in.Ref}
@@ -134,13 +134,13 @@ func (l *looking) await(ctx workflow.Context, cause error) error {
 			return over
 		}
 		if err == nil {
-			l.report(ctx, status.PhaseSucceeded, nil)
+			l.report(ctx, api.PhaseSucceeded, nil)
 			return nil
 		}
 	}
 }
 
-func (l *looking) report(ctx workflow.Context, phase status.Phase, waiting *status.Waiting) {
+func (l *looking) report(ctx workflow.Context, phase api.Phase, waiting *api.Waiting) {
 	l.show(ctx, phase, waiting)
 	l.reports++
 	rep := report{
@@ -150,6 +150,6 @@ func (l *looking) report(ctx workflow.Context, phase status.Phase, waiting *stat
 	_ = workflow.SignalExternalWorkflow(ctx, l.in.Parent, "", signalReport, rep).Get(ctx, nil)
 }
 
-func (l *looking) show(ctx workflow.Context, phase status.Phase, waiting *status.Waiting) {
-	workflow.SetCurrentDetails(ctx, unitDetails(status.Unit{Path: l.in.Path, Phase: phase, Waiting: waiting}))
+func (l *looking) show(ctx workflow.Context, phase api.Phase, waiting *api.Waiting) {
+	workflow.SetCurrentDetails(ctx, unitDetails(api.Unit{Path: l.in.Path, Phase: phase, Waiting: waiting}))
 }

@@ -14,7 +14,7 @@ import (
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
 
-	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/workflows"
 )
@@ -40,11 +40,11 @@ func TestAStageSoaksWithoutABeatIntoItsRun(t *testing.T) {
 	w.sees("a", time.Hour, nil, away)
 	w.returns("a", time.Hour)
 	w.env.RegisterDelayedCallback(func() {
-		if u := w.now(t).Stages[0].Units[0]; u.Phase != status.PhaseUnreachable || u.Waiting == nil || u.Waiting.Kind != "cluster" {
+		if u := w.now(t).Stages[0].Units[0]; u.Phase != api.PhaseUnreachable || u.Waiting == nil || u.Waiting.Kind != "cluster" {
 			t.Errorf("the look found a out of reach, and the run shows %s, %+v", u.Phase, u.Waiting)
 		}
 	}, 90*time.Minute)
-	if end := w.run(t); end.Phase != status.PhaseSucceeded {
+	if end := w.run(t); end.Phase != api.PhaseSucceeded {
 		t.Errorf("the run ended %s", end.Phase)
 	}
 	slices.Sort(by)
@@ -60,14 +60,14 @@ func TestAnotherRunDoesNotWaitOutASoak(t *testing.T) {
 		tells   string
 		back    bool // the run is taken back afterwards
 		by      string
-		run     status.Phase
+		run     api.Phase
 		asked   []string
 		unasked []string
 	}{
-		{"it goes on soaking without the unit", false, "agent-2", false, "agent-2", status.PhaseSucceeded, nil, []string{"Release a RolledBack"}},
-		{"and does not take it back", false, "agent-2", true, "agent-2", status.PhaseRolledBack, []string{"Release b RolledBack"}, []string{"Acquire a RolledBack", "Release a RolledBack"}},
-		{"a cluster that is out of reach is waited for no more", true, "agent-2", false, "agent-2", status.PhaseSucceeded, nil, nil},
-		{"what the run says to itself changes nothing", false, "agent-1", true, "", status.PhaseRolledBack, []string{"Release b RolledBack", "Release a RolledBack"}, nil},
+		{"it goes on soaking without the unit", false, "agent-2", false, "agent-2", api.PhaseSucceeded, nil, []string{"Release a RolledBack"}},
+		{"and does not take it back", false, "agent-2", true, "agent-2", api.PhaseRolledBack, []string{"Release b RolledBack"}, []string{"Acquire a RolledBack", "Release a RolledBack"}},
+		{"a cluster that is out of reach is waited for no more", true, "agent-2", false, "agent-2", api.PhaseSucceeded, nil, nil},
+		{"what the run says to itself changes nothing", false, "agent-1", true, "", api.PhaseRolledBack, []string{"Release b RolledBack", "Release a RolledBack"}, nil},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			w := soaking(t)

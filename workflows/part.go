@@ -8,7 +8,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
-	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/step"
 )
 
@@ -40,10 +40,10 @@ type telling struct {
 // crashed, or that it was ended while it waited for another run's; of looks what they found, or why they could not.
 type news struct {
 	report
-	End    *status.Unit `json:"end,omitempty"`
-	GaveUp bool         `json:"gaveUp,omitempty"`
-	Crash  string       `json:"crash,omitempty"`
-	Found  *Finding     `json:"found,omitempty"`
+	End    *api.Unit `json:"end,omitempty"`
+	GaveUp bool      `json:"gaveUp,omitempty"`
+	Crash  string    `json:"crash,omitempty"`
+	Found  *Finding  `json:"found,omitempty"`
 }
 
 // ends reports whether something of the cluster has ended.
@@ -51,7 +51,7 @@ func (n news) ends() bool { return n.End != nil || n.GaveUp || n.Crash != "" || 
 
 // pressing reports whether the run decides something by it.
 func (n news) pressing() bool {
-	return n.ends() || n.Look || n.Phase.Stands() || n.Phase == status.PhaseUnreachable || n.Phase == status.PhaseRollingBack
+	return n.ends() || n.Look || n.Phase.Stands() || n.Phase == api.PhaseUnreachable || n.Phase == api.PhaseRollingBack
 }
 
 // How often a part tells its run what it has heard, all at once. A run takes ten thousand signals and no more: what decides
@@ -168,13 +168,13 @@ func (p *stagePart) follow(ctx workflow.Context, in ClusterInput, u *unitRun) ne
 	locked := false
 	for {
 		child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, unitOptions(ctx, p.in.subject, in)), ClusterRolloutName, in)
-		var end status.Unit
+		var end api.Unit
 		var begun workflow.Execution
 		err := child.GetChildWorkflowExecution().Get(ctx, &begun)
 		if err == nil {
 			u.run = begun.RunID
 			if locked {
-				p.say(news{report: report{Cluster: in.Cluster, Phase: status.PhaseWaiting}})
+				p.say(news{report: report{Cluster: in.Cluster, Phase: api.PhaseWaiting}})
 			}
 			u.tellOwed(ctx)
 			err = child.Get(ctx, &end)
@@ -187,7 +187,7 @@ func (p *stagePart) follow(ctx workflow.Context, in ClusterInput, u *unitRun) ne
 			return news{Crash: err.Error()}
 		}
 		locked = true
-		p.say(news{report: report{Cluster: in.Cluster, Phase: status.PhaseLocked, Waiting: lockedBy(ctx, u.id)}})
+		p.say(news{report: report{Cluster: in.Cluster, Phase: api.PhaseLocked, Waiting: lockedBy(ctx, u.id)}})
 		if !p.unlocked(ctx, u) {
 			return news{GaveUp: true}
 		}

@@ -8,7 +8,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
-	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/step"
 )
 
@@ -169,7 +169,7 @@ func (r *rollout) learnOf(ctx workflow.Context, n news) {
 		r.ended(ctx, u, *n.End)
 	case n.GaveUp:
 		unit := *r.unit(n.Cluster)
-		unit.Phase, unit.Waiting = status.PhaseAborted, nil
+		unit.Phase, unit.Waiting = api.PhaseAborted, nil
 		r.ended(ctx, u, unit)
 	default:
 		r.ended(ctx, u, r.crashed(ctx, n.Cluster, n.Crash))
@@ -181,9 +181,9 @@ func (r *rollout) learnOf(ctx workflow.Context, n news) {
 const saidOfUnits = 400_000
 
 // spare shortens what a unit of a big run says.
-func (r *rollout) spare(u *status.Unit) {
+func (r *rollout) spare(u *api.Unit) {
 	most := max(150, saidOfUnits/max(1, len(r.at)))
-	for _, c := range []**status.Check{&u.Failure, &u.Cause} {
+	for _, c := range []**api.Check{&u.Failure, &u.Cause} {
 		if *c != nil && len((*c).Message) > most {
 			short := **c
 			short.Message = clip(short.Message, most)

@@ -14,7 +14,7 @@ import (
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
-	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
@@ -36,8 +36,8 @@ func many(t *testing.T, n int) *world {
 }
 
 // counted counts the units of each phase.
-func counted(r status.Run) map[status.Phase]int {
-	out := map[status.Phase]int{}
+func counted(r api.Run) map[api.Phase]int {
+	out := map[api.Phase]int{}
 	for _, p := range unitPhases(r) {
 		out[p]++
 	}
@@ -54,7 +54,7 @@ func TestABigStageGoesInParts(t *testing.T) {
 			children[info.ParentWorkflowExecution.ID]++
 		})
 		end := w.run(t)
-		if n := counted(end); end.Phase != status.PhaseSucceeded || n[status.PhaseSucceeded] != 420 {
+		if n := counted(end); end.Phase != api.PhaseSucceeded || n[api.PhaseSucceeded] != 420 {
 			t.Errorf("the run ended %s: %v", end.Phase, n)
 		}
 		want := map[string]int{"agent-1": 2, "agent-1/production/1": 400, "agent-1/production/2": 20}
@@ -80,7 +80,7 @@ func TestABigStageGoesInParts(t *testing.T) {
 		}
 		end := w.run(t)
 		n := counted(end)
-		if end.Phase != status.PhaseRolledBack || n[status.PhaseSucceeded] > 0 || n[status.PhaseRolledBack] < 50 || n[status.PhaseSkipped] == 0 {
+		if end.Phase != api.PhaseRolledBack || n[api.PhaseSucceeded] > 0 || n[api.PhaseRolledBack] < 50 || n[api.PhaseSkipped] == 0 {
 			t.Errorf("the run ended %s: %v", end.Phase, n)
 		}
 	})
@@ -93,7 +93,7 @@ func TestABigStageGoesInParts(t *testing.T) {
 			}
 		}
 		end := w.run(t)
-		if n := counted(end); end.Phase != status.PhaseFailed || n[status.PhaseSucceeded] != 119 || n[status.PhaseFailed] != 1 {
+		if n := counted(end); end.Phase != api.PhaseFailed || n[api.PhaseSucceeded] != 119 || n[api.PhaseFailed] != 1 {
 			t.Errorf("the run ended %s: %v", end.Phase, n)
 		}
 	})
@@ -117,12 +117,12 @@ func TestABigStageGoesInParts(t *testing.T) {
 		w.command(12*time.Second, workflows.UpdatePause, workflows.Command{})
 		w.env.RegisterDelayedCallback(func() {
 			now := w.now(t)
-			if n := counted(now); now.Phase != status.PhasePaused || n[status.PhasePaused] == 0 || n[status.PhaseMoving] > 0 {
+			if n := counted(now); now.Phase != api.PhasePaused || n[api.PhasePaused] == 0 || n[api.PhaseMoving] > 0 {
 				t.Errorf("it is %s: %v", now.Phase, n)
 			}
 		}, time.Hour)
 		w.command(2*time.Hour, workflows.UpdateResume, workflows.Command{})
-		if end := w.run(t); end.Phase != status.PhaseSucceeded {
+		if end := w.run(t); end.Phase != api.PhaseSucceeded {
 			t.Errorf("the run ended %s: %v", end.Phase, counted(end))
 		}
 	})
@@ -130,7 +130,7 @@ func TestABigStageGoesInParts(t *testing.T) {
 		w := many(t, 120)
 		w.command(12*time.Second, workflows.UpdateAbort, workflows.Command{Reason: "enough"})
 		end := w.run(t)
-		if n := counted(end); end.Phase != status.PhaseAborted || n[status.PhaseAborted] == 0 || n[status.PhaseSkipped] == 0 {
+		if n := counted(end); end.Phase != api.PhaseAborted || n[api.PhaseAborted] == 0 || n[api.PhaseSkipped] == 0 {
 			t.Errorf("the run ended %s: %v", end.Phase, n)
 		}
 	})
@@ -139,20 +139,20 @@ func TestABigStageGoesInParts(t *testing.T) {
 		w.plan.Stages[0].SoakStage, w.plan.Stages[0].Looks = 24*time.Hour, true
 		w.command(5*time.Hour, workflows.UpdateRollback, workflows.Command{})
 		end := w.run(t)
-		if n := counted(end); end.Phase != status.PhaseRolledBack || n[status.PhaseRolledBack] != 120 {
+		if n := counted(end); end.Phase != api.PhaseRolledBack || n[api.PhaseRolledBack] != 120 {
 			t.Errorf("the run ended %s: %v", end.Phase, n)
 		}
 	})
 	t.Run("its soak looks at every unit, and hears of one that fails", func(t *testing.T) {
 		w := many(t, 120)
 		w.plan.Stages[0].SoakStage, w.plan.Stages[0].Looks = 24*time.Hour, true
-		w.sees("c050", time.Hour, bad(status.Failed), nil)
+		w.sees("c050", time.Hour, bad(api.Failed), nil)
 		w.sees("c051", time.Hour, nil, away)
 		w.returns("c051", time.Hour)
 		w.command(10*time.Hour, workflows.UpdateResume, workflows.Command{})
 		end := w.run(t)
 		took := end.Ended.Sub(end.Started)
-		if end.Phase != status.PhaseSucceeded || took < 24*time.Hour || took > 25*time.Hour {
+		if end.Phase != api.PhaseSucceeded || took < 24*time.Hour || took > 25*time.Hour {
 			t.Errorf("the run ended %s after %s: %v", end.Phase, took, counted(end))
 		}
 		w.expect(t, []string{"Observe c050 at rest"}, nil)
@@ -223,12 +223,12 @@ func TestAUnitThatAnotherRunHoldsIsWaitedFor(t *testing.T) {
 			w.taken("prod/c001/agent")
 			w.env.OnActivity(step.Closed, mock.Anything, mock.Anything).After(time.Hour).Return("", nil)
 			w.env.RegisterDelayedCallback(func() {
-				if u := w.now(t).Stages[0].Units[1]; u.Phase != status.PhaseLocked || u.Waiting == nil || u.Waiting.Kind != "lock" {
+				if u := w.now(t).Stages[0].Units[1]; u.Phase != api.PhaseLocked || u.Waiting == nil || u.Waiting.Kind != "lock" {
 					t.Errorf("it is %s, and waits for %+v", u.Phase, u.Waiting)
 				}
 			}, 50*time.Minute)
 			end := w.run(t)
-			if took := end.Ended.Sub(end.Started); end.Phase != status.PhaseSucceeded || took < time.Hour {
+			if took := end.Ended.Sub(end.Started); end.Phase != api.PhaseSucceeded || took < time.Hour {
 				t.Errorf("the run ended %s after %s: %v", end.Phase, took, counted(end))
 			}
 			w.expect(t, []string{"Acquire c001"}, nil)
@@ -239,7 +239,7 @@ func TestAUnitThatAnotherRunHoldsIsWaitedFor(t *testing.T) {
 			w.env.OnActivity(step.Closed, mock.Anything, mock.Anything).After(1000*time.Hour).Return("", nil)
 			w.command(2*time.Hour, workflows.UpdateAbort, workflows.Command{})
 			end := w.run(t)
-			if took := end.Ended.Sub(end.Started); unitPhases(end)["c001"] != status.PhaseAborted || took > 3*time.Hour {
+			if took := end.Ended.Sub(end.Started); unitPhases(end)["c001"] != api.PhaseAborted || took > 3*time.Hour {
 				t.Errorf("the run ended %s after %s, the unit that was held %s", end.Phase, took, unitPhases(end)["c001"])
 			}
 			w.expect(t, nil, []string{"Acquire c001"})

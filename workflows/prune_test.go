@@ -7,9 +7,9 @@ import (
 
 	"github.com/stretchr/testify/mock"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/plan"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
 )
 
@@ -38,7 +38,7 @@ func TestWhatEarlierVersionsLeftIsPrunedAtTheEnd(t *testing.T) {
 				return nil
 			}
 			end := w.run(t)
-			if end.Phase != status.PhaseSucceeded {
+			if end.Phase != api.PhaseSucceeded {
 				t.Errorf("the run ended %s", end.Phase)
 			}
 			w.expect(t, c.asked, c.not)

@@ -6,8 +6,8 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/plan"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
@@ -15,7 +15,7 @@ import (
 
 // Rollout takes a plan through its stages in order. It ends with the run's status, whose phase is computed from what
 // its units recorded.
-func Rollout(ctx workflow.Context, in RolloutInput) (status.Run, error) {
+func Rollout(ctx workflow.Context, in RolloutInput) (api.Run, error) {
 	return newRollout(ctx, in).run(ctx)
 }
 
@@ -27,13 +27,13 @@ type rollout struct {
 	shape    shape
 	plan     step.RunPlan
 	state    RunState
-	open     map[string]*unitRun     // by cluster; only looked up, never ranged over
-	looks    map[string]*lookRun     // by cluster; only looked up
-	parts    []*part                 // open
-	at       map[string]*status.Unit // by cluster, in state; only looked up
-	hushed   bool                    // more is to come before it is worth showing
+	open     map[string]*unitRun  // by cluster; only looked up, never ranged over
+	looks    map[string]*lookRun  // by cluster; only looked up
+	parts    []*part              // open
+	at       map[string]*api.Unit // by cluster, in state; only looked up
+	hushed   bool                 // more is to come before it is worth showing
 	want     intent
-	phase    status.Phase    // what it does; where nothing of it gets on, it shows as what stands
+	phase    api.Phase       // what it does; where nothing of it gets on, it shows as what stands
 	loaded   bool            // the plan is known
 	backing  bool            // units that start now go back
 	closing  bool            // the end is being written down; no command is taken any more
@@ -57,15 +57,15 @@ type intent struct {
 type unitRun struct {
 	id       string
 	cluster  string
-	stopping bool        // it was told to end: what it stands at holds nobody
-	decided  bool        // what becomes of its failure was told to it
-	back     bool        // it goes back
-	paced    bool        // at the pace of a rollback: it was started to go back
-	hears    bool        // its workflow has started
-	run      string      // which execution of its workflow that is
-	part     *part       // that holds it; nil where the run itself does
-	before   status.Unit // as it was when it began
-	heard    int         // the number of its last report
+	stopping bool     // it was told to end: what it stands at holds nobody
+	decided  bool     // what becomes of its failure was told to it
+	back     bool     // it goes back
+	paced    bool     // at the pace of a rollback: it was started to go back
+	hears    bool     // its workflow has started
+	run      string   // which execution of its workflow that is
+	part     *part    // that holds it; nil where the run itself does
+	before   api.Unit // as it was when it began
+	heard    int      // the number of its last report
 	owed     []order
 }
 
@@ -80,8 +80,8 @@ func newRollout(ctx workflow.Context, in RolloutInput) *rollout {
 		return r
 	}
 	r.state = RunState{
-		Status: status.Run{
-			Name: in.Run, Plan: in.Plan, By: in.By, Reason: in.Reason, Phase: status.PhasePending, Started: workflow.Now(ctx).UTC(),
+		Status: api.Run{
+			Name: in.Run, Plan: in.Plan, By: in.By, Reason: in.Reason, Phase: api.PhasePending, Started: workflow.Now(ctx).UTC(),
 		},
 		Approvals: map[string][]string{},
 	}
@@ -91,7 +91,7 @@ func newRollout(ctx workflow.Context, in RolloutInput) *rollout {
 	return r
 }
 
-func (r *rollout) run(outer workflow.Context) (status.Run, error) {
+func (r *rollout) run(outer workflow.Context) (api.Run, error) {
 	ctx, over := workflow.NewDisconnectedContext(outer)
 	defer over()
 	if err := r.serve(ctx); err != nil {
@@ -142,15 +142,15 @@ func (r *rollout) load(ctx workflow.Context) error {
 	s := &r.state.Status
 	s.Component, s.Version, s.Pipeline, s.Origin = r.plan.Component, r.plan.Version, r.plan.Pipeline, r.plan.Origin
 	for _, p := range r.plan.Stages {
-		st := status.Stage{Name: p.Name, Phase: status.PhasePending, Skipped: p.Skipped}
+		st := api.Stage{Name: p.Name, Phase: api.PhasePending, Skipped: p.Skipped}
 		for _, g := range p.Groups {
 			for _, u := range g.Units {
-				st.Units = append(st.Units, status.Unit{Path: u.Path, Cluster: u.Cluster, Group: u.Group, Stage: p.Name, Phase: status.PhasePending})
+				st.Units = append(st.Units, api.Unit{Path: u.Path, Cluster: u.Cluster, Group: u.Group, Stage: p.Name, Phase: api.PhasePending})
 			}
 		}
 		s.Stages = append(s.Stages, st)
 	}
-	r.show(ctx, status.PhaseMoving, nil)
+	r.show(ctx, api.PhaseMoving, nil)
 	return nil
 }
 
@@ -161,10 +161,10 @@ func (r *rollout) ending() bool { return r.want.abort || len(r.want.rollback) > 
 func (r *rollout) stage(ctx workflow.Context, i int) error {
 	p, st := &r.plan.Stages[i], &r.state.Status.Stages[i]
 	if p.Skipped != "" {
-		st.Phase = status.PhaseSkipped
+		st.Phase = api.PhaseSkipped
 		return nil
 	}
-	st.Phase = status.PhaseMoving
+	st.Phase = api.PhaseMoving
 	_ = workflow.UpsertTypedSearchAttributes(ctx, attrStage.ValueSet(p.Name))
 	if err := r.approval(ctx, p, st); err != nil {
 		return err
@@ -184,39 +184,39 @@ func (r *rollout) stage(ctx workflow.Context, i int) error {
 		return err
 	}
 	if !r.ending() {
-		st.Phase, st.Waiting = status.PhaseSucceeded, nil
+		st.Phase, st.Waiting = api.PhaseSucceeded, nil
 	}
 	return nil
 }
 
 // approval waits until as many people as the stage asks for have approved this plan.
-func (r *rollout) approval(ctx workflow.Context, p *step.RunStage, st *status.Stage) error {
+func (r *rollout) approval(ctx workflow.Context, p *step.RunStage, st *api.Stage) error {
 	if p.Approvals == 0 || r.ending() {
 		return nil
 	}
-	st.Waiting = &status.Waiting{
+	st.Waiting = &api.Waiting{
 		Kind: "approval", Name: p.Name, Since: workflow.Now(ctx).UTC(), Owner: "anybody but " + r.in.By, Unmet: r.unapproved(p.Name),
 	}
-	r.show(ctx, status.PhaseWaiting, st.Waiting)
+	r.show(ctx, api.PhaseWaiting, st.Waiting)
 	err := workflow.Await(ctx, func() bool { return len(r.state.Approvals[p.Name]) >= p.Approvals || r.ending() })
 	st.Waiting = nil
-	r.show(ctx, status.PhaseMoving, nil)
+	r.show(ctx, api.PhaseMoving, nil)
 	return err
 }
 
 // judge runs the checks of a group or stage. One that does not pass holds the run until it is resumed.
-func (r *rollout) judge(ctx workflow.Context, st *status.Stage, all []pipelines.ResolvedCheck, point pipelines.Point, units []status.Unit) error {
+func (r *rollout) judge(ctx workflow.Context, st *api.Stage, all []pipelines.ResolvedCheck, point pipelines.Point, units []api.Unit) error {
 	checks := checksAt(all, point)
 	for len(checks) > 0 && !r.ending() {
 		facts := rule.Facts{Stage: count(st.Name, units), Change: rule.Change{
 			Component: r.plan.Component, Version: r.plan.Version, Pipeline: r.plan.Pipeline, Plan: r.in.Plan, Run: r.in.Run,
 		}}
 		st.Checks = evaluate(ctx, step.EvaluateRequest{Point: point, Checks: checks, Facts: facts})
-		bad, held := status.FirstBad(st.Checks)
+		bad, held := api.FirstBad(st.Checks)
 		if !held {
 			return nil
 		}
-		r.pause(&status.Waiting{
+		r.pause(&api.Waiting{
 			Kind: "check", Name: bad.Name, Since: workflow.Now(ctx).UTC(), Owner: "whoever may resume, abort or roll back",
 			Unmet: []string{string(bad.Verdict) + ": " + bad.Message},
 		})
@@ -232,14 +232,14 @@ func (r *rollout) unpaused(ctx workflow.Context) error {
 	if !r.state.Paused || r.ending() {
 		return nil
 	}
-	r.show(ctx, status.PhasePaused, r.state.Status.Waiting)
+	r.show(ctx, api.PhasePaused, r.state.Status.Waiting)
 	err := workflow.Await(ctx, func() bool { return !r.state.Paused || r.ending() })
-	r.show(ctx, status.PhaseMoving, nil)
+	r.show(ctx, api.PhaseMoving, nil)
 	return err
 }
 
 // group starts units in the plan's order under its concurrency, and ends when each has ended or is out of reach.
-func (r *rollout) group(ctx workflow.Context, p *step.RunStage, st *status.Stage, i int) error {
+func (r *rollout) group(ctx workflow.Context, p *step.RunStage, st *api.Stage, i int) error {
 	g := &p.Groups[i]
 	if err := r.judge(ctx, st, p.Checks, pipelines.BeforeGroup, r.unitsOf(g)); err != nil {
 		return err
@@ -283,7 +283,7 @@ func (r *rollout) slide(ctx workflow.Context, window plan.Window, start func(pla
 }
 
 // explain says why units of a stage do not start.
-func (r *rollout) explain(ctx workflow.Context, st *status.Stage, now plan.Decision) {
+func (r *rollout) explain(ctx workflow.Context, st *api.Stage, now plan.Decision) {
 	var unmet []string
 	if now.Held != "" {
 		unmet = append(unmet, now.Held)
@@ -295,7 +295,7 @@ func (r *rollout) explain(ctx workflow.Context, st *status.Stage, now plan.Decis
 		st.Waiting = nil
 		return
 	}
-	st.Waiting = &status.Waiting{
+	st.Waiting = &api.Waiting{
 		Kind: "budget", Name: st.Name, Since: workflow.Now(ctx).UTC(), Unmet: unmet, Owner: "whoever may abort or roll back",
 	}
 }
@@ -305,7 +305,7 @@ func (r *rollout) explain(ctx workflow.Context, st *status.Stage, now plan.Decis
 func (r *rollout) settled(ctx workflow.Context) error {
 	return workflow.Await(ctx, func() bool {
 		return !slices.ContainsFunc(r.openUnits(), func(u *unitRun) bool {
-			return !u.back && r.unit(u.cluster).Phase != status.PhaseUnreachable
+			return !u.back && r.unit(u.cluster).Phase != api.PhaseUnreachable
 		})
 	})
 }
@@ -321,7 +321,7 @@ func (r *rollout) finish(ctx workflow.Context) {
 		}
 		for _, u := range r.openUnits() {
 			if !u.back || r.want.abort {
-				r.tellUnit(ctx, u, order{Kind: orderStop, Who: status.BySluice, Reason: "the run has ended"})
+				r.tellUnit(ctx, u, order{Kind: orderStop, Who: api.BySluice, Reason: "the run has ended"})
 			}
 		}
 		turn := r.inTurn
@@ -335,20 +335,20 @@ func (r *rollout) finish(ctx workflow.Context) {
 }
 
 // close computes the end from what the units recorded, and writes it down.
-func (r *rollout) close(ctx workflow.Context) (status.Run, error) {
+func (r *rollout) close(ctx workflow.Context) (api.Run, error) {
 	s := &r.state.Status
-	phase := status.Outcome(s.Stages)
+	phase := api.Outcome(s.Stages)
 	for i := range s.Stages {
 		st := &s.Stages[i]
 		for j := range st.Units {
-			if st.Units[j].Phase == status.PhasePending {
-				st.Units[j].Phase = status.PhaseSkipped
+			if st.Units[j].Phase == api.PhasePending {
+				st.Units[j].Phase = api.PhaseSkipped
 			}
 		}
-		if st.Phase != status.PhaseSkipped {
-			st.Phase = status.Outcome([]status.Stage{*st})
-			if !slices.ContainsFunc(st.Units, func(u status.Unit) bool { return u.Phase != status.PhaseSkipped }) {
-				st.Phase = status.PhaseSkipped
+		if st.Phase != api.PhaseSkipped {
+			st.Phase = api.Outcome([]api.Stage{*st})
+			if !slices.ContainsFunc(st.Units, func(u api.Unit) bool { return u.Phase != api.PhaseSkipped }) {
+				st.Phase = api.PhaseSkipped
 			}
 		}
 		st.Waiting = nil

@@ -11,8 +11,8 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
@@ -26,7 +26,7 @@ func clientOptions(id string) client.StartWorkflowOptions {
 func TestAGoodVersionGoesThroughEveryUnitInOrder(t *testing.T) {
 	w := newWorld(t, "a", "b")
 	end := w.run(t)
-	if end.Phase != status.PhaseSucceeded {
+	if end.Phase != api.PhaseSucceeded {
 		t.Errorf("the run ended %s", end.Phase)
 	}
 	want := []string{
@@ -57,7 +57,7 @@ func TestACreatedWorkloadPassesTheGateOfItsOneBatch(t *testing.T) {
 		}
 	}
 	w.facts = func(_ string, f *rule.Facts) { f.Batch.Updated, f.Batch.UpdatedReady = 2, 2 }
-	if got := w.run(t); got.Phase != status.PhaseSucceeded {
+	if got := w.run(t); got.Phase != api.PhaseSucceeded {
 		t.Errorf("the run ended as %s: %+v", got.Phase, got.Stages[0].Units)
 	}
 	if n := len(slices.DeleteFunc(w.asked(), func(line string) bool { return !strings.HasPrefix(line, "Advance") })); n != 1 {
@@ -72,31 +72,31 @@ func TestABadVersionIsStoppedInItsFirstBatch(t *testing.T) {
 		policy   pipelines.OnFailure
 		rollback pipelines.RollbackMode
 		after    func(w *world)
-		run      status.Phase
-		units    map[string]status.Phase
+		run      api.Phase
+		units    map[string]api.Phase
 		asked    []string
 		unasked  []string
 	}{
 		{
 			reason: "Rollback takes the unit back, and nothing else has moved", policy: pipelines.Rollback, rollback: pipelines.RollbackAuto,
-			run: status.PhaseRolledBack, units: map[string]status.Phase{"a": status.PhaseRolledBack, "b": status.PhaseSkipped},
+			run: api.PhaseRolledBack, units: map[string]api.Phase{"a": api.PhaseRolledBack, "b": api.PhaseSkipped},
 			asked: []string{"Disarm a", "Unapply a", "Revert a/1", "Finish a", "Release a RolledBack"}, unasked: []string{"Prepare b", "Advance a/2"},
 		},
 		{
 			reason: "a component that may be rolled back by a person only waits for one", policy: pipelines.Rollback, rollback: pipelines.RollbackManual,
 			after: func(w *world) { w.command(time.Hour, workflows.UpdateAbort, workflows.Command{}) },
-			run:   status.PhaseAborted, units: map[string]status.Phase{"a": status.PhaseAborted, "b": status.PhaseSkipped},
+			run:   api.PhaseAborted, units: map[string]api.Phase{"a": api.PhaseAborted, "b": api.PhaseSkipped},
 			asked: []string{"Disarm a", "Release a Aborted"}, unasked: []string{"Revert a/1", "Prepare b"},
 		},
 		{
 			reason: "Pause waits for a person, who rolls back while it is paused", policy: pipelines.Pause, rollback: pipelines.RollbackAuto,
 			after: func(w *world) { w.command(time.Hour, workflows.UpdateRollback, workflows.Command{}) },
-			run:   status.PhaseRolledBack, units: map[string]status.Phase{"a": status.PhaseRolledBack, "b": status.PhaseSkipped},
+			run:   api.PhaseRolledBack, units: map[string]api.Phase{"a": api.PhaseRolledBack, "b": api.PhaseSkipped},
 			asked: []string{"Revert a/1"}, unasked: []string{"Prepare b"},
 		},
 		{
 			reason: "Continue leaves the failed unit and goes on, and every unit fails", policy: pipelines.Continue, rollback: pipelines.RollbackAuto,
-			run: status.PhaseFailed, units: map[string]status.Phase{"a": status.PhaseFailed, "b": status.PhaseFailed},
+			run: api.PhaseFailed, units: map[string]api.Phase{"a": api.PhaseFailed, "b": api.PhaseFailed},
 			asked: []string{"Release a Failed", "Prepare b"}, unasked: []string{"Revert a/1"},
 		},
 	} {
@@ -117,7 +117,7 @@ func TestABadVersionIsStoppedInItsFirstBatch(t *testing.T) {
 				t.Errorf("units (-want +got):\n%s", diff)
 			}
 			w.expect(t, c.asked, c.unasked)
-			if u := end.Stages[0].Units[0]; u.Failure == nil || u.Failure.Verdict != status.Failed || u.FailedAt != "prod/a/all/1" {
+			if u := end.Stages[0].Units[0]; u.Failure == nil || u.Failure.Verdict != api.Failed || u.FailedAt != "prod/a/all/1" {
 				t.Errorf("the unit does not say what stopped it where: %+v at %q", u.Failure, u.FailedAt)
 			}
 		})
@@ -150,7 +150,7 @@ func TestFailureMode_R07_NoVerdictIsNotAPass(t *testing.T) {
 	w.rules.Checks[0].Gates[0].CEL = "unit.labels['missing'] == 'x'"
 	w.command(time.Hour, workflows.UpdateAbort, workflows.Command{})
 	end := w.run(t)
-	if got := unitPhases(end)["a"]; got != status.PhaseAborted {
+	if got := unitPhases(end)["a"]; got != api.PhaseAborted {
 		t.Errorf("a gate that could not be evaluated left the unit %s: it must hold, and never roll back by itself", got)
 	}
 	w.expect(t, []string{"Disarm a"}, []string{"Revert a/1", "Advance a/2", "Prepare b"})
@@ -164,7 +164,7 @@ func TestFailureMode_R05_RollbackActsWhilePaused(t *testing.T) {
 	if !pause.accepted || !back.accepted {
 		t.Errorf("pause %+v, rollback %+v", pause, back)
 	}
-	if end.Phase != status.PhaseRolledBack {
+	if end.Phase != api.PhaseRolledBack {
 		t.Errorf("the run ended %s", end.Phase)
 	}
 	w.expect(t, []string{"Disarm a", "Revert a/1", "Release a RolledBack"}, []string{"Prepare b"})
@@ -180,7 +180,7 @@ func TestAnOrderThatComesBeforeItsUnitHasStartedIsKept(t *testing.T) {
 		}
 	})
 	end := w.run(t)
-	if abort == nil || !abort.accepted || end.Phase != status.PhaseAborted {
+	if abort == nil || !abort.accepted || end.Phase != api.PhaseAborted {
 		t.Errorf("abort %+v, the run ended %s", abort, end.Phase)
 	}
 	w.expect(t, nil, []string{"Advance a/1", "Acquire b"})
@@ -191,7 +191,7 @@ func TestPauseDisarmsAndResumeGoesOnWhereItWas(t *testing.T) {
 	w.command(2*time.Second, workflows.UpdatePause, workflows.Command{})
 	w.command(time.Hour, workflows.UpdateResume, workflows.Command{})
 	end := w.run(t)
-	if end.Phase != status.PhaseSucceeded {
+	if end.Phase != api.PhaseSucceeded {
 		t.Errorf("the run ended %s", end.Phase)
 	}
 	if took := end.Ended.Sub(end.Started); took < time.Hour {
@@ -208,7 +208,7 @@ func TestFailureMode_R04_AbortIsIdempotentAndLeavesPods(t *testing.T) {
 	first := w.command(2*time.Second, workflows.UpdateAbort, workflows.Command{})
 	second := w.command(3*time.Second, workflows.UpdateAbort, workflows.Command{})
 	end := w.run(t)
-	if end.Phase != status.PhaseAborted {
+	if end.Phase != api.PhaseAborted {
 		t.Errorf("the run ended %s", end.Phase)
 	}
 	if !first.accepted || second.rejected != nil {
@@ -222,7 +222,7 @@ func TestFailureMode_R13_AnEmptyStageIsSkippedAndWaitsForNobody(t *testing.T) {
 	empty := step.RunStage{Name: "empty", Skipped: "selects no cluster", Approvals: 1}
 	w.plan.Stages = append([]step.RunStage{empty}, w.plan.Stages...)
 	end := w.run(t)
-	if end.Stages[0].Phase != status.PhaseSkipped || end.Phase != status.PhaseSucceeded {
+	if end.Stages[0].Phase != api.PhaseSkipped || end.Phase != api.PhaseSucceeded {
 		t.Errorf("empty stage %s, run %s", end.Stages[0].Phase, end.Phase)
 	}
 }
@@ -240,10 +240,10 @@ func TestFailureMode_R11_AnUnreachableClusterDoesNotBlockTheOthers(t *testing.T)
 	w.env.OnActivity(step.Reachable, mock.Anything, mock.Anything).After(24*time.Hour).Return("", nil)
 	w.env.RegisterDelayedCallback(func() { w.mu.Lock(); down = false; w.mu.Unlock() }, time.Hour)
 	end := w.run(t)
-	if diff := cmp.Diff(map[string]status.Phase{"a": status.PhaseMissed, "b": status.PhaseSucceeded}, unitPhases(end)); diff != "" {
+	if diff := cmp.Diff(map[string]api.Phase{"a": api.PhaseMissed, "b": api.PhaseSucceeded}, unitPhases(end)); diff != "" {
 		t.Errorf("units (-want +got):\n%s", diff)
 	}
-	if end.Phase != status.PhaseSucceeded {
+	if end.Phase != api.PhaseSucceeded {
 		t.Errorf("the run ended %s", end.Phase)
 	}
 }
@@ -260,7 +260,7 @@ func TestAClusterThatComesBackInItsTurnGoesOn(t *testing.T) {
 	}
 	w.env.OnActivity(step.Reachable, mock.Anything, mock.Anything).After(time.Minute).Return("", nil)
 	end := w.run(t)
-	if end.Phase != status.PhaseSucceeded {
+	if end.Phase != api.PhaseSucceeded {
 		t.Errorf("the run ended %s", end.Phase)
 	}
 	w.expect(t, []string{"Advance a/1", "ledger.Unobserved a", "Advance a/1", "Advance a/2", "Finish a"}, nil)
@@ -282,9 +282,9 @@ func TestASoakWaitsItsTimeAndAFailingLookEndsIt(t *testing.T) {
 		w := newWorld(t, "a")
 		w.plan.OnFailure = pipelines.Rollback
 		w.rules.Soak.Batch = pipelines.Duration(2 * 365 * 24 * time.Hour)
-		w.sees("a", time.Hour, bad(status.Failed), nil)
+		w.sees("a", time.Hour, bad(api.Failed), nil)
 		end := w.run(t)
-		if end.Phase != status.PhaseRolledBack {
+		if end.Phase != api.PhaseRolledBack {
 			t.Errorf("the run ended %s", end.Phase)
 		}
 		w.expect(t, []string{"Advance a/1", "Observe a/1", "Disarm a", "Revert a/1"}, []string{"Advance a/2"})
@@ -329,7 +329,7 @@ func TestWhoeverStartedARunDoesNotApproveIt(t *testing.T) {
 		if own.rejected == nil || !strings.Contains(own.rejected.Error(), "ops (unverified) started it") {
 			t.Errorf("%s approved a run that ops started: %+v", who, own)
 		}
-		if took := end.Ended.Sub(end.Started); took < 2*time.Hour || end.Phase != status.PhaseSucceeded {
+		if took := end.Ended.Sub(end.Started); took < 2*time.Hour || end.Phase != api.PhaseSucceeded {
 			t.Errorf("the run ended %s after %s: it waits for another one's approval, and goes on with it", end.Phase, took)
 		}
 	}
@@ -358,11 +358,11 @@ func TestARollbackOfTheRunGoesInReverseTheFirstAlone(t *testing.T) {
 	}
 	w.plan.OnFailure = pipelines.Rollback
 	end := w.run(t)
-	if end.Phase != status.PhaseRolledBack {
+	if end.Phase != api.PhaseRolledBack {
 		t.Errorf("the run ended %s", end.Phase)
 	}
 	for c, p := range unitPhases(end) {
-		if p != status.PhaseRolledBack {
+		if p != api.PhaseRolledBack {
 			t.Errorf("unit %s ended %s", c, p)
 		}
 	}
@@ -387,13 +387,13 @@ func TestFailureMode_R08_TheEndIsComputedFromUnits(t *testing.T) {
 		}
 	})
 	end := w.run(t)
-	if slices.Contains(shown, string(status.PhaseHeld)) {
+	if slices.Contains(shown, string(api.PhaseHeld)) {
 		t.Errorf("the run shows %q: a unit that fails within the budget is told to end, and holds nobody", shown)
 	}
-	if diff := cmp.Diff(map[string]status.Phase{"a": status.PhaseFailed, "b": status.PhaseSucceeded}, unitPhases(end)); diff != "" {
+	if diff := cmp.Diff(map[string]api.Phase{"a": api.PhaseFailed, "b": api.PhaseSucceeded}, unitPhases(end)); diff != "" {
 		t.Errorf("units (-want +got):\n%s", diff)
 	}
-	if end.Phase != status.PhaseFailed {
+	if end.Phase != api.PhaseFailed {
 		t.Errorf("one unit failed within the budget, and the run ended %s", end.Phase)
 	}
 }
@@ -415,7 +415,7 @@ func TestACancelledRunIsAnAbortedOne(t *testing.T) {
 	w := newWorld(t, "a", "b")
 	w.env.RegisterDelayedCallback(w.env.CancelWorkflow, 2*time.Second)
 	end := w.run(t)
-	if diff := cmp.Diff(map[string]status.Phase{"a": status.PhaseAborted, "b": status.PhaseSkipped}, unitPhases(end)); diff != "" {
+	if diff := cmp.Diff(map[string]api.Phase{"a": api.PhaseAborted, "b": api.PhaseSkipped}, unitPhases(end)); diff != "" {
 		t.Errorf("units (-want +got):\n%s", diff)
 	}
 	w.expect(t, []string{"Disarm a", "Release a Aborted"}, []string{"Revert a/1", "Prepare b"})
@@ -440,7 +440,7 @@ func TestAClusterOutOfReachDoesNotKeepOthersFromGoingBack(t *testing.T) {
 	w.env.OnActivity(step.Reachable, mock.Anything, mock.Anything).After(24*time.Hour).Return("", nil)
 	w.env.RegisterDelayedCallback(func() { w.mu.Lock(); gone = false; w.mu.Unlock() }, 12*time.Hour)
 	end := w.run(t)
-	if end.Phase != status.PhaseRolledBack {
+	if end.Phase != api.PhaseRolledBack {
 		t.Errorf("the run ended %s", end.Phase)
 	}
 	log := w.asked()
@@ -466,7 +466,7 @@ func TestARollbackThatCannotGoOnIsHeldAndCanBeAbandoned(t *testing.T) {
 	if refused.rejected == nil || !abandoned.accepted {
 		t.Errorf("abort during a rollback: %+v, with abandon: %+v", refused, abandoned)
 	}
-	if end.Phase != status.PhaseFailed {
+	if end.Phase != api.PhaseFailed {
 		t.Errorf("the run ended %s", end.Phase)
 	}
 }
@@ -481,7 +481,7 @@ func TestADeletedWorkloadHoldsItsUnitAndIsHeard(t *testing.T) {
 	}
 	w.command(time.Hour, workflows.UpdateAbort, workflows.Command{})
 	end := w.run(t)
-	if got := unitPhases(end)["a"]; got != status.PhaseAborted {
+	if got := unitPhases(end)["a"]; got != api.PhaseAborted {
 		t.Errorf("the unit ended %s: it must be held, and hear the abort", got)
 	}
 }
@@ -498,7 +498,7 @@ func TestAnAPIServerThatIsReadyAndRefusesIsAskedLessAndLess(t *testing.T) {
 		return nil
 	}
 	end := w.run(t)
-	if end.Phase != status.PhaseSucceeded {
+	if end.Phase != api.PhaseSucceeded {
 		t.Errorf("the run ended %s", end.Phase)
 	}
 	if took := end.Ended.Sub(end.Started); took < 15*time.Minute {
@@ -511,7 +511,7 @@ func TestAClusterThatWasOutOfReachAtItsTurnIsStartedOnce(t *testing.T) {
 	w.once(step.LoadUnit, "a", away)
 	w.returns("a", time.Hour)
 	end := w.run(t)
-	if want := []string{"prod/a", "prod/b"}; !slices.Equal(end.Moves, want) || end.Phase != status.PhaseSucceeded {
+	if want := []string{"prod/a", "prod/b"}; !slices.Equal(end.Moves, want) || end.Phase != api.PhaseSucceeded {
 		t.Errorf("units started in the order %v, want %v; the run ended %s", end.Moves, want, end.Phase)
 	}
 }
@@ -546,12 +546,12 @@ func TestARunWhoseOnlyUnitIsHeldSaysSo(t *testing.T) {
 	w := newWorld(t, "a")
 	w.rules.Checks[0].Gates[0].CEL = "unit.labels['missing'] == 'x'"
 	w.env.RegisterDelayedCallback(func() {
-		if now := w.now(t); now.Phase != status.PhaseHeld {
+		if now := w.now(t); now.Phase != api.PhaseHeld {
 			t.Errorf("the run is %s", now.Phase)
 		}
 	}, time.Hour)
 	w.command(2*time.Hour, workflows.UpdateAbort, workflows.Command{})
-	if end := w.run(t); end.Phase != status.PhaseAborted {
+	if end := w.run(t); end.Phase != api.PhaseAborted {
 		t.Errorf("the run ended %s", end.Phase)
 	}
 }

@@ -9,9 +9,9 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/plan"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
@@ -27,18 +27,18 @@ func TestARunShowsWhatItWaitsFor(t *testing.T) {
 	for _, c := range []struct {
 		reason string
 		set    func(w *world)
-		run    status.Phase
-		a      status.Phase
+		run    api.Phase
+		a      api.Phase
 		waits  string // what the search attribute says
 	}{
-		{"a failed check holds it", func(w *world) { w.facts = crash }, status.PhaseHeld, status.PhaseHeld, "decision prod/a: ready failed at prod/a/all/1: "},
-		{"a check that cannot tell holds it", func(w *world) { w.rules.Checks[0].Gates[0].CEL = "unit.labels['missing'] == 'x'" }, status.PhaseHeld, status.PhaseHeld, "decision ready: "},
+		{"a failed check holds it", func(w *world) { w.facts = crash }, api.PhaseHeld, api.PhaseHeld, "decision prod/a: ready failed at prod/a/all/1: "},
+		{"a check that cannot tell holds it", func(w *world) { w.rules.Checks[0].Gates[0].CEL = "unit.labels['missing'] == 'x'" }, api.PhaseHeld, api.PhaseHeld, "decision ready: "},
 		{"a person has paused it", func(w *world) {
 			w.command(time.Second, workflows.UpdatePause, workflows.Command{Who: "ann", Reason: "look"})
-		}, status.PhasePaused, status.PhasePaused, "person resume: look"},
+		}, api.PhasePaused, api.PhasePaused, "person resume: look"},
 		{"a rule refuses what is there", func(w *world) {
 			w.applies = drifted
-		}, status.PhaseRefused, status.PhaseRefused, "decision drift: Error: somebody changed it"},
+		}, api.PhaseRefused, api.PhaseRefused, "decision drift: Error: somebody changed it"},
 		{"somebody else changed what it wrote", func(w *world) {
 			w.fails = func(name, _ string) error {
 				if name == step.Advance {
@@ -46,10 +46,10 @@ func TestARunShowsWhatItWaitsFor(t *testing.T) {
 				}
 				return nil
 			}
-		}, status.PhaseRefused, status.PhaseRefused, "decision move batch prod/a/all/1: Error: its template is another one"},
-		{"its cluster is out of reach", func(w *world) { w.once(step.Advance, "a", away); w.returns("a", 10*time.Hour) }, status.PhaseUnreachable, status.PhaseUnreachable, "budget production: 1 unit out of reach"},
-		{"it does not get on", func(w *world) { w.stalls = func(string, int) bool { return true } }, status.PhaseStalled, status.PhaseStalled, "decision progress: Inconclusive: nothing got on"},
-		{"it moves", func(w *world) { w.advances = 10 * time.Hour }, status.PhaseMoving, status.PhaseMoving, "pods prod/a/all/1"},
+		}, api.PhaseRefused, api.PhaseRefused, "decision move batch prod/a/all/1: Error: its template is another one"},
+		{"its cluster is out of reach", func(w *world) { w.once(step.Advance, "a", away); w.returns("a", 10*time.Hour) }, api.PhaseUnreachable, api.PhaseUnreachable, "budget production: 1 unit out of reach"},
+		{"it does not get on", func(w *world) { w.stalls = func(string, int) bool { return true } }, api.PhaseStalled, api.PhaseStalled, "decision progress: Inconclusive: nothing got on"},
+		{"it moves", func(w *world) { w.advances = 10 * time.Hour }, api.PhaseMoving, api.PhaseMoving, "pods prod/a/all/1"},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			w := newWorld(t, "a", "b")
@@ -93,7 +93,7 @@ func TestARunOfWhichOneUnitMovesShowsThat(t *testing.T) {
 	}
 	w.env.RegisterDelayedCallback(func() {
 		now := w.now(t)
-		if now.Phase != status.PhaseMoving || now.WaitsFor().Name != "drift" {
+		if now.Phase != api.PhaseMoving || now.WaitsFor().Name != "drift" {
 			t.Errorf("b moves, and the run is %s and waits for %+v", now.Phase, now.WaitsFor())
 		}
 	}, time.Hour)
@@ -106,8 +106,8 @@ func TestAUnitThatAnotherRunHasIsLocked(t *testing.T) {
 	w.advances = time.Hour
 	w.env.RegisterWorkflow(twoRuns)
 	w.env.OnActivity(step.Closed, mock.Anything, mock.Anything).After(4*time.Hour).Return("", nil)
-	now := func() status.Run {
-		var out status.Run
+	now := func() api.Run {
+		var out api.Run
 		v, err := w.env.QueryWorkflowByID("agent-2", workflows.QueryStatus)
 		if err == nil {
 			err = v.Get(&out)
@@ -118,12 +118,12 @@ func TestAUnitThatAnotherRunHasIsLocked(t *testing.T) {
 		return out
 	}
 	w.env.RegisterDelayedCallback(func() {
-		if r := now(); r.Phase != status.PhaseLocked || r.Stages[0].Units[0].Phase != status.PhaseLocked {
+		if r := now(); r.Phase != api.PhaseLocked || r.Stages[0].Units[0].Phase != api.PhaseLocked {
 			t.Errorf("the run is %s and its unit %+v %+v", r.Phase, r.Stages[0].Units[0], r.Stages[0].Units[0].Failure)
 		}
 	}, time.Hour)
 	w.env.RegisterDelayedCallback(func() {
-		if r := now(); r.Phase != status.PhaseMoving || r.Stages[0].Units[0].Waiting != nil && r.Stages[0].Units[0].Waiting.Kind == "lock" {
+		if r := now(); r.Phase != api.PhaseMoving || r.Stages[0].Units[0].Waiting != nil && r.Stages[0].Units[0].Waiting.Kind == "lock" {
 			t.Errorf("the unit is free and moves, the run is %s and its unit %+v", r.Phase, r.Stages[0].Units[0])
 		}
 	}, 4*time.Hour+time.Minute+time.Second)
@@ -166,7 +166,7 @@ func TestAnEndedRunHasNothingThatGoesOn(t *testing.T) {
 			}
 		}
 	}
-	if last := w.records[1].Batches; last[len(last)-1].Phase != status.PhaseAborted {
+	if last := w.records[1].Batches; last[len(last)-1].Phase != api.PhaseAborted {
 		t.Errorf("the batch that was under way ended %s", last[len(last)-1].Phase)
 	}
 }
@@ -175,10 +175,10 @@ func TestARollbackThatNobodyAskedForIsInTheAudit(t *testing.T) {
 	w := newWorld(t, "a")
 	w.plan.OnFailure = pipelines.Rollback
 	w.facts = func(_ string, f *rule.Facts) { f.Workload.Restarts = 1 }
-	if end := w.run(t); end.Phase != status.PhaseRolledBack {
+	if end := w.run(t); end.Phase != api.PhaseRolledBack {
 		t.Errorf("the run ended %s", end.Phase)
 	}
-	if len(w.audit) != 1 || w.audit[0].Who != status.BySluice || w.audit[0].Command != "rollback" || !strings.HasPrefix(w.audit[0].Reason, "ready failed at prod/a/all/1") {
+	if len(w.audit) != 1 || w.audit[0].Who != api.BySluice || w.audit[0].Command != "rollback" || !strings.HasPrefix(w.audit[0].Reason, "ready failed at prod/a/all/1") {
 		t.Errorf("the audit has %+v", w.audit)
 	}
 }

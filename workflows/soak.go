@@ -6,9 +6,9 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/plan"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
 )
 
@@ -37,7 +37,7 @@ func (r *rollout) soak(ctx workflow.Context, quiet time.Duration, what string, p
 	if err == nil {
 		err = workflow.Await(ctx, func() bool { return s.open == 0 })
 	}
-	r.show(ctx, status.PhaseMoving, nil)
+	r.show(ctx, api.PhaseMoving, nil)
 	return err
 }
 
@@ -46,10 +46,10 @@ func (r *rollout) soak(ctx workflow.Context, quiet time.Duration, what string, p
 func (r *rollout) look(ctx workflow.Context, s *soak) (coming int) {
 	for _, u := range s.units {
 		unit := r.unit(u.Cluster)
-		if r.open[u.Cluster] != nil && unit.Phase != status.PhaseUnreachable {
+		if r.open[u.Cluster] != nil && unit.Phase != api.PhaseUnreachable {
 			coming++
 		}
-		if s.begun[u.Cluster] || !s.stage.Looks || unit.Phase != status.PhaseSucceeded || !unit.Moved || unit.Detail == "" {
+		if s.begun[u.Cluster] || !s.stage.Looks || unit.Phase != api.PhaseSucceeded || !unit.Moved || unit.Detail == "" {
 			continue
 		}
 		s.begun[u.Cluster] = true
@@ -76,7 +76,7 @@ func (r *rollout) sitOut(ctx, looks workflow.Context, s *soak) error {
 			return err
 		}
 		coming := r.look(looks, s)
-		waiting := &status.Waiting{Kind: "soak", Name: s.what, Since: workflow.Now(ctx).UTC(), Until: s.until.UTC()}
+		waiting := &api.Waiting{Kind: "soak", Name: s.what, Since: workflow.Now(ctx).UTC(), Until: s.until.UTC()}
 		left := max(0, s.until.Sub(workflow.Now(ctx)))
 		unseen, borne := r.unseen(s)
 		switch {
@@ -88,7 +88,7 @@ func (r *rollout) sitOut(ctx, looks workflow.Context, s *soak) error {
 		if len(unseen) > 0 {
 			waiting.Kind, waiting.Unmet, waiting.Owner = "decision", unseen, "whoever may resume, abort or roll back"
 		}
-		r.show(ctx, status.PhaseSoaking, waiting)
+		r.show(ctx, api.PhaseSoaking, waiting)
 		turn := r.inTurn
 		changed := func() bool { return r.inTurn != turn || r.ending() || r.state.Paused }
 		var err error
@@ -111,9 +111,9 @@ func (r *rollout) unseen(s *soak) (unseen []string, borne int) {
 	soaking := 0 // of those away
 	for _, u := range s.stage.AllUnits() {
 		switch unit := r.unit(u.Cluster); {
-		case unit.Phase == status.PhaseHeld && r.open[u.Cluster] == nil:
+		case unit.Phase == api.PhaseHeld && r.open[u.Cluster] == nil:
 			unseen = append(unseen, fmt.Sprintf("%s stands at %s: %s", u.Path, unit.Failure.Name, unit.Failure.Message))
-		case unit.Phase == status.PhaseUnreachable:
+		case unit.Phase == api.PhaseUnreachable:
 			away = append(away, fmt.Sprintf("%s is out of reach; %d may be", u.Path, s.stage.MaxUnreachable))
 			if r.open[u.Cluster] == nil {
 				soaking++
@@ -131,7 +131,7 @@ func (r *rollout) lookAt(ctx workflow.Context, s *soak, u plan.Unit, until time.
 	unit := r.unit(u.Cluster)
 	ref := step.Ref{Run: r.in.Run, Plan: r.in.Plan, Component: r.plan.Component, Cluster: u.Cluster, Context: u.Context}
 	misses := 0
-	for unit.Phase == status.PhaseSucceeded && ctx.Err() == nil {
+	for unit.Phase == api.PhaseSucceeded && ctx.Err() == nil {
 		left := until.Sub(workflow.Now(ctx))
 		if left <= 0 {
 			return
@@ -140,9 +140,9 @@ func (r *rollout) lookAt(ctx workflow.Context, s *soak, u plan.Unit, until time.
 			name: step.Observe, site: u.Site, long: true, summary: "look at " + u.Path + " while " + s.what + " soaks",
 			in: step.ObserveRequest{Ref: ref, For: left, Record: unit.Detail},
 		}
-		var seen status.Facts
+		var seen api.Facts
 		err := look.get(ctx, &seen)
-		bad, held := status.FirstBad(seen.Checks)
+		bad, held := api.FirstBad(seen.Checks)
 		switch {
 		case ctx.Err() != nil || err == nil && !held:
 			return
@@ -150,7 +150,7 @@ func (r *rollout) lookAt(ctx workflow.Context, s *soak, u plan.Unit, until time.
 			misses++
 			r.outOfReach(ctx, unit, u, ref, err, misses)
 		case err != nil:
-			r.standInSoak(ctx, unit, s.what, status.Check{Name: "watch during soak", Verdict: status.Error, Message: messageOf(err)})
+			r.standInSoak(ctx, unit, s.what, api.Check{Name: "watch during soak", Verdict: api.Error, Message: messageOf(err)})
 		default:
 			r.standInSoak(ctx, unit, s.what, bad)
 		}
@@ -160,14 +160,14 @@ func (r *rollout) lookAt(ctx workflow.Context, s *soak, u plan.Unit, until time.
 }
 
 // outOfReach waits until a unit's cluster answers again.
-func (r *rollout) outOfReach(ctx workflow.Context, unit *status.Unit, u plan.Unit, ref step.Ref, cause error, misses int) {
+func (r *rollout) outOfReach(ctx workflow.Context, unit *api.Unit, u plan.Unit, ref step.Ref, cause error, misses int) {
 	gone := call{name: step.Unobserved, summary: "note that " + u.Cluster + " is out of reach", in: ref}
 	_ = gone.get(ctx, nil)
-	r.mark(ctx, unit, status.PhaseUnreachable, &status.Waiting{Kind: "cluster", Name: u.Cluster, Since: workflow.Now(ctx).UTC(), Unmet: []string{messageOf(cause)}})
+	r.mark(ctx, unit, api.PhaseUnreachable, &api.Waiting{Kind: "cluster", Name: u.Cluster, Since: workflow.Now(ctx).UTC(), Unmet: []string{messageOf(cause)}})
 	back := call{name: step.Reachable, site: u.Site, long: true, summary: "wait for " + u.Cluster, in: ref}
 	for err := back.get(ctx, nil); ctx.Err() == nil; err = back.get(ctx, nil) {
 		if workflow.Sleep(ctx, backOff(misses)) == nil && err == nil {
-			r.mark(ctx, unit, status.PhaseSucceeded, nil)
+			r.mark(ctx, unit, api.PhaseSucceeded, nil)
 			return
 		}
 	}
@@ -175,23 +175,23 @@ func (r *rollout) outOfReach(ctx workflow.Context, unit *status.Unit, u plan.Uni
 
 // standInSoak holds a unit at a check that did not pass, until the run is resumed. One whose failure the stage bears
 // ends as failed.
-func (r *rollout) standInSoak(ctx workflow.Context, unit *status.Unit, what string, bad status.Check) {
+func (r *rollout) standInSoak(ctx workflow.Context, unit *api.Unit, what string, bad api.Check) {
 	bad.At = "soak of " + what
 	unit.Failure, unit.FailedAt = r.witnessed(&bad), unit.Path
-	r.mark(ctx, unit, status.PhaseHeld, &status.Waiting{
+	r.mark(ctx, unit, api.PhaseHeld, &api.Waiting{
 		Kind: "decision", Name: bad.Name, Since: workflow.Now(ctx).UTC(), Unmet: []string{string(bad.Verdict) + ": " + bad.Message},
 		Owner: "whoever may resume, abort or roll back",
 	})
 	resumes := r.resumes
-	if bad.Verdict == status.Failed {
+	if bad.Verdict == api.Failed {
 		if borne, _ := r.decide(ctx, unit); borne {
-			r.mark(ctx, unit, status.PhaseFailed, nil)
+			r.mark(ctx, unit, api.PhaseFailed, nil)
 			return
 		}
 	}
 	if workflow.Await(ctx, func() bool { return r.resumes > resumes }) == nil {
 		unit.Failure, unit.FailedAt = nil, ""
-		r.mark(ctx, unit, status.PhaseSucceeded, nil)
+		r.mark(ctx, unit, api.PhaseSucceeded, nil)
 	}
 }
 
@@ -200,7 +200,7 @@ func (r *rollout) standInSoak(ctx workflow.Context, unit *status.Unit, what stri
 const mostWitnessed = 20
 
 // witnessed is a check with what it saw, as long as few units have one: no unit's own record has it.
-func (r *rollout) witnessed(bad *status.Check) *status.Check {
+func (r *rollout) witnessed(bad *api.Check) *api.Check {
 	short, kept := brief(bad), 0
 	for i := range r.state.Status.Stages {
 		for _, u := range r.state.Status.Stages[i].Units {
@@ -217,20 +217,20 @@ func (r *rollout) witnessed(bad *status.Check) *status.Check {
 
 // settleSoaked says what a unit is that the soak ended on: one that stood at a check has failed, one that was out of reach
 // had arrived, and nobody knows more.
-func (r *rollout) settleSoaked(ctx workflow.Context, unit *status.Unit) {
+func (r *rollout) settleSoaked(ctx workflow.Context, unit *api.Unit) {
 	switch unit.Phase {
-	case status.PhaseHeld:
-		r.mark(ctx, unit, status.PhaseFailed, nil)
-	case status.PhaseUnreachable:
-		unit.Checks = append(unit.Checks, status.Check{
-			Name: "soak", At: "soak", Verdict: status.Inconclusive, Advisory: true, Message: "the cluster was out of reach when the soak ended",
+	case api.PhaseHeld:
+		r.mark(ctx, unit, api.PhaseFailed, nil)
+	case api.PhaseUnreachable:
+		unit.Checks = append(unit.Checks, api.Check{
+			Name: "soak", At: "soak", Verdict: api.Inconclusive, Advisory: true, Message: "the cluster was out of reach when the soak ended",
 		})
-		r.mark(ctx, unit, status.PhaseSucceeded, nil)
+		r.mark(ctx, unit, api.PhaseSucceeded, nil)
 	}
 }
 
 // mark says where a unit is whose workflow has ended.
-func (r *rollout) mark(ctx workflow.Context, unit *status.Unit, phase status.Phase, waiting *status.Waiting) {
+func (r *rollout) mark(ctx workflow.Context, unit *api.Unit, phase api.Phase, waiting *api.Waiting) {
 	unit.Phase, unit.Waiting = phase, waiting
 	r.inTurn++
 	r.refresh(ctx)

@@ -7,8 +7,8 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/plan"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
 )
 
@@ -26,7 +26,7 @@ type lookRun struct {
 // moved.
 func (r *rollout) watchOver(ctx workflow.Context, s *soak, u plan.Unit, until time.Time) {
 	unit := r.unit(u.Cluster)
-	for unit.Phase == status.PhaseSucceeded && ctx.Err() == nil {
+	for unit.Phase == api.PhaseSucceeded && ctx.Err() == nil {
 		if until.Sub(workflow.Now(ctx)) <= 0 {
 			return
 		}
@@ -34,7 +34,7 @@ func (r *rollout) watchOver(ctx workflow.Context, s *soak, u plan.Unit, until ti
 		switch {
 		case ctx.Err() != nil:
 		case err != nil:
-			r.standInSoak(ctx, unit, s.what, status.Check{Name: "watch during soak", Verdict: status.Error, Message: messageOf(err)})
+			r.standInSoak(ctx, unit, s.what, api.Check{Name: "watch during soak", Verdict: api.Error, Message: messageOf(err)})
 		case found.Superseded != "":
 			r.supersede(ctx, unit, found.Superseded)
 			return
@@ -126,11 +126,11 @@ func (r *rollout) heedLook(ctx workflow.Context, rep report) {
 }
 
 // supersede notes that another run moves a unit that had arrived. This run neither looks at it any more nor takes it back.
-func (r *rollout) supersede(ctx workflow.Context, unit *status.Unit, by string) {
+func (r *rollout) supersede(ctx workflow.Context, unit *api.Unit, by string) {
 	unit.Superseded = by
-	unit.Checks = append(unit.Checks, status.Check{
-		Name: "soak", At: "soak", Verdict: status.Inconclusive, Advisory: true,
+	unit.Checks = append(unit.Checks, api.Check{
+		Name: "soak", At: "soak", Verdict: api.Inconclusive, Advisory: true,
 		Message: "superseded by " + by + ", which moves this cluster since",
 	})
-	r.mark(ctx, unit, status.PhaseSucceeded, nil)
+	r.mark(ctx, unit, api.PhaseSucceeded, nil)
 }

@@ -10,16 +10,16 @@ import (
 	"github.com/stretchr/testify/mock"
 	"go.temporal.io/sdk/temporal"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/plan"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/workflows"
 )
 
-func bad(v status.Verdict) []status.Check {
-	return []status.Check{{Name: "restarts", At: "during", Verdict: v, Message: "containers restart"}}
+func bad(v api.Verdict) []api.Check {
+	return []api.Check{{Name: "restarts", At: "during", Verdict: v, Message: "containers restart"}}
 }
 
 func TestTheSoakOfAStageLooksAtItsUnits(t *testing.T) {
@@ -27,62 +27,62 @@ func TestTheSoakOfAStageLooksAtItsUnits(t *testing.T) {
 	for _, c := range []struct {
 		reason   string
 		set      func(w *world)
-		run      status.Phase
-		a, b     status.Phase
+		run      api.Phase
+		a, b     api.Phase
 		least    time.Duration // how long the run takes
 		most     time.Duration
-		failure  status.Verdict // of a
+		failure  api.Verdict // of a
 		asked    []string
 		unasked  []string
 		advisory string // a check that a ends with
 	}{
 		{
 			reason: "nothing is seen, and it takes its time", set: func(*world) {},
-			run: status.PhaseSucceeded, a: status.PhaseSucceeded, b: status.PhaseSucceeded, least: day, most: day + time.Minute,
+			run: api.PhaseSucceeded, a: api.PhaseSucceeded, b: api.PhaseSucceeded, least: day, most: day + time.Minute,
 		},
 		{
 			reason: "a failure takes the whole run back",
 			set: func(w *world) {
 				w.plan.OnFailure = pipelines.Rollback
-				w.sees("a", time.Hour, bad(status.Failed), nil)
+				w.sees("a", time.Hour, bad(api.Failed), nil)
 			},
-			run: status.PhaseRolledBack, a: status.PhaseRolledBack, b: status.PhaseRolledBack, least: time.Hour, most: 2 * time.Hour,
-			failure: status.Failed, asked: []string{"Release b Succeeded", "Observe a at rest", "Release b RolledBack", "Release a RolledBack"},
+			run: api.PhaseRolledBack, a: api.PhaseRolledBack, b: api.PhaseRolledBack, least: time.Hour, most: 2 * time.Hour,
+			failure: api.Failed, asked: []string{"Release b Succeeded", "Observe a at rest", "Release b RolledBack", "Release a RolledBack"},
 		},
 		{
 			reason: "a failure pauses; resumed in time, the soak ends in time",
 			set: func(w *world) {
-				w.sees("a", time.Hour, bad(status.Failed), nil)
+				w.sees("a", time.Hour, bad(api.Failed), nil)
 				w.command(3*time.Hour, workflows.UpdateResume, workflows.Command{})
 			},
-			run: status.PhaseSucceeded, a: status.PhaseSucceeded, b: status.PhaseSucceeded, least: day, most: day + time.Minute,
+			run: api.PhaseSucceeded, a: api.PhaseSucceeded, b: api.PhaseSucceeded, least: day, most: day + time.Minute,
 			asked: []string{"Observe a at rest"}, unasked: []string{"Revert a/2"},
 		},
 		{
 			reason: "a failure pauses; resumed after the soak's time, the unit is looked at once more",
 			set: func(w *world) {
-				w.sees("a", time.Hour, bad(status.Failed), nil)
+				w.sees("a", time.Hour, bad(api.Failed), nil)
 				w.command(2*day, workflows.UpdateResume, workflows.Command{})
 			},
-			run: status.PhaseSucceeded, a: status.PhaseSucceeded, b: status.PhaseSucceeded, least: 2*day + time.Minute, most: 2*day + 2*time.Minute,
+			run: api.PhaseSucceeded, a: api.PhaseSucceeded, b: api.PhaseSucceeded, least: 2*day + time.Minute, most: 2*day + 2*time.Minute,
 		},
 		{
 			reason: "a person takes a failed unit back while the run is paused",
 			set: func(w *world) {
-				w.sees("a", time.Hour, bad(status.Failed), nil)
+				w.sees("a", time.Hour, bad(api.Failed), nil)
 				w.command(3*time.Hour, workflows.UpdateRollback, workflows.Command{Scope: workflows.Scope{Clusters: []string{"a"}}})
 			},
-			run: status.PhaseRolledBack, a: status.PhaseRolledBack, b: status.PhaseSucceeded, least: 3 * time.Hour, most: 4 * time.Hour,
-			failure: status.Failed, asked: []string{"Release a RolledBack"}, unasked: []string{"Release b RolledBack"},
+			run: api.PhaseRolledBack, a: api.PhaseRolledBack, b: api.PhaseSucceeded, least: 3 * time.Hour, most: 4 * time.Hour,
+			failure: api.Failed, asked: []string{"Release a RolledBack"}, unasked: []string{"Release b RolledBack"},
 		},
 		{
 			reason: "a failure that the stage bears ends its unit, and nothing else",
 			set: func(w *world) {
 				w.plan.Stages[0].MaxFailures = 1
 				w.plan.OnFailure = pipelines.Rollback
-				w.sees("a", time.Hour, bad(status.Failed), nil)
+				w.sees("a", time.Hour, bad(api.Failed), nil)
 			},
-			run: status.PhaseFailed, a: status.PhaseFailed, b: status.PhaseSucceeded, least: day, most: day + time.Minute, failure: status.Failed,
+			run: api.PhaseFailed, a: api.PhaseFailed, b: api.PhaseSucceeded, least: day, most: day + time.Minute, failure: api.Failed,
 			unasked: []string{"Release a RolledBack"},
 		},
 		{
@@ -92,17 +92,17 @@ func TestTheSoakOfAStageLooksAtItsUnits(t *testing.T) {
 				w.sees("a", time.Hour, nil, fault.New(fault.Conflict, "somebody else changed its pod template"))
 				w.command(2*day, workflows.UpdateAbort, workflows.Command{})
 			},
-			run: status.PhaseFailed, a: status.PhaseFailed, b: status.PhaseSucceeded, least: 2 * day, most: 2*day + time.Minute, failure: status.Error,
+			run: api.PhaseFailed, a: api.PhaseFailed, b: api.PhaseSucceeded, least: 2 * day, most: 2*day + time.Minute, failure: api.Error,
 			unasked: []string{"Release a RolledBack", "Release b RolledBack"},
 		},
 		{
 			reason: "a verdict that is none holds until it is looked at again",
 			set: func(w *world) {
 				w.plan.OnFailure = pipelines.Rollback
-				w.sees("a", time.Hour, bad(status.Inconclusive), nil)
+				w.sees("a", time.Hour, bad(api.Inconclusive), nil)
 				w.command(2*day, workflows.UpdateResume, workflows.Command{})
 			},
-			run: status.PhaseSucceeded, a: status.PhaseSucceeded, b: status.PhaseSucceeded, least: 2*day + time.Minute, most: 2*day + 2*time.Minute,
+			run: api.PhaseSucceeded, a: api.PhaseSucceeded, b: api.PhaseSucceeded, least: 2*day + time.Minute, most: 2*day + 2*time.Minute,
 			unasked: []string{"Release a RolledBack"},
 		},
 		{
@@ -111,7 +111,7 @@ func TestTheSoakOfAStageLooksAtItsUnits(t *testing.T) {
 				w.sees("a", day-10*time.Second, nil, away)
 				w.returns("a", 3*time.Hour)
 			},
-			run: status.PhaseSucceeded, a: status.PhaseSucceeded, b: status.PhaseSucceeded, least: day + 3*time.Hour, most: day + 3*time.Hour + 2*time.Minute,
+			run: api.PhaseSucceeded, a: api.PhaseSucceeded, b: api.PhaseSucceeded, least: day + 3*time.Hour, most: day + 3*time.Hour + 2*time.Minute,
 			asked: []string{"Observe a at rest", "ledger.Unobserved a"},
 		},
 		{
@@ -121,15 +121,15 @@ func TestTheSoakOfAStageLooksAtItsUnits(t *testing.T) {
 				w.sees("a", time.Hour, nil, away)
 				w.returns("a", 2*day)
 			},
-			run: status.PhaseSucceeded, a: status.PhaseSucceeded, b: status.PhaseSucceeded, least: day, most: day + time.Minute, advisory: "soak",
+			run: api.PhaseSucceeded, a: api.PhaseSucceeded, b: api.PhaseSucceeded, least: day, most: day + time.Minute, advisory: "soak",
 		},
 		{
 			reason: "an abort ends it", set: func(w *world) { w.command(time.Hour, workflows.UpdateAbort, workflows.Command{}) },
-			run: status.PhaseSucceeded, a: status.PhaseSucceeded, b: status.PhaseSucceeded, least: time.Hour, most: time.Hour + time.Minute,
+			run: api.PhaseSucceeded, a: api.PhaseSucceeded, b: api.PhaseSucceeded, least: time.Hour, most: time.Hour + time.Minute,
 		},
 		{
 			reason: "a rollback ends it", set: func(w *world) { w.command(time.Hour, workflows.UpdateRollback, workflows.Command{}) },
-			run: status.PhaseRolledBack, a: status.PhaseRolledBack, b: status.PhaseRolledBack, least: time.Hour, most: time.Hour + 10*time.Minute,
+			run: api.PhaseRolledBack, a: api.PhaseRolledBack, b: api.PhaseRolledBack, least: time.Hour, most: time.Hour + 10*time.Minute,
 		},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
@@ -166,9 +166,9 @@ func TestASoakOfAGroupEndsBeforeTheNextGroup(t *testing.T) {
 	stage.Groups[0].Units, stage.Groups[1].Units = second.Units[:1], second.Units[1:]
 	stage.SoakGroup, stage.Looks = time.Hour, true
 	w.plan.OnFailure = pipelines.Rollback
-	w.sees("a", time.Minute, bad(status.Failed), nil)
+	w.sees("a", time.Minute, bad(api.Failed), nil)
 	end := w.run(t)
-	if end.Phase != status.PhaseRolledBack {
+	if end.Phase != api.PhaseRolledBack {
 		t.Errorf("the run ended %s", end.Phase)
 	}
 	w.expect(t, []string{"Release a Succeeded", "Observe a at rest", "Release a RolledBack"}, []string{"Acquire b"})
@@ -182,7 +182,7 @@ func TestAClusterWhoseReturnCannotBeSeenIsWaitedFor(t *testing.T) {
 	w.env.OnActivity(step.Reachable, mock.Anything, mock.Anything).Times(3).Return("", torn)
 	w.returns("a", time.Minute)
 	end := w.run(t)
-	if end.Phase != status.PhaseSucceeded || len(end.Stages[0].Units[0].Checks) > 0 {
+	if end.Phase != api.PhaseSucceeded || len(end.Stages[0].Units[0].Checks) > 0 {
 		t.Errorf("the run ended %s, a with %+v", end.Phase, end.Stages[0].Units[0].Checks)
 	}
 	w.expect(t, []string{"Observe a at rest"}, nil)
@@ -210,10 +210,10 @@ func TestAClusterThatComesBackInTheSoakOfItsStageIsSoakedToo(t *testing.T) {
 	w.returns("a", 59*time.Minute+30*time.Second)
 	looked := 0
 	w.env.OnActivity(step.Observe, mock.Anything, mock.MatchedBy(func(r step.ObserveRequest) bool { return r.Cluster == "a" && r.Record != "" })).
-		After(time.Minute).Return(func(context.Context, step.ObserveRequest) (status.Facts, error) { looked++; return status.Facts{}, nil })
+		After(time.Minute).Return(func(context.Context, step.ObserveRequest) (api.Facts, error) { looked++; return api.Facts{}, nil })
 	end := w.run(t)
 	log := w.asked()
-	if looked != 1 || slices.Index(log, "Acquire c") < slices.Index(log, "Release a Succeeded") || end.Phase != status.PhaseSucceeded {
+	if looked != 1 || slices.Index(log, "Acquire c") < slices.Index(log, "Release a Succeeded") || end.Phase != api.PhaseSucceeded {
 		t.Errorf("a was looked at %d times, the run ended %s; asked:\n%s", looked, end.Phase, strings.Join(log, "\n"))
 	}
 }
@@ -226,9 +226,9 @@ func TestAStageIsJudgedAfterItsSoak(t *testing.T) {
 		Name: "all", At: []pipelines.Point{pipelines.AfterStage}, Enforcement: pipelines.Enforcing,
 		Gates: []pipelines.ResolvedGate{{Name: "all", CEL: "stage.succeeded == stage.units"}},
 	}}
-	w.sees("a", time.Minute, bad(status.Failed), nil)
+	w.sees("a", time.Minute, bad(api.Failed), nil)
 	w.env.RegisterDelayedCallback(func() {
-		if now := w.now(t); now.Phase != status.PhaseHeld || now.Stages[0].Checks[0].Verdict != status.Failed {
+		if now := w.now(t); now.Phase != api.PhaseHeld || now.Stages[0].Checks[0].Verdict != api.Failed {
 			t.Errorf("a failed in the soak, and the stage was judged %+v; the run is %s", now.Stages[0].Checks, now.Phase)
 		}
 	}, 2*time.Hour)

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
@@ -46,30 +46,30 @@ func TestABatchThatDoesNotGetOnStands(t *testing.T) {
 	w.env.RegisterDelayedCallback(func() {
 		now := w.now(t)
 		u := now.Stages[0].Units[0]
-		if now.Phase != status.PhaseStalled || u.Phase != status.PhaseStalled {
+		if now.Phase != api.PhaseStalled || u.Phase != api.PhaseStalled {
 			t.Errorf("the run is %s and its unit %s, want both Stalled", now.Phase, u.Phase)
 		}
-		if u.Failure == nil || u.Failure.Name != status.Progress || u.Failure.Verdict != status.Inconclusive || u.FailedAt != "prod/a/all/2" {
+		if u.Failure == nil || u.Failure.Name != api.Progress || u.Failure.Verdict != api.Inconclusive || u.FailedAt != "prod/a/all/2" {
 			t.Errorf("it stands at %q by %+v", u.FailedAt, u.Failure)
 		}
 		w.expect(t, []string{"Advance a/2", "Disarm a"}, []string{"Acquire b", "Revert a/2"})
 	}, time.Hour)
 	w.at(2*time.Hour, func() { stalled = false })
 	w.command(3*time.Hour, workflows.UpdateResume, workflows.Command{})
-	if end := w.run(t); end.Phase != status.PhaseSucceeded {
+	if end := w.run(t); end.Phase != api.PhaseSucceeded {
 		t.Errorf("resumed, the run ended %s", end.Phase)
 	}
 	w.expect(t, []string{"Disarm a", "Arm a", "Advance a/2", "Release a Succeeded", "Release b Succeeded"}, nil)
 	batch := w.records[0].Batches[1]
-	i := slices.IndexFunc(batch.Checks, func(c status.Check) bool { return c.Name == status.Progress })
-	if batch.Phase != status.PhaseSucceeded || batch.Stuck != nil || i < 0 || batch.Checks[i].Verdict != status.Passed {
+	i := slices.IndexFunc(batch.Checks, func(c api.Check) bool { return c.Name == api.Progress })
+	if batch.Phase != api.PhaseSucceeded || batch.Stuck != nil || i < 0 || batch.Checks[i].Verdict != api.Passed {
 		t.Errorf("the batch that went on is kept as %+v", batch)
 	}
 }
 
 func TestAStalledUnitHearsEveryOrder(t *testing.T) {
-	for order, want := range map[string]status.Phase{
-		workflows.UpdateAbort: status.PhaseAborted, workflows.UpdateRollback: status.PhaseRolledBack,
+	for order, want := range map[string]api.Phase{
+		workflows.UpdateAbort: api.PhaseAborted, workflows.UpdateRollback: api.PhaseRolledBack,
 	} {
 		t.Run(order, func(t *testing.T) {
 			w := newWorld(t, "a")
@@ -96,7 +96,7 @@ func TestTheTimerFindsABatchThatDoesNotEndItself(t *testing.T) {
 	if n := w.times("Look a/1"); n != 2 {
 		t.Errorf("it looked %d times, want 2", n)
 	}
-	if c := w.records[0].Batches[0]; c.Phase == status.PhaseSucceeded || c.Checks[0].Message != "nothing got on for 15m0s: 3 of 10 pods are updated, 2 of these are ready" {
+	if c := w.records[0].Batches[0]; c.Phase == api.PhaseSucceeded || c.Checks[0].Message != "nothing got on for 15m0s: 3 of 10 pods are updated, 2 of these are ready" {
 		t.Errorf("the batch is kept as %+v", c)
 	}
 }
@@ -111,7 +111,7 @@ func TestTheTimerGivesWhatGetsOnMoreTime(t *testing.T) {
 			f.Batch.Updated, f.Batch.UpdatedReady = n, 0
 		}
 	}
-	if end := w.run(t); end.Phase != status.PhaseSucceeded {
+	if end := w.run(t); end.Phase != api.PhaseSucceeded {
 		t.Errorf("the run ended %s", end.Phase)
 	}
 	if n := w.times("Look a/1"); n < 5 {

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/workflows"
 )
@@ -20,7 +20,7 @@ func TestAStandingOrderIsObeyed(t *testing.T) {
 	w := newWorld(t, "a", "b")
 	w.leaves(time.Second, workflows.StandingOrder{ID: "1", Name: workflows.UpdateAbort, Command: workflows.Command{Who: "ann", Reason: "hm"}})
 	end := w.run(t)
-	if end.Phase != status.PhaseAborted {
+	if end.Phase != api.PhaseAborted {
 		t.Errorf("the run ended %s", end.Phase)
 	}
 	w.expect(t, []string{"Disarm a", "Release a Aborted"}, []string{"Acquire b"})
@@ -45,7 +45,7 @@ func TestAnOrderActsOnce(t *testing.T) {
 	w.leaves(4*time.Hour, workflows.StandingOrder{ID: "3", Name: workflows.UpdateApprove, Command: workflows.Command{Who: "two", Plan: "0123456789"}})
 	w.command(10*time.Hour, workflows.UpdateAbort, workflows.Command{})
 	end := w.run(t)
-	if end.Phase != status.PhaseSucceeded {
+	if end.Phase != api.PhaseSucceeded {
 		t.Errorf("the run ended %s: the pause came twice", end.Phase)
 	}
 }
@@ -54,7 +54,7 @@ func TestAStandingOrderThatIsRefusedIsInTheAudit(t *testing.T) {
 	w := newWorld(t, "a")
 	w.leaves(time.Second, workflows.StandingOrder{ID: "1", Name: workflows.UpdateApprove, Command: workflows.Command{Who: "ann", Plan: "ffffffff"}})
 	end := w.run(t)
-	if end.Phase != status.PhaseSucceeded {
+	if end.Phase != api.PhaseSucceeded {
 		t.Errorf("the run ended %s", end.Phase)
 	}
 	if len(w.audit) != 1 || !strings.HasPrefix(w.audit[0].Outcome, "refused: cannot approve agent-1: it runs plan 0123456789ab") {

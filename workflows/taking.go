@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"strings"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/plan"
-	"sluice.dev/sluice/internal/status"
 )
 
 // TakingBack is what a rollback does, or would do: the same for a dry run and for the command itself.
@@ -95,7 +95,7 @@ func (r *rollout) takingBack(scope Scope) (TakingBack, error) {
 	}
 	for _, st := range r.state.Status.Stages {
 		for _, u := range st.Units {
-			if u.Phase == status.PhasePending && r.open[u.Cluster] == nil {
+			if u.Phase == api.PhasePending && r.open[u.Cluster] == nil {
 				t.Unstarted = append(t.Unstarted, u.Path)
 			}
 		}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/workflows"
 )
@@ -44,7 +44,7 @@ func TestADryRollbackTellsAll(t *testing.T) {
 	}
 	// And so it was.
 	got := unitPhases(end)
-	for cluster, phase := range map[string]status.Phase{"a": status.PhaseRolledBack, "b": status.PhaseAborted, "c": status.PhaseSkipped, "d": status.PhaseSkipped} {
+	for cluster, phase := range map[string]api.Phase{"a": api.PhaseRolledBack, "b": api.PhaseAborted, "c": api.PhaseSkipped, "d": api.PhaseSkipped} {
 		if got[cluster] != phase {
 			t.Errorf("%s ended as %s, want %s", cluster, got[cluster], phase)
 		}

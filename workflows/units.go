@@ -9,8 +9,8 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/plan"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
 )
@@ -25,7 +25,7 @@ func (r *rollout) start(ctx workflow.Context, stage string, u plan.Unit) {
 	r.open[u.Cluster] = run
 	unit := r.unit(u.Cluster)
 	run.before = *unit
-	unit.Phase, unit.Started, unit.Workflow = status.PhaseWaiting, workflow.Now(ctx).UTC(), id
+	unit.Phase, unit.Started, unit.Workflow = api.PhaseWaiting, workflow.Now(ctx).UTC(), id
 	unit.Ended, unit.Failure, unit.FailedAt, unit.Waiting, unit.Detail, unit.Ending = time.Time{}, nil, "", nil, "", nil
 	if r.backing {
 		unit.Before, unit.Cause, unit.CauseAt = run.before.Detail, run.before.Failure, run.before.FailedAt
@@ -55,7 +55,7 @@ func (r *rollout) start(ctx workflow.Context, stage string, u plan.Unit) {
 }
 
 // ended keeps how a unit ended.
-func (r *rollout) ended(ctx workflow.Context, run *unitRun, end status.Unit) {
+func (r *rollout) ended(ctx workflow.Context, run *unitRun, end api.Unit) {
 	was := run.before
 	end.Moved, end.Before = end.Moved || was.Moved, was.Detail
 	switch {
@@ -64,7 +64,7 @@ func (r *rollout) ended(ctx workflow.Context, run *unitRun, end status.Unit) {
 	case end.Cause == nil:
 		end.Cause, end.CauseAt = was.Failure, was.FailedAt
 	}
-	if run.back && !run.paced && end.Phase == status.PhaseFailed && r.shape >= waysBackEverywhere {
+	if run.back && !run.paced && end.Phase == api.PhaseFailed && r.shape >= waysBackEverywhere {
 		r.tried[run.cluster] = true // it said what cannot go back, and a second try would meet the same
 	}
 	r.spare(&end)
@@ -78,15 +78,15 @@ func (r *rollout) ended(ctx workflow.Context, run *unitRun, end status.Unit) {
 }
 
 // crashed is a unit whose workflow ended, and nobody knows how.
-func (r *rollout) crashed(ctx workflow.Context, cluster, cause string) status.Unit {
+func (r *rollout) crashed(ctx workflow.Context, cluster, cause string) api.Unit {
 	unit := *r.unit(cluster)
-	unit.Phase, unit.Ended, unit.Moved = status.PhaseFailed, workflow.Now(ctx).UTC(), true
-	unit.Failure = &status.Check{Name: "unit workflow", At: "unit", Verdict: status.Error, Message: cause}
+	unit.Phase, unit.Ended, unit.Moved = api.PhaseFailed, workflow.Now(ctx).UTC(), true
+	unit.Failure = &api.Check{Name: "unit workflow", At: "unit", Verdict: api.Error, Message: cause}
 	return unit
 }
 
-func lockedBy(ctx workflow.Context, id string) *status.Waiting {
-	return &status.Waiting{Kind: "lock", Name: id, Since: workflow.Now(ctx).UTC(), Unmet: []string{"another run has it"}}
+func lockedBy(ctx workflow.Context, id string) *api.Waiting {
+	return &api.Waiting{Kind: "lock", Name: id, Since: workflow.Now(ctx).UTC(), Unmet: []string{"another run has it"}}
 }
 
 func unitOptions(ctx workflow.Context, of subject, in ClusterInput) workflow.ChildWorkflowOptions {
@@ -102,18 +102,18 @@ func unitOptions(ctx workflow.Context, of subject, in ClusterInput) workflow.Chi
 		TypedSearchAttributes: temporal.NewSearchAttributes(
 			attrComponent.ValueSet(of.Component), attrVersion.ValueSet(of.Version), attrPipeline.ValueSet(of.Pipeline),
 			attrStage.ValueSet(in.Stage), attrGroup.ValueSet(in.Group), attrCluster.ValueSet(in.Cluster),
-			attrPlanHash.ValueSet(in.Plan), attrPhase.ValueSet(string(status.PhasePending)),
+			attrPlanHash.ValueSet(in.Plan), attrPhase.ValueSet(string(api.PhasePending)),
 		),
 	}
 }
 
 // follow runs the unit's workflow to its end. A unit that another run holds is asked for again until it is free.
-func (r *rollout) follow(ctx workflow.Context, in ClusterInput, run *unitRun) status.Unit {
+func (r *rollout) follow(ctx workflow.Context, in ClusterInput, run *unitRun) api.Unit {
 	ctx = workflow.WithChildOptions(ctx, unitOptions(ctx, r.subject(), in))
 	for {
 		in.Paused = r.state.Paused && !in.Back
 		child := workflow.ExecuteChildWorkflow(ctx, ClusterRolloutName, in)
-		var end status.Unit
+		var end api.Unit
 		var begun workflow.Execution
 		err := child.GetChildWorkflowExecution().Get(ctx, &begun)
 		if err == nil {
@@ -130,11 +130,11 @@ func (r *rollout) follow(ctx workflow.Context, in ClusterInput, run *unitRun) st
 			return r.crashed(ctx, in.Cluster, err.Error())
 		}
 		u := r.unit(in.Cluster)
-		u.Phase = status.PhaseLocked
+		u.Phase = api.PhaseLocked
 		u.Waiting = lockedBy(ctx, run.id)
 		r.refresh(ctx)
 		if !r.unlocked(ctx, run) {
-			unit.Phase, unit.Waiting = status.PhaseAborted, nil
+			unit.Phase, unit.Waiting = api.PhaseAborted, nil
 			return unit
 		}
 	}
@@ -143,10 +143,10 @@ func (r *rollout) follow(ctx workflow.Context, in ClusterInput, run *unitRun) st
 // unlock says that a unit does not wait for another run any more.
 func (r *rollout) unlock(ctx workflow.Context, cluster string) {
 	u := r.unit(cluster)
-	if u.Phase != status.PhaseLocked {
+	if u.Phase != api.PhaseLocked {
 		return
 	}
-	u.Phase, u.Waiting = status.PhaseWaiting, nil
+	u.Phase, u.Waiting = api.PhaseWaiting, nil
 	if r.shape >= phasesSort {
 		r.refresh(ctx)
 	}
@@ -180,12 +180,12 @@ func (r *rollout) heed(ctx workflow.Context, rep report) {
 	}
 	if rep.Phase.Stands() && run.paced {
 		// It does not keep the others from going back: it ends here, and the second one that does so brakes the rollback.
-		r.tellUnit(ctx, run, order{Kind: orderStop, Who: status.BySluice, Reason: "it cannot go back as it is"})
+		r.tellUnit(ctx, run, order{Kind: orderStop, Who: api.BySluice, Reason: "it cannot go back as it is"})
 	}
-	if !r.ending() && !run.back && rep.Phase == status.PhaseHeld && rep.Failure != nil && rep.Failure.Verdict == status.Failed && !run.decided {
+	if !r.ending() && !run.back && rep.Phase == api.PhaseHeld && rep.Failure != nil && rep.Failure.Verdict == api.Failed && !run.decided {
 		run.decided = true
 		if borne, why := r.decide(ctx, u); borne {
-			r.tellUnit(ctx, run, order{Kind: orderStop, Who: status.BySluice, Reason: why})
+			r.tellUnit(ctx, run, order{Kind: orderStop, Who: api.BySluice, Reason: why})
 		}
 	}
 	r.refresh(ctx)
@@ -210,7 +210,7 @@ func (r *rollout) stageOf(name string) *step.RunStage {
 
 // decide says what a failed unit means for the run, and whether its stage bears it: then the run goes on without it. Only
 // Failed comes here: what could not be judged holds its unit and nothing else.
-func (r *rollout) decide(ctx workflow.Context, u *status.Unit) (borne bool, why string) {
+func (r *rollout) decide(ctx workflow.Context, u *api.Unit) (borne bool, why string) {
 	stage := r.stageOf(u.Stage)
 	failed := r.failedIn(u.Stage)
 	if r.plan.OnFailure == pipelines.Continue || failed <= stage.MaxFailures {
@@ -221,14 +221,14 @@ func (r *rollout) decide(ctx workflow.Context, u *status.Unit) (borne bool, why 
 	}
 	why = fmt.Sprintf("%s failed at %s: %s", u.Failure.Name, u.FailedAt, u.Failure.Message)
 	if r.plan.OnFailure == pipelines.Rollback && r.plan.Rollback == pipelines.RollbackAuto {
-		r.wantRollback(ctx, Scope{}, status.Ending{By: status.BySluice, Reason: why}, why)
+		r.wantRollback(ctx, Scope{}, api.Ending{By: api.BySluice, Reason: why}, why)
 		r.auditItself(ctx, UpdateRollback, why)
 		return false, why
 	}
-	r.pause(&status.Waiting{
+	r.pause(&api.Waiting{
 		Kind: "decision", Name: u.Path, Since: workflow.Now(ctx).UTC(), Unmet: []string{why}, Owner: "whoever may resume, abort or roll back",
 	})
-	r.tellAll(ctx, order{Kind: orderPause, Who: status.BySluice, Reason: why})
+	r.tellAll(ctx, order{Kind: orderPause, Who: api.BySluice, Reason: why})
 	return false, why
 }
 
@@ -240,7 +240,7 @@ func (r *rollout) failedIn(stage string) int {
 			continue
 		}
 		for _, u := range st.Units {
-			if u.Phase == status.PhaseFailed || u.Failure != nil && u.Failure.Verdict == status.Failed {
+			if u.Phase == api.PhaseFailed || u.Failure != nil && u.Failure.Verdict == api.Failed {
 				n++
 			}
 		}
@@ -308,9 +308,9 @@ func (r *rollout) openUnits() []*unitRun {
 }
 
 // unit returns the status of a cluster's unit, nil where the run has none.
-func (r *rollout) unit(cluster string) *status.Unit {
+func (r *rollout) unit(cluster string) *api.Unit {
 	if r.at == nil && len(r.state.Status.Stages) > 0 {
-		r.at = map[string]*status.Unit{}
+		r.at = map[string]*api.Unit{}
 		for i := range r.state.Status.Stages {
 			units := r.state.Status.Stages[i].Units
 			for j := range units {
@@ -324,8 +324,8 @@ func (r *rollout) unit(cluster string) *status.Unit {
 }
 
 // unitsOf lists the present status of a group's units.
-func (r *rollout) unitsOf(g *plan.Group) []status.Unit {
-	var out []status.Unit
+func (r *rollout) unitsOf(g *plan.Group) []api.Unit {
+	var out []api.Unit
 	for _, u := range g.Units {
 		out = append(out, *r.unit(u.Cluster))
 	}
@@ -344,17 +344,17 @@ func (r *rollout) statesOf(units []plan.Unit) []plan.State {
 	return out
 }
 
-func stateOf(p status.Phase) plan.State {
+func stateOf(p api.Phase) plan.State {
 	switch p {
-	case status.PhasePending:
+	case api.PhasePending:
 		return plan.Pending
-	case status.PhaseSucceeded:
+	case api.PhaseSucceeded:
 		return plan.Succeeded
-	case status.PhaseSkipped:
+	case api.PhaseSkipped:
 		return plan.Skipped
-	case status.PhaseUnreachable, status.PhaseMissed:
+	case api.PhaseUnreachable, api.PhaseMissed:
 		return plan.Unreachable
-	case status.PhaseFailed, status.PhaseAborted, status.PhaseRolledBack:
+	case api.PhaseFailed, api.PhaseAborted, api.PhaseRolledBack:
 		return plan.Failed
 	}
 	return plan.Running

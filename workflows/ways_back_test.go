@@ -9,8 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/plan"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
@@ -44,7 +44,7 @@ func TestWhereNothingWasRecordedAllOfItGoesBack(t *testing.T) {
 			w.plan.OnFailure = c.policy
 			w.facts = func(_ string, f *rule.Facts) { f.Workload.Restarts = 1 }
 			w.command(time.Hour, workflows.UpdateRollback, workflows.Command{})
-			if end := w.run(t); end.Phase != status.PhaseRolledBack {
+			if end := w.run(t); end.Phase != api.PhaseRolledBack {
 				t.Errorf("the run ended %s, its unit with %+v", end.Phase, end.Stages[0].Units[0].Failure)
 			}
 			w.expect(t, []string{"Disarm a", "Unapply a", "Revert a/1", "Finish a", "Unapply a", "Release a RolledBack"}, nil)
@@ -59,7 +59,7 @@ func TestAWorkloadThatIsNotBackKeepsWhatItNeeds(t *testing.T) {
 	w.stays = "DaemonSet/infra/agent (its controller does not keep what it was before; 1 of 10 pods are at what this run wrote)"
 	end := w.run(t)
 	u := end.Stages[0].Units[0]
-	if end.Phase != status.PhaseFailed || u.Failure == nil || !strings.Contains(u.Failure.Message, w.stays) || u.Version != "v2" {
+	if end.Phase != api.PhaseFailed || u.Failure == nil || !strings.Contains(u.Failure.Message, w.stays) || u.Version != "v2" {
 		t.Errorf("the run ended %s, its unit at %q with %+v", end.Phase, u.Version, u.Failure)
 	}
 	w.expect(t, []string{"Unapply a", "Revert a/1", "Disarm a", "Release a Failed"}, []string{"Finish a"})
@@ -103,7 +103,7 @@ func TestAFirstInstallationThatHasEndedGoesBackByARunOfItsOwn(t *testing.T) {
 	end := w.play(t, workflows.RolloutInput{
 		Run: "agent-2", Plan: "0123456789abcdef", By: "ops", Back: &workflows.BackInput{Run: "agent-1", Units: []string{"a", "b"}},
 	})
-	if diff := cmp.Diff(map[string]status.Phase{"a": status.PhaseRolledBack, "b": status.PhaseRolledBack}, unitPhases(end)); diff != "" {
+	if diff := cmp.Diff(map[string]api.Phase{"a": api.PhaseRolledBack, "b": api.PhaseRolledBack}, unitPhases(end)); diff != "" {
 		t.Errorf("units (-want +got):\n%s", diff)
 	}
 	w.expect(t, []string{"Acquire b", "Apply b", "Release b RolledBack", "Acquire a", "Apply a", "Release a RolledBack"}, nil)

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
 	"sluice.dev/sluice/workflows"
@@ -19,7 +19,7 @@ func TestAPausedSoakEndsLaterAndSaysSo(t *testing.T) {
 	w.command(40*time.Minute, workflows.UpdateResume, workflows.Command{})
 	var until time.Time
 	w.env.RegisterDelayedCallback(func() {
-		var u status.Unit
+		var u api.Unit
 		v, err := w.env.QueryWorkflowByID("prod/a/agent", workflows.QueryStatus)
 		if err == nil {
 			err = v.Get(&u)
@@ -56,7 +56,7 @@ func TestAUnitThatFailsWithinTheBudgetSaysSo(t *testing.T) {
 				}
 			}
 			end := w.run(t)
-			if by := end.Stages[0].Units[0].Ending; by == nil || by.By != status.BySluice || by.Reason != want {
+			if by := end.Stages[0].Units[0].Ending; by == nil || by.By != api.BySluice || by.Reason != want {
 				t.Errorf("it ended by %+v, want %q", by, want)
 			}
 		})
@@ -66,7 +66,7 @@ func TestAUnitThatFailsWithinTheBudgetSaysSo(t *testing.T) {
 func TestAFailedCheckKeepsThePodsThatItIsAbout(t *testing.T) {
 	w := newWorld(t, "a")
 	w.facts = func(_ string, f *rule.Facts) { f.Workload.Restarts = 1 }
-	w.stuck = &status.Stuck{Pods: []status.Pod{{Name: "agent-x", Reason: "CrashLoopBackOff", Restarts: 3}}}
+	w.stuck = &api.Stuck{Pods: []api.Pod{{Name: "agent-x", Reason: "CrashLoopBackOff", Restarts: 3}}}
 	w.command(time.Hour, workflows.UpdateAbort, workflows.Command{})
 	w.run(t)
 	if b := w.records[0].Batches[0]; b.Stuck == nil || b.Stuck.Pods[0].Name != "agent-x" {

@@ -17,10 +17,10 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/gate"
 	"sluice.dev/sluice/internal/plan"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/internal/workload/goal"
 	"sluice.dev/sluice/pipelines"
@@ -40,13 +40,13 @@ type world struct {
 	facts    func(cluster string, f *rule.Facts)   // bends what is seen
 	fails    func(name, cluster string) error      // makes an activity fail
 	stalls   func(cluster string, number int) bool // a batch ends as stalled
-	stuck    *status.Stuck                         // what every look finds
-	bends    func(name, cluster string, seen *status.Facts)
+	stuck    *api.Stuck                            // what every look finds
+	bends    func(name, cluster string, seen *api.Facts)
 	dead     func(name, cluster string) []goal.Behind // dead nodes, as an activity finds them
 	reverts  func(req step.AdvanceRequest)
 	asks     func(req step.AdvanceRequest) // of batches
 	advances time.Duration                 // how long a batch takes
-	saved    []status.Run
+	saved    []api.Run
 	closed   error // how the run closed in Temporal; nil for completed
 	audit    []step.AuditRequest
 	records  []step.UnitRecord
@@ -153,7 +153,7 @@ func (w *world) register() {
 	answer(w, step.Advance, ofAdvance, w.look)
 	answer(w, step.Look, ofAdvance, w.look)
 	answer(w, step.Revert, ofAdvance, w.look)
-	answer(w, step.Observe, ofObserve, func(r step.ObserveRequest) (status.Facts, error) { return status.Facts{}, nil })
+	answer(w, step.Observe, ofObserve, func(r step.ObserveRequest) (api.Facts, error) { return api.Facts{}, nil })
 	answer(w, step.Reachable, ofRef, func(step.Ref) (string, error) { return "", nil })
 	answer(w, step.Prune, func(r step.PruneRequest) string { return r.Cluster }, func(r step.PruneRequest) (step.PruneResult, error) {
 		return step.PruneResult{Pruned: r.Objects}, nil
@@ -165,16 +165,16 @@ func (w *world) register() {
 		w.records = append(w.records, r.Record)
 		return "sha256:u", nil
 	})
-	answer(w, step.SaveRun, func(status.Run) string { return "" }, func(r status.Run) (string, error) { w.saved = append(w.saved, r); return "", nil })
+	answer(w, step.SaveRun, func(api.Run) string { return "" }, func(r api.Run) (string, error) { w.saved = append(w.saved, r); return "", nil })
 	answer(w, step.AddAudit, func(step.AuditRequest) string { return "" }, func(r step.AuditRequest) (string, error) { w.audit = append(w.audit, r); return "", nil })
-	answer(w, step.Evaluate, func(step.EvaluateRequest) string { return "" }, func(r step.EvaluateRequest) ([]status.Check, error) {
+	answer(w, step.Evaluate, func(step.EvaluateRequest) string { return "" }, func(r step.EvaluateRequest) ([]api.Check, error) {
 		return w.gates.Evaluate(context.Background(), r), nil
 	})
 	// A batch takes virtual time, during which it can be cancelled; a watch during a soak lasts until it is.
 	w.env.OnActivity(step.Advance, mock.Anything, mock.Anything).AfterFn(func() time.Duration { return w.advances }).Return(
-		func(_ context.Context, r step.AdvanceRequest) (status.Facts, error) { return w.seen(step.Advance, r) })
+		func(_ context.Context, r step.AdvanceRequest) (api.Facts, error) { return w.seen(step.Advance, r) })
 	w.env.OnActivity(step.Revert, mock.Anything, mock.Anything).AfterFn(func() time.Duration { return w.advances }).Return(
-		func(_ context.Context, r step.AdvanceRequest) (status.Facts, error) { return w.seen(step.Revert, r) })
+		func(_ context.Context, r step.AdvanceRequest) (api.Facts, error) { return w.seen(step.Revert, r) })
 }
 
 // looksOn has every look in a soak that nothing else is said about last for its time and find nothing.
@@ -191,18 +191,18 @@ func (w *world) looksOn() {
 		mu.Lock()
 		defer mu.Unlock()
 		return most
-	}).Return(status.Facts{}, nil)
+	}).Return(api.Facts{}, nil)
 }
 
 // sees says what a look in a soak finds, once, and after how long; looks are answered in the order in which this is said.
-func (w *world) sees(cluster string, after time.Duration, found []status.Check, err error) {
+func (w *world) sees(cluster string, after time.Duration, found []api.Check, err error) {
 	about := mock.MatchedBy(func(r step.ObserveRequest) bool { return r.Cluster == cluster })
-	w.env.OnActivity(step.Observe, mock.Anything, about).Once().After(after).Return(func(_ context.Context, r step.ObserveRequest) (status.Facts, error) {
+	w.env.OnActivity(step.Observe, mock.Anything, about).Once().After(after).Return(func(_ context.Context, r step.ObserveRequest) (api.Facts, error) {
 		w.note("Observe " + ofObserve(r))
 		if err != nil {
-			return status.Facts{}, temporal.NewNonRetryableApplicationError(err.Error(), string(fault.CodeOf(err)), nil)
+			return api.Facts{}, temporal.NewNonRetryableApplicationError(err.Error(), string(fault.CodeOf(err)), nil)
 		}
-		return status.Facts{Checks: found}, nil
+		return api.Facts{Checks: found}, nil
 	})
 }
 
@@ -234,9 +234,9 @@ func (w *world) once(name, cluster string, err error) {
 }
 
 // now is the run's status while it goes on.
-func (w *world) now(t *testing.T) status.Run {
+func (w *world) now(t *testing.T) api.Run {
 	t.Helper()
-	var out status.Run
+	var out api.Run
 	v, err := w.env.QueryWorkflow(workflows.QueryStatus)
 	if err == nil {
 		err = v.Get(&out)
@@ -269,7 +269,7 @@ func (w *world) loadUnit(r step.Ref) (step.UnitPlan, error) {
 }
 
 // seen is an activity that the mock answers: it is logged like the others.
-func (w *world) seen(name string, r step.AdvanceRequest) (status.Facts, error) {
+func (w *world) seen(name string, r step.AdvanceRequest) (api.Facts, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.log = append(w.log, strings.TrimPrefix(name, "cluster.")+" "+ofAdvance(r))
@@ -281,14 +281,14 @@ func (w *world) seen(name string, r step.AdvanceRequest) (status.Facts, error) {
 	}
 	if w.fails != nil {
 		if err := w.fails(name, r.Cluster); err != nil {
-			return status.Facts{}, temporal.NewApplicationError(err.Error(), string(fault.CodeOf(err)))
+			return api.Facts{}, temporal.NewApplicationError(err.Error(), string(fault.CodeOf(err)))
 		}
 	}
 	seen, err := w.look(r)
 	if w.stalls != nil && name == step.Advance && w.stalls(r.Cluster, r.Goal.Number) {
 		seen.Stalled = true
-		seen.Checks = append(seen.Checks, status.Check{Name: status.Progress, At: "during", Verdict: status.Inconclusive, Message: "nothing got on"})
-		seen.Stuck = &status.Stuck{Pods: []status.Pod{{Name: "agent-x", Reason: "ImagePullBackOff"}}}
+		seen.Checks = append(seen.Checks, api.Check{Name: api.Progress, At: "during", Verdict: api.Inconclusive, Message: "nothing got on"})
+		seen.Stuck = &api.Stuck{Pods: []api.Pod{{Name: "agent-x", Reason: "ImagePullBackOff"}}}
 	}
 	if name == step.Revert {
 		seen.Stays = w.stays
@@ -302,7 +302,7 @@ func (w *world) seen(name string, r step.AdvanceRequest) (status.Facts, error) {
 	return seen, err
 }
 
-func (w *world) look(r step.AdvanceRequest) (status.Facts, error) {
+func (w *world) look(r step.AdvanceRequest) (api.Facts, error) {
 	n := int64(r.Target)
 	f := rule.Facts{
 		Workload: rule.Workload{Kind: "DaemonSet", Name: "agent", Desired: int64(w.pods), Updated: n, UpdatedReady: n},
@@ -311,7 +311,7 @@ func (w *world) look(r step.AdvanceRequest) (status.Facts, error) {
 	if w.facts != nil {
 		w.facts(r.Cluster, &f)
 	}
-	return status.Facts{Facts: f, Stuck: w.stuck}, nil
+	return api.Facts{Facts: f, Stuck: w.stuck}, nil
 }
 
 // meet has the world answer what no test says anything else about.
@@ -322,12 +322,12 @@ func (w *world) meet() {
 }
 
 // run plays a run to its end and returns how it ended.
-func (w *world) run(t *testing.T) status.Run {
+func (w *world) run(t *testing.T) api.Run {
 	t.Helper()
 	return w.play(t, workflows.RolloutInput{Run: "agent-1", Plan: "0123456789abcdef", By: "ops"})
 }
 
-func (w *world) play(t *testing.T, in workflows.RolloutInput) status.Run {
+func (w *world) play(t *testing.T, in workflows.RolloutInput) api.Run {
 	t.Helper()
 	w.meet()
 	w.env.SetStartWorkflowOptions(clientOptions(in.Run))
@@ -335,7 +335,7 @@ func (w *world) play(t *testing.T, in workflows.RolloutInput) status.Run {
 	if !w.env.IsWorkflowCompleted() {
 		t.Fatalf("the run did not end; asked so far:\n%s", strings.Join(w.asked(), "\n"))
 	}
-	var out status.Run
+	var out api.Run
 	if w.closed = w.env.GetWorkflowError(); w.closed != nil {
 		if !workflows.Ended(w.closed, &out) {
 			t.Fatalf("the run failed: %v\n%s", w.closed, strings.Join(w.asked(), "\n"))
@@ -381,8 +381,8 @@ type heard struct {
 	err      error
 }
 
-func unitPhases(r status.Run) map[string]status.Phase {
-	out := map[string]status.Phase{}
+func unitPhases(r api.Run) map[string]api.Phase {
+	out := map[string]api.Phase{}
 	for _, s := range r.Stages {
 		for _, u := range s.Units {
 			out[u.Cluster] = u.Phase

@@ -10,11 +10,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/internal/kubetest"
 	"sluice.dev/sluice/internal/ledger"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/internal/workload"
 	"sluice.dev/sluice/internal/workload/goal"
@@ -379,13 +379,13 @@ func TestANodeHasMovedOnceNoOldPodIsLeft(t *testing.T) {
 func TestTheRecordIsOfWhatArrived(t *testing.T) {
 	for _, c := range []struct {
 		reason  string
-		outcome status.Phase
+		outcome api.Phase
 		want    string
 	}{
-		{"it arrived", status.PhaseSucceeded, "2.0.0"},
-		{"it was stopped", status.PhaseAborted, "1.0.0"},
-		{"it failed", status.PhaseFailed, "1.0.0"},
-		{"it went back", status.PhaseRolledBack, "1.0.0"},
+		{"it arrived", api.PhaseSucceeded, "2.0.0"},
+		{"it was stopped", api.PhaseAborted, "1.0.0"},
+		{"it failed", api.PhaseFailed, "1.0.0"},
+		{"it went back", api.PhaseRolledBack, "1.0.0"},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			w := newWorld(t)

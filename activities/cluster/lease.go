@@ -7,11 +7,11 @@ import (
 
 	"go.temporal.io/sdk/activity"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
 )
 
@@ -127,7 +127,7 @@ func (a *Activities) Release(ctx context.Context, req step.ReleaseRequest) (stri
 	if err != nil {
 		return "", err
 	}
-	if req.Outcome == status.PhaseRolledBack {
+	if req.Outcome == api.PhaseRolledBack {
 		// What is there now is what was there before: what comes next has this for its pre-image.
 		if err := a.Ledger.EndPreImages(ctx, undone(req.Ref), req.Cluster, req.Component, req.Run); err != nil {
 			return "", err
@@ -146,13 +146,13 @@ func (a *Activities) Release(ctx context.Context, req step.ReleaseRequest) (stri
 
 // record saves the deployment where the unit went all the way, and returns the digest of what runs.
 func (a *Activities) record(ctx context.Context, req step.ReleaseRequest, p *plan.Plan, unit *plan.Unit) (string, error) {
-	arrived := req.Outcome == status.PhaseSucceeded && !req.Back || req.Outcome == status.PhaseRolledBack && req.Back
+	arrived := req.Outcome == api.PhaseSucceeded && !req.Back || req.Outcome == api.PhaseRolledBack && req.Back
 	if !arrived {
 		present, err := a.Ledger.Deployment(ctx, req.Cluster, req.Component)
 		if fault.CodeOf(err) == fault.NotFound {
 			return "", nil
 		}
-		if err != nil || present.Run != req.Run || req.Outcome != status.PhaseRolledBack {
+		if err != nil || present.Run != req.Run || req.Outcome != api.PhaseRolledBack {
 			return present.Target, err
 		}
 		// The unit had been recorded as done, and was rolled back before its Lease was free.

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/internal/workload"
 	"sluice.dev/sluice/internal/workload/goal"
@@ -123,25 +123,25 @@ func (a *Activities) turn(ctx context.Context, req step.WorkloadRequest, f turne
 
 // Advance moves one batch, and ends when it is there, when a check that runs meanwhile does not pass, or as stalled when it did
 // not get on for as long as the request says.
-func (a *Activities) Advance(ctx context.Context, req step.AdvanceRequest) (status.Facts, error) {
+func (a *Activities) Advance(ctx context.Context, req step.AdvanceRequest) (api.Facts, error) {
 	return a.watched(ctx, req, true, func(ctx context.Context, h held, look workload.Look) (rule.Facts, error) {
 		return h.driver.Advance(ctx, h.cluster, h.spec, req.State, req.Goal, look)
 	})
 }
 
 // Revert moves a workload back. No check stops it; it ends as stalled as Advance does.
-func (a *Activities) Revert(ctx context.Context, req step.AdvanceRequest) (status.Facts, error) {
+func (a *Activities) Revert(ctx context.Context, req step.AdvanceRequest) (api.Facts, error) {
 	req.Checks = nil
 	h, err := a.held(ctx, req.WorkloadRequest)
 	if err != nil {
-		return status.Facts{}, err
+		return api.Facts{}, err
 	}
 	left, how := h.spec.WayBack, stepRevert
 	if left == nil {
 		left, how = h.change.target(), stepDelete // the run made it
 	}
 	if _, err := a.intend(ctx, req.Ref, how, left, making{}); err != nil {
-		return status.Facts{}, err
+		return api.Facts{}, err
 	}
 	stays := ""
 	seen, err := a.watched(ctx, req, false, func(ctx context.Context, h held, look workload.Look) (facts rule.Facts, err error) {
@@ -173,22 +173,22 @@ func stayed(ctx context.Context, h held, seen rule.Facts) (string, error) {
 }
 
 // Look looks once.
-func (a *Activities) Look(ctx context.Context, req step.AdvanceRequest) (status.Facts, error) {
+func (a *Activities) Look(ctx context.Context, req step.AdvanceRequest) (api.Facts, error) {
 	h, err := a.held(ctx, req.WorkloadRequest)
 	if err != nil {
-		return status.Facts{}, err
+		return api.Facts{}, err
 	}
 	seen, err := h.driver.Facts(ctx, h.cluster, h.spec, req.State, req.Goal)
 	if err != nil {
-		return status.Facts{}, err
+		return api.Facts{}, err
 	}
 	facts := complete(req, seen.Workload, seen.Batch)
 	stuck, err := workload.StuckPods(ctx, h.driver, h.cluster, h.spec, facts.Workload)
-	return status.Facts{Facts: facts, Stuck: stuck}, err
+	return api.Facts{Facts: facts, Stuck: stuck}, err
 }
 
 // watched runs a driver's long call with a look that heartbeats, observes and judges.
-func (a *Activities) watched(ctx context.Context, req step.AdvanceRequest, armed bool, run func(context.Context, held, workload.Look) (rule.Facts, error)) (seen status.Facts, err error) {
+func (a *Activities) watched(ctx context.Context, req step.AdvanceRequest, armed bool, run func(context.Context, held, workload.Look) (rule.Facts, error)) (seen api.Facts, err error) {
 	ctx, w := a.newWatcher(ctx, req, armed)
 	defer w.stop()
 	ctx, h, done, err := a.fenced(ctx, req.WorkloadRequest)

@@ -9,7 +9,7 @@ import (
 	"go.temporal.io/sdk/activity"
 	"golang.org/x/sync/errgroup"
 
-	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/internal/workload"
 	"sluice.dev/sluice/pipelines/rule"
@@ -17,12 +17,12 @@ import (
 
 // Observe looks at a unit that soaks until the time is over or a check does not pass. It looks once more at the end, however
 // late that is: a soak does not pass because nobody was there. It returns at once where no check judges any workload.
-func (a *Activities) Observe(ctx context.Context, req step.ObserveRequest) (status.Facts, error) {
+func (a *Activities) Observe(ctx context.Context, req step.ObserveRequest) (api.Facts, error) {
 	workloads := req.Workloads
 	if req.Record != "" {
 		var record step.UnitRecord
 		if err := a.getJSON(ctx, req.Record, &record); err != nil {
-			return status.Facts{}, err
+			return api.Facts{}, err
 		}
 		workloads = record.Soaking
 	}
@@ -43,7 +43,7 @@ func (a *Activities) Observe(ctx context.Context, req step.ObserveRequest) (stat
 	if err == nil || errors.Is(err, errCheck) {
 		return l.bad, nil
 	}
-	return status.Facts{}, unreachableAs(err)
+	return api.Facts{}, unreachableAs(err)
 }
 
 // left is how much of a time is left that began when the activity was first scheduled. Both times are the server's, so
@@ -58,7 +58,7 @@ type lookout struct {
 	mu       sync.Mutex
 	posts    []*post
 	sighting sighting
-	bad      status.Facts // what the check saw that ended it: the first, one that Failed before any other
+	bad      api.Facts // what the check saw that ended it: the first, one that Failed before any other
 }
 
 // post is one of its workloads.
@@ -90,7 +90,7 @@ func (l *lookout) stay(ctx context.Context, p *post, most time.Duration) error {
 
 // why completes what a check saw with what keeps pods from being ready. It is told to people: that it cannot be found out
 // changes no verdict.
-func (l *lookout) why(ctx context.Context, p *post, bad *status.Facts) {
+func (l *lookout) why(ctx context.Context, p *post, bad *api.Facts) {
 	if p.h.driver != nil {
 		bad.Stuck, _ = workload.StuckPods(ctx, p.h.driver, p.h.cluster, p.h.spec, bad.Facts.Workload)
 	}
@@ -108,12 +108,12 @@ func (l *lookout) look(p *post) workload.Look {
 			return err
 		}
 		l.tell(ctx)
-		now, bad := status.FirstBad(found)
+		now, bad := api.FirstBad(found)
 		if !bad {
 			return nil
 		}
-		if before, was := status.FirstBad(l.bad.Checks); !was || before.Verdict != status.Failed && now.Verdict == status.Failed {
-			l.bad = status.Facts{Facts: facts, Checks: found}
+		if before, was := api.FirstBad(l.bad.Checks); !was || before.Verdict != api.Failed && now.Verdict == api.Failed {
+			l.bad = api.Facts{Facts: facts, Checks: found}
 			l.why(ctx, p, &l.bad)
 		}
 		return errCheck

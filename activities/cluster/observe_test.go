@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/gate"
 	"sluice.dev/sluice/internal/ledger"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
@@ -30,17 +30,17 @@ func judged(cel string) step.AdvanceRequest {
 }
 
 // lookers are the looks of a soak and of a batch, and what each keeps as bad.
-func lookers(t *testing.T, cel string, save func() error) map[string]func(context.Context) (status.Facts, error) {
+func lookers(t *testing.T, cel string, save func() error) map[string]func(context.Context) (api.Facts, error) {
 	a := &Activities{Ledger: observations{save: save}, Gates: gate.NewEvaluator()}
 	seen := rule.Workload{Name: "agent", Restarts: 3}
-	return map[string]func(context.Context) (status.Facts, error){
-		"a soak": func(ctx context.Context) (status.Facts, error) {
+	return map[string]func(context.Context) (api.Facts, error){
+		"a soak": func(ctx context.Context) (api.Facts, error) {
 			p := &post{req: judged(cel)}
 			l := &lookout{a: a, posts: []*post{p}}
 			err := l.look(p)(ctx, seen, rule.Batch{})
 			return l.bad, err
 		},
-		"a batch": func(ctx context.Context) (status.Facts, error) {
+		"a batch": func(ctx context.Context) (api.Facts, error) {
 			w := &watcher{a: a, req: judged(cel), beat: &pulse{}, pace: &pace{seen: time.Now()}}
 			err := w.look(ctx, seen, rule.Batch{})
 			return w.seen, err
@@ -60,7 +60,7 @@ func TestALookThatIsCutShortIsNoVerdict(t *testing.T) {
 
 func TestALedgerThatCannotBeWrittenKeepsNoCheckFromJudging(t *testing.T) {
 	for name, look := range lookers(t, "workload.restarts == 0", func() error { return errors.New("the disk is full") }) {
-		if bad, err := look(t.Context()); !errors.Is(err, errCheck) || len(bad.Checks) != 1 || bad.Checks[0].Verdict != status.Failed {
+		if bad, err := look(t.Context()); !errors.Is(err, errCheck) || len(bad.Checks) != 1 || bad.Checks[0].Verdict != api.Failed {
 			t.Errorf("%s: a check that fails gave %v and %+v", name, err, bad.Checks)
 		}
 	}
@@ -77,13 +77,13 @@ func TestTheWorstVerdictOfASoakIsKept(t *testing.T) {
 	cases := map[string]struct {
 		reason string
 		cels   []string
-		want   status.Verdict
+		want   api.Verdict
 		name   string
 	}{
-		"a failure, then an error":     {"Failed decides", []string{failed, broken}, status.Failed, "first"},
-		"an error, then a failure":     {"Failed decides, however late", []string{broken, failed}, status.Failed, "second"},
-		"a failure, then a failure":    {"the first is what ended the soak", []string{failed, failed}, status.Failed, "first"},
-		"an error, then another error": {"the first is what ended the soak", []string{broken, broken}, status.Error, "first"},
+		"a failure, then an error":     {"Failed decides", []string{failed, broken}, api.Failed, "first"},
+		"an error, then a failure":     {"Failed decides, however late", []string{broken, failed}, api.Failed, "second"},
+		"a failure, then a failure":    {"the first is what ended the soak", []string{failed, failed}, api.Failed, "first"},
+		"an error, then another error": {"the first is what ended the soak", []string{broken, broken}, api.Error, "first"},
 	}
 	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"go.temporal.io/sdk/activity"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
-	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines/rule"
 )
@@ -89,7 +89,7 @@ func (p *pace) stands(now time.Time) bool {
 func (p *pace) since(now time.Time) time.Duration { return min(max(now.Sub(p.seen), 0), lookedAtMost) }
 
 // look takes in what was seen. It returns what to say of it, and whether it has stood for too long.
-func (p *pace) look(now time.Time, seen status.Facts) (step.Progress, bool) {
+func (p *pace) look(now time.Time, seen api.Facts) (step.Progress, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	b, w := seen.Facts.Batch, seen.Facts.Workload
@@ -136,7 +136,7 @@ func (p *pace) told(b rule.Batch) (step.Progress, bool) {
 
 // controllers says where a cluster's controllers do not do their work, as after an outage from which only its API server has
 // come back; "" where they do.
-func (p *pace) controllers(now time.Time, w rule.Workload, stuck *status.Stuck) string {
+func (p *pace) controllers(now time.Time, w rule.Workload, stuck *api.Stuck) string {
 	behind := w.Observed < w.Generation
 	missing := stuck != nil && stuck.Missing > 0
 	p.behind, p.missing = begun(p.behind, behind, now), begun(p.missing, missing, now)
@@ -162,7 +162,7 @@ func begun(since time.Time, is bool, now time.Time) time.Time {
 }
 
 // stalledCheck is the verdict on a batch that did not get on.
-func stalledCheck(p step.Progress, deadline time.Duration) status.Check {
+func stalledCheck(p step.Progress, deadline time.Duration) api.Check {
 	text := fmt.Sprintf("nothing got on for %s: %d of %d pods are updated, %d of these are ready", deadline, p.Updated, p.Target, p.Ready)
 	if p.Note != "" {
 		text += "; " + p.Note
@@ -173,5 +173,5 @@ func stalledCheck(p step.Progress, deadline time.Duration) status.Check {
 			text += ": " + m
 		}
 	}
-	return status.Check{Name: status.Progress, At: "during", Verdict: status.Inconclusive, Message: text}
+	return api.Check{Name: api.Progress, At: "during", Verdict: api.Inconclusive, Message: text}
 }

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines/rule"
 )
@@ -22,15 +22,15 @@ func newLooks(deadline, settle time.Duration) *looks {
 	return l
 }
 
-func facts(updated, ready, available int64) status.Facts {
-	return status.Facts{Facts: rule.Facts{
+func facts(updated, ready, available int64) api.Facts {
+	return api.Facts{Facts: rule.Facts{
 		Batch:    rule.Batch{Target: 5, Updated: updated, UpdatedReady: ready},
 		Workload: rule.Workload{Generation: 2, Observed: 2, Desired: 5, UpdatedAvailable: available},
 	}}
 }
 
 // see looks for a time, and returns what was said last and after how long it was stalled; 0 where it was not.
-func (l *looks) see(most time.Duration, seen func(at time.Duration) status.Facts) (said step.Progress, stalled time.Duration) {
+func (l *looks) see(most time.Duration, seen func(at time.Duration) api.Facts) (said step.Progress, stalled time.Duration) {
 	for at := time.Duration(0); at < most; at += 5 * time.Second {
 		l.clock = l.clock.Add(5 * time.Second)
 		over := false
@@ -47,24 +47,24 @@ func TestABatchIsStalledWhenNothingGetsOn(t *testing.T) {
 		reason   string
 		deadline time.Duration
 		settle   time.Duration
-		seen     func(at time.Duration) status.Facts
+		seen     func(at time.Duration) api.Facts
 		from, to time.Duration // of the end; 0 for none within two hours
 	}{
-		{"nothing moves", deadline, 0, func(time.Duration) status.Facts { return facts(0, 0, 0) }, deadline, deadline + time.Minute},
-		{"it stops half way", deadline, 0, func(at time.Duration) status.Facts {
+		{"nothing moves", deadline, 0, func(time.Duration) api.Facts { return facts(0, 0, 0) }, deadline, deadline + time.Minute},
+		{"it stops half way", deadline, 0, func(at time.Duration) api.Facts {
 			return facts(min(3, int64(at/(10*time.Minute))), 0, 0)
 		}, 45 * time.Minute, 46 * time.Minute},
-		{"a pod comes and goes: what goes up and down does not get on", deadline, 0, func(at time.Duration) status.Facts {
+		{"a pod comes and goes: what goes up and down does not get on", deadline, 0, func(at time.Duration) api.Facts {
 			return facts(3, 2+int64(at/time.Minute)%2, 2)
 		}, deadline, deadline + 3*time.Minute},
-		{"one pod in ten minutes is slow and not stuck", deadline, 0, func(at time.Duration) status.Facts {
+		{"one pod in ten minutes is slow and not stuck", deadline, 0, func(at time.Duration) api.Facts {
 			return facts(int64(at/(10*time.Minute)), 0, 0)
 		}, 0, 0},
-		{"all are ready, and have minReadySeconds of half an hour to go", deadline, 30 * time.Minute, func(at time.Duration) status.Facts {
+		{"all are ready, and have minReadySeconds of half an hour to go", deadline, 30 * time.Minute, func(at time.Duration) api.Facts {
 			return facts(5, 5, int64(at/(40*time.Minute)))
 		}, 0, 0},
-		{"all are ready, and are not counted as available for ever", deadline, 0, func(time.Duration) status.Facts { return facts(5, 5, 0) }, deadline, deadline + time.Minute},
-		{"there is no deadline", 0, 0, func(time.Duration) status.Facts { return facts(0, 0, 0) }, 0, 0},
+		{"all are ready, and are not counted as available for ever", deadline, 0, func(time.Duration) api.Facts { return facts(5, 5, 0) }, deadline, deadline + time.Minute},
+		{"there is no deadline", 0, 0, func(time.Duration) api.Facts { return facts(0, 0, 0) }, 0, 0},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			said, at := newLooks(c.deadline, c.settle).see(2*time.Hour, c.seen)
@@ -77,7 +77,7 @@ func TestABatchIsStalledWhenNothingGetsOn(t *testing.T) {
 
 func TestTimeOutOfReachDoesNotCount(t *testing.T) {
 	l := newLooks(15*time.Minute, 0)
-	nothing := func(time.Duration) status.Facts { return facts(1, 1, 1) }
+	nothing := func(time.Duration) api.Facts { return facts(1, 1, 1) }
 	if _, at := l.see(10*time.Minute, nothing); at != 0 {
 		t.Fatalf("it was stalled after %s", at)
 	}
@@ -110,10 +110,10 @@ func TestControllersThatAreAwayAreNamed(t *testing.T) {
 	behind := facts(2, 2, 2)
 	behind.Facts.Workload.Observed = 1
 	missing := facts(2, 2, 2)
-	missing.Stuck = &status.Stuck{Missing: 3}
+	missing.Stuck = &api.Stuck{Missing: 3}
 	for _, c := range []struct {
 		reason string
-		seen   status.Facts
+		seen   api.Facts
 		after  time.Duration
 		want   string
 	}{
@@ -125,11 +125,11 @@ func TestControllersThatAreAwayAreNamed(t *testing.T) {
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			l := newLooks(time.Hour, 0)
-			said, _ := l.see(c.after, func(time.Duration) status.Facts { return c.seen })
+			said, _ := l.see(c.after, func(time.Duration) api.Facts { return c.seen })
 			if said.Note != c.want {
 				t.Errorf("it says %q, want %q", said.Note, c.want)
 			}
-			if said, _ = l.see(10*time.Second, func(time.Duration) status.Facts { return facts(3, 3, 3) }); said.Note != "" {
+			if said, _ = l.see(10*time.Second, func(time.Duration) api.Facts { return facts(3, 3, 3) }); said.Note != "" {
 				t.Errorf("they are back, and it says %q", said.Note)
 			}
 		})
@@ -137,10 +137,10 @@ func TestControllersThatAreAwayAreNamed(t *testing.T) {
 }
 
 func TestAStalledBatchSaysWhatKeepsIt(t *testing.T) {
-	p := step.Progress{Updated: 1, Target: 5, Stuck: &status.Stuck{Pods: []status.Pod{{Name: "agent-x", Reason: "ImagePullBackOff", Message: "no such image"}}}}
+	p := step.Progress{Updated: 1, Target: 5, Stuck: &api.Stuck{Pods: []api.Pod{{Name: "agent-x", Reason: "ImagePullBackOff", Message: "no such image"}}}}
 	c := stalledCheck(p, 15*time.Minute)
 	want := "nothing got on for 15m0s: 1 of 5 pods are updated, 0 of these are ready; pod agent-x: ImagePullBackOff: no such image"
-	if c.Message != want || c.Verdict != status.Inconclusive || c.Name != status.Progress {
+	if c.Message != want || c.Verdict != api.Inconclusive || c.Name != api.Progress {
 		t.Errorf("it says %+v, want %q", c, want)
 	}
 }

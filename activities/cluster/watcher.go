@@ -5,7 +5,7 @@ import (
 	"errors"
 	"time"
 
-	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/internal/workload"
 	"sluice.dev/sluice/pipelines"
@@ -23,7 +23,7 @@ type watcher struct {
 	armed    bool
 	beat     *pulse
 	end      context.CancelCauseFunc // of what is watched
-	seen     status.Facts
+	seen     api.Facts
 	pace     *pace
 	sighting sighting
 	over     context.CancelFunc // of the vigil
@@ -76,7 +76,7 @@ func (w *watcher) look(ctx context.Context, seen rule.Workload, batch rule.Batch
 	if now := observation(w.req, w.seen.Facts, w.armed); w.sighting.due(now) {
 		w.a.observe(ctx, now)
 	}
-	if _, bad := status.FirstBad(w.seen.Checks); bad {
+	if _, bad := api.FirstBad(w.seen.Checks); bad {
 		return errCheck
 	}
 	if stalled {
@@ -99,7 +99,7 @@ func (w *watcher) note(ctx context.Context, now time.Time) (stalled bool) {
 
 // judge runs checks, each at its own point: those that run during a batch, and those that are to judge its end.
 // A context that ends in between is an error: what was cut short is no verdict.
-func (a *Activities) judge(ctx context.Context, checks []pipelines.ResolvedCheck, facts rule.Facts) ([]status.Check, error) {
+func (a *Activities) judge(ctx context.Context, checks []pipelines.ResolvedCheck, facts rule.Facts) ([]api.Check, error) {
 	if len(checks) == 0 {
 		return nil, nil
 	}

@@ -11,12 +11,12 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/internal/kubetest"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/internal/workload/goal"
 	"sluice.dev/sluice/pipelines"
@@ -79,13 +79,13 @@ func (w *world) backOpen(d step.DiffResult) []string {
 		must(w, w.acts.Finish, req)
 	}
 	kept = append(kept, must(w, w.acts.Unapply, step.ApplyRequest{Ref: w.ref, Changes: d.Changes}).Kept...)
-	must(w, w.acts.Release, step.ReleaseRequest{Ref: w.ref, Outcome: status.PhaseRolledBack, Changes: d.Changes})
+	must(w, w.acts.Release, step.ReleaseRequest{Ref: w.ref, Outcome: api.PhaseRolledBack, Changes: d.Changes})
 	return kept
 }
 
 func (w *world) backClosed(d step.DiffResult) []string {
 	w.Helper()
-	must(w, w.acts.Release, step.ReleaseRequest{Ref: w.ref, Outcome: status.PhaseSucceeded, Changes: d.Changes})
+	must(w, w.acts.Release, step.ReleaseRequest{Ref: w.ref, Outcome: api.PhaseSucceeded, Changes: d.Changes})
 	of := w.ref.Run
 	w.ref = w.begin(ledger.Run{Back: of})
 	w.ref.Back, w.ref.BackOf = true, of
@@ -103,7 +103,7 @@ func (w *world) backClosed(d step.DiffResult) []string {
 		must(w, w.acts.Finish, w.about(d, load.Object, state))
 	}
 	kept = append(kept, must(w, w.acts.Apply, step.ApplyRequest{Ref: w.ref, Changes: d.Changes, After: true}).Kept...)
-	must(w, w.acts.Release, step.ReleaseRequest{Ref: w.ref, Outcome: status.PhaseRolledBack, Changes: d.Changes})
+	must(w, w.acts.Release, step.ReleaseRequest{Ref: w.ref, Outcome: api.PhaseRolledBack, Changes: d.Changes})
 	return kept
 }
 
@@ -248,7 +248,7 @@ func TestASecondRunGoesBackToWhatTheFirstFound(t *testing.T) {
 	w.server.Put(parsed(t, configMap("a", "by hand")), parsed(t, load("DaemonSet", "agent", "0")))
 	w.planned("1.0.0", []string{configMap("a", "1"), configMap("only-1", "1"), load("DaemonSet", "agent", "1"), load("Deployment", "other", "1")}, atOnce)
 	d := w.bring()
-	must(w, w.acts.Release, step.ReleaseRequest{Ref: w.ref, Outcome: status.PhaseAborted, Changes: d.Changes})
+	must(w, w.acts.Release, step.ReleaseRequest{Ref: w.ref, Outcome: api.PhaseAborted, Changes: d.Changes})
 	w.planned("2.0.0", []string{configMap("a", "2"), load("DaemonSet", "agent", "2"), load("Deployment", "other", "2")}, atOnce)
 	d = w.bring()
 	w.is(d.Cluster.WayBack, plan.AsFound, "the way back")
@@ -488,7 +488,7 @@ func TestAWorkloadOfWhichNobodyKnowsWhatItWasStays(t *testing.T) {
 	}
 	w.is(w.object("v1", "ConfigMap", "a") != nil, true, "that what its pods need is there")
 
-	must(w, w.acts.Release, step.ReleaseRequest{Ref: w.ref, Outcome: status.PhaseFailed, Changes: d.Changes})
+	must(w, w.acts.Release, step.ReleaseRequest{Ref: w.ref, Outcome: api.PhaseFailed, Changes: d.Changes})
 	of := w.ref.Run
 	w.ref = w.begin(ledger.Run{Back: of})
 	w.ref.Back, w.ref.BackOf = true, of

@@ -7,12 +7,12 @@ import (
 	"encoding/json"
 	"time"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/gate"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/serve"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
@@ -39,7 +39,7 @@ func (a *Activities) Register(r serve.Registry) {
 }
 
 // Evaluate runs gates. It never fails: what could not be judged is a verdict.
-func (a *Activities) Evaluate(ctx context.Context, req step.EvaluateRequest) ([]status.Check, error) {
+func (a *Activities) Evaluate(ctx context.Context, req step.EvaluateRequest) ([]api.Check, error) {
 	return a.Gates.Evaluate(ctx, req), nil
 }
 
@@ -64,7 +64,7 @@ func (a *Activities) LoadRun(ctx context.Context, hash string) (step.RunPlan, er
 	}
 	out := step.RunPlan{
 		Component: p.Component, Version: p.Version, Pipeline: p.Pipeline, OnFailure: p.OnFailure, Rollback: p.Rollback,
-		Origin: status.Origin(stored.Origin),
+		Origin: api.Origin(stored.Origin),
 	}
 	live, err := a.live(ctx, stored)
 	if err != nil {
@@ -172,7 +172,7 @@ func (a *Activities) SaveUnit(ctx context.Context, req step.SaveUnitRequest) (st
 }
 
 // SaveRun writes down how a run ended.
-func (a *Activities) SaveRun(ctx context.Context, run status.Run) (string, error) {
+func (a *Activities) SaveRun(ctx context.Context, run api.Run) (string, error) {
 	report, err := a.put(ctx, run)
 	if err != nil {
 		return "", err

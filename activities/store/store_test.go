@@ -8,11 +8,11 @@ import (
 	"time"
 
 	"sluice.dev/sluice/activities/store"
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/gate"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
 )
@@ -131,18 +131,18 @@ func TestARunsEndIsWrittenOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	end := status.Run{Name: run.Name, Phase: status.PhaseSucceeded, Ended: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	end := api.Run{Name: run.Name, Phase: api.PhaseSucceeded, Ended: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 	for range 2 {
 		if _, err := a.SaveRun(t.Context(), end); err != nil {
 			t.Fatal(err)
 		}
 	}
-	end.Phase = status.PhaseFailed
+	end.Phase = api.PhaseFailed
 	if _, err := a.SaveRun(t.Context(), end); fault.CodeOf(err) != fault.Conflict {
 		t.Errorf("an ended run was changed: %v", err)
 	}
 	got, err := l.Run(t.Context(), run.Name)
-	if err != nil || got.Phase != string(status.PhaseSucceeded) || got.Report == "" {
+	if err != nil || got.Phase != string(api.PhaseSucceeded) || got.Report == "" {
 		t.Errorf("%+v, %v", got, err)
 	}
 }

@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/cli"
 	"sluice.dev/sluice/internal/engine"
-	"sluice.dev/sluice/internal/status"
 )
 
 // completes returns what a shell is offered for the last of some words, without what is said about it.
@@ -38,11 +38,11 @@ func completes(t *testing.T, ledger string, words ...string) (offers []string, a
 }
 
 func TestCompletion(t *testing.T) {
-	s := newSession(t, status.PhaseMoving, status.PhaseSucceeded)
+	s := newSession(t, api.PhaseMoving, api.PhaseSucceeded)
 	if _, errs, code := s.types("run agent -f " + s.files + " --go --wait"); code != 0 {
 		t.Fatal(errs)
 	}
-	s.server.phases, s.server.looks = []status.Phase{status.PhaseMoving}, 0
+	s.server.phases, s.server.looks = []api.Phase{api.PhaseMoving}, 0
 	if _, errs, code := s.types("run agent -f " + s.files + " --go"); code != 0 {
 		t.Fatal(errs)
 	}

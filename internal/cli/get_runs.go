@@ -10,8 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/pipelines"
 )
 
@@ -65,11 +65,11 @@ func (r runFilter) query(cmd *cobra.Command, of string, now time.Time) (engine.R
 		return q, usage(cmd, "--component %s and %s are two components", r.component, of)
 	}
 	for _, text := range r.phases {
-		i := slices.IndexFunc(status.Phases(), func(p status.Phase) bool { return strings.EqualFold(string(p), text) })
+		i := slices.IndexFunc(api.Phases(), func(p api.Phase) bool { return strings.EqualFold(string(p), text) })
 		if i < 0 {
 			return q, usage(cmd, "--phase %s is no phase: it is one of %s", text, phaseNames())
 		}
-		q.Phases = append(q.Phases, status.Phases()[i])
+		q.Phases = append(q.Phases, api.Phases()[i])
 	}
 	for _, age := range []struct {
 		flag, text string
@@ -89,7 +89,7 @@ func (r runFilter) query(cmd *cobra.Command, of string, now time.Time) (engine.R
 
 func phaseNames() string {
 	var names []string
-	for _, p := range status.Phases() {
+	for _, p := range api.Phases() {
 		names = append(names, strings.ToLower(string(p)))
 	}
 	return strings.Join(names, ", ")

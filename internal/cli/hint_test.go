@@ -13,9 +13,9 @@ import (
 	"strings"
 	"testing"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/cli"
 	"sluice.dev/sluice/internal/plan"
-	"sluice.dev/sluice/internal/status"
 )
 
 // hint is a command in a message: behind "with: ", "is: ", "of it: " and their like, in quotes, or in brackets.
@@ -118,7 +118,7 @@ func typed(text string) []string {
 
 // A hint that is pasted as it stands does what it says: it speaks of the ledger that the command was about.
 func TestAHintCanBePasted(t *testing.T) {
-	s := newSession(t, status.PhaseMoving)
+	s := newSession(t, api.PhaseMoving)
 	s.server.seen = plan.Cluster{Diff: "sha256:d", Objects: []plan.Object{{Object: "ConfigMap/a", Action: "create"}}}
 	out, _, _ := s.types("plan agent -f " + s.files)
 	paste := func(text string) (string, string, int) {
@@ -146,7 +146,7 @@ func TestAHintCanBePasted(t *testing.T) {
 	if shown, errs, code := paste(busy); code != 0 || !strings.Contains(shown, "agent-1") {
 		t.Errorf("the hint of a plan that cannot start: exit code %d, %s%s", code, shown, errs)
 	}
-	s.server.phases, s.server.says = []status.Phase{status.PhaseHeld}, "containers restart"
+	s.server.phases, s.server.says = []api.Phase{api.PhaseHeld}, "containers restart"
 	why, _, _ := s.types("why agent-1")
 	if want := "sluice --ledger " + s.server.ledger + " resume agent-1"; !strings.Contains(why, want) {
 		t.Errorf("why does not offer %q:\n%s", want, why)

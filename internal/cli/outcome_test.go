@@ -5,28 +5,28 @@ import (
 	"errors"
 	"testing"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/internal/status"
 )
 
 func TestTheExitCodeOfARunThatIsWaitedFor(t *testing.T) {
-	unit := func(p status.Phase) status.Run {
-		return status.Run{Name: "a-1", Phase: status.PhaseMoving, Stages: []status.Stage{{Units: []status.Unit{{Phase: p}, {Phase: status.PhaseMoving}}}}}
+	unit := func(p api.Phase) api.Run {
+		return api.Run{Name: "a-1", Phase: api.PhaseMoving, Stages: []api.Stage{{Units: []api.Unit{{Phase: p}, {Phase: api.PhaseMoving}}}}}
 	}
 	for _, c := range []struct {
 		reason  string
-		run     status.Run
+		run     api.Run
 		stopped error
 		want    int
 	}{
-		{"it moves", unit(status.PhaseMoving), context.DeadlineExceeded, fault.ExitWaiting},
-		{"one of its units is held", unit(status.PhaseHeld), context.DeadlineExceeded, fault.ExitRefused},
-		{"one of its units is stalled", unit(status.PhaseStalled), context.DeadlineExceeded, fault.ExitRefused},
-		{"it shows as stalled", status.Run{Phase: status.PhaseStalled}, context.DeadlineExceeded, fault.ExitRefused},
-		{"a person has paused it", status.Run{Phase: status.PhasePaused}, context.DeadlineExceeded, fault.ExitRefused},
-		{"it failed", status.Run{Phase: status.PhaseFailed}, nil, fault.ExitFailed},
-		{"it was rolled back", status.Run{Phase: status.PhaseRolledBack}, nil, fault.ExitRolledBack},
+		{"it moves", unit(api.PhaseMoving), context.DeadlineExceeded, fault.ExitWaiting},
+		{"one of its units is held", unit(api.PhaseHeld), context.DeadlineExceeded, fault.ExitRefused},
+		{"one of its units is stalled", unit(api.PhaseStalled), context.DeadlineExceeded, fault.ExitRefused},
+		{"it shows as stalled", api.Run{Phase: api.PhaseStalled}, context.DeadlineExceeded, fault.ExitRefused},
+		{"a person has paused it", api.Run{Phase: api.PhasePaused}, context.DeadlineExceeded, fault.ExitRefused},
+		{"it failed", api.Run{Phase: api.PhaseFailed}, nil, fault.ExitFailed},
+		{"it was rolled back", api.Run{Phase: api.PhaseRolledBack}, nil, fault.ExitRolledBack},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			var exit *Exit

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
-	"sluice.dev/sluice/internal/status"
 )
 
 // grow gives the fleet of a session more clusters.
@@ -94,7 +94,7 @@ func TestRefusalsArePrintedOnce(t *testing.T) {
 }
 
 func TestRunOfWhatIsThereAlready(t *testing.T) {
-	s := newSession(t, status.PhaseMoving)
+	s := newSession(t, api.PhaseMoving)
 	out, errs, _ := s.types("plan agent -o json -f " + s.files)
 	var made struct {
 		Hash string     `json:"hash"`

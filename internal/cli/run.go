@@ -11,10 +11,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
-	"sluice.dev/sluice/internal/status"
 )
 
 // RunOptions are what run needs.
@@ -204,9 +204,9 @@ func outcome(v engine.View, stopped error) error {
 		return &Exit{fault.ExitWaiting, fmt.Sprintf("%s is still %s; it goes on without its watcher", v.Name, v.Phase)}
 	}
 	switch v.Phase {
-	case status.PhaseSucceeded:
+	case api.PhaseSucceeded:
 		return nil
-	case status.PhaseRolledBack:
+	case api.PhaseRolledBack:
 		if v.Back != "" {
 			return nil
 		}

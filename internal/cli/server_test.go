@@ -14,10 +14,10 @@ import (
 	"go.temporal.io/sdk/converter"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/workflows"
 )
 
@@ -26,7 +26,7 @@ type server struct {
 	engine.Temporal
 	t      *testing.T
 	ledger string
-	phases []status.Phase
+	phases []api.Phase
 	looks  int
 	seen   plan.Cluster // what the plan finds in each cluster
 	says   string       // of the unit: what the check that stopped it found
@@ -66,12 +66,12 @@ func (s *server) QueryWorkflow(ctx context.Context, id, _, _ string, _ ...any) (
 	if phase == "" {
 		return nil, context.DeadlineExceeded // there is no worker now
 	}
-	unit := status.Unit{Path: "prod/c1", Cluster: "c1", Phase: phase}
+	unit := api.Unit{Path: "prod/c1", Cluster: "c1", Phase: phase}
 	if s.says != "" {
-		unit.Failure = &status.Check{Name: "pods", Verdict: status.Failed, Message: s.says, Seen: map[string]any{"events": s.says}}
+		unit.Failure = &api.Check{Name: "pods", Verdict: api.Failed, Message: s.says, Seen: map[string]any{"events": s.says}}
 	}
-	run := status.Run{Name: id, Component: "agent", Version: "1.0.0", Pipeline: "careful", By: "ann", Phase: phase, Started: noon}
-	run.Stages = []status.Stage{{Name: "all", Phase: phase, Units: []status.Unit{unit}}}
+	run := api.Run{Name: id, Component: "agent", Version: "1.0.0", Pipeline: "careful", By: "ann", Phase: phase, Started: noon}
+	run.Stages = []api.Stage{{Name: "all", Phase: phase, Units: []api.Unit{unit}}}
 	if phase.Final() {
 		run.Ended = noon.Add(time.Minute)
 		l := s.open()

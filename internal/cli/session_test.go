@@ -14,10 +14,10 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/cli"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/ledger"
-	"sluice.dev/sluice/internal/status"
 )
 
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.Local)
@@ -31,7 +31,7 @@ type session struct {
 	screen int // lines of the terminal; 0 where there is none
 }
 
-func newSession(t *testing.T, phases ...status.Phase) *session {
+func newSession(t *testing.T, phases ...api.Phase) *session {
 	t.Helper()
 	s := &session{t: t, files: t.TempDir()}
 	s.server = &server{t: t, ledger: filepath.Join(t.TempDir(), "ledger.db"), phases: phases}
@@ -97,25 +97,25 @@ func (s *session) runs(words []string) (out, err string, code int) {
 
 func TestExitCodesOfAWait(t *testing.T) {
 	for name, c := range map[string]struct {
-		phases []status.Phase
+		phases []api.Phase
 		flags  string
 		code   int
 		says   string
 	}{
-		"succeeded":   {phases: []status.Phase{status.PhaseMoving, status.PhaseSucceeded}, code: 0},
-		"failed":      {phases: []status.Phase{status.PhaseMoving, status.PhaseFailed}, code: 1, says: "agent-1 ended as Failed"},
-		"aborted":     {phases: []status.Phase{status.PhaseAborted}, code: 1, says: "agent-1 ended as Aborted"},
-		"rolled back": {phases: []status.Phase{status.PhaseRollingBack, status.PhaseRolledBack}, code: 5, says: "agent-1 was rolled back"},
-		"held":        {phases: []status.Phase{status.PhaseMoving, status.PhaseHeld}, code: 3, says: "agent-1 is held and waits for a person"},
-		"paused":      {phases: []status.Phase{status.PhasePaused}, code: 3, says: "agent-1 is held and waits for a person"},
+		"succeeded":   {phases: []api.Phase{api.PhaseMoving, api.PhaseSucceeded}, code: 0},
+		"failed":      {phases: []api.Phase{api.PhaseMoving, api.PhaseFailed}, code: 1, says: "agent-1 ended as Failed"},
+		"aborted":     {phases: []api.Phase{api.PhaseAborted}, code: 1, says: "agent-1 ended as Aborted"},
+		"rolled back": {phases: []api.Phase{api.PhaseRollingBack, api.PhaseRolledBack}, code: 5, says: "agent-1 was rolled back"},
+		"held":        {phases: []api.Phase{api.PhaseMoving, api.PhaseHeld}, code: 3, says: "agent-1 is held and waits for a person"},
+		"paused":      {phases: []api.Phase{api.PhasePaused}, code: 3, says: "agent-1 is held and waits for a person"},
 		"held, and sat out": {
-			phases: []status.Phase{status.PhaseHeld, status.PhaseHeld, status.PhaseSucceeded}, flags: "--through-holds", code: 0,
+			phases: []api.Phase{api.PhaseHeld, api.PhaseHeld, api.PhaseSucceeded}, flags: "--through-holds", code: 0,
 		},
 		"held for longer than one sits": {
-			phases: []status.Phase{status.PhaseHeld}, flags: "--through-holds --timeout 30ms", code: 3, says: "agent-1 is held and waits for a person",
+			phases: []api.Phase{api.PhaseHeld}, flags: "--through-holds --timeout 30ms", code: 3, says: "agent-1 is held and waits for a person",
 		},
-		"no time at all": {phases: []status.Phase{status.PhaseMoving}, flags: "--timeout 1ns", code: 4, says: "agent-1 is still Pending; it goes on"},
-		"still moving":   {phases: []status.Phase{status.PhaseMoving}, flags: "--timeout 30ms", code: 4, says: "agent-1 is still Moving; it goes on"},
+		"no time at all": {phases: []api.Phase{api.PhaseMoving}, flags: "--timeout 1ns", code: 4, says: "agent-1 is still Pending; it goes on"},
+		"still moving":   {phases: []api.Phase{api.PhaseMoving}, flags: "--timeout 30ms", code: 4, says: "agent-1 is still Moving; it goes on"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSession(t, c.phases...)
@@ -130,11 +130,11 @@ func TestExitCodesOfAWait(t *testing.T) {
 func TestAWatchForPrograms(t *testing.T) {
 	for _, c := range []struct {
 		flags string
-		read  func(string) ([]status.Phase, error)
+		read  func(string) ([]api.Phase, error)
 	}{
-		{"-o json", func(out string) (phases []status.Phase, err error) {
+		{"-o json", func(out string) (phases []api.Phase, err error) {
 			for line := range strings.Lines(out) {
-				var run status.Run
+				var run api.Run
 				if err := json.Unmarshal([]byte(line), &run); err != nil {
 					return nil, err
 				}
@@ -142,9 +142,9 @@ func TestAWatchForPrograms(t *testing.T) {
 			}
 			return phases, nil
 		}},
-		{"-o yaml", func(out string) (phases []status.Phase, err error) {
+		{"-o yaml", func(out string) (phases []api.Phase, err error) {
 			for _, doc := range strings.Split(out, "---\n")[1:] {
-				var run status.Run
+				var run api.Run
 				if err := yaml.Unmarshal([]byte(doc), &run); err != nil {
 					return nil, err
 				}
@@ -153,20 +153,20 @@ func TestAWatchForPrograms(t *testing.T) {
 			return phases, nil
 		}},
 	} {
-		s := newSession(t, status.PhaseMoving, status.PhaseMoving, status.PhaseMoving, status.PhaseHeld, status.PhaseSucceeded)
+		s := newSession(t, api.PhaseMoving, api.PhaseMoving, api.PhaseMoving, api.PhaseHeld, api.PhaseSucceeded)
 		if _, errs, code := s.types("run agent -f " + s.files + " --go"); code != 0 {
 			t.Fatal(errs)
 		}
 		out, errs, code := s.types("get agent-1 -w " + c.flags)
 		phases, err := c.read(out)
-		if want := []status.Phase{status.PhaseMoving, status.PhaseHeld, status.PhaseSucceeded}; err != nil || code != 0 || errs != "" || !slices.Equal(phases, want) {
+		if want := []api.Phase{api.PhaseMoving, api.PhaseHeld, api.PhaseSucceeded}; err != nil || code != 0 || errs != "" || !slices.Equal(phases, want) {
 			t.Errorf("%s: exit code %d, %v, phases %q; want one object for each change\n%s%s", c.flags, code, err, phases, out, errs)
 		}
 	}
 }
 
 func TestASession(t *testing.T) {
-	s := newSession(t, status.PhaseMoving, status.PhaseMoving, status.PhaseSucceeded)
+	s := newSession(t, api.PhaseMoving, api.PhaseMoving, api.PhaseSucceeded)
 	want := func(line string, wantCode int, words ...string) {
 		t.Helper()
 		out, errs, code := s.types(line)
@@ -206,7 +206,7 @@ func TestASession(t *testing.T) {
 
 func TestNothingActsOnTheTerminal(t *testing.T) {
 	const clear = "\x1b[2J\u009b1A\rgone\u202e"
-	s := newSession(t, status.PhaseHeld)
+	s := newSession(t, api.PhaseHeld)
 	s.server.says = clear
 	if _, errs, code := s.types("run agent -f " + s.files + " --go"); code != 0 {
 		t.Fatal(errs)
@@ -229,7 +229,7 @@ func TestNothingActsOnTheTerminal(t *testing.T) {
 }
 
 func TestTreeOnATerminal(t *testing.T) {
-	s := newSession(t, status.PhaseMoving, status.PhaseMoving, status.PhaseSucceeded)
+	s := newSession(t, api.PhaseMoving, api.PhaseMoving, api.PhaseSucceeded)
 	s.lively = true
 	if _, errs, code := s.types("run agent -f " + s.files + " --go"); code != 0 {
 		t.Fatal(errs)
@@ -245,7 +245,7 @@ func TestTreeOnATerminal(t *testing.T) {
 }
 
 func TestRunsWithoutAServer(t *testing.T) {
-	s := newSession(t, status.PhaseMoving)
+	s := newSession(t, api.PhaseMoving)
 	for range 2 {
 		if _, errs, code := s.types("run agent -f " + s.files + " --go"); code != 0 && !strings.Contains(errs, "is open") {
 			t.Fatal(errs)
@@ -281,7 +281,7 @@ func TestAnOrderStandsUntilAWorkerComes(t *testing.T) {
 }
 
 func TestAWatchTakesNoStageBack(t *testing.T) {
-	s := newSession(t, status.PhaseMoving, status.PhaseMoving, "", "", status.PhaseSucceeded)
+	s := newSession(t, api.PhaseMoving, api.PhaseMoving, "", "", api.PhaseSucceeded)
 	if _, errs, code := s.types("run agent -f " + s.files + " --go"); code != 0 {
 		t.Fatal(errs)
 	}

@@ -10,10 +10,10 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/cli/tree"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/internal/status"
 )
 
 // looker asks where a run is.
@@ -41,7 +41,7 @@ func (f *Factory) watch(ctx context.Context, e *engine.Engine, run string, as fo
 	}
 	first, err := w.look(ctx)
 	if err != nil {
-		return engine.View{Run: status.Run{Name: run, Phase: status.PhasePending}}, err
+		return engine.View{Run: api.Run{Name: run, Phase: api.PhasePending}}, err
 	}
 	// Without what the plan has seen there is no estimate; everything else is shown all the same.
 	w.scales, _ = e.Scales(ctx, run)

@@ -12,9 +12,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/workload/goal"
 )
 
@@ -133,7 +133,7 @@ func explainBehind(b *strings.Builder, of goal.Behind, now time.Time) {
 	}
 }
 
-func explainWaiting(b *strings.Builder, w *status.Waiting, now time.Time) {
+func explainWaiting(b *strings.Builder, w *api.Waiting, now time.Time) {
 	if w == nil {
 		b.WriteString("  waits for   nothing\n")
 		return
@@ -161,7 +161,7 @@ func explainWaiting(b *strings.Builder, w *status.Waiting, now time.Time) {
 }
 
 // explainStuck lists the pods that keep a batch.
-func explainStuck(b *strings.Builder, s *status.Stuck, now time.Time) {
+func explainStuck(b *strings.Builder, s *api.Stuck, now time.Time) {
 	if s == nil {
 		return
 	}
@@ -228,14 +228,14 @@ func explainFailure(b *strings.Builder, r engine.Reason) {
 		return
 	}
 	for _, c := range at.Checks {
-		if c.Name != r.Failure.Name && c.Verdict != status.Passed && c.Verdict != status.Skipped {
+		if c.Name != r.Failure.Name && c.Verdict != api.Passed && c.Verdict != api.Skipped {
 			b.WriteString("  there       ")
 			explainCheck(b, c)
 		}
 	}
 }
 
-func explainCheck(b *strings.Builder, c status.Check) {
+func explainCheck(b *strings.Builder, c api.Check) {
 	fmt.Fprintf(b, "%s %s: %s\n", c.Name, c.Verdict, oneLine(c.Message))
 	for _, name := range slices.Sorted(maps.Keys(c.Seen)) {
 		value, err := json.Marshal(c.Seen[name])

@@ -5,15 +5,15 @@ import (
 	"testing"
 	"time"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/workload/goal"
 )
 
 func TestWhyTellsAReasonFromACondition(t *testing.T) {
 	for kind, want := range map[string]string{"person": "  reason      look\n", "decision": "  not met     look\n"} {
 		text := explain(engine.Explanation{Run: "a-1", Reasons: []engine.Reason{
-			{Subject: "a-1", Waiting: &status.Waiting{Kind: kind, Unmet: []string{"look"}}},
+			{Subject: "a-1", Waiting: &api.Waiting{Kind: kind, Unmet: []string{"look"}}},
 		}}, time.Time{})
 		if !strings.Contains(text, want) {
 			t.Errorf("of a %s it says %q, want %q", kind, text, want)
@@ -22,9 +22,9 @@ func TestWhyTellsAReasonFromACondition(t *testing.T) {
 }
 
 func TestWhySaysWhatAUnitWentBackFor(t *testing.T) {
-	seen := status.Check{Name: "restarts", Verdict: status.Failed, Message: "containers restart", Seen: map[string]any{"workload.restarts": 7}}
+	seen := api.Check{Name: "restarts", Verdict: api.Failed, Message: "containers restart", Seen: map[string]any{"workload.restarts": 7}}
 	text := explain(engine.Explanation{Run: "a-1", Reasons: []engine.Reason{{
-		Subject: "prod/a", Phase: status.PhaseFailed, Failure: &status.Check{Name: "rollback", Verdict: status.Error, Message: "not ours"},
+		Subject: "prod/a", Phase: api.PhaseFailed, Failure: &api.Check{Name: "rollback", Verdict: api.Error, Message: "not ours"},
 		Cause: &seen, CauseAt: "prod/a/all/1",
 	}}}, time.Time{})
 	want := "  went back   from prod/a/all/1, for restarts Failed: containers restart\n  seen        workload.restarts = 7\n"
@@ -35,7 +35,7 @@ func TestWhySaysWhatAUnitWentBackFor(t *testing.T) {
 
 func TestWhySaysWhatARollbackLeftInPlace(t *testing.T) {
 	text := explain(engine.Explanation{Run: "a-1", Reasons: []engine.Reason{
-		{Subject: "prod/a", Phase: status.PhaseRolledBack, Stays: []string{"Namespace/infra", "ConfigMap/infra/c (it is immutable)"}},
+		{Subject: "prod/a", Phase: api.PhaseRolledBack, Stays: []string{"Namespace/infra", "ConfigMap/infra/c (it is immutable)"}},
 	}}, time.Time{})
 	if want := "  stays       Namespace/infra\n  stays       ConfigMap/infra/c (it is immutable)\n"; !strings.Contains(text, want) {
 		t.Errorf("it says %q, want %q", text, want)
@@ -44,9 +44,9 @@ func TestWhySaysWhatARollbackLeftInPlace(t *testing.T) {
 
 func TestWhyListsThePodsThatKeepABatch(t *testing.T) {
 	at := time.Date(2026, 11, 22, 3, 0, 0, 0, time.Local)
-	text := explain(engine.Explanation{Run: "a-1", Phase: status.PhaseStalled, Reasons: []engine.Reason{{
-		Subject: "prod/c1", Phase: status.PhaseStalled, Waiting: &status.Waiting{Kind: "decision", Name: "progress"},
-		Stuck: &status.Stuck{More: 2, Missing: 1, Pods: []status.Pod{{
+	text := explain(engine.Explanation{Run: "a-1", Phase: api.PhaseStalled, Reasons: []engine.Reason{{
+		Subject: "prod/c1", Phase: api.PhaseStalled, Waiting: &api.Waiting{Kind: "decision", Name: "progress"},
+		Stuck: &api.Stuck{More: 2, Missing: 1, Pods: []api.Pod{{
 			Name: "agent-x", Node: "node-3", Container: "agent", Image: "registry.local/agent:2", Reason: "CrashLoopBackOff", Restarts: 4, Since: at,
 			Message: "back-off;\nit ended with exit code 2", Events: []string{"BackOff: Back-off restarting (7 times)"},
 		}}},
@@ -72,7 +72,7 @@ func TestWhyListsThePodsThatKeepABatch(t *testing.T) {
 
 func TestWhySaysThatAStageBearsAFailure(t *testing.T) {
 	text := explain(engine.Explanation{Run: "a-1", Reasons: []engine.Reason{{
-		Subject: "prod/c1", Phase: status.PhaseFailed, Ending: &status.Ending{By: status.BySluice, Reason: "stage production bears it: 1 unit failed so far, maxFailures is 1"},
+		Subject: "prod/c1", Phase: api.PhaseFailed, Ending: &api.Ending{By: api.BySluice, Reason: "stage production bears it: 1 unit failed so far, maxFailures is 1"},
 	}}}, time.Time{})
 	if want := "  ended by    sluice: stage production bears it: 1 unit failed so far, maxFailures is 1\n"; !strings.Contains(text, want) {
 		t.Errorf("it says\n%s", text)

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/witness"
 )
 
@@ -161,10 +161,10 @@ func TestProveGood(t *testing.T) {
 }
 
 func TestRolledOf(t *testing.T) {
-	got := rolledOf(status.Run{
+	got := rolledOf(api.Run{
 		Name:  "node-agent-2",
 		Moves: []string{"g/b", "g/a"},
-		Stages: []status.Stage{{Name: "s", Units: []status.Unit{
+		Stages: []api.Stage{{Name: "s", Units: []api.Unit{
 			{Path: "g/a", Cluster: "a"}, {Path: "g/b", Cluster: "b"}, {Path: "g/c", Cluster: "c"},
 		}}},
 	}, 0)

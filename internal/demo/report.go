@@ -10,7 +10,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/api"
 )
 
 // Report is what report.json holds.
@@ -124,7 +124,7 @@ func (r Rolled) moved(cluster string) []Batch {
 	return moved
 }
 
-func rolledOf(s status.Run, code int) Rolled {
+func rolledOf(s api.Run, code int) Rolled {
 	r := Rolled{
 		Name: s.Name, Component: s.Component, Version: s.Version, Pipeline: s.Pipeline, Plan: s.Plan,
 		Phase: string(s.Phase), ExitCode: code, Started: s.Started, Ended: s.Ended, Units: []Unit{},
@@ -147,7 +147,7 @@ func rolledOf(s status.Run, code int) Rolled {
 	return r
 }
 
-func unitOf(run string, s status.Unit) Unit {
+func unitOf(run string, s api.Unit) Unit {
 	u := Unit{
 		Path: s.Path, Stage: s.Stage, Group: s.Group, Cluster: s.Cluster, Phase: string(s.Phase), Moved: s.Moved,
 		Started: s.Started, Ended: s.Ended, Verdicts: verdictsOf(s.Checks), Batches: []Batch{},
@@ -166,7 +166,7 @@ func unitOf(run string, s status.Unit) Unit {
 	return u
 }
 
-func verdictsOf(checks []status.Check) []Verdict {
+func verdictsOf(checks []api.Check) []Verdict {
 	list := []Verdict{}
 	for _, c := range checks {
 		list = append(list, Verdict{Check: c.Name, At: c.At, Verdict: string(c.Verdict), Message: c.Message, Seen: c.Seen})

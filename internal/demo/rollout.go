@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/api"
 )
 
 // Exit codes of `sluice run --wait` that the demo tells apart.
@@ -105,8 +105,8 @@ func (p *play) judge(ctx context.Context, r rollout, code, expected int) (Rolled
 }
 
 // status is what the command line says of a run.
-func (p *play) status(ctx context.Context, name string) (status.Run, error) {
-	var seen status.Run
+func (p *play) status(ctx context.Context, name string) (api.Run, error) {
+	var seen api.Run
 	var complaint bytes.Buffer
 	cmd := p.sluice(ctx, "get", name, "-o", "json")
 	cmd.Stderr = &complaint

@@ -8,9 +8,9 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/witness"
 	"sluice.dev/sluice/workflows"
 )
@@ -119,10 +119,10 @@ func abortFromEveryPhase(t *testing.T, kind string) {
 		{"paused", "patient", func(run string) {
 			s.soaking(run)
 			s.tell(run, workflows.UpdatePause, workflows.Scope{})
-			s.until(run, "paused", time.Minute, func(r status.Run) bool { return phaseOf(r, "a") == status.PhasePaused })
+			s.until(run, "paused", time.Minute, func(r api.Run) bool { return phaseOf(r, "a") == api.PhasePaused })
 		}},
 		{"held at a failed check", "failing", func(run string) {
-			s.until(run, "held", time.Minute, func(r status.Run) bool { return phaseOf(r, "a") == status.PhaseHeld })
+			s.until(run, "held", time.Minute, func(r api.Run) bool { return phaseOf(r, "a") == api.PhaseHeld })
 		}},
 	} {
 		run := s.start("2.0.0", c.pipeline)
@@ -140,7 +140,7 @@ func abortFromEveryPhase(t *testing.T, kind string) {
 				spare = nodes / 4 // its owner surges by 25%, and an abort leaves pods as they are
 			}
 		}
-		if u := unitOf(end, "a"); end.Phase != status.PhaseAborted || u.Phase != status.PhaseAborted || u.Armed {
+		if u := unitOf(end, "a"); end.Phase != api.PhaseAborted || u.Phase != api.PhaseAborted || u.Armed {
 			t.Fatalf("%s: the run ended %s, its unit %s, armed %v", c.phase, end.Phase, u.Phase, u.Armed)
 		}
 		idle(c.phase, run)
@@ -159,7 +159,7 @@ func abortFromEveryPhase(t *testing.T, kind string) {
 	if n := rec.Stop().MostUnavailable(nodes); n > 1 {
 		t.Errorf("%d pods were down at once, maxUnavailable is 1", n)
 	}
-	if end := s.ended(s.start("2.0.0", "whole"), time.Minute); end.Phase != status.PhaseSucceeded {
+	if end := s.ended(s.start("2.0.0", "whole"), time.Minute); end.Phase != api.PhaseSucceeded {
 		t.Errorf("the run after the aborted ones ended %s", end.Phase)
 	}
 	if tags := s.snapshot("a").Tags(); tags["2.0.0"] != nodes || shape() != owned {

@@ -7,10 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/plan"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/workflows"
 )
 
@@ -88,10 +88,10 @@ func TestWhatWasFoundIsGivenBackByAnOpenRun(t *testing.T) {
 	s.soaking(run)
 	s.meanwhile()
 	end := s.ended(run, 2*time.Minute)
-	if u := unitOf(end, "a"); end.Phase != status.PhaseRolledBack || u.Phase != status.PhaseRolledBack {
+	if u := unitOf(end, "a"); end.Phase != api.PhaseRolledBack || u.Phase != api.PhaseRolledBack {
 		t.Errorf("the run ended %s, the unit %s with %+v", end.Phase, u.Phase, u.Failure)
 	}
-	if phaseOf(end, "b") != status.PhaseSkipped {
+	if phaseOf(end, "b") != api.PhaseSkipped {
 		t.Errorf("cluster b is %s", phaseOf(end, "b"))
 	}
 	s.asFound()
@@ -105,7 +105,7 @@ func TestWhatWasFoundIsGivenBackAfterTheRunHasEnded(t *testing.T) {
 	s.declare("prompt", "  defaults: {batches: [100%], maxUnavailable: 100%}\n  stages: [{name: canary, clusterGroups: {matchLabels: {environment: canary}}}]\n")
 	s.meanwhile()
 	run := s.start("2.0.0", "prompt")
-	if end := s.ended(run, time.Minute); end.Phase != status.PhaseSucceeded {
+	if end := s.ended(run, time.Minute); end.Phase != api.PhaseSucceeded {
 		t.Fatalf("version 2 ended %s", end.Phase)
 	}
 	s.guarded()
@@ -114,7 +114,7 @@ func TestWhatWasFoundIsGivenBackAfterTheRunHasEnded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if end := s.ended(runs[0].Name, 2*time.Minute); end.Phase != status.PhaseRolledBack {
+	if end := s.ended(runs[0].Name, 2*time.Minute); end.Phase != api.PhaseRolledBack {
 		t.Fatalf("the run that takes it back ended %s: %+v", end.Phase, end.Stages[0].Units)
 	}
 	s.asFound()

@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/localtest"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/witness"
 )
 
@@ -25,7 +25,7 @@ func BenchmarkBatchGap(b *testing.B) {
 	var gaps []time.Duration
 	for b.Loop() {
 		rec := s.record("a")
-		if end := s.ended(s.start(version, "steps"), 2*time.Minute); end.Phase != status.PhaseSucceeded {
+		if end := s.ended(s.start(version, "steps"), 2*time.Minute); end.Phase != api.PhaseSucceeded {
 			b.Fatalf("the run ended %s", end.Phase)
 		}
 		gaps = append(gaps, gapsOf(rec.Stop(), version)...)
@@ -89,7 +89,7 @@ func BenchmarkRequests(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				if end := s.ended(run.Name, 5*time.Minute); end.Phase != status.PhaseSucceeded {
+				if end := s.ended(run.Name, 5*time.Minute); end.Phase != api.PhaseSucceeded {
 					b.Fatalf("the run ended %s", end.Phase)
 				}
 				time.Sleep(2 * time.Second) // the audit log is written behind the requests

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/workflows"
@@ -29,16 +29,16 @@ func BenchmarkBigStage(b *testing.B) {
 	for b.Loop() {
 		began := time.Now()
 		run := f.start("big-" + strconv.FormatInt(began.Unix(), 10))
-		over := make(chan status.Run, 1)
+		over := make(chan api.Run, 1)
 		go func() {
-			var end status.Run
+			var end api.Run
 			if err := run.Get(context.WithoutCancel(b.Context()), &end); err != nil && !workflows.Ended(err, &end) {
 				b.Error(err)
 			}
 			over <- end
 		}()
 		var took []time.Duration
-		var end status.Run
+		var end api.Run
 		for command := 0; end.Phase == ""; command++ {
 			select {
 			case end = <-over:
@@ -49,7 +49,7 @@ func BenchmarkBigStage(b *testing.B) {
 				}
 			}
 		}
-		if end.Phase != status.PhaseSucceeded {
+		if end.Phase != api.PhaseSucceeded {
 			b.Fatalf("the run ended %s", end.Phase)
 		}
 		slices.Sort(took)
@@ -73,7 +73,7 @@ func TestAFakeFleetIsJudgedByGroupAndStage(t *testing.T) {
 		}
 	}
 	f.plan.Stages[0].Checks = []pipelines.ResolvedCheck{check("group", pipelines.AfterGroup), check("stage", pipelines.AfterStage)}
-	if end := f.ended(f.start("judged-1")); end.Phase != status.PhaseSucceeded || len(end.Stages[0].Checks) != 1 {
+	if end := f.ended(f.start("judged-1")); end.Phase != api.PhaseSucceeded || len(end.Stages[0].Checks) != 1 {
 		t.Errorf("the run ended %s: %+v", end.Phase, end.Stages[0].Checks)
 	}
 }
@@ -96,12 +96,12 @@ func TestAUnitOfAFakeFleetWaitsForAnotherRun(t *testing.T) {
 		}
 	}
 	first := f.start("locked-1")
-	f.until("locked-1", "moving", func(r status.Run) bool { return unitOf(r, "fake-1-0001").Phase == status.PhaseMoving })
+	f.until("locked-1", "moving", func(r api.Run) bool { return unitOf(r, "fake-1-0001").Phase == api.PhaseMoving })
 	second := f.start("locked-2")
-	f.until("locked-2", "locked", func(r status.Run) bool { return unitOf(r, "fake-1-0001").Phase == status.PhaseLocked })
+	f.until("locked-2", "locked", func(r api.Run) bool { return unitOf(r, "fake-1-0001").Phase == api.PhaseLocked })
 	close(free)
-	for _, run := range []status.Run{f.ended(first), f.ended(second)} {
-		if run.Phase != status.PhaseSucceeded {
+	for _, run := range []api.Run{f.ended(first), f.ended(second)} {
+		if run.Phase != api.PhaseSucceeded {
 			t.Errorf("%s ended %s", run.Name, run.Phase)
 		}
 	}
@@ -112,8 +112,8 @@ func TestARunOfAFakeFleetContinuesAsNew(t *testing.T) {
 	f.plan.Stages[0].Approvals, f.plan.Stages[1].Approvals = 1, 1
 	run := f.start("carried-on-1")
 	first := run.GetRunID() // it goes on with the run
-	approvable := func(stage int) func(status.Run) bool {
-		return func(r status.Run) bool {
+	approvable := func(stage int) func(api.Run) bool {
+		return func(r api.Run) bool {
 			return len(r.Stages) > stage && r.Stages[stage].Waiting != nil && r.Stages[stage].Waiting.Kind == "approval"
 		}
 	}
@@ -129,7 +129,7 @@ func TestARunOfAFakeFleetContinuesAsNew(t *testing.T) {
 	}
 	f.tell(run.GetID(), workflows.UpdateApprove)
 	end := f.ended(run)
-	if end.Phase != status.PhaseSucceeded || len(end.Moves) != 2 {
+	if end.Phase != api.PhaseSucceeded || len(end.Moves) != 2 {
 		t.Errorf("the run ended %s; units moved in the order %v", end.Phase, end.Moves)
 	}
 	f.keep(run.GetID(), first)
@@ -138,7 +138,7 @@ func TestARunOfAFakeFleetContinuesAsNew(t *testing.T) {
 func TestABigStageOfAFakeFleetGoesInParts(t *testing.T) {
 	f := newFakeFleet(t, "parted", 101)
 	run := f.start("parted-1")
-	if end := f.ended(run); end.Phase != status.PhaseSucceeded {
+	if end := f.ended(run); end.Phase != api.PhaseSucceeded {
 		t.Errorf("the run ended %s", end.Phase)
 	}
 	f.keep("parted-1/stage-1/1", "")
@@ -149,12 +149,12 @@ func TestTheLooksOfAFakeFleetEndWithTheNextRun(t *testing.T) {
 	f := newFakeFleet(t, "looked", 1)
 	f.plan.Stages[0].SoakStage, f.plan.Stages[0].Looks = 20*time.Second, true
 	first := f.start("looked-1")
-	f.until("looked-1", "soaking", func(r status.Run) bool { return r.Phase == status.PhaseSoaking })
+	f.until("looked-1", "soaking", func(r api.Run) bool { return r.Phase == api.PhaseSoaking })
 	second := f.start("looked-2")
-	f.until("looked-1", "superseded", func(r status.Run) bool { return unitOf(r, "fake-1-0001").Superseded == "looked-2" })
+	f.until("looked-1", "superseded", func(r api.Run) bool { return unitOf(r, "fake-1-0001").Superseded == "looked-2" })
 	f.keep("looked-vpc/fake-1-0001/looked/look", "")
-	for _, end := range []status.Run{f.ended(first), f.ended(second)} {
-		if end.Phase != status.PhaseSucceeded {
+	for _, end := range []api.Run{f.ended(first), f.ended(second)} {
+		if end.Phase != api.PhaseSucceeded {
 			t.Errorf("%s ended %s", end.Name, end.Phase)
 		}
 	}

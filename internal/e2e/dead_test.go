@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/witness"
 	"sluice.dev/sluice/workflows"
 )
@@ -65,7 +65,7 @@ func TestDeadNodesHoldNobodyUp(t *testing.T) {
 	}
 	// The second batch goes under way; a node that dies now is lost to it, and the usual gate holds the unit.
 	s.die("a", names[7])
-	u := unitOf(s.until(run, "held", time.Minute, func(r status.Run) bool { return phaseOf(r, "a") == status.PhaseHeld }), "a")
+	u := unitOf(s.until(run, "held", time.Minute, func(r api.Run) bool { return phaseOf(r, "a") == api.PhaseHeld }), "a")
 	if u.Failure == nil || u.Failure.Name != "max-behind" && u.Failure.Name != "ready" {
 		t.Errorf("the unit is held by %+v", u.Failure)
 	}
@@ -82,7 +82,7 @@ func TestDeadNodesHoldNobodyUp(t *testing.T) {
 		t.Errorf("%v are behind, want the two dead nodes", behind)
 	}
 	s.tell(run, workflows.UpdateRollback, workflows.Scope{})
-	if end := s.ended(run, time.Minute); end.Phase != status.PhaseRolledBack {
+	if end := s.ended(run, time.Minute); end.Phase != api.PhaseRolledBack {
 		t.Errorf("with dead nodes the rollback ended %s", end.Phase)
 	}
 	for _, node := range on(s.snapshot("a"), "2.0.0") {

@@ -12,11 +12,11 @@ import (
 	"go.temporal.io/sdk/worker"
 
 	"sluice.dev/sluice/activities/runs"
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/gate"
 	"sluice.dev/sluice/internal/plan"
 	served "sluice.dev/sluice/internal/serve"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/internal/workload/goal"
 	"sluice.dev/sluice/pipelines"
@@ -79,9 +79,9 @@ func fake[In, Out any](f func(In) Out) any {
 
 func (f *fakeFleet) register(w worker.Worker) {
 	state := func(r step.WorkloadRequest) goal.State { return goal.State{UID: "u", Revision: "new", Previous: "old"} }
-	seen := func(r step.AdvanceRequest) status.Facts {
+	seen := func(r step.AdvanceRequest) api.Facts {
 		n := int64(r.Target)
-		return status.Facts{Facts: rule.Facts{
+		return api.Facts{Facts: rule.Facts{
 			Workload: rule.Workload{Kind: "DaemonSet", Name: "agent", Desired: n, Updated: n, UpdatedReady: n},
 			Batch:    rule.Batch{Number: int64(r.Goal.Number), Target: n, Total: n, Updated: n, UpdatedReady: n},
 		}}
@@ -109,23 +109,23 @@ func (f *fakeFleet) register(w worker.Worker) {
 		step.Apply:   fake(func(step.ApplyRequest) step.ApplyResult { return step.ApplyResult{} }),
 		step.Unapply: fake(func(step.ApplyRequest) step.ApplyResult { return step.ApplyResult{} }),
 		step.Prepare: fake(state), step.Arm: fake(state), step.Disarm: fake(state), step.Finish: fake(state),
-		step.Advance: func(ctx context.Context, r step.AdvanceRequest) (status.Facts, error) {
+		step.Advance: func(ctx context.Context, r step.AdvanceRequest) (api.Facts, error) {
 			if f.moves != nil {
 				return seen(r), f.moves(ctx, r)
 			}
 			return seen(r), nil
 		},
 		step.Look: fake(seen), step.Revert: fake(seen),
-		step.Observe: func(ctx context.Context, r step.ObserveRequest) (status.Facts, error) {
-			return status.Facts{}, wait(ctx, r.For)
+		step.Observe: func(ctx context.Context, r step.ObserveRequest) (api.Facts, error) {
+			return api.Facts{}, wait(ctx, r.For)
 		},
 		step.Prune:     fake(func(step.PruneRequest) step.PruneResult { return step.PruneResult{} }),
 		step.Release:   fake(func(step.ReleaseRequest) string { return "" }),
 		step.Reachable: fake(func(step.Ref) string { return "" }), step.Unobserved: fake(func(step.Ref) string { return "" }),
 		step.SaveUnit: fake(func(step.SaveUnitRequest) string { return fmt.Sprintf("sha256:%064d", 1) }),
-		step.SaveRun:  fake(func(status.Run) string { return "" }),
+		step.SaveRun:  fake(func(api.Run) string { return "" }),
 		step.AddAudit: fake(func(step.AuditRequest) string { return "" }),
-		step.Evaluate: func(ctx context.Context, r step.EvaluateRequest) ([]status.Check, error) {
+		step.Evaluate: func(ctx context.Context, r step.EvaluateRequest) ([]api.Check, error) {
 			return f.gates.Evaluate(ctx, r), nil
 		},
 	})
@@ -182,9 +182,9 @@ func (f *fakeFleet) try(run, name string) (time.Duration, error) {
 }
 
 // until waits until a run is as wanted.
-func (f *fakeFleet) until(run, what string, met func(status.Run) bool) {
+func (f *fakeFleet) until(run, what string, met func(api.Run) bool) {
 	f.t.Helper()
-	var now status.Run
+	var now api.Run
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		v, err := f.client.QueryWorkflow(f.t.Context(), run, "", workflows.QueryStatus)
 		if err == nil && v.Get(&now) == nil && met(now) {
@@ -195,9 +195,9 @@ func (f *fakeFleet) until(run, what string, met func(status.Run) bool) {
 }
 
 // ended waits for a run's end, and keeps its history.
-func (f *fakeFleet) ended(run client.WorkflowRun) status.Run {
+func (f *fakeFleet) ended(run client.WorkflowRun) api.Run {
 	f.t.Helper()
-	var end status.Run
+	var end api.Run
 	if err := run.Get(f.t.Context(), &end); err != nil && !workflows.Ended(err, &end) {
 		f.t.Fatalf("%s closed with %v", run.GetID(), err)
 	}

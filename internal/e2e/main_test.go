@@ -14,10 +14,10 @@ import (
 	"testing"
 	"time"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/localtest"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/witness"
 	"sluice.dev/sluice/worker"
 	"sluice.dev/sluice/workflows"
@@ -191,7 +191,7 @@ func (s *site) start(version, pipeline string) string {
 // install brings version 1.0.0 everywhere.
 func (s *site) install() {
 	s.t.Helper()
-	if end := s.ended(s.start("1.0.0", "install"), time.Minute); end.Phase != status.PhaseSucceeded {
+	if end := s.ended(s.start("1.0.0", "install"), time.Minute); end.Phase != api.PhaseSucceeded {
 		s.t.Fatalf("the installation ended %s: %+v", end.Phase, end)
 	}
 }
@@ -207,10 +207,10 @@ func (s *site) tell(run, command string, scope workflows.Scope) workflows.Answer
 }
 
 // until waits until the run is as wanted, and fails the test where it is not in time.
-func (s *site) until(run, what string, within time.Duration, met func(status.Run) bool) status.Run {
+func (s *site) until(run, what string, within time.Duration, met func(api.Run) bool) api.Run {
 	s.t.Helper()
 	deadline := time.Now().Add(within)
-	var last status.Run
+	var last api.Run
 	var failed error
 	for time.Now().Before(deadline) {
 		view, err := s.engine.Status(s.t.Context(), run)
@@ -232,9 +232,9 @@ func (s *site) until(run, what string, within time.Duration, met func(status.Run
 }
 
 // ended waits until the run has ended.
-func (s *site) ended(run string, within time.Duration) status.Run {
+func (s *site) ended(run string, within time.Duration) api.Run {
 	s.t.Helper()
-	end := s.until(run, "ended", within, func(r status.Run) bool { return r.Phase.Final() })
+	end := s.until(run, "ended", within, func(r api.Run) bool { return r.Phase.Final() })
 	s.keep(run)
 	for _, st := range end.Stages {
 		for _, u := range st.Units {
@@ -249,10 +249,10 @@ func (s *site) ended(run string, within time.Duration) status.Run {
 // soaking waits until a unit soaks: a batch is done and the next has not begun.
 func (s *site) soaking(run string) {
 	s.t.Helper()
-	s.until(run, "soaking", time.Minute, func(r status.Run) bool {
+	s.until(run, "soaking", time.Minute, func(r api.Run) bool {
 		for _, st := range r.Stages {
 			for _, u := range st.Units {
-				if u.Phase == status.PhaseSoaking {
+				if u.Phase == api.PhaseSoaking {
 					return true
 				}
 			}
@@ -342,7 +342,7 @@ func once(t *testing.T, rec witness.Recording, tag string) {
 }
 
 // unitOf is a cluster's unit; the zero one before the run has laid its units out.
-func unitOf(r status.Run, cluster string) status.Unit {
+func unitOf(r api.Run, cluster string) api.Unit {
 	for _, st := range r.Stages {
 		for _, u := range st.Units {
 			if u.Cluster == cluster {
@@ -350,8 +350,8 @@ func unitOf(r status.Run, cluster string) status.Unit {
 			}
 		}
 	}
-	return status.Unit{}
+	return api.Unit{}
 }
 
 // phaseOf is where a cluster's unit is; "" before the run has laid its units out.
-func phaseOf(r status.Run, cluster string) status.Phase { return unitOf(r, cluster).Phase }
+func phaseOf(r api.Run, cluster string) api.Phase { return unitOf(r, cluster).Phase }

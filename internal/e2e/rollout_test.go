@@ -6,10 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/witness"
 	"sluice.dev/sluice/workflows"
 )
@@ -19,7 +19,7 @@ func TestAVersionGoesThroughAndABadOneIsTakenBack(t *testing.T) {
 	s.work()
 	s.install()
 	recA, recB := s.record("a"), s.record("b")
-	if end := s.ended(s.start("2.0.0", "careful"), 3*time.Minute); end.Phase != status.PhaseSucceeded {
+	if end := s.ended(s.start("2.0.0", "careful"), 3*time.Minute); end.Phase != api.PhaseSucceeded {
 		t.Fatalf("version 2 ended %s: %+v", end.Phase, end)
 	}
 	for cluster, rec := range map[string]*witness.Recorder{"a": recA, "b": recB} {
@@ -33,7 +33,7 @@ func TestAVersionGoesThroughAndABadOneIsTakenBack(t *testing.T) {
 	spec := s.kubectl("a", "-n", s.component, "get", "daemonset", "agent", "-o", "jsonpath={.spec.template}{.spec.updateStrategy}{.metadata.annotations}")
 	rec := s.record("a")
 	end := s.ended(s.start("3.0.0", "careful"), 2*time.Minute)
-	if end.Phase != status.PhaseRolledBack {
+	if end.Phase != api.PhaseRolledBack {
 		t.Fatalf("version 3 ended %s: %+v", end.Phase, end)
 	}
 	if n := rec.Stop().MostWithTag("3.0.0-crash-after-ready"); n != 1 {
@@ -70,7 +70,7 @@ func TestFailureMode_R31_TheWayBackIsWhatRanBeforeTheRun(t *testing.T) {
 	s.work()
 	s.install()
 	run := s.start("2.0.0", "slow")
-	if end := s.ended(run, time.Minute); end.Phase != status.PhaseSucceeded {
+	if end := s.ended(run, time.Minute); end.Phase != api.PhaseSucceeded {
 		t.Fatalf("version 2 ended %s", end.Phase)
 	}
 	s.tell(run, workflows.UpdateRollback, workflows.Scope{})
@@ -86,7 +86,7 @@ func TestFailureMode_R31_TheWayBackIsWhatRanBeforeTheRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if end := s.ended(runs[0].Name, time.Minute); end.Phase != status.PhaseRolledBack || end.Back != run {
+	if end := s.ended(runs[0].Name, time.Minute); end.Phase != api.PhaseRolledBack || end.Back != run {
 		t.Errorf("the run that takes %s back ended %s, back of %q", run, end.Phase, end.Back)
 	}
 	d, err := s.ledger.Deployment(t.Context(), "a", s.component)
@@ -127,17 +127,17 @@ func TestFailureMode_R01_AGateDoesNotJudgeTheOldRevision(t *testing.T) {
 	s.edit("components.yaml", "agent:2.0.0", "agent:2.0.0-never-ready")
 	rec := s.record("a")
 	run := s.start("2.0.0", "slow")
-	s.until(run, "at its first batch", time.Minute, func(r status.Run) bool { return s.snapshot("a").Tags()["2.0.0-never-ready"] > 0 })
+	s.until(run, "at its first batch", time.Minute, func(r api.Run) bool { return s.snapshot("a").Tags()["2.0.0-never-ready"] > 0 })
 	time.Sleep(6 * time.Second)
 	report, err := s.engine.Report(t.Context(), run)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if batches := report.Stages[0].Units[0].Batches; len(batches) != 1 || batches[0].Phase != status.PhaseMoving || batches[0].Ready != 0 {
+	if batches := report.Stages[0].Units[0].Batches; len(batches) != 1 || batches[0].Phase != api.PhaseMoving || batches[0].Ready != 0 {
 		t.Errorf("every old pod is ready, and the batch is %+v", batches)
 	}
 	s.tell(run, workflows.UpdateRollback, workflows.Scope{})
-	if end := s.ended(run, time.Minute); end.Phase != status.PhaseRolledBack {
+	if end := s.ended(run, time.Minute); end.Phase != api.PhaseRolledBack {
 		t.Errorf("the run ended %s", end.Phase)
 	}
 	if n := rec.Stop().MostWithTag("2.0.0-never-ready"); n > 1 {
@@ -153,7 +153,7 @@ func TestFailureMode_R35_OurOwnHalfDoneWorkIsNotDrift(t *testing.T) {
 	run := s.start("2.0.0", "slow")
 	s.soaking(run)
 	s.tell(run, workflows.UpdateAbort, workflows.Scope{})
-	if end := s.ended(run, time.Minute); end.Phase != status.PhaseAborted {
+	if end := s.ended(run, time.Minute); end.Phase != api.PhaseAborted {
 		t.Fatalf("the run ended %s", end.Phase)
 	}
 	if text := s.kubectl("a", "-n", s.component, "get", "configmap", "notes", "-o", "jsonpath={.data.text}"); text != "from version 2" {
@@ -162,7 +162,7 @@ func TestFailureMode_R35_OurOwnHalfDoneWorkIsNotDrift(t *testing.T) {
 	if err := s.plan("2.0.0", "slow").Refused(); err != nil {
 		t.Errorf("a plan after the aborted run: %v", err)
 	}
-	if end := s.ended(s.start("2.0.0", "slow"), time.Minute); end.Phase != status.PhaseSucceeded {
+	if end := s.ended(s.start("2.0.0", "slow"), time.Minute); end.Phase != api.PhaseSucceeded {
 		t.Errorf("the run after the aborted one ended %s", end.Phase)
 	}
 }
@@ -182,7 +182,7 @@ func TestFailureMode_R21_WhatIsNotRenderedAnyMoreStays(t *testing.T) {
 	s.work()
 	s.install()
 	s.edit("components.yaml", "level-2, notes: kept by hand", "level-2")
-	if end := s.ended(s.start("2.0.0", "slow"), time.Minute); end.Phase != status.PhaseSucceeded {
+	if end := s.ended(s.start("2.0.0", "slow"), time.Minute); end.Phase != api.PhaseSucceeded {
 		t.Fatalf("version 2 ended %s", end.Phase)
 	}
 	if out := s.kubectl("a", "-n", s.component, "get", "configmap", "notes", "-o", "name"); !strings.Contains(out, "notes") {
@@ -199,7 +199,7 @@ func TestFailureMode_R15_TwoRunsDoNotShareATarget(t *testing.T) {
 	if err := s.try(first.Hash); err == nil || !strings.Contains(err.Error(), run) {
 		t.Errorf("a second run on the same cluster: %v; it must be refused, and name %s", err, run)
 	}
-	if end := s.ended(run, time.Minute); end.Phase != status.PhaseSucceeded {
+	if end := s.ended(run, time.Minute); end.Phase != api.PhaseSucceeded {
 		t.Fatalf("the first run ended %s", end.Phase)
 	}
 }
@@ -211,10 +211,10 @@ func TestFailureMode_R17_EveryEndFreesTheLock(t *testing.T) {
 	run := s.start("2.0.0", "slow")
 	s.soaking(run)
 	s.tell(run, workflows.UpdateAbort, workflows.Scope{})
-	if end := s.ended(run, time.Minute); end.Phase != status.PhaseAborted {
+	if end := s.ended(run, time.Minute); end.Phase != api.PhaseAborted {
 		t.Fatalf("the run ended %s", end.Phase)
 	}
-	if end := s.ended(s.start("2.0.0", "slow"), time.Minute); end.Phase != status.PhaseSucceeded {
+	if end := s.ended(s.start("2.0.0", "slow"), time.Minute); end.Phase != api.PhaseSucceeded {
 		t.Errorf("the run after the aborted one ended %s", end.Phase)
 	}
 	if tags := s.snapshot("a").Tags(); tags["2.0.0"] != nodes {
@@ -236,7 +236,7 @@ func TestFailureMode_R36_AnotherInstallationIsRefused(t *testing.T) {
 		}
 	}
 	run := second.start("1.0.0", "install")
-	held := second.until(run, "refused", time.Minute, func(r status.Run) bool { return phaseOf(r, "a") == status.PhaseRefused })
+	held := second.until(run, "refused", time.Minute, func(r api.Run) bool { return phaseOf(r, "a") == api.PhaseRefused })
 	mine, err := first.ledger.Installation(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/plan"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/witness"
 	"sluice.dev/sluice/workflows"
 )
@@ -50,14 +50,14 @@ func TestFailureMode_R07_ACheckThatCannotBeEvaluatedHoldsAndTakesNothingBack(t *
 `)
 		rec := s.record("a")
 		run := s.start("2.0.0", "unjudged")
-		isHeld := func(r status.Run) bool { return phaseOf(r, "a") == status.PhaseHeld }
+		isHeld := func(r api.Run) bool { return phaseOf(r, "a") == api.PhaseHeld }
 		u := unitOf(s.until(run, "held", time.Minute, isHeld), "a")
-		if u.Failure == nil || u.Failure.Name != "tier" || u.Failure.Verdict != status.Error || u.Armed {
+		if u.Failure == nil || u.Failure.Name != "tier" || u.Failure.Verdict != api.Error || u.Armed {
 			t.Errorf("%s: the unit is held by %+v, armed %v", c.at, u.Failure, u.Armed)
 		}
 		since := u.Waiting.Since
 		s.tell(run, workflows.UpdateResume, workflows.Scope{})
-		again := s.until(run, "held again", time.Minute, func(r status.Run) bool {
+		again := s.until(run, "held again", time.Minute, func(r api.Run) bool {
 			return isHeld(r) && unitOf(r, "a").Waiting.Since.After(since)
 		})
 		time.Sleep(time.Second)
@@ -65,11 +65,11 @@ func TestFailureMode_R07_ACheckThatCannotBeEvaluatedHoldsAndTakesNothingBack(t *
 		if err != nil {
 			t.Fatal(err)
 		}
-		if now.Phase != again.Phase || phaseOf(now.Run, "a") != status.PhaseHeld || phaseOf(now.Run, "b") != status.PhasePending {
+		if now.Phase != again.Phase || phaseOf(now.Run, "a") != api.PhaseHeld || phaseOf(now.Run, "b") != api.PhasePending {
 			t.Errorf("%s: the run is %s, its units %+v", c.at, now.Phase, now.Stages)
 		}
 		s.tell(run, workflows.UpdateAbort, workflows.Scope{})
-		if end := s.ended(run, time.Minute); end.Phase != status.PhaseAborted {
+		if end := s.ended(run, time.Minute); end.Phase != api.PhaseAborted {
 			t.Errorf("%s: the run ended %s", c.at, end.Phase)
 		}
 		most, kept := rec.Stop().MostWithTag("2.0.0"), s.snapshot("a").Tags()["2.0.0"]
@@ -111,9 +111,9 @@ func TestFailureMode_R08_ARunWithAFailedUnitDoesNotSucceed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for who, r := range map[string]status.Run{"the run": end, "its report": report, "the ledger alone": kept.Run} {
+			for who, r := range map[string]api.Run{"the run": end, "its report": report, "the ledger alone": kept.Run} {
 				a, b := unitOf(r, "a"), unitOf(r, "b")
-				if r.Phase != status.PhaseFailed || r.Stages[0].Phase != status.PhaseFailed || a.Phase != status.PhaseFailed || b.Phase != status.PhaseSucceeded {
+				if r.Phase != api.PhaseFailed || r.Stages[0].Phase != api.PhaseFailed || a.Phase != api.PhaseFailed || b.Phase != api.PhaseSucceeded {
 					t.Errorf("%s says %s, stage %s, a %s, b %s", who, r.Phase, r.Stages[0].Phase, a.Phase, b.Phase)
 				}
 				if a.Failure == nil || a.Failure.Name != "restarts" || !strings.HasPrefix(a.FailedAt, "canary/a/") {
@@ -121,7 +121,7 @@ func TestFailureMode_R08_ARunWithAFailedUnitDoesNotSucceed(t *testing.T) {
 				}
 			}
 			listed, err := s.engine.Runs(t.Context(), engine.RunsQuery{Component: s.component, Limit: 1})
-			if err != nil || listed[0].Name != run || listed[0].Phase != string(status.PhaseFailed) {
+			if err != nil || listed[0].Name != run || listed[0].Phase != string(api.PhaseFailed) {
 				t.Errorf("the list of runs says %+v, %v", listed, err)
 			}
 			a, b := s.snapshot("a").Tags(), s.snapshot("b").Tags()
@@ -147,8 +147,8 @@ func TestFailureMode_R11_AClusterThatIsDownBeforeItsTurnDoesNotBlockTheOther(t *
 	t.Cleanup(func() { s.revive("a") })
 
 	strict := s.start("2.0.0", "strict")
-	held := s.until(strict, "held by its budget", time.Minute, func(r status.Run) bool {
-		return phaseOf(r, "a") == status.PhaseUnreachable && r.Stages[0].Waiting != nil
+	held := s.until(strict, "held by its budget", time.Minute, func(r api.Run) bool {
+		return phaseOf(r, "a") == api.PhaseUnreachable && r.Stages[0].Waiting != nil
 	})
 	if w := held.Stages[0].Waiting; w.Kind != "budget" || !strings.Contains(strings.Join(w.Unmet, " "), "maxUnreachable") {
 		t.Errorf("the stage waits for %+v", w)
@@ -165,7 +165,7 @@ func TestFailureMode_R11_AClusterThatIsDownBeforeItsTurnDoesNotBlockTheOther(t *
 	}
 	run := s.start("2.0.0", "bearing")
 	end := s.ended(run, time.Minute)
-	if end.Phase != status.PhaseSucceeded || phaseOf(end, "a") != status.PhaseMissed || phaseOf(end, "b") != status.PhaseSucceeded {
+	if end.Phase != api.PhaseSucceeded || phaseOf(end, "a") != api.PhaseMissed || phaseOf(end, "b") != api.PhaseSucceeded {
 		t.Errorf("the run ended %s: %+v", end.Phase, end.Stages)
 	}
 	if tags := s.snapshot("b").Tags(); tags["2.0.0"] != nodes {
@@ -193,12 +193,12 @@ func TestFailureMode_R13_AStageThatMayBeEmptyIsSkippedAndWaitsForNobody(t *testi
 `)
 	text := printed(t, s.plan("1.0.0", "gaps"))
 	end := s.ended(s.start("1.0.0", "gaps"), time.Minute)
-	if end.Phase != status.PhaseSucceeded || phaseOf(end, "a") != status.PhaseSucceeded || phaseOf(end, "b") != status.PhaseSucceeded {
+	if end.Phase != api.PhaseSucceeded || phaseOf(end, "a") != api.PhaseSucceeded || phaseOf(end, "b") != api.PhaseSucceeded {
 		t.Errorf("the run ended %s: %+v", end.Phase, end.Stages)
 	}
 	for i, why := range map[int]string{1: "no cluster group matches", 2: "earlier stages take a (canary)"} {
 		st := end.Stages[i]
-		if st.Phase != status.PhaseSkipped || !strings.Contains(st.Skipped, why) {
+		if st.Phase != api.PhaseSkipped || !strings.Contains(st.Skipped, why) {
 			t.Errorf("stage %s is %s because it %q, want the reason %q", st.Name, st.Phase, st.Skipped, why)
 		}
 		if !strings.Contains(text, "Skipped: it "+st.Skipped) {
@@ -236,7 +236,7 @@ func TestFailureMode_R14_BatchesMoveWhatThePlanPrints(t *testing.T) {
 	text := printed(t, s.plan("2.0.0", "percent"))
 	recs := map[string]*witness.Recorder{"a": s.record("a"), "b": s.record("b")}
 	end := s.ended(s.start("2.0.0", "percent"), 2*time.Minute)
-	if end.Phase != status.PhaseSucceeded {
+	if end.Phase != api.PhaseSucceeded {
 		t.Fatalf("the run ended %s", end.Phase)
 	}
 	for _, c := range []struct {

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/witness"
 	"sluice.dev/sluice/workflows"
 )
@@ -14,8 +14,8 @@ import (
 // resting waits until the soak of the first stage looks at cluster a, which has arrived.
 func (s *site) resting(run string) {
 	s.t.Helper()
-	s.until(run, "in the soak of its stage", time.Minute, func(r status.Run) bool {
-		return r.Phase == status.PhaseSoaking && phaseOf(r, "a") == status.PhaseSucceeded
+	s.until(run, "in the soak of its stage", time.Minute, func(r api.Run) bool {
+		return r.Phase == api.PhaseSoaking && phaseOf(r, "a") == api.PhaseSucceeded
 	})
 }
 
@@ -27,14 +27,14 @@ func TestAVersionThatCrashesInTheSoakOfItsStageIsTakenBack(t *testing.T) {
 	run := s.start("3.0.0", "resting")
 	s.resting(run)
 	end := s.ended(run, 2*time.Minute)
-	if end.Phase != status.PhaseRolledBack {
+	if end.Phase != api.PhaseRolledBack {
 		t.Fatalf("the run ended %s", end.Phase)
 	}
 	if want := []string{"canary/a", "canary/a"}; !slices.Equal(end.Moves, want) {
 		t.Errorf("units moved in the order %v, want %v: there and back", end.Moves, want)
 	}
 	u := end.Stages[0].Units[0]
-	if u.Failure == nil || u.Failure.Name != "restarts" || u.Failure.Verdict != status.Failed || u.FailedAt != "canary/a" {
+	if u.Failure == nil || u.Failure.Name != "restarts" || u.Failure.Verdict != api.Failed || u.FailedAt != "canary/a" {
 		t.Errorf("the run does not say what stopped it: %+v at %q", u.Failure, u.FailedAt)
 	}
 	if now := s.snapshot("a"); now.Running() != before.Running() {
@@ -54,16 +54,16 @@ func TestTheSoakOfAStageSurvivesItsWorkerAndJudgesNobodyElsesChange(t *testing.T
 	kill()
 	s.work()
 	s.kubectl("a", "-n", s.component, "rollout", "restart", "daemonset/agent")
-	held := func(r status.Run) bool { return phaseOf(r, "a") == status.PhaseHeld }
+	held := func(r api.Run) bool { return phaseOf(r, "a") == api.PhaseHeld }
 	now := s.until(run, "held", time.Minute, held)
 	if now.Waiting == nil || !strings.Contains(strings.Join(now.Waiting.Unmet, " "), "somebody else changed its pod template") {
 		t.Errorf("the run waits for %+v", now.Waiting)
 	}
 	first := now.Stages[0].Units[0].Waiting.Since
 	s.tell(run, workflows.UpdateResume, workflows.Scope{})
-	s.until(run, "held again", time.Minute, func(r status.Run) bool { return held(r) && r.Stages[0].Units[0].Waiting.Since.After(first) })
+	s.until(run, "held again", time.Minute, func(r api.Run) bool { return held(r) && r.Stages[0].Units[0].Waiting.Since.After(first) })
 	s.tell(run, workflows.UpdateAbort, workflows.Scope{})
-	if end := s.ended(run, time.Minute); end.Phase != status.PhaseFailed || phaseOf(end, "b") != status.PhaseSkipped {
+	if end := s.ended(run, time.Minute); end.Phase != api.PhaseFailed || phaseOf(end, "b") != api.PhaseSkipped {
 		t.Errorf("the run ended %s, cluster b %s", end.Phase, phaseOf(end, "b"))
 	}
 }
@@ -78,7 +78,7 @@ func TestASoakDoesNotPassBecauseNobodyWasThere(t *testing.T) {
 	kill()
 	time.Sleep(10 * time.Second) // the soak's time is over, and version 3 has crashed
 	s.work()
-	if end := s.ended(run, 2*time.Minute); end.Phase != status.PhaseRolledBack {
+	if end := s.ended(run, 2*time.Minute); end.Phase != api.PhaseRolledBack {
 		t.Errorf("the run ended %s", end.Phase)
 	}
 }

@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/witness"
 	"sluice.dev/sluice/workflows"
 )
@@ -42,7 +42,7 @@ func TestFailureMode_R27_AKilledWorkerLosesAndRepeatsNothing(t *testing.T) {
 	kill()
 	s.work()
 	end := s.ended(run, 2*time.Minute)
-	if end.Phase != status.PhaseSucceeded {
+	if end.Phase != api.PhaseSucceeded {
 		t.Fatalf("the run ended %s", end.Phase)
 	}
 	seen := rec.Stop()
@@ -65,7 +65,7 @@ func checked(t *testing.T, s *site, run string) {
 		t.Fatalf("the report has %d batches: %+v", len(batches), batches)
 	}
 	for _, b := range batches {
-		if len(b.Checks) != 1 || b.Checks[0].Verdict != status.Passed {
+		if len(b.Checks) != 1 || b.Checks[0].Verdict != api.Passed {
 			t.Errorf("batch %s was judged %+v", b.Path, b.Checks)
 		}
 	}
@@ -79,7 +79,7 @@ func TestTemporalIsRestartedInTheMiddleOfABatch(t *testing.T) {
 	run := s.start("2.0.0", "slow")
 	s.inBatch("a", "2.0.0")
 	s.stack.Run(t, "restart", "temporal")
-	if end := s.ended(run, 2*time.Minute); end.Phase != status.PhaseSucceeded {
+	if end := s.ended(run, 2*time.Minute); end.Phase != api.PhaseSucceeded {
 		t.Fatalf("the run ended %s", end.Phase)
 	}
 	once(t, rec.Stop(), "2.0.0")
@@ -96,8 +96,8 @@ func TestAnAPIServerIsDownForAMinuteDuringItsTurn(t *testing.T) {
 	s.stack.Run(t, "stop", "apiserver", "--cluster", "a")
 	began := time.Now()
 	t.Cleanup(func() { s.revive("a") })
-	s.until(run, "waiting for the cluster", time.Minute, func(r status.Run) bool {
-		return phaseOf(r, "a") == status.PhaseUnreachable
+	s.until(run, "waiting for the cluster", time.Minute, func(r api.Run) bool {
+		return phaseOf(r, "a") == api.PhaseUnreachable
 	})
 	seen, err := s.engine.Clusters(t.Context(), s.component)
 	if err != nil {
@@ -108,7 +108,7 @@ func TestAnAPIServerIsDownForAMinuteDuringItsTurn(t *testing.T) {
 	}
 	time.Sleep(time.Until(began.Add(time.Minute)))
 	s.stack.Run(t, "start", "apiserver", "--cluster", "a")
-	if end := s.ended(run, 2*time.Minute); end.Phase != status.PhaseSucceeded {
+	if end := s.ended(run, 2*time.Minute); end.Phase != api.PhaseSucceeded {
 		t.Fatalf("the run ended %s", end.Phase)
 	}
 	once(t, rec.Stop(), "2.0.0")
@@ -125,17 +125,17 @@ func TestAClusterThatIsDownAtItsTurnGoesOnceItIsBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.until(run.Name, "waiting for the cluster", time.Minute, func(r status.Run) bool { return phaseOf(r, "a") == status.PhaseUnreachable })
+	s.until(run.Name, "waiting for the cluster", time.Minute, func(r api.Run) bool { return phaseOf(r, "a") == api.PhaseUnreachable })
 	s.stack.Run(t, "start", "apiserver", "--cluster", "a")
 	s.soaking(run.Name)
 	s.tell(run.Name, workflows.UpdatePause, workflows.Scope{})
-	s.until(run.Name, "paused and disarmed", time.Minute, func(r status.Run) bool {
+	s.until(run.Name, "paused and disarmed", time.Minute, func(r api.Run) bool {
 		u := unitOf(r, "a")
-		return u.Phase == status.PhasePaused && !u.Armed
+		return u.Phase == api.PhasePaused && !u.Armed
 	})
 	s.tell(run.Name, workflows.UpdateResume, workflows.Scope{})
 	end := s.ended(run.Name, 3*time.Minute)
-	if end.Phase != status.PhaseSucceeded || len(end.Moves) != 1 {
+	if end.Phase != api.PhaseSucceeded || len(end.Moves) != 1 {
 		t.Errorf("the run ended %s, its moves are %v", end.Phase, end.Moves)
 	}
 }
@@ -148,7 +148,7 @@ func TestFailureMode_R05_R32_PausedThenRolledBack(t *testing.T) {
 	run := s.start("2.0.0", "slow")
 	s.soaking(run)
 	s.tell(run, workflows.UpdatePause, workflows.Scope{})
-	s.until(run, "paused", time.Minute, func(r status.Run) bool { return phaseOf(r, "a") == status.PhasePaused })
+	s.until(run, "paused", time.Minute, func(r api.Run) bool { return phaseOf(r, "a") == api.PhasePaused })
 	moved := s.snapshot("a").Tags()["2.0.0"]
 	var old string
 	for _, p := range s.snapshot("a").Pods {
@@ -162,7 +162,7 @@ func TestFailureMode_R05_R32_PausedThenRolledBack(t *testing.T) {
 		t.Errorf("a pod that was recreated while paused got the new version: %v", now)
 	}
 	s.tell(run, workflows.UpdateRollback, workflows.Scope{})
-	if end := s.ended(run, time.Minute); end.Phase != status.PhaseRolledBack {
+	if end := s.ended(run, time.Minute); end.Phase != api.PhaseRolledBack {
 		t.Fatalf("the run ended %s", end.Phase)
 	}
 	if now := s.snapshot("a"); now.Running() != before.Running() {
@@ -215,11 +215,11 @@ func TestFailureMode_R06_ATerminatedRunStopsAndDisarmsItsUnits(t *testing.T) {
 	if err := c.Client.TerminateWorkflow(t.Context(), run, "", "somebody deleted it"); err != nil {
 		t.Fatal(err)
 	}
-	var unit status.Unit
+	var unit api.Unit
 	if err := c.Client.GetWorkflow(t.Context(), workflows.UnitWorkflowID("canary/a", s.component), "").Get(t.Context(), &unit); !workflows.Ended(err, &unit) {
 		t.Fatalf("the unit closed with %v", err)
 	}
-	if unit.Phase != status.PhaseAborted || unit.Armed {
+	if unit.Phase != api.PhaseAborted || unit.Armed {
 		t.Errorf("the unit ended %s, armed %v", unit.Phase, unit.Armed)
 	}
 	moved := s.snapshot("a").Tags()["2.0.0"]
@@ -286,13 +286,13 @@ func TestARollbackTakesAwayWhatTheRunAdded(t *testing.T) {
 	open := s.start("2.0.0", "slow")
 	s.soaking(open)
 	s.tell(open, workflows.UpdateRollback, workflows.Scope{})
-	if end := s.ended(open, time.Minute); end.Phase != status.PhaseRolledBack {
+	if end := s.ended(open, time.Minute); end.Phase != api.PhaseRolledBack {
 		t.Fatalf("the open run ended %s: %+v", end.Phase, end.Stages[0].Units)
 	}
 	s.asBefore(before)
 
 	whole := s.start("2.0.0", "slow")
-	if end := s.ended(whole, time.Minute); end.Phase != status.PhaseSucceeded {
+	if end := s.ended(whole, time.Minute); end.Phase != api.PhaseSucceeded {
 		t.Fatalf("version 2 ended %s", end.Phase)
 	}
 	if out := s.kubectl("a", "-n", s.component, "get", "configmap/extra", "deployment/second", "-o", "name"); len(strings.Fields(out)) != 2 {
@@ -303,7 +303,7 @@ func TestARollbackTakesAwayWhatTheRunAdded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if end := s.ended(runs[0].Name, time.Minute); end.Phase != status.PhaseRolledBack {
+	if end := s.ended(runs[0].Name, time.Minute); end.Phase != api.PhaseRolledBack {
 		t.Fatalf("the run that takes it back ended %s: %+v", end.Phase, end.Stages[0].Units)
 	}
 	s.asBefore(before)

@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
-	"sluice.dev/sluice/internal/status"
 )
 
 // browser finds a Chromium; without one the test is skipped by name, or fails where everything is required.
@@ -59,7 +59,7 @@ func TestTheTemporalUITellsTheStory(t *testing.T) {
 	s.work()
 	s.install()
 	run := s.start("3.0.0", "careful")
-	if end := s.ended(run, 2*time.Minute); end.Phase != status.PhaseRolledBack {
+	if end := s.ended(run, 2*time.Minute); end.Phase != api.PhaseRolledBack {
 		t.Fatalf("version 3 ended %s", end.Phase)
 	}
 	data, err := os.ReadFile(s.stack.Dir + "/stack.json")

@@ -9,8 +9,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/watch"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/workflows"
 )
 
@@ -107,14 +107,14 @@ func TestFailureMode_R33_AWebhookComesLastAndGoesFirst(t *testing.T) {
 	made := guardedLast(t, tr, 0)
 	s.guarded()
 	s.tell(open, workflows.UpdateRollback, workflows.Scope{})
-	if end := s.ended(open, 2*time.Minute); end.Phase != status.PhaseRolledBack {
+	if end := s.ended(open, 2*time.Minute); end.Phase != api.PhaseRolledBack {
 		t.Fatalf("the open run ended %s: %+v", end.Phase, end.Stages[0].Units)
 	}
 	back := unguardedFirst(t, tr, made)
 	s.asBefore(before)
 
 	whole := s.start("2.0.0", "prompt")
-	if end := s.ended(whole, time.Minute); end.Phase != status.PhaseSucceeded {
+	if end := s.ended(whole, time.Minute); end.Phase != api.PhaseSucceeded {
 		t.Fatalf("version 2 ended %s", end.Phase)
 	}
 	made = guardedLast(t, tr, back)
@@ -124,7 +124,7 @@ func TestFailureMode_R33_AWebhookComesLastAndGoesFirst(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if end := s.ended(runs[0].Name, 2*time.Minute); end.Phase != status.PhaseRolledBack {
+	if end := s.ended(runs[0].Name, 2*time.Minute); end.Phase != api.PhaseRolledBack {
 		t.Fatalf("the run that takes it back ended %s: %+v", end.Phase, end.Stages[0].Units)
 	}
 	unguardedFirst(t, tr, made)
@@ -146,7 +146,7 @@ func TestAFirstInstallationIsTakenBackWithItsWebhookFirst(t *testing.T) {
 	tr := s.follow("a", configMaps, daemonSets, deployments, webhooks)
 	end := s.ended(s.start("3.0.0", "resting-cluster"), 3*time.Minute)
 	u := unitOf(end, "a")
-	if end.Phase != status.PhaseRolledBack || !slices.Contains(u.Kept, "Namespace/crashing") {
+	if end.Phase != api.PhaseRolledBack || !slices.Contains(u.Kept, "Namespace/crashing") {
 		t.Fatalf("the run ended %s, the unit with %+v; it keeps %v", end.Phase, u.Failure, u.Kept)
 	}
 	unguardedFirst(t, tr, tr.until(guard, watch.Added, 0).version)

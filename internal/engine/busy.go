@@ -3,9 +3,9 @@ package engine
 import (
 	"context"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
-	"sluice.dev/sluice/internal/status"
 )
 
 // Busy is an open run with the clusters of a plan that it moves.
@@ -72,7 +72,7 @@ func (e *Engine) openRuns(ctx context.Context, component string) ([]openRun, err
 		if !r.Ended.IsZero() {
 			continue
 		}
-		is, phase := away, status.Phase(r.Phase)
+		is, phase := away, api.Phase(r.Phase)
 		if !away {
 			is, phase, err = e.openPhase(ctx, r.Name)
 			if away = fault.CodeOf(err) == fault.Unreachable; err != nil && !away {
@@ -80,7 +80,7 @@ func (e *Engine) openRuns(ctx context.Context, component string) ([]openRun, err
 			}
 		}
 		if is || away {
-			open = append(open, openRun{r, r.Back != "" || phase == status.PhaseRollingBack})
+			open = append(open, openRun{r, r.Back != "" || phase == api.PhaseRollingBack})
 		}
 	}
 	return open, nil

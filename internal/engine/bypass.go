@@ -4,10 +4,10 @@ import (
 	"context"
 	"strings"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
-	"sluice.dev/sluice/internal/status"
 )
 
 // passed lists, by cluster, the target of a component that has passed its stage there and runs there still: where a narrowed
@@ -43,11 +43,11 @@ func (e *Engine) passedIn(ctx context.Context, name string) (map[string]bool, er
 	if err != nil || run.Report == "" || run.Back != "" {
 		return nil, err
 	}
-	var report status.Run
+	var report api.Run
 	if err := e.read(ctx, run.Report, &report); err != nil {
 		return nil, fault.Wrap(fault.CodeOf(err), err, "cannot read the report of run %s", name)
 	}
-	whole := report.Phase == status.PhaseSucceeded
+	whole := report.Phase == api.PhaseSucceeded
 	if whole {
 		// A run that was aborted while its last stage soaked has moved all its units, and proved nothing about the stage.
 		if whole, err = e.unaborted(ctx, name); err != nil {
@@ -60,14 +60,14 @@ func (e *Engine) passedIn(ctx context.Context, name string) (map[string]bool, er
 			break
 		}
 		for _, u := range report.Stages[i].Units {
-			clusters[u.Cluster] = u.Phase == status.PhaseSucceeded
+			clusters[u.Cluster] = u.Phase == api.PhaseSucceeded
 		}
 	}
 	return clusters, nil
 }
 
 // begun reports whether a unit of one of these stages was started: then the stages before it had ended well.
-func begun(stages []status.Stage) bool {
+func begun(stages []api.Stage) bool {
 	for i := range stages {
 		for _, u := range stages[i].Units {
 			if !u.Started.IsZero() {

@@ -7,10 +7,10 @@ import (
 
 	"go.temporal.io/sdk/client"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/workflows"
 )
 
@@ -139,7 +139,7 @@ func TestABypassNeedsAReasonAndIsInTheAudit(t *testing.T) {
 }
 
 // canary runs the canary stage alone and ends it. Its phase and what a later unit did are the case's.
-func (b *bench) canary(report status.Run, aborted bool) {
+func (b *bench) canary(report api.Run, aborted bool) {
 	b.t.Helper()
 	p, err := b.narrowed(engine.PlanRequest{Only: []string{"canary"}})
 	if err != nil {
@@ -173,32 +173,32 @@ func (b *bench) canary(report status.Run, aborted bool) {
 }
 
 func TestAStageHasPassedOnceItHasEndedWell(t *testing.T) {
-	moved := status.Unit{Cluster: "c1", Phase: status.PhaseSucceeded, Started: noon}
-	first := status.Stage{Name: "canary", Units: []status.Unit{moved}}
+	moved := api.Unit{Cluster: "c1", Phase: api.PhaseSucceeded, Started: noon}
+	first := api.Stage{Name: "canary", Units: []api.Unit{moved}}
 	for name, c := range map[string]struct {
 		reason  string
-		report  status.Run
+		report  api.Run
 		aborted bool
 		passed  bool
 	}{
 		"the run succeeded": {
 			reason: "the stage has soaked and was judged", passed: true,
-			report: status.Run{Phase: status.PhaseSucceeded, Stages: []status.Stage{first}},
+			report: api.Run{Phase: api.PhaseSucceeded, Stages: []api.Stage{first}},
 		},
 		"the run is open": {
 			reason: "the stage may be soaking still",
 		},
 		"the run was aborted while the stage soaked": {
 			reason: "its clusters have moved, the stage has proved nothing", aborted: true,
-			report: status.Run{Phase: status.PhaseSucceeded, Stages: []status.Stage{first}},
+			report: api.Run{Phase: api.PhaseSucceeded, Stages: []api.Stage{first}},
 		},
 		"a check of the stage failed": {
 			reason: "its cluster is recorded all the same",
-			report: status.Run{Phase: status.PhaseFailed, Stages: []status.Stage{first}},
+			report: api.Run{Phase: api.PhaseFailed, Stages: []api.Stage{first}},
 		},
 		"a later stage failed": {
 			reason: "it began when this one had passed", passed: true,
-			report: status.Run{Phase: status.PhaseFailed, Stages: []status.Stage{first, {Name: "production", Units: []status.Unit{{Cluster: "c2", Phase: status.PhaseFailed, Started: noon.Add(time.Hour)}}}}},
+			report: api.Run{Phase: api.PhaseFailed, Stages: []api.Stage{first, {Name: "production", Units: []api.Unit{{Cluster: "c2", Phase: api.PhaseFailed, Started: noon.Add(time.Hour)}}}}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -217,7 +217,7 @@ func TestAStageHasPassedOnceItHasEndedWell(t *testing.T) {
 
 func TestAPlanCountsOnWhatHasPassedUntilItIsRun(t *testing.T) {
 	b := stages(t)
-	b.canary(status.Run{Phase: status.PhaseSucceeded, Stages: []status.Stage{{Name: "canary", Units: []status.Unit{{Cluster: "c1", Phase: status.PhaseSucceeded}}}}}, false)
+	b.canary(api.Run{Phase: api.PhaseSucceeded, Stages: []api.Stage{{Name: "canary", Units: []api.Unit{{Cluster: "c1", Phase: api.PhaseSucceeded}}}}}, false)
 	p, err := b.narrowed(engine.PlanRequest{Only: []string{"prod"}})
 	if err != nil {
 		t.Fatal(err)

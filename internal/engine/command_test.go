@@ -13,10 +13,10 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/workflows"
 )
 
@@ -173,8 +173,8 @@ func TestARunWithoutAWorkerSaysWhatItWasTold(t *testing.T) {
 }
 
 // moved is a unit that went all the way.
-func moved(cluster string) status.Unit {
-	return status.Unit{Path: "prod/" + cluster, Cluster: cluster, Group: "prod", Stage: "all", Phase: status.PhaseSucceeded, Moved: true}
+func moved(cluster string) api.Unit {
+	return api.Unit{Path: "prod/" + cluster, Cluster: cluster, Group: "prod", Stage: "all", Phase: api.PhaseSucceeded, Moved: true}
 }
 
 func TestFailureMode_R04_AbortWhenIdle(t *testing.T) {

@@ -23,10 +23,10 @@ import (
 	"go.temporal.io/sdk/converter"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/workflows"
 )
@@ -285,17 +285,17 @@ func (b *bench) started() ledger.Run {
 }
 
 // end writes down how a run ended, as its workflow does, and what it deployed.
-func (b *bench) end(run ledger.Run, units ...status.Unit) {
+func (b *bench) end(run ledger.Run, units ...api.Unit) {
 	b.t.Helper()
 	for _, u := range units {
-		if u.Phase != status.PhaseSucceeded {
+		if u.Phase != api.PhaseSucceeded {
 			continue
 		}
 		b.deploy(u.Cluster, run.Name, run.Version)
 	}
-	report := status.Run{Name: run.Name, Component: run.Component, Version: run.Version, Plan: run.Plan, Ended: noon}
-	report.Stages = []status.Stage{{Name: "all", Units: units}}
-	report.Phase = status.Outcome(report.Stages)
+	report := api.Run{Name: run.Name, Component: run.Component, Version: run.Version, Plan: run.Plan, Ended: noon}
+	report.Stages = []api.Stage{{Name: "all", Units: units}}
+	report.Phase = api.Outcome(report.Stages)
 	run.Phase, run.Ended, run.Report = string(report.Phase), noon, b.blob(report)
 	if err := b.ledger.SaveRun(b.t.Context(), run); err != nil {
 		b.t.Fatal(err)

@@ -8,9 +8,9 @@ import (
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/sdk/converter"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
-	"sluice.dev/sluice/internal/status"
 )
 
 // fromLedger puts together where a run is without asking it: units from the plan, the deployments and the observations,
@@ -20,9 +20,9 @@ func (e *Engine) fromLedger(ctx context.Context, known ledger.Run, info *workflo
 	if err != nil {
 		return View{}, err
 	}
-	view := View{Note: note, Run: status.Run{
+	view := View{Note: note, Run: api.Run{
 		Name: known.Name, Component: known.Component, Version: known.Version, Pipeline: planned.Plan.Pipeline, Plan: known.Plan,
-		Back: known.Back, Origin: status.Origin(planned.Stored.Origin), Phase: status.Phase(known.Phase), By: known.By,
+		Back: known.Back, Origin: api.Origin(planned.Stored.Origin), Phase: api.Phase(known.Phase), By: known.By,
 		Reason: known.Reason, Started: known.Started, Ended: known.Ended,
 	}}
 	units, err := e.traces(ctx, known)
@@ -37,8 +37,8 @@ func (e *Engine) fromLedger(ctx context.Context, known ledger.Run, info *workflo
 }
 
 // traces says of each cluster that a run has touched what the ledger knows of it.
-func (e *Engine) traces(ctx context.Context, known ledger.Run) (map[string]status.Unit, error) {
-	units := map[string]status.Unit{}
+func (e *Engine) traces(ctx context.Context, known ledger.Run) (map[string]api.Unit, error) {
+	units := map[string]api.Unit{}
 	seen, err := e.ledger.ListObservations(ctx, known.Component)
 	if err != nil {
 		return nil, err
@@ -47,9 +47,9 @@ func (e *Engine) traces(ctx context.Context, known ledger.Run) (map[string]statu
 		if o.Run != known.Name {
 			continue
 		}
-		u := status.Unit{Phase: status.PhaseMoving, Version: o.Version, Armed: o.Armed, Moved: true}
+		u := api.Unit{Phase: api.PhaseMoving, Version: o.Version, Armed: o.Armed, Moved: true}
 		if o.Unreachable {
-			u.Phase = status.PhaseUnreachable
+			u.Phase = api.PhaseUnreachable
 		}
 		units[o.Cluster] = u
 	}
@@ -61,19 +61,19 @@ func (e *Engine) traces(ctx context.Context, known ledger.Run) (map[string]statu
 		if d.Run != known.Name {
 			continue
 		}
-		u := status.Unit{Phase: status.PhaseSucceeded, Version: d.Version, Moved: true, Ended: d.Since}
+		u := api.Unit{Phase: api.PhaseSucceeded, Version: d.Version, Moved: true, Ended: d.Since}
 		if d.Version != known.Version || known.Back != "" {
-			u.Phase = status.PhaseRolledBack
+			u.Phase = api.PhaseRolledBack
 		}
 		units[d.Cluster] = u
 	}
 	return units, nil
 }
 
-func stageFrom(s *plan.Stage, units map[string]status.Unit) status.Stage {
-	out := status.Stage{Name: s.Name, Phase: status.PhasePending, Skipped: s.Skipped}
+func stageFrom(s *plan.Stage, units map[string]api.Unit) api.Stage {
+	out := api.Stage{Name: s.Name, Phase: api.PhasePending, Skipped: s.Skipped}
 	if s.Skipped != "" {
-		out.Phase = status.PhaseSkipped
+		out.Phase = api.PhaseSkipped
 	}
 	ended := 0
 	for _, g := range s.Groups {
@@ -81,10 +81,10 @@ func stageFrom(s *plan.Stage, units map[string]status.Unit) status.Stage {
 			unit := units[u.Cluster]
 			unit.Path, unit.Cluster, unit.Group, unit.Stage = u.Path, u.Cluster, u.Group, s.Name
 			if unit.Phase == "" {
-				unit.Phase = status.PhasePending
+				unit.Phase = api.PhasePending
 			}
-			if unit.Phase != status.PhasePending {
-				out.Phase = status.PhaseMoving
+			if unit.Phase != api.PhasePending {
+				out.Phase = api.PhaseMoving
 			}
 			if unit.Phase.Final() {
 				ended++
@@ -93,12 +93,12 @@ func stageFrom(s *plan.Stage, units map[string]status.Unit) status.Stage {
 		}
 	}
 	if ended > 0 && ended == len(out.Units) {
-		out.Phase = status.PhaseSucceeded
+		out.Phase = api.PhaseSucceeded
 	}
 	return out
 }
 
-func addAttributes(run *status.Run, info *workflowpb.WorkflowExecutionInfo) {
+func addAttributes(run *api.Run, info *workflowpb.WorkflowExecutionInfo) {
 	fields := info.GetSearchAttributes().GetIndexedFields()
 	var phase, waiting string
 	decode(fields[attrPhase], &phase)
@@ -106,19 +106,19 @@ func addAttributes(run *status.Run, info *workflowpb.WorkflowExecutionInfo) {
 	decode(fields[attrPercent], &run.Percent)
 	decode(fields[attrFailed], &run.Failed)
 	if phase != "" {
-		run.Phase = status.Phase(phase)
+		run.Phase = api.Phase(phase)
 	}
 	if waiting != "" {
-		run.Waiting = &status.Waiting{Name: waiting}
+		run.Waiting = &api.Waiting{Name: waiting}
 	}
 	if run.Phase.Final() {
 		return // how it closed says less: a run that took itself back has failed, one that a person took back was cancelled
 	}
 	switch info.GetStatus() {
 	case enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED, enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED:
-		run.Phase = status.PhaseAborted
+		run.Phase = api.PhaseAborted
 	case enumspb.WORKFLOW_EXECUTION_STATUS_FAILED, enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT:
-		run.Phase = status.PhaseFailed
+		run.Phase = api.PhaseFailed
 	}
 }
 

@@ -3,9 +3,9 @@ package engine
 import (
 	"context"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
-	"sluice.dev/sluice/internal/status"
 )
 
 // Audit lists who did what, the newest first; object (a run, or the hash of a plan) "" means all.
@@ -15,10 +15,10 @@ func (e *Engine) Audit(ctx context.Context, object string, limit int) ([]ledger.
 
 // Report is everything that is known of a run: every unit with its batches and checks. It is what Status returns, but a
 // run that cannot be told in full is fault.Unreachable.
-func (e *Engine) Report(ctx context.Context, run string) (status.Run, error) {
+func (e *Engine) Report(ctx context.Context, run string) (api.Run, error) {
 	view, err := e.Status(ctx, run)
 	if err != nil {
-		return status.Run{}, err
+		return api.Run{}, err
 	}
 	if view.Note != "" {
 		return view.Run, fault.New(fault.Unreachable, "cannot tell all of run %s: %s", run, view.Note)

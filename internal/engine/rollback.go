@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"slices"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/workflows"
 )
@@ -54,7 +54,7 @@ func (e *Engine) takeBack(ctx context.Context, known ledger.Run, c workflows.Com
 	}
 	run, err := e.start(ctx, planned, ledger.Run{
 		Plan: known.Plan, Component: known.Component, Version: known.Version, Back: known.Name,
-		Phase: string(status.PhasePending), Started: e.now(), By: c.Who, Reason: c.Reason,
+		Phase: string(api.PhasePending), Started: e.now(), By: c.Who, Reason: c.Reason,
 	}, workflows.RolloutInput{
 		Plan: known.Plan, By: c.Who, Reason: c.Reason, Back: &workflows.BackInput{Run: known.Name, Units: names},
 	})
@@ -96,7 +96,7 @@ func (e *Engine) moved(ctx context.Context, known ledger.Run, planned *Planned) 
 	}
 	for _, s := range view.Stages {
 		for _, u := range s.Units {
-			touched[u.Cluster] = u.Moved && u.Phase != status.PhaseRolledBack
+			touched[u.Cluster] = u.Moved && u.Phase != api.PhaseRolledBack
 		}
 	}
 	return pick(planned.Plan, touched), nil

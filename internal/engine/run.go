@@ -11,12 +11,12 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/identity"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/origin"
 	"sluice.dev/sluice/internal/plan"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/workflows"
 )
 
@@ -49,7 +49,7 @@ func (e *Engine) Run(ctx context.Context, req RunRequest) (ledger.Run, error) {
 	}
 	run := ledger.Run{
 		Plan: planned.Hash, Component: planned.Plan.Component, Version: planned.Plan.Version,
-		Phase: string(status.PhasePending), Started: e.now(), By: req.By, Reason: req.Reason,
+		Phase: string(api.PhasePending), Started: e.now(), By: req.By, Reason: req.Reason,
 	}
 	started, err := e.tryRun(ctx, planned, run, req.Anyway)
 	var idle *NothingToDo
@@ -173,7 +173,7 @@ func (e *Engine) isOpen(ctx context.Context, run string) (bool, error) {
 }
 
 // openPhase reports whether Temporal is still executing a run, and where that is, as its search attribute says.
-func (e *Engine) openPhase(ctx context.Context, run string) (bool, status.Phase, error) {
+func (e *Engine) openPhase(ctx context.Context, run string) (bool, api.Phase, error) {
 	server, err := e.Server(ctx)
 	if err != nil {
 		return false, "", err
@@ -186,7 +186,7 @@ func (e *Engine) openPhase(ctx context.Context, run string) (bool, status.Phase,
 	if err != nil {
 		return false, "", e.temporalFault(err, "cannot look at run %s", run)
 	}
-	var now status.Run
+	var now api.Run
 	addAttributes(&now, described.GetWorkflowExecutionInfo())
 	return described.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, now.Phase, nil
 }
@@ -213,7 +213,7 @@ func (e *Engine) start(ctx context.Context, planned *Planned, run ledger.Run, in
 	// Nothing has begun: the name must not look open for ever. Where even that cannot be noted, the missing workflow
 	// says the same.
 	failed := run
-	failed.Phase, failed.Ended = string(status.PhaseFailed), e.now()
+	failed.Phase, failed.Ended = string(api.PhaseFailed), e.now()
 	_ = e.ledger.SaveRun(context.WithoutCancel(ctx), failed)
 	var argument *serviceerror.InvalidArgument
 	if errors.As(err, &argument) && strings.Contains(err.Error(), "search attribute") {

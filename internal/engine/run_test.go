@@ -8,10 +8,10 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/workflows"
 )
 
@@ -138,7 +138,7 @@ func TestRunThatCannotStartIsNotOpen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if run.Ended.IsZero() || run.Phase != string(status.PhaseFailed) {
+	if run.Ended.IsZero() || run.Phase != string(api.PhaseFailed) {
 		t.Errorf("it looks open: %+v", run)
 	}
 }

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/ledger"
-	"sluice.dev/sluice/internal/status"
 )
 
 // Listed is a run of a list. Note is not empty where Temporal could not say how far it is: then its phase is the ledger's.
@@ -19,10 +19,10 @@ type Listed struct {
 // RunsQuery narrows a list of runs. The zero value is all of them.
 type RunsQuery struct {
 	Component string
-	Phases    []status.Phase // any of them
-	After     time.Time      // started then or later
-	Before    time.Time      // started before that
-	Limit     int            // at most so many, the newest
+	Phases    []api.Phase // any of them
+	After     time.Time   // started then or later
+	Before    time.Time   // started before that
+	Limit     int         // at most so many, the newest
 }
 
 // fits reports whether a run may be in the list, as far as the ledger knows: the phase of an open one is Temporal's to say.
@@ -35,7 +35,7 @@ func (q RunsQuery) fits(r ledger.Run) bool {
 }
 
 func (q RunsQuery) wants(phase string) bool {
-	return len(q.Phases) == 0 || slices.Contains(q.Phases, status.Phase(phase))
+	return len(q.Phases) == 0 || slices.Contains(q.Phases, api.Phase(phase))
 }
 
 // Runs lists the newest runs first, with the phase that Temporal's search attributes say where one is open, and what it waits
@@ -90,7 +90,7 @@ func (a *asking) about(ctx context.Context, one *Listed) {
 		one.Note = a.e.temporalFault(err, "cannot look at run %s", one.Name).Error() + instead
 		return
 	}
-	var now status.Run
+	var now api.Run
 	addAttributes(&now, described.GetWorkflowExecutionInfo())
 	if now.Phase != "" {
 		one.Phase = string(now.Phase)

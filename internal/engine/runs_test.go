@@ -5,18 +5,18 @@ import (
 	"testing"
 	"time"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/ledger"
-	"sluice.dev/sluice/internal/status"
 )
 
 func TestRunsAreFound(t *testing.T) {
 	b := newBench(t)
 	b.temporal.listed = map[string][2]string{}
 	hash := b.plan().Hash
-	add := func(component string, age time.Duration, phase status.Phase, waits string) {
+	add := func(component string, age time.Duration, phase api.Phase, waits string) {
 		run, err := b.ledger.NewRun(t.Context(), ledger.Run{
-			Plan: hash, Component: component, Version: "2", Phase: string(status.PhasePending), Started: noon.Add(-age), By: "ann",
+			Plan: hash, Component: component, Version: "2", Phase: string(api.PhasePending), Started: noon.Add(-age), By: "ann",
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -30,11 +30,11 @@ func TestRunsAreFound(t *testing.T) {
 		}
 		b.temporal.listed[run.Name] = [2]string{string(phase), waits}
 	}
-	add("agent", 30*24*time.Hour, status.PhaseSucceeded, "")
-	add("proxy", 48*time.Hour, status.PhaseHeld, "decision ready: Failed: it crashes")
-	add("agent", 3*time.Hour, status.PhaseStalled, "decision progress: nothing got on")
-	add("agent", time.Hour, status.PhaseUnreachable, "cluster c1: no route to host")
-	add("agent", time.Minute, status.PhaseMoving, "pods prod/c1/all/1")
+	add("agent", 30*24*time.Hour, api.PhaseSucceeded, "")
+	add("proxy", 48*time.Hour, api.PhaseHeld, "decision ready: Failed: it crashes")
+	add("agent", 3*time.Hour, api.PhaseStalled, "decision progress: nothing got on")
+	add("agent", time.Hour, api.PhaseUnreachable, "cluster c1: no route to host")
+	add("agent", time.Minute, api.PhaseMoving, "pods prod/c1/all/1")
 	for _, c := range []struct {
 		reason string
 		query  engine.RunsQuery
@@ -42,12 +42,12 @@ func TestRunsAreFound(t *testing.T) {
 	}{
 		{"all of them", engine.RunsQuery{}, []string{"agent-4", "agent-3", "agent-2", "proxy-1", "agent-1"}},
 		{"of a component", engine.RunsQuery{Component: "proxy"}, []string{"proxy-1"}},
-		{"that need somebody", engine.RunsQuery{Phases: []status.Phase{status.PhaseHeld, status.PhaseStalled}}, []string{"agent-2", "proxy-1"}},
-		{"the newest of these, however many others there are", engine.RunsQuery{Phases: []status.Phase{status.PhaseHeld, status.PhaseStalled}, Limit: 1}, []string{"agent-2"}},
-		{"that have ended", engine.RunsQuery{Phases: []status.Phase{status.PhaseSucceeded}}, []string{"agent-1"}},
+		{"that need somebody", engine.RunsQuery{Phases: []api.Phase{api.PhaseHeld, api.PhaseStalled}}, []string{"agent-2", "proxy-1"}},
+		{"the newest of these, however many others there are", engine.RunsQuery{Phases: []api.Phase{api.PhaseHeld, api.PhaseStalled}, Limit: 1}, []string{"agent-2"}},
+		{"that have ended", engine.RunsQuery{Phases: []api.Phase{api.PhaseSucceeded}}, []string{"agent-1"}},
 		{"of today", engine.RunsQuery{After: noon.Add(-24 * time.Hour)}, []string{"agent-4", "agent-3", "agent-2"}},
 		{"of before", engine.RunsQuery{Before: noon.Add(-24 * time.Hour)}, []string{"proxy-1", "agent-1"}},
-		{"of before, that stand", engine.RunsQuery{Before: noon.Add(-2 * time.Hour), Phases: []status.Phase{status.PhaseStalled}}, []string{"agent-2"}},
+		{"of before, that stand", engine.RunsQuery{Before: noon.Add(-2 * time.Hour), Phases: []api.Phase{api.PhaseStalled}}, []string{"agent-2"}},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			all, err := b.Runs(t.Context(), c.query)

@@ -10,15 +10,15 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/workflows"
 )
 
 // View is where a run is, as far as it could be found out. Note is not empty where that is less than usual, and says why.
 type View struct {
-	status.Run
+	api.Run
 	Note string `json:"note,omitempty"`
 	// Orders stand: no worker has obeyed them yet.
 	Orders []Standing `json:"orders,omitempty"`
@@ -28,7 +28,7 @@ type View struct {
 
 // Held reports whether something of the run stands still until a person decides.
 func (v View) Held() bool {
-	if v.Phase.Stands() || v.Phase == status.PhasePaused {
+	if v.Phase.Stands() || v.Phase == api.PhasePaused {
 		return true
 	}
 	for _, s := range v.Stages {
@@ -47,10 +47,10 @@ func (v View) Held() bool {
 // Stands reports whether the whole run stands until a person decides: nothing in it goes on by itself. A run that somebody
 // has told to end, and one whose units are out of reach, go on.
 func (v View) Stands() bool {
-	if v.Phase.Stands() || v.Phase == status.PhasePaused {
+	if v.Phase.Stands() || v.Phase == api.PhasePaused {
 		return true
 	}
-	return v.Phase == status.PhaseWaiting && v.Waiting != nil && v.Waiting.Kind == "approval"
+	return v.Phase == api.PhaseWaiting && v.Waiting != nil && v.Waiting.Kind == "approval"
 }
 
 // unitQueries is how many units are asked at once.
@@ -96,8 +96,8 @@ func (e *Engine) stillOpen(ctx context.Context, run string) error {
 }
 
 // ask queries a run.
-func (e *Engine) ask(ctx context.Context, server *Server, run string) (status.Run, error) {
-	var seen status.Run
+func (e *Engine) ask(ctx context.Context, server *Server, run string) (api.Run, error) {
+	var seen api.Run
 	return seen, e.query(ctx, server, run, &seen)
 }
 
@@ -152,7 +152,7 @@ func (e *Engine) withoutWorker(ctx context.Context, server *Server, known ledger
 	if orders, missed := e.standing(ctx, server, known.Name); missed == nil {
 		view.Orders = orders
 	}
-	view.Partial, view.Waiting = true, &status.Waiting{
+	view.Partial, view.Waiting = true, &api.Waiting{
 		Kind: "worker", Since: e.lastWorked(ctx, known, described), Unmet: []string{note}, Owner: "whoever runs the workers",
 	}
 	return view, err
@@ -163,12 +163,12 @@ func (e *Engine) withoutWorker(ctx context.Context, server *Server, known ledger
 func (e *Engine) fill(ctx context.Context, server *Server, view *View) {
 	slots := make(chan struct{}, unitQueries)
 	if view.Stages == nil {
-		view.Stages = []status.Stage{}
+		view.Stages = []api.Stage{}
 	}
 	var all sync.WaitGroup
 	for i := range view.Stages {
 		if view.Stages[i].Units == nil {
-			view.Stages[i].Units = []status.Unit{}
+			view.Stages[i].Units = []api.Unit{}
 		}
 		for j := range view.Stages[i].Units {
 			u := &view.Stages[i].Units[j]
@@ -191,13 +191,13 @@ func (e *Engine) fill(ctx context.Context, server *Server, view *View) {
 
 // asks reports whether a unit has a workflow of its own that is open. One that waits for the lock has not: the workflow
 // under its name is another run's.
-func asks(u *status.Unit) bool {
+func asks(u *api.Unit) bool {
 	return u.Workflow != "" && !u.Phase.Final() && (u.Waiting == nil || u.Waiting.Kind != "lock")
 }
 
 // recall adds what only the whole status of a unit that has ended tells. The run's word goes for the rest: a unit may have
 // failed since, in the soak of its stage.
-func (e *Engine) recall(ctx context.Context, u *status.Unit) {
+func (e *Engine) recall(ctx context.Context, u *api.Unit) {
 	whole, known := e.whole(ctx, u.Detail)
 	if !known {
 		return
@@ -208,7 +208,7 @@ func (e *Engine) recall(ctx context.Context, u *status.Unit) {
 }
 
 // remember adds to a unit that was taken back what the check for which it went had seen.
-func (e *Engine) remember(ctx context.Context, u *status.Unit) {
+func (e *Engine) remember(ctx context.Context, u *api.Unit) {
 	before, known := e.whole(ctx, u.Before)
 	if !known {
 		return
@@ -217,9 +217,9 @@ func (e *Engine) remember(ctx context.Context, u *status.Unit) {
 }
 
 // stoppedAt is the batch at which a check stopped a unit, as it was left there; nil where that was no batch.
-func (e *Engine) stoppedAt(ctx context.Context, u *status.Unit) *status.Batch {
+func (e *Engine) stoppedAt(ctx context.Context, u *api.Unit) *api.Batch {
 	before, _ := e.whole(ctx, u.Before)
-	for _, batches := range [][]status.Batch{u.Batches, before.Batches} {
+	for _, batches := range [][]api.Batch{u.Batches, before.Batches} {
 		for i := range batches {
 			if b := &batches[i]; b.Path == u.FailedAt || b.Path == u.CauseAt {
 				return b
@@ -230,9 +230,9 @@ func (e *Engine) stoppedAt(ctx context.Context, u *status.Unit) *status.Batch {
 }
 
 // whole is the status of a unit as it ended; false where there is none.
-func (e *Engine) whole(ctx context.Context, digest string) (status.Unit, bool) {
+func (e *Engine) whole(ctx context.Context, digest string) (api.Unit, bool) {
 	if digest == "" {
-		return status.Unit{}, false
+		return api.Unit{}, false
 	}
 	whole, known := e.details.get(digest)
 	if !known {
@@ -245,11 +245,11 @@ func (e *Engine) whole(ctx context.Context, digest string) (status.Unit, bool) {
 }
 
 // told is a check with what it saw, where a unit's own record has that.
-func told(c *status.Check, by status.Unit) *status.Check {
+func told(c *api.Check, by api.Unit) *api.Check {
 	if c == nil {
 		return nil
 	}
-	for _, of := range []*status.Check{by.Failure, by.Cause} {
+	for _, of := range []*api.Check{by.Failure, by.Cause} {
 		if of != nil && of.Name == c.Name && of.At == c.At {
 			return of
 		}
@@ -258,8 +258,8 @@ func told(c *status.Check, by status.Unit) *status.Check {
 }
 
 // visit asks an open unit, and reads the counts of the batch that it is moving.
-func (e *Engine) visit(ctx context.Context, server *Server, u *status.Unit) {
-	var seen status.Unit
+func (e *Engine) visit(ctx context.Context, server *Server, u *api.Unit) {
+	var seen api.Unit
 	if err := e.query(ctx, server, u.Workflow, &seen); err != nil || seen.Cluster != u.Cluster {
 		return
 	}
@@ -281,7 +281,7 @@ func (e *Engine) visit(ctx context.Context, server *Server, u *status.Unit) {
 }
 
 // moving returns the batch that a unit is at, or nil.
-func moving(u *status.Unit) *status.Batch {
+func moving(u *api.Unit) *api.Batch {
 	if len(u.Batches) == 0 {
 		return nil
 	}

@@ -10,10 +10,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	enumspb "go.temporal.io/api/enums/v1"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
 )
 
@@ -21,20 +21,20 @@ import (
 func (b *bench) underWay() ledger.Run {
 	b.t.Helper()
 	run := b.started()
-	ended := status.Unit{
-		Path: "prod/c1", Cluster: "c1", Stage: "all", Phase: status.PhaseSucceeded,
-		Batches: []status.Batch{{Path: "prod/c1/all/1", NodeSet: "all", Number: 1, Phase: status.PhaseSucceeded}},
+	ended := api.Unit{
+		Path: "prod/c1", Cluster: "c1", Stage: "all", Phase: api.PhaseSucceeded,
+		Batches: []api.Batch{{Path: "prod/c1/all/1", NodeSet: "all", Number: 1, Phase: api.PhaseSucceeded}},
 	}
-	short := status.Unit{Path: "prod/c1", Cluster: "c1", Stage: "all", Phase: status.PhaseSucceeded, Detail: b.blob(ended)}
-	open := status.Unit{Path: "prod/c2", Cluster: "c2", Stage: "all", Phase: status.PhaseWaiting, Workflow: "prod/c2/agent", Started: noon}
+	short := api.Unit{Path: "prod/c1", Cluster: "c1", Stage: "all", Phase: api.PhaseSucceeded, Detail: b.blob(ended)}
+	open := api.Unit{Path: "prod/c2", Cluster: "c2", Stage: "all", Phase: api.PhaseWaiting, Workflow: "prod/c2/agent", Started: noon}
 	b.temporal.answers = map[string]any{
-		run.Name: status.Run{Name: run.Name, Phase: status.PhaseMoving, Stages: []status.Stage{
-			{Name: "none", Phase: status.PhaseSkipped}, {Name: "all", Phase: status.PhaseMoving, Units: []status.Unit{short, open}},
+		run.Name: api.Run{Name: run.Name, Phase: api.PhaseMoving, Stages: []api.Stage{
+			{Name: "none", Phase: api.PhaseSkipped}, {Name: "all", Phase: api.PhaseMoving, Units: []api.Unit{short, open}},
 		}},
-		"prod/c2/agent": status.Unit{
-			Path: "prod/c2", Cluster: "c2", Stage: "all", Phase: status.PhaseMoving, Workflow: "prod/c2/agent", Started: noon.Add(time.Second),
-			Waiting: &status.Waiting{Kind: "pods", Name: "prod/c2/all/1", Since: noon},
-			Batches: []status.Batch{{Path: "prod/c2/all/1", NodeSet: "all", Number: 1, Target: 4, Total: 40, Phase: status.PhaseMoving, Started: noon}},
+		"prod/c2/agent": api.Unit{
+			Path: "prod/c2", Cluster: "c2", Stage: "all", Phase: api.PhaseMoving, Workflow: "prod/c2/agent", Started: noon.Add(time.Second),
+			Waiting: &api.Waiting{Kind: "pods", Name: "prod/c2/all/1", Since: noon},
+			Batches: []api.Batch{{Path: "prod/c2/all/1", NodeSet: "all", Number: 1, Target: 4, Total: 40, Phase: api.PhaseMoving, Started: noon}},
 		},
 	}
 	b.temporal.progress = map[string]step.Progress{"prod/c2/agent": {Updated: 3, Ready: 2, Target: 4, Total: 40, Since: noon.Add(time.Minute)}}
@@ -55,7 +55,7 @@ func TestStatusReachesDownToTheBatchThatMoves(t *testing.T) {
 	if len(c1.Batches) != 1 || c1.Detail == "" {
 		t.Errorf("the unit that has ended lacks its batches: %+v", c1)
 	}
-	if c2.Phase != status.PhaseMoving || len(c2.Batches) != 1 || c2.Batches[0].Updated != 3 || c2.Batches[0].Ready != 2 {
+	if c2.Phase != api.PhaseMoving || len(c2.Batches) != 1 || c2.Batches[0].Updated != 3 || c2.Batches[0].Ready != 2 {
 		t.Errorf("the open unit lacks what its heartbeats say: %+v", c2)
 	}
 }
@@ -63,27 +63,27 @@ func TestStatusReachesDownToTheBatchThatMoves(t *testing.T) {
 func TestStatusDoesNotMixRuns(t *testing.T) {
 	for name, c := range map[string]struct {
 		reason string
-		unit   func(*status.Unit)
-		answer func(*status.Unit)
+		unit   func(*api.Unit)
+		answer func(*api.Unit)
 	}{
 		"another run holds the unit": {
 			reason: "the workflow under its name is that of the other run",
-			unit:   func(u *status.Unit) { u.Waiting = &status.Waiting{Kind: "lock"} },
+			unit:   func(u *api.Unit) { u.Waiting = &api.Waiting{Kind: "lock"} },
 		},
 		"the unit of an earlier run answers": {
 			reason: "a workflow that began before the unit did is not the unit's",
-			answer: func(u *status.Unit) { u.Started = noon.Add(-time.Hour) },
+			answer: func(u *api.Unit) { u.Started = noon.Add(-time.Hour) },
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
 			run := b.underWay()
-			root := b.temporal.answers[run.Name].(status.Run)
+			root := b.temporal.answers[run.Name].(api.Run)
 			if c.unit != nil {
 				c.unit(&root.Stages[1].Units[1])
 			}
 			if c.answer != nil {
-				answer := b.temporal.answers["prod/c2/agent"].(status.Unit)
+				answer := b.temporal.answers["prod/c2/agent"].(api.Unit)
 				c.answer(&answer)
 				b.temporal.answers["prod/c2/agent"] = answer
 			}
@@ -91,7 +91,7 @@ func TestStatusDoesNotMixRuns(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if u := v.Stages[1].Units[1]; u.Phase != status.PhaseWaiting || len(u.Batches) > 0 {
+			if u := v.Stages[1].Units[1]; u.Phase != api.PhaseWaiting || len(u.Batches) > 0 {
 				t.Errorf("%s: %+v", c.reason, u)
 			}
 		})
@@ -101,17 +101,17 @@ func TestStatusDoesNotMixRuns(t *testing.T) {
 func TestStatusOfAnEndedRunNeedsNoTemporal(t *testing.T) {
 	b := newBench(t)
 	run := b.started()
-	b.end(run, status.Unit{Path: "prod/c1", Cluster: "c1", Phase: status.PhaseSucceeded, Moved: true})
+	b.end(run, api.Unit{Path: "prod/c1", Cluster: "c1", Phase: api.PhaseSucceeded, Moved: true})
 	alone := engine.New(b.ledger, func(context.Context) (*engine.Server, error) { return nil, errors.New("no server") }, engine.Options{})
 	v, err := alone.Status(t.Context(), run.Name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v.Phase != status.PhaseSucceeded || v.Note != "" {
+	if v.Phase != api.PhaseSucceeded || v.Note != "" {
 		t.Errorf("it is %s with note %q, want Succeeded and none", v.Phase, v.Note)
 	}
 	report, err := alone.Report(t.Context(), run.Name)
-	if err != nil || report.Phase != status.PhaseSucceeded {
+	if err != nil || report.Phase != api.PhaseSucceeded {
 		t.Errorf("report is %+v, %v", report, err)
 	}
 }
@@ -136,7 +136,7 @@ func TestStatusWithoutWorker(t *testing.T) {
 		t.Errorf("it says %+v, %v; want that it waits for a worker", why.Reasons, err)
 	}
 	units := v.Stages[0].Units
-	if units[0].Phase != status.PhaseSucceeded || units[1].Phase != status.PhaseMoving || !units[1].Armed {
+	if units[0].Phase != api.PhaseSucceeded || units[1].Phase != api.PhaseMoving || !units[1].Armed {
 		t.Errorf("units are %+v, want what the ledger knows", units)
 	}
 	_, err = b.Report(t.Context(), run.Name)
@@ -164,11 +164,11 @@ func TestStatusOfARunThatWasTerminated(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if v.Phase != status.PhaseAborted || v.Ended.IsZero() || !strings.Contains(v.Note, "has ended as Terminated without a report") {
+	if v.Phase != api.PhaseAborted || v.Ended.IsZero() || !strings.Contains(v.Note, "has ended as Terminated without a report") {
 		t.Errorf("it is %s, ended %s, note %q; want Aborted though it still answers: nobody may wait for it", v.Phase, v.Ended, v.Note)
 	}
 	all, err := b.Runs(t.Context(), engine.RunsQuery{})
-	if err != nil || all[0].Phase != string(status.PhaseAborted) {
+	if err != nil || all[0].Phase != string(api.PhaseAborted) {
 		t.Errorf("runs are %+v, %v; want it Aborted", all, err)
 	}
 }
@@ -176,11 +176,11 @@ func TestStatusOfARunThatWasTerminated(t *testing.T) {
 func TestARunIsInTheListAsItEnded(t *testing.T) {
 	for _, c := range []struct {
 		closed enumspb.WorkflowExecutionStatus
-		phase  status.Phase
+		phase  api.Phase
 	}{
-		{enumspb.WORKFLOW_EXECUTION_STATUS_FAILED, status.PhaseRolledBack},   // by itself
-		{enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED, status.PhaseRolledBack}, // by a person
-		{enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED, status.PhaseAborted},
+		{enumspb.WORKFLOW_EXECUTION_STATUS_FAILED, api.PhaseRolledBack},   // by itself
+		{enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED, api.PhaseRolledBack}, // by a person
+		{enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED, api.PhaseAborted},
 	} {
 		b := newBench(t)
 		run := b.underWay()
@@ -222,35 +222,35 @@ func TestWhy(t *testing.T) {
 }
 
 func TestWhySomethingHasNotBegun(t *testing.T) {
-	pause := &status.Waiting{Kind: "person", Name: "resume", Owner: "ann"}
-	soak := &status.Waiting{Kind: "soak", Name: "canary"}
+	pause := &api.Waiting{Kind: "person", Name: "resume", Owner: "ann"}
+	soak := &api.Waiting{Kind: "soak", Name: "canary"}
 	for name, c := range map[string]struct {
 		reason, about string
-		run           func(*status.Run)
-		want          *status.Waiting
+		run           func(*api.Run)
+		want          *api.Waiting
 	}{
 		"its stage is not at its turn": {
-			"the first stage that is open goes first", "c2", func(*status.Run) {},
-			&status.Waiting{Kind: "turn", Since: noon, Unmet: []string{"stage canary has not ended"}},
+			"the first stage that is open goes first", "c2", func(*api.Run) {},
+			&api.Waiting{Kind: "turn", Since: noon, Unmet: []string{"stage canary has not ended"}},
 		},
 		"the stage itself": {
-			"as its clusters", "all", func(*status.Run) {},
-			&status.Waiting{Kind: "turn", Since: noon, Unmet: []string{"stage canary has not ended"}},
+			"as its clusters", "all", func(*api.Run) {},
+			&api.Waiting{Kind: "turn", Since: noon, Unmet: []string{"stage canary has not ended"}},
 		},
 		"others of its stage move": {
-			"maxConcurrency and order hold it", "c2", func(r *status.Run) { r.Stages[0].Phase, r.Stages[1].Phase = status.PhaseSucceeded, status.PhaseMoving },
-			&status.Waiting{Kind: "turn", Since: noon, Unmet: []string{"what goes before it in its stage has not ended"}},
+			"maxConcurrency and order hold it", "c2", func(r *api.Run) { r.Stages[0].Phase, r.Stages[1].Phase = api.PhaseSucceeded, api.PhaseMoving },
+			&api.Waiting{Kind: "turn", Since: noon, Unmet: []string{"what goes before it in its stage has not ended"}},
 		},
-		"the stage before it soaks": {"that is when its turn comes", "c2", func(r *status.Run) { r.Stages[0].Waiting = soak }, soak},
-		"the run is paused":         {"a person holds all of it", "c2", func(r *status.Run) { r.Waiting = pause }, pause},
-		"the run has ended":         {"its turn will not come", "c2", func(r *status.Run) { r.Phase = status.PhaseAborted }, nil},
+		"the stage before it soaks": {"that is when its turn comes", "c2", func(r *api.Run) { r.Stages[0].Waiting = soak }, soak},
+		"the run is paused":         {"a person holds all of it", "c2", func(r *api.Run) { r.Waiting = pause }, pause},
+		"the run has ended":         {"its turn will not come", "c2", func(r *api.Run) { r.Phase = api.PhaseAborted }, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
 			run := b.started()
-			root := status.Run{Name: run.Name, Phase: status.PhaseMoving, Started: noon, Stages: []status.Stage{
-				{Name: "canary", Phase: status.PhaseMoving},
-				{Name: "all", Phase: status.PhasePending, Units: []status.Unit{{Path: "prod/c2", Cluster: "c2", Phase: status.PhasePending}}},
+			root := api.Run{Name: run.Name, Phase: api.PhaseMoving, Started: noon, Stages: []api.Stage{
+				{Name: "canary", Phase: api.PhaseMoving},
+				{Name: "all", Phase: api.PhasePending, Units: []api.Unit{{Path: "prod/c2", Cluster: "c2", Phase: api.PhasePending}}},
 			}}
 			c.run(&root)
 			b.temporal.answers = map[string]any{run.Name: root}
@@ -315,38 +315,38 @@ func TestClusters(t *testing.T) {
 }
 
 func TestWhyRemembersWhatAUnitWentBackFor(t *testing.T) {
-	seen := status.Check{
-		Name: "restarts", At: "afterBatch", Verdict: status.Failed, Message: "containers restart", Seen: map[string]any{"workload.restarts": 7.0},
+	seen := api.Check{
+		Name: "restarts", At: "afterBatch", Verdict: api.Failed, Message: "containers restart", Seen: map[string]any{"workload.restarts": 7.0},
 	}
-	other := status.Check{Name: "ready", At: "afterBatch", Verdict: status.Inconclusive}
-	before := status.Unit{
-		Path: "prod/c1", Cluster: "c1", Phase: status.PhaseFailed, Failure: &seen, FailedAt: "prod/c1/all/1",
-		Batches: []status.Batch{{Path: "prod/c1/all/1", NodeSet: "all", Number: 1, Phase: status.PhaseHeld, Checks: []status.Check{seen, other}}},
+	other := api.Check{Name: "ready", At: "afterBatch", Verdict: api.Inconclusive}
+	before := api.Unit{
+		Path: "prod/c1", Cluster: "c1", Phase: api.PhaseFailed, Failure: &seen, FailedAt: "prod/c1/all/1",
+		Batches: []api.Batch{{Path: "prod/c1/all/1", NodeSet: "all", Number: 1, Phase: api.PhaseHeld, Checks: []api.Check{seen, other}}},
 	}
 	short := seen
 	short.Seen = nil
 	for name, c := range map[string]struct {
 		reason string
-		unit   status.Unit
-		of     func(engine.Reason) *status.Check
+		unit   api.Unit
+		of     func(engine.Reason) *api.Check
 	}{
 		"it went back well": {
 			reason: "the run tells the check, the record of before what it saw",
-			unit:   status.Unit{Phase: status.PhaseRolledBack, Failure: &short, FailedAt: "prod/c1/all/1"},
-			of:     func(r engine.Reason) *status.Check { return r.Failure },
+			unit:   api.Unit{Phase: api.PhaseRolledBack, Failure: &short, FailedAt: "prod/c1/all/1"},
+			of:     func(r engine.Reason) *api.Check { return r.Failure },
 		},
 		"the way back failed too": {
 			reason: "both are told",
-			unit: status.Unit{
-				Phase: status.PhaseFailed, Failure: &status.Check{Name: "rollback", At: "rollback", Verdict: status.Error}, Cause: &short, CauseAt: "prod/c1/all/1",
+			unit: api.Unit{
+				Phase: api.PhaseFailed, Failure: &api.Check{Name: "rollback", At: "rollback", Verdict: api.Error}, Cause: &short, CauseAt: "prod/c1/all/1",
 			},
-			of: func(r engine.Reason) *status.Check { return r.Cause },
+			of: func(r engine.Reason) *api.Check { return r.Cause },
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
 			run := b.started()
-			back := status.Unit{Path: "prod/c1", Cluster: "c1", Phase: c.unit.Phase}
+			back := api.Unit{Path: "prod/c1", Cluster: "c1", Phase: c.unit.Phase}
 			u := c.unit
 			u.Path, u.Cluster, u.Stage, u.Detail, u.Before = "prod/c1", "c1", "all", b.blob(back), b.blob(before)
 			b.end(run, u)

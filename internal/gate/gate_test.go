@@ -7,8 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/gate"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
@@ -21,7 +21,7 @@ func check(name, cel string, after ...string) pipelines.ResolvedCheck {
 	}
 }
 
-func evaluate(ctx context.Context, checks ...pipelines.ResolvedCheck) []status.Check {
+func evaluate(ctx context.Context, checks ...pipelines.ResolvedCheck) []api.Check {
 	return gate.NewEvaluator().Evaluate(ctx, step.EvaluateRequest{Point: pipelines.AfterBatch, Checks: checks, Facts: rule.Facts{
 		Workload: rule.Workload{UpdatedReady: 4, Restarts: 2}, Batch: rule.Batch{Target: 5}, Unit: rule.Unit{Labels: map[string]string{"tier": "1"}},
 	}})
@@ -34,15 +34,15 @@ func TestVerdicts(t *testing.T) {
 		reason string
 		ctx    context.Context
 		cel    string
-		want   status.Verdict
+		want   api.Verdict
 		says   string
 	}{
-		{"a rule that holds passes", nil, "workload.restarts == 2", status.Passed, ""},
-		{"a rule that does not hold fails", nil, "workload.updatedReady >= batch.target", status.Failed, "does not hold"},
-		{"a missing key is an error, not false", nil, "unit.labels['zone'] == 'a'", status.Error, "zone"},
-		{"a division by zero is an error, not false", nil, "10 / (workload.restarts - 2) > 1", status.Error, "division"},
-		{"a rule that does not compile is an error", nil, "workload.nonsense > 1", status.Error, "nonsense"},
-		{"an evaluation that is cut short is an error", cancelled, "workload.restarts == 2", status.Error, "cut short"},
+		{"a rule that holds passes", nil, "workload.restarts == 2", api.Passed, ""},
+		{"a rule that does not hold fails", nil, "workload.updatedReady >= batch.target", api.Failed, "does not hold"},
+		{"a missing key is an error, not false", nil, "unit.labels['zone'] == 'a'", api.Error, "zone"},
+		{"a division by zero is an error, not false", nil, "10 / (workload.restarts - 2) > 1", api.Error, "division"},
+		{"a rule that does not compile is an error", nil, "workload.nonsense > 1", api.Error, "nonsense"},
+		{"an evaluation that is cut short is an error", cancelled, "workload.restarts == 2", api.Error, "cut short"},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			ctx := c.ctx
@@ -53,7 +53,7 @@ func TestVerdicts(t *testing.T) {
 			if got.Verdict != c.want || !strings.Contains(got.Message, c.says) {
 				t.Errorf("%s: %q, want %s with %q", got.Verdict, got.Message, c.want, c.says)
 			}
-			if _, bad := status.FirstBad([]status.Check{got}); bad != (c.want != status.Passed) {
+			if _, bad := api.FirstBad([]api.Check{got}); bad != (c.want != api.Passed) {
 				t.Errorf("holds the unit: %v", bad)
 			}
 		})
@@ -69,14 +69,14 @@ func TestAVerdictKeepsWhatItSaw(t *testing.T) {
 
 func TestWhatRunsAfterAFailedCheckIsSkippedAndTheFailureFound(t *testing.T) {
 	got := evaluate(t.Context(), check("first", "false"), check("second", "true", "first"), check("third", "true", "second"), check("other", "true"))
-	var verdicts []status.Verdict
+	var verdicts []api.Verdict
 	for _, c := range got {
 		verdicts = append(verdicts, c.Verdict)
 	}
-	if diff := cmp.Diff([]status.Verdict{status.Failed, status.Skipped, status.Skipped, status.Passed}, verdicts); diff != "" {
+	if diff := cmp.Diff([]api.Verdict{api.Failed, api.Skipped, api.Skipped, api.Passed}, verdicts); diff != "" {
 		t.Errorf("verdicts (-want +got):\n%s", diff)
 	}
-	if bad, ok := status.FirstBad(got); !ok || bad.Name != "first" {
+	if bad, ok := api.FirstBad(got); !ok || bad.Name != "first" {
 		t.Errorf("found %+v", bad)
 	}
 }
@@ -88,7 +88,7 @@ func TestNothingRunsAfterACheckThatDidNotPass(t *testing.T) {
 		"it does not compile": "unit.labels[",
 	} {
 		got := evaluate(t.Context(), check("first", cel), check("second", "true", "first"))
-		if got[0].Verdict == status.Passed || got[1].Verdict != status.Skipped {
+		if got[0].Verdict == api.Passed || got[1].Verdict != api.Skipped {
 			t.Errorf("%s: the verdicts are %s and %s", reason, got[0].Verdict, got[1].Verdict)
 		}
 	}
@@ -98,10 +98,10 @@ func TestAnAdvisoryCheckReportsAndNeverHolds(t *testing.T) {
 	c := check("hint", "false")
 	c.Enforcement = pipelines.Advisory
 	got := evaluate(t.Context(), c)
-	if got[0].Verdict != status.Failed || !got[0].Advisory {
+	if got[0].Verdict != api.Failed || !got[0].Advisory {
 		t.Errorf("%+v", got[0])
 	}
-	if _, bad := status.FirstBad(got); bad {
+	if _, bad := api.FirstBad(got); bad {
 		t.Error("it holds the unit")
 	}
 }
@@ -110,11 +110,11 @@ func TestARuleAboutAWorkloadThatNobodyLookedAtIsInconclusive(t *testing.T) {
 	c := check("quiet", "workload.restarts == 0")
 	c.At = []pipelines.Point{pipelines.AfterCluster}
 	req := step.EvaluateRequest{Point: pipelines.AfterCluster, Checks: []pipelines.ResolvedCheck{c}}
-	if got := gate.NewEvaluator().Evaluate(t.Context(), req); got[0].Verdict != status.Inconclusive {
+	if got := gate.NewEvaluator().Evaluate(t.Context(), req); got[0].Verdict != api.Inconclusive {
 		t.Errorf("%+v", got[0])
 	}
 	req.Facts.Workload.Name = "agent"
-	if got := gate.NewEvaluator().Evaluate(t.Context(), req); got[0].Verdict != status.Passed {
+	if got := gate.NewEvaluator().Evaluate(t.Context(), req); got[0].Verdict != api.Passed {
 		t.Errorf("%+v", got[0])
 	}
 }
@@ -123,14 +123,14 @@ func TestWhatRunsAfterAnAdvisoryCheckStillHolds(t *testing.T) {
 	hint := check("hint", "false")
 	hint.Enforcement = pipelines.Advisory
 	got := evaluate(t.Context(), hint, check("must", "false", "hint"))
-	if bad, ok := status.FirstBad(got); !ok || bad.Name != "must" {
+	if bad, ok := api.FirstBad(got); !ok || bad.Name != "must" {
 		t.Errorf("%+v", got)
 	}
 }
 
 func TestACheckWithoutAGateIsAnError(t *testing.T) {
 	got := evaluate(t.Context(), pipelines.ResolvedCheck{Name: "empty", Enforcement: pipelines.Enforcing})
-	if got[0].Verdict != status.Error {
+	if got[0].Verdict != api.Error {
 		t.Errorf("%+v", got[0])
 	}
 }

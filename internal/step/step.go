@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/plan"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/workload/goal"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
@@ -20,13 +20,13 @@ const (
 	Acquire   = "cluster.Acquire"   // Ref -> Ref with its fence: takes the Lease
 	Apply     = "cluster.Apply"     // ApplyRequest -> ApplyResult: writes what is not a workload
 	Prepare   = "cluster.Prepare"   // WorkloadRequest -> goal.State: holds a workload and arms it
-	Advance   = "cluster.Advance"   // AdvanceRequest -> status.Facts: moves one batch; long
-	Observe   = "cluster.Observe"   // ObserveRequest -> status.Facts: looks for a time, or until a check fails; long
-	Look      = "cluster.Look"      // AdvanceRequest -> status.Facts: looks once
+	Advance   = "cluster.Advance"   // AdvanceRequest -> api.Facts: moves one batch; long
+	Observe   = "cluster.Observe"   // ObserveRequest -> api.Facts: looks for a time, or until a check fails; long
+	Look      = "cluster.Look"      // AdvanceRequest -> api.Facts: looks once
 	Arm       = "cluster.Arm"       // WorkloadRequest -> goal.State
 	Disarm    = "cluster.Disarm"    // WorkloadRequest -> goal.State
 	Finish    = "cluster.Finish"    // WorkloadRequest -> goal.State: gives the owner's strategy back
-	Revert    = "cluster.Revert"    // AdvanceRequest -> status.Facts: moves a workload back; long
+	Revert    = "cluster.Revert"    // AdvanceRequest -> api.Facts: moves a workload back; long
 	Unapply   = "cluster.Unapply"   // ApplyRequest -> ApplyResult: takes back what Apply wrote
 	Prune     = "cluster.Prune"     // PruneRequest -> PruneResult: what earlier versions left behind
 	Release   = "cluster.Release"   // ReleaseRequest -> nothing: frees the Lease
@@ -39,7 +39,7 @@ const (
 	LoadUnit   = "ledger.LoadUnit"   // Ref -> UnitPlan
 	SaveLive   = "ledger.SaveLive"   // SaveLiveRequest -> nothing
 	SaveUnit   = "ledger.SaveUnit"   // SaveUnitRequest -> string (blob digest)
-	SaveRun    = "ledger.SaveRun"    // status.Run -> nothing
+	SaveRun    = "ledger.SaveRun"    // api.Run -> nothing
 	AddAudit   = "ledger.AddAudit"   // AuditRequest -> nothing
 	Unobserved = "ledger.Unobserved" // Ref -> nothing: marks the cluster as out of reach
 )
@@ -50,7 +50,7 @@ func OfLedger(name string) bool { return strings.HasPrefix(name, "ledger.") }
 // Closed waits for a workflow to close: string (workflow ID) -> nothing; long.
 const Closed = "workflow.Closed"
 
-// Evaluate is the local activity that runs gates: EvaluateRequest -> []status.Check.
+// Evaluate is the local activity that runs gates: EvaluateRequest -> []api.Check.
 const Evaluate = "gate.Evaluate"
 
 // Ref addresses one cluster of a run, and carries the fence under which it may be written.
@@ -72,7 +72,7 @@ type RunPlan struct {
 	Pipeline  string                 `json:"pipeline"`
 	OnFailure pipelines.OnFailure    `json:"onFailure"`
 	Rollback  pipelines.RollbackMode `json:"rollback"`
-	Origin    status.Origin          `json:"origin"`
+	Origin    api.Origin             `json:"origin"`
 	Stages    []RunStage             `json:"stages"`
 }
 
@@ -213,7 +213,7 @@ type Progress struct {
 	Since     time.Time     `json:"since"`          // of the last progress, as the worker's clock says
 	Idle      time.Duration `json:"idle,omitempty"` // for how long it was looked at since, without any; out of reach does not count
 	Note      string        `json:"note,omitempty"`
-	Stuck     *status.Stuck `json:"stuck,omitempty"` // once it does not get on
+	Stuck     *api.Stuck    `json:"stuck,omitempty"` // once it does not get on
 }
 
 // EvaluateRequest asks for the verdicts of checks over facts.
@@ -226,8 +226,8 @@ type EvaluateRequest struct {
 // ReleaseRequest frees a Lease and records what runs now.
 type ReleaseRequest struct {
 	Ref
-	Outcome status.Phase `json:"outcome"`
-	Changes string       `json:"changes,omitempty"`
+	Outcome api.Phase `json:"outcome"`
+	Changes string    `json:"changes,omitempty"`
 }
 
 // SaveLiveRequest stores what was seen for a plan, in plan order.
@@ -245,7 +245,7 @@ type Seen struct {
 
 // UnitRecord is what is kept of a unit that has ended: its whole status, and what the soaks of its group and stage look at.
 type UnitRecord struct {
-	status.Unit
+	api.Unit
 	Soaking []AdvanceRequest `json:"soaking,omitempty"`
 }
 

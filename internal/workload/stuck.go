@@ -9,7 +9,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 
-	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/pipelines/rule"
 )
 
@@ -22,7 +22,7 @@ const (
 // StuckPods tells which pods keep a workload from getting on: those at the revision of these facts that are not ready or have
 // restarted, those that do not go away, and how many nobody has made. Nil where there are none. It sees what a driver's own
 // look has seen, and so makes no request beside one. Errors are those of Facts.
-func StuckPods(ctx context.Context, d Driver, c Cluster, spec Spec, facts rule.Workload) (*status.Stuck, error) {
+func StuckPods(ctx context.Context, d Driver, c Cluster, spec Spec, facts rule.Workload) (*api.Stuck, error) {
 	known, ok := d.(interface{ family() family })
 	if !ok {
 		return nil, nil
@@ -53,7 +53,7 @@ func StuckPods(ctx context.Context, d Driver, c Cluster, spec Spec, facts rule.W
 	return stuckAmong(pods, s.events.All(), facts), nil
 }
 
-func stuckAmong(pods []pod, events []event, facts rule.Workload) *status.Stuck {
+func stuckAmong(pods []pod, events []event, facts rule.Workload) *api.Stuck {
 	there := 0
 	var bad []pod
 	for _, p := range pods {
@@ -64,7 +64,7 @@ func stuckAmong(pods []pod, events []event, facts rule.Workload) *status.Stuck {
 			bad = append(bad, p)
 		}
 	}
-	stuck := status.Stuck{Missing: max(0, int(facts.Desired)-there), More: max(0, len(bad)-mostStuck)}
+	stuck := api.Stuck{Missing: max(0, int(facts.Desired)-there), More: max(0, len(bad)-mostStuck)}
 	if stuck.Missing == 0 && len(bad) == 0 {
 		return nil
 	}
@@ -73,7 +73,7 @@ func stuckAmong(pods []pod, events []event, facts rule.Workload) *status.Stuck {
 		return cmp.Or(cmp.Compare(one(a.deleting), one(b.deleting)), cmp.Compare(one(a.ready), one(b.ready)), strings.Compare(a.name, b.name))
 	})
 	for _, p := range bad[:min(len(bad), mostStuck)] {
-		stuck.Pods = append(stuck.Pods, status.Pod{
+		stuck.Pods = append(stuck.Pods, api.Pod{
 			Name: p.name, Node: p.node, Container: p.trouble.container, Image: p.trouble.image, Reason: p.trouble.reason,
 			Message: p.trouble.message, Restarts: int(p.restarts), Since: p.trouble.since.UTC(), Events: warnings(events, p.uid),
 		})

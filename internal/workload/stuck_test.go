@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 
-	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/pipelines/rule"
 )
 
@@ -58,14 +58,14 @@ func TestThePodsThatKeepABatch(t *testing.T) {
 		pods   []pod
 		events []event
 		facts  rule.Workload
-		want   *status.Stuck
+		want   *api.Stuck
 	}{
 		{reason: "all is well", pods: []pod{podOf(t, "p1", "new", ready)}, facts: rule.Workload{Desired: 1}},
 		{
 			reason: "an image that is not there, with its last warnings",
 			pods:   []pod{podOf(t, "p1", "new", waits("ImagePullBackOff", "Back-off pulling image"))}, facts: rule.Workload{Desired: 1},
 			events: []event{warned("Failed", "first", time.Minute, 1), warned("Failed", "third", 3*time.Minute, 4), warned("BackOff", "second", 2*time.Minute, 1)},
-			want: &status.Stuck{Pods: []status.Pod{{
+			want: &api.Stuck{Pods: []api.Pod{{
 				Name: "p1", Node: "node-1", Container: "agent", Image: "registry.local/agent:2", Reason: "ImagePullBackOff", Message: "Back-off pulling image",
 				Since: born, Events: []string{"Failed: third (4 times)", "BackOff: second"},
 			}}},
@@ -73,7 +73,7 @@ func TestThePodsThatKeepABatch(t *testing.T) {
 		{
 			reason: "a crash says how it ended",
 			pods:   []pod{podOf(t, "p1", "new", crash)}, facts: rule.Workload{Desired: 1},
-			want: &status.Stuck{Pods: []status.Pod{{
+			want: &api.Stuck{Pods: []api.Pod{{
 				Name: "p1", Node: "node-1", Container: "agent", Image: "registry.local/agent:2", Reason: "CrashLoopBackOff", Restarts: 7, Since: born,
 				Message: "back-off 5m0s restarting failed container; it ended with exit code 2, Error, panic: no config",
 			}}},
@@ -83,7 +83,7 @@ func TestThePodsThatKeepABatch(t *testing.T) {
 			pods: []pod{podOf(t, "p1", "new", func(p *corev1.Pod) {
 				p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "agent", Image: "i", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}}
 			})}, facts: rule.Workload{Desired: 1},
-			want: &status.Stuck{Pods: []status.Pod{{Name: "p1", Node: "node-1", Container: "agent", Image: "i", Reason: "NotReady", Message: "it runs and does not get ready", Since: born}}},
+			want: &api.Stuck{Pods: []api.Pod{{Name: "p1", Node: "node-1", Container: "agent", Image: "i", Reason: "NotReady", Message: "it runs and does not get ready", Since: born}}},
 		},
 		{
 			reason: "one that no node takes",
@@ -91,7 +91,7 @@ func TestThePodsThatKeepABatch(t *testing.T) {
 				p.Spec.NodeName = ""
 				p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "Unschedulable", Message: "0/4 nodes are available"}}
 			})}, facts: rule.Workload{Desired: 1},
-			want: &status.Stuck{Pods: []status.Pod{{Name: "p1", Reason: "Unschedulable", Message: "0/4 nodes are available", Since: born}}},
+			want: &api.Stuck{Pods: []api.Pod{{Name: "p1", Reason: "Unschedulable", Message: "0/4 nodes are available", Since: born}}},
 		},
 		{
 			reason: "a few are listed, the rest counted; what does not go comes last, and the old version's are not asked about",
@@ -101,7 +101,7 @@ func TestThePodsThatKeepABatch(t *testing.T) {
 				podOf(t, "e", "new", waits("ErrImagePull", "")), podOf(t, "d", "new", waits("ErrImagePull", "")),
 				podOf(t, "c", "new", waits("ErrImagePull", "")), podOf(t, "b", "new", waits("ErrImagePull", "")),
 			}, facts: rule.Workload{Desired: 9},
-			want: &status.Stuck{Missing: 4, More: 2, Pods: []status.Pod{
+			want: &api.Stuck{Missing: 4, More: 2, Pods: []api.Pod{
 				{Name: "b", Node: "node-1", Container: "agent", Image: "registry.local/agent:2", Reason: "ErrImagePull", Since: born},
 				{Name: "c", Node: "node-1", Container: "agent", Image: "registry.local/agent:2", Reason: "ErrImagePull", Since: born},
 				{Name: "d", Node: "node-1", Container: "agent", Image: "registry.local/agent:2", Reason: "ErrImagePull", Since: born},

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
-	"sluice.dev/sluice/internal/status"
 )
 
 // Changes lists what has changed from one look at a run to the next, one line each: time, subject, phase, and what there
@@ -50,7 +50,7 @@ func clockOf(at, now time.Time) string {
 // entry is one thing that a run says of itself.
 type entry struct {
 	subject string
-	phase   status.Phase
+	phase   api.Phase
 	says    string
 	at      time.Time // since when it is so; zero where that is not known
 	quiet   bool      // not worth a line before it first changes
@@ -89,12 +89,12 @@ func ordered(v engine.View) []entry {
 			says = "it " + s.Skipped
 		}
 		stage := entry{
-			subject: "stage " + s.Name, phase: s.Phase, says: oneLine(says), at: stageSince(&s), quiet: s.Phase == status.PhasePending,
+			subject: "stage " + s.Name, phase: s.Phase, says: oneLine(says), at: stageSince(&s), quiet: s.Phase == api.PhasePending,
 		}
 		var units []entry
 		for _, u := range s.Units {
 			unit := entry{
-				subject: u.Path, phase: u.Phase, says: oneLine(unitSays(&u)), at: since(u.Waiting, u.Started, u.Ended), quiet: u.Phase == status.PhasePending,
+				subject: u.Path, phase: u.Phase, says: oneLine(unitSays(&u)), at: since(u.Waiting, u.Started, u.Ended), quiet: u.Phase == api.PhasePending,
 			}
 			var batches []entry
 			for _, b := range u.Batches {
@@ -120,7 +120,7 @@ func with(whole entry, parts []entry) []entry {
 }
 
 // since is when something came to be as it is: when it ended, else since when it waits, else when it began.
-func since(waiting *status.Waiting, started, ended time.Time) time.Time {
+func since(waiting *api.Waiting, started, ended time.Time) time.Time {
 	switch {
 	case !ended.IsZero():
 		return ended
@@ -131,7 +131,7 @@ func since(waiting *status.Waiting, started, ended time.Time) time.Time {
 }
 
 // stageSince is the same for a stage, which keeps no times: it begins with its first unit and ends with its last.
-func stageSince(s *status.Stage) time.Time {
+func stageSince(s *api.Stage) time.Time {
 	var first, last time.Time
 	for _, u := range s.Units {
 		if first.IsZero() || !u.Started.IsZero() && u.Started.Before(first) {
@@ -148,7 +148,7 @@ func stageSince(s *status.Stage) time.Time {
 }
 
 // plainWaits leaves the times out: a line is printed when what is waited for changes, not when it was looked at again.
-func plainWaits(w *status.Waiting) string {
+func plainWaits(w *api.Waiting) string {
 	if w == nil {
 		return ""
 	}
@@ -157,17 +157,17 @@ func plainWaits(w *status.Waiting) string {
 	return "waits for " + waits(&timeless, time.Time{})
 }
 
-func unitSays(u *status.Unit) string {
+func unitSays(u *api.Unit) string {
 	switch {
 	case u.Failure != nil:
 		return strings.TrimSpace("at " + u.FailedAt + " " + finding(u.Failure))
-	case u.Phase == status.PhaseUnreachable, u.Phase.Stands(), u.Phase == status.PhaseWaiting, u.Phase == status.PhaseLocked:
+	case u.Phase == api.PhaseUnreachable, u.Phase.Stands(), u.Phase == api.PhaseWaiting, u.Phase == api.PhaseLocked:
 		return plainWaits(u.Waiting)
 	}
 	return ""
 }
 
-func batchSays(u *status.Unit, b *status.Batch) string {
+func batchSays(u *api.Unit, b *api.Batch) string {
 	if b.Skipped != "" {
 		return b.Skipped
 	}

@@ -7,7 +7,7 @@ import (
 
 	"charm.land/lipgloss/v2"
 
-	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/api"
 )
 
 const (
@@ -29,9 +29,9 @@ func (d *drawer) bar(done, of int) string {
 }
 
 // unitBar draws the pods of a unit that were moved.
-func (d *drawer) unitBar(u *status.Unit) string {
+func (d *drawer) unitBar(u *api.Unit) string {
 	all := d.in.Scales[u.Cluster].Pods
-	if u.Phase == status.PhaseSucceeded || u.Phase == status.PhaseRolledBack && d.in.View.Back != "" {
+	if u.Phase == api.PhaseSucceeded || u.Phase == api.PhaseRolledBack && d.in.View.Back != "" {
 		return d.bar(all, all)
 	}
 	if d.in.View.Partial && len(u.Batches) == 0 {
@@ -46,34 +46,34 @@ func (d *drawer) unitBar(u *status.Unit) string {
 	for _, n := range moved {
 		sum += n
 	}
-	if u.Phase == status.PhasePending || u.Phase == status.PhaseSkipped && sum == 0 {
+	if u.Phase == api.PhasePending || u.Phase == api.PhaseSkipped && sum == 0 {
 		return ""
 	}
-	if u.Phase == status.PhaseRolledBack {
+	if u.Phase == api.PhaseRolledBack {
 		sum = 0
 	}
 	return d.bar(sum, all)
 }
 
 // mark is one character for a phase; with bars the ones that a terminal has for it.
-func (d *drawer) mark(p status.Phase) string {
+func (d *drawer) mark(p api.Phase) string {
 	plain, drawn := ">", "▸"
 	switch p {
-	case status.PhaseSucceeded:
+	case api.PhaseSucceeded:
 		plain, drawn = "+", "✓"
-	case status.PhaseFailed, status.PhaseHeld, status.PhaseRefused, status.PhaseStalled:
+	case api.PhaseFailed, api.PhaseHeld, api.PhaseRefused, api.PhaseStalled:
 		plain, drawn = "!", "✗"
-	case status.PhaseRolledBack, status.PhaseRollingBack:
+	case api.PhaseRolledBack, api.PhaseRollingBack:
 		plain, drawn = "<", "↩"
-	case status.PhaseAborted, status.PhaseMissed:
+	case api.PhaseAborted, api.PhaseMissed:
 		plain, drawn = "x", "×"
-	case status.PhaseSkipped:
+	case api.PhaseSkipped:
 		plain, drawn = "-", "-"
-	case status.PhaseUnreachable:
+	case api.PhaseUnreachable:
 		plain, drawn = "?", "?"
-	case status.PhasePaused, status.PhaseLocked:
+	case api.PhasePaused, api.PhaseLocked:
 		plain, drawn = "=", "‖"
-	case status.PhasePending, "":
+	case api.PhasePending, "":
 		plain, drawn = ".", "·"
 	}
 	if d.o.Bars {
@@ -202,21 +202,21 @@ func cut(text string, width int) string {
 }
 
 // paint colours a line after its phase. Colours are of the basic sixteen, which the terminal's owner has chosen.
-func (d *drawer) paint(text string, p status.Phase) string {
+func (d *drawer) paint(text string, p api.Phase) string {
 	if !d.o.Color || text == "" {
 		return text
 	}
 	style := lipgloss.NewStyle()
 	switch p {
-	case status.PhaseSucceeded:
+	case api.PhaseSucceeded:
 		style = style.Foreground(lipgloss.Green)
-	case status.PhaseFailed, status.PhaseHeld, status.PhaseRefused, status.PhaseStalled, status.PhaseAborted, status.PhaseMissed:
+	case api.PhaseFailed, api.PhaseHeld, api.PhaseRefused, api.PhaseStalled, api.PhaseAborted, api.PhaseMissed:
 		style = style.Foreground(lipgloss.Red)
-	case status.PhaseRolledBack, status.PhaseRollingBack, status.PhasePaused, status.PhaseLocked, status.PhaseWaiting, status.PhaseUnreachable:
+	case api.PhaseRolledBack, api.PhaseRollingBack, api.PhasePaused, api.PhaseLocked, api.PhaseWaiting, api.PhaseUnreachable:
 		style = style.Foreground(lipgloss.Yellow)
-	case status.PhaseMoving, status.PhaseSoaking, status.PhaseChecking:
+	case api.PhaseMoving, api.PhaseSoaking, api.PhaseChecking:
 		style = style.Foreground(lipgloss.Cyan)
-	case status.PhasePending, status.PhaseSkipped:
+	case api.PhasePending, api.PhaseSkipped:
 		style = style.Faint(true)
 	default:
 		return text

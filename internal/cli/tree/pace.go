@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"sluice.dev/sluice/internal/status"
+	"sluice.dev/sluice/internal/api"
 )
 
 // pace is how long things have taken, and what is left at that pace.
@@ -38,9 +38,9 @@ func paceOf(in Input) pace {
 			left := max(all-gone(&u), 0)
 			togo += left
 			switch {
-			case u.Phase == status.PhasePending:
+			case u.Phase == api.PhasePending:
 				continue
-			case u.Phase.Urgency() > 0, u.Phase == status.PhasePaused:
+			case u.Phase.Urgency() > 0, u.Phase == api.PhasePaused:
 				stands = true // nobody knows for how long
 				continue
 			}
@@ -57,7 +57,7 @@ func paceOf(in Input) pace {
 
 // soaksLeft is the rest of the soak that is under way, and those of groups and stages that are to come.
 func soaksLeft(in Input) time.Duration {
-	if in.View.Phase == status.PhaseRollingBack {
+	if in.View.Phase == api.PhaseRollingBack {
 		return 0
 	}
 	var left time.Duration
@@ -71,7 +71,7 @@ func soaksLeft(in Input) time.Duration {
 		}
 		soaks := in.Soaks[s.Name]
 		for _, g := range soaks.Groups {
-			under := name == "group "+g.Name && s.Phase != status.PhasePending
+			under := name == "group "+g.Name && s.Phase != api.PhasePending
 			if !under && !allEnded(s, g.Clusters) {
 				left += g.Length
 			}
@@ -81,7 +81,7 @@ func soaksLeft(in Input) time.Duration {
 	return left
 }
 
-func allEnded(s status.Stage, clusters []string) bool {
+func allEnded(s api.Stage, clusters []string) bool {
 	for _, u := range s.Units {
 		if slices.Contains(clusters, u.Cluster) && !u.Phase.Final() {
 			return false
@@ -91,7 +91,7 @@ func allEnded(s status.Stage, clusters []string) bool {
 }
 
 // gone counts the batches of a unit that have moved something and ended.
-func gone(u *status.Unit) int {
+func gone(u *api.Unit) int {
 	n := 0
 	for _, b := range u.Batches {
 		if b.Skipped == "" && b.Phase.Final() {
@@ -107,7 +107,7 @@ func meanBatch(in Input) time.Duration {
 	for _, s := range in.View.Stages {
 		for _, u := range s.Units {
 			for _, b := range u.Batches {
-				if b.Phase == status.PhaseSucceeded && b.Ended.After(b.Started) {
+				if b.Phase == api.PhaseSucceeded && b.Ended.After(b.Started) {
 					sum += b.Ended.Sub(b.Started)
 					n++
 				}

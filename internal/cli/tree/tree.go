@@ -8,10 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/origin"
-	"sluice.dev/sluice/internal/status"
 )
 
 // Input is what a tree is drawn from.
@@ -56,7 +56,7 @@ type row struct {
 	mark   string
 	name   string
 	cells  [4]string // bar, phase, times, what is to be said
-	phase  status.Phase
+	phase  api.Phase
 	free   bool // not in columns
 	rank   int  // how soon it goes when lines are scarce
 }
@@ -90,13 +90,13 @@ func (d *drawer) head() []row {
 		rows = append(rows, about("%s", d.in.UI))
 	}
 	if w := waits(v.WaitsFor(), d.in.Now); w != "" {
-		rows = append(rows, row{free: true, name: oneLine("waits for " + w), phase: status.PhaseWaiting})
+		rows = append(rows, row{free: true, name: oneLine("waits for " + w), phase: api.PhaseWaiting})
 	}
 	for _, o := range v.Orders {
-		rows = append(rows, row{free: true, name: oneLine("order stands: " + o.String()), phase: status.PhaseWaiting})
+		rows = append(rows, row{free: true, name: oneLine("order stands: " + o.String()), phase: api.PhaseWaiting})
 	}
 	if v.Note != "" {
-		rows = append(rows, row{free: true, name: oneLine("note: " + v.Note), phase: status.PhaseUnreachable})
+		rows = append(rows, row{free: true, name: oneLine("note: " + v.Note), phase: api.PhaseUnreachable})
 	}
 	return rows
 }
@@ -109,7 +109,7 @@ func because(reason string) string {
 }
 
 // waits says in a few words what something waits for; "" for nothing.
-func waits(w *status.Waiting, now time.Time) string {
+func waits(w *api.Waiting, now time.Time) string {
 	if w == nil {
 		return ""
 	}
@@ -135,7 +135,7 @@ func clock(t, now time.Time) string {
 	return t.Format(time.DateTime)
 }
 
-func (d *drawer) stage(s *status.Stage) []row {
+func (d *drawer) stage(s *api.Stage) []row {
 	head := row{mark: d.mark(s.Phase), name: s.Name, phase: s.Phase, cells: [4]string{"", string(s.Phase), "", waits(s.Waiting, d.in.Now)}}
 	if s.Skipped != "" {
 		head.cells[3], head.rank = "it "+s.Skipped, rankNothing
@@ -150,14 +150,14 @@ func (d *drawer) stage(s *status.Stage) []row {
 	return rows
 }
 
-func (d *drawer) unit(u *status.Unit) []row {
+func (d *drawer) unit(u *api.Unit) []row {
 	head := row{indent: 1, mark: d.mark(u.Phase), name: u.Path, phase: u.Phase, rank: rank(u)}
 	head.cells = [4]string{d.unitBar(u), string(u.Phase), elapsed(u.Started, u.Ended, d.in.Now), d.says(u)}
 	if left := d.pace.units[u.Cluster]; left > 0 {
 		head.cells[2] += ", about " + short(left) + " left"
 	}
 	rows := []row{head}
-	if u.Phase == status.PhaseSucceeded || u.Phase == status.PhasePending {
+	if u.Phase == api.PhaseSucceeded || u.Phase == api.PhasePending {
 		return rows
 	}
 	for i := range u.Batches {
@@ -170,13 +170,13 @@ func (d *drawer) unit(u *status.Unit) []row {
 }
 
 // says is what has to be said about a unit: what stopped it, else what it waits for; and which nodes of it are dead.
-func (d *drawer) says(u *status.Unit) string {
+func (d *drawer) says(u *api.Unit) string {
 	said := []string{d.stands(u), behind(u)}
 	return strings.Join(slices.DeleteFunc(said, func(text string) bool { return text == "" }), "; ")
 }
 
 // behind is which nodes of a unit are dead.
-func behind(u *status.Unit) string {
+func behind(u *api.Unit) string {
 	var of []string
 	for _, b := range u.Behind {
 		things := "nodes"
@@ -188,7 +188,7 @@ func behind(u *status.Unit) string {
 	return strings.Join(slices.Compact(of), "; ")
 }
 
-func (d *drawer) stands(u *status.Unit) string {
+func (d *drawer) stands(u *api.Unit) string {
 	switch {
 	case u.Failure != nil:
 		return finding(u.Failure)
@@ -198,13 +198,13 @@ func (d *drawer) stands(u *status.Unit) string {
 		return "not needed any more: " + strings.Join(u.Unneeded, ", ")
 	case u.Phase.Final():
 		return ""
-	case u.Phase == status.PhaseMoving && u.Waiting != nil && u.Waiting.Kind == "pods":
+	case u.Phase == api.PhaseMoving && u.Waiting != nil && u.Waiting.Kind == "pods":
 		return ""
 	}
 	return waits(u.Waiting, d.in.Now)
 }
 
-func (d *drawer) batch(u *status.Unit, b *status.Batch) row {
+func (d *drawer) batch(u *api.Unit, b *api.Batch) row {
 	r := row{indent: 2, mark: d.mark(b.Phase), phase: b.Phase, name: fmt.Sprintf("%s batch %d", b.NodeSet, b.Number), rank: rankBatch}
 	if b.Phase.Final() {
 		r.rank = rankEnded
@@ -214,7 +214,7 @@ func (d *drawer) batch(u *status.Unit, b *status.Batch) row {
 		return r
 	}
 	r.cells = [4]string{d.bar(b.Updated, b.Target), string(b.Phase), elapsed(b.Started, b.Ended, d.in.Now), workload(u, b)}
-	if b.Phase == status.PhaseMoving && b.Ready < b.Updated {
+	if b.Phase == api.PhaseMoving && b.Ready < b.Updated {
 		r.cells[3] = strings.TrimSpace(r.cells[3] + fmt.Sprintf(" %d of %d ready", b.Ready, b.Updated))
 	}
 	if b.Lost > 0 {
@@ -227,7 +227,7 @@ func (d *drawer) batch(u *status.Unit, b *status.Batch) row {
 }
 
 // workload names the workload of a batch where the unit has several.
-func workload(u *status.Unit, b *status.Batch) string {
+func workload(u *api.Unit, b *api.Batch) string {
 	for i := range u.Batches {
 		if u.Batches[i].Workload != b.Workload {
 			return b.Workload
@@ -236,16 +236,16 @@ func workload(u *status.Unit, b *status.Batch) string {
 	return ""
 }
 
-func badCheck(checks []status.Check) *status.Check {
+func badCheck(checks []api.Check) *api.Check {
 	for i, c := range checks {
-		if c.Verdict != status.Passed && c.Verdict != status.Skipped && !c.Advisory {
+		if c.Verdict != api.Passed && c.Verdict != api.Skipped && !c.Advisory {
 			return &checks[i]
 		}
 	}
 	return nil
 }
 
-func finding(c *status.Check) string {
+func finding(c *api.Check) string {
 	text := c.Name + " " + string(c.Verdict)
 	if c.Message != "" {
 		text += ": " + c.Message
@@ -254,11 +254,11 @@ func finding(c *status.Check) string {
 }
 
 // rank says how soon a unit's line goes: first those that have nothing to tell.
-func rank(u *status.Unit) int {
+func rank(u *api.Unit) int {
 	switch {
-	case u.Phase == status.PhasePending, u.Phase == status.PhaseSkipped:
+	case u.Phase == api.PhasePending, u.Phase == api.PhaseSkipped:
 		return rankPending
-	case u.Phase == status.PhaseSucceeded:
+	case u.Phase == api.PhaseSucceeded:
 		return rankSucceeded
 	case u.Phase.Final():
 		return rankStopped

@@ -11,9 +11,9 @@ import (
 
 	"charm.land/lipgloss/v2"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/cli/tree"
 	"sluice.dev/sluice/internal/engine"
-	"sluice.dev/sluice/internal/status"
 	"sluice.dev/sluice/internal/workload/goal"
 )
 
@@ -24,8 +24,8 @@ var began = time.Date(2026, 11, 22, 2, 30, 0, 0, time.Local)
 
 func after(seconds int) time.Time { return began.Add(time.Duration(seconds) * time.Second) }
 
-func batch(unit, set string, number, updated, target, total int, phase status.Phase, from, to int) status.Batch {
-	b := status.Batch{
+func batch(unit, set string, number, updated, target, total int, phase api.Phase, from, to int) api.Batch {
+	b := api.Batch{
 		Path: fmt.Sprintf("%s/%s/%d", unit, set, number), Workload: "DaemonSet/infra/node-agent", NodeSet: set, Number: number,
 		Target: target, Total: total, Updated: updated, Ready: updated, Phase: phase, Started: after(from),
 	}
@@ -37,48 +37,48 @@ func batch(unit, set string, number, updated, target, total int, phase status.Ph
 
 // underWay is a run in the middle of its second stage.
 func underWay() tree.Input {
-	e2e := status.Unit{
-		Path: "e2e/e1", Cluster: "e1", Phase: status.PhaseSucceeded, Started: began, Ended: after(80), Moved: true,
-		Batches: []status.Batch{
-			batch("e2e/e1", "canary", 1, 1, 1, 4, status.PhaseSucceeded, 0, 20),
-			batch("e2e/e1", "all", 1, 36, 36, 36, status.PhaseSucceeded, 20, 80),
+	e2e := api.Unit{
+		Path: "e2e/e1", Cluster: "e1", Phase: api.PhaseSucceeded, Started: began, Ended: after(80), Moved: true,
+		Batches: []api.Batch{
+			batch("e2e/e1", "canary", 1, 1, 1, 4, api.PhaseSucceeded, 0, 20),
+			batch("e2e/e1", "all", 1, 36, 36, 36, api.PhaseSucceeded, 20, 80),
 		},
 	}
-	skipped := batch("production/p1", "canary", 2, 1, 1, 4, status.PhaseSkipped, 100, 100)
+	skipped := batch("production/p1", "canary", 2, 1, 1, 4, api.PhaseSkipped, 100, 100)
 	skipped.Skipped = "10% of 4 is 1, not above batch 1"
-	behind := batch("production/p1", "canary", 3, 3, 4, 4, status.PhaseMoving, 100, 0)
+	behind := batch("production/p1", "canary", 3, 3, 4, 4, api.PhaseMoving, 100, 0)
 	behind.Ready = 2
-	p1 := status.Unit{
-		Path: "production/p1", Cluster: "p1", Phase: status.PhaseMoving, Started: after(81),
-		Waiting: &status.Waiting{Kind: "pods", Name: "production/p1/canary/3", Since: after(100)},
-		Batches: []status.Batch{batch("production/p1", "canary", 1, 1, 1, 4, status.PhaseSucceeded, 81, 100), skipped, behind},
+	p1 := api.Unit{
+		Path: "production/p1", Cluster: "p1", Phase: api.PhaseMoving, Started: after(81),
+		Waiting: &api.Waiting{Kind: "pods", Name: "production/p1/canary/3", Since: after(100)},
+		Batches: []api.Batch{batch("production/p1", "canary", 1, 1, 1, 4, api.PhaseSucceeded, 81, 100), skipped, behind},
 	}
-	p2 := status.Unit{
-		Path: "production/p2", Cluster: "p2", Phase: status.PhaseHeld, Started: after(81),
-		Failure:  &status.Check{Name: "success-rate", Verdict: status.Failed, Message: "0.91 is less\nthan 0.99"},
+	p2 := api.Unit{
+		Path: "production/p2", Cluster: "p2", Phase: api.PhaseHeld, Started: after(81),
+		Failure:  &api.Check{Name: "success-rate", Verdict: api.Failed, Message: "0.91 is less\nthan 0.99"},
 		FailedAt: "production/p2/canary/1",
-		Batches:  []status.Batch{batch("production/p2", "canary", 1, 1, 1, 4, status.PhaseHeld, 81, 0)},
+		Batches:  []api.Batch{batch("production/p2", "canary", 1, 1, 1, 4, api.PhaseHeld, 81, 0)},
 	}
-	p3 := status.Unit{
-		Path: "production/p3", Cluster: "p3", Phase: status.PhaseUnreachable, Started: after(90),
-		Waiting: &status.Waiting{Kind: "cluster", Name: "p3", Since: after(95), Unmet: []string{"no route to host"}},
+	p3 := api.Unit{
+		Path: "production/p3", Cluster: "p3", Phase: api.PhaseUnreachable, Started: after(90),
+		Waiting: &api.Waiting{Kind: "cluster", Name: "p3", Since: after(95), Unmet: []string{"no route to host"}},
 	}
-	p4 := status.Unit{Path: "production/p4", Cluster: "p4", Phase: status.PhasePending}
+	p4 := api.Unit{Path: "production/p4", Cluster: "p4", Phase: api.PhasePending}
 	scales := map[string]engine.Scale{}
 	for _, c := range []string{"e1", "p1", "p2", "p4"} {
 		scales[c] = engine.Scale{Batches: 4, Pods: 40}
 	}
 	return tree.Input{
 		Now: after(120), Scales: scales, UI: "http://127.0.0.1:8233/namespaces/default/workflows/node-agent-3",
-		View: engine.View{Run: status.Run{
+		View: engine.View{Run: api.Run{
 			Name: "node-agent-3", Component: "node-agent", Version: "2.0.0", Pipeline: "careful", Plan: "3f2a9c01d2e4aaaaaaaaaaaa",
-			Origin: status.Origin{Repository: "https://git.example/fleet", Commit: "0123456789abcdef", Path: "agents", Dirty: true},
-			Phase:  status.PhaseMoving, By: "ann@example.com", Reason: "fixes a leak", Started: began, Percent: 20,
-			Waiting: &status.Waiting{Kind: "decision", Name: "production/p2", Since: after(101), Unmet: []string{"success-rate failed"}},
-			Stages: []status.Stage{
-				{Name: "e2e", Phase: status.PhaseSucceeded, Units: []status.Unit{e2e}},
-				{Name: "staging", Phase: status.PhaseSkipped, Skipped: "selects no cluster: no cluster group matches environment=staging"},
-				{Name: "production", Phase: status.PhaseMoving, Units: []status.Unit{p1, p2, p3, p4}},
+			Origin: api.Origin{Repository: "https://git.example/fleet", Commit: "0123456789abcdef", Path: "agents", Dirty: true},
+			Phase:  api.PhaseMoving, By: "ann@example.com", Reason: "fixes a leak", Started: began, Percent: 20,
+			Waiting: &api.Waiting{Kind: "decision", Name: "production/p2", Since: after(101), Unmet: []string{"success-rate failed"}},
+			Stages: []api.Stage{
+				{Name: "e2e", Phase: api.PhaseSucceeded, Units: []api.Unit{e2e}},
+				{Name: "staging", Phase: api.PhaseSkipped, Skipped: "selects no cluster: no cluster group matches environment=staging"},
+				{Name: "production", Phase: api.PhaseMoving, Units: []api.Unit{p1, p2, p3, p4}},
 			},
 		}},
 	}
@@ -88,7 +88,7 @@ func underWay() tree.Input {
 func paced() tree.Input {
 	in := underWay()
 	units := in.View.Stages[2].Units
-	in.View.Stages[2].Units, in.View.Waiting = []status.Unit{units[0], units[3]}, nil
+	in.View.Stages[2].Units, in.View.Waiting = []api.Unit{units[0], units[3]}, nil
 	return in
 }
 
@@ -96,13 +96,13 @@ func paced() tree.Input {
 func rolledBack() tree.Input {
 	in := underWay()
 	u := &in.View.Stages[2].Units[0]
-	u.Phase, u.Ended, u.Waiting, u.Kept = status.PhaseRolledBack, after(130), nil, []string{"Namespace/infra"}
-	u.Failure = &status.Check{Name: "pods-stay-healthy", Verdict: status.Failed, Message: "2 restarts"}
+	u.Phase, u.Ended, u.Waiting, u.Kept = api.PhaseRolledBack, after(130), nil, []string{"Namespace/infra"}
+	u.Failure = &api.Check{Name: "pods-stay-healthy", Verdict: api.Failed, Message: "2 restarts"}
 	for i := range u.Batches {
-		u.Batches[i].Phase, u.Batches[i].Ended = status.PhaseRolledBack, after(130)
+		u.Batches[i].Phase, u.Batches[i].Ended = api.PhaseRolledBack, after(130)
 	}
-	in.View.Stages[2].Phase, in.View.Stages[2].Units = status.PhaseRolledBack, in.View.Stages[2].Units[:1]
-	in.View.Phase, in.View.Ended, in.View.Waiting, in.View.Percent = status.PhaseRolledBack, after(131), nil, 100
+	in.View.Stages[2].Phase, in.View.Stages[2].Units = api.PhaseRolledBack, in.View.Stages[2].Units[:1]
+	in.View.Phase, in.View.Ended, in.View.Waiting, in.View.Percent = api.PhaseRolledBack, after(131), nil, 100
 	in.View.Note = "no worker answers on task queue sluice"
 	in.UI = ""
 	return in
@@ -131,7 +131,7 @@ func TestDraw(t *testing.T) {
 		"rolled-back":      {rolledBack(), tree.Options{}},
 		"behind":           {behind(), tree.Options{}},
 		"paced-100":        {paced(), tree.Options{Width: 100, Bars: true}},
-		"nothing-is-known": {tree.Input{View: engine.View{Run: status.Run{Name: "a-1", Phase: status.PhasePending, Started: began}}, Now: began}, tree.Options{}},
+		"nothing-is-known": {tree.Input{View: engine.View{Run: api.Run{Name: "a-1", Phase: api.PhasePending, Started: began}}, Now: began}, tree.Options{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			lines := tree.Draw(c.in, c.o)
@@ -152,7 +152,7 @@ func TestDraw(t *testing.T) {
 }
 
 func TestDrawNoTimeLeftOfWhatDoesNotGetOn(t *testing.T) {
-	for _, phase := range []status.Phase{status.PhaseUnreachable, status.PhaseLocked, status.PhaseStalled, status.PhaseRefused, status.PhaseHeld, status.PhasePaused} {
+	for _, phase := range []api.Phase{api.PhaseUnreachable, api.PhaseLocked, api.PhaseStalled, api.PhaseRefused, api.PhaseHeld, api.PhasePaused} {
 		in := paced()
 		in.View.Stages[2].Units[0].Phase = phase
 		if all := strings.Join(tree.Draw(in, tree.Options{}), "\n"); strings.Contains(all, " left") {
@@ -163,7 +163,7 @@ func TestDrawNoTimeLeftOfWhatDoesNotGetOn(t *testing.T) {
 
 func TestDrawSaysWhoEndedIt(t *testing.T) {
 	in := rolledBack()
-	in.View.Ending = &status.Ending{By: "sluice", Reason: "success-rate failed at production/p1/canary/1"}
+	in.View.Ending = &api.Ending{By: "sluice", Reason: "success-rate failed at production/p1/canary/1"}
 	if all := strings.Join(tree.Draw(in, tree.Options{}), "\n"); !strings.Contains(all, "RolledBack by sluice: success-rate failed at production/p1/canary/1") {
 		t.Errorf("it does not say who took it back, and why:\n%s", all)
 	}
@@ -171,7 +171,7 @@ func TestDrawSaysWhoEndedIt(t *testing.T) {
 
 func TestDrawNamesTheDay(t *testing.T) {
 	in := paced()
-	in.View.Stages[2].Waiting = &status.Waiting{Kind: "soak", Name: "production", Since: after(0), Until: after(7 * 24 * 3600)}
+	in.View.Stages[2].Waiting = &api.Waiting{Kind: "soak", Name: "production", Since: after(0), Until: after(7 * 24 * 3600)}
 	all := strings.Join(tree.Draw(in, tree.Options{}), "\n")
 	if want := "since 02:30:00 until 2026-11-29 02:30:00"; !strings.Contains(all, want) {
 		t.Errorf("does not say %q:\n%s", want, all)
@@ -208,7 +208,7 @@ func golden(t *testing.T, name, got string) {
 func TestDrawAnyHeight(t *testing.T) {
 	in := underWay()
 	for i := range 300 {
-		in.View.Stages[2].Units = append(in.View.Stages[2].Units, status.Unit{Path: fmt.Sprintf("production/q%d", i), Cluster: fmt.Sprintf("q%d", i), Phase: status.PhasePending})
+		in.View.Stages[2].Units = append(in.View.Stages[2].Units, api.Unit{Path: fmt.Sprintf("production/q%d", i), Cluster: fmt.Sprintf("q%d", i), Phase: api.PhasePending})
 	}
 	for height := 1; height < 60; height++ {
 		if n := len(tree.Draw(in, tree.Options{Height: height})); n > height {
@@ -238,8 +238,8 @@ func TestChanges(t *testing.T) {
 	if counts := tree.Changes(underWay().View, next, now); len(counts) > 0 {
 		t.Errorf("counts of pods are no lines: %q", counts)
 	}
-	u.Batches[2].Phase = status.PhaseSoaking
-	u.Phase = status.PhaseSoaking
+	u.Batches[2].Phase = api.PhaseSoaking
+	u.Phase = api.PhaseSoaking
 	got := tree.Changes(underWay().View, next, now)
 	want := []string{"02:33:20 production/p1 Soaking", "02:33:20 production/p1/canary/3 Soaking 4 of 4"}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
@@ -250,7 +250,7 @@ func TestChanges(t *testing.T) {
 func TestAnEndedRunIsToldByItsOwnTimes(t *testing.T) {
 	ended := underWay().View
 	ended.Stages = ended.Stages[:1]
-	ended.Waiting, ended.Phase, ended.Ended = nil, status.PhaseSucceeded, after(90)
+	ended.Waiting, ended.Phase, ended.Ended = nil, api.PhaseSucceeded, after(90)
 	for reason, c := range map[string]struct {
 		now  time.Time
 		want string // its last line
@@ -279,12 +279,12 @@ func TestTimeLeftCountsSoaks(t *testing.T) {
 	soaks := map[string]engine.Soaks{"e2e": {Stage: 25 * time.Second}, "canary": {
 		Stage: 30 * time.Second, Groups: []engine.GroupSoak{{Name: "eu", Length: 5 * time.Second, Clusters: []string{"c1"}}},
 	}}
-	e1 := status.Unit{Cluster: "e1", Phase: status.PhaseSucceeded, Batches: []status.Batch{batch("e2e/e1", "all", 1, 4, 4, 4, status.PhaseSucceeded, 0, 2)}}
+	e1 := api.Unit{Cluster: "e1", Phase: api.PhaseSucceeded, Batches: []api.Batch{batch("e2e/e1", "all", 1, 4, 4, 4, api.PhaseSucceeded, 0, 2)}}
 	in := tree.Input{
 		Now: after(3), Soaks: soaks, Scales: map[string]engine.Scale{"e1": {Batches: 1, Pods: 4}, "c1": {Batches: 1, Pods: 4}},
-		View: engine.View{Run: status.Run{Name: "a-1", Phase: status.PhaseSoaking, Started: began, Waiting: &status.Waiting{Kind: "soak", Name: "stage e2e", Until: after(23)}, Stages: []status.Stage{
-			{Name: "e2e", Phase: status.PhaseMoving, Units: []status.Unit{e1}},
-			{Name: "canary", Phase: status.PhasePending, Units: []status.Unit{{Cluster: "c1", Phase: status.PhasePending}}},
+		View: engine.View{Run: api.Run{Name: "a-1", Phase: api.PhaseSoaking, Started: began, Waiting: &api.Waiting{Kind: "soak", Name: "stage e2e", Until: after(23)}, Stages: []api.Stage{
+			{Name: "e2e", Phase: api.PhaseMoving, Units: []api.Unit{e1}},
+			{Name: "canary", Phase: api.PhasePending, Units: []api.Unit{{Cluster: "c1", Phase: api.PhasePending}}},
 		}}},
 	}
 	want := "about 57s left" // 20 of this soak, 2 for a batch, 5 after the group, 30 after the stage

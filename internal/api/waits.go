@@ -1,4 +1,4 @@
-package status
+package api
 
 // WaitsFor is what a run waits for: its own reason, else its stage's, else that of the unit that needs somebody most, else
 // that of the first that waits for anything. Nil where nothing does.

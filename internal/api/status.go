@@ -1,6 +1,6 @@
-// Package status holds the words in which a run says where it is and what it waits for. The command line, the Temporal
+// Package api holds the words in which a run says where it is and what it waits for. The command line, the Temporal
 // UI and the reports all print these, so that everybody reads the same.
-package status
+package api
 
 import (
 	"time"

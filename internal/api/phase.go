@@ -1,4 +1,4 @@
-package status
+package api
 
 // Phase is where a run, stage or unit is.
 type Phase string
