@@ -17,6 +17,7 @@ import (
 	"sluice.dev/sluice/internal/gate"
 	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/serve"
 	"sluice.dev/sluice/workflows"
 )
 
@@ -83,9 +84,7 @@ func Run(ctx context.Context, o Options) error {
 	if !o.SiteOnly {
 		err := start(central, func(w worker.Worker) {
 			workflows.Register(w)
-			near.Register(w)
-			records.Register(w)
-			(&runs.Activities{Client: o.Client}).Register(w)
+			registerCentral(w, near, records, &runs.Activities{Client: o.Client})
 		})
 		if err != nil {
 			return err
@@ -97,4 +96,11 @@ func Run(ctx context.Context, o Options) error {
 		}
 	}
 	return crew.wait(ctx)
+}
+
+// registerCentral registers every activity: the central queue has the work near clusters of no site too.
+func registerCentral(r serve.Registry, near *cluster.Activities, records *store.Activities, others *runs.Activities) {
+	near.Register(r)
+	records.Register(r)
+	others.Register(r)
 }

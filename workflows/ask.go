@@ -2,7 +2,6 @@ package workflows
 
 import (
 	"errors"
-	"slices"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -32,50 +31,78 @@ var finalCodes = []string{
 	string(fault.Refused), string(fault.Unreachable), string(fault.Unauthorized),
 }
 
-// call is one activity that a workflow asks for.
-type call struct {
+// terms are how long an activity may take, how soon it has to be heard of, and how often it is tried; 0 is without a bound.
+type terms struct {
+	takes, heard time.Duration
+	tries        int32
+}
+
+// termsOf are the terms of a class.
+func termsOf(class step.Class) terms {
+	switch class {
+	case step.Lasting:
+		return terms{takes: longActivity, heard: heartbeat}
+	case step.Idle, step.Patient:
+		return terms{takes: longActivity, heard: idleHeartbeat}
+	case step.Ledger:
+		return terms{takes: ledgerActivity, tries: attemptsBefore}
+	case step.Vital:
+		return terms{takes: ledgerActivity}
+	}
+	return terms{takes: shortActivity, heard: heartbeat, tries: attemptsBefore}
+}
+
+// call is one activity that a workflow asks for, and what it asks. Res is what it answers.
+type call[Res any] struct {
 	name    string
-	site    string // whose workers do it; "" for the central ones
+	class   step.Class
 	summary string
-	long    bool
-	vital   bool // tried until it succeeds: what it writes down is what others go by
+	site    string // whose workers do it; "" for the central ones
 	in      any
 }
 
-// start schedules the activity. Cancelling ctx asks it to end, and the future is ready only once it has.
-func (c call) start(ctx workflow.Context) workflow.Future {
+// ask is a call of a central activity.
+func ask[Req, Res any](a step.Activity[Req, Res], summary string, in Req) call[Res] {
+	return call[Res]{name: a.Name(), class: a.Class(), summary: summary, in: in}
+}
+
+// near has the workers of a site do it.
+func (c call[Res]) near(site string) call[Res] {
+	c.site = site
+	return c
+}
+
+// start schedules the activity. Cancelling ctx asks it to end, and it is ready only once it has.
+func (c call[Res]) start(ctx workflow.Context) asked[Res] {
+	t := termsOf(c.class)
 	opts := workflow.ActivityOptions{
 		TaskQueue:           SiteQueue(workflow.GetInfo(ctx).TaskQueueName, c.site),
-		StartToCloseTimeout: shortActivity,
-		HeartbeatTimeout:    heartbeat,
+		StartToCloseTimeout: t.takes,
+		HeartbeatTimeout:    t.heard,
 		WaitForCancellation: true,
 		Summary:             c.summary,
 		RetryPolicy: &temporal.RetryPolicy{
 			InitialInterval: time.Second, BackoffCoefficient: 2, MaximumInterval: 30 * time.Second,
-			MaximumAttempts: attemptsBefore, NonRetryableErrorTypes: finalCodes,
+			MaximumAttempts: t.tries, NonRetryableErrorTypes: finalCodes,
 		},
 	}
-	if step.OfLedger(c.name) {
-		opts.StartToCloseTimeout, opts.HeartbeatTimeout = ledgerActivity, 0
-	}
-	if c.vital {
-		opts.RetryPolicy.MaximumAttempts = 0
-	}
-	if c.site != "" && c.name != step.Reachable {
+	if c.site != "" && c.class != step.Patient {
 		opts.ScheduleToStartTimeout = siteWorker
 	}
-	if c.long {
-		opts.StartToCloseTimeout = longActivity
-		opts.RetryPolicy.MaximumAttempts = 0
-	}
-	if slices.Contains([]string{step.Observe, step.Reachable, step.Closed}, c.name) {
-		opts.HeartbeatTimeout = idleHeartbeat
-	}
-	return workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, opts), c.name, c.in)
+	return asked[Res]{workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, opts), c.name, c.in)}
 }
 
 // get runs the activity to its end.
-func (c call) get(ctx workflow.Context, out any) error { return c.start(ctx).Get(ctx, out) }
+func (c call[Res]) get(ctx workflow.Context) (Res, error) { return c.start(ctx).get(ctx) }
+
+// asked is an activity that is under way.
+type asked[Res any] struct{ future workflow.Future }
+
+func (a asked[Res]) ready() bool { return a.future.IsReady() }
+
+func (a asked[Res]) get(ctx workflow.Context) (answer Res, err error) {
+	return answer, a.future.Get(ctx, &answer)
+}
 
 // codeOf returns the fault code that an activity ended with.
 func codeOf(err error) fault.Code {

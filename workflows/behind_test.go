@@ -52,7 +52,7 @@ func TestADeadNodeIsListedAndLeft(t *testing.T) {
 func TestANodeThatComesBackIsNotBehind(t *testing.T) {
 	w := newWorld(t, "a")
 	w.dead = func(name, _ string) []goal.Behind {
-		if name == step.Diff {
+		if name == step.Diff.Name() {
 			return dead("n1")
 		}
 		return nil
@@ -67,7 +67,7 @@ func TestMoreDeadNodesThanMayStayBehindHoldTheUnit(t *testing.T) {
 	w := newWorld(t, "a", "b")
 	died := true
 	w.dead = func(name, cluster string) []goal.Behind {
-		if died && name == step.Advance && cluster == "a" {
+		if died && name == step.Advance.Name() && cluster == "a" {
 			return dead("n1", "n2")
 		}
 		return nil
@@ -120,14 +120,14 @@ func TestARollbackThatDoesNotGetOnStands(t *testing.T) {
 		}
 	}
 	w.dead = func(name, _ string) []goal.Behind {
-		if name == step.Revert {
+		if name == step.Revert.Name() {
 			return dead("n1")
 		}
 		return nil
 	}
 	stands := true
 	w.bends = func(name, _ string, seen *api.Facts) {
-		if stands && name == step.Revert {
+		if stands && name == step.Revert.Name() {
 			seen.Stalled = true
 			seen.Checks = append(seen.Checks, api.Check{Name: api.Progress, At: "during", Verdict: api.Inconclusive, Message: "nothing got on"})
 		}

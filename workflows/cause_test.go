@@ -48,7 +48,7 @@ func TestAUnitThatWasTakenBackKnowsWhy(t *testing.T) {
 		w := newWorld(t, "a", "b")
 		w.facts, w.plan.OnFailure = crashes("a"), pipelines.Rollback
 		w.fails = func(name, _ string) error {
-			if name == step.Revert {
+			if name == step.Revert.Name() {
 				return fault.New(fault.Refused, "somebody else owns it")
 			}
 			return nil

@@ -95,7 +95,7 @@ func TestTemporalsListSaysHowRunsAndUnitsEnded(t *testing.T) {
 		{
 			reason: "a run of the way back that a person gave up was cancelled", set: func(w *world) {
 				w.fails = func(name, cluster string) error {
-					if name == step.Acquire && cluster == "a" {
+					if name == step.Acquire.Name() && cluster == "a" {
 						return away
 					}
 					return nil

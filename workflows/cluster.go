@@ -136,14 +136,13 @@ func (r *clusterRollout) arrived() api.Phase {
 }
 
 func (r *clusterRollout) load(ctx workflow.Context) error {
-	err := r.do(ctx, call{name: step.LoadUnit, summary: "read the plan", in: r.in.Ref}, &r.plan)
-	r.unit.Version = r.plan.Change.Version
+	read, err := do(ctx, r, ask(step.LoadUnit, "read the plan", r.in.Ref))
+	r.plan, r.unit.Version = read, read.Change.Version
 	return err
 }
 
 func (r *clusterRollout) lock(ctx workflow.Context) error {
-	var ref step.Ref
-	err := r.do(ctx, r.near(step.Acquire, "take the lease in "+r.in.Cluster, r.in.Ref), &ref)
+	ref, err := do(ctx, r, near(r, step.Acquire, "take the lease in "+r.in.Cluster, r.in.Ref))
 	if err != nil {
 		return err
 	}
@@ -165,8 +164,8 @@ func (r *clusterRollout) supersede(ctx workflow.Context) error {
 // compare renders and diffs anew: the plan's own look may be days old.
 func (r *clusterRollout) compare(ctx workflow.Context) error {
 	for {
-		var found step.DiffResult // what is read into one that was refused would keep its refusals
-		if err := r.do(ctx, r.near(step.Diff, "render and compare", step.DiffRequest{Ref: r.in.Ref}), &found); err != nil {
+		found, err := do(ctx, r, near(r, step.Diff, "render and compare", step.DiffRequest{Ref: r.in.Ref}))
+		if err != nil {
 			return err
 		}
 		r.diff = found
@@ -197,8 +196,7 @@ func (r *clusterRollout) apply(ctx workflow.Context, after bool) error {
 	if after {
 		what = "apply what needs the workloads"
 	}
-	var done step.ApplyResult
-	err := r.do(ctx, r.near(step.Apply, what, step.ApplyRequest{Ref: r.in.Ref, Changes: r.diff.Changes, After: after}), &done)
+	done, err := do(ctx, r, near(r, step.Apply, what, step.ApplyRequest{Ref: r.in.Ref, Changes: r.diff.Changes, After: after}))
 	r.kept(done.Kept)
 	return err
 }
@@ -216,10 +214,11 @@ func (r *clusterRollout) moveWorkloads(ctx workflow.Context) error {
 func (r *clusterRollout) move(ctx workflow.Context, w plan.Workload) error {
 	held := &heldWorkload{object: w.Object}
 	r.held, r.unit.Moved = append(r.held, held), true
-	if err := r.do(ctx, r.near(step.Prepare, "hold "+w.Object, r.about(held)), &held.state); err != nil {
+	state, err := do(ctx, r, near(r, step.Prepare, "hold "+w.Object, r.about(held)))
+	if err != nil {
 		return err
 	}
-	r.unit.Armed = held.state.Armed
+	held.state, r.unit.Armed = state, state.Armed
 	for i, set := range w.NodeSets {
 		for _, b := range set.Batches {
 			if err := r.batch(ctx, held, w, i, b); err != nil {
@@ -230,9 +229,10 @@ func (r *clusterRollout) move(ctx workflow.Context, w plan.Workload) error {
 	if err := r.gather(ctx, held); err != nil {
 		return err
 	}
-	if err := r.do(ctx, r.near(step.Finish, "give "+w.Object+" back", r.about(held)), &held.state); err != nil {
+	if state, err = do(ctx, r, near(r, step.Finish, "give "+w.Object+" back", r.about(held))); err != nil {
 		return err
 	}
+	held.state = state
 	held.done, r.unit.Armed, r.last = true, false, nil
 	return nil
 }
@@ -290,9 +290,9 @@ func (r *clusterRollout) prune(ctx workflow.Context) error {
 	if r.shape < prunes || len(r.diff.Left) == 0 {
 		return nil
 	}
-	var found step.PruneResult
 	req := step.PruneRequest{Ref: r.in.Ref, Objects: r.diff.Left, Delete: r.plan.Prune}
-	if err := r.near(step.Prune, "look at what earlier versions left", req).get(ctx, &found); err != nil {
+	found, err := near(r, step.Prune, "look at what earlier versions left", req).get(ctx)
+	if err != nil {
 		r.note(nil, []api.Check{{Name: "prune", At: "end", Verdict: api.Error, Advisory: true, Message: messageOf(err)}})
 	}
 	r.unit.Pruned, r.unit.Unneeded = found.Pruned, found.Unneeded
@@ -302,7 +302,7 @@ func (r *clusterRollout) prune(ctx workflow.Context) error {
 // record frees the lease and writes down what runs here now.
 func (r *clusterRollout) record(ctx workflow.Context) error {
 	req := step.ReleaseRequest{Ref: r.in.Ref, Outcome: r.arrived(), Changes: r.diff.Changes}
-	if err := r.do(ctx, r.near(step.Release, "record and free the lease", req), nil); err != nil {
+	if _, err := do(ctx, r, near(r, step.Release, "record and free the lease", req)); err != nil {
 		return err
 	}
 	r.locked = false
@@ -331,10 +331,11 @@ func (r *clusterRollout) close(ctx workflow.Context, phase api.Phase) (api.Unit,
 	if phase == api.PhaseSucceeded {
 		record.Soaking = r.soaking()
 	}
-	save := call{name: step.SaveUnit, vital: true, summary: "record the unit", in: step.SaveUnitRequest{Ref: r.in.Ref, Record: record}}
-	if err := save.get(ctx, &r.unit.Detail); err != nil {
+	detail, err := ask(step.SaveUnit, "record the unit", step.SaveUnitRequest{Ref: r.in.Ref, Record: record}).get(ctx)
+	if err != nil {
 		return r.unit, fmt.Errorf("cannot record unit %s: %w", r.unit.Path, err)
 	}
+	r.unit.Detail = detail
 	short := r.unit
 	short.Batches, short.Checks, short.Failure, short.Cause = nil, nil, brief(r.unit.Failure), brief(r.unit.Cause)
 	short.Kept = briefly(r.unit.Kept)

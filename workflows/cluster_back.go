@@ -102,9 +102,9 @@ func (r *clusterRollout) unapply(ctx workflow.Context, after bool) error {
 	if !r.applied && r.shape < waysBackEverywhere {
 		return nil
 	}
-	var done step.ApplyResult
 	req := step.ApplyRequest{Ref: r.in.Ref, Changes: r.diff.Changes, After: after}
-	if err := r.must(ctx, r.near(step.Unapply, "take back what was applied", req), &done); err != nil {
+	done, err := must(ctx, r, near(r, step.Unapply, "take back what was applied", req))
+	if err != nil {
 		return err
 	}
 	r.kept(done.Kept)
@@ -144,8 +144,8 @@ func (r *clusterRollout) revert(ctx workflow.Context, h *heldWorkload) error {
 	req.Version = r.plan.WayBack.Version
 	req.Goal.MaxUnavailable = r.plan.Rules.MaxUnavailable
 	req.Deadline = time.Duration(r.plan.Rules.ProgressDeadline)
-	var seen api.Facts
-	if err := r.must(ctx, r.near(step.Revert, "move "+h.object+" back", req).lasting(), &seen); err != nil {
+	seen, err := must(ctx, r, near(r, step.Revert, "move "+h.object+" back", req))
+	if err != nil {
 		return err
 	}
 	r.leftBehind(h.object, seen.Behind)
@@ -158,10 +158,11 @@ func (r *clusterRollout) revert(ctx workflow.Context, h *heldWorkload) error {
 	}
 	finish := r.about(h)
 	finish.Revert = true
-	if err := r.must(ctx, r.near(step.Finish, "give "+h.object+" back", finish), &h.state); err != nil {
+	state, err := must(ctx, r, near(r, step.Finish, "give "+h.object+" back", finish))
+	if err != nil {
 		return err
 	}
-	h.done = true
+	h.state, h.done = state, true
 	for i := range r.unit.Batches {
 		if b := &r.unit.Batches[i]; b.Workload == h.object && b.Phase != api.PhaseSkipped {
 			b.Phase, b.Ended = api.PhaseRolledBack, workflow.Now(ctx).UTC()
@@ -172,7 +173,8 @@ func (r *clusterRollout) revert(ctx workflow.Context, h *heldWorkload) error {
 
 func (r *clusterRollout) recordBack(ctx workflow.Context) error {
 	req := step.ReleaseRequest{Ref: r.in.Ref, Outcome: api.PhaseRolledBack, Changes: r.diff.Changes}
-	return r.must(ctx, r.near(step.Release, "record and free the lease", req), nil)
+	_, err := must(ctx, r, near(r, step.Release, "record and free the lease", req))
+	return err
 }
 
 // leave disarms and frees the lease; pods stay where they are.
@@ -180,17 +182,19 @@ func (r *clusterRollout) leave(ctx workflow.Context, phase api.Phase) api.Phase 
 	if !r.locked {
 		return phase
 	}
-	free := r.near(step.Release, "free the lease", step.ReleaseRequest{Ref: r.in.Ref, Outcome: phase, Changes: r.diff.Changes})
+	free := near(r, step.Release, "free the lease", step.ReleaseRequest{Ref: r.in.Ref, Outcome: phase, Changes: r.diff.Changes})
 	if r.away {
 		// The next run takes the Lease over by its fence; nobody waits here for a cluster that may never come back.
 		for _, h := range r.held {
-			_ = r.near(step.Disarm, "disarm "+h.object, r.about(h)).get(ctx, &h.state)
+			if state, err := near(r, step.Disarm, "disarm "+h.object, r.about(h)).get(ctx); err == nil {
+				h.state = state
+			}
 		}
-		_ = free.get(ctx, nil)
+		_, _ = free.get(ctx)
 		return phase
 	}
 	r.disarm(ctx)
-	if err := r.must(ctx, free, nil); err != nil {
+	if _, err := must(ctx, r, free); err != nil {
 		r.unit.Checks = append(r.unit.Checks, api.Check{Name: "free the lease", At: "end", Verdict: api.Error, Message: messageOf(err)})
 	}
 	return phase

@@ -109,7 +109,8 @@ func (r *clusterRollout) watchFor(ctx workflow.Context, left time.Duration, work
 	timer := workflow.NewTimerWithOptions(ctx, whole, workflow.TimerOptions{Summary: "soak " + whole.String()})
 	if slices.ContainsFunc(workloads, func(w step.AdvanceRequest) bool { return len(w.Checks) > 0 }) {
 		req := step.ObserveRequest{Ref: r.in.Ref, For: left, Workloads: workloads}
-		if err := r.near(step.Observe, "look while it soaks", req).lasting().get(ctx, &seen); err != nil {
+		var err error
+		if seen, err = near(r, step.Observe, "look while it soaks", req).get(ctx); err != nil {
 			return seen, err
 		}
 		if _, held := api.FirstBad(seen.Checks); held {
@@ -154,9 +155,7 @@ func (r *clusterRollout) pathOf(at *api.Batch) string {
 func (r *clusterRollout) looker(req step.AdvanceRequest) look {
 	return func(ctx workflow.Context) (api.Facts, error) {
 		req.State = r.stateOf(req.Object)
-		var seen api.Facts
-		err := r.do(ctx, r.near(step.Look, "look at "+req.Object, req), &seen)
-		return seen, err
+		return do(ctx, r, near(r, step.Look, "look at "+req.Object, req))
 	}
 }
 
@@ -185,7 +184,7 @@ func evaluate(ctx workflow.Context, req step.EvaluateRequest) []api.Check {
 		RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 3},
 	})
 	var found []api.Check
-	if err := workflow.ExecuteLocalActivity(ctx, step.Evaluate, req).Get(ctx, &found); err != nil {
+	if err := workflow.ExecuteLocalActivity(ctx, step.Evaluate.Name(), req).Get(ctx, &found); err != nil {
 		return []api.Check{{Name: "gates", At: string(req.Point), Verdict: api.Error, Message: messageOf(err)}}
 	}
 	return found

@@ -111,33 +111,33 @@ func (r *clusterRollout) obey(ctx workflow.Context) error {
 
 // do runs an activity to its end. An order that goes before it interrupts it, and it is run again once the order was
 // obeyed; a cluster out of reach is waited for; any other failure holds the unit until somebody resumes it.
-func (r *clusterRollout) do(ctx workflow.Context, c call, out any) error {
-	return r.doing(ctx, c, func(ctx workflow.Context) error { return r.interruptible(ctx, c, out) })
+func do[Res any](ctx workflow.Context, r *clusterRollout, c call[Res]) (Res, error) {
+	return doing(ctx, r, c, func(ctx workflow.Context) (Res, error) { return interruptible(ctx, r, c) })
 }
 
 // doing is do where a call is run in a way of its own.
-func (r *clusterRollout) doing(ctx workflow.Context, c call, run func(workflow.Context) error) error {
+func doing[Res any](ctx workflow.Context, r *clusterRollout, c call[Res], run func(workflow.Context) (Res, error)) (answer Res, err error) {
 	for {
 		if err := r.obey(ctx); err != nil {
-			return err
+			return answer, err
 		}
-		err := run(ctx)
+		done, err := run(ctx)
 		switch {
 		case err == nil:
 			r.here(ctx)
-			return nil
+			return done, nil
 		case temporal.IsCanceledError(err):
 			if ctx.Err() != nil {
-				return err
+				return answer, err
 			}
 		case codeOf(err) == fault.Unreachable:
 			if err := r.awaitCluster(ctx, err); err != nil {
-				return err
+				return answer, err
 			}
 		default:
 			failure := api.Check{Name: c.summary, At: c.name, Verdict: api.Error, Message: messageOf(err)}
 			if err := r.hold(ctx, stoodBy(err), failure, r.unit.Path); err != nil {
-				return err
+				return answer, err
 			}
 		}
 	}
@@ -152,41 +152,47 @@ func stoodBy(err error) api.Phase {
 }
 
 // interruptible runs an activity that take may cancel.
-func (r *clusterRollout) interruptible(ctx workflow.Context, c call, out any) error {
+func interruptible[Res any](ctx workflow.Context, r *clusterRollout, c call[Res]) (Res, error) {
 	ctx, cancel := workflow.WithCancel(ctx)
 	r.cancel = cancel
 	defer func() { r.cancel = nil; cancel() }()
-	return c.get(ctx, out)
+	return c.get(ctx)
 }
 
 // must runs an activity that stops or takes back: only an order to end gives it up, with errAbort. A cluster out of reach
 // and faults of our own are waited out; what the same call would meet again is returned.
-func (r *clusterRollout) must(ctx workflow.Context, c call, out any) error {
+func must[Res any](ctx workflow.Context, r *clusterRollout, c call[Res]) (answer Res, err error) {
 	ends := r.orders.ends
 	r.firm = true
 	defer func() { r.firm = false }()
 	for {
-		err := r.interruptible(ctx, c, out)
+		done, err := interruptible(ctx, r, c)
 		switch code := codeOf(err); {
 		case err == nil:
 			r.here(ctx)
-			return nil
+			return done, nil
 		case ctx.Err() != nil:
-			return err
+			return answer, err
 		case r.orders.ends > ends:
-			return fmt.Errorf("%w: told to end while it said: %s", errAbort, messageOf(err))
+			return answer, fmt.Errorf("%w: told to end while it said: %s", errAbort, messageOf(err))
 		case code == fault.Unreachable:
 			r.gone(ctx, err)
-			_ = r.interruptible(ctx, r.near(step.Reachable, "wait for "+r.in.Cluster, r.in.Ref).lasting(), nil)
+			_ = r.answers(ctx)
 		case code != fault.Internal:
-			return err
+			return answer, err
 		default:
 			r.set(ctx, r.unit.Phase, &api.Waiting{Kind: "retry", Name: c.summary, Unmet: []string{messageOf(err)}})
 		}
 		if _, err := workflow.AwaitWithTimeout(ctx, r.backOff(), func() bool { return r.orders.ends > ends }); err != nil {
-			return err
+			return answer, err
 		}
 	}
+}
+
+// answers returns once the cluster's API server answers, or an order interrupts it.
+func (r *clusterRollout) answers(ctx workflow.Context) error {
+	_, err := interruptible(ctx, r, near(r, step.Reachable, "wait for "+r.in.Cluster, r.in.Ref))
+	return err
 }
 
 // gone tells the run, once, that the cluster is out of reach.
@@ -197,8 +203,7 @@ func (r *clusterRollout) gone(ctx workflow.Context, cause error) {
 		return
 	}
 	r.away, r.before = true, r.unit.Phase
-	seen := call{name: step.Unobserved, summary: "note that " + r.in.Cluster + " is out of reach", in: r.in.Ref}
-	_ = seen.get(ctx, nil)
+	_, _ = ask(step.Unobserved, "note that "+r.in.Cluster+" is out of reach", r.in.Ref).get(ctx)
 	r.tell(ctx, api.PhaseUnreachable, waiting)
 }
 
@@ -233,7 +238,7 @@ func (r *clusterRollout) awaitCluster(ctx workflow.Context, cause error) error {
 		if err := r.orders.ended(); err != nil {
 			return err
 		}
-		err := r.interruptible(ctx, r.near(step.Reachable, "wait for "+r.in.Cluster, r.in.Ref).lasting(), nil)
+		err := r.answers(ctx)
 		if _, failed := workflow.AwaitWithTimeout(ctx, r.backOff(), func() bool { return r.orders.ended() != nil }); failed != nil {
 			return failed
 		}
@@ -274,11 +279,12 @@ func (r *clusterRollout) disarm(ctx workflow.Context) {
 		if h.done {
 			continue
 		}
-		if err := r.must(ctx, r.near(step.Disarm, "disarm "+h.object, r.about(h)), &h.state); err != nil {
+		state, err := must(ctx, r, near(r, step.Disarm, "disarm "+h.object, r.about(h)))
+		if err != nil {
 			r.unit.Checks = append(r.unit.Checks, api.Check{Name: "disarm " + h.object, At: "disarm", Verdict: api.Error, Message: messageOf(err)})
 			continue
 		}
-		r.unit.Armed = h.state.Armed
+		h.state, r.unit.Armed = state, state.Armed
 	}
 }
 
@@ -287,10 +293,11 @@ func (r *clusterRollout) arm(ctx workflow.Context) error {
 		if h.done || h.state.UID == "" {
 			continue
 		}
-		if err := r.do(ctx, r.near(step.Arm, "arm "+h.object, r.about(h)), &h.state); err != nil {
+		state, err := do(ctx, r, near(r, step.Arm, "arm "+h.object, r.about(h)))
+		if err != nil {
 			return err
 		}
-		r.unit.Armed = h.state.Armed
+		h.state, r.unit.Armed = state, state.Armed
 	}
 	return r.catchUp(ctx)
 }
@@ -313,12 +320,6 @@ func (r *clusterRollout) catchUp(ctx workflow.Context) error {
 }
 
 // near is a call of an activity that is served near the cluster.
-func (r *clusterRollout) near(name, summary string, in any) call {
-	return call{name: name, site: r.in.Site, summary: summary, in: in}
-}
-
-// lasting marks a call as one that lasts until it is done, and is known to live by its heartbeats.
-func (c call) lasting() call {
-	c.long = true
-	return c
+func near[Req, Res any](r *clusterRollout, a step.Activity[Req, Res], summary string, in Req) call[Res] {
+	return ask(a, summary, in).near(r.in.Site)
 }

@@ -32,8 +32,8 @@ func (r *clusterRollout) advance(ctx workflow.Context, at *api.Batch, req step.A
 		at.Phase = api.PhaseMoving
 		r.set(ctx, api.PhaseMoving, &api.Waiting{Kind: "pods", Name: at.Path})
 		req.State = r.stateOf(req.Object)
-		var seen api.Facts
-		if err := r.push(ctx, at, req, &seen); err != nil {
+		seen, err := r.push(ctx, at, req)
+		if err != nil {
 			return err
 		}
 		if seen.Facts.Workload.Name != "" {
@@ -73,57 +73,57 @@ func gotOn(at *api.Batch) {
 
 // push moves a batch to its end, under the orders that do obeys. Each time that it begins anew, after a pause or once its
 // cluster is back within reach, it has its whole deadline again.
-func (r *clusterRollout) push(ctx workflow.Context, at *api.Batch, req step.AdvanceRequest, out *api.Facts) error {
-	c := r.near(step.Advance, "move batch "+at.Path, req).lasting()
+func (r *clusterRollout) push(ctx workflow.Context, at *api.Batch, req step.AdvanceRequest) (api.Facts, error) {
+	c := near(r, step.Advance, "move batch "+at.Path, req)
 	if r.shape < stallsHold || req.Deadline <= 0 {
-		return r.do(ctx, c, out)
+		return do(ctx, r, c)
 	}
-	return r.doing(ctx, c, func(ctx workflow.Context) error { return r.guarded(ctx, c, at, req, out) })
+	return doing(ctx, r, c, func(ctx workflow.Context) (api.Facts, error) { return r.guarded(ctx, c, at, req) })
 }
 
 // guarded runs an activity that moves pods beside a durable timer. When that goes off it looks once: what has got on since is
 // given the whole time again, anything else is stalled.
-func (r *clusterRollout) guarded(outer workflow.Context, c call, at *api.Batch, req step.AdvanceRequest, out *api.Facts) error {
+func (r *clusterRollout) guarded(outer workflow.Context, c call[api.Facts], at *api.Batch, req step.AdvanceRequest) (api.Facts, error) {
 	ctx, cancel := workflow.WithCancel(outer)
 	r.cancel = cancel
 	defer func() { r.cancel = nil; cancel() }()
 	moving := c.start(ctx)
 	for {
-		if waited(ctx, moving, wholeSeconds(req.Deadline+stallSlack), "look whether "+at.Path+" gets on") {
-			return moving.Get(ctx, out)
+		if waited(ctx, moving.ready, wholeSeconds(req.Deadline+stallSlack), "look whether "+at.Path+" gets on") {
+			return moving.get(ctx)
 		}
-		var now api.Facts
-		look := r.near(step.Look, "look whether "+at.Path+" gets on", req).start(ctx)
-		_ = workflow.Await(ctx, func() bool { return moving.IsReady() || look.IsReady() })
-		if moving.IsReady() || ctx.Err() != nil {
-			return moving.Get(ctx, out)
+		look := near(r, step.Look, "look whether "+at.Path+" gets on", req).start(ctx)
+		_ = workflow.Await(ctx, func() bool { return moving.ready() || look.ready() })
+		if moving.ready() || ctx.Err() != nil {
+			return moving.get(ctx)
 		}
-		err := look.Get(ctx, &now)
+		now, err := look.get(ctx)
 		if err == nil && gotFurther(at, now.Facts.Batch) {
 			continue
 		}
 		cancel()
-		_ = waited(outer, moving, woundUp, "let "+at.Path+" wind up")
+		_ = waited(outer, moving.ready, woundUp, "let "+at.Path+" wind up")
 		if err != nil && temporal.IsCanceledError(err) {
-			return err
+			return now, err
 		}
-		if moving.IsReady() && moving.Get(ctx, out) == nil {
-			return nil // it has just come to its end
+		if moving.ready() {
+			if end, err := moving.get(ctx); err == nil {
+				return end, nil // it has just come to its end
+			}
 		}
 		if err != nil && codeOf(err) == fault.Unreachable {
-			return err
+			return now, err
 		}
-		*out = now
-		out.Stalled = true
-		out.Checks = append(out.Checks, stalled(req, now, err))
-		return nil
+		now.Stalled = true
+		now.Checks = append(now.Checks, stalled(req, now, err))
+		return now, nil
 	}
 }
 
-// waited waits for a future, at most for a time; false where that is over.
-func waited(ctx workflow.Context, f workflow.Future, most time.Duration, summary string) bool {
+// waited waits until something is so, at most for a time; false where that is over.
+func waited(ctx workflow.Context, so func() bool, most time.Duration, summary string) bool {
 	o := workflow.AwaitOptions{Timeout: most, TimerOptions: workflow.TimerOptions{Summary: summary}}
-	ready, err := workflow.AwaitWithOptions(ctx, o, f.IsReady)
+	ready, err := workflow.AwaitWithOptions(ctx, o, so)
 	return ready || err != nil
 }
 

@@ -300,10 +300,10 @@ func (r *rollout) audit(ctx workflow.Context, name string, c Command, a Answer) 
 	if c.DryRun {
 		return
 	}
-	add := call{name: step.AddAudit, summary: "audit " + name, in: step.AuditRequest{
+	entry := step.AuditRequest{
 		Who: c.Who, Command: name, Run: r.in.Run, Scope: c.Scope.String(), Reason: c.Reason, Outcome: a.Message,
-	}}
-	if err := add.get(ctx, nil); err != nil {
+	}
+	if _, err := ask(step.AddAudit, "audit "+name, entry).get(ctx); err != nil {
 		workflow.GetLogger(ctx).Error("cannot write the audit", "run", r.in.Run, "command", name, "error", err)
 	}
 }

@@ -69,7 +69,7 @@ func TestARunContinuesAsNewBetweenStages(t *testing.T) {
 		{"with nothing in flight", func(*world) {}, false, 2 * time.Hour},
 		{"with a pause that came while it waited for an answer to be written", func(w *world) {
 			// The resume is heard while b moves, and written down for ten minutes, at the end of which the stage has ended.
-			w.env.OnActivity(step.AddAudit, mock.Anything, mock.MatchedBy(func(r step.AuditRequest) bool { return r.Command == workflows.UpdateResume })).
+			w.env.OnActivity(step.AddAudit.Name(), mock.Anything, mock.MatchedBy(func(r step.AuditRequest) bool { return r.Command == workflows.UpdateResume })).
 				After(10*time.Minute).Return("", nil)
 			w.command(time.Hour+15*time.Second, workflows.UpdateResume, workflows.Command{})
 			w.command(time.Hour+5*time.Minute, workflows.UpdatePause, workflows.Command{Reason: "wait for the weather"})
@@ -126,7 +126,7 @@ func TestARunDoesNotContinueAsNewWhileSomethingIsOpen(t *testing.T) {
 	w := twoStages(t)
 	w.plan.Stages[0].MaxUnreachable = 1
 	w.env.SetCurrentHistoryLength(2001)
-	w.once(step.Acquire, "b", away)
+	w.once(step.Acquire.Name(), "b", away)
 	w.returns("b", 5*time.Hour)
 	w.command(time.Hour, workflows.UpdateApprove, workflows.Command{Who: "one", Plan: "0123456789"})
 	w.command(2*time.Hour, workflows.UpdateApprove, workflows.Command{Who: "one", Plan: "0123456789"})

@@ -39,7 +39,7 @@ func TestAClusterThatIsOutOfReachAtARollbackIsOwed(t *testing.T) {
 			w.at(30*time.Minute, func() { down = true })
 			w.at(110*time.Minute, func() { down = false })
 			w.fails = func(name, cluster string) error {
-				if down && cluster == "a" && name == step.Acquire {
+				if down && cluster == "a" && name == step.Acquire.Name() {
 					return away
 				}
 				return nil
@@ -63,7 +63,7 @@ func TestAnOwedRollbackThatIsRefusedAsksAPerson(t *testing.T) {
 	w := newWorld(t, "a")
 	tries := 0
 	w.fails = func(name, _ string) error {
-		if name != step.Revert {
+		if name != step.Revert.Name() {
 			return nil
 		}
 		switch tries++; tries {
@@ -90,7 +90,7 @@ func TestARollbackThatWasAcceptedIsObeyed(t *testing.T) {
 		at     time.Duration
 	}{
 		{"after an abort that is not done", func(w *world) {
-			w.once(step.Disarm, "b", fault.New(fault.Internal, "slow"))
+			w.once(step.Disarm.Name(), "b", fault.New(fault.Internal, "slow"))
 			w.command(14*time.Second, workflows.UpdateAbort, workflows.Command{})
 		}, 14500 * time.Millisecond},
 		{"while a part goes back", func(w *world) {
@@ -99,7 +99,7 @@ func TestARollbackThatWasAcceptedIsObeyed(t *testing.T) {
 		}, time.Hour + 3*time.Second},
 		{"while the run waits for a cluster that is owed", func(w *world) {
 			w.plan.Stages[0].SoakStage = 24 * time.Hour
-			w.at(30*time.Minute, func() { w.once(step.Acquire, "a", away) })
+			w.at(30*time.Minute, func() { w.once(step.Acquire.Name(), "a", away) })
 			w.returns("a", 8*time.Hour)
 			w.command(time.Hour, workflows.UpdateRollback, workflows.Command{Scope: workflows.Scope{Clusters: []string{"a"}}})
 		}, 5 * time.Hour},
@@ -124,7 +124,7 @@ func TestARollbackThatWasAcceptedIsObeyed(t *testing.T) {
 func TestNothingIsTakenOnceTheEndIsWrittenDown(t *testing.T) {
 	for _, name := range []string{workflows.UpdateRollback, workflows.UpdatePause, workflows.UpdateAbort, workflows.UpdateResume} {
 		w := newWorld(t, "a")
-		w.env.OnActivity(step.SaveRun, mock.Anything, mock.Anything).After(10*time.Minute).Return("", nil)
+		w.env.OnActivity(step.SaveRun.Name(), mock.Anything, mock.Anything).After(10*time.Minute).Return("", nil)
 		asked := w.command(5*time.Minute, name, workflows.Command{})
 		end := w.run(t)
 		if asked.rejected == nil || !strings.Contains(asked.rejected.Error(), "has just ended") || end.Phase != api.PhaseSucceeded {
@@ -158,12 +158,12 @@ func TestAnEndThatIsAskedForComes(t *testing.T) {
 	t.Run("of a unit that cannot be disarmed, since its cluster is gone", func(t *testing.T) {
 		w := newWorld(t, "a")
 		w.fails = func(name, _ string) error {
-			if name == step.Disarm || name == step.Release {
+			if name == step.Disarm.Name() || name == step.Release.Name() {
 				return away
 			}
 			return nil
 		}
-		w.env.OnActivity(step.Reachable, mock.Anything, mock.Anything).After(1000*time.Hour).Return("", nil)
+		w.env.OnActivity(step.Reachable.Name(), mock.Anything, mock.Anything).After(1000*time.Hour).Return("", nil)
 		w.command(2*time.Second, workflows.UpdatePause, workflows.Command{})
 		w.command(time.Hour, workflows.UpdateAbort, workflows.Command{})
 		end := w.run(t)
@@ -180,7 +180,7 @@ func TestTheBrakeOfARollbackHoldsAndOpensBesideAClusterOutOfReach(t *testing.T) 
 	w.at(30*time.Minute, func() { broken = true })
 	w.fails = func(name, cluster string) error {
 		switch {
-		case !broken || name != step.Acquire:
+		case !broken || name != step.Acquire.Name():
 		case cluster == "d":
 			return away
 		case cluster == "c" || cluster == "b":
@@ -188,7 +188,7 @@ func TestTheBrakeOfARollbackHoldsAndOpensBesideAClusterOutOfReach(t *testing.T) 
 		}
 		return nil
 	}
-	w.env.OnActivity(step.Reachable, mock.Anything, mock.Anything).After(200*time.Hour).Return("", nil)
+	w.env.OnActivity(step.Reachable.Name(), mock.Anything, mock.Anything).After(200*time.Hour).Return("", nil)
 	w.command(time.Hour, workflows.UpdateRollback, workflows.Command{})
 	w.env.RegisterDelayedCallback(func() {
 		if now := w.now(t); now.Phase != api.PhaseHeld || unitPhases(now)["a"] == api.PhaseRolledBack {
@@ -224,7 +224,7 @@ func TestAnApprovalIsTakenAfterTheRunHasContinuedAsNew(t *testing.T) {
 func TestTheRunKnowsWhenAClusterIsWithinReachAgain(t *testing.T) {
 	w := newWorld(t, "a", "b")
 	w.plan.Stages[0].MaxUnreachable = 1
-	w.once(step.Disarm, "a", away)
+	w.once(step.Disarm.Name(), "a", away)
 	w.returns("a", 10*time.Second)
 	w.command(2*time.Second, workflows.UpdatePause, workflows.Command{})
 	w.command(time.Hour, workflows.UpdateResume, workflows.Command{})
@@ -240,11 +240,11 @@ func TestPodsThatWereLostWhilePausedAreMovedAgain(t *testing.T) {
 	lost := false
 	w.fails = func(name, _ string) error {
 		switch name {
-		case step.Disarm:
+		case step.Disarm.Name():
 			lost = true
-		case step.Advance:
+		case step.Advance.Name():
 			lost = false
-		case step.Finish:
+		case step.Finish.Name():
 			if lost {
 				return fault.New(fault.Refused, "1 of 10 pods are not at revision new and would move at once")
 			}

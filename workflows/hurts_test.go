@@ -33,7 +33,7 @@ func (w *world) counted(line string) (n int) {
 // diffs bends what is found to change in clusters, the nth time it is asked there, from 1.
 func (w *world) diffs(bend func(cluster string, n int, found *step.DiffResult)) {
 	asked := map[string]int{}
-	w.env.OnActivity(step.Diff, mock.Anything, mock.Anything).Return(func(_ context.Context, r step.DiffRequest) (step.DiffResult, error) {
+	w.env.OnActivity(step.Diff.Name(), mock.Anything, mock.Anything).Return(func(_ context.Context, r step.DiffRequest) (step.DiffResult, error) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.log = append(w.log, "Diff "+r.Cluster)
@@ -104,7 +104,7 @@ func TestGatesThatCannotRunHoldWhateverTheyAreOf(t *testing.T) {
 			w := newWorld(t, "a")
 			c.set(w)
 			w.fails = func(name, _ string) error {
-				if name == step.Evaluate {
+				if name == step.Evaluate.Name() {
 					return errors.New("the rules cannot be read")
 				}
 				return nil
@@ -163,7 +163,7 @@ func TestWhatEarlierGroupsLeftCountsInTheNext(t *testing.T) {
 	w.groups()
 	w.plan.Stages[0].MaxUnreachable = 1
 	w.fails = func(name, cluster string) error {
-		if name == step.Acquire && (cluster == "a" || cluster == "b") {
+		if name == step.Acquire.Name() && (cluster == "a" || cluster == "b") {
 			return fault.New(fault.Unreachable, "%s is gone", cluster)
 		}
 		return nil
@@ -188,7 +188,7 @@ func TestASoakWaitsForWhatIsStillComing(t *testing.T) {
 	w := newWorld(t, "a", "b")
 	w.plan.Stages[0].MaxUnreachable, w.plan.Stages[0].SoakStage = 1, 30*time.Minute
 	w.plan.Stages[0].Groups[0].MaxConcurrency = 2
-	w.once(step.Acquire, "b", fault.New(fault.Unreachable, "b is gone"))
+	w.once(step.Acquire.Name(), "b", fault.New(fault.Unreachable, "b is gone"))
 	w.returns("b", 50*time.Minute)
 	w.advances = 20 * time.Minute // b comes back in the soak, and moves beyond its end
 	looked := false
@@ -283,7 +283,7 @@ func TestAnOrderOfTheWayForwardIsNotHeardOnTheWayBack(t *testing.T) {
 }
 
 func TestAnActivityThatFailsForGoodHoldsItsUnit(t *testing.T) {
-	for _, name := range []string{step.Apply, step.Prepare, step.Advance, step.Finish, step.Release, step.Look} {
+	for _, name := range []string{step.Apply.Name(), step.Prepare.Name(), step.Advance.Name(), step.Finish.Name(), step.Release.Name(), step.Look.Name()} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, "a")
 			w.fails = func(n, _ string) error {

@@ -89,19 +89,17 @@ func (l *looking) run(ctx workflow.Context) (Finding, error) {
 
 // observe looks for a time. It does not wait for an activity that is to end: that changes nothing, and hears it by itself.
 func (l *looking) observe(ctx workflow.Context, left time.Duration) (seen api.Facts, err error) {
-	looked := call{
-		name: step.Observe, site: l.in.Site, long: true, summary: "look at " + l.in.Path + " while " + l.in.What + " soaks",
-		in: step.ObserveRequest{Ref: l.in.Ref, For: left, Record: l.in.Record},
-	}.start(ctx)
-	if err := l.until(ctx, looked); err != nil || l.superseded != "" {
+	req := step.ObserveRequest{Ref: l.in.Ref, For: left, Record: l.in.Record}
+	looked := ask(step.Observe, "look at "+l.in.Path+" while "+l.in.What+" soaks", req).near(l.in.Site).start(ctx)
+	if err := l.until(ctx, looked.ready); err != nil || l.superseded != "" {
 		return seen, err
 	}
-	return seen, looked.Get(ctx, &seen)
+	return looked.get(ctx)
 }
 
 // until waits for an activity, or for another run to move the unit.
-func (l *looking) until(ctx workflow.Context, done workflow.Future) error {
-	return workflow.Await(ctx, func() bool { return l.overtaken() || done.IsReady() })
+func (l *looking) until(ctx workflow.Context, done func() bool) error {
+	return workflow.Await(ctx, func() bool { return l.overtaken() || done() })
 }
 
 // overtaken reports whether another run has said that it moves the unit.
@@ -118,18 +116,17 @@ func (l *looking) overtaken() bool {
 // await waits until the unit's cluster answers again; the run hears of both.
 func (l *looking) await(ctx workflow.Context, cause error) error {
 	l.misses++
-	gone := call{name: step.Unobserved, summary: "note that " + l.in.Cluster + " is out of reach", in: l.in.Ref}
-	_ = gone.get(ctx, nil)
+	_, _ = ask(step.Unobserved, "note that "+l.in.Cluster+" is out of reach", l.in.Ref).get(ctx)
 	l.report(ctx, api.PhaseUnreachable, &api.Waiting{
 		Kind: "cluster", Name: l.in.Cluster, Since: workflow.Now(ctx).UTC(), Unmet: []string{messageOf(cause)},
 	})
-	back := call{name: step.Reachable, site: l.in.Site, long: true, summary: "wait for " + l.in.Cluster, in: l.in.Ref}
+	back := ask(step.Reachable, "wait for "+l.in.Cluster, l.in.Ref).near(l.in.Site)
 	for {
 		answers := back.start(ctx)
-		if err := l.until(ctx, answers); err != nil || l.superseded != "" {
+		if err := l.until(ctx, answers.ready); err != nil || l.superseded != "" {
 			return err
 		}
-		err := answers.Get(ctx, nil)
+		_, err := answers.get(ctx)
 		if _, over := workflow.AwaitWithTimeout(ctx, backOff(l.misses), l.overtaken); over != nil || l.superseded != "" {
 			return over
 		}

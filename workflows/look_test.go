@@ -31,7 +31,7 @@ func TestAStageSoaksWithoutABeatIntoItsRun(t *testing.T) {
 	var mu sync.Mutex
 	var by []string
 	w.env.SetOnActivityStartedListener(func(info *activity.Info, _ context.Context, _ converter.EncodedValues) {
-		if slices.Contains([]string{step.Observe, step.Reachable}, info.ActivityType.Name) {
+		if slices.Contains([]string{step.Observe.Name(), step.Reachable.Name()}, info.ActivityType.Name) {
 			mu.Lock()
 			by = append(by, info.WorkflowExecution.ID)
 			mu.Unlock()

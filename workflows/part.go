@@ -9,7 +9,6 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"sluice.dev/sluice/internal/api"
-	"sluice.dev/sluice/internal/step"
 )
 
 // PartInput starts a part of a stage that is too big for its run to hold every cluster of it.
@@ -198,9 +197,7 @@ func (p *stagePart) follow(ctx workflow.Context, in ClusterInput, u *unitRun) ne
 func (p *stagePart) unlocked(ctx workflow.Context, u *unitRun) bool {
 	ctx, stop := workflow.WithCancel(ctx)
 	defer stop()
-	free := call{name: step.Closed, long: true, summary: "wait for the run that holds " + u.id, in: u.id}.start(ctx)
-	_ = workflow.Await(ctx, func() bool { return free.IsReady() || u.unwanted() })
-	return free.IsReady() && free.Get(ctx, nil) == nil
+	return freed(ctx, u.id, u.unwanted)
 }
 
 // unwanted reports whether a unit that has not started was told to end.

@@ -221,7 +221,7 @@ func TestAUnitThatAnotherRunHoldsIsWaitedFor(t *testing.T) {
 		t.Run(fmt.Sprintf("%d units", n), func(t *testing.T) {
 			w := many(t, n)
 			w.taken("prod/c001/agent")
-			w.env.OnActivity(step.Closed, mock.Anything, mock.Anything).After(time.Hour).Return("", nil)
+			w.env.OnActivity(step.Closed.Name(), mock.Anything, mock.Anything).After(time.Hour).Return("", nil)
 			w.env.RegisterDelayedCallback(func() {
 				if u := w.now(t).Stages[0].Units[1]; u.Phase != api.PhaseLocked || u.Waiting == nil || u.Waiting.Kind != "lock" {
 					t.Errorf("it is %s, and waits for %+v", u.Phase, u.Waiting)
@@ -236,7 +236,7 @@ func TestAUnitThatAnotherRunHoldsIsWaitedFor(t *testing.T) {
 		t.Run(fmt.Sprintf("%d units, and an abort", n), func(t *testing.T) {
 			w := many(t, n)
 			w.taken("prod/c001/agent")
-			w.env.OnActivity(step.Closed, mock.Anything, mock.Anything).After(1000*time.Hour).Return("", nil)
+			w.env.OnActivity(step.Closed.Name(), mock.Anything, mock.Anything).After(1000*time.Hour).Return("", nil)
 			w.command(2*time.Hour, workflows.UpdateAbort, workflows.Command{})
 			end := w.run(t)
 			if took := end.Ended.Sub(end.Started); unitPhases(end)["c001"] != api.PhaseAborted || took > 3*time.Hour {

@@ -40,9 +40,8 @@ func Preview(ctx workflow.Context, in PreviewInput) error {
 			defer group.Done()
 			defer slots.Release(1)
 			ref := step.Ref{Plan: in.Plan, Component: in.Component, Cluster: u.Cluster, Context: u.Context}
-			look := call{name: step.Preview, site: u.Site, summary: "compare " + u.Cluster, in: step.DiffRequest{Ref: ref}}
-			seen[i].Cluster = u.Cluster
-			err := look.get(ctx, &seen[i].Digest)
+			digest, err := ask(step.Preview, "compare "+u.Cluster, step.DiffRequest{Ref: ref}).near(u.Site).get(ctx)
+			seen[i].Cluster, seen[i].Digest = u.Cluster, digest
 			switch {
 			case err == nil:
 			case codeOf(err) == fault.Unreachable:
@@ -56,6 +55,6 @@ func Preview(ctx workflow.Context, in PreviewInput) error {
 	if failed != nil {
 		return failed
 	}
-	save := call{name: step.SaveLive, summary: "keep what was seen", in: step.SaveLiveRequest{Plan: in.Plan, Clusters: seen}}
-	return save.get(ctx, nil)
+	_, err := ask(step.SaveLive, "keep what was seen", step.SaveLiveRequest{Plan: in.Plan, Clusters: seen}).get(ctx)
+	return err
 }

@@ -28,11 +28,11 @@ func TestWhatEarlierVersionsLeftIsPrunedAtTheEnd(t *testing.T) {
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			w := newWorld(t, "a")
-			w.env.OnActivity(step.Diff, mock.Anything, mock.Anything).Return(func(_ context.Context, r step.DiffRequest) (step.DiffResult, error) {
+			w.env.OnActivity(step.Diff.Name(), mock.Anything, mock.Anything).Return(func(_ context.Context, r step.DiffRequest) (step.DiffResult, error) {
 				return step.DiffResult{Cluster: plan.Cluster{Cluster: r.Cluster, Workloads: []plan.Workload{w.batches()}}, Before: true, Changes: "sha256:c", Left: c.left}, nil
 			})
 			w.fails = func(name, _ string) error {
-				if name == step.Prune {
+				if name == step.Prune.Name() {
 					return c.fails
 				}
 				return nil

@@ -131,11 +131,11 @@ func (r *rollout) run(outer workflow.Context) (api.Run, error) {
 
 // load reads the run's part of the plan, and lays out the status on the first execution.
 func (r *rollout) load(ctx workflow.Context) error {
-	read := call{name: step.LoadRun, vital: true, summary: "read the plan", in: r.in.Plan}
-	if err := read.get(ctx, &r.plan); err != nil {
+	read, err := ask(step.LoadRun, "read the plan", r.in.Plan).get(ctx)
+	if err != nil {
 		return fmt.Errorf("cannot read plan %s: %w", r.in.Plan, err)
 	}
-	r.loaded = true
+	r.plan, r.loaded = read, true
 	if r.in.State != nil {
 		return nil
 	}
@@ -357,8 +357,7 @@ func (r *rollout) close(ctx workflow.Context) (api.Run, error) {
 	r.show(ctx, phase, nil)
 	dctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
-	save := call{name: step.SaveRun, vital: true, summary: "record the run", in: *s}
-	if err := save.get(dctx, nil); err != nil {
+	if _, err := ask(step.SaveRun, "record the run", *s).get(dctx); err != nil {
 		return *s, fmt.Errorf("cannot record run %s: %w", s.Name, err)
 	}
 	// Whoever has just given a command is to hear its answer.

@@ -232,12 +232,12 @@ func TestFailureMode_R11_AnUnreachableClusterDoesNotBlockTheOthers(t *testing.T)
 	w.plan.Stages[0].MaxUnreachable = 1
 	down := true
 	w.fails = func(name, cluster string) error {
-		if cluster == "a" && down && (name == step.Acquire || name == step.Reachable) {
+		if cluster == "a" && down && (name == step.Acquire.Name() || name == step.Reachable.Name()) {
 			return fault.New(fault.Unreachable, "cannot reach a")
 		}
 		return nil
 	}
-	w.env.OnActivity(step.Reachable, mock.Anything, mock.Anything).After(24*time.Hour).Return("", nil)
+	w.env.OnActivity(step.Reachable.Name(), mock.Anything, mock.Anything).After(24*time.Hour).Return("", nil)
 	w.env.RegisterDelayedCallback(func() { w.mu.Lock(); down = false; w.mu.Unlock() }, time.Hour)
 	end := w.run(t)
 	if diff := cmp.Diff(map[string]api.Phase{"a": api.PhaseMissed, "b": api.PhaseSucceeded}, unitPhases(end)); diff != "" {
@@ -252,13 +252,13 @@ func TestAClusterThatComesBackInItsTurnGoesOn(t *testing.T) {
 	w := newWorld(t, "a")
 	down := true
 	w.fails = func(name, cluster string) error {
-		if down && name == step.Advance {
+		if down && name == step.Advance.Name() {
 			down = false
 			return fault.New(fault.Unreachable, "cannot reach a")
 		}
 		return nil
 	}
-	w.env.OnActivity(step.Reachable, mock.Anything, mock.Anything).After(time.Minute).Return("", nil)
+	w.env.OnActivity(step.Reachable.Name(), mock.Anything, mock.Anything).After(time.Minute).Return("", nil)
 	end := w.run(t)
 	if end.Phase != api.PhaseSucceeded {
 		t.Errorf("the run ended %s", end.Phase)
@@ -432,12 +432,12 @@ func TestAClusterOutOfReachDoesNotKeepOthersFromGoingBack(t *testing.T) {
 	}
 	gone := true
 	w.fails = func(name, cluster string) error {
-		if cluster == "c" && gone && name == step.Revert {
+		if cluster == "c" && gone && name == step.Revert.Name() {
 			return fault.New(fault.Unreachable, "cannot reach c")
 		}
 		return nil
 	}
-	w.env.OnActivity(step.Reachable, mock.Anything, mock.Anything).After(24*time.Hour).Return("", nil)
+	w.env.OnActivity(step.Reachable.Name(), mock.Anything, mock.Anything).After(24*time.Hour).Return("", nil)
 	w.env.RegisterDelayedCallback(func() { w.mu.Lock(); gone = false; w.mu.Unlock() }, 12*time.Hour)
 	end := w.run(t)
 	if end.Phase != api.PhaseRolledBack {
@@ -455,7 +455,7 @@ func TestARollbackThatCannotGoOnIsHeldAndCanBeAbandoned(t *testing.T) {
 	w.plan.OnFailure = pipelines.Rollback
 	w.facts = func(_ string, f *rule.Facts) { f.Workload.Restarts = 1 }
 	w.fails = func(name, _ string) error {
-		if name == step.Revert {
+		if name == step.Revert.Name() {
 			return fault.New(fault.Refused, "an admission webhook says no")
 		}
 		return nil
@@ -474,7 +474,7 @@ func TestARollbackThatCannotGoOnIsHeldAndCanBeAbandoned(t *testing.T) {
 func TestADeletedWorkloadHoldsItsUnitAndIsHeard(t *testing.T) {
 	w := newWorld(t, "a")
 	w.fails = func(name, _ string) error {
-		if name == step.Advance || name == step.Disarm {
+		if name == step.Advance.Name() || name == step.Disarm.Name() {
 			return fault.New(fault.NotFound, "the DaemonSet is gone")
 		}
 		return nil
@@ -490,7 +490,7 @@ func TestAnAPIServerThatIsReadyAndRefusesIsAskedLessAndLess(t *testing.T) {
 	w := newWorld(t, "a")
 	asked := 0
 	w.fails = func(name, _ string) error {
-		if name == step.Apply {
+		if name == step.Apply.Name() {
 			if asked++; asked < 12 {
 				return fault.New(fault.Unreachable, "failed calling webhook")
 			}
@@ -508,7 +508,7 @@ func TestAnAPIServerThatIsReadyAndRefusesIsAskedLessAndLess(t *testing.T) {
 
 func TestAClusterThatWasOutOfReachAtItsTurnIsStartedOnce(t *testing.T) {
 	w := newWorld(t, "a", "b")
-	w.once(step.LoadUnit, "a", away)
+	w.once(step.LoadUnit.Name(), "a", away)
 	w.returns("a", time.Hour)
 	end := w.run(t)
 	if want := []string{"prod/a", "prod/b"}; !slices.Equal(end.Moves, want) || end.Phase != api.PhaseSucceeded {

@@ -41,13 +41,13 @@ func TestARunShowsWhatItWaitsFor(t *testing.T) {
 		}, api.PhaseRefused, api.PhaseRefused, "decision drift: Error: somebody changed it"},
 		{"somebody else changed what it wrote", func(w *world) {
 			w.fails = func(name, _ string) error {
-				if name == step.Advance {
+				if name == step.Advance.Name() {
 					return fault.New(fault.Conflict, "its template is another one")
 				}
 				return nil
 			}
 		}, api.PhaseRefused, api.PhaseRefused, "decision move batch prod/a/all/1: Error: its template is another one"},
-		{"its cluster is out of reach", func(w *world) { w.once(step.Advance, "a", away); w.returns("a", 10*time.Hour) }, api.PhaseUnreachable, api.PhaseUnreachable, "budget production: 1 unit out of reach"},
+		{"its cluster is out of reach", func(w *world) { w.once(step.Advance.Name(), "a", away); w.returns("a", 10*time.Hour) }, api.PhaseUnreachable, api.PhaseUnreachable, "budget production: 1 unit out of reach"},
 		{"it does not get on", func(w *world) { w.stalls = func(string, int) bool { return true } }, api.PhaseStalled, api.PhaseStalled, "decision progress: Inconclusive: nothing got on"},
 		{"it moves", func(w *world) { w.advances = 10 * time.Hour }, api.PhaseMoving, api.PhaseMoving, "pods prod/a/all/1"},
 	} {
@@ -105,7 +105,7 @@ func TestAUnitThatAnotherRunHasIsLocked(t *testing.T) {
 	w := newWorld(t, "a")
 	w.advances = time.Hour
 	w.env.RegisterWorkflow(twoRuns)
-	w.env.OnActivity(step.Closed, mock.Anything, mock.Anything).After(4*time.Hour).Return("", nil)
+	w.env.OnActivity(step.Closed.Name(), mock.Anything, mock.Anything).After(4*time.Hour).Return("", nil)
 	now := func() api.Run {
 		var out api.Run
 		v, err := w.env.QueryWorkflowByID("agent-2", workflows.QueryStatus)

@@ -136,12 +136,8 @@ func (r *rollout) lookAt(ctx workflow.Context, s *soak, u plan.Unit, until time.
 		if left <= 0 {
 			return
 		}
-		look := call{
-			name: step.Observe, site: u.Site, long: true, summary: "look at " + u.Path + " while " + s.what + " soaks",
-			in: step.ObserveRequest{Ref: ref, For: left, Record: unit.Detail},
-		}
-		var seen api.Facts
-		err := look.get(ctx, &seen)
+		req := step.ObserveRequest{Ref: ref, For: left, Record: unit.Detail}
+		seen, err := ask(step.Observe, "look at "+u.Path+" while "+s.what+" soaks", req).near(u.Site).get(ctx)
 		bad, held := api.FirstBad(seen.Checks)
 		switch {
 		case ctx.Err() != nil || err == nil && !held:
@@ -161,11 +157,10 @@ func (r *rollout) lookAt(ctx workflow.Context, s *soak, u plan.Unit, until time.
 
 // outOfReach waits until a unit's cluster answers again.
 func (r *rollout) outOfReach(ctx workflow.Context, unit *api.Unit, u plan.Unit, ref step.Ref, cause error, misses int) {
-	gone := call{name: step.Unobserved, summary: "note that " + u.Cluster + " is out of reach", in: ref}
-	_ = gone.get(ctx, nil)
+	_, _ = ask(step.Unobserved, "note that "+u.Cluster+" is out of reach", ref).get(ctx)
 	r.mark(ctx, unit, api.PhaseUnreachable, &api.Waiting{Kind: "cluster", Name: u.Cluster, Since: workflow.Now(ctx).UTC(), Unmet: []string{messageOf(cause)}})
-	back := call{name: step.Reachable, site: u.Site, long: true, summary: "wait for " + u.Cluster, in: ref}
-	for err := back.get(ctx, nil); ctx.Err() == nil; err = back.get(ctx, nil) {
+	back := ask(step.Reachable, "wait for "+u.Cluster, ref).near(u.Site)
+	for _, err := back.get(ctx); ctx.Err() == nil; _, err = back.get(ctx) {
 		if workflow.Sleep(ctx, backOff(misses)) == nil && err == nil {
 			r.mark(ctx, unit, api.PhaseSucceeded, nil)
 			return

@@ -179,7 +179,7 @@ func TestAClusterWhoseReturnCannotBeSeenIsWaitedFor(t *testing.T) {
 	w.plan.Stages[0].SoakStage, w.plan.Stages[0].Looks = 24*time.Hour, true
 	w.sees("a", time.Hour, nil, away)
 	torn := temporal.NewNonRetryableApplicationError("cannot read the kubeconfig", string(fault.Invalid), nil)
-	w.env.OnActivity(step.Reachable, mock.Anything, mock.Anything).Times(3).Return("", torn)
+	w.env.OnActivity(step.Reachable.Name(), mock.Anything, mock.Anything).Times(3).Return("", torn)
 	w.returns("a", time.Minute)
 	end := w.run(t)
 	if end.Phase != api.PhaseSucceeded || len(end.Stages[0].Units[0].Checks) > 0 {
@@ -202,14 +202,14 @@ func TestAClusterThatComesBackInTheSoakOfItsStageIsSoakedToo(t *testing.T) {
 	down := true
 	w.at(59*time.Minute, func() { down = false })
 	w.fails = func(name, cluster string) error {
-		if down && cluster == "a" && name == step.Acquire {
+		if down && cluster == "a" && name == step.Acquire.Name() {
 			return away
 		}
 		return nil
 	}
 	w.returns("a", 59*time.Minute+30*time.Second)
 	looked := 0
-	w.env.OnActivity(step.Observe, mock.Anything, mock.MatchedBy(func(r step.ObserveRequest) bool { return r.Cluster == "a" && r.Record != "" })).
+	w.env.OnActivity(step.Observe.Name(), mock.Anything, mock.MatchedBy(func(r step.ObserveRequest) bool { return r.Cluster == "a" && r.Record != "" })).
 		After(time.Minute).Return(func(context.Context, step.ObserveRequest) (api.Facts, error) { looked++; return api.Facts{}, nil })
 	end := w.run(t)
 	log := w.asked()

@@ -132,7 +132,7 @@ func TestTheTimerStandsStill(t *testing.T) {
 		}},
 		{"while its cluster is out of reach", func(w *world) {
 			w.advances = 10 * time.Minute
-			w.once(step.Advance, "a", away)
+			w.once(step.Advance.Name(), "a", away)
 			w.returns("a", 10*time.Hour)
 			w.command(10*time.Hour+15*time.Minute, workflows.UpdateAbort, workflows.Command{})
 		}},

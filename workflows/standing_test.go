@@ -66,7 +66,7 @@ func TestAStandingOrderThatComesLastIsNotLost(t *testing.T) {
 	w := newWorld(t, "a")
 	late := false
 	w.fails = func(name, _ string) error {
-		if name == step.SaveRun && !late {
+		if name == step.SaveRun.Name() && !late {
 			late = true // while the run writes itself down
 			w.env.SignalWorkflow(workflows.SignalCommand, workflows.StandingOrder{ID: "1", Name: workflows.UpdateRollback, Command: workflows.Command{Who: "ann"}})
 		}

@@ -156,9 +156,18 @@ func (r *rollout) unlock(ctx workflow.Context, cluster string) {
 func (r *rollout) unlocked(ctx workflow.Context, run *unitRun) bool {
 	ctx, stop := workflow.WithCancel(ctx)
 	defer stop()
-	free := call{name: step.Closed, long: true, summary: "wait for the run that holds " + run.id, in: run.id}.start(ctx)
-	_ = workflow.Await(ctx, func() bool { return free.IsReady() || r.want.abort || r.ending() && !run.back })
-	return free.IsReady() && free.Get(ctx, nil) == nil
+	return freed(ctx, run.id, func() bool { return r.want.abort || r.ending() && !run.back })
+}
+
+// freed waits until no workflow of an ID is open; false where that is not wanted any more before.
+func freed(ctx workflow.Context, id string, unwanted func() bool) bool {
+	free := ask(step.Closed, "wait for the run that holds "+id, id).start(ctx)
+	_ = workflow.Await(ctx, func() bool { return free.ready() || unwanted() })
+	if !free.ready() {
+		return false
+	}
+	_, err := free.get(ctx)
+	return err == nil
 }
 
 // heed takes a unit's report: it keeps what it says, and decides about a failure.

@@ -95,7 +95,9 @@ func (w *world) batches() plan.Workload {
 	return plan.Workload{Object: "DaemonSet/infra/agent", Whole: whole, NodeSets: []plan.NodeSetBatch{{Name: "all", Pods: w.pods, Batches: plan.Batches(rules.Batches, w.pods)}}}
 }
 
-func answer[In, Out any](w *world, name string, cluster func(In) string, f func(In) (Out, error)) {
+// answer has the world do an activity.
+func answer[In, Out any](w *world, a step.Activity[In, Out], cluster func(In) string, f func(In) (Out, error)) {
+	name := a.Name()
 	w.env.RegisterActivityWithOptions(func(_ context.Context, in In) (Out, error) {
 		var none Out
 		w.mu.Lock()
@@ -131,7 +133,7 @@ func (w *world) register() {
 	answer(w, step.Diff, func(r step.DiffRequest) string { return r.Cluster }, func(r step.DiffRequest) (step.DiffResult, error) {
 		work := w.batches()
 		if w.dead != nil {
-			work.Behind = w.dead(step.Diff, r.Cluster)
+			work.Behind = w.dead(step.Diff.Name(), r.Cluster)
 		}
 		found := step.DiffResult{Cluster: plan.Cluster{Cluster: r.Cluster, Workloads: []plan.Workload{work}}, Before: true, Changes: "sha256:c"}
 		if w.applies != nil {
@@ -171,10 +173,14 @@ func (w *world) register() {
 		return w.gates.Evaluate(context.Background(), r), nil
 	})
 	// A batch takes virtual time, during which it can be cancelled; a watch during a soak lasts until it is.
-	w.env.OnActivity(step.Advance, mock.Anything, mock.Anything).AfterFn(func() time.Duration { return w.advances }).Return(
-		func(_ context.Context, r step.AdvanceRequest) (api.Facts, error) { return w.seen(step.Advance, r) })
-	w.env.OnActivity(step.Revert, mock.Anything, mock.Anything).AfterFn(func() time.Duration { return w.advances }).Return(
-		func(_ context.Context, r step.AdvanceRequest) (api.Facts, error) { return w.seen(step.Revert, r) })
+	w.env.OnActivity(step.Advance.Name(), mock.Anything, mock.Anything).AfterFn(func() time.Duration { return w.advances }).Return(
+		func(_ context.Context, r step.AdvanceRequest) (api.Facts, error) {
+			return w.seen(step.Advance.Name(), r)
+		})
+	w.env.OnActivity(step.Revert.Name(), mock.Anything, mock.Anything).AfterFn(func() time.Duration { return w.advances }).Return(
+		func(_ context.Context, r step.AdvanceRequest) (api.Facts, error) {
+			return w.seen(step.Revert.Name(), r)
+		})
 }
 
 // looksOn has every look in a soak that nothing else is said about last for its time and find nothing.
@@ -187,7 +193,7 @@ func (w *world) looksOn() {
 		most = r.For
 		return true
 	})
-	w.env.OnActivity(step.Observe, mock.Anything, asked).Maybe().AfterFn(func() time.Duration {
+	w.env.OnActivity(step.Observe.Name(), mock.Anything, asked).Maybe().AfterFn(func() time.Duration {
 		mu.Lock()
 		defer mu.Unlock()
 		return most
@@ -197,7 +203,7 @@ func (w *world) looksOn() {
 // sees says what a look in a soak finds, once, and after how long; looks are answered in the order in which this is said.
 func (w *world) sees(cluster string, after time.Duration, found []api.Check, err error) {
 	about := mock.MatchedBy(func(r step.ObserveRequest) bool { return r.Cluster == cluster })
-	w.env.OnActivity(step.Observe, mock.Anything, about).Once().After(after).Return(func(_ context.Context, r step.ObserveRequest) (api.Facts, error) {
+	w.env.OnActivity(step.Observe.Name(), mock.Anything, about).Once().After(after).Return(func(_ context.Context, r step.ObserveRequest) (api.Facts, error) {
 		w.note("Observe " + ofObserve(r))
 		if err != nil {
 			return api.Facts{}, temporal.NewNonRetryableApplicationError(err.Error(), string(fault.CodeOf(err)), nil)
@@ -209,7 +215,7 @@ func (w *world) sees(cluster string, after time.Duration, found []api.Check, err
 // returns says after how long a cluster that is out of reach answers again.
 func (w *world) returns(cluster string, after time.Duration) {
 	about := mock.MatchedBy(func(r step.Ref) bool { return r.Cluster == cluster })
-	w.env.OnActivity(step.Reachable, mock.Anything, about).Once().After(after).Return("", nil)
+	w.env.OnActivity(step.Reachable.Name(), mock.Anything, about).Once().After(after).Return("", nil)
 }
 
 // at does something once its virtual time has come.
@@ -273,10 +279,10 @@ func (w *world) seen(name string, r step.AdvanceRequest) (api.Facts, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.log = append(w.log, strings.TrimPrefix(name, "cluster.")+" "+ofAdvance(r))
-	if name == step.Advance && w.asks != nil {
+	if name == step.Advance.Name() && w.asks != nil {
 		w.asks(r)
 	}
-	if name == step.Revert && w.reverts != nil {
+	if name == step.Revert.Name() && w.reverts != nil {
 		w.reverts(r)
 	}
 	if w.fails != nil {
@@ -285,12 +291,12 @@ func (w *world) seen(name string, r step.AdvanceRequest) (api.Facts, error) {
 		}
 	}
 	seen, err := w.look(r)
-	if w.stalls != nil && name == step.Advance && w.stalls(r.Cluster, r.Goal.Number) {
+	if w.stalls != nil && name == step.Advance.Name() && w.stalls(r.Cluster, r.Goal.Number) {
 		seen.Stalled = true
 		seen.Checks = append(seen.Checks, api.Check{Name: api.Progress, At: "during", Verdict: api.Inconclusive, Message: "nothing got on"})
 		seen.Stuck = &api.Stuck{Pods: []api.Pod{{Name: "agent-x", Reason: "ImagePullBackOff"}}}
 	}
-	if name == step.Revert {
+	if name == step.Revert.Name() {
 		seen.Stays = w.stays
 	}
 	if w.dead != nil {

@@ -26,26 +26,24 @@ type Activities struct {
 	hearts func(context.Context) heart // nil: Temporal hears them
 }
 
-// Register registers every activity under its name in internal/step.
+// Register has the activities near a cluster done here.
 func (a *Activities) Register(r serve.Registry) {
-	serve.Register(r, map[string]any{
-		step.Diff:      serve.Coded(steady(a.Diff)),
-		step.Preview:   serve.Coded(steady(a.Preview)),
-		step.Acquire:   serve.Coded(steady(a.Acquire)),
-		step.Apply:     serve.Coded(steady(a.Apply)),
-		step.Unapply:   serve.Coded(steady(a.Unapply)),
-		step.Prepare:   serve.Coded(steady(a.Prepare)),
-		step.Advance:   serve.Coded(a.Advance),
-		step.Observe:   serve.Coded(a.Observe),
-		step.Look:      serve.Coded(steady(a.Look)),
-		step.Arm:       serve.Coded(steady(a.Arm)),
-		step.Disarm:    serve.Coded(steady(a.Disarm)),
-		step.Finish:    serve.Coded(steady(a.Finish)),
-		step.Revert:    serve.Coded(a.Revert),
-		step.Prune:     serve.Coded(steady(a.Prune)),
-		step.Release:   serve.Coded(steady(a.Release)),
-		step.Reachable: serve.Coded(a.Reachable),
-	})
+	serve.Handle(r, step.Diff, steady(a.Diff))
+	serve.Handle(r, step.Preview, steady(a.Preview))
+	serve.Handle(r, step.Acquire, steady(a.Acquire))
+	serve.Handle(r, step.Apply, steady(a.Apply))
+	serve.Handle(r, step.Unapply, steady(a.Unapply))
+	serve.Handle(r, step.Prepare, steady(a.Prepare))
+	serve.Handle(r, step.Advance, a.Advance)
+	serve.Handle(r, step.Observe, a.Observe)
+	serve.Handle(r, step.Look, steady(a.Look))
+	serve.Handle(r, step.Arm, steady(a.Arm))
+	serve.Handle(r, step.Disarm, steady(a.Disarm))
+	serve.Handle(r, step.Finish, steady(a.Finish))
+	serve.Handle(r, step.Revert, a.Revert)
+	serve.Handle(r, step.Prune, steady(a.Prune))
+	serve.Handle(r, step.Release, steady(a.Release))
+	serve.Handle(r, step.Reachable, a.Reachable)
 }
 
 // unitOf loads a plan and the unit of a cluster in it.

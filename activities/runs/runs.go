@@ -23,9 +23,9 @@ type Activities struct {
 	Client client.Client
 }
 
-// Register registers every activity under its name in internal/step.
+// Register has the waiting for workflows done here.
 func (a *Activities) Register(r serve.Registry) {
-	serve.Register(r, map[string]any{step.Closed: serve.Coded(a.Closed)})
+	serve.Handle(r, step.Closed, a.Closed)
 }
 
 // Closed returns once no workflow under the ID is open, however it closed.

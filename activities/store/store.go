@@ -24,18 +24,16 @@ type Activities struct {
 	Gates  *gate.Evaluator
 }
 
-// Register registers every activity under its name in internal/step.
+// Register has the activities of the ledger, and gates, done here.
 func (a *Activities) Register(r serve.Registry) {
-	serve.Register(r, map[string]any{
-		step.LoadRun:    serve.Coded(a.LoadRun),
-		step.LoadUnit:   serve.Coded(a.LoadUnit),
-		step.SaveLive:   serve.Coded(a.SaveLive),
-		step.SaveUnit:   serve.Coded(a.SaveUnit),
-		step.SaveRun:    serve.Coded(a.SaveRun),
-		step.AddAudit:   serve.Coded(a.AddAudit),
-		step.Unobserved: serve.Coded(a.Unobserved),
-		step.Evaluate:   serve.Coded(a.Evaluate),
-	})
+	serve.Handle(r, step.LoadRun, a.LoadRun)
+	serve.Handle(r, step.LoadUnit, a.LoadUnit)
+	serve.Handle(r, step.SaveLive, a.SaveLive)
+	serve.Handle(r, step.SaveUnit, a.SaveUnit)
+	serve.Handle(r, step.SaveRun, a.SaveRun)
+	serve.Handle(r, step.AddAudit, a.AddAudit)
+	serve.Handle(r, step.Unobserved, a.Unobserved)
+	serve.Handle(r, step.Evaluate, a.Evaluate)
 }
 
 // Evaluate runs gates. It never fails: what could not be judged is a verdict.

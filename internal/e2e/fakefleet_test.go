@@ -73,8 +73,8 @@ func newFakeFleet(t testing.TB, component string, clusters ...int) *fakeFleet {
 }
 
 // fake answers an activity.
-func fake[In, Out any](f func(In) Out) any {
-	return func(_ context.Context, in In) (Out, error) { return f(in), nil }
+func fake[Req, Res any](w worker.Worker, a step.Activity[Req, Res], f func(Req) Res) {
+	served.Handle(w, a, func(_ context.Context, in Req) (Res, error) { return f(in), nil })
 }
 
 func (f *fakeFleet) register(w worker.Worker) {
@@ -86,48 +86,51 @@ func (f *fakeFleet) register(w worker.Worker) {
 			Batch:    rule.Batch{Number: int64(r.Goal.Number), Target: n, Total: n, Updated: n, UpdatedReady: n},
 		}}
 	}
-	served.Register(w, map[string]any{
-		step.LoadRun: fake(func(string) step.RunPlan { return f.plan }),
-		step.LoadUnit: fake(func(r step.Ref) step.UnitPlan {
-			return step.UnitPlan{
-				Unit: rule.Unit{Cluster: r.Cluster}, Change: rule.Change{Component: r.Component, Version: f.plan.Version}, Rollback: f.plan.Rollback,
-				Rules: plan.Rules{
-					NodeSets:       []pipelines.NodeSet{{Name: "all", Selector: pipelines.Selector{All: true}}},
-					Batches:        []pipelines.Amount{{Value: 100, Percent: true}},
-					MaxUnavailable: pipelines.Count(1),
-				},
-				WayBack: plan.WayBack{Version: "1.0.0", Objects: "sha256:1", Target: "sha256:2"},
-			}
-		}),
-		step.Acquire: fake(func(r step.Ref) step.Ref { r.Fence = 1; return r }),
-		step.Diff: fake(func(r step.DiffRequest) step.DiffResult {
-			batches := plan.Batches([]pipelines.Amount{{Value: 100, Percent: true}}, 10)
-			return step.DiffResult{Changes: "sha256:c", Cluster: plan.Cluster{Cluster: r.Cluster, Workloads: []plan.Workload{
-				{Object: "DaemonSet/infra/agent", NodeSets: []plan.NodeSetBatch{{Name: "all", Pods: 10, Batches: batches}}},
-			}}}
-		}),
-		step.Apply:   fake(func(step.ApplyRequest) step.ApplyResult { return step.ApplyResult{} }),
-		step.Unapply: fake(func(step.ApplyRequest) step.ApplyResult { return step.ApplyResult{} }),
-		step.Prepare: fake(state), step.Arm: fake(state), step.Disarm: fake(state), step.Finish: fake(state),
-		step.Advance: func(ctx context.Context, r step.AdvanceRequest) (api.Facts, error) {
-			if f.moves != nil {
-				return seen(r), f.moves(ctx, r)
-			}
-			return seen(r), nil
-		},
-		step.Look: fake(seen), step.Revert: fake(seen),
-		step.Observe: func(ctx context.Context, r step.ObserveRequest) (api.Facts, error) {
-			return api.Facts{}, wait(ctx, r.For)
-		},
-		step.Prune:     fake(func(step.PruneRequest) step.PruneResult { return step.PruneResult{} }),
-		step.Release:   fake(func(step.ReleaseRequest) string { return "" }),
-		step.Reachable: fake(func(step.Ref) string { return "" }), step.Unobserved: fake(func(step.Ref) string { return "" }),
-		step.SaveUnit: fake(func(step.SaveUnitRequest) string { return fmt.Sprintf("sha256:%064d", 1) }),
-		step.SaveRun:  fake(func(api.Run) string { return "" }),
-		step.AddAudit: fake(func(step.AuditRequest) string { return "" }),
-		step.Evaluate: func(ctx context.Context, r step.EvaluateRequest) ([]api.Check, error) {
-			return f.gates.Evaluate(ctx, r), nil
-		},
+	fake(w, step.LoadRun, func(string) step.RunPlan { return f.plan })
+	fake(w, step.LoadUnit, func(r step.Ref) step.UnitPlan {
+		return step.UnitPlan{
+			Unit: rule.Unit{Cluster: r.Cluster}, Change: rule.Change{Component: r.Component, Version: f.plan.Version}, Rollback: f.plan.Rollback,
+			Rules: plan.Rules{
+				NodeSets:       []pipelines.NodeSet{{Name: "all", Selector: pipelines.Selector{All: true}}},
+				Batches:        []pipelines.Amount{{Value: 100, Percent: true}},
+				MaxUnavailable: pipelines.Count(1),
+			},
+			WayBack: plan.WayBack{Version: "1.0.0", Objects: "sha256:1", Target: "sha256:2"},
+		}
+	})
+	fake(w, step.Acquire, func(r step.Ref) step.Ref { r.Fence = 1; return r })
+	fake(w, step.Diff, func(r step.DiffRequest) step.DiffResult {
+		batches := plan.Batches([]pipelines.Amount{{Value: 100, Percent: true}}, 10)
+		return step.DiffResult{Changes: "sha256:c", Cluster: plan.Cluster{Cluster: r.Cluster, Workloads: []plan.Workload{
+			{Object: "DaemonSet/infra/agent", NodeSets: []plan.NodeSetBatch{{Name: "all", Pods: 10, Batches: batches}}},
+		}}}
+	})
+	fake(w, step.Apply, func(step.ApplyRequest) step.ApplyResult { return step.ApplyResult{} })
+	fake(w, step.Unapply, func(step.ApplyRequest) step.ApplyResult { return step.ApplyResult{} })
+	fake(w, step.Prepare, state)
+	fake(w, step.Arm, state)
+	fake(w, step.Disarm, state)
+	fake(w, step.Finish, state)
+	served.Handle(w, step.Advance, func(ctx context.Context, r step.AdvanceRequest) (api.Facts, error) {
+		if f.moves != nil {
+			return seen(r), f.moves(ctx, r)
+		}
+		return seen(r), nil
+	})
+	fake(w, step.Look, seen)
+	fake(w, step.Revert, seen)
+	served.Handle(w, step.Observe, func(ctx context.Context, r step.ObserveRequest) (api.Facts, error) {
+		return api.Facts{}, wait(ctx, r.For)
+	})
+	fake(w, step.Prune, func(step.PruneRequest) step.PruneResult { return step.PruneResult{} })
+	fake(w, step.Release, func(step.ReleaseRequest) step.Note { return "" })
+	fake(w, step.Reachable, func(step.Ref) step.Note { return "" })
+	fake(w, step.Unobserved, func(step.Ref) step.Note { return "" })
+	fake(w, step.SaveUnit, func(step.SaveUnitRequest) string { return fmt.Sprintf("sha256:%064d", 1) })
+	fake(w, step.SaveRun, func(api.Run) string { return "" })
+	fake(w, step.AddAudit, func(step.AuditRequest) step.Note { return "" })
+	served.Handle(w, step.Evaluate, func(ctx context.Context, r step.EvaluateRequest) ([]api.Check, error) {
+		return f.gates.Evaluate(ctx, r), nil
 	})
 }
 

@@ -114,13 +114,13 @@ func (f *fakeTemporal) DescribeWorkflowExecution(_ context.Context, id, _ string
 	}
 	if said, again := f.retries[id]; again {
 		return &workflowservice.DescribeWorkflowExecutionResponse{PendingActivities: []*workflowpb.PendingActivityInfo{{
-			ActivityType: &commonpb.ActivityType{Name: step.Prepare}, Attempt: 3, LastFailure: &failurepb.Failure{Message: said},
+			ActivityType: &commonpb.ActivityType{Name: step.Prepare.Name()}, Attempt: 3, LastFailure: &failurepb.Failure{Message: said},
 		}}}, nil
 	}
 	if p, moving := f.progress[id]; moving {
 		details, err := converter.GetDefaultDataConverter().ToPayloads(p)
 		return &workflowservice.DescribeWorkflowExecutionResponse{PendingActivities: []*workflowpb.PendingActivityInfo{
-			{ActivityType: &commonpb.ActivityType{Name: step.Advance}, HeartbeatDetails: details},
+			{ActivityType: &commonpb.ActivityType{Name: step.Advance.Name()}, HeartbeatDetails: details},
 		}}, err
 	}
 	if s, closed := f.closed[id]; closed {

@@ -38,7 +38,7 @@ func (e *Engine) underWay(ctx context.Context, server *Server, workflow string) 
 	var under underWay
 	for _, a := range described.GetPendingActivities() {
 		switch name := a.GetActivityType().GetName(); name {
-		case step.Advance, step.Observe, step.Revert:
+		case step.Advance.Name(), step.Observe.Name(), step.Revert.Name():
 			if p, ok := decodeProgress(a.GetHeartbeatDetails()); ok && under.progress == nil {
 				under.progress = &p
 			}

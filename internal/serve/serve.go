@@ -1,16 +1,15 @@
-// Package serve makes functions into Temporal activities: registered under a name, with the fault code of an error as its
-// type, by which workflows and retry policies tell errors apart. It does nothing else.
+// Package serve makes functions into Temporal activities: registered under the name of what they do, with the fault code of an
+// error as its type, by which workflows and retry policies tell errors apart. It does nothing else.
 package serve
 
 import (
 	"context"
-	"maps"
-	"slices"
 
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/step"
 )
 
 // Registry is where activities are registered: a Temporal worker.
@@ -18,11 +17,9 @@ type Registry interface {
 	RegisterActivityWithOptions(a any, options activity.RegisterOptions)
 }
 
-// Register registers activities by name, in the order of the names.
-func Register(r Registry, activities map[string]any) {
-	for _, name := range slices.Sorted(maps.Keys(activities)) {
-		r.RegisterActivityWithOptions(activities[name], activity.RegisterOptions{Name: name})
-	}
+// Handle has a function do an activity. Its errors are Coded.
+func Handle[Req, Res any](r Registry, a step.Activity[Req, Res], do func(context.Context, Req) (Res, error)) {
+	r.RegisterActivityWithOptions(Coded(do), activity.RegisterOptions{Name: a.Name()})
 }
 
 // Coded returns f with its errors as Temporal carries them. An error of a context that has ended stays as it is: it is

@@ -1,0 +1,116 @@
+package step
+
+import (
+	"time"
+
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/pipelines"
+	"sluice.dev/sluice/pipelines/rule"
+)
+
+// The activities of the ledger.
+var (
+	// LoadRun returns the part of a plan, named by its hash, that a run needs.
+	LoadRun = vital[string, RunPlan]("ledger.LoadRun")
+	// LoadUnit returns the part of a plan that one cluster needs.
+	LoadUnit = ofLedger[Ref, UnitPlan]("ledger.LoadUnit")
+	// SaveLive stores what was seen for a plan, and returns its blob digest.
+	SaveLive = ofLedger[SaveLiveRequest, string]("ledger.SaveLive")
+	// SaveUnit stores how a unit ended, and returns its blob digest.
+	SaveUnit = vital[SaveUnitRequest, string]("ledger.SaveUnit")
+	// SaveRun writes down how a run ended, and returns its blob digest.
+	SaveRun = vital[api.Run, string]("ledger.SaveRun")
+	// AddAudit writes a command down.
+	AddAudit = ofLedger[AuditRequest, Note]("ledger.AddAudit")
+	// Unobserved marks a cluster as out of reach.
+	Unobserved = ofLedger[Ref, Note]("ledger.Unobserved")
+)
+
+// RunPlan is the part of a plan that the run itself needs.
+type RunPlan struct {
+	Component string                 `json:"component"`
+	Version   string                 `json:"version"`
+	Pipeline  string                 `json:"pipeline"`
+	OnFailure pipelines.OnFailure    `json:"onFailure"`
+	Rollback  pipelines.RollbackMode `json:"rollback"`
+	Origin    api.Origin             `json:"origin"`
+	Stages    []RunStage             `json:"stages"`
+}
+
+// RunStage is a stage without what only its units need.
+type RunStage struct {
+	Name           string                    `json:"name"`
+	Skipped        string                    `json:"skipped,omitempty"`
+	Approvals      int                       `json:"approvals,omitempty"`
+	MaxFailures    int                       `json:"maxFailures"`
+	MaxUnreachable int                       `json:"maxUnreachable"`
+	SoakGroup      time.Duration             `json:"soakGroup,omitempty"`
+	SoakStage      time.Duration             `json:"soakStage,omitempty"`
+	Looks          bool                      `json:"looks,omitempty"`  // some check looks at units while they soak
+	Checks         []pipelines.ResolvedCheck `json:"checks,omitempty"` // of groups and the stage only
+	Groups         []plan.Group              `json:"groups"`           // units without labels, reasons and digests
+}
+
+// Units returns how many units the stage has.
+func (s RunStage) Units() int { return s.Stage().Units() }
+
+// AllUnits returns the units of all its groups, in order.
+func (s RunStage) AllUnits() []plan.Unit {
+	var all []plan.Unit
+	for _, g := range s.Groups {
+		all = append(all, g.Units...)
+	}
+	return all
+}
+
+// Stage returns the stage as the planner's arithmetic wants it.
+func (s RunStage) Stage() *plan.Stage {
+	return &plan.Stage{Name: s.Name, MaxFailures: s.MaxFailures, MaxUnreachable: s.MaxUnreachable, Groups: s.Groups}
+}
+
+// UnitPlan is the part of a plan that one cluster needs.
+type UnitPlan struct {
+	Unit     rule.Unit              `json:"unit"`
+	Change   rule.Change            `json:"change"`
+	Rules    plan.Rules             `json:"rules"`
+	WayBack  plan.WayBack           `json:"wayBack"`
+	Target   string                 `json:"target"`
+	Rollback pipelines.RollbackMode `json:"rollback"`
+	Prune    bool                   `json:"prune,omitempty"` // take away what earlier versions left behind
+}
+
+// SaveLiveRequest stores what was seen for a plan, in plan order.
+type SaveLiveRequest struct {
+	Plan     string `json:"plan"`
+	Clusters []Seen `json:"clusters"`
+}
+
+// Seen is what was seen of one cluster: the blob digest of its plan.Cluster, or why nothing could be seen.
+type Seen struct {
+	Cluster     string `json:"cluster"`
+	Digest      string `json:"digest,omitempty"`
+	Unreachable string `json:"unreachable,omitempty"`
+}
+
+// UnitRecord is what is kept of a unit that has ended: its whole status, and what the soaks of its group and stage look at.
+type UnitRecord struct {
+	api.Unit
+	Soaking []AdvanceRequest `json:"soaking,omitempty"`
+}
+
+// SaveUnitRequest stores the record of a unit.
+type SaveUnitRequest struct {
+	Ref
+	Record UnitRecord `json:"record"`
+}
+
+// AuditRequest is a command and what came of it.
+type AuditRequest struct {
+	Who     string `json:"who"`
+	Command string `json:"command"`
+	Run     string `json:"run"`
+	Scope   string `json:"scope,omitempty"`
+	Reason  string `json:"reason,omitempty"`
+	Outcome string `json:"outcome"`
+}
