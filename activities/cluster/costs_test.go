@@ -45,3 +45,24 @@ func TestAStrategyThatCannotBeKeptNeedsAnException(t *testing.T) {
 		})
 	}
 }
+
+// TestAWorkloadWhosePodsStayIsOneBatch changes what stands beside the pod template.
+func TestAWorkloadWhosePodsStayIsOneBatch(t *testing.T) {
+	for _, kind := range []string{"Deployment", "DaemonSet"} {
+		t.Run(kind, func(t *testing.T) {
+			w := newWorld(t)
+			w.planned("1.0.0", []string{load(kind, "agent", "1.0.0")})
+			w.rollout()
+			w.planned("1.0.1", []string{strings.Replace(load(kind, "agent", "1.0.0"), `"spec":{`, `"spec":{"revisionHistoryLimit":3,`, 1)})
+			w.lock()
+			if got := w.diff().Cluster.Workloads; len(got) != 1 || got[0].Whole != plan.PodsStay || len(got[0].NodeSets) != 1 || len(got[0].NodeSets[0].Batches) != 1 {
+				t.Errorf("its batches are %+v", got)
+			}
+			w.planned("2.0.0", []string{load(kind, "agent", "2.0.0")})
+			w.lock()
+			if got := w.diff().Cluster.Workloads; len(got) != 1 || got[0].Whole != "" {
+				t.Errorf("with another template its batches are %+v", got)
+			}
+		})
+	}
+}

@@ -275,7 +275,7 @@ func (d *differ) add(ctx context.Context, phase templates.PhaseName, target, liv
 		d.set.Objects = append(d.set.Objects, c)
 		return nil
 	}
-	behind, err := d.workload(ctx, c, live)
+	behind, err := d.workload(ctx, c, live, found.Result)
 	c.Behind = behind
 	d.set.Objects = append(d.set.Objects, c)
 	return err

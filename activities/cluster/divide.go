@@ -13,9 +13,9 @@ import (
 	"sluice.dev/sluice/pipelines"
 )
 
-// workload asks the driver whether it can move a workload, and resolves its batches. It returns the nodes that are dead now:
+// workload asks the driver whether it can move a workload to what it is to be after, and resolves its batches. It returns the nodes that are dead now:
 // they are set aside for as long as the unit lasts, and in no batch's arithmetic.
-func (d *differ) workload(ctx context.Context, c change, live *unstructured.Unstructured) ([]string, error) {
+func (d *differ) workload(ctx context.Context, c change, live, after *unstructured.Unstructured) ([]string, error) {
 	driver, err := workload.For(c.target().GroupVersionKind().GroupKind())
 	if err != nil {
 		d.refuse(ruleDriver, c.Object, err.Error())
@@ -34,7 +34,7 @@ func (d *differ) workload(ctx context.Context, c change, live *unstructured.Unst
 		rules = rules.Back()
 	}
 	w := plan.Workload{Object: c.Object}
-	if w.Whole, err = wholly(spec, live); err != nil {
+	if w.Whole, err = wholly(spec, live, after); err != nil {
 		return nil, err
 	}
 	var behind []string
@@ -54,10 +54,13 @@ func (d *differ) workload(ctx context.Context, c change, live *unstructured.Unst
 	return behind, nil
 }
 
-// wholly says why all pods of a workload move in one batch; "" where they do not.
-func wholly(spec workload.Spec, live *unstructured.Unstructured) (string, error) {
-	if live == nil {
+// wholly says why all pods of a workload are one batch; "" where they are not.
+func wholly(spec workload.Spec, live, after *unstructured.Unstructured) (string, error) {
+	switch {
+	case live == nil:
 		return plan.CreatedWhole, nil
+	case workload.Stays(live, after):
+		return plan.PodsStay, nil
 	}
 	costs, err := workload.Costs(spec, live)
 	if slices.ContainsFunc(costs, func(c workload.Cost) bool { return c.Rule == workload.TakesAllDown }) {

@@ -208,6 +208,7 @@ type Workload struct {
 const (
 	CreatedWhole = "created whole"                  // it is not there yet: all pods come at once, and no old one could suffer
 	TakenDown    = "all at once: strategy Recreate" // its owner allows no two versions at once
+	PodsStay     = "no pod is made anew"            // its pod template stays, and all its pods have it
 )
 
 // NodeSetBatch is a node set with the pods it has and the cumulative batches that come of them.

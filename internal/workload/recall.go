@@ -62,3 +62,17 @@ func Disarmed(live, written *unstructured.Unstructured) *unstructured.Unstructur
 func Carries(live, rendered *unstructured.Unstructured) bool {
 	return carries(templateOf(live), templateOf(rendered))
 }
+
+// Stays reports whether a workload keeps its pods when it becomes what it is to be after: nobody holds it, the pod template is
+// the same, and its controller says that every pod has it.
+func Stays(live, after *unstructured.Unstructured) bool {
+	if live == nil || after == nil || live.GetAnnotations()[HeldAnnotation] != "" || observedGeneration(live) < live.GetGeneration() {
+		return false
+	}
+	for updated, of := range map[string]string{"updatedReplicas": "replicas", "updatedNumberScheduled": "desiredNumberScheduled"} {
+		if number(live, 0, "status", updated) != number(live, 0, "status", of) {
+			return false
+		}
+	}
+	return templateDigest(templateOf(live)) == templateDigest(templateOf(after))
+}
