@@ -14,7 +14,7 @@ import (
 	"sluice.dev/sluice/activities/cluster"
 	"sluice.dev/sluice/activities/runs"
 	"sluice.dev/sluice/activities/store"
-	"sluice.dev/sluice/internal/gate"
+	"sluice.dev/sluice/internal/check"
 	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/serve"
@@ -53,9 +53,9 @@ func Run(ctx context.Context, o Options) error {
 	}
 	clusters := kube.NewPool(kube.Options{Kubeconfigs: o.Kubeconfigs, UserAgent: o.UserAgent})
 	defer clusters.Close()
-	gates := gate.NewEvaluator()
-	near := &cluster.Activities{Clusters: clusters, Ledger: o.Ledger, Gates: gates, Installation: installation}
-	records := &store.Activities{Ledger: o.Ledger, Gates: gates}
+	checks := check.New()
+	near := &cluster.Activities{Clusters: clusters, Ledger: o.Ledger, Checks: checks, Installation: installation}
+	records := &store.Activities{Ledger: o.Ledger, Checks: checks}
 
 	if o.Namespace != "" && !o.SiteOnly {
 		if err := EnsureSearchAttributes(ctx, o.Client, o.Namespace); err != nil {

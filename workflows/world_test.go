@@ -18,8 +18,8 @@ import (
 	"go.temporal.io/sdk/testsuite"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/check"
 	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/internal/gate"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/internal/workload/goal"
@@ -35,7 +35,7 @@ type world struct {
 	plan     step.RunPlan
 	rules    plan.Rules
 	pods     int
-	gates    *gate.Evaluator
+	gates    *check.Runner
 	log      []string                              // what was asked, in order: "Prepare a DaemonSet/x"
 	facts    func(cluster string, f *rule.Facts)   // bends what is seen
 	fails    func(name, cluster string) error      // makes an activity fail
@@ -62,7 +62,7 @@ func newWorld(t *testing.T, clusters ...string) *world {
 	t.Helper()
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
-	w := &world{env: suite.NewTestWorkflowEnvironment(), pods: 10, gates: gate.NewEvaluator(), advances: 5 * time.Second}
+	w := &world{env: suite.NewTestWorkflowEnvironment(), pods: 10, gates: check.New(), advances: 5 * time.Second}
 	w.env.SetTestTimeout(20 * time.Second)
 	w.rules = plan.Rules{
 		NodeSets:       []pipelines.NodeSet{{Name: "all", Selector: pipelines.Selector{All: true}}},

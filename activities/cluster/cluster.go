@@ -7,8 +7,8 @@ import (
 	"context"
 	"encoding/json"
 
+	"sluice.dev/sluice/internal/check"
 	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/internal/gate"
 	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
@@ -20,7 +20,7 @@ import (
 type Activities struct {
 	Clusters     *kube.Pool
 	Ledger       ledger.Ledger
-	Gates        *gate.Evaluator
+	Checks       *check.Runner
 	Installation string // the ledger's; what Leases name as holder
 
 	hearts func(context.Context) heart // nil: Temporal hears them

@@ -355,7 +355,7 @@ func (d *differ) blindChecks() {
 		return
 	}
 	for _, c := range d.rules.Checks {
-		if c.RunsAt(pipelines.AfterCluster) && c.Enforcement == pipelines.Enforcing && d.a.Gates.ReadsWorkload(c) {
+		if c.RunsAt(pipelines.AfterCluster) && c.Enforcement == pipelines.Enforcing && d.a.Checks.Rules.ReadsWorkload(c) {
 			d.out.Notes = append(d.out.Notes, fmt.Sprintf("check %s reads the workload, and none is moved here: it will be Inconclusive and hold the cluster", c.Name))
 		}
 	}

@@ -111,7 +111,7 @@ func (a *Activities) judge(ctx context.Context, checks []pipelines.ResolvedCheck
 		}
 		after = append(after, c)
 	}
-	found := a.Gates.Evaluate(ctx, step.EvaluateRequest{Point: pipelines.During, Checks: during, Facts: facts})
-	found = append(found, a.Gates.Evaluate(ctx, step.EvaluateRequest{Point: pipelines.AfterBatch, Checks: after, Facts: facts})...)
+	found := a.Checks.Evaluate(ctx, step.EvaluateRequest{Point: pipelines.During, Checks: during, Facts: facts})
+	found = append(found, a.Checks.Evaluate(ctx, step.EvaluateRequest{Point: pipelines.AfterBatch, Checks: after, Facts: facts})...)
 	return found, ctx.Err()
 }

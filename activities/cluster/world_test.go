@@ -15,8 +15,8 @@ import (
 	"go.temporal.io/sdk/worker"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"sluice.dev/sluice/internal/check"
 	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/internal/gate"
 	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/internal/kubetest"
 	"sluice.dev/sluice/internal/ledger"
@@ -60,7 +60,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w.pool = w.server.Pool()
-	w.acts = &Activities{Clusters: w.pool, Ledger: store, Gates: gate.NewEvaluator(), Installation: installation}
+	w.acts = &Activities{Clusters: w.pool, Ledger: store, Checks: check.New(), Installation: installation}
 	w.acts.hearts = func(context.Context) heart {
 		return heart{within: time.Hour, beat: func(context.Context, step.Progress) error { return nil }}
 	}

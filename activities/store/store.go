@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/check"
 	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/internal/gate"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/serve"
@@ -21,7 +21,7 @@ import (
 // Activities are the central activities. All fields are required.
 type Activities struct {
 	Ledger ledger.Ledger
-	Gates  *gate.Evaluator
+	Checks *check.Runner
 }
 
 // Register has the activities of the ledger, and gates, done here.
@@ -38,7 +38,7 @@ func (a *Activities) Register(r serve.Registry) {
 
 // Evaluate runs gates. It never fails: what could not be judged is a verdict.
 func (a *Activities) Evaluate(ctx context.Context, req step.EvaluateRequest) ([]api.Check, error) {
-	return a.Gates.Evaluate(ctx, req), nil
+	return a.Checks.Evaluate(ctx, req), nil
 }
 
 func (a *Activities) plan(ctx context.Context, hash string) (ledger.Plan, *plan.Plan, error) {

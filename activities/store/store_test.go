@@ -9,8 +9,8 @@ import (
 
 	"sluice.dev/sluice/activities/store"
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/check"
 	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/internal/gate"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/step"
@@ -51,7 +51,7 @@ func stored(t *testing.T) (*store.Activities, *ledger.SQLite, string) {
 	if err := l.SavePlan(t.Context(), ledger.Plan{Hash: hash, Component: "agent", Version: "v2", Pipeline: "careful", Body: digest, By: "test", Created: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
-	return &store.Activities{Ledger: l, Gates: gate.NewEvaluator()}, l, hash
+	return &store.Activities{Ledger: l, Checks: check.New()}, l, hash
 }
 
 func TestARunGetsOnlyWhatItNeeds(t *testing.T) {

@@ -13,8 +13,8 @@ import (
 
 	"sluice.dev/sluice/activities/runs"
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/check"
 	"sluice.dev/sluice/internal/engine"
-	"sluice.dev/sluice/internal/gate"
 	"sluice.dev/sluice/internal/plan"
 	served "sluice.dev/sluice/internal/serve"
 	"sluice.dev/sluice/internal/step"
@@ -32,7 +32,7 @@ type fakeFleet struct {
 	queue  string
 	plan   step.RunPlan
 	moves  func(ctx context.Context, r step.AdvanceRequest) error // what a batch waits for; nil for nothing
-	gates  *gate.Evaluator
+	gates  *check.Runner
 }
 
 // fakePlan is the number of the plan that every run of a fake fleet runs.
@@ -46,7 +46,7 @@ func newFakeFleet(t testing.TB, component string, clusters ...int) *fakeFleet {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	f := &fakeFleet{t: t, client: c.Client, queue: "fake-" + component, gates: gate.NewEvaluator()}
+	f := &fakeFleet{t: t, client: c.Client, queue: "fake-" + component, gates: check.New()}
 	f.plan = step.RunPlan{Component: component, Version: "2.0.0", Pipeline: "fake", OnFailure: pipelines.Pause, Rollback: pipelines.RollbackAuto}
 	for i, n := range clusters {
 		g := plan.Group{Name: fmt.Sprintf("region-%d", i+1), MaxConcurrency: max(1, n/10)}

@@ -1,4 +1,4 @@
-package gate_test
+package check_test
 
 import (
 	"context"
@@ -8,13 +8,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"sluice.dev/sluice/internal/api"
-	"sluice.dev/sluice/internal/gate"
+	"sluice.dev/sluice/internal/check"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
 )
 
-func check(name, cel string, after ...string) pipelines.ResolvedCheck {
+func named(name, cel string, after ...string) pipelines.ResolvedCheck {
 	return pipelines.ResolvedCheck{
 		Name: name, At: []pipelines.Point{pipelines.AfterBatch}, RunAfter: after, Enforcement: pipelines.Enforcing,
 		Gates: []pipelines.ResolvedGate{{Name: name, CEL: cel}},
@@ -22,7 +22,7 @@ func check(name, cel string, after ...string) pipelines.ResolvedCheck {
 }
 
 func evaluate(ctx context.Context, checks ...pipelines.ResolvedCheck) []api.Check {
-	return gate.NewEvaluator().Evaluate(ctx, step.EvaluateRequest{Point: pipelines.AfterBatch, Checks: checks, Facts: rule.Facts{
+	return check.New().Evaluate(ctx, step.EvaluateRequest{Point: pipelines.AfterBatch, Checks: checks, Facts: rule.Facts{
 		Workload: rule.Workload{UpdatedReady: 4, Restarts: 2}, Batch: rule.Batch{Target: 5}, Unit: rule.Unit{Labels: map[string]string{"tier": "1"}},
 	}})
 }
@@ -49,7 +49,7 @@ func TestVerdicts(t *testing.T) {
 			if ctx == nil {
 				ctx = t.Context()
 			}
-			got := evaluate(ctx, check("x", c.cel))[0]
+			got := evaluate(ctx, named("x", c.cel))[0]
 			if got.Verdict != c.want || !strings.Contains(got.Message, c.says) {
 				t.Errorf("%s: %q, want %s with %q", got.Verdict, got.Message, c.want, c.says)
 			}
@@ -61,14 +61,14 @@ func TestVerdicts(t *testing.T) {
 }
 
 func TestAVerdictKeepsWhatItSaw(t *testing.T) {
-	got := evaluate(t.Context(), check("ready", "workload.updatedReady >= batch.target"))[0]
+	got := evaluate(t.Context(), named("ready", "workload.updatedReady >= batch.target"))[0]
 	if diff := cmp.Diff(map[string]any{"workload.updatedReady": int64(4), "batch.target": int64(5)}, got.Seen); diff != "" {
 		t.Errorf("seen (-want +got):\n%s", diff)
 	}
 }
 
 func TestWhatRunsAfterAFailedCheckIsSkippedAndTheFailureFound(t *testing.T) {
-	got := evaluate(t.Context(), check("first", "false"), check("second", "true", "first"), check("third", "true", "second"), check("other", "true"))
+	got := evaluate(t.Context(), named("first", "false"), named("second", "true", "first"), named("third", "true", "second"), named("other", "true"))
 	var verdicts []api.Verdict
 	for _, c := range got {
 		verdicts = append(verdicts, c.Verdict)
@@ -87,7 +87,7 @@ func TestNothingRunsAfterACheckThatDidNotPass(t *testing.T) {
 		"it could not be run": "unit.labels['missing'] == 'x'",
 		"it does not compile": "unit.labels[",
 	} {
-		got := evaluate(t.Context(), check("first", cel), check("second", "true", "first"))
+		got := evaluate(t.Context(), named("first", cel), named("second", "true", "first"))
 		if got[0].Verdict == api.Passed || got[1].Verdict != api.Skipped {
 			t.Errorf("%s: the verdicts are %s and %s", reason, got[0].Verdict, got[1].Verdict)
 		}
@@ -95,7 +95,7 @@ func TestNothingRunsAfterACheckThatDidNotPass(t *testing.T) {
 }
 
 func TestAnAdvisoryCheckReportsAndNeverHolds(t *testing.T) {
-	c := check("hint", "false")
+	c := named("hint", "false")
 	c.Enforcement = pipelines.Advisory
 	got := evaluate(t.Context(), c)
 	if got[0].Verdict != api.Failed || !got[0].Advisory {
@@ -107,22 +107,22 @@ func TestAnAdvisoryCheckReportsAndNeverHolds(t *testing.T) {
 }
 
 func TestARuleAboutAWorkloadThatNobodyLookedAtIsInconclusive(t *testing.T) {
-	c := check("quiet", "workload.restarts == 0")
+	c := named("quiet", "workload.restarts == 0")
 	c.At = []pipelines.Point{pipelines.AfterCluster}
 	req := step.EvaluateRequest{Point: pipelines.AfterCluster, Checks: []pipelines.ResolvedCheck{c}}
-	if got := gate.NewEvaluator().Evaluate(t.Context(), req); got[0].Verdict != api.Inconclusive {
+	if got := check.New().Evaluate(t.Context(), req); got[0].Verdict != api.Inconclusive {
 		t.Errorf("%+v", got[0])
 	}
 	req.Facts.Workload.Name = "agent"
-	if got := gate.NewEvaluator().Evaluate(t.Context(), req); got[0].Verdict != api.Passed {
+	if got := check.New().Evaluate(t.Context(), req); got[0].Verdict != api.Passed {
 		t.Errorf("%+v", got[0])
 	}
 }
 
 func TestWhatRunsAfterAnAdvisoryCheckStillHolds(t *testing.T) {
-	hint := check("hint", "false")
+	hint := named("hint", "false")
 	hint.Enforcement = pipelines.Advisory
-	got := evaluate(t.Context(), hint, check("must", "false", "hint"))
+	got := evaluate(t.Context(), hint, named("must", "false", "hint"))
 	if bad, ok := api.FirstBad(got); !ok || bad.Name != "must" {
 		t.Errorf("%+v", got)
 	}

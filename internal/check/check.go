@@ -1,0 +1,57 @@
+// Package check turns checks and facts into verdicts: a file for each kind of check. It keeps the order in which checks run
+// after each other, and decides nothing about what a verdict leads to.
+package check
+
+import (
+	"context"
+	"slices"
+
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/pipelines"
+)
+
+// Runner runs checks. It is safe for concurrent use.
+type Runner struct {
+	Rules   *Rules
+	sources []Source
+}
+
+// New returns a Runner of checks that are rules, and of those that more sources know.
+func New(more ...Source) *Runner {
+	rules := NewRules()
+	return &Runner{Rules: rules, sources: append([]Source{rules}, more...)}
+}
+
+// Evaluate runs the checks in their order. A check that others run after, and that did not pass, has them Skipped. The
+// result has one entry for each check, in the same order; a context that ends leaves Error for what was not run.
+func (r *Runner) Evaluate(ctx context.Context, req step.EvaluateRequest) []api.Check {
+	out := make([]api.Check, 0, len(req.Checks))
+	stopped := map[string]bool{}
+	for _, c := range req.Checks {
+		found := api.Check{Name: c.Name, At: string(req.Point), Advisory: c.Enforcement == pipelines.Advisory}
+		if i := slices.IndexFunc(c.RunAfter, func(n string) bool { return stopped[n] }); i >= 0 {
+			found.Verdict, found.Message = api.Skipped, "runs after "+c.RunAfter[i]+", which did not pass"
+			stopped[c.Name] = true
+			out = append(out, found)
+			continue
+		}
+		f := r.ask(ctx, Question{Check: c, Point: req.Point, Facts: req.Facts})
+		found.Verdict, found.Message, found.Seen = f.Verdict, f.Message, f.Seen
+		if found.Verdict != api.Passed && !found.Advisory {
+			stopped[c.Name] = true
+		}
+		out = append(out, found)
+	}
+	return out
+}
+
+// ask asks the first source that knows the kind of a check.
+func (r *Runner) ask(ctx context.Context, q Question) Finding {
+	for _, s := range r.sources {
+		if f, known := s.Ask(ctx, q); known {
+			return f
+		}
+	}
+	return Finding{Verdict: api.Error, Message: "the check has no gate"}
+}
