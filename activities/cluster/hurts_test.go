@@ -150,6 +150,16 @@ func TestAWorkloadInAnothersNameIsNotDeleted(t *testing.T) {
 				w.server.Delete(w.object("apps/v1", kind, "agent"))
 				w.server.Put(parsed(w.T, load(kind, "agent", "9.9.9")))
 			}, false},
+			{"somebody makes another in the moment in which it is deleted", func(w *world) {
+				w.server.Before = func(asked kubetest.Write) int {
+					if asked.Verb == "delete" && w.object("apps/v1", kind, "agent") != nil {
+						w.server.Before = nil
+						w.server.Delete(w.object("apps/v1", kind, "agent"))
+						w.server.Put(parsed(w.T, load(kind, "agent", "9.9.9")))
+					}
+					return 0
+				}
+			}, false},
 		} {
 			t.Run(kind+"/"+c.reason, func(t *testing.T) {
 				w := newWorld(t)

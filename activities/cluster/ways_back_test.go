@@ -482,6 +482,7 @@ func TestAWorkloadOfWhichNobodyKnowsWhatItWasStays(t *testing.T) {
 		}
 	}
 	w.acts.Ledger = whole
+	w.acts.Clusters = w.server.Pool() // a worker that has seen nothing of before
 	kept := w.backOpen(d)
 	if len(kept) != 1 || !strings.Contains(kept[0], "its controller does not keep what it was before; 4 of 4 pods are at what this run wrote") {
 		t.Errorf("listed is %q", kept)

@@ -61,7 +61,7 @@ func (s *Server) daemonSet(path string, ds *unstructured.Unstructured) {
 		})
 	}
 	strategy, _, _ := unstructured.NestedString(ds.Object, "spec", "updateStrategy", "type")
-	nodes := int64(0)
+	nodes, updated := int64(0), int64(0)
 	for _, p := range s.paths() {
 		node := s.objects[p]
 		if node.GetKind() != "Node" {
@@ -77,8 +77,14 @@ func (s *Server) daemonSet(path string, ds *unstructured.Unstructured) {
 		if old == nil {
 			s.pod(ds, name, node.GetName(), "controller-revision-hash", hash, template)
 		}
+		if old == nil || old.GetLabels()["controller-revision-hash"] == hash {
+			updated++
+		}
 	}
-	s.status(path, ds, object{"observedGeneration": ds.GetGeneration(), "desiredNumberScheduled": nodes, "currentNumberScheduled": nodes, "numberReady": nodes})
+	s.status(path, ds, object{
+		"observedGeneration": ds.GetGeneration(), "desiredNumberScheduled": nodes, "currentNumberScheduled": nodes, "numberReady": nodes,
+		"updatedNumberScheduled": updated,
+	})
 }
 
 func (s *Server) deployment(path string, d *unstructured.Unstructured) {
@@ -157,7 +163,7 @@ func (s *Server) deployment(path string, d *unstructured.Unstructured) {
 		was, _, _ := unstructured.NestedMap(r.Object, "spec", "template")
 		s.pods(d, r.GetName(), "pod-template-hash", old, was, left)
 	}
-	s.status(path, d, object{"observedGeneration": d.GetGeneration(), "replicas": replicas, "readyReplicas": replicas})
+	s.status(path, d, object{"observedGeneration": d.GetGeneration(), "replicas": replicas, "readyReplicas": replicas, "updatedReplicas": fresh})
 }
 
 // rolling is what a Deployment's strategy comes to.

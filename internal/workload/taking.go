@@ -148,7 +148,19 @@ func (s *session) withdraw(ctx context.Context, state State, look Look) error {
 		return nil
 	}
 	uid := live.GetUID()
-	if err := s.c.Delete(ctx, s.family.kind, live.GetNamespace(), live.GetName(), uid); err != nil && fault.CodeOf(err) != fault.NotFound {
+	switch err := s.c.Delete(ctx, s.family.kind, live.GetNamespace(), live.GetName(), uid); fault.CodeOf(err) {
+	case "", fault.NotFound:
+	case fault.Conflict:
+		// The watch may be behind: another one that has its name by now is not the run's.
+		there, err := s.c.Get(ctx, s.family.kind, live.GetNamespace(), live.GetName())
+		if err == nil && there.GetUID() == uid {
+			return fault.New(fault.Conflict, "cannot delete %s in cluster %s: it was changed meanwhile", nameOf(live), s.c.Context())
+		}
+		if err != nil && fault.CodeOf(err) != fault.NotFound {
+			return err
+		}
+		return nil
+	default:
 		return err
 	}
 	l := looker{look: look}
