@@ -20,6 +20,7 @@ import (
 	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/internal/kubetest"
 	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/ledger/sqlite/sqlitetest"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/internal/workload/goal"
@@ -50,11 +51,7 @@ func newWorld(t *testing.T) *world {
 	for i := range 4 {
 		w.server.Put(parsed(t, fmt.Sprintf(`{"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n%d"}}`, i)))
 	}
-	store, err := ledger.Open(t.Context(), filepath.Join(t.TempDir(), "ledger.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = store.Close() })
+	store := sqlitetest.New(t)
 	installation, err := store.Installation(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -2,7 +2,6 @@ package store_test
 
 import (
 	"encoding/json"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -12,19 +11,16 @@ import (
 	"sluice.dev/sluice/internal/check"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/ledger/sqlite/sqlitetest"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
 )
 
 // stored is a plan of two clusters in a ledger.
-func stored(t *testing.T) (*store.Activities, *ledger.SQLite, string) {
+func stored(t *testing.T) (*store.Activities, ledger.Ledger, string) {
 	t.Helper()
-	l, err := ledger.Open(t.Context(), filepath.Join(t.TempDir(), "ledger.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
+	l := sqlitetest.New(t)
 	p := &plan.Plan{Format: plan.Format, Component: "agent", Version: "v2", Pipeline: "careful", Stages: []plan.Stage{{
 		Name: "production",
 		Rules: plan.Rules{

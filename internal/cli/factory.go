@@ -15,6 +15,7 @@ import (
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/ledger/sqlite"
 	"sluice.dev/sluice/pipelines"
 )
 
@@ -95,7 +96,7 @@ func (f *Factory) Open(ctx context.Context) (ledger.Ledger, error) {
 			return nil, err
 		}
 	}
-	l, err := ledger.Open(ctx, f.ledgerPath())
+	l, err := sqlite.Open(ctx, f.ledgerPath())
 	if err != nil {
 		return nil, err
 	}

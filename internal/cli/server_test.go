@@ -17,6 +17,7 @@ import (
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/ledger/sqlite"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/workflows"
 )
@@ -126,7 +127,7 @@ func (e *events) Next() (*historypb.HistoryEvent, error) {
 
 func (s *server) open() ledger.Ledger {
 	s.t.Helper()
-	l, err := ledger.Open(context.Background(), s.ledger)
+	l, err := sqlite.Open(context.Background(), s.ledger)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"sluice.dev/sluice/internal/engine"
-	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/ledger/sqlite/sqlitetest"
 )
 
 const twoContexts = `apiVersion: v1
@@ -50,11 +50,7 @@ func TestWorkerSaysWhatItServes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := ledger.Open(t.Context(), filepath.Join(t.TempDir(), "ledger.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
+	l := sqlitetest.New(t)
 	var errs bytes.Buffer
 	o := &WorkerOptions{Factory: &Factory{Err: &errs}}
 	if err := o.serving(t.Context(), &engine.Connection{Address: "fake:7233", Namespace: "infra"}, l, k); err != nil {

@@ -17,6 +17,7 @@ import (
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/ledger/sqlite"
 	"sluice.dev/sluice/internal/localtest"
 	"sluice.dev/sluice/internal/witness"
 	"sluice.dev/sluice/worker"
@@ -49,7 +50,7 @@ func serve(spec []string) int {
 		return 1
 	}
 	defer c.Close()
-	l, err := ledger.Open(ctx, spec[2])
+	l, err := sqlite.Open(ctx, spec[2])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -69,7 +70,7 @@ func serve(spec []string) int {
 type site struct {
 	t         testing.TB
 	stack     *localtest.Stack
-	ledger    *ledger.SQLite
+	ledger    ledger.Ledger
 	engine    *engine.Engine
 	path      string // of the ledger
 	files     string // the documents of the test
@@ -83,7 +84,7 @@ func newSite(t testing.TB, component string) *site {
 		t.Fatal(err)
 	}
 	s.edit("components.yaml", "COMPONENT", component)
-	l, err := ledger.Open(t.Context(), s.path)
+	l, err := sqlite.Open(t.Context(), s.path)
 	if err != nil {
 		t.Fatal(err)
 	}

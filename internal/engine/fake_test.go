@@ -26,6 +26,7 @@ import (
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/ledger/sqlite/sqlitetest"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/workflows"
@@ -202,11 +203,7 @@ type bench struct {
 
 func newBench(t testing.TB) *bench {
 	t.Helper()
-	l, err := ledger.Open(t.Context(), filepath.Join(t.TempDir(), "ledger.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
+	l := sqlitetest.New(t)
 	b := &bench{t: t, ledger: l, temporal: &fakeTemporal{workers: 1}, dir: t.TempDir(), clusters: map[string]plan.Cluster{}}
 	b.temporal.onStart = b.work
 	b.Engine = engine.New(l, func(context.Context) (*engine.Server, error) {

@@ -154,6 +154,16 @@ func TestWorkflowsHaveNoClock(t *testing.T) {
 	}
 }
 
+// TestOnePlaceKnowsHowTheLedgerIsKept keeps a second store a matter of a folder, and of the place that opens one.
+func TestOnePlaceKnowsHowTheLedgerIsKept(t *testing.T) {
+	store := module + "internal/ledger/sqlite"
+	for _, p := range packages(t) {
+		if slices.Contains(p.Imports, store) && p.ImportPath != module+"internal/cli" && p.ImportPath != store+"/sqlitetest" {
+			t.Errorf("%s imports %s: it takes a ledger that the command line has opened", p.ImportPath, store)
+		}
+	}
+}
+
 func TestTheWitnessSharesNoCode(t *testing.T) {
 	for _, p := range packages(t) {
 		if p.ImportPath != module+"internal/witness" {

@@ -2,40 +2,30 @@ package ledger
 
 import (
 	"context"
-	"database/sql"
+	"time"
 )
 
-const entryColumns = `id, at, who, command, object, scope, reason, outcome`
-
-// AddEntry implements Audit. The entry's ID is given by the store.
-func (s *SQLite) AddEntry(ctx context.Context, e Entry) error {
-	if err := required("audit entry", "command", e.Command, "who", e.Who); err != nil {
-		return failed(err, "cannot add to audit")
-	}
-	err := s.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `
-			INSERT INTO audit (at, who, command, object, scope, reason, outcome) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-			formatTime(e.At), e.Who, e.Command, e.Object, e.Scope, e.Reason, e.Outcome)
-		return err
-	})
-	return failed(err, "cannot add to audit")
+// Entry is one line of the audit: a command, and what came of it.
+type Entry struct {
+	ID      int64     `json:"id"`
+	At      time.Time `json:"at"`
+	Who     string    `json:"who"`
+	Command string    `json:"command"` // plan, run, pause, resume, approve, abort, rollback
+	Object  string    `json:"object"`  // run or plan
+	Scope   string    `json:"scope,omitempty"`
+	Reason  string    `json:"reason,omitempty"`
+	Outcome string    `json:"outcome"` // accepted, or why it was refused
 }
 
-// ListEntries implements Audit.
-func (s *SQLite) ListEntries(ctx context.Context, object string, limit int) ([]Entry, error) {
-	list, err := rows(ctx, s.db, scanEntry, `
-		SELECT `+entryColumns+` FROM audit WHERE (? = '' OR object = ?)
-		ORDER BY id DESC LIMIT ?`, object, object, bounded(limit))
-	return list, failed(err, "cannot list audit")
+// Audit keeps entries; they are never changed or removed.
+type Audit interface {
+	// AddEntry adds an entry. Its ID is given by the store.
+	AddEntry(ctx context.Context, e Entry) error
+	// ListEntries returns the newest first; object "" means all.
+	ListEntries(ctx context.Context, object string, limit int) ([]Entry, error)
 }
 
-func scanEntry(row scanner) (Entry, error) {
-	var e Entry
-	var at string
-	if err := row.Scan(&e.ID, &at, &e.Who, &e.Command, &e.Object, &e.Scope, &e.Reason, &e.Outcome); err != nil {
-		return Entry{}, err
-	}
-	var err error
-	e.At, err = parseTime(at)
-	return e, err
+// Check is Invalid where an entry is by nobody, or of nothing.
+func (e Entry) Check() error {
+	return required("audit entry", "command", e.Command, "who", e.Who)
 }

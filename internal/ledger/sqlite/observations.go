@@ -1,15 +1,17 @@
-package ledger
+package sqlite
 
 import (
 	"context"
 	"database/sql"
+
+	"sluice.dev/sluice/internal/ledger"
 )
 
 const observationColumns = `cluster, component, run, version, node_set, batch, updated, desired, armed, unreachable, seen, behind`
 
-// SaveObservation implements Observations.
-func (s *SQLite) SaveObservation(ctx context.Context, o Observation) error {
-	if err := required("observation", "cluster", o.Cluster, "component", o.Component); err != nil {
+// SaveObservation implements ledger.Observations.
+func (s *Store) SaveObservation(ctx context.Context, o ledger.Observation) error {
+	if err := o.Check(); err != nil {
 		return failed(err, "cannot save observation of %s in %s", o.Component, o.Cluster)
 	}
 	replace := `run = excluded.run, version = excluded.version, node_set = excluded.node_set, batch = excluded.batch,
@@ -29,21 +31,21 @@ func (s *SQLite) SaveObservation(ctx context.Context, o Observation) error {
 	return failed(err, "cannot save observation of %s in %s", o.Component, o.Cluster)
 }
 
-// ListObservations implements Observations.
-func (s *SQLite) ListObservations(ctx context.Context, component string) ([]Observation, error) {
+// ListObservations implements ledger.Observations.
+func (s *Store) ListObservations(ctx context.Context, component string) ([]ledger.Observation, error) {
 	list, err := rows(ctx, s.db, scanObservation, `
 		SELECT `+observationColumns+` FROM observations WHERE (? = '' OR component = ?)
 		ORDER BY cluster, component`, component, component)
 	return list, failed(err, "cannot list observations")
 }
 
-func scanObservation(row scanner) (Observation, error) {
-	var o Observation
+func scanObservation(row scanner) (ledger.Observation, error) {
+	var o ledger.Observation
 	var seen string
 	err := row.Scan(&o.Cluster, &o.Component, &o.Run, &o.Version, &o.NodeSet, &o.Batch, &o.Updated, &o.Desired,
 		&o.Armed, &o.Unreachable, &seen, &o.Behind)
 	if err != nil {
-		return Observation{}, err
+		return ledger.Observation{}, err
 	}
 	o.Seen, err = parseTime(seen)
 	return o, err

@@ -1,33 +1,36 @@
-package ledger
+package ledgertest
 
 import (
 	"testing"
 
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/ledger"
 )
 
-func testPreImages(t *testing.T, l Ledger) {
+func testPreImages(t *testing.T, l ledger.Ledger) {
 	ctx := t.Context()
 	blob := func(text string) string { return must[string](t)(l.PutBlob(ctx, []byte(text))) }
 	before, ours := blob("as somebody had it"), blob("half of it ours")
-	image := func(run, object, uid, image string) PreImage {
-		return PreImage{Run: run, Cluster: "us-9", Component: "agent", Object: object, UID: uid, Image: image, At: at(1)}
+	image := func(run, object, uid, image string) ledger.PreImage {
+		return ledger.PreImage{Run: run, Cluster: "us-9", Component: "agent", Object: object, UID: uid, Image: image, At: at(1)}
 	}
 	write := func(run, object string) {
 		t.Helper()
-		ok(t, l.SaveWrite(ctx, Write{Run: run, Cluster: "us-9", Component: "agent", Object: object, Step: "apply", Intent: "sha256:i", At: at(1)}))
+		ok(t, l.SaveWrite(ctx, ledger.Write{Run: run, Cluster: "us-9", Component: "agent", Object: object, Step: "apply", Intent: "sha256:i", At: at(1)}))
 	}
-	of := func(run string) []PreImage { return must[[]PreImage](t)(l.ListPreImages(ctx, run, "us-9", "agent")) }
+	of := func(run string) []ledger.PreImage {
+		return must[[]ledger.PreImage](t)(l.ListPreImages(ctx, run, "us-9", "agent"))
+	}
 	runsOf := func(run string) []string {
 		var runs []string
-		for _, w := range must[[]Write](t)(l.ListEraWrites(ctx, run, "us-9", "agent")) {
+		for _, w := range must[[]ledger.Write](t)(l.ListEraWrites(ctx, run, "us-9", "agent")) {
 			runs = append(runs, w.Run)
 		}
 		return runs
 	}
 	deploy := func(run string, fence int64) {
 		t.Helper()
-		ok(t, l.SaveDeployment(ctx, Deployment{Cluster: "us-9", Component: "agent", Version: run, Objects: before, Run: run, Fence: fence, Since: at(1)}))
+		ok(t, l.SaveDeployment(ctx, ledger.Deployment{Cluster: "us-9", Component: "agent", Version: run, Objects: before, Run: run, Fence: fence, Since: at(1)}))
 	}
 
 	found, absent := image("agent-1", "/ConfigMap/infra/a", "u-1", before), image("agent-1", "/ConfigMap/infra/b", "", "")
@@ -37,31 +40,31 @@ func testPreImages(t *testing.T, l Ledger) {
 	ok(t, l.SavePreImage(ctx, image("agent-1", found.Object, "u-1", ours)))
 	ok(t, l.SavePreImage(ctx, image("agent-2", found.Object, "u-1", ours)))
 	write("agent-2", found.Object)
-	same(t, of("agent-1"), []PreImage{found, absent}, "the first of an object counts, for a retry and for a second run")
-	same(t, of("agent-2"), []PreImage{found, absent}, "a second run goes back to what the first one found")
+	same(t, of("agent-1"), []ledger.PreImage{found, absent}, "the first of an object counts, for a retry and for a second run")
+	same(t, of("agent-2"), []ledger.PreImage{found, absent}, "a second run goes back to what the first one found")
 	same(t, runsOf("agent-2"), []string{"agent-1", "agent-2"}, "and sees what the first one wrote")
 	other := image("agent-2", found.Object, "u-2", ours)
 	ok(t, l.SavePreImage(ctx, other))
-	same(t, of("agent-2"), []PreImage{found, absent, other}, "an object made anew by somebody else has one of its own")
-	same(t, must[[]PreImage](t)(l.ListPreImages(ctx, "agent-2", "us-8", "agent")), []PreImage{}, "another cluster has none")
+	same(t, of("agent-2"), []ledger.PreImage{found, absent, other}, "an object made anew by somebody else has one of its own")
+	same(t, must[[]ledger.PreImage](t)(l.ListPreImages(ctx, "agent-2", "us-8", "agent")), []ledger.PreImage{}, "another cluster has none")
 
 	deploy("agent-2", 1)
-	same(t, of("agent-3"), []PreImage{}, "a deployment that is recorded opens the next era")
+	same(t, of("agent-3"), []ledger.PreImage{}, "a deployment that is recorded opens the next era")
 	later := image("agent-3", found.Object, "u-1", ours)
 	ok(t, l.SavePreImage(ctx, later))
 	write("agent-3", found.Object)
-	same(t, of("agent-3"), []PreImage{later}, "in which the same object has a new pre-image")
-	same(t, of("agent-2"), []PreImage{found, absent, other}, "a run that has ended keeps those of its own era")
+	same(t, of("agent-3"), []ledger.PreImage{later}, "in which the same object has a new pre-image")
+	same(t, of("agent-2"), []ledger.PreImage{found, absent, other}, "a run that has ended keeps those of its own era")
 	same(t, runsOf("agent-3"), []string{"agent-3"}, "writes of the era before are no part of it")
 
 	ok(t, l.EndPreImages(ctx, "agent-3", "us-9", "agent", "agent-4"))
 	given := later
 	given.TakenBack = "agent-4"
-	same(t, of("agent-3"), []PreImage{given}, "what was given back is marked")
-	same(t, of("agent-2"), []PreImage{found, absent, other}, "an earlier era is not touched by it")
+	same(t, of("agent-3"), []ledger.PreImage{given}, "what was given back is marked")
+	same(t, of("agent-2"), []ledger.PreImage{found, absent, other}, "an earlier era is not touched by it")
 	again := image("agent-5", found.Object, "u-1", before)
 	ok(t, l.SavePreImage(ctx, again))
-	same(t, of("agent-5"), []PreImage{given, again}, "after which the next write takes a new one")
+	same(t, of("agent-5"), []ledger.PreImage{given, again}, "after which the next write takes a new one")
 
 	ok(t, l.EndPreImages(ctx, "agent-2", "us-9", "agent", "agent-6"))
 	for _, run := range []string{"agent-2", "agent-3"} {
@@ -76,6 +79,6 @@ func testPreImages(t *testing.T, l Ledger) {
 	same(t, len(of("agent-7")), 3, "a removed deployment ends no era: what is taken now is not mixed with what was before the first")
 	same(t, len(of("agent-1")), 3, "of which nothing is added")
 
-	wantCode(t, l.SavePreImage(ctx, image("agent-1", "/ConfigMap/infra/c", "u", Digest([]byte("?")))), fault.Invalid, "an image that is not stored")
+	wantCode(t, l.SavePreImage(ctx, image("agent-1", "/ConfigMap/infra/c", "u", ledger.Digest([]byte("?")))), fault.Invalid, "an image that is not stored")
 	wantCode(t, l.SavePreImage(ctx, image("agent-1", "", "u", "")), fault.Invalid, "no object")
 }

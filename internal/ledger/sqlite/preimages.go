@@ -1,8 +1,10 @@
-package ledger
+package sqlite
 
 import (
 	"context"
 	"database/sql"
+
+	"sluice.dev/sluice/internal/ledger"
 )
 
 const preImageColumns = `run, cluster, component, object, uid, image, taken_back, at`
@@ -14,13 +16,12 @@ const presentEra = `(SELECT COALESCE(MAX(seq), 0) FROM deployments WHERE cluster
 // eraOf is the era in which a run made its first write, the present one where it made none.
 const eraOf = `COALESCE((SELECT MIN(era) FROM writes WHERE run = ? AND cluster = ? AND component = ?), ` + presentEra + `)`
 
-// SavePreImage implements PreImages.
-func (s *SQLite) SavePreImage(ctx context.Context, p PreImage) error {
-	err := required("pre-image", "run", p.Run, "cluster", p.Cluster, "component", p.Component, "object", p.Object)
-	if err != nil {
+// SavePreImage implements ledger.PreImages.
+func (s *Store) SavePreImage(ctx context.Context, p ledger.PreImage) error {
+	if err := p.Check(); err != nil {
 		return failed(err, "cannot save pre-image of %s in %s", p.Object, p.Cluster)
 	}
-	err = s.write(ctx, func(tx *sql.Tx) error {
+	err := s.write(ctx, func(tx *sql.Tx) error {
 		if p.Image != "" {
 			if err := needBlob(ctx, tx, "the pre-image", p.Image); err != nil {
 				return err
@@ -35,16 +36,16 @@ func (s *SQLite) SavePreImage(ctx context.Context, p PreImage) error {
 	return failed(err, "cannot save pre-image of %s in %s", p.Object, p.Cluster)
 }
 
-// ListPreImages implements PreImages.
-func (s *SQLite) ListPreImages(ctx context.Context, run, cluster, component string) ([]PreImage, error) {
+// ListPreImages implements ledger.PreImages.
+func (s *Store) ListPreImages(ctx context.Context, run, cluster, component string) ([]ledger.PreImage, error) {
 	list, err := rows(ctx, s.db, scanPreImage, `
 		SELECT `+preImageColumns+` FROM pre_images WHERE cluster = ? AND component = ? AND era = `+eraOf+` ORDER BY seq`,
 		cluster, component, run, cluster, component, cluster, component)
 	return list, failed(err, "cannot list pre-images of %s in %s", component, cluster)
 }
 
-// ListEraWrites implements PreImages.
-func (s *SQLite) ListEraWrites(ctx context.Context, run, cluster, component string) ([]Write, error) {
+// ListEraWrites implements ledger.PreImages.
+func (s *Store) ListEraWrites(ctx context.Context, run, cluster, component string) ([]ledger.Write, error) {
 	list, err := rows(ctx, s.db, scanWrite, `
 		SELECT `+writeColumns+` FROM writes
 		WHERE cluster = ? AND component = ? AND (run = ? OR era >= 0 AND era = `+eraOf+`) ORDER BY seq`,
@@ -52,8 +53,8 @@ func (s *SQLite) ListEraWrites(ctx context.Context, run, cluster, component stri
 	return list, failed(err, "cannot list writes of %s in %s", component, cluster)
 }
 
-// EndPreImages implements PreImages.
-func (s *SQLite) EndPreImages(ctx context.Context, run, cluster, component, by string) error {
+// EndPreImages implements ledger.PreImages.
+func (s *Store) EndPreImages(ctx context.Context, run, cluster, component, by string) error {
 	err := s.write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `
 			UPDATE pre_images SET taken_back = ?
@@ -64,12 +65,12 @@ func (s *SQLite) EndPreImages(ctx context.Context, run, cluster, component, by s
 	return failed(err, "cannot end pre-images of %s in %s", component, cluster)
 }
 
-func scanPreImage(row scanner) (PreImage, error) {
-	var p PreImage
+func scanPreImage(row scanner) (ledger.PreImage, error) {
+	var p ledger.PreImage
 	var at string
 	err := row.Scan(&p.Run, &p.Cluster, &p.Component, &p.Object, &p.UID, &p.Image, &p.TakenBack, &at)
 	if err != nil {
-		return PreImage{}, err
+		return ledger.PreImage{}, err
 	}
 	p.At, err = parseTime(at)
 	return p, err

@@ -1,30 +1,20 @@
-package ledger
+package sqlite
 
 import (
 	"context"
-	"crypto/sha256"
 	"database/sql"
-	"encoding/hex"
 	"errors"
 
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/ledger"
 )
 
-// MaxBlob is the size of the largest blob, before compression.
-const MaxBlob = 64 << 20
-
-// Digest returns the name under which a blob is stored: "sha256:<hex>".
-func Digest(data []byte) string {
-	sum := sha256.Sum256(data)
-	return "sha256:" + hex.EncodeToString(sum[:])
-}
-
-// PutBlob implements Blobs.
-func (s *SQLite) PutBlob(ctx context.Context, data []byte) (string, error) {
-	if len(data) > MaxBlob {
-		return "", fault.New(fault.Invalid, "cannot store blob: %d bytes are more than %d", len(data), MaxBlob)
+// PutBlob implements ledger.Blobs.
+func (s *Store) PutBlob(ctx context.Context, data []byte) (string, error) {
+	if err := ledger.CheckBlob(data); err != nil {
+		return "", failed(err, "cannot store blob")
 	}
-	digest := Digest(data)
+	digest := ledger.Digest(data)
 	// Most blobs are there already: looking first spares the compression and the write lock.
 	there, err := s.hasBlob(ctx, digest)
 	if err != nil {
@@ -45,8 +35,8 @@ func (s *SQLite) PutBlob(ctx context.Context, data []byte) (string, error) {
 	return digest, nil
 }
 
-// Blob implements Blobs. Bytes that no longer fit their digest are Internal.
-func (s *SQLite) Blob(ctx context.Context, digest string) ([]byte, error) {
+// Blob implements ledger.Blobs.
+func (s *Store) Blob(ctx context.Context, digest string) ([]byte, error) {
 	var packed []byte
 	err := s.db.QueryRowContext(ctx, `SELECT data FROM blobs WHERE digest = ?`, digest).Scan(&packed)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -59,13 +49,13 @@ func (s *SQLite) Blob(ctx context.Context, digest string) ([]byte, error) {
 	if err != nil {
 		return nil, failed(err, "cannot read blob %s", digest)
 	}
-	if Digest(data) != digest {
+	if ledger.Digest(data) != digest {
 		return nil, fault.New(fault.Internal, "cannot read blob %s: its bytes were changed in the store", digest)
 	}
 	return data, nil
 }
 
-func (s *SQLite) hasBlob(ctx context.Context, digest string) (bool, error) {
+func (s *Store) hasBlob(ctx context.Context, digest string) (bool, error) {
 	return hasBlob(ctx, s.db, digest)
 }
 
@@ -86,7 +76,7 @@ func needBlob(ctx context.Context, q queryer, noun, digest string) error {
 		return err
 	}
 	if !there {
-		return fault.New(fault.Invalid, "blob %q of %s is not stored", digest, noun)
+		return ledger.MissingBlob(noun, digest)
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package ledger
+package sqlite
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/ledger"
 )
 
 const deploymentColumns = `d.cluster, d.component, d.version, d.target, d.objects, d.run, d.plan, d.fence, d.since`
@@ -13,14 +14,12 @@ const deploymentColumns = `d.cluster, d.component, d.version, d.target, d.object
 // presentQuery selects present deployments; a WHERE clause over d may follow.
 const presentQuery = `SELECT ` + deploymentColumns + ` FROM present p JOIN deployments d ON d.seq = p.deployment`
 
-// SaveDeployment implements Deployments. A run that goes back on its own way saves what it went back to: that is another
-// deployment of the same run, told apart by what was deployed. The objects must be stored before: Invalid otherwise.
-func (s *SQLite) SaveDeployment(ctx context.Context, d Deployment) error {
-	err := required("deployment", "cluster", d.Cluster, "component", d.Component, "run", d.Run, "objects", d.Objects)
-	if err != nil {
+// SaveDeployment implements ledger.Deployments.
+func (s *Store) SaveDeployment(ctx context.Context, d ledger.Deployment) error {
+	if err := d.Check(); err != nil {
 		return failed(err, "cannot save deployment of %s in %s", d.Component, d.Cluster)
 	}
-	err = s.write(ctx, func(tx *sql.Tx) error {
+	err := s.write(ctx, func(tx *sql.Tx) error {
 		if err := needBlob(ctx, tx, "the deployment's objects", d.Objects); err != nil {
 			return err
 		}
@@ -28,28 +27,27 @@ func (s *SQLite) SaveDeployment(ctx context.Context, d Deployment) error {
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
-		if err == nil && sameDeployment(was, d) {
-			return nil
-		}
-		if err == nil && d.Fence < was.Fence {
-			return fault.New(fault.Conflict, "run %s has taken over (fence %d is above %d)", was.Run, was.Fence, d.Fence)
+		if err == nil {
+			if next, err := d.Follows(was); err != nil || !next {
+				return err
+			}
 		}
 		return insertDeployment(ctx, tx, d)
 	})
 	return failed(err, "cannot save deployment of %s in %s", d.Component, d.Cluster)
 }
 
-// Deployment implements Deployments.
-func (s *SQLite) Deployment(ctx context.Context, cluster, component string) (Deployment, error) {
+// Deployment implements ledger.Deployments.
+func (s *Store) Deployment(ctx context.Context, cluster, component string) (ledger.Deployment, error) {
 	d, err := presentDeployment(ctx, s.db, cluster, component)
 	if errors.Is(err, sql.ErrNoRows) {
-		return Deployment{}, fault.New(fault.NotFound, "cannot find deployment of %s in %s", component, cluster)
+		return ledger.Deployment{}, fault.New(fault.NotFound, "cannot find deployment of %s in %s", component, cluster)
 	}
 	return d, failed(err, "cannot read deployment of %s in %s", component, cluster)
 }
 
-// ListDeployments implements Deployments.
-func (s *SQLite) ListDeployments(ctx context.Context, cluster, component string) ([]Deployment, error) {
+// ListDeployments implements ledger.Deployments.
+func (s *Store) ListDeployments(ctx context.Context, cluster, component string) ([]ledger.Deployment, error) {
 	query, args := presentQuery+` WHERE 1 = 1`, []any{}
 	if cluster != "" {
 		query, args = query+` AND p.cluster = ?`, append(args, cluster)
@@ -61,16 +59,16 @@ func (s *SQLite) ListDeployments(ctx context.Context, cluster, component string)
 	return list, failed(err, "cannot list deployments")
 }
 
-// DeploymentHistory implements Deployments. A deployment that was forgotten is still in it.
-func (s *SQLite) DeploymentHistory(ctx context.Context, cluster, component string, limit int) ([]Deployment, error) {
+// DeploymentHistory implements ledger.Deployments.
+func (s *Store) DeploymentHistory(ctx context.Context, cluster, component string, limit int) ([]ledger.Deployment, error) {
 	list, err := rows(ctx, s.db, scanDeployment, `
 		SELECT `+deploymentColumns+` FROM deployments d WHERE d.cluster = ? AND d.component = ?
-		ORDER BY d.seq DESC LIMIT ?`, cluster, component, bounded(limit))
+		ORDER BY d.seq DESC LIMIT ?`, cluster, component, ledger.Rows(limit))
 	return list, failed(err, "cannot list deployments of %s in %s", component, cluster)
 }
 
-// RemoveDeployment implements Deployments. The history keeps the deployment, and that run took it back.
-func (s *SQLite) RemoveDeployment(ctx context.Context, cluster, component, run string) error {
+// RemoveDeployment implements ledger.Deployments.
+func (s *Store) RemoveDeployment(ctx context.Context, cluster, component, run string) error {
 	err := s.write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `
 			UPDATE deployments SET removed_by = ?
@@ -84,11 +82,11 @@ func (s *SQLite) RemoveDeployment(ctx context.Context, cluster, component, run s
 	return failed(err, "cannot remove deployment of %s in %s", component, cluster)
 }
 
-func presentDeployment(ctx context.Context, q queryer, cluster, component string) (Deployment, error) {
+func presentDeployment(ctx context.Context, q queryer, cluster, component string) (ledger.Deployment, error) {
 	return scanDeployment(q.QueryRowContext(ctx, presentQuery+` WHERE p.cluster = ? AND p.component = ?`, cluster, component))
 }
 
-func insertDeployment(ctx context.Context, tx *sql.Tx, d Deployment) error {
+func insertDeployment(ctx context.Context, tx *sql.Tx, d ledger.Deployment) error {
 	var seq int64
 	err := tx.QueryRowContext(ctx, `
 		INSERT INTO deployments (cluster, component, version, target, objects, run, plan, fence, since, removed_by)
@@ -103,17 +101,12 @@ func insertDeployment(ctx context.Context, tx *sql.Tx, d Deployment) error {
 	return err
 }
 
-// sameDeployment leaves out Since and Fence: a retry after a crash comes later, and may have been fenced anew.
-func sameDeployment(a, b Deployment) bool {
-	return a.Run == b.Run && a.Plan == b.Plan && a.Version == b.Version && a.Target == b.Target && a.Objects == b.Objects
-}
-
-func scanDeployment(row scanner) (Deployment, error) {
-	var d Deployment
+func scanDeployment(row scanner) (ledger.Deployment, error) {
+	var d ledger.Deployment
 	var since string
 	err := row.Scan(&d.Cluster, &d.Component, &d.Version, &d.Target, &d.Objects, &d.Run, &d.Plan, &d.Fence, &since)
 	if err != nil {
-		return Deployment{}, err
+		return ledger.Deployment{}, err
 	}
 	d.Since, err = parseTime(since)
 	return d, err

@@ -1,4 +1,5 @@
-package ledger
+// Package sqlite keeps a ledger in one file of this machine. It decides nothing about what a ledger is: that is the contract's.
+package sqlite
 
 import (
 	"context"
@@ -9,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -20,9 +20,10 @@ import (
 	_ "modernc.org/sqlite" // the database/sql driver "sqlite"
 
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/ledger"
 )
 
-//go:embed migrations/sqlite/*.sql
+//go:embed migrations/*.sql
 var migrations embed.FS
 
 // maxConnections bounds the open files and the memory of the ledger: hundreds of activities may read at a time.
@@ -34,11 +35,8 @@ const busyTimeout = 10 * time.Second
 // migrateAttempts covers processes that open a new ledger at the same moment: all but one find the table already made.
 const migrateAttempts = 5
 
-// maxRows is how many rows a list returns at most. A limit outside 1..maxRows means maxRows.
-const maxRows = 10_000
-
-// SQLite is a Ledger in one file. Several processes may have it open at once; writes wait for each other.
-type SQLite struct {
+// Store is a ledger in one file. Several processes may have it open at once; writes wait for each other.
+type Store struct {
 	db           *sql.DB
 	encoder      *zstd.Encoder
 	decoder      *zstd.Decoder
@@ -46,14 +44,14 @@ type SQLite struct {
 	turn         chan struct{} // held by the one goroutine that writes: cheaper than waiting for the file's lock
 }
 
-var _ Ledger = (*SQLite)(nil)
+var _ ledger.Ledger = (*Store)(nil)
 
 // Open opens the ledger in a file and brings its schema up to date; a missing file is made, readable by its owner only,
 // in a folder that is made likewise. A file that a newer Sluice has written is Invalid, and so is one on a file system that other
 // machines may share.
-func Open(ctx context.Context, path string) (*SQLite, error) { return openOn(ctx, path, fileSystem) }
+func Open(ctx context.Context, path string) (*Store, error) { return openOn(ctx, path, fileSystem) }
 
-func openOn(ctx context.Context, path string, of typeOf) (*SQLite, error) {
+func openOn(ctx context.Context, path string, of typeOf) (*Store, error) {
 	dsn, err := prepareFile(path, of)
 	if err != nil {
 		return nil, fault.Wrap(fault.CodeOf(err), err, "cannot open ledger %s", path)
@@ -66,11 +64,11 @@ func openOn(ctx context.Context, path string, of typeOf) (*SQLite, error) {
 	if err := migrate(ctx, db, path); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	s := &SQLite{db: db, turn: make(chan struct{}, 1)}
+	s := &Store{db: db, turn: make(chan struct{}, 1)}
 	if s.encoder, err = zstd.NewWriter(nil); err != nil {
 		return nil, errors.Join(fault.Wrap(fault.Internal, err, "cannot open ledger %s", path), db.Close())
 	}
-	if s.decoder, err = zstd.NewReader(nil, zstd.WithDecoderMaxMemory(2*MaxBlob), zstd.WithDecoderConcurrency(0)); err != nil {
+	if s.decoder, err = zstd.NewReader(nil, zstd.WithDecoderMaxMemory(2*ledger.MaxBlob), zstd.WithDecoderConcurrency(0)); err != nil {
 		return nil, errors.Join(fault.Wrap(fault.Internal, err, "cannot open ledger %s", path), db.Close())
 	}
 	if s.installation, err = s.nameInstallation(ctx); err != nil {
@@ -80,7 +78,7 @@ func openOn(ctx context.Context, path string, of typeOf) (*SQLite, error) {
 }
 
 // Close closes the file. Calls that are under way end with an error.
-func (s *SQLite) Close() error {
+func (s *Store) Close() error {
 	s.decoder.Close()
 	if err := s.db.Close(); err != nil {
 		return fault.Wrap(fault.Internal, err, "cannot close ledger")
@@ -88,13 +86,13 @@ func (s *SQLite) Close() error {
 	return nil
 }
 
-// Installation implements Ledger.
-func (s *SQLite) Installation(context.Context) (string, error) { return s.installation, nil }
+// Installation implements ledger.Ledger.
+func (s *Store) Installation(context.Context) (string, error) { return s.installation, nil }
 
-// NextFence implements Ledger.
-func (s *SQLite) NextFence(ctx context.Context, cluster, component string, floor int64) (int64, error) {
-	if floor < 0 || floor == math.MaxInt64 {
-		return 0, fault.New(fault.Invalid, "cannot fence %s in %s: floor %d is out of range", component, cluster, floor)
+// NextFence implements ledger.Fences.
+func (s *Store) NextFence(ctx context.Context, cluster, component string, floor int64) (int64, error) {
+	if err := ledger.CheckFloor(floor); err != nil {
+		return 0, failed(err, "cannot fence %s in %s", component, cluster)
 	}
 	var fence int64
 	err := s.write(ctx, func(tx *sql.Tx) error {
@@ -143,7 +141,7 @@ func prepareFile(path string, of typeOf) (dsn string, err error) {
 }
 
 func migrate(ctx context.Context, db *sql.DB, path string) error {
-	files, err := fs.Sub(migrations, "migrations/sqlite")
+	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return fault.Wrap(fault.Internal, err, "cannot open ledger %s", path)
 	}
@@ -168,7 +166,7 @@ func migrate(ctx context.Context, db *sql.DB, path string) error {
 	}
 }
 
-func (s *SQLite) nameInstallation(ctx context.Context) (string, error) {
+func (s *Store) nameInstallation(ctx context.Context) (string, error) {
 	random := make([]byte, 8)
 	if _, err := rand.Read(random); err != nil {
 		return "", fault.Wrap(fault.Internal, err, "cannot name installation")
@@ -190,7 +188,7 @@ func (s *SQLite) nameInstallation(ctx context.Context) (string, error) {
 
 // write runs f in one transaction that holds the write lock from its start, so that what f reads is still so when it
 // writes.
-func (s *SQLite) write(ctx context.Context, f func(*sql.Tx) error) error {
+func (s *Store) write(ctx context.Context, f func(*sql.Tx) error) error {
 	select {
 	case s.turn <- struct{}{}:
 		defer func() { <-s.turn }()
@@ -258,23 +256,6 @@ func parseTime(text string) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	return time.Parse(timeLayout, text)
-}
-
-func bounded(limit int) int {
-	if limit < 1 || limit > maxRows {
-		return maxRows
-	}
-	return limit
-}
-
-// required refuses the first empty value. Pairs are name, value, name, value.
-func required(noun string, pairs ...string) error {
-	for i := 0; i+1 < len(pairs); i += 2 {
-		if pairs[i+1] == "" {
-			return fault.New(fault.Invalid, "%s has no %s", noun, pairs[i])
-		}
-	}
-	return nil
 }
 
 func asInt(b bool) int {

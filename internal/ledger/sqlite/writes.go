@@ -1,19 +1,20 @@
-package ledger
+package sqlite
 
 import (
 	"context"
 	"database/sql"
+
+	"sluice.dev/sluice/internal/ledger"
 )
 
 const writeColumns = `run, cluster, component, object, step, intent, uid, resource_version, created, at`
 
-// SaveWrite implements Writes.
-func (s *SQLite) SaveWrite(ctx context.Context, w Write) error {
-	err := required("write", "run", w.Run, "cluster", w.Cluster, "object", w.Object, "step", w.Step)
-	if err != nil {
+// SaveWrite implements ledger.Writes.
+func (s *Store) SaveWrite(ctx context.Context, w ledger.Write) error {
+	if err := w.Check(); err != nil {
 		return failed(err, "cannot save write of %s in %s", w.Object, w.Cluster)
 	}
-	err = s.write(ctx, func(tx *sql.Tx) error {
+	err := s.write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `
 			INSERT INTO writes (era, `+writeColumns+`) VALUES (`+presentEra+`, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (run, cluster, object, step) DO UPDATE SET
@@ -25,15 +26,15 @@ func (s *SQLite) SaveWrite(ctx context.Context, w Write) error {
 	return failed(err, "cannot save write of %s in %s", w.Object, w.Cluster)
 }
 
-// ListWrites implements Writes.
-func (s *SQLite) ListWrites(ctx context.Context, run, cluster string) ([]Write, error) {
+// ListWrites implements ledger.Writes.
+func (s *Store) ListWrites(ctx context.Context, run, cluster string) ([]ledger.Write, error) {
 	list, err := rows(ctx, s.db, scanWrite, `
 		SELECT `+writeColumns+` FROM writes WHERE run = ? AND cluster = ? ORDER BY seq`, run, cluster)
 	return list, failed(err, "cannot list writes of %s in %s", run, cluster)
 }
 
-// ListMade implements Writes.
-func (s *SQLite) ListMade(ctx context.Context, cluster, component string) ([]Write, error) {
+// ListMade implements ledger.Writes.
+func (s *Store) ListMade(ctx context.Context, cluster, component string) ([]ledger.Write, error) {
 	list, err := rows(ctx, s.db, scanWrite, `
 		SELECT `+writeColumns+` FROM writes AS made
 		WHERE cluster = ? AND component = ? AND created = 1 AND NOT EXISTS (
@@ -44,12 +45,12 @@ func (s *SQLite) ListMade(ctx context.Context, cluster, component string) ([]Wri
 	return list, failed(err, "cannot list what was made of %s in %s", component, cluster)
 }
 
-func scanWrite(row scanner) (Write, error) {
-	var w Write
+func scanWrite(row scanner) (ledger.Write, error) {
+	var w ledger.Write
 	var at string
 	err := row.Scan(&w.Run, &w.Cluster, &w.Component, &w.Object, &w.Step, &w.Intent, &w.UID, &w.ResourceVersion, &w.Created, &at)
 	if err != nil {
-		return Write{}, err
+		return ledger.Write{}, err
 	}
 	w.At, err = parseTime(at)
 	return w, err

@@ -1,4 +1,4 @@
-package ledger
+package sqlite
 
 import (
 	"context"
@@ -12,9 +12,11 @@ import (
 	"testing"
 
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/ledger/ledgertest"
 )
 
-func open(t *testing.T, path string) *SQLite {
+func open(t *testing.T, path string) *Store {
 	t.Helper()
 	l, err := Open(t.Context(), path)
 	if err != nil {
@@ -28,13 +30,21 @@ func open(t *testing.T, path string) *SQLite {
 	return l
 }
 
-func TestSQLite(t *testing.T) {
-	testLedger(t, open(t, filepath.Join(t.TempDir(), "ledger.db")))
+// must is for what is no part of what a test is about.
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func TestAStoreKeepsTheContract(t *testing.T) {
+	ledgertest.Run(t, func(t *testing.T) ledger.Ledger { return open(t, filepath.Join(t.TempDir(), "ledger.db")) })
 }
 
 func TestTwoHandlesAreOneLedger(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")
-	handles := make([]*SQLite, 4)
+	handles := make([]*Store, 4)
 	var wg sync.WaitGroup
 	for i := range handles {
 		wg.Go(func() {
@@ -53,7 +63,7 @@ func TestTwoHandlesAreOneLedger(t *testing.T) {
 	names := map[string]bool{}
 	for _, l := range handles {
 		t.Cleanup(func() { _ = l.Close() })
-		names[must[string](t)(l.Installation(t.Context()))] = true
+		names[must(l.Installation(t.Context()))] = true
 	}
 	if len(names) != 1 {
 		t.Errorf("handles that open a new ledger at once agree on its installation, got %v", names)
@@ -92,8 +102,8 @@ func TestTwoProcesses(t *testing.T) {
 	if path := os.Getenv(childEnv); path != "" {
 		l := open(t, path)
 		for range 30 {
-			fmt.Println("fence", must[int64](t)(l.NextFence(t.Context(), "c", "agent", 0)))
-			fmt.Println("run", must[Run](t)(l.NewRun(t.Context(), Run{Plan: "p", Component: "agent"})).Name)
+			fmt.Println("fence", must(l.NextFence(t.Context(), "c", "agent", 0)))
+			fmt.Println("run", must(l.NewRun(t.Context(), ledger.Run{Plan: "p", Component: "agent"})).Name)
 		}
 		return
 	}
@@ -150,12 +160,18 @@ func TestOpen(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		digest := must[string](t)(first.PutBlob(t.Context(), []byte("kept")))
-		name := must[string](t)(first.Installation(t.Context()))
-		ok(t, first.Close())
+		digest := must(first.PutBlob(t.Context(), []byte("kept")))
+		name := must(first.Installation(t.Context()))
+		if err := first.Close(); err != nil {
+			t.Fatal(err)
+		}
 		second := open(t, path)
-		same(t, string(must[[]byte](t)(second.Blob(t.Context(), digest))), "kept", "the blob")
-		same(t, must[string](t)(second.Installation(t.Context())), name, "the installation")
+		if kept := must(second.Blob(t.Context(), digest)); string(kept) != "kept" {
+			t.Errorf("the blob is %q", kept)
+		}
+		if now := must(second.Installation(t.Context())); now != name {
+			t.Errorf("the installation was %s and is %s", name, now)
+		}
 	})
 	t.Run("a newer schema is refused in words", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "ledger.db")
@@ -164,26 +180,29 @@ func TestOpen(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := Open(t.Context(), path)
-		wantCode(t, err, fault.Invalid, "opening it")
-		if err == nil || !strings.Contains(err.Error(), "a newer Sluice has written it (schema 99") {
+		if fault.CodeOf(err) != fault.Invalid || !strings.Contains(err.Error(), "a newer Sluice has written it (schema 99") {
 			t.Errorf("got %v", err)
 		}
 	})
 	t.Run("a file that is no ledger is left as it is", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "notes.txt")
 		notes := strings.Repeat("not a database\n", 100)
-		ok(t, os.WriteFile(path, []byte(notes), 0o600))
+		if err := os.WriteFile(path, []byte(notes), 0o600); err != nil {
+			t.Fatal(err)
+		}
 		if _, err := Open(t.Context(), path); err == nil {
 			t.Error("it was opened")
 		}
-		same(t, string(must[[]byte](t)(os.ReadFile(path))), notes, "the file")
+		if now := must(os.ReadFile(path)); string(now) != notes {
+			t.Errorf("the file is %q", now)
+		}
 	})
 }
 
 func TestBlobThatWasChangedInTheStore(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")
 	l := open(t, path)
-	digest := must[string](t)(l.PutBlob(t.Context(), []byte("replicas: 3")))
+	digest := must(l.PutBlob(t.Context(), []byte("replicas: 3")))
 	packed := l.encoder.EncodeAll([]byte("replicas: 0"), nil)
 	raw, err := sql.Open("sqlite", path)
 	if err != nil {
@@ -194,7 +213,9 @@ func TestBlobThatWasChangedInTheStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = l.Blob(t.Context(), digest)
-	wantCode(t, err, fault.Internal, "bytes that do not fit their digest are never rolled out")
+	if fault.CodeOf(err) != fault.Internal {
+		t.Errorf("bytes that do not fit their digest are never rolled out: got %v", err)
+	}
 }
 
 func TestCancelledWrite(t *testing.T) {
@@ -204,7 +225,9 @@ func TestCancelledWrite(t *testing.T) {
 	if _, err := l.NextFence(ctx, "c", "agent", 0); err == nil {
 		t.Error("a cancelled call returned a fence")
 	}
-	same(t, must[int64](t)(l.NextFence(t.Context(), "c", "agent", 0)), int64(1), "a cancelled call has no effect")
+	if fence := must(l.NextFence(t.Context(), "c", "agent", 0)); fence != 1 {
+		t.Errorf("a cancelled call has had an effect: the first fence is %d", fence)
+	}
 }
 
 func BenchmarkSaveDeployment(b *testing.B) {
@@ -218,7 +241,7 @@ func BenchmarkSaveDeployment(b *testing.B) {
 		b.Fatal(err)
 	}
 	for i := 0; b.Loop(); i++ {
-		d := Deployment{Cluster: fmt.Sprintf("c-%d", i%1000), Component: "agent", Objects: objects, Run: fmt.Sprint(i), Fence: int64(i)}
+		d := ledger.Deployment{Cluster: fmt.Sprintf("c-%d", i%1000), Component: "agent", Objects: objects, Run: fmt.Sprint(i), Fence: int64(i)}
 		if err := l.SaveDeployment(b.Context(), d); err != nil {
 			b.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package ledger
+package sqlite
 
 import (
 	"context"
@@ -7,14 +7,15 @@ import (
 	"fmt"
 
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/ledger"
 )
 
 const runColumns = `name, plan, component, version, back, phase, started, ended, made_by, reason, report`
 
-// NewRun implements Runs.
-func (s *SQLite) NewRun(ctx context.Context, r Run) (Run, error) {
-	if err := required("run", "component", r.Component, "plan", r.Plan); err != nil {
-		return Run{}, failed(err, "cannot make run")
+// NewRun implements ledger.Runs.
+func (s *Store) NewRun(ctx context.Context, r ledger.Run) (ledger.Run, error) {
+	if err := r.Check(); err != nil {
+		return ledger.Run{}, failed(err, "cannot make run")
 	}
 	err := s.write(ctx, func(tx *sql.Tx) error {
 		var number int64
@@ -29,13 +30,13 @@ func (s *SQLite) NewRun(ctx context.Context, r Run) (Run, error) {
 		return err
 	})
 	if err != nil {
-		return Run{}, failed(err, "cannot make run of %s", r.Component)
+		return ledger.Run{}, failed(err, "cannot make run of %s", r.Component)
 	}
 	return r, nil
 }
 
-// SaveRun implements Runs.
-func (s *SQLite) SaveRun(ctx context.Context, r Run) error {
+// SaveRun implements ledger.Runs.
+func (s *Store) SaveRun(ctx context.Context, r ledger.Run) error {
 	err := s.write(ctx, func(tx *sql.Tx) error {
 		was, err := scanRun(tx.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs WHERE name = ?`, r.Name))
 		if errors.Is(err, sql.ErrNoRows) {
@@ -44,11 +45,8 @@ func (s *SQLite) SaveRun(ctx context.Context, r Run) error {
 		if err != nil {
 			return err
 		}
-		if was.Phase == r.Phase && was.Ended.Equal(r.Ended) && was.Report == r.Report {
-			return nil
-		}
-		if !was.Ended.IsZero() {
-			return fault.New(fault.Conflict, "it ended %s as %s", formatTime(was.Ended), was.Phase)
+		if next, err := was.Becomes(r); err != nil || !next {
+			return err
 		}
 		_, err = tx.ExecContext(ctx, `UPDATE runs SET phase = ?, ended = ?, report = ? WHERE name = ?`,
 			r.Phase, formatTime(r.Ended), r.Report, r.Name)
@@ -57,32 +55,32 @@ func (s *SQLite) SaveRun(ctx context.Context, r Run) error {
 	return failed(err, "cannot save run %s", r.Name)
 }
 
-// Run implements Runs.
-func (s *SQLite) Run(ctx context.Context, name string) (Run, error) {
+// Run implements ledger.Runs.
+func (s *Store) Run(ctx context.Context, name string) (ledger.Run, error) {
 	r, err := scanRun(s.db.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs WHERE name = ?`, name))
 	if errors.Is(err, sql.ErrNoRows) {
-		return Run{}, fault.New(fault.NotFound, "cannot find run %s", name)
+		return ledger.Run{}, fault.New(fault.NotFound, "cannot find run %s", name)
 	}
 	return r, failed(err, "cannot read run %s", name)
 }
 
-// ListRuns implements Runs.
-func (s *SQLite) ListRuns(ctx context.Context, component string, limit int) ([]Run, error) {
+// ListRuns implements ledger.Runs.
+func (s *Store) ListRuns(ctx context.Context, component string, limit int) ([]ledger.Run, error) {
 	list, err := rows(ctx, s.db, scanRun, `
 		SELECT `+runColumns+` FROM runs WHERE (? = '' OR component = ?)
-		ORDER BY seq DESC LIMIT ?`, component, component, bounded(limit))
+		ORDER BY seq DESC LIMIT ?`, component, component, ledger.Rows(limit))
 	return list, failed(err, "cannot list runs")
 }
 
-func scanRun(row scanner) (Run, error) {
-	var r Run
+func scanRun(row scanner) (ledger.Run, error) {
+	var r ledger.Run
 	var started, ended string
 	err := row.Scan(&r.Name, &r.Plan, &r.Component, &r.Version, &r.Back, &r.Phase, &started, &ended, &r.By, &r.Reason, &r.Report)
 	if err != nil {
-		return Run{}, err
+		return ledger.Run{}, err
 	}
 	if r.Started, err = parseTime(started); err != nil {
-		return Run{}, err
+		return ledger.Run{}, err
 	}
 	r.Ended, err = parseTime(ended)
 	return r, err

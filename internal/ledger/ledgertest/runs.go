@@ -1,0 +1,65 @@
+package ledgertest
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/ledger"
+)
+
+func testRuns(t *testing.T, l ledger.Ledger) {
+	ctx := t.Context()
+	first := must[ledger.Run](t)(l.NewRun(ctx, ledger.Run{Plan: "sha256:a", Component: "agent", Version: "1", Phase: "Running", Started: at(1), By: "ann"}))
+	second := must[ledger.Run](t)(l.NewRun(ctx, ledger.Run{Plan: "sha256:b", Component: "agent", Version: "0", Back: first.Name, Phase: "Running", Started: at(2), By: "bob", Reason: "it leaks"}))
+	other := must[ledger.Run](t)(l.NewRun(ctx, ledger.Run{Plan: "sha256:c", Component: "agent-2", Started: at(3)}))
+	same(t, []string{first.Name, second.Name, other.Name}, []string{"agent-1", "agent-2", "agent-2-1"}, "numbers count within a component")
+	same(t, must[ledger.Run](t)(l.Run(ctx, "agent-2")), second, "a run comes back as it was made")
+	_, err := l.Run(ctx, "agent-9")
+	wantCode(t, err, fault.NotFound, "no such run")
+	_, err = l.NewRun(ctx, ledger.Run{Plan: "sha256:a"})
+	wantCode(t, err, fault.Invalid, "a run of nothing")
+
+	first.Phase = "Paused"
+	ok(t, l.SaveRun(ctx, ledger.Run{Name: first.Name, Phase: "Paused", By: "mallory"}))
+	same(t, must[ledger.Run](t)(l.Run(ctx, first.Name)), first, "saving changes phase, end and report only")
+	first.Phase, first.Ended, first.Report = "Succeeded", at(5), "sha256:r"
+	ok(t, l.SaveRun(ctx, first))
+	ok(t, l.SaveRun(ctx, first))
+	changed := first
+	changed.Phase = "Failed"
+	wantCode(t, l.SaveRun(ctx, changed), fault.Conflict, "an ended run is history")
+	wantCode(t, l.SaveRun(ctx, ledger.Run{Name: "agent-9"}), fault.NotFound, "a run that was never made")
+	same(t, must[ledger.Run](t)(l.Run(ctx, first.Name)), first, "a refused save changes nothing")
+
+	names := []string{}
+	for _, r := range must[[]ledger.Run](t)(l.ListRuns(ctx, "", 2)) {
+		names = append(names, r.Name)
+	}
+	same(t, names, []string{"agent-2-1", "agent-2"}, "newest first, bounded")
+	same(t, len(must[[]ledger.Run](t)(l.ListRuns(ctx, "agent", 0))), 2, "one component's runs")
+
+	const parallel = 20
+	var wg sync.WaitGroup
+	made := make([]string, parallel)
+	for i := range parallel {
+		wg.Go(func() {
+			r, err := l.NewRun(ctx, ledger.Run{Plan: "p", Component: "race"})
+			if err != nil {
+				t.Error(err)
+			}
+			made[i] = r.Name
+		})
+	}
+	wg.Wait()
+	seen := map[string]bool{}
+	for _, name := range made {
+		seen[name] = true
+	}
+	for i := range parallel {
+		if want := fmt.Sprintf("race-%d", i+1); !seen[want] {
+			t.Errorf("runs that are made at once get numbers without gaps: %s is missing in %v", want, made)
+		}
+	}
+}

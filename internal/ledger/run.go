@@ -1,0 +1,53 @@
+package ledger
+
+import (
+	"context"
+	"time"
+
+	"sluice.dev/sluice/internal/fault"
+)
+
+// Run is one execution of a plan. Its state lives in Temporal; the ledger keeps what outlives Temporal's retention.
+type Run struct {
+	Name      string    `json:"name"` // component-N; also the Temporal workflow ID
+	Plan      string    `json:"plan"`
+	Component string    `json:"component"`
+	Version   string    `json:"version"`
+	Back      string    `json:"back,omitempty"` // name of the run that this one rolls back
+	Phase     string    `json:"phase"`          // last known; final once Ended is set
+	Started   time.Time `json:"started"`
+	Ended     time.Time `json:"ended,omitzero"`
+	By        string    `json:"by"`
+	Reason    string    `json:"reason,omitempty"`
+	Report    string    `json:"report,omitempty"` // blob digest of the run's final status
+}
+
+// Runs keeps runs by name.
+type Runs interface {
+	// NewRun stores a run under a name made of its component and the next free number, and returns it.
+	NewRun(ctx context.Context, r Run) (Run, error)
+	// SaveRun replaces Phase, Ended and Report of a run. An ended run is not changed again: Conflict, unless equal. One that
+	// was never made is NotFound.
+	SaveRun(ctx context.Context, r Run) error
+	// Run returns a run by name, or NotFound.
+	Run(ctx context.Context, name string) (Run, error)
+	// ListRuns returns the newest runs first; component "" means all.
+	ListRuns(ctx context.Context, component string, limit int) ([]Run, error)
+}
+
+// Check is Invalid where a run that is to be made lacks what it is named by.
+func (r Run) Check() error { return required("run", "component", r.Component, "plan", r.Plan) }
+
+// Becomes tells whether saving a run changes the one that is stored. It is Conflict where that one has ended.
+func (r Run) Becomes(next Run) (bool, error) {
+	if r.Phase == next.Phase && r.Ended.Equal(next.Ended) && r.Report == next.Report {
+		return false, nil
+	}
+	if !r.Ended.IsZero() {
+		return false, fault.New(fault.Conflict, "it ended %s as %s", r.Ended.UTC().Format(timeLayout), r.Phase)
+	}
+	return true, nil
+}
+
+// timeLayout has all nanoseconds, as stores keep them.
+const timeLayout = "2006-01-02T15:04:05.000000000Z"

@@ -1,0 +1,43 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+
+	"sluice.dev/sluice/internal/ledger"
+)
+
+const entryColumns = `id, at, who, command, object, scope, reason, outcome`
+
+// AddEntry implements ledger.Audit.
+func (s *Store) AddEntry(ctx context.Context, e ledger.Entry) error {
+	if err := e.Check(); err != nil {
+		return failed(err, "cannot add to audit")
+	}
+	err := s.write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `
+			INSERT INTO audit (at, who, command, object, scope, reason, outcome) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+			formatTime(e.At), e.Who, e.Command, e.Object, e.Scope, e.Reason, e.Outcome)
+		return err
+	})
+	return failed(err, "cannot add to audit")
+}
+
+// ListEntries implements ledger.Audit.
+func (s *Store) ListEntries(ctx context.Context, object string, limit int) ([]ledger.Entry, error) {
+	list, err := rows(ctx, s.db, scanEntry, `
+		SELECT `+entryColumns+` FROM audit WHERE (? = '' OR object = ?)
+		ORDER BY id DESC LIMIT ?`, object, object, ledger.Rows(limit))
+	return list, failed(err, "cannot list audit")
+}
+
+func scanEntry(row scanner) (ledger.Entry, error) {
+	var e ledger.Entry
+	var at string
+	if err := row.Scan(&e.ID, &at, &e.Who, &e.Command, &e.Object, &e.Scope, &e.Reason, &e.Outcome); err != nil {
+		return ledger.Entry{}, err
+	}
+	var err error
+	e.At, err = parseTime(at)
+	return e, err
+}
