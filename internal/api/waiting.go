@@ -1,5 +1,17 @@
 package api
 
+import "time"
+
+// Waiting says what something waits for.
+type Waiting struct {
+	Kind  string    `json:"kind"` // lock, approval, check, pods, soak, cluster, decision, person
+	Name  string    `json:"name,omitempty"`
+	Since time.Time `json:"since"`
+	Until time.Time `json:"until,omitzero"` // when it changes by itself
+	Unmet []string  `json:"unmet,omitempty"`
+	Owner string    `json:"owner,omitempty"` // who can act
+}
+
 // WaitsFor is what a run waits for: its own reason, else its stage's, else that of the unit that needs somebody most, else
 // that of the first that waits for anything. Nil where nothing does.
 func (r *Run) WaitsFor() *Waiting {

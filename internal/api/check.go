@@ -1,0 +1,53 @@
+package api
+
+import (
+	"sluice.dev/sluice/internal/workload/goal"
+	"sluice.dev/sluice/pipelines/rule"
+)
+
+// Verdict is what a check found.
+type Verdict string
+
+// The verdicts. Only Passed lets a unit go on; only Failed may roll it back by itself.
+const (
+	Passed       Verdict = "Passed"
+	Failed       Verdict = "Failed"
+	Inconclusive Verdict = "Inconclusive" // looked, cannot tell
+	Error        Verdict = "Error"        // could not look
+	Skipped      Verdict = "Skipped"
+)
+
+// Check is a check with its verdict and what it saw.
+type Check struct {
+	Name     string         `json:"name"`
+	At       string         `json:"at"`
+	Verdict  Verdict        `json:"verdict"`
+	Advisory bool           `json:"advisory,omitempty"`
+	Message  string         `json:"message,omitempty"`
+	Seen     map[string]any `json:"seen,omitempty"` // the facts that the rule speaks of
+}
+
+// FirstBad returns the first check that holds a unit: anything but Passed or Skipped, unless it only advises. A check is
+// Skipped only behind one that did not pass, which is then found first.
+func FirstBad(found []Check) (Check, bool) {
+	for _, c := range found {
+		if c.Verdict != Passed && c.Verdict != Skipped && !c.Advisory {
+			return c, true
+		}
+	}
+	return Check{}, false
+}
+
+// Facts is what a gate saw, with the verdicts that came of it. Stalled is set where a batch did not get on for longer than its
+// progressDeadline: the last of Checks is then Progress, Inconclusive, and says how far it had got.
+type Facts struct {
+	Facts   rule.Facts    `json:"facts"`
+	Checks  []Check       `json:"checks,omitempty"`
+	Stalled bool          `json:"stalled,omitempty"`
+	Stuck   *Stuck        `json:"stuck,omitempty"`  // what keeps pods from being ready; nil where nothing does
+	Stays   string        `json:"stays,omitempty"`  // of a revert: why the workload is not back, and what it is now
+	Behind  []goal.Behind `json:"behind,omitempty"` // dead nodes of the workload
+}
+
+// Progress is the name of the check that a batch gets on. Nobody writes it: every batch has it.
+const Progress = "progress"

@@ -1,0 +1,78 @@
+// Package api holds the words in which a run and the outside speak: where the run is and what it waits for, what it can be
+// told and what it answers, and the names under which Temporal knows it. The command line, the Temporal UI and the reports
+// all print these, so that everybody reads the same. Nothing here asks, waits or decides for a run, and nothing knows
+// Temporal's packages.
+package api
+
+import "time"
+
+// Run is a whole run.
+type Run struct {
+	Name      string    `json:"name"`
+	Component string    `json:"component"`
+	Version   string    `json:"version"`
+	Pipeline  string    `json:"pipeline"`
+	Plan      string    `json:"plan"`
+	Back      string    `json:"back,omitempty"` // the run that this one rolls back
+	Origin    Origin    `json:"origin"`
+	Phase     Phase     `json:"phase"`
+	By        string    `json:"by"`
+	Reason    string    `json:"reason,omitempty"`
+	Started   time.Time `json:"started"`
+	Ended     time.Time `json:"ended,omitzero"`
+	Waiting   *Waiting  `json:"waiting,omitempty"`
+	Percent   int       `json:"percent"`
+	Failed    int       `json:"failed"`
+	Stages    []Stage   `json:"stages"`
+	Ending    *Ending   `json:"ending,omitempty"` // who took it back, or aborted it
+	Moves     []string  `json:"moves,omitempty"`  // unit paths in the order in which they started
+}
+
+// Stage is a stage of a run.
+type Stage struct {
+	Name    string   `json:"name"`
+	Phase   Phase    `json:"phase"`
+	Skipped string   `json:"skipped,omitempty"`
+	Waiting *Waiting `json:"waiting,omitempty"`
+	Checks  []Check  `json:"checks,omitempty"`
+	Units   []Unit   `json:"units"`
+}
+
+// Ending is who ended a run, or a unit, before it came to its own end, and why.
+type Ending struct {
+	By     string `json:"by"` // BySluice where nobody asked for it
+	Reason string `json:"reason,omitempty"`
+}
+
+// BySluice is who ends what its own rules end.
+const BySluice = "sluice"
+
+// ByItself reports whether no person asked for the end.
+func (e *Ending) ByItself() bool { return e == nil || e.By == BySluice }
+
+// Outcome computes the final phase of a run from the recorded phases of its units. It is never set by hand.
+func Outcome(stages []Stage) Phase {
+	seen := map[Phase]bool{}
+	for _, s := range stages {
+		for _, u := range s.Units {
+			if !u.Phase.Final() && u.Phase != PhasePending {
+				seen[PhaseFailed] = true // it was left where it was
+			}
+			seen[u.Phase] = true
+		}
+		for _, c := range s.Checks {
+			if c.Verdict != Passed && c.Verdict != Skipped && !c.Advisory {
+				seen[PhaseFailed] = true
+			}
+		}
+	}
+	for _, p := range []Phase{PhaseFailed, PhaseRolledBack, PhaseAborted} {
+		if seen[p] {
+			return p
+		}
+	}
+	if seen[PhasePending] {
+		return PhaseAborted
+	}
+	return PhaseSucceeded
+}

@@ -1,0 +1,60 @@
+package api
+
+import (
+	"time"
+
+	"sluice.dev/sluice/internal/workload/goal"
+)
+
+// Unit is a cluster of a run.
+type Unit struct {
+	Path     string    `json:"path"`
+	Cluster  string    `json:"cluster"`
+	Group    string    `json:"group"`
+	Stage    string    `json:"stage"`
+	Phase    Phase     `json:"phase"`
+	Version  string    `json:"version,omitempty"` // what it rests at, or is moved to
+	Moved    bool      `json:"moved,omitempty"`   // something in the cluster was changed
+	Armed    bool      `json:"armed,omitempty"`
+	Started  time.Time `json:"started,omitzero"`
+	Ended    time.Time `json:"ended,omitzero"`
+	Waiting  *Waiting  `json:"waiting,omitempty"`
+	Failure  *Check    `json:"failure,omitempty"`  // the check that stopped it
+	FailedAt string    `json:"failedAt,omitempty"` // path of the batch or unit that it stopped at
+	Batches  []Batch   `json:"batches,omitempty"`
+	Checks   []Check   `json:"checks,omitempty"` // of the cluster itself
+	Kept     []string  `json:"kept,omitempty"`   // objects that a rollback left in place
+	Ending   *Ending   `json:"ending,omitempty"` // who took it back, or ended it where it was
+	// Behind is the dead nodes: set aside, or lost under a batch. What they have is left to the owner's strategy.
+	Behind []goal.Behind `json:"behind,omitempty"`
+	// Superseded is the run that moves this cluster since: this one neither looks at it any more nor takes it back.
+	Superseded string   `json:"superseded,omitempty"`
+	Pruned     []string `json:"pruned,omitempty"`   // digest-named objects that nothing needed any more, and that were taken away
+	Unneeded   []string `json:"unneeded,omitempty"` // and those that are still there
+	Workflow   string   `json:"workflow,omitempty"`
+	Detail     string   `json:"detail,omitempty"` // blob digest of the whole status, once ended
+	Before     string   `json:"before,omitempty"` // the same, of how it had ended before it was taken back
+	// Cause is the check for which it goes back, where Failure is none or about the way back itself.
+	Cause   *Check `json:"cause,omitempty"`
+	CauseAt string `json:"causeAt,omitempty"` // path of the batch or unit that it was found at
+}
+
+// Batch is a batch of a unit as it went.
+type Batch struct {
+	Path     string    `json:"path"` // group/cluster/node set/number
+	Workload string    `json:"workload"`
+	NodeSet  string    `json:"nodeSet"`
+	Number   int       `json:"number"`
+	Size     int       `json:"size"`
+	Target   int       `json:"target"`
+	Total    int       `json:"total"`
+	Phase    Phase     `json:"phase"`
+	Updated  int       `json:"updated"`
+	Ready    int       `json:"ready"`
+	Lost     int       `json:"lost,omitempty"` // nodes that died under it
+	Skipped  string    `json:"skipped,omitempty"`
+	Started  time.Time `json:"started,omitzero"`
+	Ended    time.Time `json:"ended,omitzero"`
+	Checks   []Check   `json:"checks,omitempty"`
+	Stuck    *Stuck    `json:"stuck,omitempty"` // what kept it from getting on where it stands
+}
