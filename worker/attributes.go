@@ -10,17 +10,17 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 
-	"sluice.dev/sluice/workflows"
+	"sluice.dev/sluice/internal/api"
 )
 
 // EnsureSearchAttributes adds the search attributes that workflows set to the namespace, where it lacks them. Adding what
 // is there changes nothing. A server that does not let us is an error that names what is missing.
 func EnsureSearchAttributes(ctx context.Context, c client.Client, namespace string) error {
 	want := map[string]enumspb.IndexedValueType{}
-	for _, name := range workflows.KeywordAttributes() {
+	for _, name := range api.KeywordAttributes() {
 		want[name] = enumspb.INDEXED_VALUE_TYPE_KEYWORD
 	}
-	for _, name := range workflows.IntAttributes() {
+	for _, name := range api.IntAttributes() {
 		want[name] = enumspb.INDEXED_VALUE_TYPE_INT
 	}
 	there, err := c.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: namespace})

@@ -14,6 +14,7 @@ import (
 	"sluice.dev/sluice/activities/cluster"
 	"sluice.dev/sluice/activities/runs"
 	"sluice.dev/sluice/activities/store"
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/check"
 	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/internal/ledger"
@@ -62,7 +63,7 @@ func Run(ctx context.Context, o Options) error {
 			o.Logger.Warn("runs start only where the namespace has Sluice's search attributes", "error", err)
 		}
 	}
-	central := workflows.Queue(installation)
+	central := api.Queue(installation)
 	crew := newCrew()
 	defer crew.stop()
 	start := func(queue string, register func(worker.Worker)) error {
@@ -91,7 +92,7 @@ func Run(ctx context.Context, o Options) error {
 		}
 	}
 	for _, site := range o.Sites {
-		if err := start(workflows.SiteQueue(central, site), func(w worker.Worker) { near.Register(w) }); err != nil {
+		if err := start(api.SiteQueue(central, site), func(w worker.Worker) { near.Register(w) }); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/step"
 )
@@ -76,7 +77,7 @@ func (c call[Res]) near(site string) call[Res] {
 func (c call[Res]) start(ctx workflow.Context) asked[Res] {
 	t := termsOf(c.class)
 	opts := workflow.ActivityOptions{
-		TaskQueue:           SiteQueue(workflow.GetInfo(ctx).TaskQueueName, c.site),
+		TaskQueue:           api.SiteQueue(workflow.GetInfo(ctx).TaskQueueName, c.site),
 		StartToCloseTimeout: t.takes,
 		HeartbeatTimeout:    t.heard,
 		WaitForCancellation: true,

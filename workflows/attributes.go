@@ -1,29 +1,22 @@
 package workflows
 
-import "go.temporal.io/sdk/temporal"
+import (
+	"go.temporal.io/sdk/temporal"
 
-// Search attributes: what the workflow list of the Temporal UI can show and filter by.
-var (
-	attrComponent  = temporal.NewSearchAttributeKeyKeyword("SluiceComponent")
-	attrVersion    = temporal.NewSearchAttributeKeyKeyword("SluiceVersion")
-	attrPipeline   = temporal.NewSearchAttributeKeyKeyword("SluicePipeline")
-	attrStage      = temporal.NewSearchAttributeKeyKeyword("SluiceStage")
-	attrGroup      = temporal.NewSearchAttributeKeyKeyword("SluiceClusterGroup")
-	attrCluster    = temporal.NewSearchAttributeKeyKeyword("SluiceCluster")
-	attrPhase      = temporal.NewSearchAttributeKeyKeyword("SluicePhase")
-	attrWaitingFor = temporal.NewSearchAttributeKeyKeyword("SluiceWaitingFor")
-	attrPlanHash   = temporal.NewSearchAttributeKeyKeyword("SluicePlanHash")
-	attrPercent    = temporal.NewSearchAttributeKeyInt64("SluicePercent")
-	attrFailed     = temporal.NewSearchAttributeKeyInt64("SluiceFailed")
+	"sluice.dev/sluice/internal/api"
 )
 
-// KeywordAttributes and IntAttributes name the search attributes that a namespace must have.
-func KeywordAttributes() []string {
-	return []string{
-		attrComponent.GetName(), attrVersion.GetName(), attrPipeline.GetName(), attrStage.GetName(), attrGroup.GetName(),
-		attrCluster.GetName(), attrPhase.GetName(), attrWaitingFor.GetName(), attrPlanHash.GetName(),
-	}
-}
-
-// IntAttributes are the ones that hold numbers.
-func IntAttributes() []string { return []string{attrPercent.GetName(), attrFailed.GetName()} }
+// The search attributes, with their types.
+var (
+	attrComponent  = temporal.NewSearchAttributeKeyKeyword(api.AttributeComponent)
+	attrVersion    = temporal.NewSearchAttributeKeyKeyword(api.AttributeVersion)
+	attrPipeline   = temporal.NewSearchAttributeKeyKeyword(api.AttributePipeline)
+	attrStage      = temporal.NewSearchAttributeKeyKeyword(api.AttributeStage)
+	attrGroup      = temporal.NewSearchAttributeKeyKeyword(api.AttributeGroup)
+	attrCluster    = temporal.NewSearchAttributeKeyKeyword(api.AttributeCluster)
+	attrPhase      = temporal.NewSearchAttributeKeyKeyword(api.AttributePhase)
+	attrWaitingFor = temporal.NewSearchAttributeKeyKeyword(api.AttributeWaitingFor)
+	attrPlanHash   = temporal.NewSearchAttributeKeyKeyword(api.AttributePlanHash)
+	attrPercent    = temporal.NewSearchAttributeKeyInt64(api.AttributePercent)
+	attrFailed     = temporal.NewSearchAttributeKeyInt64(api.AttributeFailed)
+)

@@ -11,7 +11,7 @@ import (
 
 // wantRollback notes that a part of the run, or all of it, goes back. Units in the scope that are open go back at once;
 // those that have ended follow at the pace of a rollback. Where all of the run goes back nothing else starts.
-func (r *rollout) wantRollback(ctx workflow.Context, scope Scope, ending api.Ending, why string) {
+func (r *rollout) wantRollback(ctx workflow.Context, scope api.Scope, ending api.Ending, why string) {
 	who := ending.By
 	if !r.rollingBack() {
 		r.state.Status.Ending = &ending
@@ -23,7 +23,7 @@ func (r *rollout) wantRollback(ctx workflow.Context, scope Scope, ending api.End
 	}
 	for _, st := range r.state.Status.Stages {
 		for _, u := range st.Units {
-			if scope.holds(u) {
+			if scope.Holds(u) {
 				delete(r.tried, u.Cluster)
 			}
 		}
@@ -32,7 +32,7 @@ func (r *rollout) wantRollback(ctx workflow.Context, scope Scope, ending api.End
 	for _, u := range r.openUnits() {
 		switch {
 		case u.paced:
-		case scope.holds(*r.unit(u.cluster)):
+		case scope.Holds(*r.unit(u.cluster)):
 			u.back = true
 			back = append(back, u)
 		case !u.back:
@@ -63,11 +63,11 @@ func (r *rollout) goingBack() []string {
 }
 
 // endedIn lists the clusters of a scope that moved, have ended and can go back, in plan order.
-func (r *rollout) endedIn(scope Scope) []string {
+func (r *rollout) endedIn(scope api.Scope) []string {
 	var out []string
 	for _, st := range r.state.Status.Stages {
 		for _, u := range st.Units {
-			if r.open[u.Cluster] == nil && scope.holds(u) && u.Moved && u.Phase != api.PhaseRolledBack && u.Superseded == "" && r.canGoBack(u.Cluster) {
+			if r.open[u.Cluster] == nil && scope.Holds(u) && u.Moved && u.Phase != api.PhaseRolledBack && u.Superseded == "" && r.canGoBack(u.Cluster) {
 				out = append(out, u.Cluster)
 			}
 		}

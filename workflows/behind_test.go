@@ -11,7 +11,6 @@ import (
 	"sluice.dev/sluice/internal/workload/goal"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
-	"sluice.dev/sluice/workflows"
 )
 
 // dead is some dead nodes of ten.
@@ -80,7 +79,7 @@ func TestMoreDeadNodesThanMayStayBehindHoldTheUnit(t *testing.T) {
 		w.expect(t, []string{"Advance a/1", "Disarm a"}, []string{"Look a/1", "Acquire b"})
 	}, time.Hour)
 	w.at(2*time.Hour, func() { died = false })
-	w.command(3*time.Hour, workflows.UpdateResume, workflows.Command{})
+	w.command(3*time.Hour, api.UpdateResume, api.Command{})
 	if end := w.run(t); end.Phase != api.PhaseSucceeded {
 		t.Errorf("resumed with its nodes back the run ended %s", end.Phase)
 	}
@@ -102,7 +101,7 @@ func TestAUsualGateHoldsABatchThatLostANode(t *testing.T) {
 		}
 	}, time.Hour)
 	w.at(2*time.Hour, func() { lost = false })
-	w.command(3*time.Hour, workflows.UpdateResume, workflows.Command{})
+	w.command(3*time.Hour, api.UpdateResume, api.Command{})
 	end := w.run(t)
 	if end.Phase != api.PhaseSucceeded || w.records[0].Batches[0].Lost != 0 {
 		t.Errorf("the run ended %s, its first batch is %+v", end.Phase, w.records[0].Batches[0])
@@ -142,7 +141,7 @@ func TestARollbackThatDoesNotGetOnStands(t *testing.T) {
 		}
 	}, time.Hour)
 	w.at(2*time.Hour, func() { stands = false })
-	w.command(3*time.Hour, workflows.UpdateResume, workflows.Command{})
+	w.command(3*time.Hour, api.UpdateResume, api.Command{})
 	end := w.run(t)
 	if end.Phase != api.PhaseRolledBack || behind(end.Stages[0].Units[0]) != "n1" {
 		t.Errorf("resumed, the run ended %s with %q behind", end.Phase, behind(end.Stages[0].Units[0]))

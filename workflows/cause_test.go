@@ -9,7 +9,6 @@ import (
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
-	"sluice.dev/sluice/workflows"
 )
 
 func crashes(in string) func(string, *rule.Facts) {
@@ -34,7 +33,7 @@ func TestAUnitThatWasTakenBackKnowsWhy(t *testing.T) {
 		w := newWorld(t, "a", "b")
 		w.facts, w.plan.OnFailure, w.advances = crashes("a"), pipelines.Continue, time.Minute
 		w.plan.Stages[0].MaxFailures = 1
-		w.command(90*time.Second, workflows.UpdateRollback, workflows.Command{})
+		w.command(90*time.Second, api.UpdateRollback, api.Command{})
 		end := w.run(t)
 		a := end.Stages[0].Units[0]
 		if a.Phase != api.PhaseRolledBack || a.Before != "sha256:u" {
@@ -53,7 +52,7 @@ func TestAUnitThatWasTakenBackKnowsWhy(t *testing.T) {
 			}
 			return nil
 		}
-		w.command(time.Hour, workflows.UpdateAbort, workflows.Command{Abandon: true})
+		w.command(time.Hour, api.UpdateAbort, api.Command{Abandon: true})
 		end := w.run(t)
 		a, record := end.Stages[0].Units[0], w.records[len(w.records)-1].Unit
 		if a.Failure == nil || a.Failure.Name != "rollback" {

@@ -1,7 +1,6 @@
 package workflows
 
 import (
-	"errors"
 	"fmt"
 
 	"go.temporal.io/sdk/temporal"
@@ -29,20 +28,6 @@ func closing(phase api.Phase, back bool, by *api.Ending, reason string, end any)
 	return temporal.NewNonRetryableApplicationError(reason, string(phase), nil, end, reason)
 }
 
-// Ended reads the status out of the error with which a run or a unit closed, into a *api.Run or a *api.Unit. It is
-// false for any other error: then nobody knows how it ended.
-func Ended(err error, end any) bool {
-	var cancelled *temporal.CanceledError
-	if errors.As(err, &cancelled) {
-		return cancelled.HasDetails() && cancelled.Details(end) == nil
-	}
-	var failed *temporal.ApplicationError
-	if !errors.As(err, &failed) || !api.Phase(failed.Type()).Final() {
-		return false
-	}
-	return failed.HasDetails() && failed.Details(end) == nil
-}
-
 // runEnd is how a run ended, in one line.
 func runEnd(s *api.Run) string {
 	said := endedBy(s.Phase, s.Ending)
@@ -61,7 +46,7 @@ func runEnd(s *api.Run) string {
 		}
 	}
 	if stopped > 1 {
-		said += fmt.Sprintf(", and %s more", counted(stopped-1, "unit"))
+		said += fmt.Sprintf(", and %s more", api.Counted(stopped-1, "unit"))
 	}
 	return clip(said, maxMessage)
 }

@@ -15,7 +15,6 @@ import (
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
-	"sluice.dev/sluice/workflows"
 )
 
 // How an execution closes in Temporal's list.
@@ -47,7 +46,7 @@ func TestTemporalsListSaysHowRunsAndUnitsEnded(t *testing.T) {
 	crash := func(_ string, f *rule.Facts) { f.Workload.Restarts = 3 }
 	for _, c := range []struct {
 		reason string
-		in     workflows.RolloutInput
+		in     api.RolloutInput
 		set    func(w *world)
 		run    string
 		says   string            // of the run
@@ -64,13 +63,13 @@ func TestTemporalsListSaysHowRunsAndUnitsEnded(t *testing.T) {
 		{
 			reason: "what a person took back was cancelled", set: func(w *world) {
 				w.facts = crash
-				w.command(time.Hour, workflows.UpdateRollback, workflows.Command{Who: "ops", Reason: "too many restarts"})
+				w.command(time.Hour, api.UpdateRollback, api.Command{Who: "ops", Reason: "too many restarts"})
 			},
 			run: cancelled, says: "RolledBack by ops (unverified): too many restarts; prod/a stopped at prod/a/all/1 by ready: Failed", units: map[string]string{"prod/a/agent": cancelled},
 		},
 		{
 			reason: "what a person aborted was cancelled", set: func(w *world) {
-				w.command(2*time.Second, workflows.UpdateAbort, workflows.Command{Who: "ops", Reason: "wrong version"})
+				w.command(2*time.Second, api.UpdateAbort, api.Command{Who: "ops", Reason: "wrong version"})
 			},
 			run: cancelled, says: "Aborted by ops (unverified): wrong version", units: map[string]string{"prod/a/agent": cancelled},
 		},
@@ -83,13 +82,13 @@ func TestTemporalsListSaysHowRunsAndUnitsEnded(t *testing.T) {
 		{
 			reason: "a unit that has arrived and is taken back does what it was started for", set: func(w *world) {
 				w.plan.Stages[0].SoakStage = 24 * time.Hour
-				w.command(time.Hour, workflows.UpdateRollback, workflows.Command{Who: "ops"})
+				w.command(time.Hour, api.UpdateRollback, api.Command{Who: "ops"})
 			},
 			run: cancelled, says: "RolledBack by ops (unverified)", units: map[string]string{"prod/a/agent": completed, "prod/b/agent": completed},
 		},
 		{
 			reason: "a run of the way back is completed, and so are its units", set: func(*world) {},
-			in:  workflows.RolloutInput{Run: "agent-2", Back: &workflows.BackInput{Run: "agent-1", Units: []string{"a", "b"}}},
+			in:  api.RolloutInput{Run: "agent-2", Back: &api.BackInput{Run: "agent-1", Units: []string{"a", "b"}}},
 			run: completed, units: map[string]string{"prod/a/agent": completed, "prod/b/agent": completed},
 		},
 		{
@@ -101,9 +100,9 @@ func TestTemporalsListSaysHowRunsAndUnitsEnded(t *testing.T) {
 					return nil
 				}
 				w.returns("a", 1000*time.Hour)
-				w.command(2*time.Hour, workflows.UpdateAbort, workflows.Command{Who: "ops", Reason: "it is gone", Abandon: true})
+				w.command(2*time.Hour, api.UpdateAbort, api.Command{Who: "ops", Reason: "it is gone", Abandon: true})
 			},
-			in:  workflows.RolloutInput{Run: "agent-2", Back: &workflows.BackInput{Run: "agent-1", Units: []string{"a"}}},
+			in:  api.RolloutInput{Run: "agent-2", Back: &api.BackInput{Run: "agent-1", Units: []string{"a"}}},
 			run: cancelled, says: "Aborted by ops (unverified): it is gone", units: map[string]string{"prod/a/agent": cancelled},
 		},
 	} {
@@ -152,7 +151,7 @@ func TestOnlyAnEndIsReadAsOne(t *testing.T) {
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			var end api.Unit
-			if got := workflows.Ended(c.err, &end); got != c.ends || c.ends && end.Path != unit.Path {
+			if got := api.Ended(c.err, &end); got != c.ends || c.ends && end.Path != unit.Path {
 				t.Errorf("%v, %+v", got, end)
 			}
 		})

@@ -157,7 +157,7 @@ func (r *clusterRollout) supersede(ctx workflow.Context) error {
 	}
 	o := order{Kind: orderSupersede, Run: r.in.Run}
 	// There are none as a rule.
-	_ = workflow.SignalExternalWorkflow(ctx, LookWorkflowID(r.in.Path, r.in.Component), "", signalOrder, o).Get(ctx, nil)
+	_ = workflow.SignalExternalWorkflow(ctx, api.LookWorkflowID(r.in.Path, r.in.Component), "", signalOrder, o).Get(ctx, nil)
 	return nil
 }
 

@@ -28,7 +28,7 @@ type orders struct {
 
 // serve answers queries and takes orders for as long as the unit lives.
 func (r *clusterRollout) serve(ctx workflow.Context) error {
-	err := workflow.SetQueryHandlerWithOptions(ctx, QueryStatus, func() (api.Unit, error) { return r.unit, nil },
+	err := workflow.SetQueryHandlerWithOptions(ctx, api.QueryStatus, func() (api.Unit, error) { return r.unit, nil },
 		workflow.QueryHandlerOptions{Description: "where the unit is and what it waits for"})
 	if err != nil {
 		return err
@@ -98,7 +98,7 @@ func (r *clusterRollout) obey(ctx workflow.Context) error {
 	}
 	before := r.unit.Phase
 	r.disarm(ctx)
-	r.set(ctx, api.PhasePaused, &api.Waiting{Kind: "person", Name: "resume", Owner: r.orders.who, Unmet: reasons(Command{Reason: r.orders.why})})
+	r.set(ctx, api.PhasePaused, &api.Waiting{Kind: "person", Name: "resume", Owner: r.orders.who, Unmet: reasons(api.Command{Reason: r.orders.why})})
 	if err := workflow.Await(ctx, func() bool { return !r.orders.paused || r.orders.ended() != nil }); err != nil {
 		return err
 	}

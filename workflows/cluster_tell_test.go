@@ -15,7 +15,6 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/pipelines"
-	"sluice.dev/sluice/workflows"
 )
 
 // details are what the Temporal UI shows beside the run now.
@@ -59,10 +58,10 @@ func TestTheRunShowsWhereItsUnitsAre(t *testing.T) {
 			t.Errorf("while its unit soaks, the run's search attribute says that it waits for %q", waits)
 		}
 	}, 5*time.Minute)
-	w.command(6*time.Minute, workflows.UpdatePause, workflows.Command{Reason: "look"})
+	w.command(6*time.Minute, api.UpdatePause, api.Command{Reason: "look"})
 	shows(7*time.Minute, api.PhasePaused, "person", "| production | prod/a | Paused | person resume: look |")
-	w.command(8*time.Minute, workflows.UpdateResume, workflows.Command{})
-	w.command(30*time.Minute, workflows.UpdateAbort, workflows.Command{Reason: "enough"})
+	w.command(8*time.Minute, api.UpdateResume, api.Command{})
+	w.command(30*time.Minute, api.UpdateAbort, api.Command{Reason: "enough"})
 	if end := w.run(t); end.Phase != api.PhaseAborted {
 		t.Errorf("the run ended %s", end.Phase)
 	}

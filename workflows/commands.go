@@ -17,15 +17,15 @@ import (
 
 // serve answers queries, takes commands and hears units for as long as the run lives.
 func (r *rollout) serve(ctx workflow.Context) error {
-	err := workflow.SetQueryHandlerWithOptions(ctx, QueryStatus, func() (api.Run, error) { return r.state.Status, nil },
+	err := workflow.SetQueryHandlerWithOptions(ctx, api.QueryStatus, func() (api.Run, error) { return r.state.Status, nil },
 		workflow.QueryHandlerOptions{Description: "where the run is and what it waits for"})
 	if err != nil {
 		return err
 	}
 	for _, c := range r.commands() {
-		err := workflow.SetUpdateHandlerWithOptions(ctx, c.name, func(ctx workflow.Context, cmd Command) (Answer, error) {
+		err := workflow.SetUpdateHandlerWithOptions(ctx, c.name, func(ctx workflow.Context, cmd api.Command) (api.Answer, error) {
 			return r.obey(ctx, c, workflow.GetCurrentUpdateInfo(ctx).ID, cmd)
-		}, workflow.UpdateHandlerOptions{Validator: func(cmd Command) error {
+		}, workflow.UpdateHandlerOptions{Validator: func(cmd api.Command) error {
 			if !r.loaded {
 				return nil // it is looked at once the plan is known
 			}
@@ -58,31 +58,31 @@ func (r *rollout) serve(ctx workflow.Context) error {
 // command is one that operators may give.
 type command struct {
 	name, says string
-	valid      func(Command) error
-	do         func(workflow.Context, Command) Answer
+	valid      func(api.Command) error
+	do         func(workflow.Context, api.Command) api.Answer
 }
 
 func (r *rollout) commands() []command {
 	return []command{
-		{UpdatePause, "stop after what is in flight, and disarm", r.validPause, r.doPause},
-		{UpdateResume, "go on", r.validResume, r.doResume},
-		{UpdateApprove, "let the stage that waits for approval start", r.validApprove, r.doApprove},
-		{UpdateAbort, "stop for good and leave pods as they are", r.validAbort, r.doAbort},
-		{UpdateRollback, "take back what was moved", r.validRollback, r.doRollback},
+		{api.UpdatePause, "stop after what is in flight, and disarm", r.validPause, r.doPause},
+		{api.UpdateResume, "go on", r.validResume, r.doResume},
+		{api.UpdateApprove, "let the stage that waits for approval start", r.validApprove, r.doApprove},
+		{api.UpdateAbort, "stop for good and leave pods as they are", r.validAbort, r.doAbort},
+		{api.UpdateRollback, "take back what was moved", r.validRollback, r.doRollback},
 	}
 }
 
 // obey does what a command asks for, once under its ID, and writes it down.
-func (r *rollout) obey(ctx workflow.Context, c command, id string, cmd Command) (Answer, error) {
+func (r *rollout) obey(ctx workflow.Context, c command, id string, cmd api.Command) (api.Answer, error) {
 	if err := workflow.Await(ctx, func() bool { return r.loaded }); err != nil {
-		return Answer{}, err
+		return api.Answer{}, err
 	}
 	if r.heard(id) {
-		return Answer{Message: fmt.Sprintf("%s has taken this order already", r.in.Run)}, nil
+		return api.Answer{Message: fmt.Sprintf("%s has taken this order already", r.in.Run)}, nil
 	}
 	cmd.Who = identity.Unverified(cmd.Who) // it may come from elsewhere than the engine
 	if err := r.valid(c.name, cmd, c.valid); err != nil {
-		return Answer{}, err // since it was let in
+		return api.Answer{}, err // since it was let in
 	}
 	r.note(id)
 	answer := c.do(ctx, cmd)
@@ -97,7 +97,7 @@ func refuse(format string, args ...any) error {
 }
 
 // valid says why a command is refused; nil where it is not.
-func (r *rollout) valid(name string, c Command, of func(Command) error) error {
+func (r *rollout) valid(name string, c api.Command, of func(api.Command) error) error {
 	switch {
 	case c.Who == "":
 		return refuse("cannot %s %s: the command does not say who asks", name, r.in.Run)
@@ -109,7 +109,7 @@ func (r *rollout) valid(name string, c Command, of func(Command) error) error {
 
 func (r *rollout) rollingBack() bool { return r.backing || len(r.want.rollback) > 0 }
 
-func (r *rollout) validPause(c Command) error {
+func (r *rollout) validPause(c api.Command) error {
 	switch {
 	case r.rollingBack():
 		return refuse("cannot pause %s: it is rolling back, and a rollback goes before a pause", r.in.Run)
@@ -119,15 +119,15 @@ func (r *rollout) validPause(c Command) error {
 	return nil
 }
 
-func (r *rollout) doPause(ctx workflow.Context, c Command) Answer {
+func (r *rollout) doPause(ctx workflow.Context, c api.Command) api.Answer {
 	if r.state.Paused {
 		r.tellAll(ctx, order{Kind: orderPause, Who: c.Who, Reason: c.Reason})
-		return Answer{Message: r.in.Run + " is paused already"}
+		return api.Answer{Message: r.in.Run + " is paused already"}
 	}
 	r.pause(&api.Waiting{Kind: "person", Name: "resume", Since: workflow.Now(ctx).UTC(), Unmet: reasons(c), Owner: c.Who})
 	r.tellAll(ctx, order{Kind: orderPause, Who: c.Who, Reason: c.Reason})
 	r.show(ctx, api.PhasePaused, r.state.Status.Waiting)
-	return Answer{Message: fmt.Sprintf("%s pauses: nothing new starts, %s to stop and disarm", r.in.Run, counted(len(r.openUnits()), "open unit"))}
+	return api.Answer{Message: fmt.Sprintf("%s pauses: nothing new starts, %s to stop and disarm", r.in.Run, api.Counted(len(r.openUnits()), "open unit"))}
 }
 
 // pause keeps further units from starting.
@@ -137,14 +137,14 @@ func (r *rollout) pause(why *api.Waiting) {
 	r.inTurn++
 }
 
-func reasons(c Command) []string {
+func reasons(c api.Command) []string {
 	if c.Reason == "" {
 		return nil
 	}
 	return []string{c.Reason}
 }
 
-func (r *rollout) validResume(c Command) error {
+func (r *rollout) validResume(c api.Command) error {
 	if r.want.abort {
 		return refuse("cannot resume %s: it is being aborted", r.in.Run)
 	}
@@ -152,7 +152,7 @@ func (r *rollout) validResume(c Command) error {
 }
 
 // doResume lets the run go on, and every unit that stands at a check or an error look again.
-func (r *rollout) doResume(ctx workflow.Context, c Command) Answer {
+func (r *rollout) doResume(ctx workflow.Context, c api.Command) api.Answer {
 	was := r.state.Paused
 	r.state.Paused, r.state.Status.Waiting = false, nil
 	r.resumes++
@@ -161,9 +161,9 @@ func (r *rollout) doResume(ctx workflow.Context, c Command) Answer {
 		r.show(ctx, api.PhaseMoving, nil)
 	}
 	if was {
-		return Answer{Message: r.in.Run + " goes on"}
+		return api.Answer{Message: r.in.Run + " goes on"}
 	}
-	return Answer{Message: r.in.Run + " was not paused; units that were held look again"}
+	return api.Answer{Message: r.in.Run + " was not paused; units that were held look again"}
 }
 
 // awaited is the stage that waits for approval, nil where none does.
@@ -176,7 +176,7 @@ func (r *rollout) awaited() *api.Stage {
 	return nil
 }
 
-func (r *rollout) validApprove(c Command) error {
+func (r *rollout) validApprove(c api.Command) error {
 	switch {
 	case len(c.Plan) < 6:
 		return refuse("cannot approve %s: %q is too short for a plan's hash; give its first 6 characters or more", r.in.Run, c.Plan)
@@ -190,18 +190,18 @@ func (r *rollout) validApprove(c Command) error {
 	return nil
 }
 
-func (r *rollout) doApprove(_ workflow.Context, c Command) Answer {
+func (r *rollout) doApprove(_ workflow.Context, c api.Command) api.Answer {
 	st := r.awaited()
 	if st == nil {
-		return Answer{Message: "no stage waits for approval any more"}
+		return api.Answer{Message: "no stage waits for approval any more"}
 	}
 	who := r.state.Approvals[st.Name]
 	if slices.ContainsFunc(who, func(w string) bool { return identity.Same(w, c.Who) }) {
-		return Answer{Message: fmt.Sprintf("%s had approved stage %s already", c.Who, st.Name)}
+		return api.Answer{Message: fmt.Sprintf("%s had approved stage %s already", c.Who, st.Name)}
 	}
 	r.state.Approvals[st.Name] = append(who, c.Who)
 	st.Waiting.Unmet = r.unapproved(st.Name)
-	return Answer{Message: fmt.Sprintf("stage %s has %d of %s", st.Name, len(who)+1, counted(r.approvals(st.Name), "approval"))}
+	return api.Answer{Message: fmt.Sprintf("stage %s has %d of %s", st.Name, len(who)+1, api.Counted(r.approvals(st.Name), "approval"))}
 }
 
 // approvals is how many people have to approve a stage.
@@ -224,25 +224,25 @@ func (r *rollout) unapproved(stage string) []string {
 	return unmet
 }
 
-func (r *rollout) validAbort(c Command) error {
+func (r *rollout) validAbort(c api.Command) error {
 	if r.rollingBack() && !c.Abandon {
 		return refuse("cannot abort %s: it is rolling back; --abandon-rollback leaves it as it is, half done", r.in.Run)
 	}
 	return nil
 }
 
-func (r *rollout) doAbort(ctx workflow.Context, c Command) Answer {
+func (r *rollout) doAbort(ctx workflow.Context, c api.Command) api.Answer {
 	if r.want.abort {
 		r.tellAll(ctx, order{Kind: orderAbort, Who: c.Who, Reason: c.Reason})
-		return Answer{Message: r.in.Run + " is being aborted already"}
+		return api.Answer{Message: r.in.Run + " is being aborted already"}
 	}
 	r.want.abort, r.want.rollback = true, nil
 	r.state.Status.Ending = &api.Ending{By: c.Who, Reason: c.Reason}
 	r.tellAll(ctx, order{Kind: orderAbort, Who: c.Who, Reason: c.Reason})
-	return Answer{Message: fmt.Sprintf("%s ends: %s to stop and disarm, pods stay as they are", r.in.Run, counted(len(r.openUnits()), "open unit"))}
+	return api.Answer{Message: fmt.Sprintf("%s ends: %s to stop and disarm, pods stay as they are", r.in.Run, api.Counted(len(r.openUnits()), "open unit"))}
 }
 
-func (r *rollout) validRollback(c Command) error {
+func (r *rollout) validRollback(c api.Command) error {
 	switch {
 	case r.plan.Rollback == pipelines.RollbackNever:
 		return refuse("cannot roll back %s: component %s says rollback: Never", r.in.Run, r.plan.Component)
@@ -255,9 +255,9 @@ func (r *rollout) validRollback(c Command) error {
 }
 
 // known reports whether a scope names anything of the run.
-func (r *rollout) known(scope Scope) bool {
+func (r *rollout) known(scope api.Scope) bool {
 	for _, st := range r.state.Status.Stages {
-		if slices.ContainsFunc(st.Units, scope.holds) {
+		if slices.ContainsFunc(st.Units, scope.Holds) {
 			return true
 		}
 	}
@@ -265,10 +265,10 @@ func (r *rollout) known(scope Scope) bool {
 }
 
 // anyWayBack reports whether something in the scope can go back; a unit that is open may have workloads that remember.
-func (r *rollout) anyWayBack(scope Scope) bool {
+func (r *rollout) anyWayBack(scope api.Scope) bool {
 	for _, st := range r.state.Status.Stages {
 		if slices.ContainsFunc(st.Units, func(u api.Unit) bool {
-			return scope.holds(u) && (r.canGoBack(u.Cluster) || r.open[u.Cluster] != nil)
+			return scope.Holds(u) && (r.canGoBack(u.Cluster) || r.open[u.Cluster] != nil)
 		}) {
 			return true
 		}
@@ -276,27 +276,27 @@ func (r *rollout) anyWayBack(scope Scope) bool {
 	return false
 }
 
-func (r *rollout) doRollback(ctx workflow.Context, c Command) Answer {
+func (r *rollout) doRollback(ctx workflow.Context, c api.Command) api.Answer {
 	t, err := r.takingBack(c.Scope)
 	if err != nil {
-		return Answer{Message: err.Error()}
+		return api.Answer{Message: err.Error()}
 	}
-	answer := Answer{Units: t.Lines(), Back: &t}
+	answer := api.Answer{Units: t.Lines(), Back: &t}
 	switch {
 	case c.DryRun:
-		answer.Message = fmt.Sprintf("%s would go back%s", counted(len(t.Units), "unit"), t.Besides(true))
+		answer.Message = fmt.Sprintf("%s would go back%s", api.Counted(len(t.Units), "unit"), t.Besides(true))
 		return answer
 	case r.in.Back != nil:
 		answer.Message = r.in.Run + " is rolling back already"
 		return answer
 	}
 	r.wantRollback(ctx, c.Scope, api.Ending{By: c.Who, Reason: c.Reason}, "asked for by "+c.Who+": "+c.Reason)
-	answer.Message = fmt.Sprintf("%s of %s goes back, %s%s", c.Scope, r.in.Run, counted(len(t.Units), "unit"), t.Besides(false))
+	answer.Message = fmt.Sprintf("%s of %s goes back, %s%s", c.Scope, r.in.Run, api.Counted(len(t.Units), "unit"), t.Besides(false))
 	return answer
 }
 
 // audit writes a command down. That it could not be written does not undo it.
-func (r *rollout) audit(ctx workflow.Context, name string, c Command, a Answer) {
+func (r *rollout) audit(ctx workflow.Context, name string, c api.Command, a api.Answer) {
 	if c.DryRun {
 		return
 	}
@@ -315,14 +315,7 @@ func (r *rollout) auditItself(ctx workflow.Context, name, why string) {
 	}
 	r.writing++
 	workflow.GoNamed(ctx, "audit "+name, func(ctx workflow.Context) {
-		r.audit(ctx, name, Command{Who: api.BySluice, Reason: why}, Answer{Message: fmt.Sprintf("%s goes back by itself: its pipeline says onFailure: %s", r.in.Run, r.plan.OnFailure)})
+		r.audit(ctx, name, api.Command{Who: api.BySluice, Reason: why}, api.Answer{Message: fmt.Sprintf("%s goes back by itself: its pipeline says onFailure: %s", r.in.Run, r.plan.OnFailure)})
 		r.writing--
 	})
-}
-
-func counted(n int, what string) string {
-	if n != 1 {
-		what += "s"
-	}
-	return fmt.Sprintf("%d %s", n, what)
 }

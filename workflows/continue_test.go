@@ -16,20 +16,19 @@ import (
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
-	"sluice.dev/sluice/workflows"
 )
 
 // begun plays a run until it continues as new, and returns the input with which it does.
-func (w *world) begun(t *testing.T) workflows.RolloutInput {
+func (w *world) begun(t *testing.T) api.RolloutInput {
 	t.Helper()
 	w.meet()
 	w.env.SetStartWorkflowOptions(clientOptions("agent-1"))
-	w.env.ExecuteWorkflow(workflows.RolloutName, workflows.RolloutInput{Run: "agent-1", Plan: "0123456789abcdef", By: "ann", Reason: "a fix"})
+	w.env.ExecuteWorkflow(api.RolloutName, api.RolloutInput{Run: "agent-1", Plan: "0123456789abcdef", By: "ann", Reason: "a fix"})
 	var next *workflow.ContinueAsNewError
-	if err := w.env.GetWorkflowError(); !errors.As(err, &next) || next.WorkflowType.Name != workflows.RolloutName {
+	if err := w.env.GetWorkflowError(); !errors.As(err, &next) || next.WorkflowType.Name != api.RolloutName {
 		t.Fatalf("the run did not continue as new: %v", err)
 	}
-	var in workflows.RolloutInput
+	var in api.RolloutInput
 	if err := converter.GetDefaultDataConverter().FromPayloads(next.Input, &in); err != nil {
 		t.Fatal(err)
 	}
@@ -69,16 +68,16 @@ func TestARunContinuesAsNewBetweenStages(t *testing.T) {
 		{"with nothing in flight", func(*world) {}, false, 2 * time.Hour},
 		{"with a pause that came while it waited for an answer to be written", func(w *world) {
 			// The resume is heard while b moves, and written down for ten minutes, at the end of which the stage has ended.
-			w.env.OnActivity(step.AddAudit.Name(), mock.Anything, mock.MatchedBy(func(r step.AuditRequest) bool { return r.Command == workflows.UpdateResume })).
+			w.env.OnActivity(step.AddAudit.Name(), mock.Anything, mock.MatchedBy(func(r step.AuditRequest) bool { return r.Command == api.UpdateResume })).
 				After(10*time.Minute).Return("", nil)
-			w.command(time.Hour+15*time.Second, workflows.UpdateResume, workflows.Command{})
-			w.command(time.Hour+5*time.Minute, workflows.UpdatePause, workflows.Command{Reason: "wait for the weather"})
+			w.command(time.Hour+15*time.Second, api.UpdateResume, api.Command{})
+			w.command(time.Hour+5*time.Minute, api.UpdatePause, api.Command{Reason: "wait for the weather"})
 		}, true, 3 * time.Hour},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			before := twoStages(t)
 			before.env.SetCurrentHistoryLength(2001)
-			before.command(time.Hour, workflows.UpdateApprove, workflows.Command{Who: "one", Plan: "0123456789"})
+			before.command(time.Hour, api.UpdateApprove, api.Command{Who: "one", Plan: "0123456789"})
 			c.set(before)
 			in := before.begun(t)
 
@@ -92,14 +91,14 @@ func TestARunContinuesAsNewBetweenStages(t *testing.T) {
 					t.Errorf("production waits for %+v", w)
 				}
 			}, time.Minute)
-			after.command(time.Hour, workflows.UpdateApprove, workflows.Command{Who: "one", Plan: "0123456789"})
-			after.command(2*time.Hour, workflows.UpdateApprove, workflows.Command{Who: "two", Plan: "0123456789"})
+			after.command(time.Hour, api.UpdateApprove, api.Command{Who: "one", Plan: "0123456789"})
+			after.command(2*time.Hour, api.UpdateApprove, api.Command{Who: "two", Plan: "0123456789"})
 			after.env.RegisterDelayedCallback(func() {
 				if now := after.now(t); c.paused != (now.Phase == api.PhasePaused) || c.paused && unitPhases(now)["c"] != api.PhasePending {
 					t.Errorf("it was paused: %v; approved, it is %s, and its first unit %s", c.paused, now.Phase, unitPhases(now)["c"])
 				}
 			}, 2*time.Hour+time.Second)
-			after.command(3*time.Hour, workflows.UpdateResume, workflows.Command{})
+			after.command(3*time.Hour, api.UpdateResume, api.Command{})
 			end := after.play(t, in)
 			want := map[string]api.Phase{"a": api.PhaseFailed, "b": api.PhaseSucceeded, "c": api.PhaseSucceeded, "d": api.PhaseSucceeded}
 			if diff := cmp.Diff(want, unitPhases(end)); diff != "" {
@@ -128,9 +127,9 @@ func TestARunDoesNotContinueAsNewWhileSomethingIsOpen(t *testing.T) {
 	w.env.SetCurrentHistoryLength(2001)
 	w.once(step.Acquire.Name(), "b", away)
 	w.returns("b", 5*time.Hour)
-	w.command(time.Hour, workflows.UpdateApprove, workflows.Command{Who: "one", Plan: "0123456789"})
-	w.command(2*time.Hour, workflows.UpdateApprove, workflows.Command{Who: "one", Plan: "0123456789"})
-	w.command(3*time.Hour, workflows.UpdateApprove, workflows.Command{Who: "two", Plan: "0123456789"})
+	w.command(time.Hour, api.UpdateApprove, api.Command{Who: "one", Plan: "0123456789"})
+	w.command(2*time.Hour, api.UpdateApprove, api.Command{Who: "one", Plan: "0123456789"})
+	w.command(3*time.Hour, api.UpdateApprove, api.Command{Who: "two", Plan: "0123456789"})
 	if end := w.run(t); unitPhases(end)["d"] != api.PhaseSucceeded {
 		t.Errorf("the run ended %s: %v", end.Phase, unitPhases(end))
 	}

@@ -12,7 +12,6 @@ import (
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
-	"sluice.dev/sluice/workflows"
 )
 
 var away = fault.New(fault.Unreachable, "cannot reach it")
@@ -20,17 +19,17 @@ var away = fault.New(fault.Unreachable, "cannot reach it")
 func TestAClusterThatIsOutOfReachAtARollbackIsOwed(t *testing.T) {
 	for _, c := range []struct {
 		reason string
-		in     workflows.RolloutInput
+		in     api.RolloutInput
 		set    func(w *world)
 	}{
 		{
-			"the run itself goes back", workflows.RolloutInput{Run: "agent-1"},
+			"the run itself goes back", api.RolloutInput{Run: "agent-1"},
 			func(w *world) {
 				w.plan.Stages[0].SoakStage = 24 * time.Hour
-				w.command(time.Hour, workflows.UpdateRollback, workflows.Command{})
+				w.command(time.Hour, api.UpdateRollback, api.Command{})
 			},
 		},
-		{"a run of its own takes it back", workflows.RolloutInput{Run: "agent-2", Back: &workflows.BackInput{Run: "agent-1", Units: []string{"a", "b"}}}, func(*world) {}},
+		{"a run of its own takes it back", api.RolloutInput{Run: "agent-2", Back: &api.BackInput{Run: "agent-1", Units: []string{"a", "b"}}}, func(*world) {}},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			w := newWorld(t, "a", "b")
@@ -75,8 +74,8 @@ func TestAnOwedRollbackThatIsRefusedAsksAPerson(t *testing.T) {
 		return nil
 	}
 	w.returns("a", 3*time.Hour)
-	w.command(8*time.Second, workflows.UpdateRollback, workflows.Command{})
-	w.command(10*time.Hour, workflows.UpdateResume, workflows.Command{})
+	w.command(8*time.Second, api.UpdateRollback, api.Command{})
+	w.command(10*time.Hour, api.UpdateResume, api.Command{})
 	end := w.run(t)
 	if took := end.Ended.Sub(end.Started); end.Phase != api.PhaseRolledBack || took < 10*time.Hour {
 		t.Errorf("the run ended %s after %s", end.Phase, took)
@@ -91,23 +90,23 @@ func TestARollbackThatWasAcceptedIsObeyed(t *testing.T) {
 	}{
 		{"after an abort that is not done", func(w *world) {
 			w.once(step.Disarm.Name(), "b", fault.New(fault.Internal, "slow"))
-			w.command(14*time.Second, workflows.UpdateAbort, workflows.Command{})
+			w.command(14*time.Second, api.UpdateAbort, api.Command{})
 		}, 14500 * time.Millisecond},
 		{"while a part goes back", func(w *world) {
 			w.plan.Stages[0].SoakStage = 24 * time.Hour
-			w.command(time.Hour, workflows.UpdateRollback, workflows.Command{Scope: workflows.Scope{Clusters: []string{"a"}}})
+			w.command(time.Hour, api.UpdateRollback, api.Command{Scope: api.Scope{Clusters: []string{"a"}}})
 		}, time.Hour + 3*time.Second},
 		{"while the run waits for a cluster that is owed", func(w *world) {
 			w.plan.Stages[0].SoakStage = 24 * time.Hour
 			w.at(30*time.Minute, func() { w.once(step.Acquire.Name(), "a", away) })
 			w.returns("a", 8*time.Hour)
-			w.command(time.Hour, workflows.UpdateRollback, workflows.Command{Scope: workflows.Scope{Clusters: []string{"a"}}})
+			w.command(time.Hour, api.UpdateRollback, api.Command{Scope: api.Scope{Clusters: []string{"a"}}})
 		}, 5 * time.Hour},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			w := newWorld(t, "a", "b")
 			c.set(w)
-			asked := w.command(c.at, workflows.UpdateRollback, workflows.Command{})
+			asked := w.command(c.at, api.UpdateRollback, api.Command{})
 			end := w.run(t)
 			if !asked.accepted || asked.err != nil {
 				t.Fatalf("it was not accepted: %+v", asked)
@@ -122,10 +121,10 @@ func TestARollbackThatWasAcceptedIsObeyed(t *testing.T) {
 }
 
 func TestNothingIsTakenOnceTheEndIsWrittenDown(t *testing.T) {
-	for _, name := range []string{workflows.UpdateRollback, workflows.UpdatePause, workflows.UpdateAbort, workflows.UpdateResume} {
+	for _, name := range []string{api.UpdateRollback, api.UpdatePause, api.UpdateAbort, api.UpdateResume} {
 		w := newWorld(t, "a")
 		w.env.OnActivity(step.SaveRun.Name(), mock.Anything, mock.Anything).After(10*time.Minute).Return("", nil)
-		asked := w.command(5*time.Minute, name, workflows.Command{})
+		asked := w.command(5*time.Minute, name, api.Command{})
 		end := w.run(t)
 		if asked.rejected == nil || !strings.Contains(asked.rejected.Error(), "has just ended") || end.Phase != api.PhaseSucceeded {
 			t.Errorf("%s: %+v, the run ended %s", name, asked, end.Phase)
@@ -137,8 +136,8 @@ func TestAnEndThatIsAskedForComes(t *testing.T) {
 	t.Run("of a rollback whose pods never get ready", func(t *testing.T) {
 		w := newWorld(t, "a")
 		w.at(7*time.Second, func() { w.advances = 1000 * time.Hour })
-		w.command(8*time.Second, workflows.UpdateRollback, workflows.Command{})
-		w.command(time.Hour, workflows.UpdateAbort, workflows.Command{Abandon: true})
+		w.command(8*time.Second, api.UpdateRollback, api.Command{})
+		w.command(time.Hour, api.UpdateAbort, api.Command{Abandon: true})
 		end := w.run(t)
 		if took := end.Ended.Sub(end.Started); end.Phase != api.PhaseFailed || took > 2*time.Hour {
 			t.Errorf("the run ended %s after %s", end.Phase, took)
@@ -147,8 +146,8 @@ func TestAnEndThatIsAskedForComes(t *testing.T) {
 	t.Run("of a run that takes another back", func(t *testing.T) {
 		w := newWorld(t, "a", "b")
 		w.advances = time.Hour
-		w.command(time.Minute, workflows.UpdateAbort, workflows.Command{Abandon: true})
-		end := w.play(t, workflows.RolloutInput{Run: "agent-2", Plan: "0123456789abcdef", By: "ops", Back: &workflows.BackInput{Run: "agent-1", Units: []string{"a", "b"}}})
+		w.command(time.Minute, api.UpdateAbort, api.Command{Abandon: true})
+		end := w.play(t, api.RolloutInput{Run: "agent-2", Plan: "0123456789abcdef", By: "ops", Back: &api.BackInput{Run: "agent-1", Units: []string{"a", "b"}}})
 		for cluster, phase := range unitPhases(end) {
 			if !phase.Final() {
 				t.Errorf("cluster %s was left %s", cluster, phase)
@@ -164,8 +163,8 @@ func TestAnEndThatIsAskedForComes(t *testing.T) {
 			return nil
 		}
 		w.env.OnActivity(step.Reachable.Name(), mock.Anything, mock.Anything).After(1000*time.Hour).Return("", nil)
-		w.command(2*time.Second, workflows.UpdatePause, workflows.Command{})
-		w.command(time.Hour, workflows.UpdateAbort, workflows.Command{})
+		w.command(2*time.Second, api.UpdatePause, api.Command{})
+		w.command(time.Hour, api.UpdateAbort, api.Command{})
 		end := w.run(t)
 		if took := end.Ended.Sub(end.Started); end.Phase != api.PhaseAborted || took > 2*time.Hour {
 			t.Errorf("the run ended %s after %s", end.Phase, took)
@@ -189,19 +188,19 @@ func TestTheBrakeOfARollbackHoldsAndOpensBesideAClusterOutOfReach(t *testing.T) 
 		return nil
 	}
 	w.env.OnActivity(step.Reachable.Name(), mock.Anything, mock.Anything).After(200*time.Hour).Return("", nil)
-	w.command(time.Hour, workflows.UpdateRollback, workflows.Command{})
+	w.command(time.Hour, api.UpdateRollback, api.Command{})
 	w.env.RegisterDelayedCallback(func() {
 		if now := w.now(t); now.Phase != api.PhaseHeld || unitPhases(now)["a"] == api.PhaseRolledBack {
 			t.Errorf("two clusters could not go back, and the run is %s, cluster a %s", now.Phase, unitPhases(now)["a"])
 		}
 	}, 2*time.Hour)
-	w.command(3*time.Hour, workflows.UpdateResume, workflows.Command{})
+	w.command(3*time.Hour, api.UpdateResume, api.Command{})
 	w.env.RegisterDelayedCallback(func() {
 		if now := unitPhases(w.now(t)); now["a"] != api.PhaseRolledBack {
 			t.Errorf("an hour after it was resumed: %v", now)
 		}
 	}, 4*time.Hour)
-	w.command(60*time.Hour, workflows.UpdateAbort, workflows.Command{Abandon: true})
+	w.command(60*time.Hour, api.UpdateAbort, api.Command{Abandon: true})
 	end := w.run(t)
 	if now := unitPhases(end); now["a"] != api.PhaseRolledBack || !now["d"].Final() {
 		t.Errorf("the run ended %s: %v", end.Phase, now)
@@ -211,9 +210,9 @@ func TestTheBrakeOfARollbackHoldsAndOpensBesideAClusterOutOfReach(t *testing.T) 
 func TestAnApprovalIsTakenAfterTheRunHasContinuedAsNew(t *testing.T) {
 	w := newWorld(t, "a")
 	w.plan.Stages[0].Approvals = 1
-	w.command(time.Hour, workflows.UpdateApprove, workflows.Command{Who: "one", Plan: "0123456789"})
+	w.command(time.Hour, api.UpdateApprove, api.Command{Who: "one", Plan: "0123456789"})
 	unit := api.Unit{Path: "prod/a", Cluster: "a", Group: "prod", Stage: "production", Phase: api.PhasePending}
-	end := w.play(t, workflows.RolloutInput{Run: "agent-1", Plan: "0123456789abcdef", By: "ops", State: &workflows.RunState{
+	end := w.play(t, api.RolloutInput{Run: "agent-1", Plan: "0123456789abcdef", By: "ops", State: &api.RunState{
 		Status: api.Run{Name: "agent-1", Phase: api.PhaseMoving, Stages: []api.Stage{{Name: "production", Units: []api.Unit{unit}}}},
 	}})
 	if end.Phase != api.PhaseSucceeded {
@@ -226,8 +225,8 @@ func TestTheRunKnowsWhenAClusterIsWithinReachAgain(t *testing.T) {
 	w.plan.Stages[0].MaxUnreachable = 1
 	w.once(step.Disarm.Name(), "a", away)
 	w.returns("a", 10*time.Second)
-	w.command(2*time.Second, workflows.UpdatePause, workflows.Command{})
-	w.command(time.Hour, workflows.UpdateResume, workflows.Command{})
+	w.command(2*time.Second, api.UpdatePause, api.Command{})
+	w.command(time.Hour, api.UpdateResume, api.Command{})
 	end := w.run(t)
 	if log := w.asked(); slices.Index(log, "Acquire b") < slices.Index(log, "Release a Succeeded") {
 		t.Errorf("b started while a moved, one may at a time (run %s):\n%s", end.Phase, strings.Join(log, "\n"))
@@ -251,9 +250,9 @@ func TestPodsThatWereLostWhilePausedAreMovedAgain(t *testing.T) {
 		}
 		return nil
 	}
-	w.command(15*time.Minute, workflows.UpdatePause, workflows.Command{})
-	w.command(time.Hour, workflows.UpdateResume, workflows.Command{})
-	w.command(10*time.Hour, workflows.UpdateAbort, workflows.Command{})
+	w.command(15*time.Minute, api.UpdatePause, api.Command{})
+	w.command(time.Hour, api.UpdateResume, api.Command{})
+	w.command(10*time.Hour, api.UpdateAbort, api.Command{})
 	end := w.run(t)
 	if end.Phase != api.PhaseSucceeded {
 		t.Errorf("the run ended %s; asked:\n%s", end.Phase, strings.Join(w.asked(), "\n"))

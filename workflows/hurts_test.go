@@ -60,7 +60,7 @@ func TestARefusedDiffIsAskedAgainUntilItIsNot(t *testing.T) {
 				t.Errorf("after %s the unit is %s, with %+v", after, now.Phase, now.Failure)
 			}
 		}, after-time.Minute)
-		w.command(after, workflows.UpdateResume, workflows.Command{})
+		w.command(after, api.UpdateResume, api.Command{})
 	}
 	if end := w.run(t); end.Phase != api.PhaseSucceeded || w.counted("Diff a") != 3 || w.counted("Apply a") != 1 {
 		t.Errorf("the run ended %s, having looked %d times and written %d times", end.Phase, w.counted("Diff a"), w.counted("Apply a"))
@@ -70,8 +70,8 @@ func TestARefusedDiffIsAskedAgainUntilItIsNot(t *testing.T) {
 func TestADryRunOfARollbackChangesNothing(t *testing.T) {
 	w := newWorld(t, "a", "b")
 	w.advances = time.Minute
-	heard := w.command(30*time.Second, workflows.UpdateRollback, workflows.Command{DryRun: true})
-	later := w.command(3*time.Minute, workflows.UpdateRollback, workflows.Command{DryRun: true})
+	heard := w.command(30*time.Second, api.UpdateRollback, api.Command{DryRun: true})
+	later := w.command(3*time.Minute, api.UpdateRollback, api.Command{DryRun: true})
 	end := w.run(t)
 	if end.Phase != api.PhaseSucceeded || end.Ending != nil {
 		t.Errorf("the run ended %s by %+v", end.Phase, end.Ending)
@@ -117,7 +117,7 @@ func TestGatesThatCannotRunHoldWhateverTheyAreOf(t *testing.T) {
 				}
 			}, time.Hour)
 			w.at(2*time.Hour, func() { w.fails = nil })
-			w.command(3*time.Hour, workflows.UpdateResume, workflows.Command{})
+			w.command(3*time.Hour, api.UpdateResume, api.Command{})
 			if end := w.run(t); end.Phase != api.PhaseSucceeded || !looked {
 				t.Errorf("it ended %s, and it stood meanwhile: %v", end.Phase, looked)
 			}
@@ -132,14 +132,14 @@ func TestAStageIsJudgedAgainAfterEachResume(t *testing.T) {
 			Name: "window", At: []pipelines.Point{point}, Enforcement: pipelines.Enforcing, Gates: []pipelines.ResolvedGate{{Name: "window", CEL: "stage.units == 0"}},
 		}}
 		for _, after := range []time.Duration{time.Hour, 2 * time.Hour} {
-			w.command(after, workflows.UpdateResume, workflows.Command{})
+			w.command(after, api.UpdateResume, api.Command{})
 			w.env.RegisterDelayedCallback(func() {
 				if now := w.now(t); now.Phase == api.PhaseMoving || now.Waiting == nil || now.Waiting.Name != "window" {
 					t.Errorf("%s: resumed after %s, it is %s and waits for %+v", point, after, now.Phase, now.Waiting)
 				}
 			}, after+time.Minute)
 		}
-		w.command(3*time.Hour, workflows.UpdateAbort, workflows.Command{})
+		w.command(3*time.Hour, api.UpdateAbort, api.Command{})
 		if end := w.run(t); end.Phase == api.PhaseSucceeded {
 			t.Errorf("%s: the run ended %s", point, end.Phase)
 		}
@@ -179,7 +179,7 @@ func TestWhatEarlierGroupsLeftCountsInTheNext(t *testing.T) {
 			t.Errorf("the stage waits for %+v", at)
 		}
 	}, time.Hour)
-	w.command(2*time.Hour, workflows.UpdateAbort, workflows.Command{})
+	w.command(2*time.Hour, api.UpdateAbort, api.Command{})
 	w.run(t)
 	w.expect(t, nil, []string{"Acquire c", "ledger.LoadUnit c"})
 }
@@ -263,12 +263,12 @@ func TestAnOrderOfTheWayForwardIsNotHeardOnTheWayBack(t *testing.T) {
 			w.meet()
 			w.env.OnSignalExternalWorkflow(mock.Anything, mock.Anything, mock.Anything, mock.Anything, mock.Anything).Maybe().Return(nil)
 			w.env.RegisterDelayedCallback(func() { w.env.SignalWorkflow("order", c.order) }, 30*time.Second)
-			w.env.ExecuteWorkflow(workflows.ClusterRolloutName, workflows.ClusterInput{
+			w.env.ExecuteWorkflow(api.ClusterRolloutName, workflows.ClusterInput{
 				Ref:   step.Ref{Run: "agent-2", Plan: "0123456789abcdef", Component: "agent", Cluster: "a", Context: "a", Back: true, BackOf: "agent-1"},
 				Stage: "production", Group: "prod", Path: "prod/a",
 			})
 			var end api.Unit
-			if err := w.env.GetWorkflowError(); err != nil && !workflows.Ended(err, &end) {
+			if err := w.env.GetWorkflowError(); err != nil && !api.Ended(err, &end) {
 				t.Fatal(err)
 			} else if err == nil {
 				if err := w.env.GetWorkflowResult(&end); err != nil {
@@ -300,7 +300,7 @@ func TestAnActivityThatFailsForGoodHoldsItsUnit(t *testing.T) {
 				}
 			}, time.Hour)
 			w.at(2*time.Hour, func() { w.fails = nil })
-			w.command(3*time.Hour, workflows.UpdateResume, workflows.Command{})
+			w.command(3*time.Hour, api.UpdateResume, api.Command{})
 			end := w.run(t)
 			if diff := cmp.Diff(map[string]api.Phase{"a": api.PhaseSucceeded}, unitPhases(end)); diff != "" || !looked {
 				t.Errorf("it stood meanwhile: %v; units (-want +got):\n%s", looked, diff)
@@ -321,12 +321,12 @@ func TestARollbackGoesBeforeAnAbort(t *testing.T) {
 				w.env.SignalWorkflow("order", map[string]any{"run": "agent-1", "kind": kind, "who": "ops"})
 			}
 		}, 90*time.Second)
-		w.env.ExecuteWorkflow(workflows.ClusterRolloutName, workflows.ClusterInput{
+		w.env.ExecuteWorkflow(api.ClusterRolloutName, workflows.ClusterInput{
 			Ref:   step.Ref{Run: "agent-1", Plan: "0123456789abcdef", Component: "agent", Cluster: "a", Context: "a"},
 			Stage: "production", Group: "prod", Path: "prod/a",
 		})
 		var end api.Unit
-		if err := w.env.GetWorkflowResult(&end); err != nil && !workflows.Ended(err, &end) {
+		if err := w.env.GetWorkflowResult(&end); err != nil && !api.Ended(err, &end) {
 			t.Fatal(err)
 		}
 		if end.Phase != api.PhaseRolledBack {

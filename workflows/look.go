@@ -10,9 +10,6 @@ import (
 	"sluice.dev/sluice/internal/step"
 )
 
-// LookWorkflowID is the workflow ID of the looks at a unit that has arrived.
-func LookWorkflowID(path, component string) string { return UnitWorkflowID(path, component) + "/look" }
-
 // LookInput asks for looks at a unit that has arrived, while its group or stage soaks.
 type LookInput struct {
 	step.Ref

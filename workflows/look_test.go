@@ -16,7 +16,6 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/step"
-	"sluice.dev/sluice/workflows"
 )
 
 // soaking is a world whose stage soaks for a day after its two units have arrived.
@@ -82,7 +81,7 @@ func TestAnotherRunDoesNotWaitOutASoak(t *testing.T) {
 				}
 			}, time.Hour)
 			if c.back {
-				w.command(2*time.Hour, workflows.UpdateRollback, workflows.Command{})
+				w.command(2*time.Hour, api.UpdateRollback, api.Command{})
 			}
 			end := w.run(t)
 			u := end.Stages[0].Units[0]
@@ -103,12 +102,12 @@ func TestAnotherRunDoesNotWaitOutASoak(t *testing.T) {
 func TestAUnitEndsTheLooksOfTheRunBeforeIt(t *testing.T) {
 	for _, c := range []struct {
 		reason string
-		in     workflows.RolloutInput
+		in     api.RolloutInput
 		told   []string
 	}{
-		{"once it has the Lease", workflows.RolloutInput{Run: "agent-2"}, []string{"prod/a/agent/look", "prod/b/agent/look"}},
+		{"once it has the Lease", api.RolloutInput{Run: "agent-2"}, []string{"prod/a/agent/look", "prod/b/agent/look"}},
 		{
-			"one that takes another run back too", workflows.RolloutInput{Run: "agent-2", Back: &workflows.BackInput{Run: "agent-1", Units: []string{"a"}}},
+			"one that takes another run back too", api.RolloutInput{Run: "agent-2", Back: &api.BackInput{Run: "agent-1", Units: []string{"a"}}},
 			[]string{"prod/a/agent/look"},
 		},
 	} {

@@ -125,7 +125,7 @@ func (p *stagePart) run(outer workflow.Context) error {
 func (p *stagePart) do(ctx, outer workflow.Context, e errand) {
 	switch {
 	case e.Start != nil:
-		u := &unitRun{id: UnitWorkflowID(e.Start.Path, e.Start.Component), cluster: e.Start.Cluster, back: e.Start.Back, paced: e.Start.Back}
+		u := &unitRun{id: api.UnitWorkflowID(e.Start.Path, e.Start.Component), cluster: e.Start.Cluster, back: e.Start.Back, paced: e.Start.Back}
 		p.units[u.cluster] = u
 		p.open++
 		workflow.GoNamed(outer, e.Start.Path, func(ctx workflow.Context) {
@@ -166,7 +166,7 @@ func (p *stagePart) do(ctx, outer workflow.Context, e errand) {
 func (p *stagePart) follow(ctx workflow.Context, in ClusterInput, u *unitRun) news {
 	locked := false
 	for {
-		child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, unitOptions(ctx, p.in.subject, in)), ClusterRolloutName, in)
+		child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, unitOptions(ctx, p.in.subject, in)), api.ClusterRolloutName, in)
 		var end api.Unit
 		var begun workflow.Execution
 		err := child.GetChildWorkflowExecution().Get(ctx, &begun)
@@ -178,7 +178,7 @@ func (p *stagePart) follow(ctx workflow.Context, in ClusterInput, u *unitRun) ne
 			u.tellOwed(ctx)
 			err = child.Get(ctx, &end)
 		}
-		if err == nil || Ended(err, &end) {
+		if err == nil || api.Ended(err, &end) {
 			return news{End: &end}
 		}
 
@@ -250,5 +250,5 @@ func (p *stagePart) tellRun(ctx workflow.Context) {
 
 func (p *stagePart) show(ctx workflow.Context) {
 	workflow.SetCurrentDetails(ctx, fmt.Sprintf("Part of stage **%s** of %s: %s open. Where they are is in the details of the run.",
-		p.in.Stage, p.in.Run, counted(p.open, "cluster")))
+		p.in.Stage, p.in.Run, api.Counted(p.open, "cluster")))
 }

@@ -69,7 +69,7 @@ func (r *rollout) openPart(ctx workflow.Context, s *step.RunStage, n int) *part 
 		),
 	})
 	workflow.GoNamed(ctx, id, func(ctx workflow.Context) {
-		child := workflow.ExecuteChildWorkflow(ctx, StagePartName, in)
+		child := workflow.ExecuteChildWorkflow(ctx, api.StagePartName, in)
 		err := child.GetChildWorkflowExecution().Get(ctx, nil)
 		if err == nil {
 			workflow.GoNamed(ctx, id+" errands", func(ctx workflow.Context) { p.send(ctx) })

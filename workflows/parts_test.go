@@ -109,26 +109,26 @@ func TestABigStageGoesInParts(t *testing.T) {
 				t.Errorf("the details are:\n%s", said)
 			}
 		}, time.Hour)
-		w.command(2*time.Hour, workflows.UpdateAbort, workflows.Command{})
+		w.command(2*time.Hour, api.UpdateAbort, api.Command{})
 		w.run(t)
 	})
 	t.Run("it is paused and resumed", func(t *testing.T) {
 		w := many(t, 120)
-		w.command(12*time.Second, workflows.UpdatePause, workflows.Command{})
+		w.command(12*time.Second, api.UpdatePause, api.Command{})
 		w.env.RegisterDelayedCallback(func() {
 			now := w.now(t)
 			if n := counted(now); now.Phase != api.PhasePaused || n[api.PhasePaused] == 0 || n[api.PhaseMoving] > 0 {
 				t.Errorf("it is %s: %v", now.Phase, n)
 			}
 		}, time.Hour)
-		w.command(2*time.Hour, workflows.UpdateResume, workflows.Command{})
+		w.command(2*time.Hour, api.UpdateResume, api.Command{})
 		if end := w.run(t); end.Phase != api.PhaseSucceeded {
 			t.Errorf("the run ended %s: %v", end.Phase, counted(end))
 		}
 	})
 	t.Run("it is aborted", func(t *testing.T) {
 		w := many(t, 120)
-		w.command(12*time.Second, workflows.UpdateAbort, workflows.Command{Reason: "enough"})
+		w.command(12*time.Second, api.UpdateAbort, api.Command{Reason: "enough"})
 		end := w.run(t)
 		if n := counted(end); end.Phase != api.PhaseAborted || n[api.PhaseAborted] == 0 || n[api.PhaseSkipped] == 0 {
 			t.Errorf("the run ended %s: %v", end.Phase, n)
@@ -137,7 +137,7 @@ func TestABigStageGoesInParts(t *testing.T) {
 	t.Run("it is taken back by a person, and after its soak", func(t *testing.T) {
 		w := many(t, 120)
 		w.plan.Stages[0].SoakStage, w.plan.Stages[0].Looks = 24*time.Hour, true
-		w.command(5*time.Hour, workflows.UpdateRollback, workflows.Command{})
+		w.command(5*time.Hour, api.UpdateRollback, api.Command{})
 		end := w.run(t)
 		if n := counted(end); end.Phase != api.PhaseRolledBack || n[api.PhaseRolledBack] != 120 {
 			t.Errorf("the run ended %s: %v", end.Phase, n)
@@ -149,7 +149,7 @@ func TestABigStageGoesInParts(t *testing.T) {
 		w.sees("c050", time.Hour, bad(api.Failed), nil)
 		w.sees("c051", time.Hour, nil, away)
 		w.returns("c051", time.Hour)
-		w.command(10*time.Hour, workflows.UpdateResume, workflows.Command{})
+		w.command(10*time.Hour, api.UpdateResume, api.Command{})
 		end := w.run(t)
 		took := end.Ended.Sub(end.Started)
 		if end.Phase != api.PhaseSucceeded || took < 24*time.Hour || took > 25*time.Hour {
@@ -194,7 +194,7 @@ type takenOut struct {
 // ExecuteChildWorkflow implements interceptor.WorkflowOutboundInterceptor.
 func (t *takenOut) ExecuteChildWorkflow(ctx workflow.Context, name string, args ...any) workflow.ChildWorkflowFuture {
 	held := false
-	if in, ok := args[0].(workflows.ClusterInput); ok && workflows.UnitWorkflowID(in.Path, in.Component) == t.of.id {
+	if in, ok := args[0].(workflows.ClusterInput); ok && api.UnitWorkflowID(in.Path, in.Component) == t.of.id {
 		t.of.once.Do(func() { held = true })
 	}
 	if !held {
@@ -237,7 +237,7 @@ func TestAUnitThatAnotherRunHoldsIsWaitedFor(t *testing.T) {
 			w := many(t, n)
 			w.taken("prod/c001/agent")
 			w.env.OnActivity(step.Closed.Name(), mock.Anything, mock.Anything).After(1000*time.Hour).Return("", nil)
-			w.command(2*time.Hour, workflows.UpdateAbort, workflows.Command{})
+			w.command(2*time.Hour, api.UpdateAbort, api.Command{})
 			end := w.run(t)
 			if took := end.Ended.Sub(end.Started); unitPhases(end)["c001"] != api.PhaseAborted || took > 3*time.Hour {
 				t.Errorf("the run ended %s after %s, the unit that was held %s", end.Phase, took, unitPhases(end)["c001"])

@@ -3,6 +3,7 @@ package workflows
 import (
 	"go.temporal.io/sdk/workflow"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/step"
 )
@@ -10,23 +11,9 @@ import (
 // previewWindow is how many clusters are looked at at once.
 const previewWindow = 16
 
-// PreviewInput asks what a plan would change.
-type PreviewInput struct {
-	Plan      string        `json:"plan"`
-	Component string        `json:"component"`
-	Clusters  []PreviewUnit `json:"clusters"`
-}
-
-// PreviewUnit is one cluster to look at.
-type PreviewUnit struct {
-	Cluster string `json:"cluster"`
-	Context string `json:"context"`
-	Site    string `json:"site,omitempty"`
-}
-
 // Preview renders and compares a plan in every cluster, and stores what it saw beside the plan. It changes nothing
 // anywhere. A cluster that cannot be looked at is part of what was seen.
-func Preview(ctx workflow.Context, in PreviewInput) error {
+func Preview(ctx workflow.Context, in api.PreviewInput) error {
 	seen := make([]step.Seen, len(in.Clusters))
 	slots := workflow.NewSemaphore(ctx, previewWindow)
 	group := workflow.NewWaitGroup(ctx)

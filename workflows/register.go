@@ -1,6 +1,10 @@
 package workflows
 
-import "go.temporal.io/sdk/workflow"
+import (
+	"go.temporal.io/sdk/workflow"
+
+	"sluice.dev/sluice/internal/api"
+)
 
 // Registry is where workflows are registered: a worker, a replayer or a test environment.
 type Registry interface {
@@ -9,9 +13,9 @@ type Registry interface {
 
 // Register registers every workflow under its name.
 func Register(r Registry) {
-	r.RegisterWorkflowWithOptions(Rollout, workflow.RegisterOptions{Name: RolloutName})
-	r.RegisterWorkflowWithOptions(ClusterRollout, workflow.RegisterOptions{Name: ClusterRolloutName})
-	r.RegisterWorkflowWithOptions(StagePart, workflow.RegisterOptions{Name: StagePartName})
-	r.RegisterWorkflowWithOptions(Look, workflow.RegisterOptions{Name: LookName})
-	r.RegisterWorkflowWithOptions(Preview, workflow.RegisterOptions{Name: PreviewName})
+	r.RegisterWorkflowWithOptions(Rollout, workflow.RegisterOptions{Name: api.RolloutName})
+	r.RegisterWorkflowWithOptions(ClusterRollout, workflow.RegisterOptions{Name: api.ClusterRolloutName})
+	r.RegisterWorkflowWithOptions(StagePart, workflow.RegisterOptions{Name: api.StagePartName})
+	r.RegisterWorkflowWithOptions(Look, workflow.RegisterOptions{Name: api.LookName})
+	r.RegisterWorkflowWithOptions(Preview, workflow.RegisterOptions{Name: api.PreviewName})
 }

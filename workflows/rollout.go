@@ -15,7 +15,7 @@ import (
 
 // Rollout takes a plan through its stages in order. It ends with the run's status, whose phase is computed from what
 // its units recorded.
-func Rollout(ctx workflow.Context, in RolloutInput) (api.Run, error) {
+func Rollout(ctx workflow.Context, in api.RolloutInput) (api.Run, error) {
 	return newRollout(ctx, in).run(ctx)
 }
 
@@ -23,10 +23,10 @@ func Rollout(ctx workflow.Context, in RolloutInput) (api.Run, error) {
 const historyBound = 2000
 
 type rollout struct {
-	in       RolloutInput
+	in       api.RolloutInput
 	shape    shape
 	plan     step.RunPlan
-	state    RunState
+	state    api.RunState
 	open     map[string]*unitRun  // by cluster; only looked up, never ranged over
 	looks    map[string]*lookRun  // by cluster; only looked up
 	parts    []*part              // open
@@ -50,7 +50,7 @@ type rollout struct {
 // intent is what operators, or the failure policy, want of the run.
 type intent struct {
 	abort    bool
-	rollback []Scope
+	rollback []api.Scope
 }
 
 // unitRun is a unit whose workflow is open.
@@ -69,7 +69,7 @@ type unitRun struct {
 	owed     []order
 }
 
-func newRollout(ctx workflow.Context, in RolloutInput) *rollout {
+func newRollout(ctx workflow.Context, in api.RolloutInput) *rollout {
 	r := &rollout{in: in, shape: shapeOf(ctx), open: map[string]*unitRun{}, looks: map[string]*lookRun{}, tried: map[string]bool{}}
 	if in.State != nil {
 		r.state = *in.State
@@ -79,7 +79,7 @@ func newRollout(ctx workflow.Context, in RolloutInput) *rollout {
 		}
 		return r
 	}
-	r.state = RunState{
+	r.state = api.RunState{
 		Status: api.Run{
 			Name: in.Run, Plan: in.Plan, By: in.By, Reason: in.Reason, Phase: api.PhasePending, Started: workflow.Now(ctx).UTC(),
 		},
@@ -101,7 +101,7 @@ func (r *rollout) run(outer workflow.Context) (api.Run, error) {
 	workflow.GoNamed(ctx, "cancellation", func(ctx workflow.Context) {
 		outer.Done().Receive(ctx, nil)
 		if !r.rollingBack() {
-			r.doAbort(ctx, Command{Who: "cancellation"})
+			r.doAbort(ctx, api.Command{Who: "cancellation"})
 			r.inTurn++
 		}
 	})
@@ -379,5 +379,5 @@ func (r *rollout) continueAsNew(ctx, outer workflow.Context) error {
 	}
 	next := r.in
 	next.State = &r.state
-	return workflow.NewContinueAsNewError(ctx, RolloutName, next)
+	return workflow.NewContinueAsNewError(ctx, api.RolloutName, next)
 }

@@ -16,11 +16,10 @@ import (
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
-	"sluice.dev/sluice/workflows"
 )
 
 func clientOptions(id string) client.StartWorkflowOptions {
-	return client.StartWorkflowOptions{ID: id, TaskQueue: workflows.Queue("0123456789")}
+	return client.StartWorkflowOptions{ID: id, TaskQueue: api.Queue("0123456789")}
 }
 
 func TestAGoodVersionGoesThroughEveryUnitInOrder(t *testing.T) {
@@ -84,13 +83,13 @@ func TestABadVersionIsStoppedInItsFirstBatch(t *testing.T) {
 		},
 		{
 			reason: "a component that may be rolled back by a person only waits for one", policy: pipelines.Rollback, rollback: pipelines.RollbackManual,
-			after: func(w *world) { w.command(time.Hour, workflows.UpdateAbort, workflows.Command{}) },
+			after: func(w *world) { w.command(time.Hour, api.UpdateAbort, api.Command{}) },
 			run:   api.PhaseAborted, units: map[string]api.Phase{"a": api.PhaseAborted, "b": api.PhaseSkipped},
 			asked: []string{"Disarm a", "Release a Aborted"}, unasked: []string{"Revert a/1", "Prepare b"},
 		},
 		{
 			reason: "Pause waits for a person, who rolls back while it is paused", policy: pipelines.Pause, rollback: pipelines.RollbackAuto,
-			after: func(w *world) { w.command(time.Hour, workflows.UpdateRollback, workflows.Command{}) },
+			after: func(w *world) { w.command(time.Hour, api.UpdateRollback, api.Command{}) },
 			run:   api.PhaseRolledBack, units: map[string]api.Phase{"a": api.PhaseRolledBack, "b": api.PhaseSkipped},
 			asked: []string{"Revert a/1"}, unasked: []string{"Prepare b"},
 		},
@@ -148,7 +147,7 @@ func TestFailureMode_R07_NoVerdictIsNotAPass(t *testing.T) {
 	w := newWorld(t, "a", "b")
 	w.plan.OnFailure = pipelines.Rollback
 	w.rules.Checks[0].Gates[0].CEL = "unit.labels['missing'] == 'x'"
-	w.command(time.Hour, workflows.UpdateAbort, workflows.Command{})
+	w.command(time.Hour, api.UpdateAbort, api.Command{})
 	end := w.run(t)
 	if got := unitPhases(end)["a"]; got != api.PhaseAborted {
 		t.Errorf("a gate that could not be evaluated left the unit %s: it must hold, and never roll back by itself", got)
@@ -158,8 +157,8 @@ func TestFailureMode_R07_NoVerdictIsNotAPass(t *testing.T) {
 
 func TestFailureMode_R05_RollbackActsWhilePaused(t *testing.T) {
 	w := newWorld(t, "a", "b")
-	pause := w.command(2*time.Second, workflows.UpdatePause, workflows.Command{Reason: "look"})
-	back := w.command(time.Hour, workflows.UpdateRollback, workflows.Command{Reason: "bad"})
+	pause := w.command(2*time.Second, api.UpdatePause, api.Command{Reason: "look"})
+	back := w.command(time.Hour, api.UpdateRollback, api.Command{Reason: "bad"})
 	end := w.run(t)
 	if !pause.accepted || !back.accepted {
 		t.Errorf("pause %+v, rollback %+v", pause, back)
@@ -176,7 +175,7 @@ func TestAnOrderThatComesBeforeItsUnitHasStartedIsKept(t *testing.T) {
 	// The run says that its stage moves in the very task in which it asks for the first unit.
 	w.env.OnUpsertTypedSearchAttributes(mock.Anything).Return(nil).Run(func(args mock.Arguments) {
 		if _, moves := args.Get(0).(temporal.SearchAttributes).GetKeyword(temporal.NewSearchAttributeKeyKeyword("SluiceStage")); moves && abort == nil {
-			abort = w.command(0, workflows.UpdateAbort, workflows.Command{})
+			abort = w.command(0, api.UpdateAbort, api.Command{})
 		}
 	})
 	end := w.run(t)
@@ -188,8 +187,8 @@ func TestAnOrderThatComesBeforeItsUnitHasStartedIsKept(t *testing.T) {
 
 func TestPauseDisarmsAndResumeGoesOnWhereItWas(t *testing.T) {
 	w := newWorld(t, "a")
-	w.command(2*time.Second, workflows.UpdatePause, workflows.Command{})
-	w.command(time.Hour, workflows.UpdateResume, workflows.Command{})
+	w.command(2*time.Second, api.UpdatePause, api.Command{})
+	w.command(time.Hour, api.UpdateResume, api.Command{})
 	end := w.run(t)
 	if end.Phase != api.PhaseSucceeded {
 		t.Errorf("the run ended %s", end.Phase)
@@ -205,8 +204,8 @@ func TestPauseDisarmsAndResumeGoesOnWhereItWas(t *testing.T) {
 
 func TestFailureMode_R04_AbortIsIdempotentAndLeavesPods(t *testing.T) {
 	w := newWorld(t, "a", "b")
-	first := w.command(2*time.Second, workflows.UpdateAbort, workflows.Command{})
-	second := w.command(3*time.Second, workflows.UpdateAbort, workflows.Command{})
+	first := w.command(2*time.Second, api.UpdateAbort, api.Command{})
+	second := w.command(3*time.Second, api.UpdateAbort, api.Command{})
 	end := w.run(t)
 	if end.Phase != api.PhaseAborted {
 		t.Errorf("the run ended %s", end.Phase)
@@ -294,13 +293,13 @@ func TestASoakWaitsItsTimeAndAFailingLookEndsIt(t *testing.T) {
 func TestAStageWaitsForItsApprovalsOfThisPlan(t *testing.T) {
 	w := newWorld(t, "a")
 	w.plan.Stages[0].Approvals = 2
-	other := w.command(time.Hour, workflows.UpdateApprove, workflows.Command{Plan: "ffffffffffff"})
-	first := w.command(2*time.Hour, workflows.UpdateApprove, workflows.Command{Who: "one", Plan: "0123456789"})
-	again := w.command(3*time.Hour, workflows.UpdateApprove, workflows.Command{Who: "one", Plan: "0123456789"})
-	shouted := w.command(3*time.Hour+time.Minute, workflows.UpdateApprove, workflows.Command{Who: "ONE (unverified)", Plan: "0123456789"})
+	other := w.command(time.Hour, api.UpdateApprove, api.Command{Plan: "ffffffffffff"})
+	first := w.command(2*time.Hour, api.UpdateApprove, api.Command{Who: "one", Plan: "0123456789"})
+	again := w.command(3*time.Hour, api.UpdateApprove, api.Command{Who: "one", Plan: "0123456789"})
+	shouted := w.command(3*time.Hour+time.Minute, api.UpdateApprove, api.Command{Who: "ONE (unverified)", Plan: "0123456789"})
 	var unmet []string
 	w.env.RegisterDelayedCallback(func() { unmet = w.now(t).Stages[0].Waiting.Unmet }, 3*time.Hour+2*time.Minute)
-	second := w.command(4*time.Hour, workflows.UpdateApprove, workflows.Command{Who: "two", Plan: "0123456789"})
+	second := w.command(4*time.Hour, api.UpdateApprove, api.Command{Who: "two", Plan: "0123456789"})
 	end := w.run(t)
 	if other.rejected == nil {
 		t.Error("an approval of another plan was accepted")
@@ -323,9 +322,9 @@ func TestWhoeverStartedARunDoesNotApproveIt(t *testing.T) {
 	for _, who := range []string{"ops", "OPS", "ops (unverified)"} {
 		w := newWorld(t, "a")
 		w.plan.Stages[0].Approvals = 1
-		own := w.command(time.Hour, workflows.UpdateApprove, workflows.Command{Who: who, Plan: "0123456789"})
-		w.command(2*time.Hour, workflows.UpdateApprove, workflows.Command{Who: "two", Plan: "0123456789"})
-		end := w.play(t, workflows.RolloutInput{Run: "agent-1", Plan: "0123456789abcdef", By: "ops (unverified)"})
+		own := w.command(time.Hour, api.UpdateApprove, api.Command{Who: who, Plan: "0123456789"})
+		w.command(2*time.Hour, api.UpdateApprove, api.Command{Who: "two", Plan: "0123456789"})
+		end := w.play(t, api.RolloutInput{Run: "agent-1", Plan: "0123456789abcdef", By: "ops (unverified)"})
 		if own.rejected == nil || !strings.Contains(own.rejected.Error(), "ops (unverified) started it") {
 			t.Errorf("%s approved a run that ops started: %+v", who, own)
 		}
@@ -337,8 +336,8 @@ func TestWhoeverStartedARunDoesNotApproveIt(t *testing.T) {
 
 func TestANameThatNobodyHasProvenIsMarked(t *testing.T) {
 	w := newWorld(t, "a")
-	w.command(time.Second, workflows.UpdatePause, workflows.Command{Who: "ann"})
-	w.command(time.Hour, workflows.UpdateResume, workflows.Command{Who: "bob (unverified)"})
+	w.command(time.Second, api.UpdatePause, api.Command{Who: "ann"})
+	w.command(time.Hour, api.UpdateResume, api.Command{Who: "bob (unverified)"})
 	w.run(t)
 	var who []string
 	for _, e := range w.audit {
@@ -460,8 +459,8 @@ func TestARollbackThatCannotGoOnIsHeldAndCanBeAbandoned(t *testing.T) {
 		}
 		return nil
 	}
-	refused := w.command(time.Hour, workflows.UpdateAbort, workflows.Command{})
-	abandoned := w.command(2*time.Hour, workflows.UpdateAbort, workflows.Command{Abandon: true})
+	refused := w.command(time.Hour, api.UpdateAbort, api.Command{})
+	abandoned := w.command(2*time.Hour, api.UpdateAbort, api.Command{Abandon: true})
 	end := w.run(t)
 	if refused.rejected == nil || !abandoned.accepted {
 		t.Errorf("abort during a rollback: %+v, with abandon: %+v", refused, abandoned)
@@ -479,7 +478,7 @@ func TestADeletedWorkloadHoldsItsUnitAndIsHeard(t *testing.T) {
 		}
 		return nil
 	}
-	w.command(time.Hour, workflows.UpdateAbort, workflows.Command{})
+	w.command(time.Hour, api.UpdateAbort, api.Command{})
 	end := w.run(t)
 	if got := unitPhases(end)["a"]; got != api.PhaseAborted {
 		t.Errorf("the unit ended %s: it must be held, and hear the abort", got)
@@ -550,7 +549,7 @@ func TestARunWhoseOnlyUnitIsHeldSaysSo(t *testing.T) {
 			t.Errorf("the run is %s", now.Phase)
 		}
 	}, time.Hour)
-	w.command(2*time.Hour, workflows.UpdateAbort, workflows.Command{})
+	w.command(2*time.Hour, api.UpdateAbort, api.Command{})
 	if end := w.run(t); end.Phase != api.PhaseAborted {
 		t.Errorf("the run ended %s", end.Phase)
 	}

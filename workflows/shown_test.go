@@ -15,7 +15,6 @@ import (
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
-	"sluice.dev/sluice/workflows"
 )
 
 func TestARunShowsWhatItWaitsFor(t *testing.T) {
@@ -34,7 +33,7 @@ func TestARunShowsWhatItWaitsFor(t *testing.T) {
 		{"a failed check holds it", func(w *world) { w.facts = crash }, api.PhaseHeld, api.PhaseHeld, "decision prod/a: ready failed at prod/a/all/1: "},
 		{"a check that cannot tell holds it", func(w *world) { w.rules.Checks[0].Gates[0].CEL = "unit.labels['missing'] == 'x'" }, api.PhaseHeld, api.PhaseHeld, "decision ready: "},
 		{"a person has paused it", func(w *world) {
-			w.command(time.Second, workflows.UpdatePause, workflows.Command{Who: "ann", Reason: "look"})
+			w.command(time.Second, api.UpdatePause, api.Command{Who: "ann", Reason: "look"})
 		}, api.PhasePaused, api.PhasePaused, "person resume: look"},
 		{"a rule refuses what is there", func(w *world) {
 			w.applies = drifted
@@ -72,7 +71,7 @@ func TestARunShowsWhatItWaitsFor(t *testing.T) {
 					t.Errorf("it is listed as %s, waiting for %q; want %s and %q", phase, waits, c.run, c.waits)
 				}
 			}, time.Hour)
-			w.command(2*time.Hour, workflows.UpdateAbort, workflows.Command{})
+			w.command(2*time.Hour, api.UpdateAbort, api.Command{})
 			w.run(t)
 		})
 	}
@@ -97,7 +96,7 @@ func TestARunOfWhichOneUnitMovesShowsThat(t *testing.T) {
 			t.Errorf("b moves, and the run is %s and waits for %+v", now.Phase, now.WaitsFor())
 		}
 	}, time.Hour)
-	w.command(2*time.Hour, workflows.UpdateAbort, workflows.Command{})
+	w.command(2*time.Hour, api.UpdateAbort, api.Command{})
 	w.run(t)
 }
 
@@ -108,7 +107,7 @@ func TestAUnitThatAnotherRunHasIsLocked(t *testing.T) {
 	w.env.OnActivity(step.Closed.Name(), mock.Anything, mock.Anything).After(4*time.Hour).Return("", nil)
 	now := func() api.Run {
 		var out api.Run
-		v, err := w.env.QueryWorkflowByID("agent-2", workflows.QueryStatus)
+		v, err := w.env.QueryWorkflowByID("agent-2", api.QueryStatus)
 		if err == nil {
 			err = v.Get(&out)
 		}
@@ -138,7 +137,7 @@ func TestAUnitThatAnotherRunHasIsLocked(t *testing.T) {
 func twoRuns(ctx workflow.Context) error {
 	start := func(run string) workflow.ChildWorkflowFuture {
 		ctx := workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{WorkflowID: run})
-		return workflow.ExecuteChildWorkflow(ctx, workflows.RolloutName, workflows.RolloutInput{Run: run, Plan: "0123456789abcdef", By: "ops"})
+		return workflow.ExecuteChildWorkflow(ctx, api.RolloutName, api.RolloutInput{Run: run, Plan: "0123456789abcdef", By: "ops"})
 	}
 	first := start("agent-1")
 	if err := workflow.Sleep(ctx, time.Minute); err != nil {
@@ -154,7 +153,7 @@ func twoRuns(ctx workflow.Context) error {
 func TestAnEndedRunHasNothingThatGoesOn(t *testing.T) {
 	w := newWorld(t, "a", "b", "c", "d")
 	w.advances = time.Hour
-	w.command(3*time.Hour+time.Minute, workflows.UpdateAbort, workflows.Command{}) // b moves its second batch
+	w.command(3*time.Hour+time.Minute, api.UpdateAbort, api.Command{}) // b moves its second batch
 	end := w.run(t)
 	if end.Percent != 50 {
 		t.Errorf("two of four units were touched, and %d%% have ended", end.Percent)

@@ -84,7 +84,7 @@ const freeLook = 30 * time.Second
 // lookChild runs the workflow that looks at a unit. Begun hears which execution that is.
 func lookChild(ctx workflow.Context, of subject, in LookInput, begun func(run string)) (found Finding, err error) {
 	ctx = workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
-		WorkflowID: LookWorkflowID(in.Path, of.Component), TaskQueue: workflow.GetInfo(ctx).TaskQueueName,
+		WorkflowID: api.LookWorkflowID(in.Path, of.Component), TaskQueue: workflow.GetInfo(ctx).TaskQueueName,
 		StaticSummary:         "look at " + in.Path + " while " + in.What + " soaks",
 		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_REQUEST_CANCEL,
@@ -96,7 +96,7 @@ func lookChild(ctx workflow.Context, of subject, in LookInput, begun func(run st
 	})
 	give := workflow.Now(ctx).Add(freeLook)
 	for {
-		child := workflow.ExecuteChildWorkflow(ctx, LookName, in)
+		child := workflow.ExecuteChildWorkflow(ctx, api.LookName, in)
 		var execution workflow.Execution
 		if err = child.GetChildWorkflowExecution().Get(ctx, &execution); err == nil {
 			begun(execution.RunID)

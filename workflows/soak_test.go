@@ -15,7 +15,6 @@ import (
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
-	"sluice.dev/sluice/workflows"
 )
 
 func bad(v api.Verdict) []api.Check {
@@ -53,7 +52,7 @@ func TestTheSoakOfAStageLooksAtItsUnits(t *testing.T) {
 			reason: "a failure pauses; resumed in time, the soak ends in time",
 			set: func(w *world) {
 				w.sees("a", time.Hour, bad(api.Failed), nil)
-				w.command(3*time.Hour, workflows.UpdateResume, workflows.Command{})
+				w.command(3*time.Hour, api.UpdateResume, api.Command{})
 			},
 			run: api.PhaseSucceeded, a: api.PhaseSucceeded, b: api.PhaseSucceeded, least: day, most: day + time.Minute,
 			asked: []string{"Observe a at rest"}, unasked: []string{"Revert a/2"},
@@ -62,7 +61,7 @@ func TestTheSoakOfAStageLooksAtItsUnits(t *testing.T) {
 			reason: "a failure pauses; resumed after the soak's time, the unit is looked at once more",
 			set: func(w *world) {
 				w.sees("a", time.Hour, bad(api.Failed), nil)
-				w.command(2*day, workflows.UpdateResume, workflows.Command{})
+				w.command(2*day, api.UpdateResume, api.Command{})
 			},
 			run: api.PhaseSucceeded, a: api.PhaseSucceeded, b: api.PhaseSucceeded, least: 2*day + time.Minute, most: 2*day + 2*time.Minute,
 		},
@@ -70,7 +69,7 @@ func TestTheSoakOfAStageLooksAtItsUnits(t *testing.T) {
 			reason: "a person takes a failed unit back while the run is paused",
 			set: func(w *world) {
 				w.sees("a", time.Hour, bad(api.Failed), nil)
-				w.command(3*time.Hour, workflows.UpdateRollback, workflows.Command{Scope: workflows.Scope{Clusters: []string{"a"}}})
+				w.command(3*time.Hour, api.UpdateRollback, api.Command{Scope: api.Scope{Clusters: []string{"a"}}})
 			},
 			run: api.PhaseRolledBack, a: api.PhaseRolledBack, b: api.PhaseSucceeded, least: 3 * time.Hour, most: 4 * time.Hour,
 			failure: api.Failed, asked: []string{"Release a RolledBack"}, unasked: []string{"Release b RolledBack"},
@@ -90,7 +89,7 @@ func TestTheSoakOfAStageLooksAtItsUnits(t *testing.T) {
 			set: func(w *world) {
 				w.plan.OnFailure = pipelines.Rollback
 				w.sees("a", time.Hour, nil, fault.New(fault.Conflict, "somebody else changed its pod template"))
-				w.command(2*day, workflows.UpdateAbort, workflows.Command{})
+				w.command(2*day, api.UpdateAbort, api.Command{})
 			},
 			run: api.PhaseFailed, a: api.PhaseFailed, b: api.PhaseSucceeded, least: 2 * day, most: 2*day + time.Minute, failure: api.Error,
 			unasked: []string{"Release a RolledBack", "Release b RolledBack"},
@@ -100,7 +99,7 @@ func TestTheSoakOfAStageLooksAtItsUnits(t *testing.T) {
 			set: func(w *world) {
 				w.plan.OnFailure = pipelines.Rollback
 				w.sees("a", time.Hour, bad(api.Inconclusive), nil)
-				w.command(2*day, workflows.UpdateResume, workflows.Command{})
+				w.command(2*day, api.UpdateResume, api.Command{})
 			},
 			run: api.PhaseSucceeded, a: api.PhaseSucceeded, b: api.PhaseSucceeded, least: 2*day + time.Minute, most: 2*day + 2*time.Minute,
 			unasked: []string{"Release a RolledBack"},
@@ -124,11 +123,11 @@ func TestTheSoakOfAStageLooksAtItsUnits(t *testing.T) {
 			run: api.PhaseSucceeded, a: api.PhaseSucceeded, b: api.PhaseSucceeded, least: day, most: day + time.Minute, advisory: "soak",
 		},
 		{
-			reason: "an abort ends it", set: func(w *world) { w.command(time.Hour, workflows.UpdateAbort, workflows.Command{}) },
+			reason: "an abort ends it", set: func(w *world) { w.command(time.Hour, api.UpdateAbort, api.Command{}) },
 			run: api.PhaseSucceeded, a: api.PhaseSucceeded, b: api.PhaseSucceeded, least: time.Hour, most: time.Hour + time.Minute,
 		},
 		{
-			reason: "a rollback ends it", set: func(w *world) { w.command(time.Hour, workflows.UpdateRollback, workflows.Command{}) },
+			reason: "a rollback ends it", set: func(w *world) { w.command(time.Hour, api.UpdateRollback, api.Command{}) },
 			run: api.PhaseRolledBack, a: api.PhaseRolledBack, b: api.PhaseRolledBack, least: time.Hour, most: time.Hour + 10*time.Minute,
 		},
 	} {
@@ -232,6 +231,6 @@ func TestAStageIsJudgedAfterItsSoak(t *testing.T) {
 			t.Errorf("a failed in the soak, and the stage was judged %+v; the run is %s", now.Stages[0].Checks, now.Phase)
 		}
 	}, 2*time.Hour)
-	w.command(3*time.Hour, workflows.UpdateAbort, workflows.Command{})
+	w.command(3*time.Hour, api.UpdateAbort, api.Command{})
 	w.run(t)
 }

@@ -10,7 +10,6 @@ import (
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
-	"sluice.dev/sluice/workflows"
 )
 
 const deadline = 15 * time.Minute
@@ -55,7 +54,7 @@ func TestABatchThatDoesNotGetOnStands(t *testing.T) {
 		w.expect(t, []string{"Advance a/2", "Disarm a"}, []string{"Acquire b", "Revert a/2"})
 	}, time.Hour)
 	w.at(2*time.Hour, func() { stalled = false })
-	w.command(3*time.Hour, workflows.UpdateResume, workflows.Command{})
+	w.command(3*time.Hour, api.UpdateResume, api.Command{})
 	if end := w.run(t); end.Phase != api.PhaseSucceeded {
 		t.Errorf("resumed, the run ended %s", end.Phase)
 	}
@@ -69,12 +68,12 @@ func TestABatchThatDoesNotGetOnStands(t *testing.T) {
 
 func TestAStalledUnitHearsEveryOrder(t *testing.T) {
 	for order, want := range map[string]api.Phase{
-		workflows.UpdateAbort: api.PhaseAborted, workflows.UpdateRollback: api.PhaseRolledBack,
+		api.UpdateAbort: api.PhaseAborted, api.UpdateRollback: api.PhaseRolledBack,
 	} {
 		t.Run(order, func(t *testing.T) {
 			w := newWorld(t, "a")
 			w.stalls = func(string, int) bool { return true }
-			w.command(time.Hour, order, workflows.Command{})
+			w.command(time.Hour, order, api.Command{})
 			if end := w.run(t); end.Phase != want {
 				t.Errorf("the run ended %s, want %s", end.Phase, want)
 			}
@@ -87,7 +86,7 @@ func TestTheTimerFindsABatchThatDoesNotEndItself(t *testing.T) {
 	var phases []string
 	w.env.RegisterDelayedCallback(func() { phases = append(phases, string(w.now(t).Phase)) }, deadline)
 	w.env.RegisterDelayedCallback(func() { phases = append(phases, string(w.now(t).Phase)) }, 2*deadline+3*time.Minute)
-	w.command(2*time.Hour, workflows.UpdateAbort, workflows.Command{})
+	w.command(2*time.Hour, api.UpdateAbort, api.Command{})
 	w.run(t)
 	// The first look finds three pods that nobody knew of; the second finds nothing new.
 	if want := []string{"Moving", "Stalled"}; !slices.Equal(phases, want) {
@@ -126,15 +125,15 @@ func TestTheTimerStandsStill(t *testing.T) {
 		set    func(w *world)
 	}{
 		{"while a person has paused the run", func(w *world) {
-			w.command(10*time.Minute, workflows.UpdatePause, workflows.Command{})
-			w.command(10*time.Hour, workflows.UpdateResume, workflows.Command{})
-			w.command(10*time.Hour+10*time.Minute, workflows.UpdateAbort, workflows.Command{})
+			w.command(10*time.Minute, api.UpdatePause, api.Command{})
+			w.command(10*time.Hour, api.UpdateResume, api.Command{})
+			w.command(10*time.Hour+10*time.Minute, api.UpdateAbort, api.Command{})
 		}},
 		{"while its cluster is out of reach", func(w *world) {
 			w.advances = 10 * time.Minute
 			w.once(step.Advance.Name(), "a", away)
 			w.returns("a", 10*time.Hour)
-			w.command(10*time.Hour+15*time.Minute, workflows.UpdateAbort, workflows.Command{})
+			w.command(10*time.Hour+15*time.Minute, api.UpdateAbort, api.Command{})
 		}},
 	} {
 		t.Run(c.reason, func(t *testing.T) {

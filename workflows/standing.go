@@ -5,20 +5,9 @@ import (
 	"slices"
 
 	"go.temporal.io/sdk/workflow"
+
+	"sluice.dev/sluice/internal/api"
 )
-
-// An Update that no worker accepts lives for as long as its caller waits. A command that is to be obeyed whenever a worker takes
-// the run up again is sent as a signal: it stands in the run's history.
-
-// SignalCommand is the signal that carries a StandingOrder to a run.
-const SignalCommand = "command"
-
-// StandingOrder is a command that stands until the run obeys it. It may come as an Update under the same ID too: it acts once.
-type StandingOrder struct {
-	ID      string  `json:"id"`
-	Name    string  `json:"name"` // UpdatePause and its like
-	Command Command `json:"command"`
-}
 
 // heardOrders is how many orders a run remembers.
 const heardOrders = 200
@@ -34,12 +23,12 @@ func (r *rollout) note(id string) {
 
 // hearStanding obeys standing orders for as long as the run lives.
 func (r *rollout) hearStanding(ctx workflow.Context) {
-	r.standingOrders = workflow.GetSignalChannelWithOptions(ctx, SignalCommand, workflow.SignalChannelOptions{
+	r.standingOrders = workflow.GetSignalChannelWithOptions(ctx, api.SignalCommand, workflow.SignalChannelOptions{
 		Description: "a command that stands until a worker takes the run up",
 	})
 	workflow.GoNamed(ctx, "standing orders", func(ctx workflow.Context) {
 		for {
-			var o StandingOrder
+			var o api.StandingOrder
 			r.standingOrders.Receive(ctx, &o)
 			r.obeyStanding(ctx, o)
 		}
@@ -47,7 +36,7 @@ func (r *rollout) hearStanding(ctx workflow.Context) {
 }
 
 // obeyStanding does what a standing order says. Nobody waits for its answer: what came of it is in the audit.
-func (r *rollout) obeyStanding(ctx workflow.Context, o StandingOrder) {
+func (r *rollout) obeyStanding(ctx workflow.Context, o api.StandingOrder) {
 	r.obeying++
 	defer func() { r.obeying-- }()
 	i := slices.IndexFunc(r.commands(), func(c command) bool { return c.name == o.Name })
@@ -55,7 +44,7 @@ func (r *rollout) obeyStanding(ctx workflow.Context, o StandingOrder) {
 		return
 	}
 	if _, err := r.obey(ctx, r.commands()[i], o.ID, o.Command); err != nil {
-		r.audit(ctx, o.Name, o.Command, Answer{Message: "refused: " + messageOf(err)})
+		r.audit(ctx, o.Name, o.Command, api.Answer{Message: "refused: " + messageOf(err)})
 	}
 }
 
@@ -67,7 +56,7 @@ func (r *rollout) attentive(ctx workflow.Context) error {
 		if err != nil {
 			return fmt.Errorf("cannot wait for commands: %w", err)
 		}
-		var o StandingOrder
+		var o api.StandingOrder
 		if !r.standingOrders.ReceiveAsync(&o) {
 			return nil
 		}

@@ -8,17 +8,16 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/step"
-	"sluice.dev/sluice/workflows"
 )
 
 // leaves has an order stand in the run's history from a time on.
-func (w *world) leaves(after time.Duration, o workflows.StandingOrder) {
-	w.env.RegisterDelayedCallback(func() { w.env.SignalWorkflow(workflows.SignalCommand, o) }, after)
+func (w *world) leaves(after time.Duration, o api.StandingOrder) {
+	w.env.RegisterDelayedCallback(func() { w.env.SignalWorkflow(api.SignalCommand, o) }, after)
 }
 
 func TestAStandingOrderIsObeyed(t *testing.T) {
 	w := newWorld(t, "a", "b")
-	w.leaves(time.Second, workflows.StandingOrder{ID: "1", Name: workflows.UpdateAbort, Command: workflows.Command{Who: "ann", Reason: "hm"}})
+	w.leaves(time.Second, api.StandingOrder{ID: "1", Name: api.UpdateAbort, Command: api.Command{Who: "ann", Reason: "hm"}})
 	end := w.run(t)
 	if end.Phase != api.PhaseAborted {
 		t.Errorf("the run ended %s", end.Phase)
@@ -37,13 +36,13 @@ func TestAStandingOrderIsObeyed(t *testing.T) {
 func TestAnOrderActsOnce(t *testing.T) {
 	w := newWorld(t, "a")
 	w.plan.Stages[0].Approvals = 2
-	pause := workflows.StandingOrder{ID: "1", Name: workflows.UpdatePause, Command: workflows.Command{Who: "ann"}}
+	pause := api.StandingOrder{ID: "1", Name: api.UpdatePause, Command: api.Command{Who: "ann"}}
 	w.leaves(time.Minute, pause)
-	w.command(time.Hour, workflows.UpdateResume, workflows.Command{})
+	w.command(time.Hour, api.UpdateResume, api.Command{})
 	w.leaves(2*time.Hour, pause) // the same once more, late
-	w.leaves(3*time.Hour, workflows.StandingOrder{ID: "2", Name: workflows.UpdateApprove, Command: workflows.Command{Who: "one", Plan: "0123456789"}})
-	w.leaves(4*time.Hour, workflows.StandingOrder{ID: "3", Name: workflows.UpdateApprove, Command: workflows.Command{Who: "two", Plan: "0123456789"}})
-	w.command(10*time.Hour, workflows.UpdateAbort, workflows.Command{})
+	w.leaves(3*time.Hour, api.StandingOrder{ID: "2", Name: api.UpdateApprove, Command: api.Command{Who: "one", Plan: "0123456789"}})
+	w.leaves(4*time.Hour, api.StandingOrder{ID: "3", Name: api.UpdateApprove, Command: api.Command{Who: "two", Plan: "0123456789"}})
+	w.command(10*time.Hour, api.UpdateAbort, api.Command{})
 	end := w.run(t)
 	if end.Phase != api.PhaseSucceeded {
 		t.Errorf("the run ended %s: the pause came twice", end.Phase)
@@ -52,7 +51,7 @@ func TestAnOrderActsOnce(t *testing.T) {
 
 func TestAStandingOrderThatIsRefusedIsInTheAudit(t *testing.T) {
 	w := newWorld(t, "a")
-	w.leaves(time.Second, workflows.StandingOrder{ID: "1", Name: workflows.UpdateApprove, Command: workflows.Command{Who: "ann", Plan: "ffffffff"}})
+	w.leaves(time.Second, api.StandingOrder{ID: "1", Name: api.UpdateApprove, Command: api.Command{Who: "ann", Plan: "ffffffff"}})
 	end := w.run(t)
 	if end.Phase != api.PhaseSucceeded {
 		t.Errorf("the run ended %s", end.Phase)
@@ -68,7 +67,7 @@ func TestAStandingOrderThatComesLastIsNotLost(t *testing.T) {
 	w.fails = func(name, _ string) error {
 		if name == step.SaveRun.Name() && !late {
 			late = true // while the run writes itself down
-			w.env.SignalWorkflow(workflows.SignalCommand, workflows.StandingOrder{ID: "1", Name: workflows.UpdateRollback, Command: workflows.Command{Who: "ann"}})
+			w.env.SignalWorkflow(api.SignalCommand, api.StandingOrder{ID: "1", Name: api.UpdateRollback, Command: api.Command{Who: "ann"}})
 		}
 		return nil
 	}

@@ -1,94 +1,18 @@
 package workflows
 
 import (
-	"fmt"
-	"strings"
-
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/plan"
 )
 
-// TakingBack is what a rollback does, or would do: the same for a dry run and for the command itself.
-type TakingBack struct {
-	Run   string `json:"run"`          // whose work is taken back
-	By    string `json:"by,omitempty"` // the run that takes it back; "" where the run does so itself, or it would be one of its own
-	Scope Scope  `json:"scope,omitzero"`
-	// Ends: the run is open, and ends with this. A part that is taken back ends all of it.
-	Ends  bool       `json:"ends"`
-	Units []UnitBack `json:"units"` // that go back, in the order in which they do
-	// Stops are the paths of the other open units: they stop where they are and are disarmed.
-	Stops []string `json:"stops,omitempty"`
-	// Unstarted are the paths of the units that the run will not come to any more.
-	Unstarted []string `json:"unstarted,omitempty"`
-}
-
-// UnitBack is a unit that goes back.
-type UnitBack struct {
-	Path    string `json:"path"`
-	Cluster string `json:"cluster"`
-	Stops   bool   `json:"stops,omitempty"` // it is open: it turns round where it is
-	WayBack string `json:"wayBack"`         // as plan prints it
-}
-
-func (u UnitBack) line() string {
-	if u.Stops {
-		return fmt.Sprintf("%s: stops; way back: %s", u.Path, u.WayBack)
-	}
-	return fmt.Sprintf("%s: way back: %s", u.Path, u.WayBack)
-}
-
-// Lines are the units, for people.
-func (t TakingBack) Lines() []string {
-	var out []string
-	for _, u := range t.Units {
-		out = append(out, u.line())
-	}
-	return out
-}
-
-// Besides says what happens to the rest of the run, as the end of a sentence that begins with a semicolon; "" where nothing
-// does. Would is for what has not been asked for yet.
-func (t TakingBack) Besides(would bool) string {
-	if !t.Ends {
-		return ""
-	}
-	ends, stop, starts := "ends", "stops where it is, disarmed", "are not started"
-	if len(t.Stops) > 1 {
-		stop = "stop where they are, disarmed"
-	}
-	if len(t.Unstarted) == 1 {
-		starts = "is not started"
-	}
-	if would {
-		ends = "would end"
-	}
-	said := fmt.Sprintf("; %s %s with it", t.Run, ends)
-	if len(t.Stops) > 0 {
-		said += fmt.Sprintf(", %s (%s) %s", counted(len(t.Stops), "other open unit"), fewOf(t.Stops), stop)
-	}
-	if len(t.Unstarted) > 0 {
-		said += fmt.Sprintf(", %s %s", counted(len(t.Unstarted), "unit"), starts)
-	}
-	return said
-}
-
-// fewOf lists at most three of many.
-func fewOf(all []string) string {
-	const most = 3
-	if len(all) <= most {
-		return strings.Join(all, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(all[:most], ", "), len(all)-most)
-}
-
 // takingBack is what a rollback of a part of this run does: first the open units, which turn round at once, then those that
 // have ended, in the order in which they go.
-func (r *rollout) takingBack(scope Scope) (TakingBack, error) {
-	t := TakingBack{Run: r.in.Run, Scope: scope, Ends: r.in.Back == nil, Units: []UnitBack{}}
+func (r *rollout) takingBack(scope api.Scope) (api.TakingBack, error) {
+	t := api.TakingBack{Run: r.in.Run, Scope: scope, Ends: r.in.Back == nil, Units: []api.UnitBack{}}
 	for _, u := range r.openUnits() {
 		unit := r.unit(u.cluster)
-		if scope.holds(*unit) {
-			t.Units = append(t.Units, UnitBack{Path: unit.Path, Cluster: u.cluster, Stops: true, WayBack: r.backTo(u.cluster)})
+		if scope.Holds(*unit) {
+			t.Units = append(t.Units, api.UnitBack{Path: unit.Path, Cluster: u.cluster, Stops: true, WayBack: r.backTo(u.cluster)})
 		} else if !u.paced && !u.back {
 			t.Stops = append(t.Stops, unit.Path)
 		}
@@ -109,7 +33,7 @@ func (r *rollout) takingBack(scope Scope) (TakingBack, error) {
 		return t, err
 	}
 	for _, u := range window.Group.Units {
-		t.Units = append(t.Units, UnitBack{Path: u.Path, Cluster: u.Cluster, WayBack: r.backTo(u.Cluster)})
+		t.Units = append(t.Units, api.UnitBack{Path: u.Path, Cluster: u.Cluster, WayBack: r.backTo(u.Cluster)})
 	}
 	return t, nil
 }

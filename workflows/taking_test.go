@@ -9,7 +9,6 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/pipelines"
-	"sluice.dev/sluice/workflows"
 )
 
 // A rollback of a part ends the whole run: who asks what it would do hears what it would do to the rest.
@@ -17,14 +16,14 @@ func TestADryRollbackTellsAll(t *testing.T) {
 	w := newWorld(t, "a", "b", "c", "d")
 	w.plan.Stages[0].Groups[0].MaxConcurrency = 2
 	w.rules.Soak.Batch = pipelines.Duration(time.Hour)
-	part := workflows.Scope{Clusters: []string{"a"}}
-	dry := w.command(10*time.Minute, workflows.UpdateRollback, workflows.Command{DryRun: true, Scope: part})
-	whole := w.command(11*time.Minute, workflows.UpdateRollback, workflows.Command{DryRun: true})
-	done := w.command(12*time.Minute, workflows.UpdateRollback, workflows.Command{Scope: part, Reason: "slow"})
+	part := api.Scope{Clusters: []string{"a"}}
+	dry := w.command(10*time.Minute, api.UpdateRollback, api.Command{DryRun: true, Scope: part})
+	whole := w.command(11*time.Minute, api.UpdateRollback, api.Command{DryRun: true})
+	done := w.command(12*time.Minute, api.UpdateRollback, api.Command{Scope: part, Reason: "slow"})
 	end := w.run(t)
 
-	want := &workflows.TakingBack{
-		Run: "agent-1", Scope: part, Ends: true, Units: []workflows.UnitBack{{Path: "prod/a", Cluster: "a", Stops: true, WayBack: "v1"}},
+	want := &api.TakingBack{
+		Run: "agent-1", Scope: part, Ends: true, Units: []api.UnitBack{{Path: "prod/a", Cluster: "a", Stops: true, WayBack: "v1"}},
 		Stops: []string{"prod/b"}, Unstarted: []string{"prod/c", "prod/d"},
 	}
 	if diff := cmp.Diff(want, dry.answer.Back); diff != "" {

@@ -15,12 +15,9 @@ import (
 	"sluice.dev/sluice/pipelines"
 )
 
-// UnitWorkflowID is the workflow ID of a unit: it reads as the unit's path, and two runs of a component cannot share it.
-func UnitWorkflowID(path, component string) string { return path + "/" + component }
-
 // start opens a unit's workflow and follows it to its end in a coroutine of its own.
 func (r *rollout) start(ctx workflow.Context, stage string, u plan.Unit) {
-	id := UnitWorkflowID(u.Path, r.plan.Component)
+	id := api.UnitWorkflowID(u.Path, r.plan.Component)
 	run := &unitRun{id: id, cluster: u.Cluster, back: r.backing, paced: r.backing}
 	r.open[u.Cluster] = run
 	unit := r.unit(u.Cluster)
@@ -95,7 +92,7 @@ func unitOptions(ctx workflow.Context, of subject, in ClusterInput) workflow.Chi
 		action = fmt.Sprintf("%s back from %s %s", in.Path, of.Component, of.Version)
 	}
 	return workflow.ChildWorkflowOptions{
-		WorkflowID: UnitWorkflowID(in.Path, of.Component), TaskQueue: workflow.GetInfo(ctx).TaskQueueName, StaticSummary: action,
+		WorkflowID: api.UnitWorkflowID(in.Path, of.Component), TaskQueue: workflow.GetInfo(ctx).TaskQueueName, StaticSummary: action,
 		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 		ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_REQUEST_CANCEL,
 		WaitForCancellation:   true,
@@ -112,7 +109,7 @@ func (r *rollout) follow(ctx workflow.Context, in ClusterInput, run *unitRun) ap
 	ctx = workflow.WithChildOptions(ctx, unitOptions(ctx, r.subject(), in))
 	for {
 		in.Paused = r.state.Paused && !in.Back
-		child := workflow.ExecuteChildWorkflow(ctx, ClusterRolloutName, in)
+		child := workflow.ExecuteChildWorkflow(ctx, api.ClusterRolloutName, in)
 		var end api.Unit
 		var begun workflow.Execution
 		err := child.GetChildWorkflowExecution().Get(ctx, &begun)
@@ -122,7 +119,7 @@ func (r *rollout) follow(ctx workflow.Context, in ClusterInput, run *unitRun) ap
 			run.tellOwed(ctx)
 			err = child.Get(ctx, &end)
 		}
-		if err == nil || Ended(err, &end) {
+		if err == nil || api.Ended(err, &end) {
 			return end
 		}
 		unit := *r.unit(in.Cluster)
@@ -224,14 +221,14 @@ func (r *rollout) decide(ctx workflow.Context, u *api.Unit) (borne bool, why str
 	failed := r.failedIn(u.Stage)
 	if r.plan.OnFailure == pipelines.Continue || failed <= stage.MaxFailures {
 		if failed > stage.MaxFailures {
-			return true, fmt.Sprintf("the pipeline says onFailure: Continue; %s of stage %s failed so far", counted(failed, "unit"), u.Stage)
+			return true, fmt.Sprintf("the pipeline says onFailure: Continue; %s of stage %s failed so far", api.Counted(failed, "unit"), u.Stage)
 		}
-		return true, fmt.Sprintf("stage %s bears it: %s failed so far, maxFailures is %d", u.Stage, counted(failed, "unit"), stage.MaxFailures)
+		return true, fmt.Sprintf("stage %s bears it: %s failed so far, maxFailures is %d", u.Stage, api.Counted(failed, "unit"), stage.MaxFailures)
 	}
 	why = fmt.Sprintf("%s failed at %s: %s", u.Failure.Name, u.FailedAt, u.Failure.Message)
 	if r.plan.OnFailure == pipelines.Rollback && r.plan.Rollback == pipelines.RollbackAuto {
-		r.wantRollback(ctx, Scope{}, api.Ending{By: api.BySluice, Reason: why}, why)
-		r.auditItself(ctx, UpdateRollback, why)
+		r.wantRollback(ctx, api.Scope{}, api.Ending{By: api.BySluice, Reason: why}, why)
+		r.auditItself(ctx, api.UpdateRollback, why)
 		return false, why
 	}
 	r.pause(&api.Waiting{

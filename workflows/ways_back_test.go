@@ -14,7 +14,6 @@ import (
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
-	"sluice.dev/sluice/workflows"
 )
 
 // unrecorded is a world where nothing was recorded before the run.
@@ -43,7 +42,7 @@ func TestWhereNothingWasRecordedAllOfItGoesBack(t *testing.T) {
 			w.created = c.created
 			w.plan.OnFailure = c.policy
 			w.facts = func(_ string, f *rule.Facts) { f.Workload.Restarts = 1 }
-			w.command(time.Hour, workflows.UpdateRollback, workflows.Command{})
+			w.command(time.Hour, api.UpdateRollback, api.Command{})
 			if end := w.run(t); end.Phase != api.PhaseRolledBack {
 				t.Errorf("the run ended %s, its unit with %+v", end.Phase, end.Stages[0].Units[0].Failure)
 			}
@@ -100,8 +99,8 @@ func TestARunListsTheFirstOfMuchThatStays(t *testing.T) {
 func TestAFirstInstallationThatHasEndedGoesBackByARunOfItsOwn(t *testing.T) {
 	w := unrecorded(t, "a", "b")
 	w.kept = []string{"Namespace/infra"}
-	end := w.play(t, workflows.RolloutInput{
-		Run: "agent-2", Plan: "0123456789abcdef", By: "ops", Back: &workflows.BackInput{Run: "agent-1", Units: []string{"a", "b"}},
+	end := w.play(t, api.RolloutInput{
+		Run: "agent-2", Plan: "0123456789abcdef", By: "ops", Back: &api.BackInput{Run: "agent-1", Units: []string{"a", "b"}},
 	})
 	if diff := cmp.Diff(map[string]api.Phase{"a": api.PhaseRolledBack, "b": api.PhaseRolledBack}, unitPhases(end)); diff != "" {
 		t.Errorf("units (-want +got):\n%s", diff)
@@ -118,7 +117,7 @@ func TestADryRollbackNamesTheWaysBack(t *testing.T) {
 	units[1].WayBack, units[2].WayBack = plan.WayBack{Kind: plan.AsFound}, plan.WayBack{Kind: plan.Removed}
 	w.plan.Stages[0].Groups[0].MaxConcurrency = 3
 	w.rules.Soak.Batch = pipelines.Duration(time.Hour)
-	dry := w.command(10*time.Minute, workflows.UpdateRollback, workflows.Command{DryRun: true})
+	dry := w.command(10*time.Minute, api.UpdateRollback, api.Command{DryRun: true})
 	w.run(t)
 	want := []string{"prod/a: stops; way back: v1", "prod/b: stops; way back: as found", "prod/c: stops; way back: remove"}
 	if diff := cmp.Diff(want, dry.answer.Units); diff != "" {
@@ -130,7 +129,7 @@ func TestNoWayBackIsLeftForWhatTheComponentForbids(t *testing.T) {
 	w := unrecorded(t, "a")
 	w.rules.Soak.Batch = pipelines.Duration(time.Hour)
 	w.plan.Rollback = pipelines.RollbackNever
-	no := w.command(10*time.Minute, workflows.UpdateRollback, workflows.Command{})
+	no := w.command(10*time.Minute, api.UpdateRollback, api.Command{})
 	w.run(t)
 	if no.accepted || no.rejected == nil || !strings.Contains(no.rejected.Error(), "rollback: Never") {
 		t.Errorf("it was accepted: %v, rejected: %v", no.accepted, no.rejected)

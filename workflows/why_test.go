@@ -7,7 +7,6 @@ import (
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
-	"sluice.dev/sluice/workflows"
 )
 
 func TestAPausedSoakEndsLaterAndSaysSo(t *testing.T) {
@@ -15,12 +14,12 @@ func TestAPausedSoakEndsLaterAndSaysSo(t *testing.T) {
 	w.rules.Batches = []pipelines.Amount{pipelines.Percent(100)}
 	w.rules.Soak.Batch = pipelines.Duration(time.Hour)
 	began := w.env.Now()
-	w.command(10*time.Minute, workflows.UpdatePause, workflows.Command{})
-	w.command(40*time.Minute, workflows.UpdateResume, workflows.Command{})
+	w.command(10*time.Minute, api.UpdatePause, api.Command{})
+	w.command(40*time.Minute, api.UpdateResume, api.Command{})
 	var until time.Time
 	w.env.RegisterDelayedCallback(func() {
 		var u api.Unit
-		v, err := w.env.QueryWorkflowByID("prod/a/agent", workflows.QueryStatus)
+		v, err := w.env.QueryWorkflowByID("prod/a/agent", api.QueryStatus)
 		if err == nil {
 			err = v.Get(&u)
 		}
@@ -67,7 +66,7 @@ func TestAFailedCheckKeepsThePodsThatItIsAbout(t *testing.T) {
 	w := newWorld(t, "a")
 	w.facts = func(_ string, f *rule.Facts) { f.Workload.Restarts = 1 }
 	w.stuck = &api.Stuck{Pods: []api.Pod{{Name: "agent-x", Reason: "CrashLoopBackOff", Restarts: 3}}}
-	w.command(time.Hour, workflows.UpdateAbort, workflows.Command{})
+	w.command(time.Hour, api.UpdateAbort, api.Command{})
 	w.run(t)
 	if b := w.records[0].Batches[0]; b.Stuck == nil || b.Stuck.Pods[0].Name != "agent-x" {
 		t.Errorf("the batch at which it was stopped is kept without its pods: %+v", b)

@@ -243,7 +243,7 @@ func (w *world) once(name, cluster string, err error) {
 func (w *world) now(t *testing.T) api.Run {
 	t.Helper()
 	var out api.Run
-	v, err := w.env.QueryWorkflow(workflows.QueryStatus)
+	v, err := w.env.QueryWorkflow(api.QueryStatus)
 	if err == nil {
 		err = v.Get(&out)
 	}
@@ -330,20 +330,20 @@ func (w *world) meet() {
 // run plays a run to its end and returns how it ended.
 func (w *world) run(t *testing.T) api.Run {
 	t.Helper()
-	return w.play(t, workflows.RolloutInput{Run: "agent-1", Plan: "0123456789abcdef", By: "ops"})
+	return w.play(t, api.RolloutInput{Run: "agent-1", Plan: "0123456789abcdef", By: "ops"})
 }
 
-func (w *world) play(t *testing.T, in workflows.RolloutInput) api.Run {
+func (w *world) play(t *testing.T, in api.RolloutInput) api.Run {
 	t.Helper()
 	w.meet()
 	w.env.SetStartWorkflowOptions(clientOptions(in.Run))
-	w.env.ExecuteWorkflow(workflows.RolloutName, in)
+	w.env.ExecuteWorkflow(api.RolloutName, in)
 	if !w.env.IsWorkflowCompleted() {
 		t.Fatalf("the run did not end; asked so far:\n%s", strings.Join(w.asked(), "\n"))
 	}
 	var out api.Run
 	if w.closed = w.env.GetWorkflowError(); w.closed != nil {
-		if !workflows.Ended(w.closed, &out) {
+		if !api.Ended(w.closed, &out) {
 			t.Fatalf("the run failed: %v\n%s", w.closed, strings.Join(w.asked(), "\n"))
 		}
 		return out
@@ -361,7 +361,7 @@ func (w *world) asked() []string {
 }
 
 // command asks the run for something once its virtual time has come.
-func (w *world) command(after time.Duration, name string, c workflows.Command) *heard {
+func (w *world) command(after time.Duration, name string, c api.Command) *heard {
 	h := &heard{}
 	if c.Who == "" {
 		c.Who = "ops"
@@ -371,7 +371,7 @@ func (w *world) command(after time.Duration, name string, c workflows.Command) *
 			OnReject: func(err error) { h.rejected = err },
 			OnAccept: func() { h.accepted = true },
 			OnComplete: func(v any, err error) {
-				h.answer, _ = v.(workflows.Answer)
+				h.answer, _ = v.(api.Answer)
 				h.err = err
 			},
 		}, c)
@@ -383,7 +383,7 @@ func (w *world) command(after time.Duration, name string, c workflows.Command) *
 type heard struct {
 	accepted bool
 	rejected error
-	answer   workflows.Answer
+	answer   api.Answer
 	err      error
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/pipelines"
 )
@@ -93,7 +94,7 @@ func report(w io.Writer, err error) int {
 			fmt.Fprintln(w, d)
 			files[d.Position.File] = true
 		}
-		fmt.Fprintf(w, "sluice: %s in %s\n", count(len(found), "error"), count(len(files), "file"))
+		fmt.Fprintf(w, "sluice: %s in %s\n", api.Counted(len(found), "error"), api.Counted(len(files), "file"))
 		return fault.ExitInvalid
 	}
 	fmt.Fprintf(w, "sluice: %s\n", strings.TrimRight(err.Error(), "\n"))
@@ -130,12 +131,4 @@ func between(least int, names ...string) cobra.PositionalArgs {
 		}
 		return nil
 	}
-}
-
-// count writes a number with its noun: "1 file", "2 files".
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

@@ -7,16 +7,16 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/workflows"
 )
 
 // CommandOptions are what the commands to a run need.
 type CommandOptions struct {
 	Factory *Factory
 	Run     string
-	Name    string // workflows.UpdatePause and its like
-	Command workflows.Command
+	Name    string // api.UpdatePause and its like
+	Command api.Command
 	Format  format
 }
 
@@ -35,7 +35,7 @@ func newCommand(f *Factory, name string, cmd *cobra.Command) (*cobra.Command, *C
 }
 
 func newCmdPause(f *Factory) *cobra.Command {
-	cmd, _ := newCommand(f, workflows.UpdatePause, &cobra.Command{
+	cmd, _ := newCommand(f, api.UpdatePause, &cobra.Command{
 		Short: "Stop a run where it is, and disarm it",
 		Long: `Start nothing new, stop what is in flight between pods, and disarm: a pod that is recreated
 meanwhile gets the template of before. Pods that were moved stay moved. Pausing twice is one pause.`,
@@ -45,7 +45,7 @@ meanwhile gets the template of before. Pods that were moved stay moved. Pausing 
 }
 
 func newCmdResume(f *Factory) *cobra.Command {
-	cmd, _ := newCommand(f, workflows.UpdateResume, &cobra.Command{
+	cmd, _ := newCommand(f, api.UpdateResume, &cobra.Command{
 		Short:   "Let a run go on, and look again where a check held it",
 		Example: `  sluice resume node-agent-2 --reason "dependency is back"`,
 	})
@@ -53,7 +53,7 @@ func newCmdResume(f *Factory) *cobra.Command {
 }
 
 func newCmdApprove(f *Factory) *cobra.Command {
-	cmd, opts := newCommand(f, workflows.UpdateApprove, &cobra.Command{
+	cmd, opts := newCommand(f, api.UpdateApprove, &cobra.Command{
 		Short: "Approve the stage of a run that waits for it",
 		Long: `Approve the stage that waits for approval. An approval names the plan that was read, by its hash
 or the first characters of it: it does not count for any other plan.`,
@@ -71,7 +71,7 @@ or the first characters of it: it does not count for any other plan.`,
 }
 
 func newCmdAbort(f *Factory) *cobra.Command {
-	cmd, opts := newCommand(f, workflows.UpdateAbort, &cobra.Command{
+	cmd, opts := newCommand(f, api.UpdateAbort, &cobra.Command{
 		Short: "End a run where it is, and leave pods as they are",
 		Long: `Stop and disarm every open unit, start nothing else, and end the run. Pods that were moved stay
 moved: to take them back too, use rollback. On a run that has ended it does nothing, and says so. A
@@ -84,7 +84,7 @@ run that is rolling back is aborted only with --abandon-rollback, and then stays
 }
 
 func newCmdRollback(f *Factory) *cobra.Command {
-	cmd, opts := newCommand(f, workflows.UpdateRollback, &cobra.Command{
+	cmd, opts := newCommand(f, api.UpdateRollback, &cobra.Command{
 		Short: "Take back what a run has moved",
 		Long: `Take back what a run has moved, to what its plan fixed as the way back: the last cluster first and
 alone, then a third at once. No window, freeze or soak holds it. It acts on a paused run, and on one that

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	utilversion "k8s.io/apimachinery/pkg/util/version"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/lint"
@@ -97,9 +98,9 @@ func (o *LintOptions) text(found lintReport, right bool) error {
 	if !right {
 		return nil
 	}
-	verdict := count(len(found.Files), "file") + ": nothing is wrong"
+	verdict := api.Counted(len(found.Files), "file") + ": nothing is wrong"
 	if n := len(found.Warnings); n > 0 {
-		verdict += ", " + count(n, "warning")
+		verdict += ", " + api.Counted(n, "warning")
 	}
 	_, err := fmt.Fprintln(o.Out, verdict)
 	return err

@@ -19,7 +19,6 @@ import (
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/ledger/sqlite"
 	"sluice.dev/sluice/internal/plan"
-	"sluice.dev/sluice/workflows"
 )
 
 // server plays a run: each look finds it one phase further on, until it is written down as ended.
@@ -41,7 +40,7 @@ func (started) GetID() string                  { return "preview" }
 func (started) Get(context.Context, any) error { return nil }
 
 func (s *server) ExecuteWorkflow(ctx context.Context, _ client.StartWorkflowOptions, _ any, args ...any) (client.WorkflowRun, error) {
-	in, isPreview := args[0].(workflows.PreviewInput)
+	in, isPreview := args[0].(api.PreviewInput)
 	if !isPreview {
 		return started{}, nil
 	}
@@ -105,7 +104,7 @@ func (s *server) SignalWorkflow(_ context.Context, _, _, _ string, arg any) erro
 	s.told = append(s.told, &historypb.HistoryEvent{
 		EventType: enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED, EventTime: timestamppb.New(noon),
 		Attributes: &historypb.HistoryEvent_WorkflowExecutionSignaledEventAttributes{
-			WorkflowExecutionSignaledEventAttributes: &historypb.WorkflowExecutionSignaledEventAttributes{SignalName: workflows.SignalCommand, Input: input},
+			WorkflowExecutionSignaledEventAttributes: &historypb.WorkflowExecutionSignaledEventAttributes{SignalName: api.SignalCommand, Input: input},
 		},
 	})
 	return err

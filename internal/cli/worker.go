@@ -12,10 +12,10 @@ import (
 	"go.temporal.io/sdk/client"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
-	"sluice.dev/sluice/workflows"
 )
 
 // WorkerRun is what a worker is started with. Client and Ledger are closed by the command line.
@@ -143,7 +143,7 @@ func (o *WorkerOptions) serving(ctx context.Context, c *engine.Connection, l led
 	if err != nil {
 		return err
 	}
-	queues := "task queue " + workflows.Queue(installation)
+	queues := "task queue " + api.Queue(installation)
 	switch sites := strings.Join(o.Sites, ", "); {
 	case o.SiteOnly:
 		queues = "the task queues of site " + sites + " only"
@@ -151,7 +151,7 @@ func (o *WorkerOptions) serving(ctx context.Context, c *engine.Connection, l led
 		queues += " and those of site " + sites
 	}
 	_, err = fmt.Fprintf(shown{o.Factory.Err}, "serving %s at %s, namespace %s, with kubeconfig %s (%s)\n",
-		queues, c.Address, c.Namespace, strings.Join(k.files, ", "), count(k.contexts, "context"))
+		queues, c.Address, c.Namespace, strings.Join(k.files, ", "), api.Counted(k.contexts, "context"))
 	return fault.Wrap(fault.Internal, err, "cannot print")
 }
 

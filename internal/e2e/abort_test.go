@@ -12,7 +12,6 @@ import (
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/witness"
-	"sluice.dev/sluice/workflows"
 )
 
 // still waits until every node has a ready pod and nothing has moved for a second.
@@ -82,7 +81,7 @@ func abortFromEveryPhase(t *testing.T, kind string) {
 	} {
 		s.declare(name, "  defaults: {"+rest+"}\n  stages: [{name: canary, clusterGroups: {matchLabels: {environment: canary}}}]\n")
 	}
-	abort := func(run string) string { return s.tell(run, workflows.UpdateAbort, workflows.Scope{}).Message }
+	abort := func(run string) string { return s.tell(run, api.UpdateAbort, api.Scope{}).Message }
 	idle := func(what, run string) {
 		before := s.still("a")
 		if said := abort(run); !strings.Contains(said, "nothing to abort") {
@@ -103,7 +102,7 @@ func abortFromEveryPhase(t *testing.T, kind string) {
 		t.Fatal(err)
 	}
 	idle("a run that has succeeded", installed[0].Name)
-	if _, err := s.engine.Command(t.Context(), s.component+"-99", workflows.UpdateAbort, workflows.Command{Who: "test"}); fault.CodeOf(err) != fault.NotFound {
+	if _, err := s.engine.Command(t.Context(), s.component+"-99", api.UpdateAbort, api.Command{Who: "test"}); fault.CodeOf(err) != fault.NotFound {
 		t.Errorf("the abort of a run that never was: %v", err)
 	}
 	const inMidBatch = "in the middle of a batch"
@@ -118,7 +117,7 @@ func abortFromEveryPhase(t *testing.T, kind string) {
 		{"soaking in a batch", "patient", s.soaking},
 		{"paused", "patient", func(run string) {
 			s.soaking(run)
-			s.tell(run, workflows.UpdatePause, workflows.Scope{})
+			s.tell(run, api.UpdatePause, api.Scope{})
 			s.until(run, "paused", time.Minute, func(r api.Run) bool { return phaseOf(r, "a") == api.PhasePaused })
 		}},
 		{"held at a failed check", "failing", func(run string) {

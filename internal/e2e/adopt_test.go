@@ -11,7 +11,6 @@ import (
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/plan"
-	"sluice.dev/sluice/workflows"
 )
 
 // found is what somebody installed before Sluice came.
@@ -109,7 +108,7 @@ func TestWhatWasFoundIsGivenBackAfterTheRunHasEnded(t *testing.T) {
 		t.Fatalf("version 2 ended %s", end.Phase)
 	}
 	s.guarded()
-	s.tell(run, workflows.UpdateRollback, workflows.Scope{})
+	s.tell(run, api.UpdateRollback, api.Scope{})
 	runs, err := s.engine.Runs(t.Context(), engine.RunsQuery{Component: s.component, Limit: 1})
 	if err != nil {
 		t.Fatal(err)
@@ -121,7 +120,7 @@ func TestWhatWasFoundIsGivenBackAfterTheRunHasEnded(t *testing.T) {
 	if d, err := s.ledger.Deployment(t.Context(), "a", s.component); fault.CodeOf(err) != fault.NotFound {
 		t.Errorf("the ledger says that %s runs there: %v", d.Version, err)
 	}
-	if a := s.tell(run, workflows.UpdateRollback, workflows.Scope{}); !strings.Contains(a.Message, "nothing of run is left to take back") {
+	if a := s.tell(run, api.UpdateRollback, api.Scope{}); !strings.Contains(a.Message, "nothing of run is left to take back") {
 		t.Errorf("taken back twice, it says %q", a.Message)
 	}
 }

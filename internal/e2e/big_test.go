@@ -11,7 +11,6 @@ import (
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
-	"sluice.dev/sluice/workflows"
 )
 
 // BenchmarkBigStage runs a stage of 2,000 fake clusters, 200 at a time, on the real Temporal server, and pauses and resumes it all
@@ -32,7 +31,7 @@ func BenchmarkBigStage(b *testing.B) {
 		over := make(chan api.Run, 1)
 		go func() {
 			var end api.Run
-			if err := run.Get(context.WithoutCancel(b.Context()), &end); err != nil && !workflows.Ended(err, &end) {
+			if err := run.Get(context.WithoutCancel(b.Context()), &end); err != nil && !api.Ended(err, &end) {
 				b.Error(err)
 			}
 			over <- end
@@ -44,7 +43,7 @@ func BenchmarkBigStage(b *testing.B) {
 			case end = <-over:
 			case <-time.After(5 * time.Second):
 				// The last one may come too late.
-				if d, err := f.try(run.GetID(), []string{workflows.UpdatePause, workflows.UpdateResume}[command%2]); err == nil {
+				if d, err := f.try(run.GetID(), []string{api.UpdatePause, api.UpdateResume}[command%2]); err == nil {
 					took = append(took, d)
 				}
 			}
@@ -119,15 +118,15 @@ func TestARunOfAFakeFleetContinuesAsNew(t *testing.T) {
 	}
 	f.until(run.GetID(), "waiting for its first approval", approvable(0))
 	for f.events(run.GetID()) < 2100 {
-		f.tell(run.GetID(), workflows.UpdatePause)
-		f.tell(run.GetID(), workflows.UpdateResume)
+		f.tell(run.GetID(), api.UpdatePause)
+		f.tell(run.GetID(), api.UpdateResume)
 	}
-	f.tell(run.GetID(), workflows.UpdateApprove)
+	f.tell(run.GetID(), api.UpdateApprove)
 	f.until(run.GetID(), "waiting for its second approval", approvable(1))
 	if n := f.events(run.GetID()); n > 1000 {
 		t.Errorf("its latest execution has %d events: it did not continue as new", n)
 	}
-	f.tell(run.GetID(), workflows.UpdateApprove)
+	f.tell(run.GetID(), api.UpdateApprove)
 	end := f.ended(run)
 	if end.Phase != api.PhaseSucceeded || len(end.Moves) != 2 {
 		t.Errorf("the run ended %s; units moved in the order %v", end.Phase, end.Moves)

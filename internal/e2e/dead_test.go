@@ -7,7 +7,6 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/witness"
-	"sluice.dev/sluice/workflows"
 )
 
 // die takes a node's kubelet away: the simulation lets go of a node whose lease another holds, and says no more that it is
@@ -81,7 +80,7 @@ func TestDeadNodesHoldNobodyUp(t *testing.T) {
 	if !slices.Equal(behind, []string{names[0], names[7]}) {
 		t.Errorf("%v are behind, want the two dead nodes", behind)
 	}
-	s.tell(run, workflows.UpdateRollback, workflows.Scope{})
+	s.tell(run, api.UpdateRollback, api.Scope{})
 	if end := s.ended(run, time.Minute); end.Phase != api.PhaseRolledBack {
 		t.Errorf("with dead nodes the rollback ended %s", end.Phase)
 	}

@@ -156,7 +156,7 @@ func (f *fakeFleet) start(name string) client.WorkflowRun {
 	f.t.Helper()
 	run, err := f.client.ExecuteWorkflow(f.t.Context(), client.StartWorkflowOptions{
 		ID: name, TaskQueue: f.queue, WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
-	}, workflows.RolloutName, workflows.RolloutInput{Run: name, Plan: fakePlan, By: "ann"})
+	}, api.RolloutName, api.RolloutInput{Run: name, Plan: fakePlan, By: "ann"})
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -176,7 +176,7 @@ func (f *fakeFleet) try(run, name string) (time.Duration, error) {
 	began := time.Now()
 	handle, err := f.client.UpdateWorkflow(f.t.Context(), client.UpdateWorkflowOptions{
 		WorkflowID: run, UpdateName: name, WaitForStage: client.WorkflowUpdateStageCompleted,
-		Args: []any{workflows.Command{Who: "ops", Reason: "a test", Plan: fakePlan}},
+		Args: []any{api.Command{Who: "ops", Reason: "a test", Plan: fakePlan}},
 	})
 	if err != nil {
 		return 0, err
@@ -189,7 +189,7 @@ func (f *fakeFleet) until(run, what string, met func(api.Run) bool) {
 	f.t.Helper()
 	var now api.Run
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
-		v, err := f.client.QueryWorkflow(f.t.Context(), run, "", workflows.QueryStatus)
+		v, err := f.client.QueryWorkflow(f.t.Context(), run, "", api.QueryStatus)
 		if err == nil && v.Get(&now) == nil && met(now) {
 			return
 		}
@@ -201,7 +201,7 @@ func (f *fakeFleet) until(run, what string, met func(api.Run) bool) {
 func (f *fakeFleet) ended(run client.WorkflowRun) api.Run {
 	f.t.Helper()
 	var end api.Run
-	if err := run.Get(f.t.Context(), &end); err != nil && !workflows.Ended(err, &end) {
+	if err := run.Get(f.t.Context(), &end); err != nil && !api.Ended(err, &end) {
 		f.t.Fatalf("%s closed with %v", run.GetID(), err)
 	}
 	f.keep(run.GetID(), "")

@@ -21,7 +21,6 @@ import (
 	"sluice.dev/sluice/internal/localtest"
 	"sluice.dev/sluice/internal/witness"
 	"sluice.dev/sluice/worker"
-	"sluice.dev/sluice/workflows"
 )
 
 // nodes is how many nodes each cluster of the stack has.
@@ -183,7 +182,7 @@ func (s *site) start(version, pipeline string) string {
 		if s.t.Failed() {
 			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 			defer cancel()
-			_, _ = s.engine.Command(ctx, run.Name, workflows.UpdateAbort, workflows.Command{Who: "test", Reason: "the test has failed"})
+			_, _ = s.engine.Command(ctx, run.Name, api.UpdateAbort, api.Command{Who: "test", Reason: "the test has failed"})
 		}
 	})
 	return run.Name
@@ -198,9 +197,9 @@ func (s *site) install() {
 }
 
 // tell gives a run a command, which must be accepted.
-func (s *site) tell(run, command string, scope workflows.Scope) workflows.Answer {
+func (s *site) tell(run, command string, scope api.Scope) api.Answer {
 	s.t.Helper()
-	a, err := s.engine.Command(s.t.Context(), run, command, workflows.Command{Who: "test", Reason: "a test", Scope: scope})
+	a, err := s.engine.Command(s.t.Context(), run, command, api.Command{Who: "test", Reason: "a test", Scope: scope})
 	if err != nil {
 		s.t.Fatalf("cannot %s %s: %v", command, run, err)
 	}

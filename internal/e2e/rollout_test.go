@@ -11,7 +11,6 @@ import (
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/witness"
-	"sluice.dev/sluice/workflows"
 )
 
 func TestAVersionGoesThroughAndABadOneIsTakenBack(t *testing.T) {
@@ -73,7 +72,7 @@ func TestFailureMode_R31_TheWayBackIsWhatRanBeforeTheRun(t *testing.T) {
 	if end := s.ended(run, time.Minute); end.Phase != api.PhaseSucceeded {
 		t.Fatalf("version 2 ended %s", end.Phase)
 	}
-	s.tell(run, workflows.UpdateRollback, workflows.Scope{})
+	s.tell(run, api.UpdateRollback, api.Scope{})
 	s.t.Log("rollback accepted")
 	deadline := time.Now().Add(time.Minute)
 	for s.snapshot("a").Tags()["1.0.0"] != nodes {
@@ -136,7 +135,7 @@ func TestFailureMode_R01_AGateDoesNotJudgeTheOldRevision(t *testing.T) {
 	if batches := report.Stages[0].Units[0].Batches; len(batches) != 1 || batches[0].Phase != api.PhaseMoving || batches[0].Ready != 0 {
 		t.Errorf("every old pod is ready, and the batch is %+v", batches)
 	}
-	s.tell(run, workflows.UpdateRollback, workflows.Scope{})
+	s.tell(run, api.UpdateRollback, api.Scope{})
 	if end := s.ended(run, time.Minute); end.Phase != api.PhaseRolledBack {
 		t.Errorf("the run ended %s", end.Phase)
 	}
@@ -152,7 +151,7 @@ func TestFailureMode_R35_OurOwnHalfDoneWorkIsNotDrift(t *testing.T) {
 	s.edit("components.yaml", "level-2, notes: kept by hand", "level-2, notes: from version 2")
 	run := s.start("2.0.0", "slow")
 	s.soaking(run)
-	s.tell(run, workflows.UpdateAbort, workflows.Scope{})
+	s.tell(run, api.UpdateAbort, api.Scope{})
 	if end := s.ended(run, time.Minute); end.Phase != api.PhaseAborted {
 		t.Fatalf("the run ended %s", end.Phase)
 	}
@@ -210,7 +209,7 @@ func TestFailureMode_R17_EveryEndFreesTheLock(t *testing.T) {
 	s.install()
 	run := s.start("2.0.0", "slow")
 	s.soaking(run)
-	s.tell(run, workflows.UpdateAbort, workflows.Scope{})
+	s.tell(run, api.UpdateAbort, api.Scope{})
 	if end := s.ended(run, time.Minute); end.Phase != api.PhaseAborted {
 		t.Fatalf("the run ended %s", end.Phase)
 	}
@@ -244,6 +243,6 @@ func TestFailureMode_R36_AnotherInstallationIsRefused(t *testing.T) {
 	if w := held.Stages[0].Units[0].Waiting; w == nil || !strings.Contains(strings.Join(w.Unmet, " "), mine) {
 		t.Errorf("the unit does not name installation %s: %+v", mine, w)
 	}
-	second.tell(run, workflows.UpdateAbort, workflows.Scope{})
+	second.tell(run, api.UpdateAbort, api.Scope{})
 	second.ended(run, time.Minute)
 }

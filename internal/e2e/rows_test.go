@@ -14,7 +14,6 @@ import (
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/witness"
-	"sluice.dev/sluice/workflows"
 )
 
 // printed is a plan as people read it, with single blanks.
@@ -56,7 +55,7 @@ func TestFailureMode_R07_ACheckThatCannotBeEvaluatedHoldsAndTakesNothingBack(t *
 			t.Errorf("%s: the unit is held by %+v, armed %v", c.at, u.Failure, u.Armed)
 		}
 		since := u.Waiting.Since
-		s.tell(run, workflows.UpdateResume, workflows.Scope{})
+		s.tell(run, api.UpdateResume, api.Scope{})
 		again := s.until(run, "held again", time.Minute, func(r api.Run) bool {
 			return isHeld(r) && unitOf(r, "a").Waiting.Since.After(since)
 		})
@@ -68,7 +67,7 @@ func TestFailureMode_R07_ACheckThatCannotBeEvaluatedHoldsAndTakesNothingBack(t *
 		if now.Phase != again.Phase || phaseOf(now.Run, "a") != api.PhaseHeld || phaseOf(now.Run, "b") != api.PhasePending {
 			t.Errorf("%s: the run is %s, its units %+v", c.at, now.Phase, now.Stages)
 		}
-		s.tell(run, workflows.UpdateAbort, workflows.Scope{})
+		s.tell(run, api.UpdateAbort, api.Scope{})
 		if end := s.ended(run, time.Minute); end.Phase != api.PhaseAborted {
 			t.Errorf("%s: the run ended %s", c.at, end.Phase)
 		}
@@ -153,7 +152,7 @@ func TestFailureMode_R11_AClusterThatIsDownBeforeItsTurnDoesNotBlockTheOther(t *
 	if w := held.Stages[0].Waiting; w.Kind != "budget" || !strings.Contains(strings.Join(w.Unmet, " "), "maxUnreachable") {
 		t.Errorf("the stage waits for %+v", w)
 	}
-	s.tell(strict, workflows.UpdateAbort, workflows.Scope{})
+	s.tell(strict, api.UpdateAbort, api.Scope{})
 	s.ended(strict, time.Minute)
 	if moved := witness.Moved(before, s.snapshot("b")); len(moved) > 0 {
 		t.Errorf("maxUnreachable is 0, and b moved: %v", moved)

@@ -8,7 +8,6 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/witness"
-	"sluice.dev/sluice/workflows"
 )
 
 // resting waits until the soak of the first stage looks at cluster a, which has arrived.
@@ -60,9 +59,9 @@ func TestTheSoakOfAStageSurvivesItsWorkerAndJudgesNobodyElsesChange(t *testing.T
 		t.Errorf("the run waits for %+v", now.Waiting)
 	}
 	first := now.Stages[0].Units[0].Waiting.Since
-	s.tell(run, workflows.UpdateResume, workflows.Scope{})
+	s.tell(run, api.UpdateResume, api.Scope{})
 	s.until(run, "held again", time.Minute, func(r api.Run) bool { return held(r) && r.Stages[0].Units[0].Waiting.Since.After(first) })
-	s.tell(run, workflows.UpdateAbort, workflows.Scope{})
+	s.tell(run, api.UpdateAbort, api.Scope{})
 	if end := s.ended(run, time.Minute); end.Phase != api.PhaseFailed || phaseOf(end, "b") != api.PhaseSkipped {
 		t.Errorf("the run ended %s, cluster b %s", end.Phase, phaseOf(end, "b"))
 	}

@@ -8,7 +8,6 @@ import (
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/witness"
-	"sluice.dev/sluice/workflows"
 )
 
 // try starts a plan and returns what came of it.
@@ -128,12 +127,12 @@ func TestAClusterThatIsDownAtItsTurnGoesOnceItIsBack(t *testing.T) {
 	s.until(run.Name, "waiting for the cluster", time.Minute, func(r api.Run) bool { return phaseOf(r, "a") == api.PhaseUnreachable })
 	s.stack.Run(t, "start", "apiserver", "--cluster", "a")
 	s.soaking(run.Name)
-	s.tell(run.Name, workflows.UpdatePause, workflows.Scope{})
+	s.tell(run.Name, api.UpdatePause, api.Scope{})
 	s.until(run.Name, "paused and disarmed", time.Minute, func(r api.Run) bool {
 		u := unitOf(r, "a")
 		return u.Phase == api.PhasePaused && !u.Armed
 	})
-	s.tell(run.Name, workflows.UpdateResume, workflows.Scope{})
+	s.tell(run.Name, api.UpdateResume, api.Scope{})
 	end := s.ended(run.Name, 3*time.Minute)
 	if end.Phase != api.PhaseSucceeded || len(end.Moves) != 1 {
 		t.Errorf("the run ended %s, its moves are %v", end.Phase, end.Moves)
@@ -147,7 +146,7 @@ func TestFailureMode_R05_R32_PausedThenRolledBack(t *testing.T) {
 	before := s.snapshot("a")
 	run := s.start("2.0.0", "slow")
 	s.soaking(run)
-	s.tell(run, workflows.UpdatePause, workflows.Scope{})
+	s.tell(run, api.UpdatePause, api.Scope{})
 	s.until(run, "paused", time.Minute, func(r api.Run) bool { return phaseOf(r, "a") == api.PhasePaused })
 	moved := s.snapshot("a").Tags()["2.0.0"]
 	var old string
@@ -161,7 +160,7 @@ func TestFailureMode_R05_R32_PausedThenRolledBack(t *testing.T) {
 	if now := s.snapshot("a").Tags(); now["2.0.0"] != moved || now["1.0.0"] != nodes-moved {
 		t.Errorf("a pod that was recreated while paused got the new version: %v", now)
 	}
-	s.tell(run, workflows.UpdateRollback, workflows.Scope{})
+	s.tell(run, api.UpdateRollback, api.Scope{})
 	if end := s.ended(run, time.Minute); end.Phase != api.PhaseRolledBack {
 		t.Fatalf("the run ended %s", end.Phase)
 	}
@@ -216,7 +215,7 @@ func TestFailureMode_R06_ATerminatedRunStopsAndDisarmsItsUnits(t *testing.T) {
 		t.Fatal(err)
 	}
 	var unit api.Unit
-	if err := c.Client.GetWorkflow(t.Context(), workflows.UnitWorkflowID("canary/a", s.component), "").Get(t.Context(), &unit); !workflows.Ended(err, &unit) {
+	if err := c.Client.GetWorkflow(t.Context(), api.UnitWorkflowID("canary/a", s.component), "").Get(t.Context(), &unit); !api.Ended(err, &unit) {
 		t.Fatalf("the unit closed with %v", err)
 	}
 	if unit.Phase != api.PhaseAborted || unit.Armed {
@@ -247,7 +246,7 @@ func TestFailureMode_R06_WithEverythingGoneNothingMoves(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	for _, id := range []string{run, workflows.UnitWorkflowID("canary/a", s.component)} {
+	for _, id := range []string{run, api.UnitWorkflowID("canary/a", s.component)} {
 		if err := c.Client.TerminateWorkflow(t.Context(), id, "", "somebody deleted it"); err != nil {
 			t.Fatal(err)
 		}
@@ -285,7 +284,7 @@ func TestARollbackTakesAwayWhatTheRunAdded(t *testing.T) {
 
 	open := s.start("2.0.0", "slow")
 	s.soaking(open)
-	s.tell(open, workflows.UpdateRollback, workflows.Scope{})
+	s.tell(open, api.UpdateRollback, api.Scope{})
 	if end := s.ended(open, time.Minute); end.Phase != api.PhaseRolledBack {
 		t.Fatalf("the open run ended %s: %+v", end.Phase, end.Stages[0].Units)
 	}
@@ -298,7 +297,7 @@ func TestARollbackTakesAwayWhatTheRunAdded(t *testing.T) {
 	if out := s.kubectl("a", "-n", s.component, "get", "configmap/extra", "deployment/second", "-o", "name"); len(strings.Fields(out)) != 2 {
 		t.Fatalf("version 2 did not bring what it adds: %s", out)
 	}
-	s.tell(whole, workflows.UpdateRollback, workflows.Scope{})
+	s.tell(whole, api.UpdateRollback, api.Scope{})
 	runs, err := s.engine.Runs(t.Context(), engine.RunsQuery{Component: s.component, Limit: 1})
 	if err != nil {
 		t.Fatal(err)

@@ -11,7 +11,6 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
-	"sluice.dev/sluice/workflows"
 )
 
 const guard = "ValidatingWebhookConfiguration/agent-guard"
@@ -106,7 +105,7 @@ func TestFailureMode_R33_AWebhookComesLastAndGoesFirst(t *testing.T) {
 	s.soaking(open)
 	made := guardedLast(t, tr, 0)
 	s.guarded()
-	s.tell(open, workflows.UpdateRollback, workflows.Scope{})
+	s.tell(open, api.UpdateRollback, api.Scope{})
 	if end := s.ended(open, 2*time.Minute); end.Phase != api.PhaseRolledBack {
 		t.Fatalf("the open run ended %s: %+v", end.Phase, end.Stages[0].Units)
 	}
@@ -119,7 +118,7 @@ func TestFailureMode_R33_AWebhookComesLastAndGoesFirst(t *testing.T) {
 	}
 	made = guardedLast(t, tr, back)
 	s.guarded()
-	s.tell(whole, workflows.UpdateRollback, workflows.Scope{})
+	s.tell(whole, api.UpdateRollback, api.Scope{})
 	runs, err := s.engine.Runs(t.Context(), engine.RunsQuery{Component: s.component, Limit: 1})
 	if err != nil {
 		t.Fatal(err)

@@ -11,7 +11,6 @@ import (
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
-	"sluice.dev/sluice/workflows"
 )
 
 const staged = `apiVersion: sluice.dev/v1alpha1
@@ -61,7 +60,7 @@ func (b *bench) narrowed(req engine.PlanRequest) (*engine.Planned, error) {
 func (b *bench) rollouts() int {
 	n := 0
 	for _, in := range b.temporal.inputs {
-		if _, is := in.(workflows.RolloutInput); is {
+		if _, is := in.(api.RolloutInput); is {
 			n++
 		}
 	}

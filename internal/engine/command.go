@@ -10,22 +10,22 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/identity"
 	"sluice.dev/sluice/internal/ledger"
-	"sluice.dev/sluice/workflows"
 )
 
-// Command tells a run something: workflows.UpdatePause and its like. It returns once the run has accepted it. Where nobody
+// Command tells a run something: api.UpdatePause and its like. It returns once the run has accepted it. Where nobody
 // can, since no worker serves runs or none answers, the order stands until one does, and the Answer says so. A run that says
 // no is a fault.Refused with its words, and the refusal is in the audit, unless it was a dry run. A run that has ended takes
 // a rollback, by a run of its own that Answer names; pause, resume and abort do nothing there, and say so; an approval is
 // refused.
-func (e *Engine) Command(ctx context.Context, run, name string, c workflows.Command) (workflows.Answer, error) {
+func (e *Engine) Command(ctx context.Context, run, name string, c api.Command) (api.Answer, error) {
 	c.Who = identity.Unverified(c.Who)
 	known, err := e.ledger.Run(ctx, run)
 	if err != nil {
-		return workflows.Answer{}, err
+		return api.Answer{}, err
 	}
 	answer, err := e.command(ctx, known, name, c)
 	if c.DryRun || fault.CodeOf(err) != fault.Refused && fault.CodeOf(err) != fault.Conflict {
@@ -36,11 +36,11 @@ func (e *Engine) Command(ctx context.Context, run, name string, c workflows.Comm
 	}))
 }
 
-func (e *Engine) command(ctx context.Context, known ledger.Run, name string, c workflows.Command) (workflows.Answer, error) {
+func (e *Engine) command(ctx context.Context, known ledger.Run, name string, c api.Command) (api.Answer, error) {
 	if !known.Ended.IsZero() {
 		return e.afterEnd(ctx, known, name, c)
 	}
-	answer, err := e.order(ctx, known.Name, workflows.StandingOrder{ID: name + "-" + rand.Text(), Name: name, Command: c})
+	answer, err := e.order(ctx, known.Name, api.StandingOrder{ID: name + "-" + rand.Text(), Name: name, Command: c})
 	if endedFirst(err) {
 		return e.taken(ctx, known.Name, name, c)
 	}
@@ -57,7 +57,7 @@ func (e *Engine) command(ctx context.Context, known ledger.Run, name string, c w
 }
 
 // order has a run obey at once, or as soon as there is somebody who can. It has one ID either way, so that it acts once.
-func (e *Engine) order(ctx context.Context, run string, o workflows.StandingOrder) (workflows.Answer, error) {
+func (e *Engine) order(ctx context.Context, run string, o api.StandingOrder) (api.Answer, error) {
 	if err := e.served(ctx); fault.CodeOf(err) == fault.Unreachable {
 		return e.leave(ctx, run, o, err)
 	}
@@ -74,8 +74,8 @@ func (e *Engine) order(ctx context.Context, run string, o workflows.StandingOrde
 }
 
 // update sends a command and waits for its answer.
-func (e *Engine) update(ctx context.Context, run string, o workflows.StandingOrder) (workflows.Answer, error) {
-	var answer workflows.Answer
+func (e *Engine) update(ctx context.Context, run string, o api.StandingOrder) (api.Answer, error) {
+	var answer api.Answer
 	server, err := e.Server(ctx)
 	if err != nil {
 		return answer, err
@@ -99,12 +99,12 @@ func endedFirst(err error) bool {
 }
 
 // taken answers, and writes the audit, in the place of a run that has just ended.
-func (e *Engine) taken(ctx context.Context, run, name string, c workflows.Command) (workflows.Answer, error) {
+func (e *Engine) taken(ctx context.Context, run, name string, c api.Command) (api.Answer, error) {
 	known, err := e.ledger.Run(ctx, run)
 	if err != nil {
-		return workflows.Answer{}, err
+		return api.Answer{}, err
 	}
-	answer := workflows.Answer{Message: fmt.Sprintf("%s took the command %s, and has ended as %s", run, name, known.Phase)}
+	answer := api.Answer{Message: fmt.Sprintf("%s took the command %s, and has ended as %s", run, name, known.Phase)}
 	return answer, e.audit(ctx, ledger.Entry{
 		Who: c.Who, Command: name, Object: run, Scope: c.Scope.String(), Reason: c.Reason, Outcome: answer.Message,
 	})
@@ -123,25 +123,25 @@ func (e *Engine) refusal(err error, run, name string) error {
 }
 
 // afterEnd answers for a run that has ended.
-func (e *Engine) afterEnd(ctx context.Context, known ledger.Run, name string, c workflows.Command) (workflows.Answer, error) {
+func (e *Engine) afterEnd(ctx context.Context, known ledger.Run, name string, c api.Command) (api.Answer, error) {
 	how := "has ended as " + known.Phase
 	if known.Ended.IsZero() {
 		open, err := e.isOpen(ctx, known.Name)
 		if err != nil {
-			return workflows.Answer{}, err
+			return api.Answer{}, err
 		}
 		if open {
-			return workflows.Answer{}, fault.New(fault.Conflict, "cannot %s %s: it was restarting; try again", name, known.Name)
+			return api.Answer{}, fault.New(fault.Conflict, "cannot %s %s: it was restarting; try again", name, known.Name)
 		}
 		how = "has no open workflow, and no report in the ledger"
 	} else {
 		how += " at " + known.Ended.Format("2006-01-02 15:04:05 MST")
 	}
 	switch name {
-	case workflows.UpdateRollback:
+	case api.UpdateRollback:
 		return e.takeBack(ctx, known, c)
-	case workflows.UpdateApprove:
-		return workflows.Answer{}, fault.New(fault.Refused, "cannot approve %s: it %s", known.Name, how)
+	case api.UpdateApprove:
+		return api.Answer{}, fault.New(fault.Refused, "cannot approve %s: it %s", known.Name, how)
 	}
-	return workflows.Answer{Message: fmt.Sprintf("%s %s: there is nothing to %s", known.Name, how, name)}, nil
+	return api.Answer{Message: fmt.Sprintf("%s %s: there is nothing to %s", known.Name, how, name)}, nil
 }

@@ -17,17 +17,16 @@ import (
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
-	"sluice.dev/sluice/workflows"
 )
 
 func TestCommandIsAnUpdate(t *testing.T) {
 	b := newBench(t)
 	run := b.started()
-	b.temporal.onUpdate = func(client.UpdateWorkflowOptions) (workflows.Answer, error) {
-		return workflows.Answer{Message: "it pauses"}, nil
+	b.temporal.onUpdate = func(client.UpdateWorkflowOptions) (api.Answer, error) {
+		return api.Answer{Message: "it pauses"}, nil
 	}
 	for range 2 {
-		answer, err := b.Command(t.Context(), run.Name, workflows.UpdatePause, workflows.Command{Who: "ann"})
+		answer, err := b.Command(t.Context(), run.Name, api.UpdatePause, api.Command{Who: "ann"})
 		if err != nil || answer.Message != "it pauses" {
 			t.Fatal(answer, err)
 		}
@@ -44,10 +43,10 @@ func TestCommandIsAnUpdate(t *testing.T) {
 func TestCommandRefused(t *testing.T) {
 	b := newBench(t)
 	run := b.started()
-	b.temporal.onUpdate = func(client.UpdateWorkflowOptions) (workflows.Answer, error) {
-		return workflows.Answer{}, temporal.NewNonRetryableApplicationError("cannot pause agent-1: it is rolling back", string(fault.Refused), nil)
+	b.temporal.onUpdate = func(client.UpdateWorkflowOptions) (api.Answer, error) {
+		return api.Answer{}, temporal.NewNonRetryableApplicationError("cannot pause agent-1: it is rolling back", string(fault.Refused), nil)
 	}
-	_, err := b.Command(t.Context(), run.Name, workflows.UpdatePause, workflows.Command{Who: "ann", Reason: "hm"})
+	_, err := b.Command(t.Context(), run.Name, api.UpdatePause, api.Command{Who: "ann", Reason: "hm"})
 	wants(t, err, fault.Refused, "cannot pause agent-1: it is rolling back")
 	entries, err := b.Audit(t.Context(), run.Name, 1)
 	if err != nil || len(entries) != 1 || entries[0].Command != "pause" || entries[0].Outcome != "refused: cannot pause agent-1: it is rolling back" {
@@ -58,10 +57,10 @@ func TestCommandRefused(t *testing.T) {
 func TestARefusedDryRunIsNotInTheAudit(t *testing.T) {
 	b := newBench(t)
 	run := b.started()
-	b.temporal.onUpdate = func(client.UpdateWorkflowOptions) (workflows.Answer, error) {
-		return workflows.Answer{}, temporal.NewNonRetryableApplicationError("cannot roll back agent-1: no way back", string(fault.Refused), nil)
+	b.temporal.onUpdate = func(client.UpdateWorkflowOptions) (api.Answer, error) {
+		return api.Answer{}, temporal.NewNonRetryableApplicationError("cannot roll back agent-1: no way back", string(fault.Refused), nil)
 	}
-	_, err := b.Command(t.Context(), run.Name, workflows.UpdateRollback, workflows.Command{Who: "ann", DryRun: true})
+	_, err := b.Command(t.Context(), run.Name, api.UpdateRollback, api.Command{Who: "ann", DryRun: true})
 	wants(t, err, fault.Refused, "no way back")
 	entries, err := b.Audit(t.Context(), run.Name, 10)
 	if err != nil || len(entries) != 1 || entries[0].Command != "run" {
@@ -72,11 +71,11 @@ func TestARefusedDryRunIsNotInTheAudit(t *testing.T) {
 func TestCommandOfARunThatEndsBeforeItAnswers(t *testing.T) {
 	b := newBench(t)
 	run := b.started()
-	b.temporal.onUpdate = func(client.UpdateWorkflowOptions) (workflows.Answer, error) {
+	b.temporal.onUpdate = func(client.UpdateWorkflowOptions) (api.Answer, error) {
 		b.end(run, moved("c1"))
-		return workflows.Answer{}, temporal.NewNonRetryableApplicationError("Workflow completed before the Update completed.", "AcceptedUpdateCompletedWorkflow", nil)
+		return api.Answer{}, temporal.NewNonRetryableApplicationError("Workflow completed before the Update completed.", "AcceptedUpdateCompletedWorkflow", nil)
 	}
-	answer, err := b.Command(t.Context(), run.Name, workflows.UpdateAbort, workflows.Command{Who: "ann", Reason: "hm"})
+	answer, err := b.Command(t.Context(), run.Name, api.UpdateAbort, api.Command{Who: "ann", Reason: "hm"})
 	if err != nil || answer.Message != run.Name+" took the command abort, and has ended as Succeeded" {
 		t.Errorf("the answer is %q, %v", answer.Message, err)
 	}
@@ -87,8 +86,8 @@ func TestCommandOfARunThatEndsBeforeItAnswers(t *testing.T) {
 }
 
 func TestAnOrderThatNobodyObeysStands(t *testing.T) {
-	silent := func(client.UpdateWorkflowOptions) (workflows.Answer, error) {
-		return workflows.Answer{}, client.NewWorkflowUpdateServiceTimeoutOrCanceledError(context.DeadlineExceeded)
+	silent := func(client.UpdateWorkflowOptions) (api.Answer, error) {
+		return api.Answer{}, client.NewWorkflowUpdateServiceTimeoutOrCanceledError(context.DeadlineExceeded)
 	}
 	for name, c := range map[string]struct {
 		workers int
@@ -104,7 +103,7 @@ func TestAnOrderThatNobodyObeysStands(t *testing.T) {
 			run := b.started()
 			b.temporal.open = map[string]bool{run.Name: true}
 			b.temporal.workers, b.temporal.onUpdate = c.workers, silent
-			answer, err := b.Command(t.Context(), run.Name, workflows.UpdateAbort, workflows.Command{Who: "ann", Reason: "hm"})
+			answer, err := b.Command(t.Context(), run.Name, api.UpdateAbort, api.Command{Who: "ann", Reason: "hm"})
 			if err != nil || !answer.Stands || !strings.Contains(answer.Message, "acts as soon as a worker takes the run up") || !strings.Contains(answer.Message, c.says) {
 				t.Fatalf("the answer is %+v, %v: %s", answer, err, c.reason)
 			}
@@ -112,7 +111,7 @@ func TestAnOrderThatNobodyObeysStands(t *testing.T) {
 				t.Fatalf("%d updates and %d signals: %s", len(b.temporal.updates), len(b.temporal.signals), c.reason)
 			}
 			o := b.temporal.signals[0]
-			if o.Name != workflows.UpdateAbort || o.Command.Who != "ann (unverified)" || o.Command.Reason != "hm" || !strings.HasPrefix(o.ID, "abort-") {
+			if o.Name != api.UpdateAbort || o.Command.Who != "ann (unverified)" || o.Command.Reason != "hm" || !strings.HasPrefix(o.ID, "abort-") {
 				t.Errorf("what stands is %+v", o)
 			}
 			if c.updates > 0 && b.temporal.updates[0].UpdateID != o.ID {
@@ -130,7 +129,7 @@ func TestADryRunIsNotLeftStanding(t *testing.T) {
 	b := newBench(t)
 	run := b.started()
 	b.temporal.open, b.temporal.workers = map[string]bool{run.Name: true}, 0
-	_, err := b.Command(t.Context(), run.Name, workflows.UpdateRollback, workflows.Command{Who: "ann", DryRun: true})
+	_, err := b.Command(t.Context(), run.Name, api.UpdateRollback, api.Command{Who: "ann", DryRun: true})
 	wants(t, err, fault.Unreachable, "cannot ask "+run.Name+" what a rollback would do", "no worker answers")
 	if len(b.temporal.signals) > 0 {
 		t.Error("it was left for a worker all the same")
@@ -142,7 +141,7 @@ func TestARunWithoutAWorkerSaysWhatItWasTold(t *testing.T) {
 	run := b.started()
 	b.temporal.open, b.temporal.workers = map[string]bool{run.Name: true}, 0
 	told := func(signal, name, who string) *historypb.HistoryEvent {
-		input, err := converter.GetDefaultDataConverter().ToPayloads(workflows.StandingOrder{Name: name, Command: workflows.Command{Who: who, Reason: "hm"}})
+		input, err := converter.GetDefaultDataConverter().ToPayloads(api.StandingOrder{Name: name, Command: api.Command{Who: who, Reason: "hm"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -154,12 +153,12 @@ func TestARunWithoutAWorkerSaysWhatItWasTold(t *testing.T) {
 		}
 	}
 	b.temporal.history = []*historypb.HistoryEvent{
-		told(workflows.SignalCommand, "resume", "before"),
+		told(api.SignalCommand, "resume", "before"),
 		{EventType: enumspb.EVENT_TYPE_WORKFLOW_TASK_COMPLETED},
 		told("report", "x", "a unit"),
-		told(workflows.SignalCommand, "pause", "ann"),
+		told(api.SignalCommand, "pause", "ann"),
 		{EventType: enumspb.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED},
-		told(workflows.SignalCommand, "abort", "bob"),
+		told(api.SignalCommand, "abort", "bob"),
 	}
 	want := []engine.Standing{{Command: "pause", Who: "ann", Reason: "hm", Since: noon}, {Command: "abort", Who: "bob", Reason: "hm", Since: noon}}
 	view, err := b.Status(t.Context(), run.Name)
@@ -181,8 +180,8 @@ func TestFailureMode_R04_AbortWhenIdle(t *testing.T) {
 	b := newBench(t)
 	run := b.started()
 	b.end(run, moved("c1"), moved("c2"))
-	for _, name := range []string{workflows.UpdateAbort, workflows.UpdatePause, workflows.UpdateResume} {
-		answer, err := b.Command(t.Context(), run.Name, name, workflows.Command{Who: "ann"})
+	for _, name := range []string{api.UpdateAbort, api.UpdatePause, api.UpdateResume} {
+		answer, err := b.Command(t.Context(), run.Name, name, api.Command{Who: "ann"})
 		if err != nil || !strings.Contains(answer.Message, "has ended as Succeeded") || !strings.Contains(answer.Message, "nothing to "+name) {
 			t.Errorf("%s of an ended run: %q, %v; want that there is nothing to do", name, answer.Message, err)
 		}
@@ -190,7 +189,7 @@ func TestFailureMode_R04_AbortWhenIdle(t *testing.T) {
 	if len(b.temporal.updates) > 0 {
 		t.Error("an ended run was sent something")
 	}
-	_, err := b.Command(t.Context(), run.Name, workflows.UpdateApprove, workflows.Command{Who: "ann", Plan: run.Plan})
+	_, err := b.Command(t.Context(), run.Name, api.UpdateApprove, api.Command{Who: "ann", Plan: run.Plan})
 	wants(t, err, fault.Refused, "has ended as Succeeded")
 }
 
@@ -202,7 +201,7 @@ func TestRollbackOfAnEndedRun(t *testing.T) {
 	b.end(run, moved("c1"), moved("c2"))
 	starts := len(b.temporal.started)
 
-	dry, err := b.Command(t.Context(), run.Name, workflows.UpdateRollback, workflows.Command{Who: "ann", DryRun: true})
+	dry, err := b.Command(t.Context(), run.Name, api.UpdateRollback, api.Command{Who: "ann", DryRun: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,19 +212,19 @@ func TestRollbackOfAnEndedRun(t *testing.T) {
 		t.Fatal("a dry run has started something")
 	}
 
-	one, err := b.Command(t.Context(), run.Name, workflows.UpdateRollback, workflows.Command{DryRun: true, Scope: workflows.Scope{Clusters: []string{"c1"}}})
+	one, err := b.Command(t.Context(), run.Name, api.UpdateRollback, api.Command{DryRun: true, Scope: api.Scope{Clusters: []string{"c1"}}})
 	if err != nil || !strings.HasSuffix(one.Message, ", 1 unit") {
 		t.Errorf("of one it says %q, %v", one.Message, err)
 	}
-	if b := one.Back; b == nil || b.Ends || b.Run != run.Name || len(b.Units) != 1 || b.Units[0] != (workflows.UnitBack{Path: "prod/c1", Cluster: "c1", WayBack: "0.9.0"}) {
+	if b := one.Back; b == nil || b.Ends || b.Run != run.Name || len(b.Units) != 1 || b.Units[0] != (api.UnitBack{Path: "prod/c1", Cluster: "c1", WayBack: "0.9.0"}) {
 		t.Errorf("as data it says %+v", b)
 	}
 
-	answer, err := b.Command(t.Context(), run.Name, workflows.UpdateRollback, workflows.Command{Who: "ann", Reason: "slow"})
+	answer, err := b.Command(t.Context(), run.Name, api.UpdateRollback, api.Command{Who: "ann", Reason: "slow"})
 	if err != nil || !strings.Contains(answer.Message, "run agent-2 takes back run of agent-1, 2 units") {
 		t.Fatal(answer.Message, err)
 	}
-	in := b.temporal.inputs[len(b.temporal.inputs)-1].(workflows.RolloutInput)
+	in := b.temporal.inputs[len(b.temporal.inputs)-1].(api.RolloutInput)
 	if in.Run != "agent-2" || in.Plan != run.Plan || in.Back == nil || in.Back.Run != run.Name || !slices.Equal(in.Back.Units, []string{"c2", "c1"}) {
 		t.Errorf("started on %+v, back %+v", in, in.Back)
 	}
@@ -236,25 +235,25 @@ func TestRollbackOfAnEndedRun(t *testing.T) {
 	}
 	b.deploy("c1", back.Name, "0.9.0")
 	b.deploy("c2", back.Name, "0.9.0")
-	again, err := b.Command(t.Context(), run.Name, workflows.UpdateRollback, workflows.Command{Who: "ann"})
+	again, err := b.Command(t.Context(), run.Name, api.UpdateRollback, api.Command{Who: "ann"})
 	if err != nil || !strings.Contains(again.Message, "nothing of run is left to take back") {
 		t.Errorf("the second time: %q, %v; want that there is nothing left", again.Message, err)
 	}
 	b.end(back)
-	_, err = b.Command(t.Context(), back.Name, workflows.UpdateRollback, workflows.Command{Who: "ann"})
+	_, err = b.Command(t.Context(), back.Name, api.UpdateRollback, api.Command{Who: "ann"})
 	wants(t, err, fault.Refused, "itself a rollback, of agent-1")
 }
 
 func TestRollbackOfAPart(t *testing.T) {
 	for name, c := range map[string]struct {
-		scope workflows.Scope
+		scope api.Scope
 		units []string
 		code  fault.Code
 	}{
-		"one cluster":      {scope: workflows.Scope{Clusters: []string{"c1"}}, units: []string{"c1"}},
-		"a group":          {scope: workflows.Scope{Group: "prod"}, units: []string{"c2", "c1"}},
-		"a stage":          {scope: workflows.Scope{Stage: "all"}, units: []string{"c2", "c1"}},
-		"an unknown stage": {scope: workflows.Scope{Stage: "most"}, code: fault.Refused},
+		"one cluster":      {scope: api.Scope{Clusters: []string{"c1"}}, units: []string{"c1"}},
+		"a group":          {scope: api.Scope{Group: "prod"}, units: []string{"c2", "c1"}},
+		"a stage":          {scope: api.Scope{Stage: "all"}, units: []string{"c2", "c1"}},
+		"an unknown stage": {scope: api.Scope{Stage: "most"}, code: fault.Refused},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
@@ -262,12 +261,12 @@ func TestRollbackOfAPart(t *testing.T) {
 			b.deploy("c2", "agent-0", "0.9.0")
 			run := b.started()
 			b.end(run, moved("c1"), moved("c2"))
-			_, err := b.Command(t.Context(), run.Name, workflows.UpdateRollback, workflows.Command{Who: "ann", Scope: c.scope})
+			_, err := b.Command(t.Context(), run.Name, api.UpdateRollback, api.Command{Who: "ann", Scope: c.scope})
 			wants(t, err, c.code)
 			if err != nil {
 				return
 			}
-			in := b.temporal.inputs[len(b.temporal.inputs)-1].(workflows.RolloutInput)
+			in := b.temporal.inputs[len(b.temporal.inputs)-1].(api.RolloutInput)
 			if !slices.Equal(in.Back.Units, c.units) {
 				t.Errorf("takes back %v, want %v", in.Back.Units, c.units)
 			}
@@ -279,7 +278,7 @@ func TestAFirstInstallationIsTakenBack(t *testing.T) {
 	b := newBench(t)
 	run := b.started()
 	b.end(run, moved("c1"), moved("c2"))
-	dry, err := b.Command(t.Context(), run.Name, workflows.UpdateRollback, workflows.Command{Who: "ann", DryRun: true})
+	dry, err := b.Command(t.Context(), run.Name, api.UpdateRollback, api.Command{Who: "ann", DryRun: true})
 	if want := []string{"prod/c2: way back: as found", "prod/c1: way back: as found"}; err != nil || !slices.Equal(dry.Units, want) {
 		t.Errorf("it would go %v, %v; want %v", dry.Units, err, want)
 	}
@@ -295,12 +294,12 @@ func TestAFirstInstallationIsTakenBack(t *testing.T) {
 	if err := b.ledger.EndPreImages(t.Context(), run.Name, "c2", "agent", "agent-9"); err != nil {
 		t.Fatal(err)
 	}
-	dry, err = b.Command(t.Context(), run.Name, workflows.UpdateRollback, workflows.Command{Who: "ann", DryRun: true})
+	dry, err = b.Command(t.Context(), run.Name, api.UpdateRollback, api.Command{Who: "ann", DryRun: true})
 	if want := []string{"prod/c1: way back: as found"}; err != nil || !slices.Equal(dry.Units, want) {
 		t.Errorf("once c2 has what it had, it would go %v, %v; want %v", dry.Units, err, want)
 	}
 	starts := len(b.temporal.started)
-	if _, err := b.Command(t.Context(), run.Name, workflows.UpdateRollback, workflows.Command{Who: "ann"}); err != nil {
+	if _, err := b.Command(t.Context(), run.Name, api.UpdateRollback, api.Command{Who: "ann"}); err != nil {
 		t.Fatal(err)
 	}
 	if len(b.temporal.started) != starts+1 {
@@ -315,9 +314,9 @@ func TestRollbackAfterALaterRun(t *testing.T) {
 	run := b.started()
 	b.end(run, moved("c1"), moved("c2"))
 	b.deploy("c2", "agent-8", "3.0.0")
-	_, err := b.Command(t.Context(), run.Name, workflows.UpdateRollback, workflows.Command{Who: "ann"})
+	_, err := b.Command(t.Context(), run.Name, api.UpdateRollback, api.Command{Who: "ann"})
 	wants(t, err, fault.Refused, "c2 (3.0.0 by agent-8)", "--cluster")
-	_, err = b.Command(t.Context(), run.Name, workflows.UpdateRollback, workflows.Command{Who: "ann", Scope: workflows.Scope{Clusters: []string{"c1"}}})
+	_, err = b.Command(t.Context(), run.Name, api.UpdateRollback, api.Command{Who: "ann", Scope: api.Scope{Clusters: []string{"c1"}}})
 	if err != nil {
 		t.Errorf("the cluster that is still at this run's version: %v", err)
 	}
@@ -333,7 +332,7 @@ func TestRollbackOfARunThatTemporalLost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := b.Command(t.Context(), run.Name, workflows.UpdateRollback, workflows.Command{Who: "ann", DryRun: true})
+	answer, err := b.Command(t.Context(), run.Name, api.UpdateRollback, api.Command{Who: "ann", DryRun: true})
 	if err != nil || !slices.Equal(answer.Units, []string{"prod/c1: way back: 0.9.0"}) {
 		t.Errorf("it would go %v, %v; want what it has written to", answer.Units, err)
 	}

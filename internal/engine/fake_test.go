@@ -29,7 +29,6 @@ import (
 	"sluice.dev/sluice/internal/ledger/sqlite/sqlitetest"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/step"
-	"sluice.dev/sluice/workflows"
 )
 
 // fakeTemporal answers by its fields. Nil fields answer as an empty server does.
@@ -41,7 +40,7 @@ type fakeTemporal struct {
 	onStart  func(client.StartWorkflowOptions, any) error // what a worker would do with it
 	hang     bool                                         // workflows never end
 	answers  map[string]any                               // of queries, by workflow ID
-	onUpdate func(client.UpdateWorkflowOptions) (workflows.Answer, error)
+	onUpdate func(client.UpdateWorkflowOptions) (api.Answer, error)
 	open     map[string]bool                            // running workflows, by ID
 	closed   map[string]enumspb.WorkflowExecutionStatus // others, by ID
 	phases   map[string]string                          // what search attributes say by ID
@@ -50,7 +49,7 @@ type fakeTemporal struct {
 	retries  map[string]string                          // what the last attempt of a unit's activity said, by ID
 	progress map[string]step.Progress
 	workers  int
-	signals  []workflows.StandingOrder
+	signals  []api.StandingOrder
 	history  []*historypb.HistoryEvent // of every workflow
 }
 
@@ -58,7 +57,7 @@ func (f *fakeTemporal) SignalWorkflow(_ context.Context, id, _, _ string, arg an
 	if !f.open[id] {
 		return serviceerror.NewNotFound("workflow execution already completed")
 	}
-	f.signals = append(f.signals, arg.(workflows.StandingOrder))
+	f.signals = append(f.signals, arg.(api.StandingOrder))
 	return nil
 }
 
@@ -180,12 +179,12 @@ func (r *fakeRun) Get(ctx context.Context, _ any) error {
 
 type fakeHandle struct {
 	client.WorkflowUpdateHandle
-	answer workflows.Answer
+	answer api.Answer
 	err    error
 }
 
 func (h *fakeHandle) Get(_ context.Context, into any) error {
-	*into.(*workflows.Answer) = h.answer
+	*into.(*api.Answer) = h.answer
 	return h.err
 }
 
@@ -221,7 +220,7 @@ func newBench(t testing.TB) *bench {
 
 // work does what a worker would do with a preview: it stores what b.clusters says of each cluster.
 func (b *bench) work(_ client.StartWorkflowOptions, input any) error {
-	in, isPreview := input.(workflows.PreviewInput)
+	in, isPreview := input.(api.PreviewInput)
 	if !isPreview || b.temporal.hang {
 		return nil
 	}

@@ -101,10 +101,10 @@ func stageFrom(s *plan.Stage, units map[string]api.Unit) api.Stage {
 func addAttributes(run *api.Run, info *workflowpb.WorkflowExecutionInfo) {
 	fields := info.GetSearchAttributes().GetIndexedFields()
 	var phase, waiting string
-	decode(fields[attrPhase], &phase)
-	decode(fields[attrWaitingFor], &waiting)
-	decode(fields[attrPercent], &run.Percent)
-	decode(fields[attrFailed], &run.Failed)
+	decode(fields[api.AttributePhase], &phase)
+	decode(fields[api.AttributeWaitingFor], &waiting)
+	decode(fields[api.AttributePercent], &run.Percent)
+	decode(fields[api.AttributeFailed], &run.Failed)
 	if phase != "" {
 		run.Phase = api.Phase(phase)
 	}

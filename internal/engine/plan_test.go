@@ -8,11 +8,11 @@ import (
 
 	"go.temporal.io/sdk/client"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
-	"sluice.dev/sluice/workflows"
 )
 
 // wants fails the test unless an error has a code and says all of some words.
@@ -37,8 +37,8 @@ func TestPlanIsStoredLookedAtAndAudited(t *testing.T) {
 	if len(b.temporal.started) != 1 || !strings.HasPrefix(b.temporal.started[0].ID, "preview/"+p.Hash[:12]+"/") {
 		t.Fatalf("started %v, want one preview of the plan", b.temporal.started)
 	}
-	in := b.temporal.inputs[0].(workflows.PreviewInput)
-	if len(in.Clusters) != 2 || in.Clusters[0] != (workflows.PreviewUnit{Cluster: "c1", Context: "c1"}) {
+	in := b.temporal.inputs[0].(api.PreviewInput)
+	if len(in.Clusters) != 2 || in.Clusters[0] != (api.PreviewUnit{Cluster: "c1", Context: "c1"}) {
 		t.Errorf("looked at %v, want both clusters in plan order", in.Clusters)
 	}
 	again, err := b.LoadPlan(t.Context(), p.Hash[:8])

@@ -11,9 +11,9 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/plan"
-	"sluice.dev/sluice/workflows"
 )
 
 // previewTimeout ends the look of a plan whose asker has gone.
@@ -29,16 +29,16 @@ func (e *Engine) preview(ctx context.Context, p *plan.Plan, hash string) (*plan.
 	if err != nil {
 		return nil, err
 	}
-	in := workflows.PreviewInput{Plan: hash, Component: p.Component}
+	in := api.PreviewInput{Plan: hash, Component: p.Component}
 	for _, u := range clustersOf(p) {
-		in.Clusters = append(in.Clusters, workflows.PreviewUnit{Cluster: u.Cluster, Context: u.Context, Site: u.Site})
+		in.Clusters = append(in.Clusters, api.PreviewUnit{Cluster: u.Cluster, Context: u.Context, Site: u.Site})
 	}
 	run, err := server.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 		ID:                       fmt.Sprintf("preview/%.12s/%s", hash, e.now().Format("20060102T150405.000000")),
 		TaskQueue:                queue,
 		WorkflowExecutionTimeout: previewTimeout,
 		StaticSummary:            fmt.Sprintf("%s %s: what would change", p.Component, p.Version),
-	}, workflows.PreviewName, in)
+	}, api.PreviewName, in)
 	if err != nil {
 		return nil, e.temporalFault(err, "cannot look at the clusters of plan %.12s", hash)
 	}
@@ -82,7 +82,7 @@ const pollerAge = 90 * time.Second
 // queue is the task queue of this ledger's workers.
 func (e *Engine) queue(ctx context.Context) (string, error) {
 	installation, err := e.ledger.Installation(ctx)
-	return workflows.Queue(installation), err
+	return api.Queue(installation), err
 }
 
 // served returns an error where no worker polls the central task queue.

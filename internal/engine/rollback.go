@@ -10,63 +10,62 @@ import (
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/pipelines"
-	"sluice.dev/sluice/workflows"
 )
 
 // takeBack starts a run that takes back what an ended one moved and left so.
-func (e *Engine) takeBack(ctx context.Context, known ledger.Run, c workflows.Command) (workflows.Answer, error) {
+func (e *Engine) takeBack(ctx context.Context, known ledger.Run, c api.Command) (api.Answer, error) {
 	planned, err := e.LoadPlan(ctx, known.Plan)
 	if err != nil {
-		return workflows.Answer{}, err
+		return api.Answer{}, err
 	}
 	if planned.Plan.Rollback == pipelines.RollbackNever {
-		return workflows.Answer{}, fault.New(fault.Refused, "cannot roll back %s: component %s says rollback: Never", known.Name, known.Component)
+		return api.Answer{}, fault.New(fault.Refused, "cannot roll back %s: component %s says rollback: Never", known.Name, known.Component)
 	}
 	if known.Back != "" {
-		return workflows.Answer{}, fault.New(fault.Refused, "cannot roll back %s: it is itself a rollback, of %s; to go forward again, start a plan", known.Name, known.Back)
+		return api.Answer{}, fault.New(fault.Refused, "cannot roll back %s: it is itself a rollback, of %s; to go forward again, start a plan", known.Name, known.Back)
 	}
 	moved, err := e.moved(ctx, known, planned)
 	if err != nil {
-		return workflows.Answer{}, err
+		return api.Answer{}, err
 	}
 	units := slices.DeleteFunc(moved, func(u plan.Unit) bool { return !inScope(planned.Plan, u, c.Scope) })
 	units, err = e.stillThere(ctx, known, units)
 	if err != nil {
-		return workflows.Answer{}, err
+		return api.Answer{}, err
 	}
 	if len(units) == 0 {
 		if !c.Scope.Whole() && !inPlan(planned.Plan, c.Scope) {
-			return workflows.Answer{}, fault.New(fault.Refused, "cannot roll back %s: it has no %s", known.Name, c.Scope)
+			return api.Answer{}, fault.New(fault.Refused, "cannot roll back %s: it has no %s", known.Name, c.Scope)
 		}
-		return workflows.Answer{Message: fmt.Sprintf("%s: nothing of %s is left to take back", known.Name, c.Scope)}, nil
+		return api.Answer{Message: fmt.Sprintf("%s: nothing of %s is left to take back", known.Name, c.Scope)}, nil
 	}
 	names, back, err := wayHome(planned, units)
 	if err != nil {
-		return workflows.Answer{}, err
+		return api.Answer{}, err
 	}
-	t := workflows.TakingBack{Run: known.Name, Scope: c.Scope, Units: back}
+	t := api.TakingBack{Run: known.Name, Scope: c.Scope, Units: back}
 	if c.DryRun {
 		said := fmt.Sprintf("a run of its own would take back %s of %s, %s", c.Scope, known.Name, unitCount(len(names)))
-		return workflows.Answer{Message: said, Units: t.Lines(), Back: &t}, nil
+		return api.Answer{Message: said, Units: t.Lines(), Back: &t}, nil
 	}
 	if err := e.alone(ctx, known.Component, names); err != nil {
-		return workflows.Answer{}, err
+		return api.Answer{}, err
 	}
 	run, err := e.start(ctx, planned, ledger.Run{
 		Plan: known.Plan, Component: known.Component, Version: known.Version, Back: known.Name,
 		Phase: string(api.PhasePending), Started: e.now(), By: c.Who, Reason: c.Reason,
-	}, workflows.RolloutInput{
-		Plan: known.Plan, By: c.Who, Reason: c.Reason, Back: &workflows.BackInput{Run: known.Name, Units: names},
+	}, api.RolloutInput{
+		Plan: known.Plan, By: c.Who, Reason: c.Reason, Back: &api.BackInput{Run: known.Name, Units: names},
 	})
 	if err != nil {
-		return workflows.Answer{}, err
+		return api.Answer{}, err
 	}
 	t.By = run.Name
-	answer := workflows.Answer{
+	answer := api.Answer{
 		Message: fmt.Sprintf("run %s takes back %s of %s, %s", run.Name, c.Scope, known.Name, unitCount(len(names))), Units: t.Lines(), Back: &t,
 	}
 	return answer, e.audit(ctx, ledger.Entry{
-		Who: c.Who, Command: workflows.UpdateRollback, Object: known.Name, Scope: c.Scope.String(), Reason: c.Reason, Outcome: answer.Message,
+		Who: c.Who, Command: api.UpdateRollback, Object: known.Name, Scope: c.Scope.String(), Reason: c.Reason, Outcome: answer.Message,
 	})
 }
 
@@ -175,7 +174,7 @@ func (e *Engine) givenBack(ctx context.Context, known ledger.Run, u plan.Unit, n
 }
 
 // wayHome is the order in which units go back, and where to.
-func wayHome(planned *Planned, units []plan.Unit) (names []string, back []workflows.UnitBack, err error) {
+func wayHome(planned *Planned, units []plan.Unit) (names []string, back []api.UnitBack, err error) {
 	clusters := make([]string, len(units))
 	for i, u := range units {
 		clusters[i] = u.Cluster
@@ -186,16 +185,16 @@ func wayHome(planned *Planned, units []plan.Unit) (names []string, back []workfl
 	}
 	for _, u := range window.Group.Units {
 		names = append(names, u.Cluster)
-		back = append(back, workflows.UnitBack{Path: u.Path, Cluster: u.Cluster, WayBack: planned.Live.WayBack(&u).String()})
+		back = append(back, api.UnitBack{Path: u.Path, Cluster: u.Cluster, WayBack: planned.Live.WayBack(&u).String()})
 	}
 	return names, back, nil
 }
 
-func inPlan(p *plan.Plan, scope workflows.Scope) bool {
+func inPlan(p *plan.Plan, scope api.Scope) bool {
 	return slices.ContainsFunc(clustersOf(p), func(u plan.Unit) bool { return inScope(p, u, scope) })
 }
 
-func inScope(p *plan.Plan, u plan.Unit, scope workflows.Scope) bool {
+func inScope(p *plan.Plan, u plan.Unit, scope api.Scope) bool {
 	switch {
 	case scope.Whole(), scope.Group != "" && scope.Group == u.Group, slices.Contains(scope.Clusters, u.Cluster):
 		return true

@@ -17,7 +17,6 @@ import (
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/origin"
 	"sluice.dev/sluice/internal/plan"
-	"sluice.dev/sluice/workflows"
 )
 
 // RunRequest starts a plan, named by its hash or a prefix of it.
@@ -105,7 +104,7 @@ func (e *Engine) tryRun(ctx context.Context, planned *Planned, run ledger.Run, a
 	if err := e.alone(ctx, run.Component, names); err != nil {
 		return ledger.Run{}, err
 	}
-	return e.start(ctx, planned, run, workflows.RolloutInput{Plan: planned.Hash, By: run.By, Reason: run.Reason})
+	return e.start(ctx, planned, run, api.RolloutInput{Plan: planned.Hash, By: run.By, Reason: run.Reason})
 }
 
 // stale lists the clusters in which something else is deployed now than the way back that the plan fixed.
@@ -192,7 +191,7 @@ func (e *Engine) openPhase(ctx context.Context, run string) (bool, api.Phase, er
 }
 
 // start names a run in the ledger and starts its workflow under that name.
-func (e *Engine) start(ctx context.Context, planned *Planned, run ledger.Run, in workflows.RolloutInput) (ledger.Run, error) {
+func (e *Engine) start(ctx context.Context, planned *Planned, run ledger.Run, in api.RolloutInput) (ledger.Run, error) {
 	server, err := e.Server(ctx)
 	if err != nil {
 		return ledger.Run{}, err
@@ -206,7 +205,7 @@ func (e *Engine) start(ctx context.Context, planned *Planned, run ledger.Run, in
 		return ledger.Run{}, err
 	}
 	in.Run = run.Name
-	_, err = server.Temporal.ExecuteWorkflow(ctx, startOptions(queue, planned, run), workflows.RolloutName, in)
+	_, err = server.Temporal.ExecuteWorkflow(ctx, startOptions(queue, planned, run), api.RolloutName, in)
 	if err == nil {
 		return run, nil
 	}
@@ -222,19 +221,6 @@ func (e *Engine) start(ctx context.Context, planned *Planned, run ledger.Run, in
 	}
 	return ledger.Run{}, e.temporalFault(err, "cannot start workflow %s at %s", run.Name, server.Address)
 }
-
-// Names of the search attributes that a run starts with; the workflow keeps them up to date.
-const (
-	attrComponent  = "SluiceComponent"
-	attrVersion    = "SluiceVersion"
-	attrPipeline   = "SluicePipeline"
-	attrPlanHash   = "SluicePlanHash"
-	attrPhase      = "SluicePhase"
-	attrStage      = "SluiceStage"
-	attrWaitingFor = "SluiceWaitingFor"
-	attrPercent    = "SluicePercent"
-	attrFailed     = "SluiceFailed"
-)
 
 func startOptions(queue string, planned *Planned, run ledger.Run) client.StartWorkflowOptions {
 	keyword := func(name, value string) temporal.SearchAttributeUpdate {
@@ -254,8 +240,8 @@ func startOptions(queue string, planned *Planned, run ledger.Run) client.StartWo
 		StaticSummary:                            summary,
 		StaticDetails:                            startDetails(planned, run),
 		TypedSearchAttributes: temporal.NewSearchAttributes(
-			keyword(attrComponent, run.Component), keyword(attrVersion, run.Version), keyword(attrPipeline, planned.Plan.Pipeline),
-			keyword(attrPlanHash, run.Plan), keyword(attrPhase, run.Phase),
+			keyword(api.AttributeComponent, run.Component), keyword(api.AttributeVersion, run.Version),
+			keyword(api.AttributePipeline, planned.Plan.Pipeline), keyword(api.AttributePlanHash, run.Plan), keyword(api.AttributePhase, run.Phase),
 		),
 	}
 }

@@ -12,7 +12,6 @@ import (
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
-	"sluice.dev/sluice/workflows"
 )
 
 func TestRunStartsTheWorkflowUnderItsName(t *testing.T) {
@@ -21,7 +20,7 @@ func TestRunStartsTheWorkflowUnderItsName(t *testing.T) {
 	if run.Name != "agent-1" {
 		t.Fatalf("run is called %s, want agent-1", run.Name)
 	}
-	o, in := b.temporal.started[1], b.temporal.inputs[1].(workflows.RolloutInput)
+	o, in := b.temporal.started[1], b.temporal.inputs[1].(api.RolloutInput)
 	if o.ID != run.Name || !strings.HasPrefix(o.TaskQueue, "sluice-") || o.WorkflowIDReusePolicy != enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE {
 		t.Errorf("started with %+v, want the run's name, used once", o)
 	}

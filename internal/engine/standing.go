@@ -9,9 +9,9 @@ import (
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/converter"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
-	"sluice.dev/sluice/workflows"
 )
 
 // Standing is an order that a run has been given and that no worker has obeyed yet.
@@ -33,18 +33,18 @@ func (s Standing) String() string {
 
 // leave writes an order into the history of a run, where it stands until a worker takes the run up. A dry run asks for an
 // answer, and is not left.
-func (e *Engine) leave(ctx context.Context, run string, o workflows.StandingOrder, why error) (workflows.Answer, error) {
+func (e *Engine) leave(ctx context.Context, run string, o api.StandingOrder, why error) (api.Answer, error) {
 	if o.Command.DryRun {
-		return workflows.Answer{}, fault.Wrap(fault.CodeOf(why), why, "cannot ask %s what a %s would do", run, o.Name)
+		return api.Answer{}, fault.Wrap(fault.CodeOf(why), why, "cannot ask %s what a %s would do", run, o.Name)
 	}
 	server, err := e.Server(ctx)
 	if err != nil {
-		return workflows.Answer{}, err
+		return api.Answer{}, err
 	}
-	if err := server.Temporal.SignalWorkflow(ctx, run, "", workflows.SignalCommand, o); err != nil {
-		return workflows.Answer{}, err
+	if err := server.Temporal.SignalWorkflow(ctx, run, "", api.SignalCommand, o); err != nil {
+		return api.Answer{}, err
 	}
-	answer := workflows.Answer{Stands: true, Message: fmt.Sprintf(
+	answer := api.Answer{Stands: true, Message: fmt.Sprintf(
 		"the order to %s %s stands: it acts as soon as a worker takes the run up (now: %v)", o.Name, run, why)}
 	return answer, e.audit(ctx, ledger.Entry{
 		Who: o.Command.Who, Command: o.Name, Object: run, Scope: o.Command.Scope.String(), Reason: o.Command.Reason, Outcome: answer.Message,
@@ -76,8 +76,8 @@ func (e *Engine) standing(ctx context.Context, server *Server, run string) ([]St
 
 func standingIn(event *historypb.HistoryEvent) (Standing, bool) {
 	signal := event.GetWorkflowExecutionSignaledEventAttributes()
-	var o workflows.StandingOrder
-	if signal.GetSignalName() != workflows.SignalCommand || converter.GetDefaultDataConverter().FromPayloads(signal.GetInput(), &o) != nil {
+	var o api.StandingOrder
+	if signal.GetSignalName() != api.SignalCommand || converter.GetDefaultDataConverter().FromPayloads(signal.GetInput(), &o) != nil {
 		return Standing{}, false
 	}
 	return Standing{Command: o.Name, Who: o.Command.Who, Reason: o.Command.Reason, Since: event.GetEventTime().AsTime()}, true

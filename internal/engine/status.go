@@ -13,7 +13,6 @@ import (
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
-	"sluice.dev/sluice/workflows"
 )
 
 // View is where a run is, as far as it could be found out. Note is not empty where that is less than usual, and says why.
@@ -104,7 +103,7 @@ func (e *Engine) ask(ctx context.Context, server *Server, run string) (api.Run, 
 func (e *Engine) query(ctx context.Context, server *Server, workflow string, into any) error {
 	ctx, cancel := context.WithTimeout(ctx, e.options.Query)
 	defer cancel()
-	value, err := server.Temporal.QueryWorkflow(ctx, workflow, "", workflows.QueryStatus)
+	value, err := server.Temporal.QueryWorkflow(ctx, workflow, "", api.QueryStatus)
 	if err != nil {
 		return err
 	}

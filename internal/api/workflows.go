@@ -1,0 +1,57 @@
+package api
+
+// Names under which the workflows are registered. The outside starts runs and previews; the others are theirs.
+const (
+	RolloutName        = "Rollout"
+	ClusterRolloutName = "ClusterRollout"
+	StagePartName      = "StagePart"
+	LookName           = "Look"
+	PreviewName        = "Preview"
+)
+
+// UnitWorkflowID is the workflow ID of a unit: it reads as the unit's path, and two runs of a component cannot share it. A
+// run's is its name.
+func UnitWorkflowID(path, component string) string { return path + "/" + component }
+
+// LookWorkflowID is the workflow ID under which a unit that has arrived is looked at.
+func LookWorkflowID(path, component string) string { return UnitWorkflowID(path, component) + "/look" }
+
+// RolloutInput starts a run, and is the state that it carries when it continues as new.
+type RolloutInput struct {
+	Run    string `json:"run"` // also the workflow ID
+	Plan   string `json:"plan"`
+	By     string `json:"by"`
+	Reason string `json:"reason,omitempty"`
+	// Back makes this a run that takes back another one, which has ended: the units of Scope that it moved.
+	Back  *BackInput `json:"back,omitempty"`
+	State *RunState  `json:"state,omitempty"` // set by continue-as-new only
+}
+
+// BackInput names the run to take back, and the units that it moved, in the order in which it moved them.
+type BackInput struct {
+	Run   string   `json:"run"`
+	Units []string `json:"units"` // cluster names
+}
+
+// RunState is what outlives a continue-as-new.
+type RunState struct {
+	Status    Run                 `json:"status"`
+	Stage     int                 `json:"stage"` // index of the stage to go on with
+	Paused    bool                `json:"paused,omitempty"`
+	Approvals map[string][]string `json:"approvals,omitempty"` // stage -> who
+	Heard     []string            `json:"heard,omitempty"`     // IDs of the commands that were obeyed, the latest last
+}
+
+// PreviewInput asks what a plan would change.
+type PreviewInput struct {
+	Plan      string        `json:"plan"`
+	Component string        `json:"component"`
+	Clusters  []PreviewUnit `json:"clusters"`
+}
+
+// PreviewUnit is one cluster to look at.
+type PreviewUnit struct {
+	Cluster string `json:"cluster"`
+	Context string `json:"context"`
+	Site    string `json:"site,omitempty"`
+}
