@@ -5,6 +5,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"sluice.dev/sluice/templates/podkind"
 )
 
 // PhaseName names a part of a change.
@@ -90,10 +92,10 @@ func Phases(objects []*unstructured.Unstructured, workloadOrder []string) []Phas
 }
 
 func rank(object *unstructured.Unstructured) int {
-	if object.GroupVersionKind().Group == "batch" {
+	switch kind := object.GroupVersionKind().GroupKind(); {
+	case podkind.WayOf(kind) == podkind.Ends:
 		return rankJob
-	}
-	if HasPodTemplate(object) {
+	case podkind.Is(object):
 		return rankWorkload
 	}
 	if r, known := ranks[object.GroupVersionKind().GroupKind()]; known {

@@ -2,27 +2,17 @@ package templates
 
 import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-)
 
-// HasPodTemplate reports whether an object makes pods from a template: the workloads of Kubernetes, and custom resources
-// that have a pod template in the same place.
-func HasPodTemplate(object *unstructured.Unstructured) bool {
-	return podSpec(object) != nil
-}
+	"sluice.dev/sluice/templates/podkind"
+)
 
 // podSpec returns the pod spec inside an object, not a copy of it, or nil.
 func podSpec(object *unstructured.Unstructured) map[string]any {
-	path := []string{"spec", "template", "spec"}
-	if object.GetKind() == "CronJob" {
-		path = []string{"spec", "jobTemplate", "spec", "template", "spec"}
-	}
-	spec, ok := field(object.Object, path...).(map[string]any)
-	if !ok {
+	path := podkind.Template(object)
+	if path == nil {
 		return nil
 	}
-	if containers, ok := spec["containers"].([]any); !ok || len(containers) == 0 {
-		return nil
-	}
+	spec, _ := field(object.Object, append(path, "spec")...).(map[string]any)
 	return spec
 }
 

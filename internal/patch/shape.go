@@ -18,6 +18,8 @@ import (
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
 	clientscheme "k8s.io/client-go/kubernetes/scheme"
+
+	"sluice.dev/sluice/templates/podkind"
 )
 
 // registered returns the kinds that Kubernetes ships. It is a scheme of our own: other packages add kinds to the shared
@@ -53,15 +55,10 @@ func shapeOf(object *unstructured.Unstructured) shape {
 	if typed, err := registered().New(kind); err == nil {
 		return shape{kind: kind, typed: true, merge: meta{strategicpatch.PatchMetaFromStruct{T: reflect.TypeOf(typed).Elem()}}}
 	}
-	if carriesPods(object) {
+	if slices.Equal(podkind.Template(object), []string{"spec", "template"}) {
 		return shape{kind: kind, pods: true, merge: meta{strategicpatch.PatchMetaFromStruct{T: reflect.TypeFor[podTemplateShape]()}}}
 	}
 	return shape{kind: kind}
-}
-
-func carriesPods(object *unstructured.Unstructured) bool {
-	containers, ok := at(object.Object, "spec", "template", "spec", "containers").([]any)
-	return ok && len(containers) > 0
 }
 
 // meta is how the fields below a place are merged. Where nothing is known - a field that is newer than this program, a
