@@ -17,6 +17,7 @@ import (
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/internal/workload"
+	"sluice.dev/sluice/internal/workload/drivers"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/templates"
 )
@@ -227,7 +228,7 @@ func (d *differ) options(phase templates.PhaseName, target *unstructured.Unstruc
 	if phase != templates.Workloads {
 		return o, nil
 	}
-	driver, err := workload.For(target.GroupVersionKind().GroupKind())
+	driver, err := drivers.For(target.GroupVersionKind().GroupKind())
 	if err != nil {
 		return o, err
 	}
@@ -237,7 +238,7 @@ func (d *differ) options(phase templates.PhaseName, target *unstructured.Unstruc
 
 // costs are the rules that a workload breaks where its pods move.
 func (d *differ) costs(target, live *unstructured.Unstructured) ([]patch.Cost, error) {
-	found, err := workload.Costs(workload.Spec{Target: target, WayBack: d.specs.recorded[templates.ID(target)]}, live)
+	found, err := drivers.Costs(workload.Spec{Target: target, WayBack: d.specs.recorded[templates.ID(target)]}, live)
 	var costs []patch.Cost
 	for _, c := range found {
 		costs = append(costs, patch.Cost{Rule: patch.Rule(c.Rule), Why: c.Why})

@@ -9,6 +9,7 @@ import (
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/workload"
+	"sluice.dev/sluice/internal/workload/drivers"
 	"sluice.dev/sluice/internal/workload/goal"
 	"sluice.dev/sluice/pipelines"
 )
@@ -16,7 +17,7 @@ import (
 // workload asks the driver whether it can move a workload to what it is to be after, and resolves its batches. It returns the nodes that are dead now:
 // they are set aside for as long as the unit lasts, and in no batch's arithmetic.
 func (d *differ) workload(ctx context.Context, c change, live, after *unstructured.Unstructured) ([]string, error) {
-	driver, err := workload.For(c.target().GroupVersionKind().GroupKind())
+	driver, err := drivers.For(c.target().GroupVersionKind().GroupKind())
 	if err != nil {
 		d.refuse(ruleDriver, c.Object, err.Error())
 		return nil, nil
@@ -62,7 +63,7 @@ func wholly(spec workload.Spec, live, after *unstructured.Unstructured) (string,
 	case workload.Stays(live, after):
 		return plan.PodsStay, nil
 	}
-	costs, err := workload.Costs(spec, live)
+	costs, err := drivers.Costs(spec, live)
 	if slices.ContainsFunc(costs, func(c workload.Cost) bool { return c.Rule == workload.TakesAllDown }) {
 		return plan.TakenDown, nil
 	}

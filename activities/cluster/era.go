@@ -12,7 +12,7 @@ import (
 	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/step"
-	"sluice.dev/sluice/internal/workload"
+	"sluice.dev/sluice/internal/workload/drivers"
 	"sluice.dev/sluice/templates"
 )
 
@@ -161,7 +161,7 @@ func (a *Activities) before(ctx context.Context, e era, ref step.Ref, o, live *u
 
 // keep stores an object that was found as its pre-image.
 func (a *Activities) keep(ctx context.Context, p ledger.PreImage, live *unstructured.Unstructured) error {
-	owned, err := workload.Owned(live)
+	owned, err := drivers.Owned(live)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"sluice.dev/sluice/internal/patch"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/internal/workload"
+	"sluice.dev/sluice/internal/workload/drivers"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/templates"
 )
@@ -69,8 +70,8 @@ func (a *Activities) restoreFound(ctx context.Context, c kube.Fenced, ref step.R
 		case slices.Contains(firstToGo, o.GetKind()) != first:
 		case slices.Contains(keptKinds, o.GetKind()):
 			out.Kept = append(out.Kept, stays(templates.Name(o), staysKept))
-		case workload.IsWorkload(o) && set.moves(o):
-		case workload.IsWorkload(o) && isDriven(o):
+		case set.moves(o):
+		case isDriven(o):
 			out.Kept = append(out.Kept, stays(templates.Name(o), staysOurs))
 		default:
 			if err := a.undo(ctx, c, ref, e, f, p.Ignore, out); err != nil {
@@ -132,7 +133,7 @@ func (s changeSet) moves(o *unstructured.Unstructured) bool {
 }
 
 func isDriven(o *unstructured.Unstructured) bool {
-	_, err := workload.For(o.GroupVersionKind().GroupKind())
+	_, err := drivers.For(o.GroupVersionKind().GroupKind())
 	return err == nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/internal/workload"
+	"sluice.dev/sluice/internal/workload/drivers"
 	"sluice.dev/sluice/internal/workload/goal"
 	"sluice.dev/sluice/pipelines/rule"
 )
@@ -40,7 +41,7 @@ func (a *Activities) held(ctx context.Context, req step.WorkloadRequest) (held, 
 			return h, err
 		}
 	}
-	h.driver, err = workload.For(h.change.target().GroupVersionKind().GroupKind())
+	h.driver, err = drivers.For(h.change.target().GroupVersionKind().GroupKind())
 	return h, err
 }
 
@@ -183,7 +184,7 @@ func (a *Activities) Look(ctx context.Context, req step.AdvanceRequest) (api.Fac
 		return api.Facts{}, err
 	}
 	facts := complete(req, seen.Workload, seen.Batch)
-	stuck, err := workload.StuckPods(ctx, h.driver, h.cluster, h.spec, facts.Workload)
+	stuck, err := h.driver.StuckPods(ctx, h.cluster, h.spec, facts.Workload)
 	return api.Facts{Facts: facts, Stuck: stuck}, err
 }
 
@@ -201,7 +202,7 @@ func (a *Activities) watched(ctx context.Context, req step.AdvanceRequest, armed
 	switch {
 	case errors.Is(err, errCheck):
 		if w.seen.Stuck == nil {
-			w.seen.Stuck, _ = workload.StuckPods(ctx, h.driver, h.cluster, h.spec, w.seen.Facts.Workload)
+			w.seen.Stuck, _ = h.driver.StuckPods(ctx, h.cluster, h.spec, w.seen.Facts.Workload)
 		}
 	case errors.Is(err, errStalled), err != nil && errors.Is(context.Cause(ctx), errStalled):
 		w.seen.Stalled = true

@@ -92,7 +92,7 @@ func (l *lookout) stay(ctx context.Context, p *post, most time.Duration) error {
 // changes no verdict.
 func (l *lookout) why(ctx context.Context, p *post, bad *api.Facts) {
 	if p.h.driver != nil {
-		bad.Stuck, _ = workload.StuckPods(ctx, p.h.driver, p.h.cluster, p.h.spec, bad.Facts.Workload)
+		bad.Stuck, _ = p.h.driver.StuckPods(ctx, p.h.cluster, p.h.spec, bad.Facts.Workload)
 	}
 }
 

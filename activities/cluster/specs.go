@@ -15,7 +15,6 @@ import (
 	"sluice.dev/sluice/internal/patch"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/step"
-	"sluice.dev/sluice/internal/workload"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/templates"
 )
@@ -166,7 +165,7 @@ func (a *Activities) foundWorkloads(ctx context.Context, ref step.Ref, recorded 
 	}
 	known := byID(recorded)
 	all, err := a.foundObjects(ctx, e, func(o *unstructured.Unstructured) bool {
-		return known[templates.ID(o)] != nil || !workload.IsWorkload(o) || !isDriven(o)
+		return known[templates.ID(o)] != nil || !isDriven(o)
 	})
 	if err != nil {
 		return err

@@ -7,7 +7,6 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/step"
-	"sluice.dev/sluice/internal/workload"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
 )
@@ -90,7 +89,7 @@ func (w *watcher) note(ctx context.Context, now time.Time) (stalled bool) {
 	stands := w.pace.stands(now)
 	if w.seen.Stuck = nil; stands {
 		// It is told to people. That it cannot be found out keeps nothing from moving.
-		w.seen.Stuck, _ = workload.StuckPods(ctx, w.h.driver, w.h.cluster, w.h.spec, w.seen.Facts.Workload)
+		w.seen.Stuck, _ = w.h.driver.StuckPods(ctx, w.h.cluster, w.h.spec, w.seen.Facts.Workload)
 	}
 	said, stalled := w.pace.look(now, w.seen)
 	w.beat.say(said)

@@ -19,37 +19,38 @@ type Cost struct {
 	Why  string
 }
 
-// Costs returns what moving a live workload to the spec's target costs; nothing for one that is created. The owner's
-// strategy is the one that the workload has once the run is over.
-func Costs(spec Spec, live *unstructured.Unstructured) ([]Cost, error) {
-	if live == nil {
-		return nil, nil
+// Costs tells of a Deployment that is recreated.
+func (d deployment) Costs(spec Spec, live *unstructured.Unstructured) ([]Cost, error) {
+	governs, err := ownerOf(spec, live, d)
+	if strategy, _ := governs["strategy"].(map[string]any); err == nil && recreates(strategy) {
+		return []Cost{{TakesAllDown, "its strategy is Recreate: all its pods go before the first new one comes"}}, nil
 	}
-	kind := live.GroupVersionKind().GroupKind()
-	switch {
-	case kind == (deployment{}).Kind():
-		governs, err := ownerOf(spec, live, (deployment{}).family().holds)
-		if strategy, _ := governs["strategy"].(map[string]any); err == nil && recreates(strategy) {
-			return []Cost{{TakesAllDown, "its strategy is Recreate: all its pods go before the first new one comes"}}, nil
-		}
+	return nil, err
+}
+
+// Costs tells of a DaemonSet that surges.
+func (d daemonSet) Costs(spec Spec, live *unstructured.Unstructured) ([]Cost, error) {
+	governs, err := ownerOf(spec, live, d)
+	strategy, _ := governs["updateStrategy"].(map[string]any)
+	surge := valueAt(strategy, "rollingUpdate", "maxSurge")
+	if err != nil || valueAt(strategy, "type") == string(appsv1.OnDeleteDaemonSetStrategyType) || amountOf(surge, 100, true) == 0 {
 		return nil, err
-	case kind == (daemonSet{}).Kind():
-		governs, err := ownerOf(spec, live, (daemonSet{}).family().holds)
-		strategy, _ := governs["updateStrategy"].(map[string]any)
-		surge := valueAt(strategy, "rollingUpdate", "maxSurge")
-		if err != nil || valueAt(strategy, "type") == string(appsv1.OnDeleteDaemonSetStrategyType) || amountOf(surge, 100, true) == 0 {
-			return nil, err
-		}
-		return []Cost{{SurgeIsLost, fmt.Sprintf("its update strategy has maxSurge %v, and under OnDelete a node's pod goes before the new one comes", surge)}}, nil
 	}
-	return nil, nil
+	return []Cost{{SurgeIsLost, fmt.Sprintf("its update strategy has maxSurge %v, and under OnDelete a node's pod goes before the new one comes", surge)}}, nil
 }
 
 // ownerOf is what the owner says in the fields that a driver holds, once the run is over.
-func ownerOf(spec Spec, live *unstructured.Unstructured, holds []string) (map[string]any, error) {
-	owned, err := Owned(live)
+func ownerOf(spec Spec, live *unstructured.Unstructured, d interface {
+	Holds() []string
+	family() family
+}) (map[string]any, error) {
+	hold, err := HoldOf(live)
 	if err != nil {
 		return nil, err
 	}
-	return restored(spec.WayBack, spec.Target, ownerFields(owned, holds), holds)
+	if hold != nil {
+		live = hold.Owned(live, d.Holds())
+	}
+	holds := d.family().holds
+	return restored(spec.WayBack, spec.Target, ownerFields(live, holds), holds)
 }

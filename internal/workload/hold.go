@@ -77,25 +77,16 @@ func removeHold(object *unstructured.Unstructured) {
 	object.SetAnnotations(annotations)
 }
 
-// Owned is a workload as its owner has it: without a hold, and with what he had said where a driver's own fields stand now. An
-// object that nobody holds is returned as it is.
-func Owned(live *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+// Owned is a held workload as its owner has it: without the hold, and with what he had said in a driver's own fields (Holds).
+func (h *Hold) Owned(live *unstructured.Unstructured, pointers []string) *unstructured.Unstructured {
 	out := live.DeepCopy()
-	hold, err := HoldOf(live)
-	if err != nil || hold == nil {
-		return out, err
-	}
-	driver, err := For(live.GroupVersionKind().GroupKind())
-	if err != nil {
-		return nil, err
-	}
 	var fields []string
-	for _, pointer := range driver.Holds() {
+	for _, pointer := range pointers {
 		fields = append(fields, strings.TrimPrefix(pointer, "/spec/"))
 	}
-	setFields(out, fields, hold.Owner)
+	setFields(out, fields, h.Owner)
 	removeHold(out)
-	return out, nil
+	return out
 }
 
 // ownerFields copies the named fields out of an object's spec.

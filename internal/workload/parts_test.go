@@ -8,45 +8,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-
-	"sluice.dev/sluice/internal/fault"
 )
-
-func TestFor(t *testing.T) {
-	for _, driver := range Drivers() {
-		found, err := For(driver.Kind())
-		if err != nil || found != driver {
-			t.Errorf("For(%s) is %v, %v", driver.Kind(), found, err)
-		}
-	}
-	for _, kind := range []schema.GroupKind{{Group: "apps", Kind: "StatefulSet"}, {Group: "batch", Kind: "Job"}, {Group: "apps.kruise.io", Kind: "CloneSet"}, {Kind: "Pod"}} {
-		_, err := For(kind)
-		if fault.CodeOf(err) != fault.Refused {
-			t.Errorf("For(%s) ended with %v, want that it is refused", kind, err)
-		}
-	}
-}
-
-func TestIsWorkload(t *testing.T) {
-	containers := map[string]any{"spec": map[string]any{"containers": []any{}}}
-	cases := map[string]struct {
-		object map[string]any
-		want   bool
-		reason string
-	}{
-		"Deployment":    {map[string]any{"apiVersion": "apps/v1", "kind": "Deployment"}, true, "also where its template is empty"},
-		"CronJob":       {map[string]any{"apiVersion": "batch/v1", "kind": "CronJob"}, true, "its template is one level down"},
-		"custom":        {map[string]any{"apiVersion": "x.io/v1", "kind": "Fleet", "spec": map[string]any{"template": containers}}, true, "any kind may carry a pod template"},
-		"ConfigMap":     {map[string]any{"apiVersion": "v1", "kind": "ConfigMap"}, false, "it makes no pods"},
-		"other's group": {map[string]any{"apiVersion": "x.io/v1", "kind": "Deployment"}, false, "only the kind's name is the same"},
-	}
-	for name, c := range cases {
-		if got := IsWorkload(&unstructured.Unstructured{Object: c.object}); got != c.want {
-			t.Errorf("%s: got %v, want %v: %s", name, got, c.want, c.reason)
-		}
-	}
-}
 
 func TestFailureMode_R38_Clocks(t *testing.T) {
 	now := time.Now()

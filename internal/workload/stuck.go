@@ -19,15 +19,18 @@ const (
 	mostWarnings = 2
 )
 
-// StuckPods tells which pods keep a workload from getting on: those at the revision of these facts that are not ready or have
-// restarted, those that do not go away, and how many nobody has made. Nil where there are none. It sees what a driver's own
-// look has seen, and so makes no request beside one. Errors are those of Facts.
-func StuckPods(ctx context.Context, d Driver, c Cluster, spec Spec, facts rule.Workload) (*api.Stuck, error) {
-	known, ok := d.(interface{ family() family })
-	if !ok {
-		return nil, nil
-	}
-	s, err := open(c, spec, known.family())
+// StuckPods names the pods that keep a Deployment.
+func (d deployment) StuckPods(ctx context.Context, c Cluster, spec Spec, facts rule.Workload) (*api.Stuck, error) {
+	return stuckPods(ctx, d.family(), c, spec, facts)
+}
+
+// StuckPods names the pods that keep a DaemonSet.
+func (d daemonSet) StuckPods(ctx context.Context, c Cluster, spec Spec, facts rule.Workload) (*api.Stuck, error) {
+	return stuckPods(ctx, d.family(), c, spec, facts)
+}
+
+func stuckPods(ctx context.Context, f family, c Cluster, spec Spec, facts rule.Workload) (*api.Stuck, error) {
+	s, err := open(c, spec, f)
 	if err != nil {
 		return nil, err
 	}

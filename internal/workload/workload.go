@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/internal/workload/goal"
 	"sluice.dev/sluice/pipelines"
@@ -77,6 +78,9 @@ type Driver interface {
 	// Check says why this workload cannot be moved (paused by its owner, OnDelete, replicas 0, a PodDisruptionBudget
 	// that can never allow a disruption); nil where it can. It changes nothing. live is nil for a first installation.
 	Check(ctx context.Context, c Cluster, spec Spec, live *unstructured.Unstructured) error
+	// Costs returns what moving a live workload to the spec's target costs. The owner's strategy is the one that the workload
+	// has once the run is over.
+	Costs(spec Spec, live *unstructured.Unstructured) ([]Cost, error)
 	// Prepare takes hold of the workload and writes Target's template so that no pod moves, in one write. A workload that
 	// is not there is created whole (Created): there is no old version whose pods could suffer, but batches hold for it
 	// too where the kind can do it. Prepare on a workload that this run holds already changes nothing that is right.
@@ -96,6 +100,10 @@ type Driver interface {
 	// Facts returns what is there now, without waiting for a change. It and Observe need no hold: a workload that was given
 	// back is looked at as well, for as long as it has the template that the run left (else fault.Conflict).
 	Facts(ctx context.Context, c Cluster, spec Spec, state State, goal Goal) (rule.Facts, error)
+	// StuckPods tells which pods keep a workload from getting on: those at the revision of these facts that are not ready or
+	// have restarted, those that do not go away, and how many nobody has made. Nil where there are none. It sees what the
+	// driver's own look has seen, and so makes no request beside one. Errors are those of Facts.
+	StuckPods(ctx context.Context, c Cluster, spec Spec, facts rule.Workload) (*api.Stuck, error)
 	// Disarm and Arm return the state to go on with.
 	//
 	// Disarm gives the workload the template of before where its controller would hand Target's to recreated pods: that of

@@ -1,4 +1,4 @@
-package workload_test
+package drivers_test
 
 import (
 	"fmt"
@@ -10,6 +10,7 @@ import (
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/kubetest"
 	"sluice.dev/sluice/internal/workload"
+	"sluice.dev/sluice/internal/workload/drivers"
 	"sluice.dev/sluice/pipelines"
 )
 
@@ -49,7 +50,7 @@ func TestAHoldIsTakenOverByAHigherFenceOnly(t *testing.T) {
 				namespace.SetKind("Namespace")
 				namespace.SetName("apps")
 				server.Put(namespace, from)
-				driver, err := workload.For(to.GroupVersionKind().GroupKind())
+				driver, err := drivers.For(to.GroupVersionKind().GroupKind())
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -1,4 +1,4 @@
-package workload_test
+package drivers_test
 
 import (
 	"testing"
@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"sluice.dev/sluice/internal/workload"
+	"sluice.dev/sluice/internal/workload/drivers"
 )
 
 func TestWhatADriverHoldsIsTheOwners(t *testing.T) {
@@ -26,7 +27,7 @@ func TestWhatADriverHoldsIsTheOwners(t *testing.T) {
 			"spec": map[string]any{"updateStrategy": map[string]any{"type": "RollingUpdate"}, "minReadySeconds": int64(5)},
 		}},
 	} {
-		got, err := workload.Owned(&unstructured.Unstructured{Object: c.live})
+		got, err := drivers.Owned(&unstructured.Unstructured{Object: c.live})
 		if err != nil {
 			t.Fatal(err)
 		}

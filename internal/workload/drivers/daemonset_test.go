@@ -1,4 +1,4 @@
-package workload_test
+package drivers_test
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package workload_test
+package drivers_test
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/witness"
 	"sluice.dev/sluice/internal/workload"
+	"sluice.dev/sluice/internal/workload/drivers"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
 )
@@ -199,7 +200,7 @@ func TestRecreateIsOneBatch(t *testing.T) {
 	s.running(from, replicas)
 	before := s.live(from)
 	d, spec := driverOf(t, to), s.spec(from, to)
-	costs, err := workload.Costs(spec, before)
+	costs, err := drivers.Costs(spec, before)
 	if err != nil || len(costs) != 1 || costs[0].Rule != workload.TakesAllDown {
 		t.Fatalf("it costs %+v, %v", costs, err)
 	}

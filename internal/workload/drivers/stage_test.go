@@ -1,4 +1,4 @@
-package workload_test
+package drivers_test
 
 import (
 	"context"
@@ -21,6 +21,7 @@ import (
 	"sluice.dev/sluice/internal/localtest"
 	"sluice.dev/sluice/internal/witness"
 	"sluice.dev/sluice/internal/workload"
+	"sluice.dev/sluice/internal/workload/drivers"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
 )
@@ -198,7 +199,7 @@ func batch(number int, amount, most pipelines.Amount) workload.Goal {
 
 func driverOf(t *testing.T, object *unstructured.Unstructured) workload.Driver {
 	t.Helper()
-	driver, err := workload.For(object.GroupVersionKind().GroupKind())
+	driver, err := drivers.For(object.GroupVersionKind().GroupKind())
 	if err != nil {
 		t.Fatal(err)
 	}
