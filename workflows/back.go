@@ -157,10 +157,11 @@ func (r *rollout) brake(ctx workflow.Context, window *plan.Window, why string) b
 	r.pause(&api.Waiting{
 		Kind: "decision", Name: "rollback", Since: workflow.Now(ctx).UTC(), Unmet: []string{why}, Owner: "whoever may resume or abort",
 	})
-	r.show(ctx, api.PhaseHeld, r.state.Status.Waiting)
-	_ = workflow.Await(ctx, func() bool { return !r.state.Paused || r.want.abort })
+	_ = stand{
+		show: r.show, phase: api.PhaseHeld, waiting: r.state.Status.Waiting, then: api.PhaseRollingBack,
+		until: func() bool { return !r.state.Paused || r.want.abort },
+	}.wait(ctx)
 	window.MaxFailures++
-	r.show(ctx, api.PhaseRollingBack, nil)
 	return !r.want.abort
 }
 

@@ -87,11 +87,13 @@ func (r *clusterRollout) askBack(ctx workflow.Context, cause error) bool {
 	}
 	resumes, ends := r.orders.resumes, r.orders.ends
 	r.stuck(messageOf(cause))
-	r.tell(ctx, phaseOfBack(cause), &api.Waiting{
-		Kind: "decision", Name: "rollback", Unmet: []string{messageOf(cause)}, Owner: "whoever may resume, or abandon the rollback",
-	})
-	_ = workflow.Await(ctx, func() bool { return r.orders.resumes > resumes || r.orders.ends > ends })
-	r.tell(ctx, api.PhaseRollingBack, nil)
+	_ = stand{
+		show: r.tell, phase: phaseOfBack(cause), then: api.PhaseRollingBack,
+		waiting: &api.Waiting{
+			Kind: "decision", Name: "rollback", Unmet: []string{messageOf(cause)}, Owner: "whoever may resume, or abandon the rollback",
+		},
+		until: func() bool { return r.orders.resumes > resumes || r.orders.ends > ends },
+	}.wait(ctx)
 	return r.orders.resumes > resumes
 }
 

@@ -88,6 +88,8 @@ func (o orders) ended() error {
 	return nil
 }
 
+func (r *clusterRollout) ended() error { return r.orders.ended() }
+
 // obey returns once the unit may go on. A pause disarms what is armed and waits; resuming arms it again.
 func (r *clusterRollout) obey(ctx workflow.Context) error {
 	if err := r.orders.ended(); err != nil {
@@ -98,14 +100,15 @@ func (r *clusterRollout) obey(ctx workflow.Context) error {
 	}
 	before := r.unit.Phase
 	r.disarm(ctx)
-	r.set(ctx, api.PhasePaused, &api.Waiting{Kind: "person", Name: "resume", Owner: r.orders.who, Unmet: reasons(api.Command{Reason: r.orders.why})})
-	if err := workflow.Await(ctx, func() bool { return !r.orders.paused || r.orders.ended() != nil }); err != nil {
+	err := stand{
+		show: r.set, phase: api.PhasePaused, then: before,
+		waiting: &api.Waiting{Kind: "person", Name: "resume", Owner: r.orders.who, Unmet: reasons(api.Command{Reason: r.orders.why})},
+		until:   func() bool { return !r.orders.paused },
+		ends:    r.ended,
+	}.wait(ctx)
+	if err != nil {
 		return err
 	}
-	if err := r.orders.ended(); err != nil {
-		return err
-	}
-	r.set(ctx, before, nil)
 	return r.arm(ctx)
 }
 
@@ -257,18 +260,15 @@ func (r *clusterRollout) hold(ctx workflow.Context, phase api.Phase, failure api
 	r.unit.Failure, r.unit.FailedAt = &failure, at
 	resumes := r.orders.resumes
 	r.disarm(ctx)
-	r.tell(ctx, phase, &api.Waiting{
-		Kind: "decision", Name: failure.Name, Unmet: []string{string(failure.Verdict) + ": " + failure.Message},
-		Owner: "whoever may resume, abort or roll back",
-	})
-	if err := workflow.Await(ctx, func() bool { return r.orders.resumes > resumes || r.orders.ended() != nil }); err != nil {
+	err := stand{
+		show: r.tell, phase: phase, waiting: undecided(failure), then: before,
+		until:  func() bool { return r.orders.resumes > resumes },
+		ends:   r.ended,
+		leaves: func() { r.unit.Failure, r.unit.FailedAt = nil, "" },
+	}.wait(ctx)
+	if err != nil {
 		return err
 	}
-	if err := r.orders.ended(); err != nil {
-		return err
-	}
-	r.unit.Failure, r.unit.FailedAt = nil, ""
-	r.tell(ctx, before, nil)
 	return r.arm(ctx)
 }
 

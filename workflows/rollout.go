@@ -197,11 +197,11 @@ func (r *rollout) approval(ctx workflow.Context, p *step.RunStage, st *api.Stage
 	st.Waiting = &api.Waiting{
 		Kind: "approval", Name: p.Name, Since: workflow.Now(ctx).UTC(), Owner: "anybody but " + r.in.By, Unmet: r.unapproved(p.Name),
 	}
-	r.show(ctx, api.PhaseWaiting, st.Waiting)
-	err := workflow.Await(ctx, func() bool { return len(r.state.Approvals[p.Name]) >= p.Approvals || r.ending() })
-	st.Waiting = nil
-	r.show(ctx, api.PhaseMoving, nil)
-	return err
+	return stand{
+		show: r.show, phase: api.PhaseWaiting, waiting: st.Waiting, then: api.PhaseMoving,
+		until:  func() bool { return len(r.state.Approvals[p.Name]) >= p.Approvals || r.ending() },
+		leaves: func() { st.Waiting = nil },
+	}.wait(ctx)
 }
 
 // judge runs the checks of a group or stage. One that does not pass holds the run until it is resumed.
@@ -216,10 +216,9 @@ func (r *rollout) judge(ctx workflow.Context, st *api.Stage, all []pipelines.Res
 		if !held {
 			return nil
 		}
-		r.pause(&api.Waiting{
-			Kind: "check", Name: bad.Name, Since: workflow.Now(ctx).UTC(), Owner: "whoever may resume, abort or roll back",
-			Unmet: []string{string(bad.Verdict) + ": " + bad.Message},
-		})
+		why := undecided(bad)
+		why.Kind, why.Since = "check", workflow.Now(ctx).UTC()
+		r.pause(why)
 		if err := r.unpaused(ctx); err != nil {
 			return err
 		}
@@ -232,10 +231,10 @@ func (r *rollout) unpaused(ctx workflow.Context) error {
 	if !r.state.Paused || r.ending() {
 		return nil
 	}
-	r.show(ctx, api.PhasePaused, r.state.Status.Waiting)
-	err := workflow.Await(ctx, func() bool { return !r.state.Paused || r.ending() })
-	r.show(ctx, api.PhaseMoving, nil)
-	return err
+	return stand{
+		show: r.show, phase: api.PhasePaused, waiting: r.state.Status.Waiting, then: api.PhaseMoving,
+		until: func() bool { return !r.state.Paused || r.ending() },
+	}.wait(ctx)
 }
 
 // group starts units in the plan's order under its concurrency, and ends when each has ended or is out of reach.

@@ -173,21 +173,23 @@ func (r *rollout) outOfReach(ctx workflow.Context, unit *api.Unit, u plan.Unit, 
 func (r *rollout) standInSoak(ctx workflow.Context, unit *api.Unit, what string, bad api.Check) {
 	bad.At = "soak of " + what
 	unit.Failure, unit.FailedAt = r.witnessed(&bad), unit.Path
-	r.mark(ctx, unit, api.PhaseHeld, &api.Waiting{
-		Kind: "decision", Name: bad.Name, Since: workflow.Now(ctx).UTC(), Unmet: []string{string(bad.Verdict) + ": " + bad.Message},
-		Owner: "whoever may resume, abort or roll back",
-	})
+	why := undecided(bad)
+	why.Since = workflow.Now(ctx).UTC()
 	resumes := r.resumes
+	here := stand{
+		show:  func(ctx workflow.Context, phase api.Phase, waiting *api.Waiting) { r.mark(ctx, unit, phase, waiting) },
+		phase: api.PhaseHeld, waiting: why, then: api.PhaseSucceeded,
+		until:  func() bool { return r.resumes > resumes },
+		leaves: func() { unit.Failure, unit.FailedAt = nil, "" },
+	}
+	here.stop(ctx)
 	if bad.Verdict == api.Failed {
 		if borne, _ := r.decide(ctx, unit); borne {
 			r.mark(ctx, unit, api.PhaseFailed, nil)
 			return
 		}
 	}
-	if workflow.Await(ctx, func() bool { return r.resumes > resumes }) == nil {
-		unit.Failure, unit.FailedAt = nil, ""
-		r.mark(ctx, unit, api.PhaseSucceeded, nil)
-	}
+	_ = here.stay(ctx)
 }
 
 // mostWitnessed is how many units of a run keep what a check saw after they had ended: more would make its state too big to
