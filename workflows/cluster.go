@@ -41,6 +41,7 @@ type clusterRollout struct {
 	cancel  workflow.CancelFunc
 	last    *moved    // the batch that was moved last of the workload that is held
 	misses  int       // tries in a row that did not work
+	looks   bool      // it has arrived, and is looked at: nothing is moved
 	away    bool      // the run believes the cluster to be out of reach
 	before  api.Phase // of the unit, before that
 	firm    bool      // only an order to end interrupts what is under way

@@ -20,7 +20,7 @@ func (r *clusterRollout) set(ctx workflow.Context, phase api.Phase, waiting *api
 	}
 	changed := r.unit.Phase != phase
 	r.unit.Phase, r.unit.Waiting = phase, waiting
-	if changed {
+	if changed && !r.looks { // nobody searches for looks by what they do
 		_ = workflow.UpsertTypedSearchAttributes(ctx, attrPhase.ValueSet(string(phase)), attrWaitingFor.ValueSet(waitingWords(waiting)))
 	}
 	workflow.SetCurrentDetails(ctx, unitDetails(r.unit))

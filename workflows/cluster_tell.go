@@ -64,7 +64,7 @@ func (r *clusterRollout) report(ctx workflow.Context) {
 	r.told, r.toldAt = r.shown(), workflow.Now(ctx)
 	r.reports++
 	rep := report{
-		Cluster: r.in.Cluster, Phase: r.unit.Phase, Moved: r.unit.Moved, Waiting: r.unit.Waiting,
+		Cluster: r.in.Cluster, Phase: r.unit.Phase, Moved: r.unit.Moved, Waiting: r.unit.Waiting, Look: r.looks,
 		Failure: brief(r.unit.Failure), FailedAt: r.unit.FailedAt,
 		Execution: workflow.GetInfo(ctx).WorkflowExecution.RunID, Number: r.reports,
 	}

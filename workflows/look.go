@@ -30,34 +30,40 @@ type Finding struct {
 	Superseded string     `json:"superseded,omitempty"` // the run that moves the unit now
 }
 
-// looking is what looks at one unit. It has no Lease and writes nothing in the cluster, so that the next run there need not wait
-// for it: it tells the looks to end. The heartbeats of a soak go to one such workflow for each cluster, and none to the run,
-// which has to answer commands.
-type looking struct {
-	in         LookInput
-	orders     workflow.ReceiveChannel
-	superseded string
-	misses     int
-	reports    int
+// lookout is the runbook of looking at a unit that has arrived. It has no Lease and writes nothing in the cluster, so that the next
+// run there need not wait for it: it tells the looks to end. The heartbeats of a soak go to one such workflow for each cluster,
+// and none to the run, which has to answer commands.
+type lookout struct {
+	*clusterRollout
+	what, record string
+	until        time.Time
+	quiet        time.Duration
+	heard        workflow.ReceiveChannel // what other runs say
+	superseded   string                  // the run that moves the unit now
 }
 
 // Look looks at a unit until its time is over, a check does not pass, or another run moves it. It waits for a cluster that is
 // out of reach.
 func Look(ctx workflow.Context, in LookInput) (Finding, error) {
-	shapeOf(ctx) // later code may ask
+	r := newClusterRollout(ctx, ClusterInput{
+		Ref: in.Ref, Stage: in.Stage, Group: in.Group, Path: in.Path, Site: in.Site, Parent: in.Parent,
+	})
+	r.looks, r.unit.Moved = true, true
 	says := workflow.SignalChannelOptions{Description: "another run moves the unit now"}
-	l := &looking{in: in, orders: workflow.GetSignalChannelWithOptions(ctx, signalOrder, says)}
-	return l.run(ctx)
+	l := &lookout{
+		clusterRollout: r, what: in.What, record: in.Record, until: in.Until, quiet: in.Quiet,
+		heard: workflow.GetSignalChannelWithOptions(ctx, signalOrder, says),
+	}
+	return l.look(ctx)
 }
 
-func (l *looking) run(ctx workflow.Context) (Finding, error) {
-	until := l.in.Until
+func (l *lookout) look(ctx workflow.Context) (Finding, error) {
 	for {
-		left := until.Sub(workflow.Now(ctx))
+		left := l.until.Sub(workflow.Now(ctx))
 		if left <= 0 {
 			return Finding{}, nil
 		}
-		l.show(ctx, api.PhaseSoaking, &api.Waiting{Kind: "soak", Name: l.in.What, Since: workflow.Now(ctx).UTC(), Until: until.UTC()})
+		l.set(ctx, api.PhaseSoaking, &api.Waiting{Kind: "soak", Name: l.what, Until: l.until.UTC()})
 		seen, err := l.observe(ctx, left)
 		bad, held := api.FirstBad(seen.Checks)
 		switch {
@@ -66,11 +72,8 @@ func (l *looking) run(ctx workflow.Context) (Finding, error) {
 		case ctx.Err() != nil:
 			return Finding{}, ctx.Err()
 		case codeOf(err) == fault.Unreachable:
-			if err := l.await(ctx, err); err != nil {
+			if err := l.outOfReach(ctx, err); err != nil || l.superseded != "" {
 				return Finding{Superseded: l.superseded}, err
-			}
-			if l.superseded != "" {
-				return Finding{Superseded: l.superseded}, nil
 			}
 		case err != nil:
 			return Finding{Check: &api.Check{Name: "watch during soak", Verdict: api.Error, Message: messageOf(err)}}, nil
@@ -80,29 +83,29 @@ func (l *looking) run(ctx workflow.Context) (Finding, error) {
 		default:
 			return Finding{}, nil
 		}
-		until = lookAgain(ctx, until, l.in.Quiet)
+		l.until = lookAgain(ctx, l.until, l.quiet)
 	}
 }
 
 // observe looks for a time. It does not wait for an activity that is to end: that changes nothing, and hears it by itself.
-func (l *looking) observe(ctx workflow.Context, left time.Duration) (seen api.Facts, err error) {
-	req := step.ObserveRequest{Ref: l.in.Ref, For: left, Record: l.in.Record}
-	looked := ask(step.Observe, "look at "+l.in.Path+" while "+l.in.What+" soaks", req).near(l.in.Site).start(ctx)
-	if err := l.until(ctx, looked.ready); err != nil || l.superseded != "" {
+func (l *lookout) observe(ctx workflow.Context, left time.Duration) (seen api.Facts, err error) {
+	req := step.ObserveRequest{Ref: l.in.Ref, For: left, Record: l.record}
+	looked := near(l.clusterRollout, step.Observe, "look at "+l.in.Path+" while "+l.what+" soaks", req).start(ctx)
+	if err := l.sit(ctx, looked.ready); err != nil || l.superseded != "" {
 		return seen, err
 	}
 	return looked.get(ctx)
 }
 
-// until waits for an activity, or for another run to move the unit.
-func (l *looking) until(ctx workflow.Context, done func() bool) error {
-	return workflow.Await(ctx, func() bool { return l.overtaken() || done() })
+// sit waits until something is so, or another run moves the unit.
+func (l *lookout) sit(ctx workflow.Context, so func() bool) error {
+	return workflow.Await(ctx, func() bool { return l.overtaken() || so() })
 }
 
 // overtaken reports whether another run has said that it moves the unit.
-func (l *looking) overtaken() bool {
+func (l *lookout) overtaken() bool {
 	var o order
-	for l.superseded == "" && l.orders.ReceiveAsync(&o) {
+	for l.superseded == "" && l.heard.ReceiveAsync(&o) {
 		if o.Kind == orderSupersede && o.Run != l.in.Run {
 			l.superseded = o.Run
 		}
@@ -110,17 +113,14 @@ func (l *looking) overtaken() bool {
 	return l.superseded != ""
 }
 
-// await waits until the unit's cluster answers again; the run hears of both.
-func (l *looking) await(ctx workflow.Context, cause error) error {
+// outOfReach waits until the unit's cluster answers again; the run hears of both.
+func (l *lookout) outOfReach(ctx workflow.Context, cause error) error {
 	l.misses++
-	_, _ = ask(step.Unobserved, "note that "+l.in.Cluster+" is out of reach", l.in.Ref).get(ctx)
-	l.report(ctx, api.PhaseUnreachable, &api.Waiting{
-		Kind: "cluster", Name: l.in.Cluster, Since: workflow.Now(ctx).UTC(), Unmet: []string{messageOf(cause)},
-	})
-	back := ask(step.Reachable, "wait for "+l.in.Cluster, l.in.Ref).near(l.in.Site)
+	l.gone(ctx, cause)
+	back := near(l.clusterRollout, step.Reachable, "wait for "+l.in.Cluster, l.in.Ref)
 	for {
 		answers := back.start(ctx)
-		if err := l.until(ctx, answers.ready); err != nil || l.superseded != "" {
+		if err := l.sit(ctx, answers.ready); err != nil || l.superseded != "" {
 			return err
 		}
 		_, err := answers.get(ctx)
@@ -128,22 +128,9 @@ func (l *looking) await(ctx workflow.Context, cause error) error {
 			return over
 		}
 		if err == nil {
-			l.report(ctx, api.PhaseSucceeded, nil)
+			l.away = false
+			l.tell(ctx, api.PhaseSucceeded, nil) // it had arrived
 			return nil
 		}
 	}
-}
-
-func (l *looking) report(ctx workflow.Context, phase api.Phase, waiting *api.Waiting) {
-	l.show(ctx, phase, waiting)
-	l.reports++
-	rep := report{
-		Cluster: l.in.Cluster, Phase: phase, Moved: true, Waiting: waiting, Look: true,
-		Execution: workflow.GetInfo(ctx).WorkflowExecution.RunID, Number: l.reports,
-	}
-	_ = workflow.SignalExternalWorkflow(ctx, l.in.Parent, "", signalReport, rep).Get(ctx, nil)
-}
-
-func (l *looking) show(ctx workflow.Context, phase api.Phase, waiting *api.Waiting) {
-	workflow.SetCurrentDetails(ctx, unitDetails(api.Unit{Path: l.in.Path, Phase: phase, Waiting: waiting}))
 }
