@@ -15,6 +15,7 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/flowcontrol"
+	"k8s.io/utils/clock"
 )
 
 // requestTimeout ends every request that is not a watch.
@@ -29,7 +30,7 @@ type Cluster struct {
 	finder  *discovery.DiscoveryClient
 	base    *http.Transport
 	counter *counter
-	meter   *meter
+	clock   clock.WithDelayedExecution
 
 	discovering sync.Mutex // guards found, and is held while it is looked up
 	found       *found
@@ -41,14 +42,13 @@ type Cluster struct {
 	leases  map[string]knownLease
 }
 
-func newCluster(contextName string, config *rest.Config) (*Cluster, error) {
+func newCluster(contextName string, config *rest.Config, ticks clock.WithDelayedExecution) (*Cluster, error) {
 	wrapped, counted, base, err := newTransport(config)
 	if err != nil {
 		return nil, err
 	}
-	limited := &meter{RateLimiter: flowcontrol.NewTokenBucketRateLimiter(config.QPS, config.Burst)}
 	settings := rest.Config{
-		Host: config.Host, APIPath: "/", UserAgent: config.UserAgent, RateLimiter: limited,
+		Host: config.Host, APIPath: "/", UserAgent: config.UserAgent, RateLimiter: flowcontrol.NewTokenBucketRateLimiter(config.QPS, config.Burst),
 		TLSClientConfig: rest.TLSClientConfig{Insecure: config.Insecure, CAFile: config.CAFile, CAData: config.CAData, CertFile: config.CertFile, CertData: config.CertData},
 		ContentConfig:   rest.ContentConfig{NegotiatedSerializer: scheme.Codecs.WithoutConversion(), ContentType: "application/json", AcceptContentTypes: "application/json"},
 		WarningHandler:  rest.NoWarnings{},
@@ -63,7 +63,7 @@ func newCluster(contextName string, config *rest.Config) (*Cluster, error) {
 		finder:  discovery.NewDiscoveryClient(client),
 		base:    base,
 		counter: counted,
-		meter:   limited,
+		clock:   ticks,
 		feeds:   map[feedKey]*feed{},
 		deleted: map[types.UID]time.Time{},
 		keep:    2 * time.Minute,
@@ -78,9 +78,6 @@ func (c *Cluster) watched() *Cluster { return c }
 
 // Requests returns how many requests were made to the cluster since the worker started, watches included.
 func (c *Cluster) Requests() int64 { return c.counter.requests.Load() }
-
-// Throttled returns for how long requests waited for the request budget, added up over all of them.
-func (c *Cluster) Throttled() time.Duration { return time.Duration(c.meter.waited.Load()) }
 
 // Reachable asks the API server whether it is ready, and whether it lets one list and watch pods, once, for at most 5
 // seconds: one that says it is ready may still refuse what is asked next, as long as it is overloaded, has no etcd or fills

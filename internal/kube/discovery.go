@@ -79,7 +79,7 @@ func (c *Cluster) Mapping(ctx context.Context, gvk schema.GroupVersionKind) (Map
 func (c *Cluster) discover(ctx context.Context, age time.Duration) (*found, error) {
 	c.discovering.Lock()
 	defer c.discovering.Unlock()
-	if c.found != nil && time.Since(c.found.at) < age {
+	if c.found != nil && c.clock.Since(c.found.at) < age {
 		return c.found, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
@@ -89,7 +89,7 @@ func (c *Cluster) discover(ctx context.Context, age time.Duration) (*found, erro
 		return nil, c.fault(err, "get", "the version")
 	}
 	_, lists, err := c.finder.ServerGroupsAndResourcesWithContext(ctx)
-	f := &found{at: time.Now(), mappings: map[schema.GroupVersionKind]Mapping{}, failed: map[schema.GroupVersion]error{}}
+	f := &found{at: c.clock.Now(), mappings: map[schema.GroupVersionKind]Mapping{}, failed: map[schema.GroupVersion]error{}}
 	var partial *discovery.ErrGroupDiscoveryFailed
 	switch {
 	case errors.As(err, &partial):

@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
 
 	"sluice.dev/sluice/internal/fault"
 )
@@ -64,7 +65,7 @@ type feed struct {
 
 	// users and idle are guarded by the cluster's lock.
 	users int
-	idle  *time.Timer
+	idle  clock.Timer
 
 	mu      sync.Mutex
 	entries map[types.NamespacedName]entry
@@ -83,9 +84,9 @@ func newFeed(c *Cluster, key feedKey, decode func(*unstructured.Unstructured, an
 		entries: map[types.NamespacedName]entry{},
 		changed: make(chan struct{}),
 		err:     errStarting,
-		since:   time.Now().Add(requestTimeout - Grace), // the first answer may take as long as any request
+		since:   c.clock.Now().Add(requestTimeout - Grace), // the first answer may take as long as any request
 	}
-	f.idle = time.AfterFunc(time.Hour, f.expire)
+	f.idle = c.clock.AfterFunc(time.Hour, f.expire)
 	f.idle.Stop()
 	go f.run(ctx)
 	return f
@@ -115,7 +116,7 @@ func (f *feed) expire() {
 func (f *feed) run(ctx context.Context) {
 	pause := 200 * time.Millisecond
 	for ctx.Err() == nil {
-		start := time.Now()
+		start := f.clock().Now()
 		err := f.stream(ctx)
 		if ctx.Err() != nil {
 			f.broken(fault.New(fault.Internal, "the view is closed"))
@@ -130,13 +131,13 @@ func (f *feed) run(ctx context.Context) {
 			err = errEnded
 		}
 		f.broken(err)
-		if time.Since(start) > time.Minute {
+		if f.clock().Since(start) > time.Minute {
 			pause = 200 * time.Millisecond
 			continue
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(pause/2 + rand.N(pause)):
+		case <-f.clock().After(pause/2 + rand.N(pause)):
 		}
 		pause = min(2*pause, retryMost)
 	}
@@ -160,7 +161,7 @@ func (f *feed) stream(ctx context.Context) error {
 	} else {
 		request = request.Param("sendInitialEvents", "true").Param("resourceVersionMatch", "NotOlderThan")
 	}
-	late := time.AfterFunc(requestTimeout, cancel)
+	late := f.clock().AfterFunc(requestTimeout, cancel)
 	body, err := request.MaxRetries(0).Stream(ctx)
 	if !late.Stop() && err == nil {
 		err = context.DeadlineExceeded
@@ -179,7 +180,7 @@ func (f *feed) stream(ctx context.Context) error {
 // read takes events in. Fresh collects the initial ones until the API server says that they are complete; nil where the
 // state was listed. Cut ends the body where nothing comes over it.
 func (f *feed) read(body io.Reader, fresh map[types.NamespacedName]entry, cut func()) error {
-	silent := time.AfterFunc(quiet(fresh), cut)
+	silent := f.clock().AfterFunc(quiet(fresh), cut)
 	defer silent.Stop()
 	decoder := json.NewDecoder(body)
 	for {
@@ -305,7 +306,7 @@ func (f *feed) broken(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.err == nil || errors.Is(f.err, errStarting) {
-		f.since = time.Now()
+		f.since = f.clock().Now()
 	}
 	f.err = err
 	f.announce()

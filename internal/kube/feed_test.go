@@ -11,6 +11,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
 )
 
 func TestASilentWatchIsMadeAnew(t *testing.T) {
@@ -32,7 +33,7 @@ func TestASilentWatchIsMadeAnew(t *testing.T) {
 	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				f := &feed{entries: map[types.NamespacedName]entry{}, changed: make(chan struct{}), decode: func(*unstructured.Unstructured, any) any { return nil }}
+				f := &feed{cluster: &Cluster{clock: clock.RealClock{}}, entries: map[types.NamespacedName]entry{}, changed: make(chan struct{}), decode: func(*unstructured.Unstructured, any) any { return nil }}
 				body, says := io.Pipe()
 				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 				defer cancel()

@@ -2,7 +2,6 @@ package kube
 
 import (
 	"context"
-	"errors"
 	"strconv"
 	"sync"
 	"time"
@@ -81,7 +80,7 @@ func (g *Guard) check(ctx context.Context) error {
 	}
 	// The watch may still show what was there before we took it.
 	if known := g.c.known(g.spec.Component); known.stored != nil && g.spec.has(leaseOf(known.stored)) {
-		if err := catchUp(ctx, g.view, known.stored); err != nil {
+		if err := catchUp(ctx, g.c, g.view, known.stored); err != nil {
 			return err
 		}
 		if now, err = shown(ctx, g.view, g.spec.Component); err != nil {
@@ -123,7 +122,7 @@ func SeeLease(ctx context.Context, c *Cluster, component string) (Lease, error) 
 		return Lease{}, err
 	}
 	if known := c.known(component); known.stored != nil {
-		if err := catchUp(ctx, view, known.stored); err != nil {
+		if err := catchUp(ctx, c, view, known.stored); err != nil {
 			return Lease{}, err
 		}
 	}
@@ -157,11 +156,13 @@ func shown(ctx context.Context, view *View[*unstructured.Unstructured], componen
 
 // catchUp waits for a short time until a watch shows a Lease as this process has it. A server that was restored from a backup
 // may never show it.
-func catchUp(ctx context.Context, view *View[*unstructured.Unstructured], stored *unstructured.Unstructured) error {
-	within, cancel := context.WithTimeout(ctx, behind)
+func catchUp(ctx context.Context, c *Cluster, view *View[*unstructured.Unstructured], stored *unstructured.Unstructured) error {
+	within, cancel := context.WithCancel(ctx)
 	defer cancel()
+	late := c.clock.AfterFunc(behind, cancel)
+	defer late.Stop()
 	err := view.WaitFor(within, types.NamespacedName{Namespace: stored.GetNamespace(), Name: stored.GetName()}, stored.GetResourceVersion())
-	if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
+	if ctx.Err() == nil && within.Err() != nil {
 		return nil
 	}
 	return err

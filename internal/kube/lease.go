@@ -124,7 +124,7 @@ func acquire(ctx context.Context, c *Cluster, spec LeaseSpec, first bool) (Lease
 		return before, nil
 	}
 	object = object.DeepCopy()
-	spec.writeTo(object, spec.Digest, LeaseHeld)
+	spec.writeTo(object, spec.Digest, LeaseHeld, c.clock.Now())
 	stored, err := c.Update(ctx, object)
 	if err != nil {
 		return before, err
@@ -152,7 +152,7 @@ func createLease(ctx context.Context, c *Cluster, spec LeaseSpec) error {
 	object.SetNamespace(LeaseNamespace)
 	object.SetName(leaseName(spec.Component))
 	object.SetLabels(map[string]string{"app.kubernetes.io/managed-by": "sluice", "sluice.dev/component": spec.Component})
-	spec.writeTo(object, spec.Digest, LeaseHeld)
+	spec.writeTo(object, spec.Digest, LeaseHeld, c.clock.Now())
 	stored, err := c.Create(ctx, object)
 	if fault.CodeOf(err) == fault.NotFound {
 		namespace := &unstructured.Unstructured{}
@@ -176,7 +176,7 @@ func release(ctx context.Context, c *Cluster, spec LeaseSpec, object *unstructur
 		return nil
 	}
 	object = object.DeepCopy()
-	spec.writeTo(object, digest, LeaseFree)
+	spec.writeTo(object, digest, LeaseFree, c.clock.Now())
 	stored, err := c.Update(ctx, object)
 	if err != nil {
 		return err
@@ -190,16 +190,16 @@ func (s LeaseSpec) has(l Lease) bool {
 	return l.Installation == s.Installation && l.Run == s.Run && l.Fence == s.Fence
 }
 
-func (s LeaseSpec) writeTo(object *unstructured.Unstructured, digest, state string) {
-	now := time.Now().UTC().Format("2006-01-02T15:04:05.000000Z07:00")
+func (s LeaseSpec) writeTo(object *unstructured.Unstructured, digest, state string, now time.Time) {
+	stamp := now.UTC().Format("2006-01-02T15:04:05.000000Z07:00")
 	lease, _ := object.Object["spec"].(map[string]any)
 	if lease == nil {
 		lease = map[string]any{}
 	}
 	lease["holderIdentity"] = s.Installation
-	lease["renewTime"] = now
+	lease["renewTime"] = stamp
 	if leaseOf(object).Run != s.Run || lease["acquireTime"] == nil {
-		lease["acquireTime"] = now
+		lease["acquireTime"] = stamp
 		transitions, _ := lease["leaseTransitions"].(int64)
 		lease["leaseTransitions"] = transitions + 1
 	}
@@ -220,7 +220,7 @@ func (s LeaseSpec) writeTo(object *unstructured.Unstructured, digest, state stri
 
 // lease returns a component's Lease, as it was just read where that is enough.
 func (c *Cluster) lease(ctx context.Context, component string, asKnown bool) (*unstructured.Unstructured, error) {
-	if known := c.known(component); asKnown && known.stored != nil && time.Since(known.at) < knownFor {
+	if known := c.known(component); asKnown && known.stored != nil && c.clock.Since(known.at) < knownFor {
 		return known.stored, nil
 	}
 	return c.Get(ctx, leaseKind(), LeaseNamespace, leaseName(component))
@@ -235,7 +235,7 @@ func (c *Cluster) known(component string) knownLease {
 func (c *Cluster) remember(component string, stored *unstructured.Unstructured) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.leases[component] = knownLease{stored: stored, at: time.Now()}
+	c.leases[component] = knownLease{stored: stored, at: c.clock.Now()}
 }
 
 func leaseOf(object *unstructured.Unstructured) Lease {

@@ -138,7 +138,7 @@ func (c *Cluster) Deleted(uid types.UID) bool {
 }
 
 func (c *Cluster) markDeleted(uid types.UID) {
-	now := time.Now()
+	now := c.clock.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.deleted[uid] = now

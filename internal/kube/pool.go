@@ -18,16 +18,18 @@ import (
 
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+	"k8s.io/utils/clock"
 
 	"sluice.dev/sluice/internal/fault"
 )
 
 // Options say which clusters there are and how much may be asked of each.
 type Options struct {
-	Kubeconfigs []string // files; later ones add contexts. Default: $KUBECONFIG, else ~/.kube/config
-	UserAgent   string   // default "sluice"
-	QPS         float32  // requests a second to one cluster; default 50
-	Burst       int      // default 100
+	Kubeconfigs []string                   // files; later ones add contexts. Default: $KUBECONFIG, else ~/.kube/config
+	UserAgent   string                     // default "sluice"
+	QPS         float32                    // requests a second to one cluster; default 50
+	Burst       int                        // default 100
+	Clock       clock.WithDelayedExecution // default the real one
 }
 
 // Pool holds one Cluster for each kubeconfig context that was asked for. It is safe for concurrent use.
@@ -67,6 +69,9 @@ func NewPool(options Options) *Pool {
 	if options.Burst == 0 {
 		options.Burst = 100
 	}
+	if options.Clock == nil {
+		options.Clock = clock.RealClock{}
+	}
 	return &Pool{options: options, gone: map[string]time.Time{}, clusters: map[string]*Cluster{}}
 }
 
@@ -95,22 +100,12 @@ func (p *Pool) Cluster(_ context.Context, contextName string) (*Cluster, error) 
 		return nil, fault.Wrap(fault.Invalid, err, "cannot use context %q of %s", contextName, strings.Join(p.options.Kubeconfigs, ", "))
 	}
 	config.UserAgent, config.QPS, config.Burst = p.options.UserAgent, p.options.QPS, p.options.Burst
-	c, err := newCluster(contextName, config)
+	c, err := newCluster(contextName, config, p.options.Clock)
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "cannot use context %q of %s", contextName, strings.Join(p.options.Kubeconfigs, ", "))
 	}
 	p.clusters[contextName] = c
 	return c, nil
-}
-
-// Contexts returns the names of all contexts there are, sorted.
-func (p *Pool) Contexts() ([]string, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if err := p.read(); err != nil {
-		return nil, err
-	}
-	return slices.Sorted(maps.Keys(p.contexts)), nil
 }
 
 // Close ends all watches and connections.
@@ -128,7 +123,7 @@ func (p *Pool) read() error {
 	for i, path := range p.options.Kubeconfigs {
 		stamps[i] = stampOf(path)
 	}
-	now := time.Now()
+	now := p.options.Clock.Now()
 	if p.contexts != nil && slices.Equal(stamps, p.stamps) && !p.overdue(now) {
 		return nil
 	}

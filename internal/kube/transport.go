@@ -1,7 +1,6 @@
 package kube
 
 import (
-	"context"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -9,7 +8,6 @@ import (
 
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/transport"
-	"k8s.io/client-go/util/flowcontrol"
 )
 
 // A connection over which nothing came for pingAfter is asked whether it lives, and given up pingWithin later. client-go's
@@ -19,22 +17,6 @@ const (
 	pingWithin  = 3 * time.Second
 	dialTimeout = 5 * time.Second
 )
-
-// meter is a rate limiter that adds up the time for which it made callers wait.
-type meter struct {
-	flowcontrol.RateLimiter
-	waited atomic.Int64
-}
-
-// Wait waits for a token, as the limiter in it does.
-func (m *meter) Wait(ctx context.Context) error {
-	if m.TryAccept() {
-		return nil
-	}
-	start := time.Now()
-	defer func() { m.waited.Add(int64(time.Since(start))) }()
-	return m.RateLimiter.Wait(ctx)
-}
 
 // counter counts the requests that leave for a cluster.
 type counter struct {

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
+	"k8s.io/utils/clock"
 
 	"sluice.dev/sluice/internal/fault"
 )
@@ -133,11 +134,11 @@ func (v *View[T]) until(ctx context.Context, met func() bool) error {
 		}
 		var grace <-chan time.Time
 		if err != nil {
-			left := time.Until(since.Add(Grace))
+			left := Grace - v.feed.clock().Since(since)
 			if left <= 0 {
 				return v.feed.fault(err)
 			}
-			grace = time.After(left)
+			grace = v.feed.clock().After(left)
 		}
 		select {
 		case <-ctx.Done():
@@ -147,6 +148,8 @@ func (v *View[T]) until(ctx context.Context, met func() bool) error {
 		}
 	}
 }
+
+func (f *feed) clock() clock.WithDelayedExecution { return f.cluster.clock }
 
 func (f *feed) fault(err error) error {
 	if code := fault.CodeOf(err); code != fault.Internal {

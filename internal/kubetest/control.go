@@ -225,7 +225,7 @@ func (s *Server) pod(owner *unstructured.Unstructured, name, node, label, hash s
 	labels, _, _ := unstructured.NestedMap(template, "metadata", "labels")
 	labels = runtime.DeepCopyJSON(labels)
 	labels[label] = hash
-	since := time.Now().Add(-time.Hour).UTC().Format(time.RFC3339)
+	since := s.Clock.Now().Add(-time.Hour).UTC().Format(time.RFC3339)
 	spec, _, _ := unstructured.NestedMap(template, "spec")
 	if node != "" {
 		spec["nodeName"] = node

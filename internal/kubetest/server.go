@@ -17,13 +17,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
 	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/utils/clock"
 
 	"sluice.dev/sluice/internal/kube"
 )
@@ -42,8 +42,10 @@ func (w Write) String() string { return w.Verb + " " + w.Object }
 // client or the server's methods; where it returns a status other than 0 the write is answered with that and does nothing.
 type Server struct {
 	Before func(Write) (status int)
+	Clock  clock.WithDelayedExecution // when objects are made, and what clients go by; the real one unless set before they are made
 
 	t       *testing.T
+	still   bool // watches hear of nothing
 	url     string
 	mu      sync.Mutex
 	version int64
@@ -55,7 +57,7 @@ type Server struct {
 // New starts an API server that ends with the test.
 func New(t *testing.T) *Server {
 	t.Helper()
-	s := &Server{t: t, version: 1, objects: map[string]*unstructured.Unstructured{}, watches: map[*watch]bool{}}
+	s := &Server{Clock: clock.RealClock{}, t: t, version: 1, objects: map[string]*unstructured.Unstructured{}, watches: map[*watch]bool{}}
 	server := httptest.NewServer(s)
 	t.Cleanup(func() {
 		server.CloseClientConnections()
@@ -73,7 +75,7 @@ func (s *Server) Pool() *kube.Pool {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		s.t.Fatal(err)
 	}
-	pool := kube.NewPool(kube.Options{Kubeconfigs: []string{path}})
+	pool := kube.NewPool(kube.Options{Kubeconfigs: []string{path}, Clock: s.Clock})
 	s.t.Cleanup(pool.Close)
 	return pool
 }
@@ -86,6 +88,13 @@ func (s *Server) Cluster() *kube.Cluster {
 		s.t.Fatal(err)
 	}
 	return c
+}
+
+// Still keeps changes from watches, as a watch that is behind does; they never hear of those.
+func (s *Server) Still(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.still = on
 }
 
 // Writes returns what has been written since the last call, of the clients alone.
@@ -316,7 +325,7 @@ func (s *Server) store(path string, o *unstructured.Unstructured) *unstructured.
 			o.SetUID(types.UID(fmt.Sprintf("uid-%d", s.version)))
 		}
 		o.SetGeneration(1)
-		o.SetCreationTimestamp(metav1.NewTime(time.Now()))
+		o.SetCreationTimestamp(metav1.NewTime(s.Clock.Now()))
 	} else {
 		o.SetUID(before.GetUID())
 		o.SetGeneration(before.GetGeneration())

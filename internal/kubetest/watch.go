@@ -52,7 +52,7 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request, at place) {
 // tell tells the watches of a change. The caller holds the lock.
 func (s *Server) tell(kind, path string, before, after *unstructured.Unstructured) {
 	for w := range s.watches {
-		if !w.at.holds(path) {
+		if s.still || !w.at.holds(path) {
 			continue
 		}
 		was := before != nil && matches(before, w.filter)
