@@ -25,7 +25,7 @@ func dead(names ...string) []goal.Behind {
 	return []goal.Behind{b}
 }
 
-func behind(u api.Unit) string {
+func behind(u api.UnitStatus) string {
 	var names []string
 	for _, b := range u.Behind {
 		for _, n := range b.Nodes {
@@ -39,8 +39,8 @@ func TestADeadNodeIsListedAndLeft(t *testing.T) {
 	w := newWorld(t, "a")
 	w.dead = func(string, string) []goal.Behind { return dead("n1") }
 	end := w.run(t)
-	if end.Phase != api.PhaseSucceeded || behind(end.Stages[0].Units[0]) != "n1" || behind(w.records[0].Unit) != "n1" {
-		t.Errorf("the run ended %s with %q behind, its record says %q", end.Phase, behind(end.Stages[0].Units[0]), behind(w.records[0].Unit))
+	if end.Phase != api.PhaseSucceeded || behind(end.Stages[0].Units[0]) != "n1" || behind(w.records[0].UnitStatus) != "n1" {
+		t.Errorf("the run ended %s with %q behind, its record says %q", end.Phase, behind(end.Stages[0].Units[0]), behind(w.records[0].UnitStatus))
 	}
 	// Once more before the workload is given back: the node may have come back while the last batch soaked.
 	if n := w.times("Advance a/2"); n != 2 {

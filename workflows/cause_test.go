@@ -25,7 +25,7 @@ func TestAUnitThatWasTakenBackKnowsWhy(t *testing.T) {
 		w := newWorld(t, "a", "b")
 		w.facts, w.plan.OnFailure = crashes("a"), pipelines.Rollback
 		w.run(t)
-		if last := w.records[len(w.records)-1].Unit; last.Failure == nil || len(last.Failure.Seen) == 0 {
+		if last := w.records[len(w.records)-1].UnitStatus; last.Failure == nil || len(last.Failure.Seen) == 0 {
 			t.Errorf("its record has lost what the check saw: %+v", last.Failure)
 		}
 	})
@@ -54,7 +54,7 @@ func TestAUnitThatWasTakenBackKnowsWhy(t *testing.T) {
 		}
 		w.command(time.Hour, api.UpdateAbort, api.Command{Abandon: true})
 		end := w.run(t)
-		a, record := end.Stages[0].Units[0], w.records[len(w.records)-1].Unit
+		a, record := end.Stages[0].Units[0], w.records[len(w.records)-1].UnitStatus
 		if a.Failure == nil || a.Failure.Name != "rollback" {
 			t.Fatalf("the way back did not fail: %+v", a.Failure)
 		}

@@ -29,7 +29,7 @@ func closing(phase api.Phase, back bool, by *api.Ending, reason string, end any)
 }
 
 // runEnd is how a run ended, in one line.
-func runEnd(s *api.Run) string {
+func runEnd(s *api.RunStatus) string {
 	said := endedBy(s.Phase, s.Ending)
 	if takenBackByItself(s.Phase, s.Ending) {
 		return clip(said, maxMessage)
@@ -52,7 +52,7 @@ func runEnd(s *api.Run) string {
 }
 
 // unitEnd is how a unit ended, in one line.
-func unitEnd(u api.Unit) string {
+func unitEnd(u api.UnitStatus) string {
 	said := endedBy(u.Phase, u.Ending)
 	if u.Failure != nil && !takenBackByItself(u.Phase, u.Ending) {
 		said += "; " + stoppedBy(u)
@@ -76,6 +76,6 @@ func takenBackByItself(phase api.Phase, by *api.Ending) bool {
 	return phase == api.PhaseRolledBack && by != nil && by.ByItself()
 }
 
-func stoppedBy(u api.Unit) string {
+func stoppedBy(u api.UnitStatus) string {
 	return fmt.Sprintf("%s stopped at %s by %s: %s: %s", u.Path, u.FailedAt, u.Failure.Name, u.Failure.Verdict, u.Failure.Message)
 }

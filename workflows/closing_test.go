@@ -137,7 +137,7 @@ func TestTemporalsListSaysHowRunsAndUnitsEnded(t *testing.T) {
 }
 
 func TestOnlyAnEndIsReadAsOne(t *testing.T) {
-	unit := api.Unit{Path: "prod/a", Phase: api.PhaseFailed}
+	unit := api.UnitStatus{Path: "prod/a", Phase: api.PhaseFailed}
 	for _, c := range []struct {
 		reason string
 		err    error
@@ -150,7 +150,7 @@ func TestOnlyAnEndIsReadAsOne(t *testing.T) {
 		{"it was terminated", errors.New("terminated"), false},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
-			var end api.Unit
+			var end api.UnitStatus
 			if got := api.Ended(c.err, &end); got != c.ends || c.ends && end.Path != unit.Path {
 				t.Errorf("%v, %+v", got, end)
 			}

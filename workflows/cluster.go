@@ -17,7 +17,7 @@ import (
 // ClusterRollout moves one component in one cluster: check, hold, apply, batch by batch, check again, record. It ends
 // with the unit's status, which is never changed afterwards. Its workflow ID is made of cluster and component, so that
 // Temporal keeps two runs off the same unit.
-func ClusterRollout(ctx workflow.Context, in ClusterInput) (api.Unit, error) {
+func ClusterRollout(ctx workflow.Context, in ClusterInput) (api.UnitStatus, error) {
 	return newClusterRollout(ctx, in).run(ctx)
 }
 
@@ -33,7 +33,7 @@ type clusterRollout struct {
 	shape   shape
 	plan    step.UnitPlan
 	diff    step.DiffResult
-	unit    api.Unit
+	unit    api.UnitStatus
 	orders  orders
 	held    []*heldWorkload // workloads that this run holds, in the order in which it took them
 	locked  bool
@@ -70,14 +70,14 @@ func newClusterRollout(ctx workflow.Context, in ClusterInput) *clusterRollout {
 		in:     in,
 		shape:  shapeOf(ctx),
 		orders: orders{paused: in.Paused},
-		unit: api.Unit{
+		unit: api.UnitStatus{
 			Path: in.Path, Cluster: in.Cluster, Group: in.Group, Stage: in.Stage, Phase: api.PhaseWaiting,
 			Started: workflow.Now(ctx).UTC(), Workflow: workflow.GetInfo(ctx).WorkflowExecution.ID,
 		},
 	}
 }
 
-func (r *clusterRollout) run(outer workflow.Context) (api.Unit, error) {
+func (r *clusterRollout) run(outer workflow.Context) (api.UnitStatus, error) {
 	ctx, over := workflow.NewDisconnectedContext(outer)
 	defer over()
 	if err := r.serve(ctx); err != nil {
@@ -212,7 +212,7 @@ func (r *clusterRollout) moveWorkloads(ctx workflow.Context) error {
 }
 
 // move takes a workload through its node sets and batches, and gives it back to its owner.
-func (r *clusterRollout) move(ctx workflow.Context, w plan.Workload) error {
+func (r *clusterRollout) move(ctx workflow.Context, w plan.Division) error {
 	held := &heldWorkload{object: w.Object}
 	r.held, r.unit.Moved = append(r.held, held), true
 	state, err := do(ctx, r, near(r, step.Prepare, "hold "+w.Object, r.about(held)))
@@ -239,7 +239,7 @@ func (r *clusterRollout) move(ctx workflow.Context, w plan.Workload) error {
 }
 
 // batch moves one batch, watches it soak, and judges it.
-func (r *clusterRollout) batch(ctx workflow.Context, held *heldWorkload, w plan.Workload, set int, b plan.Batch) error {
+func (r *clusterRollout) batch(ctx workflow.Context, held *heldWorkload, w plan.Division, set int, b plan.Batch) error {
 	at := r.open(ctx, w, set, b)
 	if b.Skipped != "" {
 		return nil
@@ -311,7 +311,7 @@ func (r *clusterRollout) record(ctx workflow.Context) error {
 }
 
 // close writes the unit's status down for good.
-func (r *clusterRollout) close(ctx workflow.Context, phase api.Phase) (api.Unit, error) {
+func (r *clusterRollout) close(ctx workflow.Context, phase api.Phase) (api.UnitStatus, error) {
 	for i := range r.unit.Batches {
 		b := &r.unit.Batches[i]
 		switch {
@@ -328,7 +328,7 @@ func (r *clusterRollout) close(ctx workflow.Context, phase api.Phase) (api.Unit,
 	r.set(ctx, phase, nil)
 	ctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
-	record := step.UnitRecord{Unit: r.unit}
+	record := step.UnitRecord{UnitStatus: r.unit}
 	if phase == api.PhaseSucceeded {
 		record.Soaking = r.soaking()
 	}

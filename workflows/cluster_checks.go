@@ -20,7 +20,7 @@ import (
 type look func(workflow.Context) (api.Facts, error)
 
 // judge runs the checks of a point and returns once they hold. at is the batch they are about, nil for the cluster.
-func (r *clusterRollout) judge(ctx workflow.Context, point pipelines.Point, at *api.Batch, look look) error {
+func (r *clusterRollout) judge(ctx workflow.Context, point pipelines.Point, at *api.BatchStatus, look look) error {
 	checks := r.checksAt(point)
 	if len(checks) == 0 {
 		return nil
@@ -47,7 +47,7 @@ func (r *clusterRollout) judge(ctx workflow.Context, point pipelines.Point, at *
 
 // soak waits, durably, while checks keep looking at workloads. What was out of sight meanwhile, or stood at a check, is
 // looked at again for a while, however late it is.
-func (r *clusterRollout) soak(ctx workflow.Context, quiet pipelines.Duration, at *api.Batch, end pipelines.Point, workloads func() []step.AdvanceRequest) error {
+func (r *clusterRollout) soak(ctx workflow.Context, quiet pipelines.Duration, at *api.BatchStatus, end pipelines.Point, workloads func() []step.AdvanceRequest) error {
 	until := workflow.Now(ctx).Add(time.Duration(quiet))
 	for {
 		left := until.Sub(workflow.Now(ctx))
@@ -127,7 +127,7 @@ func wholeSeconds(d time.Duration) time.Duration {
 
 // keepStuck notes what keeps pods from being ready where a check stands, with the batch: the last one, where it is about all of
 // the cluster.
-func (r *clusterRollout) keepStuck(at *api.Batch, seen *api.Stuck) {
+func (r *clusterRollout) keepStuck(at *api.BatchStatus, seen *api.Stuck) {
 	if at == nil && len(r.unit.Batches) > 0 {
 		at = &r.unit.Batches[len(r.unit.Batches)-1]
 	}
@@ -137,14 +137,14 @@ func (r *clusterRollout) keepStuck(at *api.Batch, seen *api.Stuck) {
 }
 
 // stand stops at a check that did not pass, until somebody decides.
-func (r *clusterRollout) stand(ctx workflow.Context, phase api.Phase, bad api.Check, at *api.Batch) error {
+func (r *clusterRollout) stand(ctx workflow.Context, phase api.Phase, bad api.Check, at *api.BatchStatus) error {
 	if at != nil {
 		at.Phase = phase
 	}
 	return r.hold(ctx, phase, bad, r.pathOf(at))
 }
 
-func (r *clusterRollout) pathOf(at *api.Batch) string {
+func (r *clusterRollout) pathOf(at *api.BatchStatus) string {
 	if at == nil {
 		return r.unit.Path
 	}
@@ -216,7 +216,7 @@ func union(a, b []pipelines.ResolvedCheck) []pipelines.ResolvedCheck {
 }
 
 // note keeps the latest verdict of each check with the batch, or with the cluster where at is nil.
-func (r *clusterRollout) note(at *api.Batch, found []api.Check) {
+func (r *clusterRollout) note(at *api.BatchStatus, found []api.Check) {
 	list := &r.unit.Checks
 	if at != nil {
 		list = &at.Checks
@@ -232,9 +232,9 @@ func (r *clusterRollout) note(at *api.Batch, found []api.Check) {
 }
 
 // open adds a batch to the unit's status and returns it.
-func (r *clusterRollout) open(ctx workflow.Context, w plan.Workload, set int, b plan.Batch) *api.Batch {
+func (r *clusterRollout) open(ctx workflow.Context, w plan.Division, set int, b plan.Batch) *api.BatchStatus {
 	sets := w.NodeSets[set]
-	at := api.Batch{
+	at := api.BatchStatus{
 		Path: r.unit.Path + "/" + sets.Name + "/" + strconv.Itoa(b.Number), Workload: w.Object, NodeSet: sets.Name,
 		Number: b.Number, Size: b.Size, Target: b.Target, Total: sets.Pods, Phase: api.PhaseWaiting, Started: workflow.Now(ctx).UTC(),
 	}
@@ -248,7 +248,7 @@ func (r *clusterRollout) open(ctx workflow.Context, w plan.Workload, set int, b 
 	return &r.unit.Batches[len(r.unit.Batches)-1]
 }
 
-func (r *clusterRollout) finishBatch(ctx workflow.Context, at *api.Batch) {
+func (r *clusterRollout) finishBatch(ctx workflow.Context, at *api.BatchStatus) {
 	at.Phase, at.Ended = api.PhaseSucceeded, workflow.Now(ctx).UTC()
 }
 
@@ -266,7 +266,7 @@ func (r *clusterRollout) stateOf(object string) (s heldState) {
 }
 
 // request is about one batch of a held workload.
-func (r *clusterRollout) request(h *heldWorkload, w plan.Workload, set int, b plan.Batch) step.AdvanceRequest {
+func (r *clusterRollout) request(h *heldWorkload, w plan.Division, set int, b plan.Batch) step.AdvanceRequest {
 	req := r.requestFor(h)
 	req.Size, req.Target, req.Total = b.Size, b.Target, w.NodeSets[set].Pods
 	req.Unit.Path = r.unit.Path + "/" + w.NodeSets[set].Name + "/" + strconv.Itoa(b.Number)

@@ -28,7 +28,7 @@ type orders struct {
 
 // serve answers queries and takes orders for as long as the unit lives.
 func (r *clusterRollout) serve(ctx workflow.Context) error {
-	err := workflow.SetQueryHandlerWithOptions(ctx, api.QueryStatus, func() (api.Unit, error) { return r.unit, nil },
+	err := workflow.SetQueryHandlerWithOptions(ctx, api.QueryStatus, func() (api.UnitStatus, error) { return r.unit, nil },
 		workflow.QueryHandlerOptions{Description: "where the unit is and what it waits for"})
 	if err != nil {
 		return err

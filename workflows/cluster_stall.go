@@ -25,7 +25,7 @@ const (
 
 // advance moves the batch until its pods are there and available. A check that fails meanwhile stops the unit, and so does a
 // batch that does not get on.
-func (r *clusterRollout) advance(ctx workflow.Context, at *api.Batch, req step.AdvanceRequest) error {
+func (r *clusterRollout) advance(ctx workflow.Context, at *api.BatchStatus, req step.AdvanceRequest) error {
 	req.Checks = r.checksAt(pipelines.During)
 	req.Deadline = time.Duration(r.plan.Rules.ProgressDeadline)
 	for {
@@ -63,7 +63,7 @@ func (r *clusterRollout) advance(ctx workflow.Context, at *api.Batch, req step.A
 }
 
 // gotOn takes back that a batch had stalled.
-func gotOn(at *api.Batch) {
+func gotOn(at *api.BatchStatus) {
 	at.Stuck = nil
 	i := slices.IndexFunc(at.Checks, func(c api.Check) bool { return c.Name == api.Progress && c.Verdict == api.Inconclusive })
 	if i >= 0 {
@@ -73,7 +73,7 @@ func gotOn(at *api.Batch) {
 
 // push moves a batch to its end, under the orders that do obeys. Each time that it begins anew, after a pause or once its
 // cluster is back within reach, it has its whole deadline again.
-func (r *clusterRollout) push(ctx workflow.Context, at *api.Batch, req step.AdvanceRequest) (api.Facts, error) {
+func (r *clusterRollout) push(ctx workflow.Context, at *api.BatchStatus, req step.AdvanceRequest) (api.Facts, error) {
 	c := near(r, step.Advance, "move batch "+at.Path, req)
 	if r.shape < stallsHold || req.Deadline <= 0 {
 		return do(ctx, r, c)
@@ -83,7 +83,7 @@ func (r *clusterRollout) push(ctx workflow.Context, at *api.Batch, req step.Adva
 
 // guarded runs an activity that moves pods beside a durable timer. When that goes off it looks once: what has got on since is
 // given the whole time again, anything else is stalled.
-func (r *clusterRollout) guarded(outer workflow.Context, c call[api.Facts], at *api.Batch, req step.AdvanceRequest) (api.Facts, error) {
+func (r *clusterRollout) guarded(outer workflow.Context, c call[api.Facts], at *api.BatchStatus, req step.AdvanceRequest) (api.Facts, error) {
 	ctx, cancel := workflow.WithCancel(outer)
 	r.cancel = cancel
 	defer func() { r.cancel = nil; cancel() }()
@@ -129,7 +129,7 @@ func waited(ctx workflow.Context, so func() bool, most time.Duration, summary st
 
 // gotFurther reports whether a batch has got on since it was last looked at, and keeps how far. One whose pods are all ready
 // waits for minReadySeconds, which the activity counts.
-func gotFurther(at *api.Batch, now rule.Batch) bool {
+func gotFurther(at *api.BatchStatus, now rule.Batch) bool {
 	on := int(now.Updated) > at.Updated || int(now.UpdatedReady) > at.Ready || now.Target > 0 && now.UpdatedReady >= now.Target
 	at.Updated, at.Ready = max(at.Updated, int(now.Updated)), max(at.Ready, int(now.UpdatedReady))
 	return on

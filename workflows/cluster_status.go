@@ -82,7 +82,7 @@ func clip(s string, n int) string {
 // maxDetails keeps the Markdown of the Temporal UI below what its renderer takes in a URL.
 const maxDetails = 4000
 
-func unitDetails(u api.Unit) string {
+func unitDetails(u api.UnitStatus) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "**%s**: %s", u.Path, u.Phase)
 	if u.Waiting != nil {

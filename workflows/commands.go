@@ -17,7 +17,7 @@ import (
 
 // serve answers queries, takes commands and hears units for as long as the run lives.
 func (r *rollout) serve(ctx workflow.Context) error {
-	err := workflow.SetQueryHandlerWithOptions(ctx, api.QueryStatus, func() (api.Run, error) { return r.state.Status, nil },
+	err := workflow.SetQueryHandlerWithOptions(ctx, api.QueryStatus, func() (api.RunStatus, error) { return r.state.Status, nil },
 		workflow.QueryHandlerOptions{Description: "where the run is and what it waits for"})
 	if err != nil {
 		return err
@@ -167,7 +167,7 @@ func (r *rollout) doResume(ctx workflow.Context, c api.Command) api.Answer {
 }
 
 // awaited is the stage that waits for approval, nil where none does.
-func (r *rollout) awaited() *api.Stage {
+func (r *rollout) awaited() *api.StageStatus {
 	for i := range r.state.Status.Stages {
 		if w := r.state.Status.Stages[i].Waiting; w != nil && w.Kind == "approval" {
 			return &r.state.Status.Stages[i]
@@ -267,7 +267,7 @@ func (r *rollout) known(scope api.Scope) bool {
 // anyWayBack reports whether something in the scope can go back; a unit that is open may have workloads that remember.
 func (r *rollout) anyWayBack(scope api.Scope) bool {
 	for _, st := range r.state.Status.Stages {
-		if slices.ContainsFunc(st.Units, func(u api.Unit) bool {
+		if slices.ContainsFunc(st.Units, func(u api.UnitStatus) bool {
 			return scope.Holds(u) && (r.canGoBack(u.Cluster) || r.open[u.Cluster] != nil)
 		}) {
 			return true

@@ -61,7 +61,7 @@ func (r *rollout) progress() (percent, failed int) {
 	return 100 * done / all, failed
 }
 
-func runDetails(s *api.Run) string {
+func runDetails(s *api.RunStatus) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "**%s**: %s %s, %s, %d%%", s.Name, s.Component, s.Version, s.Phase, s.Percent)
 	if w := firstWaiting(s); w != nil {
@@ -100,8 +100,8 @@ func runDetails(s *api.Run) string {
 const fewUnits = 40
 
 // byInterest lists the units of a run: where there are many, first those that are under way or were stopped.
-func byInterest(stages []api.Stage) []*api.Unit {
-	var first, rest []*api.Unit
+func byInterest(stages []api.StageStatus) []*api.UnitStatus {
+	var first, rest []*api.UnitStatus
 	for i := range stages {
 		for j := range stages[i].Units {
 			u := &stages[i].Units[j]
@@ -115,7 +115,7 @@ func byInterest(stages []api.Stage) []*api.Unit {
 	if len(first)+len(rest) > fewUnits {
 		return append(first, rest...)
 	}
-	var all []*api.Unit
+	var all []*api.UnitStatus
 	for i := range stages {
 		for j := range stages[i].Units {
 			all = append(all, &stages[i].Units[j])
@@ -125,7 +125,7 @@ func byInterest(stages []api.Stage) []*api.Unit {
 }
 
 // count sums up units for the facts of a group or stage.
-func count(name string, units []api.Unit) rule.Stage {
+func count(name string, units []api.UnitStatus) rule.Stage {
 	c := rule.Stage{Name: name, Units: int64(len(units))}
 	for _, u := range units {
 		switch u.Phase {

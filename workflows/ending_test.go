@@ -211,9 +211,9 @@ func TestAnApprovalIsTakenAfterTheRunHasContinuedAsNew(t *testing.T) {
 	w := newWorld(t, "a")
 	w.plan.Stages[0].Approvals = 1
 	w.command(time.Hour, api.UpdateApprove, api.Command{Who: "one", Plan: "0123456789"})
-	unit := api.Unit{Path: "prod/a", Cluster: "a", Group: "prod", Stage: "production", Phase: api.PhasePending}
+	unit := api.UnitStatus{Path: "prod/a", Cluster: "a", Group: "prod", Stage: "production", Phase: api.PhasePending}
 	end := w.play(t, api.RolloutInput{Run: "agent-1", Plan: "0123456789abcdef", By: "ops", State: &api.RunState{
-		Status: api.Run{Name: "agent-1", Phase: api.PhaseMoving, Stages: []api.Stage{{Name: "production", Units: []api.Unit{unit}}}},
+		Status: api.RunStatus{Name: "agent-1", Phase: api.PhaseMoving, Stages: []api.StageStatus{{Name: "production", Units: []api.UnitStatus{unit}}}},
 	}})
 	if end.Phase != api.PhaseSucceeded {
 		t.Errorf("the run ended %s", end.Phase)

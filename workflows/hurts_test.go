@@ -39,7 +39,7 @@ func (w *world) diffs(bend func(cluster string, n int, found *step.DiffResult)) 
 		w.log = append(w.log, "Diff "+r.Cluster)
 		asked[r.Cluster]++
 		found := step.DiffResult{
-			Cluster: plan.Cluster{Cluster: r.Cluster, Workloads: []plan.Workload{w.batches()}}, Before: true, Changes: "sha256:c",
+			Cluster: plan.ClusterDiff{Cluster: r.Cluster, Workloads: []plan.Division{w.batches()}}, Before: true, Changes: "sha256:c",
 		}
 		bend(r.Cluster, asked[r.Cluster], &found)
 		return found, nil
@@ -94,11 +94,11 @@ func TestGatesThatCannotRunHoldWhateverTheyAreOf(t *testing.T) {
 	for _, c := range []struct {
 		reason string
 		set    func(w *world)
-		stands func(r api.Run) bool
+		stands func(r api.RunStatus) bool
 	}{
-		{"of a batch", func(w *world) { w.rules.Checks = check(pipelines.AfterBatch) }, func(r api.Run) bool { return r.Stages[0].Units[0].Phase == api.PhaseHeld }},
-		{"of a cluster", func(w *world) { w.rules.Checks = check(pipelines.BeforeCluster) }, func(r api.Run) bool { return r.Stages[0].Units[0].Phase == api.PhaseHeld }},
-		{"of a stage", func(w *world) { w.plan.Stages[0].Checks = check(pipelines.BeforeStage) }, func(r api.Run) bool { return r.Waiting != nil && r.Waiting.Kind == "check" }},
+		{"of a batch", func(w *world) { w.rules.Checks = check(pipelines.AfterBatch) }, func(r api.RunStatus) bool { return r.Stages[0].Units[0].Phase == api.PhaseHeld }},
+		{"of a cluster", func(w *world) { w.rules.Checks = check(pipelines.BeforeCluster) }, func(r api.RunStatus) bool { return r.Stages[0].Units[0].Phase == api.PhaseHeld }},
+		{"of a stage", func(w *world) { w.plan.Stages[0].Checks = check(pipelines.BeforeStage) }, func(r api.RunStatus) bool { return r.Waiting != nil && r.Waiting.Kind == "check" }},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			w := newWorld(t, "a")
@@ -267,7 +267,7 @@ func TestAnOrderOfTheWayForwardIsNotHeardOnTheWayBack(t *testing.T) {
 				Ref:   step.Ref{Run: "agent-2", Plan: "0123456789abcdef", Component: "agent", Cluster: "a", Context: "a", Back: true, BackOf: "agent-1"},
 				Stage: "production", Group: "prod", Path: "prod/a",
 			})
-			var end api.Unit
+			var end api.UnitStatus
 			if err := w.env.GetWorkflowError(); err != nil && !api.Ended(err, &end) {
 				t.Fatal(err)
 			} else if err == nil {
@@ -325,7 +325,7 @@ func TestARollbackGoesBeforeAnAbort(t *testing.T) {
 			Ref:   step.Ref{Run: "agent-1", Plan: "0123456789abcdef", Component: "agent", Cluster: "a", Context: "a"},
 			Stage: "production", Group: "prod", Path: "prod/a",
 		})
-		var end api.Unit
+		var end api.UnitStatus
 		if err := w.env.GetWorkflowResult(&end); err != nil && !api.Ended(err, &end) {
 			t.Fatal(err)
 		}

@@ -39,10 +39,10 @@ type telling struct {
 // crashed, or that it was ended while it waited for another run's; of looks what they found, or why they could not.
 type news struct {
 	report
-	End    *api.Unit `json:"end,omitempty"`
-	GaveUp bool      `json:"gaveUp,omitempty"`
-	Crash  string    `json:"crash,omitempty"`
-	Found  *Finding  `json:"found,omitempty"`
+	End    *api.UnitStatus `json:"end,omitempty"`
+	GaveUp bool            `json:"gaveUp,omitempty"`
+	Crash  string          `json:"crash,omitempty"`
+	Found  *Finding        `json:"found,omitempty"`
 }
 
 // ends reports whether something of the cluster has ended.
@@ -167,7 +167,7 @@ func (p *stagePart) follow(ctx workflow.Context, in ClusterInput, u *unitRun) ne
 	locked := false
 	for {
 		child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, unitOptions(ctx, p.in.subject, in)), api.ClusterRolloutName, in)
-		var end api.Unit
+		var end api.UnitStatus
 		var begun workflow.Execution
 		err := child.GetChildWorkflowExecution().Get(ctx, &begun)
 		if err == nil {

@@ -181,7 +181,7 @@ func (r *rollout) learnOf(ctx workflow.Context, n news) {
 const saidOfUnits = 400_000
 
 // spare shortens what a unit of a big run says.
-func (r *rollout) spare(u *api.Unit) {
+func (r *rollout) spare(u *api.UnitStatus) {
 	most := max(150, saidOfUnits/max(1, len(r.at)))
 	for _, c := range []**api.Check{&u.Failure, &u.Cause} {
 		if *c != nil && len((*c).Message) > most {

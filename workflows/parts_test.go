@@ -36,7 +36,7 @@ func many(t *testing.T, n int) *world {
 }
 
 // counted counts the units of each phase.
-func counted(r api.Run) map[api.Phase]int {
+func counted(r api.RunStatus) map[api.Phase]int {
 	out := map[api.Phase]int{}
 	for _, p := range unitPhases(r) {
 		out[p]++

@@ -29,7 +29,7 @@ func TestWhatEarlierVersionsLeftIsPrunedAtTheEnd(t *testing.T) {
 		t.Run(c.reason, func(t *testing.T) {
 			w := newWorld(t, "a")
 			w.env.OnActivity(step.Diff.Name(), mock.Anything, mock.Anything).Return(func(_ context.Context, r step.DiffRequest) (step.DiffResult, error) {
-				return step.DiffResult{Cluster: plan.Cluster{Cluster: r.Cluster, Workloads: []plan.Workload{w.batches()}}, Before: true, Changes: "sha256:c", Left: c.left}, nil
+				return step.DiffResult{Cluster: plan.ClusterDiff{Cluster: r.Cluster, Workloads: []plan.Division{w.batches()}}, Before: true, Changes: "sha256:c", Left: c.left}, nil
 			})
 			w.fails = func(name, _ string) error {
 				if name == step.Prune.Name() {

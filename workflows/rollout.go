@@ -15,7 +15,7 @@ import (
 
 // Rollout takes a plan through its stages in order. It ends with the run's status, whose phase is computed from what
 // its units recorded.
-func Rollout(ctx workflow.Context, in api.RolloutInput) (api.Run, error) {
+func Rollout(ctx workflow.Context, in api.RolloutInput) (api.RunStatus, error) {
 	return newRollout(ctx, in).run(ctx)
 }
 
@@ -27,11 +27,11 @@ type rollout struct {
 	shape    shape
 	plan     step.RunPlan
 	state    api.RunState
-	open     map[string]*unitRun  // by cluster; only looked up, never ranged over
-	looks    map[string]*lookRun  // by cluster; only looked up
-	parts    []*part              // open
-	at       map[string]*api.Unit // by cluster, in state; only looked up
-	hushed   bool                 // more is to come before it is worth showing
+	open     map[string]*unitRun        // by cluster; only looked up, never ranged over
+	looks    map[string]*lookRun        // by cluster; only looked up
+	parts    []*part                    // open
+	at       map[string]*api.UnitStatus // by cluster, in state; only looked up
+	hushed   bool                       // more is to come before it is worth showing
 	want     intent
 	phase    api.Phase       // what it does; where nothing of it gets on, it shows as what stands
 	loaded   bool            // the plan is known
@@ -57,15 +57,15 @@ type intent struct {
 type unitRun struct {
 	id       string
 	cluster  string
-	stopping bool     // it was told to end: what it stands at holds nobody
-	decided  bool     // what becomes of its failure was told to it
-	back     bool     // it goes back
-	paced    bool     // at the pace of a rollback: it was started to go back
-	hears    bool     // its workflow has started
-	run      string   // which execution of its workflow that is
-	part     *part    // that holds it; nil where the run itself does
-	before   api.Unit // as it was when it began
-	heard    int      // the number of its last report
+	stopping bool           // it was told to end: what it stands at holds nobody
+	decided  bool           // what becomes of its failure was told to it
+	back     bool           // it goes back
+	paced    bool           // at the pace of a rollback: it was started to go back
+	hears    bool           // its workflow has started
+	run      string         // which execution of its workflow that is
+	part     *part          // that holds it; nil where the run itself does
+	before   api.UnitStatus // as it was when it began
+	heard    int            // the number of its last report
 	owed     []order
 }
 
@@ -80,7 +80,7 @@ func newRollout(ctx workflow.Context, in api.RolloutInput) *rollout {
 		return r
 	}
 	r.state = api.RunState{
-		Status: api.Run{
+		Status: api.RunStatus{
 			Name: in.Run, Plan: in.Plan, By: in.By, Reason: in.Reason, Phase: api.PhasePending, Started: workflow.Now(ctx).UTC(),
 		},
 		Approvals: map[string][]string{},
@@ -91,7 +91,7 @@ func newRollout(ctx workflow.Context, in api.RolloutInput) *rollout {
 	return r
 }
 
-func (r *rollout) run(outer workflow.Context) (api.Run, error) {
+func (r *rollout) run(outer workflow.Context) (api.RunStatus, error) {
 	ctx, over := workflow.NewDisconnectedContext(outer)
 	defer over()
 	if err := r.serve(ctx); err != nil {
@@ -142,10 +142,10 @@ func (r *rollout) load(ctx workflow.Context) error {
 	s := &r.state.Status
 	s.Component, s.Version, s.Pipeline, s.Origin = r.plan.Component, r.plan.Version, r.plan.Pipeline, r.plan.Origin
 	for _, p := range r.plan.Stages {
-		st := api.Stage{Name: p.Name, Phase: api.PhasePending, Skipped: p.Skipped}
+		st := api.StageStatus{Name: p.Name, Phase: api.PhasePending, Skipped: p.Skipped}
 		for _, g := range p.Groups {
 			for _, u := range g.Units {
-				st.Units = append(st.Units, api.Unit{Path: u.Path, Cluster: u.Cluster, Group: u.Group, Stage: p.Name, Phase: api.PhasePending})
+				st.Units = append(st.Units, api.UnitStatus{Path: u.Path, Cluster: u.Cluster, Group: u.Group, Stage: p.Name, Phase: api.PhasePending})
 			}
 		}
 		s.Stages = append(s.Stages, st)
@@ -190,7 +190,7 @@ func (r *rollout) stage(ctx workflow.Context, i int) error {
 }
 
 // approval waits until as many people as the stage asks for have approved this plan.
-func (r *rollout) approval(ctx workflow.Context, p *step.RunStage, st *api.Stage) error {
+func (r *rollout) approval(ctx workflow.Context, p *step.RunStage, st *api.StageStatus) error {
 	if p.Approvals == 0 || r.ending() {
 		return nil
 	}
@@ -205,7 +205,7 @@ func (r *rollout) approval(ctx workflow.Context, p *step.RunStage, st *api.Stage
 }
 
 // judge runs the checks of a group or stage. One that does not pass holds the run until it is resumed.
-func (r *rollout) judge(ctx workflow.Context, st *api.Stage, all []pipelines.ResolvedCheck, point pipelines.Point, units []api.Unit) error {
+func (r *rollout) judge(ctx workflow.Context, st *api.StageStatus, all []pipelines.ResolvedCheck, point pipelines.Point, units []api.UnitStatus) error {
 	checks := checksAt(all, point)
 	for len(checks) > 0 && !r.ending() {
 		facts := rule.Facts{Stage: count(st.Name, units), Change: rule.Change{
@@ -238,7 +238,7 @@ func (r *rollout) unpaused(ctx workflow.Context) error {
 }
 
 // group starts units in the plan's order under its concurrency, and ends when each has ended or is out of reach.
-func (r *rollout) group(ctx workflow.Context, p *step.RunStage, st *api.Stage, i int) error {
+func (r *rollout) group(ctx workflow.Context, p *step.RunStage, st *api.StageStatus, i int) error {
 	g := &p.Groups[i]
 	if err := r.judge(ctx, st, p.Checks, pipelines.BeforeGroup, r.unitsOf(g)); err != nil {
 		return err
@@ -282,7 +282,7 @@ func (r *rollout) slide(ctx workflow.Context, window plan.Window, start func(pla
 }
 
 // explain says why units of a stage do not start.
-func (r *rollout) explain(ctx workflow.Context, st *api.Stage, now plan.Decision) {
+func (r *rollout) explain(ctx workflow.Context, st *api.StageStatus, now plan.Decision) {
 	var unmet []string
 	if now.Held != "" {
 		unmet = append(unmet, now.Held)
@@ -334,7 +334,7 @@ func (r *rollout) finish(ctx workflow.Context) {
 }
 
 // close computes the end from what the units recorded, and writes it down.
-func (r *rollout) close(ctx workflow.Context) (api.Run, error) {
+func (r *rollout) close(ctx workflow.Context) (api.RunStatus, error) {
 	s := &r.state.Status
 	phase := api.Outcome(s.Stages)
 	for i := range s.Stages {
@@ -345,8 +345,8 @@ func (r *rollout) close(ctx workflow.Context) (api.Run, error) {
 			}
 		}
 		if st.Phase != api.PhaseSkipped {
-			st.Phase = api.Outcome([]api.Stage{*st})
-			if !slices.ContainsFunc(st.Units, func(u api.Unit) bool { return u.Phase != api.PhaseSkipped }) {
+			st.Phase = api.Outcome([]api.StageStatus{*st})
+			if !slices.ContainsFunc(st.Units, func(u api.UnitStatus) bool { return u.Phase != api.PhaseSkipped }) {
 				st.Phase = api.PhaseSkipped
 			}
 		}

@@ -19,24 +19,24 @@ func (r *rollout) shown(does api.Phase, waiting *api.Waiting) api.Phase {
 	case does != api.PhaseMoving:
 		return does
 	}
-	var open []api.Unit
+	var open []api.UnitStatus
 	for _, u := range r.openUnits() {
 		if u.stopping {
 			return does // it has been decided about
 		}
 		open = append(open, *r.unit(u.cluster))
 	}
-	if slices.ContainsFunc(open, func(u api.Unit) bool { return u.Phase.Urgency() == 0 }) {
+	if slices.ContainsFunc(open, func(u api.UnitStatus) bool { return u.Phase.Urgency() == 0 }) {
 		return does
 	}
-	if len(open) == 0 && slices.ContainsFunc(r.state.Status.Stages, func(s api.Stage) bool { return s.Waiting != nil && s.Waiting.Kind == "budget" }) {
+	if len(open) == 0 && slices.ContainsFunc(r.state.Status.Stages, func(s api.StageStatus) bool { return s.Waiting != nil && s.Waiting.Kind == "budget" }) {
 		return api.PhaseHeld // too much has gone wrong for anything else to start
 	}
 	return mostUrgent(does, open)
 }
 
 // mostUrgent is the phase of the unit that needs somebody most, or else another one.
-func mostUrgent(shows api.Phase, units []api.Unit) api.Phase {
+func mostUrgent(shows api.Phase, units []api.UnitStatus) api.Phase {
 	for _, u := range units {
 		if u.Phase.Urgency() > shows.Urgency() {
 			shows = u.Phase
@@ -72,7 +72,7 @@ func (r *rollout) waiting() *api.Waiting {
 }
 
 // firstWaiting is what a run waits for: its own reason, else its stage's, else that of its first open unit.
-func firstWaiting(s *api.Run) *api.Waiting {
+func firstWaiting(s *api.RunStatus) *api.Waiting {
 	if s.Waiting != nil {
 		return s.Waiting
 	}

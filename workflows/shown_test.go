@@ -105,8 +105,8 @@ func TestAUnitThatAnotherRunHasIsLocked(t *testing.T) {
 	w.advances = time.Hour
 	w.env.RegisterWorkflow(twoRuns)
 	w.env.OnActivity(step.Closed.Name(), mock.Anything, mock.Anything).After(4*time.Hour).Return("", nil)
-	now := func() api.Run {
-		var out api.Run
+	now := func() api.RunStatus {
+		var out api.RunStatus
 		v, err := w.env.QueryWorkflowByID("agent-2", api.QueryStatus)
 		if err == nil {
 			err = v.Get(&out)

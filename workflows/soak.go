@@ -156,7 +156,7 @@ func (r *rollout) lookAt(ctx workflow.Context, s *soak, u plan.Unit, until time.
 }
 
 // outOfReach waits until a unit's cluster answers again.
-func (r *rollout) outOfReach(ctx workflow.Context, unit *api.Unit, u plan.Unit, ref step.Ref, cause error, misses int) {
+func (r *rollout) outOfReach(ctx workflow.Context, unit *api.UnitStatus, u plan.Unit, ref step.Ref, cause error, misses int) {
 	_, _ = ask(step.Unobserved, "note that "+u.Cluster+" is out of reach", ref).get(ctx)
 	r.mark(ctx, unit, api.PhaseUnreachable, &api.Waiting{Kind: "cluster", Name: u.Cluster, Since: workflow.Now(ctx).UTC(), Unmet: []string{messageOf(cause)}})
 	back := ask(step.Reachable, "wait for "+u.Cluster, ref).near(u.Site)
@@ -170,7 +170,7 @@ func (r *rollout) outOfReach(ctx workflow.Context, unit *api.Unit, u plan.Unit, 
 
 // standInSoak holds a unit at a check that did not pass, until the run is resumed. One whose failure the stage bears
 // ends as failed.
-func (r *rollout) standInSoak(ctx workflow.Context, unit *api.Unit, what string, bad api.Check) {
+func (r *rollout) standInSoak(ctx workflow.Context, unit *api.UnitStatus, what string, bad api.Check) {
 	bad.At = "soak of " + what
 	unit.Failure, unit.FailedAt = r.witnessed(&bad), unit.Path
 	why := undecided(bad)
@@ -214,7 +214,7 @@ func (r *rollout) witnessed(bad *api.Check) *api.Check {
 
 // settleSoaked says what a unit is that the soak ended on: one that stood at a check has failed, one that was out of reach
 // had arrived, and nobody knows more.
-func (r *rollout) settleSoaked(ctx workflow.Context, unit *api.Unit) {
+func (r *rollout) settleSoaked(ctx workflow.Context, unit *api.UnitStatus) {
 	switch unit.Phase {
 	case api.PhaseHeld:
 		r.mark(ctx, unit, api.PhaseFailed, nil)
@@ -227,7 +227,7 @@ func (r *rollout) settleSoaked(ctx workflow.Context, unit *api.Unit) {
 }
 
 // mark says where a unit is whose workflow has ended.
-func (r *rollout) mark(ctx workflow.Context, unit *api.Unit, phase api.Phase, waiting *api.Waiting) {
+func (r *rollout) mark(ctx workflow.Context, unit *api.UnitStatus, phase api.Phase, waiting *api.Waiting) {
 	unit.Phase, unit.Waiting = phase, waiting
 	r.inTurn++
 	r.refresh(ctx)

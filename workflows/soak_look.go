@@ -126,7 +126,7 @@ func (r *rollout) heedLook(ctx workflow.Context, rep report) {
 }
 
 // supersede notes that another run moves a unit that had arrived. This run neither looks at it any more nor takes it back.
-func (r *rollout) supersede(ctx workflow.Context, unit *api.Unit, by string) {
+func (r *rollout) supersede(ctx workflow.Context, unit *api.UnitStatus, by string) {
 	unit.Superseded = by
 	unit.Checks = append(unit.Checks, api.Check{
 		Name: "soak", At: "soak", Verdict: api.Inconclusive, Advisory: true,

@@ -52,7 +52,7 @@ func (r *rollout) start(ctx workflow.Context, stage string, u plan.Unit) {
 }
 
 // ended keeps how a unit ended.
-func (r *rollout) ended(ctx workflow.Context, run *unitRun, end api.Unit) {
+func (r *rollout) ended(ctx workflow.Context, run *unitRun, end api.UnitStatus) {
 	was := run.before
 	end.Moved, end.Before = end.Moved || was.Moved, was.Detail
 	switch {
@@ -75,7 +75,7 @@ func (r *rollout) ended(ctx workflow.Context, run *unitRun, end api.Unit) {
 }
 
 // crashed is a unit whose workflow ended, and nobody knows how.
-func (r *rollout) crashed(ctx workflow.Context, cluster, cause string) api.Unit {
+func (r *rollout) crashed(ctx workflow.Context, cluster, cause string) api.UnitStatus {
 	unit := *r.unit(cluster)
 	unit.Phase, unit.Ended, unit.Moved = api.PhaseFailed, workflow.Now(ctx).UTC(), true
 	unit.Failure = &api.Check{Name: "unit workflow", At: "unit", Verdict: api.Error, Message: cause}
@@ -105,12 +105,12 @@ func unitOptions(ctx workflow.Context, of subject, in ClusterInput) workflow.Chi
 }
 
 // follow runs the unit's workflow to its end. A unit that another run holds is asked for again until it is free.
-func (r *rollout) follow(ctx workflow.Context, in ClusterInput, run *unitRun) api.Unit {
+func (r *rollout) follow(ctx workflow.Context, in ClusterInput, run *unitRun) api.UnitStatus {
 	ctx = workflow.WithChildOptions(ctx, unitOptions(ctx, r.subject(), in))
 	for {
 		in.Paused = r.state.Paused && !in.Back
 		child := workflow.ExecuteChildWorkflow(ctx, api.ClusterRolloutName, in)
-		var end api.Unit
+		var end api.UnitStatus
 		var begun workflow.Execution
 		err := child.GetChildWorkflowExecution().Get(ctx, &begun)
 		if err == nil {
@@ -216,7 +216,7 @@ func (r *rollout) stageOf(name string) *step.RunStage {
 
 // decide says what a failed unit means for the run, and whether its stage bears it: then the run goes on without it. Only
 // Failed comes here: what could not be judged holds its unit and nothing else.
-func (r *rollout) decide(ctx workflow.Context, u *api.Unit) (borne bool, why string) {
+func (r *rollout) decide(ctx workflow.Context, u *api.UnitStatus) (borne bool, why string) {
 	stage := r.stageOf(u.Stage)
 	failed := r.failedIn(u.Stage)
 	if r.plan.OnFailure == pipelines.Continue || failed <= stage.MaxFailures {
@@ -314,9 +314,9 @@ func (r *rollout) openUnits() []*unitRun {
 }
 
 // unit returns the status of a cluster's unit, nil where the run has none.
-func (r *rollout) unit(cluster string) *api.Unit {
+func (r *rollout) unit(cluster string) *api.UnitStatus {
 	if r.at == nil && len(r.state.Status.Stages) > 0 {
-		r.at = map[string]*api.Unit{}
+		r.at = map[string]*api.UnitStatus{}
 		for i := range r.state.Status.Stages {
 			units := r.state.Status.Stages[i].Units
 			for j := range units {
@@ -330,8 +330,8 @@ func (r *rollout) unit(cluster string) *api.Unit {
 }
 
 // unitsOf lists the present status of a group's units.
-func (r *rollout) unitsOf(g *plan.Group) []api.Unit {
-	var out []api.Unit
+func (r *rollout) unitsOf(g *plan.Group) []api.UnitStatus {
+	var out []api.UnitStatus
 	for _, u := range g.Units {
 		out = append(out, *r.unit(u.Cluster))
 	}

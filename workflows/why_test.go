@@ -18,7 +18,7 @@ func TestAPausedSoakEndsLaterAndSaysSo(t *testing.T) {
 	w.command(40*time.Minute, api.UpdateResume, api.Command{})
 	var until time.Time
 	w.env.RegisterDelayedCallback(func() {
-		var u api.Unit
+		var u api.UnitStatus
 		v, err := w.env.QueryWorkflowByID("prod/a/agent", api.QueryStatus)
 		if err == nil {
 			err = v.Get(&u)

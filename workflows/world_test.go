@@ -33,7 +33,7 @@ type world struct {
 	mu       sync.Mutex
 	env      *testsuite.TestWorkflowEnvironment
 	plan     step.RunPlan
-	rules    plan.Rules
+	rules    plan.StageRules
 	pods     int
 	gates    *check.Runner
 	log      []string                              // what was asked, in order: "Prepare a DaemonSet/x"
@@ -46,7 +46,7 @@ type world struct {
 	reverts  func(req step.AdvanceRequest)
 	asks     func(req step.AdvanceRequest) // of batches
 	advances time.Duration                 // how long a batch takes
-	saved    []api.Run
+	saved    []api.RunStatus
 	closed   error // how the run closed in Temporal; nil for completed
 	audit    []step.AuditRequest
 	records  []step.UnitRecord
@@ -64,7 +64,7 @@ func newWorld(t *testing.T, clusters ...string) *world {
 	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
 	w := &world{env: suite.NewTestWorkflowEnvironment(), pods: 10, gates: check.New(), advances: 5 * time.Second}
 	w.env.SetTestTimeout(20 * time.Second)
-	w.rules = plan.Rules{
+	w.rules = plan.StageRules{
 		NodeSets:       []pipelines.NodeSet{{Name: "all", Selector: pipelines.Selector{All: true}}},
 		Batches:        []pipelines.Amount{{Value: 1}, {Value: 100, Percent: true}},
 		MaxUnavailable: pipelines.Amount{Value: 1},
@@ -87,12 +87,12 @@ func newWorld(t *testing.T, clusters ...string) *world {
 }
 
 // batches is how a cluster of the world is divided.
-func (w *world) batches() plan.Workload {
+func (w *world) batches() plan.Division {
 	rules, whole := w.rules, ""
 	if w.whole {
 		rules, whole = rules.Whole(), plan.CreatedWhole
 	}
-	return plan.Workload{Object: "DaemonSet/infra/agent", Whole: whole, NodeSets: []plan.NodeSetBatch{{Name: "all", Pods: w.pods, Batches: plan.Batches(rules.Batches, w.pods)}}}
+	return plan.Division{Object: "DaemonSet/infra/agent", Whole: whole, NodeSets: []plan.NodeSetBatch{{Name: "all", Pods: w.pods, Batches: plan.Batches(rules.Batches, w.pods)}}}
 }
 
 // answer has the world do an activity.
@@ -135,7 +135,7 @@ func (w *world) register() {
 		if w.dead != nil {
 			work.Behind = w.dead(step.Diff.Name(), r.Cluster)
 		}
-		found := step.DiffResult{Cluster: plan.Cluster{Cluster: r.Cluster, Workloads: []plan.Workload{work}}, Before: true, Changes: "sha256:c"}
+		found := step.DiffResult{Cluster: plan.ClusterDiff{Cluster: r.Cluster, Workloads: []plan.Division{work}}, Before: true, Changes: "sha256:c"}
 		if w.applies != nil {
 			w.applies(&found)
 		}
@@ -167,7 +167,7 @@ func (w *world) register() {
 		w.records = append(w.records, r.Record)
 		return "sha256:u", nil
 	})
-	answer(w, step.SaveRun, func(api.Run) string { return "" }, func(r api.Run) (string, error) { w.saved = append(w.saved, r); return "", nil })
+	answer(w, step.SaveRun, func(api.RunStatus) string { return "" }, func(r api.RunStatus) (string, error) { w.saved = append(w.saved, r); return "", nil })
 	answer(w, step.AddAudit, func(step.AuditRequest) string { return "" }, func(r step.AuditRequest) (string, error) { w.audit = append(w.audit, r); return "", nil })
 	answer(w, step.Evaluate, func(step.EvaluateRequest) string { return "" }, func(r step.EvaluateRequest) ([]api.Check, error) {
 		return w.gates.Evaluate(context.Background(), r), nil
@@ -240,9 +240,9 @@ func (w *world) once(name, cluster string, err error) {
 }
 
 // now is the run's status while it goes on.
-func (w *world) now(t *testing.T) api.Run {
+func (w *world) now(t *testing.T) api.RunStatus {
 	t.Helper()
-	var out api.Run
+	var out api.RunStatus
 	v, err := w.env.QueryWorkflow(api.QueryStatus)
 	if err == nil {
 		err = v.Get(&out)
@@ -328,12 +328,12 @@ func (w *world) meet() {
 }
 
 // run plays a run to its end and returns how it ended.
-func (w *world) run(t *testing.T) api.Run {
+func (w *world) run(t *testing.T) api.RunStatus {
 	t.Helper()
 	return w.play(t, api.RolloutInput{Run: "agent-1", Plan: "0123456789abcdef", By: "ops"})
 }
 
-func (w *world) play(t *testing.T, in api.RolloutInput) api.Run {
+func (w *world) play(t *testing.T, in api.RolloutInput) api.RunStatus {
 	t.Helper()
 	w.meet()
 	w.env.SetStartWorkflowOptions(clientOptions(in.Run))
@@ -341,7 +341,7 @@ func (w *world) play(t *testing.T, in api.RolloutInput) api.Run {
 	if !w.env.IsWorkflowCompleted() {
 		t.Fatalf("the run did not end; asked so far:\n%s", strings.Join(w.asked(), "\n"))
 	}
-	var out api.Run
+	var out api.RunStatus
 	if w.closed = w.env.GetWorkflowError(); w.closed != nil {
 		if !api.Ended(w.closed, &out) {
 			t.Fatalf("the run failed: %v\n%s", w.closed, strings.Join(w.asked(), "\n"))
@@ -387,7 +387,7 @@ type heard struct {
 	err      error
 }
 
-func unitPhases(r api.Run) map[string]api.Phase {
+func unitPhases(r api.RunStatus) map[string]api.Phase {
 	out := map[string]api.Phase{}
 	for _, s := range r.Stages {
 		for _, u := range s.Units {

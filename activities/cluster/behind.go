@@ -12,7 +12,7 @@ import (
 
 // behind refuses a unit that has more dead nodes than its rules let stay behind. A plan is not refused for it: nodes come
 // back. Nor is a way back, which goes by the nodes that there are.
-func (a *Activities) behind(ctx context.Context, ref step.Ref, found *plan.Cluster) error {
+func (a *Activities) behind(ctx context.Context, ref step.Ref, found *plan.ClusterDiff) error {
 	if ref.Back {
 		return nil
 	}

@@ -56,7 +56,7 @@ func TestMoreDeadNodesThanMayStayBehindRefuseTheUnit(t *testing.T) {
 	if no := d.Cluster.Refusals; len(no) != 1 || no[0].Rule != plan.RuleMaxBehind || !strings.Contains(no[0].Message, "2 nodes are dead of 4 in node set all: n0, n1") {
 		t.Errorf("the unit is refused by %+v", no)
 	}
-	var shown plan.Cluster
+	var shown plan.ClusterDiff
 	if err := w.acts.getJSON(t.Context(), must(w, w.acts.Preview, step.DiffRequest{Ref: w.ref}), &shown); err != nil {
 		t.Fatal(err)
 	}

@@ -47,7 +47,7 @@ func (a *Activities) Register(r serve.Registry) {
 }
 
 // unitOf loads a plan and the unit of a cluster in it.
-func (a *Activities) unitOf(ctx context.Context, ref step.Ref) (*plan.Plan, *plan.Unit, *plan.Stage, error) {
+func (a *Activities) unitOf(ctx context.Context, ref step.Ref) (*plan.Plan, *plan.Unit, *plan.StagePlan, error) {
 	stored, err := a.Ledger.Plan(ctx, ref.Plan)
 	if err != nil {
 		return nil, nil, nil, err

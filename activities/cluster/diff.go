@@ -40,16 +40,16 @@ func (a *Activities) Preview(ctx context.Context, req step.DiffRequest) (string,
 	switch fault.CodeOf(err) {
 	case "":
 	case fault.Unreachable:
-		found = plan.Cluster{Cluster: req.Cluster, Unreachable: err.Error()}
+		found = plan.ClusterDiff{Cluster: req.Cluster, Unreachable: err.Error()}
 	case fault.Invalid:
 		rule := ruleContext
 		var render *templates.RenderError
 		if errors.As(err, &render) {
 			rule = ruleRender
 		}
-		found = plan.Cluster{Cluster: req.Cluster, Refusals: []plan.Refusal{{Rule: rule, Message: err.Error()}}}
+		found = plan.ClusterDiff{Cluster: req.Cluster, Refusals: []plan.Refusal{{Rule: rule, Message: err.Error()}}}
 	case fault.Unauthorized, fault.Refused, fault.NotFound:
-		found = plan.Cluster{Cluster: req.Cluster, Refusals: []plan.Refusal{{Rule: ruleAccess, Message: err.Error()}}}
+		found = plan.ClusterDiff{Cluster: req.Cluster, Refusals: []plan.Refusal{{Rule: ruleAccess, Message: err.Error()}}}
 	default:
 		return "", err
 	}
@@ -83,8 +83,8 @@ func (a *Activities) Diff(ctx context.Context, req step.DiffRequest) (step.DiffR
 }
 
 // compare renders what should be, reads what is, and works out the difference, object by object.
-func (a *Activities) compare(ctx context.Context, ref step.Ref) (plan.Cluster, changeSet, error) {
-	out, set := plan.Cluster{Cluster: ref.Cluster}, changeSet{}
+func (a *Activities) compare(ctx context.Context, ref step.Ref) (plan.ClusterDiff, changeSet, error) {
+	out, set := plan.ClusterDiff{Cluster: ref.Cluster}, changeSet{}
 	p, unit, stage, err := a.unitOf(ctx, ref)
 	if err != nil {
 		return out, set, err
@@ -147,8 +147,8 @@ type differ struct {
 	p       *plan.Plan
 	ref     step.Ref
 	specs   specs
-	rules   plan.Rules
-	out     *plan.Cluster
+	rules   plan.StageRules
+	out     *plan.ClusterDiff
 	set     *changeSet
 	digests []string
 	text    strings.Builder

@@ -13,7 +13,7 @@ import (
 
 // TestACreatedWorkloadIsOneBatch divides a workload of ten pods, four of which are in the first node set.
 func TestACreatedWorkloadIsOneBatch(t *testing.T) {
-	rules := plan.Rules{
+	rules := plan.StageRules{
 		NodeSets: []pipelines.NodeSet{{Name: "canary", Selector: pipelines.Selector{MatchLabels: map[string]string{"pool": "canary"}}}, {Name: "all", Selector: pipelines.Selector{All: true}}},
 		Batches:  []pipelines.Amount{pipelines.Count(1), pipelines.Percent(100)},
 	}
@@ -27,7 +27,7 @@ func TestACreatedWorkloadIsOneBatch(t *testing.T) {
 		"":                {"canary 1 of 4", "canary 4 of 4", "all 1 of 6", "all 6 of 6"},
 		plan.CreatedWhole: {"all 10 of 10"},
 	} {
-		w, err := inBatches(plan.Workload{Object: "DaemonSet/infra/agent", Whole: whole}, rules, sizes)
+		w, err := inBatches(plan.Division{Object: "DaemonSet/infra/agent", Whole: whole}, rules, sizes)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -56,12 +56,12 @@ func TestAPlanSaysWhichChecksHaveNothingToJudge(t *testing.T) {
 	for _, c := range []struct {
 		reason    string
 		check     pipelines.ResolvedCheck
-		workloads []plan.Workload
+		workloads []plan.Division
 		digests   []string
 		notes     int
 	}{
 		{"it speaks of the workload, and only something else changes", ready, nil, []string{"x"}, 1},
-		{"a workload is moved", ready, []plan.Workload{{Object: "DaemonSet/infra/agent"}}, []string{"x"}, 0},
+		{"a workload is moved", ready, []plan.Division{{Object: "DaemonSet/infra/agent"}}, []string{"x"}, 0},
 		{"nothing changes, so nothing is judged", ready, nil, nil, 0},
 		{"it speaks of the unit", named("unit", "unit.cluster != ''", pipelines.AfterCluster, pipelines.Enforcing), nil, []string{"x"}, 0},
 		{"it only advises", named("ready", "workload.ready == 1", pipelines.AfterCluster, pipelines.Advisory), nil, []string{"x"}, 0},
@@ -69,8 +69,8 @@ func TestAPlanSaysWhichChecksHaveNothingToJudge(t *testing.T) {
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			d := differ{
-				a: &Activities{Checks: check.New()}, out: &plan.Cluster{Workloads: c.workloads}, digests: c.digests,
-				rules: plan.Rules{Checks: []pipelines.ResolvedCheck{c.check}},
+				a: &Activities{Checks: check.New()}, out: &plan.ClusterDiff{Workloads: c.workloads}, digests: c.digests,
+				rules: plan.StageRules{Checks: []pipelines.ResolvedCheck{c.check}},
 			}
 			d.blindChecks()
 			if len(d.out.Notes) != c.notes {

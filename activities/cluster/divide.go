@@ -34,7 +34,7 @@ func (d *differ) workload(ctx context.Context, c change, live, after *unstructur
 	if d.ref.Back {
 		rules = rules.Back()
 	}
-	w := plan.Workload{Object: c.Object}
+	w := plan.Division{Object: c.Object}
 	if w.Whole, err = wholly(spec, live, after); err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func wholly(spec workload.Spec, live, after *unstructured.Unstructured) (string,
 }
 
 // inBatches resolves the batches of a workload, of which sizes counts the pods and the dead nodes in each of some node sets.
-func inBatches(w plan.Workload, rules plan.Rules, sizes func([]pipelines.NodeSet) ([]workload.Size, error)) (plan.Workload, error) {
+func inBatches(w plan.Division, rules plan.StageRules, sizes func([]pipelines.NodeSet) ([]workload.Size, error)) (plan.Division, error) {
 	if w.Whole != "" {
 		rules = rules.Whole()
 	}

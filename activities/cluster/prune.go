@@ -170,7 +170,7 @@ func usedByHistory(ctx context.Context, c kube.Reader, namespace string) ([]stri
 }
 
 // noteLeftOver says which objects of earlier versions a run leaves behind, or takes away.
-func noteLeftOver(out *plan.Cluster, left []string, prune bool) {
+func noteLeftOver(out *plan.ClusterDiff, left []string, prune bool) {
 	if len(left) == 0 {
 		return
 	}

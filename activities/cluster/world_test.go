@@ -107,9 +107,9 @@ func (w *world) planned(version string, objects []string, edit ...func(*plan.Pla
 	w.plan = plan.Plan{
 		Format: plan.Format, Component: "agent", Version: version, Pipeline: "careful",
 		Source: plan.Source{Kind: "manifests", Template: w.blob(packed(w.T, dir)), Namespace: namespace},
-		Stages: []plan.Stage{{Name: "all", Groups: []plan.Group{{Units: []plan.Unit{{
+		Stages: []plan.StagePlan{{Name: "all", Groups: []plan.Group{{Units: []plan.Unit{{
 			Path: "g/a", Cluster: "a", Context: "a", Group: "g", Environment: "e2e", Values: w.blob([]byte("{}")), Target: "target-" + version, WayBack: w.present(),
-		}}}}, Rules: plan.Rules{
+		}}}}, Rules: plan.StageRules{
 			NodeSets: []pipelines.NodeSet{{Name: "all", Selector: pipelines.Selector{All: true}}}, MaxUnavailable: pipelines.Count(1),
 			Batches: []pipelines.Amount{pipelines.Count(1), pipelines.Percent(100)},
 		}}},

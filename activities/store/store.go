@@ -88,7 +88,7 @@ func (a *Activities) live(ctx context.Context, stored ledger.Plan) (*plan.Live, 
 }
 
 // runStage leaves out of a stage what only its units need, so that a run with hundreds of units stays small.
-func runStage(s plan.Stage, live *plan.Live) step.RunStage {
+func runStage(s plan.StagePlan, live *plan.Live) step.RunStage {
 	out := step.RunStage{
 		Name: s.Name, Skipped: s.Skipped, Approvals: s.Approvals, MaxFailures: s.MaxFailures, MaxUnreachable: s.MaxUnreachable,
 		SoakGroup: time.Duration(s.Rules.Soak.Group), SoakStage: time.Duration(s.Rules.Soak.Stage),
@@ -139,14 +139,14 @@ func (a *Activities) SaveLive(ctx context.Context, req step.SaveLiveRequest) (st
 	live := plan.Live{Plan: req.Plan}
 	for _, seen := range req.Clusters {
 		if seen.Unreachable != "" {
-			live.Clusters = append(live.Clusters, plan.Cluster{Cluster: seen.Cluster, Unreachable: seen.Unreachable})
+			live.Clusters = append(live.Clusters, plan.ClusterDiff{Cluster: seen.Cluster, Unreachable: seen.Unreachable})
 			continue
 		}
 		data, err := a.Ledger.Blob(ctx, seen.Digest)
 		if err != nil {
 			return "", err
 		}
-		var c plan.Cluster
+		var c plan.ClusterDiff
 		if err := json.Unmarshal(data, &c); err != nil {
 			return "", fault.Wrap(fault.Internal, err, "cannot read what was seen for plan %.12s", req.Plan)
 		}
@@ -170,7 +170,7 @@ func (a *Activities) SaveUnit(ctx context.Context, req step.SaveUnitRequest) (st
 }
 
 // SaveRun writes down how a run ended.
-func (a *Activities) SaveRun(ctx context.Context, run api.Run) (string, error) {
+func (a *Activities) SaveRun(ctx context.Context, run api.RunStatus) (string, error) {
 	report, err := a.put(ctx, run)
 	if err != nil {
 		return "", err

@@ -21,9 +21,9 @@ import (
 func stored(t *testing.T) (*store.Activities, ledger.Ledger, string) {
 	t.Helper()
 	l := sqlitetest.New(t)
-	p := &plan.Plan{Format: plan.Format, Component: "agent", Version: "v2", Pipeline: "careful", Stages: []plan.Stage{{
+	p := &plan.Plan{Format: plan.Format, Component: "agent", Version: "v2", Pipeline: "careful", Stages: []plan.StagePlan{{
 		Name: "production",
-		Rules: plan.Rules{
+		Rules: plan.StageRules{
 			Batches: []pipelines.Amount{pipelines.Count(1), pipelines.Percent(100)},
 			Checks: []pipelines.ResolvedCheck{
 				{Name: "batch", At: []pipelines.Point{pipelines.AfterBatch}, Gates: []pipelines.ResolvedGate{{Name: "batch", CEL: "true"}}},
@@ -91,7 +91,7 @@ func TestAUnitGoesBackUnderItsOwnRules(t *testing.T) {
 
 func TestWhatWasSeenIsKeptBesideThePlan(t *testing.T) {
 	a, l, hash := stored(t)
-	seen, err := json.Marshal(plan.Cluster{Cluster: "a", Version: "v1.36.3"})
+	seen, err := json.Marshal(plan.ClusterDiff{Cluster: "a", Version: "v1.36.3"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func TestARunsEndIsWrittenOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	end := api.Run{Name: run.Name, Phase: api.PhaseSucceeded, Ended: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	end := api.RunStatus{Name: run.Name, Phase: api.PhaseSucceeded, Ended: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 	for range 2 {
 		if _, err := a.SaveRun(t.Context(), end); err != nil {
 			t.Fatal(err)

@@ -6,36 +6,36 @@ package api
 
 import "time"
 
-// Run is a whole run.
-type Run struct {
-	Name      string    `json:"name"`
-	Component string    `json:"component"`
-	Version   string    `json:"version"`
-	Pipeline  string    `json:"pipeline"`
-	Plan      string    `json:"plan"`
-	Back      string    `json:"back,omitempty"` // the run that this one rolls back
-	Origin    Origin    `json:"origin"`
-	Phase     Phase     `json:"phase"`
-	By        string    `json:"by"`
-	Reason    string    `json:"reason,omitempty"`
-	Started   time.Time `json:"started"`
-	Ended     time.Time `json:"ended,omitzero"`
-	Waiting   *Waiting  `json:"waiting,omitempty"`
-	Percent   int       `json:"percent"`
-	Failed    int       `json:"failed"`
-	Stages    []Stage   `json:"stages"`
-	Ending    *Ending   `json:"ending,omitempty"` // who took it back, or aborted it
-	Moves     []string  `json:"moves,omitempty"`  // unit paths in the order in which they started
+// RunStatus is where a whole run is.
+type RunStatus struct {
+	Name      string        `json:"name"`
+	Component string        `json:"component"`
+	Version   string        `json:"version"`
+	Pipeline  string        `json:"pipeline"`
+	Plan      string        `json:"plan"`
+	Back      string        `json:"back,omitempty"` // the run that this one rolls back
+	Origin    Origin        `json:"origin"`
+	Phase     Phase         `json:"phase"`
+	By        string        `json:"by"`
+	Reason    string        `json:"reason,omitempty"`
+	Started   time.Time     `json:"started"`
+	Ended     time.Time     `json:"ended,omitzero"`
+	Waiting   *Waiting      `json:"waiting,omitempty"`
+	Percent   int           `json:"percent"`
+	Failed    int           `json:"failed"`
+	Stages    []StageStatus `json:"stages"`
+	Ending    *Ending       `json:"ending,omitempty"` // who took it back, or aborted it
+	Moves     []string      `json:"moves,omitempty"`  // unit paths in the order in which they started
 }
 
-// Stage is a stage of a run.
-type Stage struct {
-	Name    string   `json:"name"`
-	Phase   Phase    `json:"phase"`
-	Skipped string   `json:"skipped,omitempty"`
-	Waiting *Waiting `json:"waiting,omitempty"`
-	Checks  []Check  `json:"checks,omitempty"`
-	Units   []Unit   `json:"units"`
+// StageStatus is where a stage of a run is.
+type StageStatus struct {
+	Name    string       `json:"name"`
+	Phase   Phase        `json:"phase"`
+	Skipped string       `json:"skipped,omitempty"`
+	Waiting *Waiting     `json:"waiting,omitempty"`
+	Checks  []Check      `json:"checks,omitempty"`
+	Units   []UnitStatus `json:"units"`
 }
 
 // Ending is who ended a run, or a unit, before it came to its own end, and why.
@@ -51,7 +51,7 @@ const BySluice = "sluice"
 func (e *Ending) ByItself() bool { return e == nil || e.By == BySluice }
 
 // Outcome computes the final phase of a run from the recorded phases of its units. It is never set by hand.
-func Outcome(stages []Stage) Phase {
+func Outcome(stages []StageStatus) Phase {
 	seen := map[Phase]bool{}
 	for _, s := range stages {
 		for _, u := range s.Units {

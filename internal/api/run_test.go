@@ -22,17 +22,17 @@ func TestOutcomeIsComputedFromUnits(t *testing.T) {
 		{"a unit that still waits for a decision has not passed", []api.Phase{api.PhaseSucceeded, api.PhaseHeld}, api.PhaseFailed},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
-			st := api.Stage{Name: "s"}
+			st := api.StageStatus{Name: "s"}
 			for _, p := range c.units {
-				st.Units = append(st.Units, api.Unit{Phase: p})
+				st.Units = append(st.Units, api.UnitStatus{Phase: p})
 			}
-			if got := api.Outcome([]api.Stage{st}); got != c.want {
+			if got := api.Outcome([]api.StageStatus{st}); got != c.want {
 				t.Errorf("%v came to %s, want %s", c.units, got, c.want)
 			}
 		})
 	}
-	failed := api.Stage{Checks: []api.Check{{Name: "slo", Verdict: api.Failed}}, Units: []api.Unit{{Phase: api.PhaseSucceeded}}}
-	if got := api.Outcome([]api.Stage{failed}); got != api.PhaseFailed {
+	failed := api.StageStatus{Checks: []api.Check{{Name: "slo", Verdict: api.Failed}}, Units: []api.UnitStatus{{Phase: api.PhaseSucceeded}}}
+	if got := api.Outcome([]api.StageStatus{failed}); got != api.PhaseFailed {
 		t.Errorf("a stage whose own check failed came to %s", got)
 	}
 }

@@ -28,7 +28,7 @@ func (s Scope) String() string {
 }
 
 // Holds reports whether a unit is in the scope.
-func (s Scope) Holds(u Unit) bool {
+func (s Scope) Holds(u UnitStatus) bool {
 	if s.Whole() {
 		return true
 	}

@@ -6,25 +6,25 @@ import (
 	"sluice.dev/sluice/internal/workload/goal"
 )
 
-// Unit is a cluster of a run.
-type Unit struct {
-	Path     string    `json:"path"`
-	Cluster  string    `json:"cluster"`
-	Group    string    `json:"group"`
-	Stage    string    `json:"stage"`
-	Phase    Phase     `json:"phase"`
-	Version  string    `json:"version,omitempty"` // what it rests at, or is moved to
-	Moved    bool      `json:"moved,omitempty"`   // something in the cluster was changed
-	Armed    bool      `json:"armed,omitempty"`
-	Started  time.Time `json:"started,omitzero"`
-	Ended    time.Time `json:"ended,omitzero"`
-	Waiting  *Waiting  `json:"waiting,omitempty"`
-	Failure  *Check    `json:"failure,omitempty"`  // the check that stopped it
-	FailedAt string    `json:"failedAt,omitempty"` // path of the batch or unit that it stopped at
-	Batches  []Batch   `json:"batches,omitempty"`
-	Checks   []Check   `json:"checks,omitempty"` // of the cluster itself
-	Kept     []string  `json:"kept,omitempty"`   // objects that a rollback left in place
-	Ending   *Ending   `json:"ending,omitempty"` // who took it back, or ended it where it was
+// UnitStatus is where a unit of a run is: one cluster.
+type UnitStatus struct {
+	Path     string        `json:"path"`
+	Cluster  string        `json:"cluster"`
+	Group    string        `json:"group"`
+	Stage    string        `json:"stage"`
+	Phase    Phase         `json:"phase"`
+	Version  string        `json:"version,omitempty"` // what it rests at, or is moved to
+	Moved    bool          `json:"moved,omitempty"`   // something in the cluster was changed
+	Armed    bool          `json:"armed,omitempty"`
+	Started  time.Time     `json:"started,omitzero"`
+	Ended    time.Time     `json:"ended,omitzero"`
+	Waiting  *Waiting      `json:"waiting,omitempty"`
+	Failure  *Check        `json:"failure,omitempty"`  // the check that stopped it
+	FailedAt string        `json:"failedAt,omitempty"` // path of the batch or unit that it stopped at
+	Batches  []BatchStatus `json:"batches,omitempty"`
+	Checks   []Check       `json:"checks,omitempty"` // of the cluster itself
+	Kept     []string      `json:"kept,omitempty"`   // objects that a rollback left in place
+	Ending   *Ending       `json:"ending,omitempty"` // who took it back, or ended it where it was
 	// Behind is the dead nodes: set aside, or lost under a batch. What they have is left to the owner's strategy.
 	Behind []goal.Behind `json:"behind,omitempty"`
 	// Superseded is the run that moves this cluster since: this one neither looks at it any more nor takes it back.
@@ -39,8 +39,8 @@ type Unit struct {
 	CauseAt string `json:"causeAt,omitempty"` // path of the batch or unit that it was found at
 }
 
-// Batch is a batch of a unit as it went.
-type Batch struct {
+// BatchStatus is a batch of a unit as it went.
+type BatchStatus struct {
 	Path     string    `json:"path"` // group/cluster/node set/number
 	Workload string    `json:"workload"`
 	NodeSet  string    `json:"nodeSet"`

@@ -14,11 +14,11 @@ type Waiting struct {
 
 // WaitsFor is what a run waits for: its own reason, else its stage's, else that of the unit that needs somebody most, else
 // that of the first that waits for anything. Nil where nothing does.
-func (r *Run) WaitsFor() *Waiting {
+func (r *RunStatus) WaitsFor() *Waiting {
 	if r.Waiting != nil || r.Phase.Final() {
 		return r.Waiting
 	}
-	var first *Unit
+	var first *UnitStatus
 	for i := range r.Stages {
 		if r.Stages[i].Waiting != nil {
 			return r.Stages[i].Waiting

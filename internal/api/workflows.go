@@ -35,7 +35,7 @@ type BackInput struct {
 
 // RunState is what outlives a continue-as-new.
 type RunState struct {
-	Status    Run                 `json:"status"`
+	Status    RunStatus           `json:"status"`
 	Stage     int                 `json:"stage"` // index of the stage to go on with
 	Paused    bool                `json:"paused,omitempty"`
 	Approvals map[string][]string `json:"approvals,omitempty"` // stage -> who

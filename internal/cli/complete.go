@@ -215,19 +215,19 @@ func partsOfRun(ctx context.Context, c *completion) []string {
 }
 
 func stagesOfRun(ctx context.Context, c *completion) []string {
-	return c.ofPlan(ctx, func(s *plan.Stage, _ *plan.Unit) string { return s.Name })
+	return c.ofPlan(ctx, func(s *plan.StagePlan, _ *plan.Unit) string { return s.Name })
 }
 
 func groupsOfRun(ctx context.Context, c *completion) []string {
-	return c.ofPlan(ctx, func(_ *plan.Stage, u *plan.Unit) string { return u.Group })
+	return c.ofPlan(ctx, func(_ *plan.StagePlan, u *plan.Unit) string { return u.Group })
 }
 
 func clustersOfRun(ctx context.Context, c *completion) []string {
-	return c.ofPlan(ctx, func(_ *plan.Stage, u *plan.Unit) string { return u.Cluster })
+	return c.ofPlan(ctx, func(_ *plan.StagePlan, u *plan.Unit) string { return u.Cluster })
 }
 
 // ofPlan lists something of the units of the plan of the run that the command line names, each once, in plan order.
-func (c *completion) ofPlan(ctx context.Context, name func(*plan.Stage, *plan.Unit) string) []string {
+func (c *completion) ofPlan(ctx context.Context, name func(*plan.StagePlan, *plan.Unit) string) []string {
 	planned := c.planned(ctx)
 	if planned == nil {
 		return nil

@@ -119,7 +119,7 @@ func typed(text string) []string {
 // A hint that is pasted as it stands does what it says: it speaks of the ledger that the command was about.
 func TestAHintCanBePasted(t *testing.T) {
 	s := newSession(t, api.PhaseMoving)
-	s.server.seen = plan.Cluster{Diff: "sha256:d", Objects: []plan.Object{{Object: "ConfigMap/a", Action: "create"}}}
+	s.server.seen = plan.ClusterDiff{Diff: "sha256:d", Objects: []plan.Object{{Object: "ConfigMap/a", Action: "create"}}}
 	out, _, _ := s.types("plan agent -f " + s.files)
 	paste := func(text string) (string, string, int) {
 		words := typed(text)

@@ -43,7 +43,7 @@ func TestPlanIsAsLongAsItsReaderCanUse(t *testing.T) {
 			s := newSession(t)
 			s.grow(100)
 			s.screen = c.screen
-			s.server.seen = plan.Cluster{Diff: "sha256:d", Objects: []plan.Object{{Object: "ConfigMap/a", Action: "create"}}}
+			s.server.seen = plan.ClusterDiff{Diff: "sha256:d", Objects: []plan.Object{{Object: "ConfigMap/a", Action: "create"}}}
 			for _, line := range []string{"plan agent -f " + s.files, "run agent -f " + s.files} {
 				out, errs, _ := s.types(line + " " + c.flags)
 				if !strings.HasPrefix(out, "101 clusters to change, 101 objects to write\n") {
@@ -81,7 +81,7 @@ func TestSummaryOrAll(t *testing.T) {
 func TestRefusalsArePrintedOnce(t *testing.T) {
 	s := newSession(t)
 	s.grow(2)
-	s.server.seen = plan.Cluster{Refusals: []plan.Refusal{{Rule: "selector", Object: "DaemonSet/a", Message: "cannot change it"}}}
+	s.server.seen = plan.ClusterDiff{Refusals: []plan.Refusal{{Rule: "selector", Object: "DaemonSet/a", Message: "cannot change it"}}}
 	for _, line := range []string{"plan agent -f " + s.files, "run agent --go -f " + s.files, "plan agent --summary -f " + s.files} {
 		out, errs, code := s.types(line)
 		if code != 3 || strings.Count(out+errs, "cannot change it") != 1 || !strings.Contains(errs, "refused in 3 of 3 clusters (selector)") {

@@ -28,9 +28,9 @@ type server struct {
 	ledger string
 	phases []api.Phase
 	looks  int
-	seen   plan.Cluster // what the plan finds in each cluster
-	says   string       // of the unit: what the check that stopped it found
-	away   error        // why it cannot be reached
+	seen   plan.ClusterDiff // what the plan finds in each cluster
+	says   string           // of the unit: what the check that stopped it found
+	away   error            // why it cannot be reached
 	told   []*historypb.HistoryEvent
 }
 
@@ -66,12 +66,12 @@ func (s *server) QueryWorkflow(ctx context.Context, id, _, _ string, _ ...any) (
 	if phase == "" {
 		return nil, context.DeadlineExceeded // there is no worker now
 	}
-	unit := api.Unit{Path: "prod/c1", Cluster: "c1", Phase: phase}
+	unit := api.UnitStatus{Path: "prod/c1", Cluster: "c1", Phase: phase}
 	if s.says != "" {
 		unit.Failure = &api.Check{Name: "pods", Verdict: api.Failed, Message: s.says, Seen: map[string]any{"events": s.says}}
 	}
-	run := api.Run{Name: id, Component: "agent", Version: "1.0.0", Pipeline: "careful", By: "ann", Phase: phase, Started: noon}
-	run.Stages = []api.Stage{{Name: "all", Phase: phase, Units: []api.Unit{unit}}}
+	run := api.RunStatus{Name: id, Component: "agent", Version: "1.0.0", Pipeline: "careful", By: "ann", Phase: phase, Started: noon}
+	run.Stages = []api.StageStatus{{Name: "all", Phase: phase, Units: []api.UnitStatus{unit}}}
 	if phase.Final() {
 		run.Ended = noon.Add(time.Minute)
 		l := s.open()

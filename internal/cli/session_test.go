@@ -134,7 +134,7 @@ func TestAWatchForPrograms(t *testing.T) {
 	}{
 		{"-o json", func(out string) (phases []api.Phase, err error) {
 			for line := range strings.Lines(out) {
-				var run api.Run
+				var run api.RunStatus
 				if err := json.Unmarshal([]byte(line), &run); err != nil {
 					return nil, err
 				}
@@ -144,7 +144,7 @@ func TestAWatchForPrograms(t *testing.T) {
 		}},
 		{"-o yaml", func(out string) (phases []api.Phase, err error) {
 			for _, doc := range strings.Split(out, "---\n")[1:] {
-				var run api.Run
+				var run api.RunStatus
 				if err := yaml.Unmarshal([]byte(doc), &run); err != nil {
 					return nil, err
 				}

@@ -41,7 +41,7 @@ func (f *Factory) watch(ctx context.Context, e *engine.Engine, run string, as fo
 	}
 	first, err := w.look(ctx)
 	if err != nil {
-		return engine.View{Run: api.Run{Name: run, Phase: api.PhasePending}}, err
+		return engine.View{RunStatus: api.RunStatus{Name: run, Phase: api.PhasePending}}, err
 	}
 	// Without what the plan has seen there is no estimate; everything else is shown all the same.
 	w.scales, _ = e.Scales(ctx, run)

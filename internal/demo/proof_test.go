@@ -161,10 +161,10 @@ func TestProveGood(t *testing.T) {
 }
 
 func TestRolledOf(t *testing.T) {
-	got := rolledOf(api.Run{
+	got := rolledOf(api.RunStatus{
 		Name:  "node-agent-2",
 		Moves: []string{"g/b", "g/a"},
-		Stages: []api.Stage{{Name: "s", Units: []api.Unit{
+		Stages: []api.StageStatus{{Name: "s", Units: []api.UnitStatus{
 			{Path: "g/a", Cluster: "a"}, {Path: "g/b", Cluster: "b"}, {Path: "g/c", Cluster: "c"},
 		}}},
 	}, 0)

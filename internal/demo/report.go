@@ -124,7 +124,7 @@ func (r Rolled) moved(cluster string) []Batch {
 	return moved
 }
 
-func rolledOf(s api.Run, code int) Rolled {
+func rolledOf(s api.RunStatus, code int) Rolled {
 	r := Rolled{
 		Name: s.Name, Component: s.Component, Version: s.Version, Pipeline: s.Pipeline, Plan: s.Plan,
 		Phase: string(s.Phase), ExitCode: code, Started: s.Started, Ended: s.Ended, Units: []Unit{},
@@ -147,7 +147,7 @@ func rolledOf(s api.Run, code int) Rolled {
 	return r
 }
 
-func unitOf(run string, s api.Unit) Unit {
+func unitOf(run string, s api.UnitStatus) Unit {
 	u := Unit{
 		Path: s.Path, Stage: s.Stage, Group: s.Group, Cluster: s.Cluster, Phase: string(s.Phase), Moved: s.Moved,
 		Started: s.Started, Ended: s.Ended, Verdicts: verdictsOf(s.Checks), Batches: []Batch{},

@@ -105,8 +105,8 @@ func (p *play) judge(ctx context.Context, r rollout, code, expected int) (Rolled
 }
 
 // status is what the command line says of a run.
-func (p *play) status(ctx context.Context, name string) (api.Run, error) {
-	var seen api.Run
+func (p *play) status(ctx context.Context, name string) (api.RunStatus, error) {
+	var seen api.RunStatus
 	var complaint bytes.Buffer
 	cmd := p.sluice(ctx, "get", name, "-o", "json")
 	cmd.Stderr = &complaint

@@ -118,10 +118,10 @@ func abortFromEveryPhase(t *testing.T, kind string) {
 		{"paused", "patient", func(run string) {
 			s.soaking(run)
 			s.tell(run, api.UpdatePause, api.Scope{})
-			s.until(run, "paused", time.Minute, func(r api.Run) bool { return phaseOf(r, "a") == api.PhasePaused })
+			s.until(run, "paused", time.Minute, func(r api.RunStatus) bool { return phaseOf(r, "a") == api.PhasePaused })
 		}},
 		{"held at a failed check", "failing", func(run string) {
-			s.until(run, "held", time.Minute, func(r api.Run) bool { return phaseOf(r, "a") == api.PhaseHeld })
+			s.until(run, "held", time.Minute, func(r api.RunStatus) bool { return phaseOf(r, "a") == api.PhaseHeld })
 		}},
 	} {
 		run := s.start("2.0.0", c.pipeline)

@@ -28,16 +28,16 @@ func BenchmarkBigStage(b *testing.B) {
 	for b.Loop() {
 		began := time.Now()
 		run := f.start("big-" + strconv.FormatInt(began.Unix(), 10))
-		over := make(chan api.Run, 1)
+		over := make(chan api.RunStatus, 1)
 		go func() {
-			var end api.Run
+			var end api.RunStatus
 			if err := run.Get(context.WithoutCancel(b.Context()), &end); err != nil && !api.Ended(err, &end) {
 				b.Error(err)
 			}
 			over <- end
 		}()
 		var took []time.Duration
-		var end api.Run
+		var end api.RunStatus
 		for command := 0; end.Phase == ""; command++ {
 			select {
 			case end = <-over:
@@ -95,11 +95,11 @@ func TestAUnitOfAFakeFleetWaitsForAnotherRun(t *testing.T) {
 		}
 	}
 	first := f.start("locked-1")
-	f.until("locked-1", "moving", func(r api.Run) bool { return unitOf(r, "fake-1-0001").Phase == api.PhaseMoving })
+	f.until("locked-1", "moving", func(r api.RunStatus) bool { return unitOf(r, "fake-1-0001").Phase == api.PhaseMoving })
 	second := f.start("locked-2")
-	f.until("locked-2", "locked", func(r api.Run) bool { return unitOf(r, "fake-1-0001").Phase == api.PhaseLocked })
+	f.until("locked-2", "locked", func(r api.RunStatus) bool { return unitOf(r, "fake-1-0001").Phase == api.PhaseLocked })
 	close(free)
-	for _, run := range []api.Run{f.ended(first), f.ended(second)} {
+	for _, run := range []api.RunStatus{f.ended(first), f.ended(second)} {
 		if run.Phase != api.PhaseSucceeded {
 			t.Errorf("%s ended %s", run.Name, run.Phase)
 		}
@@ -111,8 +111,8 @@ func TestARunOfAFakeFleetContinuesAsNew(t *testing.T) {
 	f.plan.Stages[0].Approvals, f.plan.Stages[1].Approvals = 1, 1
 	run := f.start("carried-on-1")
 	first := run.GetRunID() // it goes on with the run
-	approvable := func(stage int) func(api.Run) bool {
-		return func(r api.Run) bool {
+	approvable := func(stage int) func(api.RunStatus) bool {
+		return func(r api.RunStatus) bool {
 			return len(r.Stages) > stage && r.Stages[stage].Waiting != nil && r.Stages[stage].Waiting.Kind == "approval"
 		}
 	}
@@ -148,11 +148,11 @@ func TestTheLooksOfAFakeFleetEndWithTheNextRun(t *testing.T) {
 	f := newFakeFleet(t, "looked", 1)
 	f.plan.Stages[0].SoakStage, f.plan.Stages[0].Looks = 20*time.Second, true
 	first := f.start("looked-1")
-	f.until("looked-1", "soaking", func(r api.Run) bool { return r.Phase == api.PhaseSoaking })
+	f.until("looked-1", "soaking", func(r api.RunStatus) bool { return r.Phase == api.PhaseSoaking })
 	second := f.start("looked-2")
-	f.until("looked-1", "superseded", func(r api.Run) bool { return unitOf(r, "fake-1-0001").Superseded == "looked-2" })
+	f.until("looked-1", "superseded", func(r api.RunStatus) bool { return unitOf(r, "fake-1-0001").Superseded == "looked-2" })
 	f.keep("looked-vpc/fake-1-0001/looked/look", "")
-	for _, end := range []api.Run{f.ended(first), f.ended(second)} {
+	for _, end := range []api.RunStatus{f.ended(first), f.ended(second)} {
 		if end.Phase != api.PhaseSucceeded {
 			t.Errorf("%s ended %s", end.Name, end.Phase)
 		}

@@ -64,7 +64,7 @@ func TestDeadNodesHoldNobodyUp(t *testing.T) {
 	}
 	// The second batch goes under way; a node that dies now is lost to it, and the usual gate holds the unit.
 	s.die("a", names[7])
-	u := unitOf(s.until(run, "held", time.Minute, func(r api.Run) bool { return phaseOf(r, "a") == api.PhaseHeld }), "a")
+	u := unitOf(s.until(run, "held", time.Minute, func(r api.RunStatus) bool { return phaseOf(r, "a") == api.PhaseHeld }), "a")
 	if u.Failure == nil || u.Failure.Name != "max-behind" && u.Failure.Name != "ready" {
 		t.Errorf("the unit is held by %+v", u.Failure)
 	}

@@ -90,7 +90,7 @@ func (f *fakeFleet) register(w worker.Worker) {
 	fake(w, step.LoadUnit, func(r step.Ref) step.UnitPlan {
 		return step.UnitPlan{
 			Unit: rule.Unit{Cluster: r.Cluster}, Change: rule.Change{Component: r.Component, Version: f.plan.Version}, Rollback: f.plan.Rollback,
-			Rules: plan.Rules{
+			Rules: plan.StageRules{
 				NodeSets:       []pipelines.NodeSet{{Name: "all", Selector: pipelines.Selector{All: true}}},
 				Batches:        []pipelines.Amount{{Value: 100, Percent: true}},
 				MaxUnavailable: pipelines.Count(1),
@@ -101,7 +101,7 @@ func (f *fakeFleet) register(w worker.Worker) {
 	fake(w, step.Acquire, func(r step.Ref) step.Ref { r.Fence = 1; return r })
 	fake(w, step.Diff, func(r step.DiffRequest) step.DiffResult {
 		batches := plan.Batches([]pipelines.Amount{{Value: 100, Percent: true}}, 10)
-		return step.DiffResult{Changes: "sha256:c", Cluster: plan.Cluster{Cluster: r.Cluster, Workloads: []plan.Workload{
+		return step.DiffResult{Changes: "sha256:c", Cluster: plan.ClusterDiff{Cluster: r.Cluster, Workloads: []plan.Division{
 			{Object: "DaemonSet/infra/agent", NodeSets: []plan.NodeSetBatch{{Name: "all", Pods: 10, Batches: batches}}},
 		}}}
 	})
@@ -127,7 +127,7 @@ func (f *fakeFleet) register(w worker.Worker) {
 	fake(w, step.Reachable, func(step.Ref) step.Note { return "" })
 	fake(w, step.Unobserved, func(step.Ref) step.Note { return "" })
 	fake(w, step.SaveUnit, func(step.SaveUnitRequest) string { return fmt.Sprintf("sha256:%064d", 1) })
-	fake(w, step.SaveRun, func(api.Run) string { return "" })
+	fake(w, step.SaveRun, func(api.RunStatus) string { return "" })
 	fake(w, step.AddAudit, func(step.AuditRequest) step.Note { return "" })
 	served.Handle(w, step.Evaluate, func(ctx context.Context, r step.EvaluateRequest) ([]api.Check, error) {
 		return f.gates.Evaluate(ctx, r), nil
@@ -185,9 +185,9 @@ func (f *fakeFleet) try(run, name string) (time.Duration, error) {
 }
 
 // until waits until a run is as wanted.
-func (f *fakeFleet) until(run, what string, met func(api.Run) bool) {
+func (f *fakeFleet) until(run, what string, met func(api.RunStatus) bool) {
 	f.t.Helper()
-	var now api.Run
+	var now api.RunStatus
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		v, err := f.client.QueryWorkflow(f.t.Context(), run, "", api.QueryStatus)
 		if err == nil && v.Get(&now) == nil && met(now) {
@@ -198,9 +198,9 @@ func (f *fakeFleet) until(run, what string, met func(api.Run) bool) {
 }
 
 // ended waits for a run's end, and keeps its history.
-func (f *fakeFleet) ended(run client.WorkflowRun) api.Run {
+func (f *fakeFleet) ended(run client.WorkflowRun) api.RunStatus {
 	f.t.Helper()
-	var end api.Run
+	var end api.RunStatus
 	if err := run.Get(f.t.Context(), &end); err != nil && !api.Ended(err, &end) {
 		f.t.Fatalf("%s closed with %v", run.GetID(), err)
 	}

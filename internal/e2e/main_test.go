@@ -207,16 +207,16 @@ func (s *site) tell(run, command string, scope api.Scope) api.Answer {
 }
 
 // until waits until the run is as wanted, and fails the test where it is not in time.
-func (s *site) until(run, what string, within time.Duration, met func(api.Run) bool) api.Run {
+func (s *site) until(run, what string, within time.Duration, met func(api.RunStatus) bool) api.RunStatus {
 	s.t.Helper()
 	deadline := time.Now().Add(within)
-	var last api.Run
+	var last api.RunStatus
 	var failed error
 	for time.Now().Before(deadline) {
 		view, err := s.engine.Status(s.t.Context(), run)
 		failed = err
 		if err == nil {
-			last = view.Run
+			last = view.RunStatus
 			if met(last) {
 				return last
 			}
@@ -232,9 +232,9 @@ func (s *site) until(run, what string, within time.Duration, met func(api.Run) b
 }
 
 // ended waits until the run has ended.
-func (s *site) ended(run string, within time.Duration) api.Run {
+func (s *site) ended(run string, within time.Duration) api.RunStatus {
 	s.t.Helper()
-	end := s.until(run, "ended", within, func(r api.Run) bool { return r.Phase.Final() })
+	end := s.until(run, "ended", within, func(r api.RunStatus) bool { return r.Phase.Final() })
 	s.keep(run)
 	for _, st := range end.Stages {
 		for _, u := range st.Units {
@@ -249,7 +249,7 @@ func (s *site) ended(run string, within time.Duration) api.Run {
 // soaking waits until a unit soaks: a batch is done and the next has not begun.
 func (s *site) soaking(run string) {
 	s.t.Helper()
-	s.until(run, "soaking", time.Minute, func(r api.Run) bool {
+	s.until(run, "soaking", time.Minute, func(r api.RunStatus) bool {
 		for _, st := range r.Stages {
 			for _, u := range st.Units {
 				if u.Phase == api.PhaseSoaking {
@@ -342,7 +342,7 @@ func once(t *testing.T, rec witness.Recording, tag string) {
 }
 
 // unitOf is a cluster's unit; the zero one before the run has laid its units out.
-func unitOf(r api.Run, cluster string) api.Unit {
+func unitOf(r api.RunStatus, cluster string) api.UnitStatus {
 	for _, st := range r.Stages {
 		for _, u := range st.Units {
 			if u.Cluster == cluster {
@@ -350,8 +350,8 @@ func unitOf(r api.Run, cluster string) api.Unit {
 			}
 		}
 	}
-	return api.Unit{}
+	return api.UnitStatus{}
 }
 
 // phaseOf is where a cluster's unit is; "" before the run has laid its units out.
-func phaseOf(r api.Run, cluster string) api.Phase { return unitOf(r, cluster).Phase }
+func phaseOf(r api.RunStatus, cluster string) api.Phase { return unitOf(r, cluster).Phase }

@@ -126,7 +126,7 @@ func TestFailureMode_R01_AGateDoesNotJudgeTheOldRevision(t *testing.T) {
 	s.edit("components.yaml", "agent:2.0.0", "agent:2.0.0-never-ready")
 	rec := s.record("a")
 	run := s.start("2.0.0", "slow")
-	s.until(run, "at its first batch", time.Minute, func(r api.Run) bool { return s.snapshot("a").Tags()["2.0.0-never-ready"] > 0 })
+	s.until(run, "at its first batch", time.Minute, func(r api.RunStatus) bool { return s.snapshot("a").Tags()["2.0.0-never-ready"] > 0 })
 	time.Sleep(6 * time.Second)
 	report, err := s.engine.Report(t.Context(), run)
 	if err != nil {
@@ -235,7 +235,7 @@ func TestFailureMode_R36_AnotherInstallationIsRefused(t *testing.T) {
 		}
 	}
 	run := second.start("1.0.0", "install")
-	held := second.until(run, "refused", time.Minute, func(r api.Run) bool { return phaseOf(r, "a") == api.PhaseRefused })
+	held := second.until(run, "refused", time.Minute, func(r api.RunStatus) bool { return phaseOf(r, "a") == api.PhaseRefused })
 	mine, err := first.ledger.Installation(t.Context())
 	if err != nil {
 		t.Fatal(err)

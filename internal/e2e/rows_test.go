@@ -49,14 +49,14 @@ func TestFailureMode_R07_ACheckThatCannotBeEvaluatedHoldsAndTakesNothingBack(t *
 `)
 		rec := s.record("a")
 		run := s.start("2.0.0", "unjudged")
-		isHeld := func(r api.Run) bool { return phaseOf(r, "a") == api.PhaseHeld }
+		isHeld := func(r api.RunStatus) bool { return phaseOf(r, "a") == api.PhaseHeld }
 		u := unitOf(s.until(run, "held", time.Minute, isHeld), "a")
 		if u.Failure == nil || u.Failure.Name != "tier" || u.Failure.Verdict != api.Error || u.Armed {
 			t.Errorf("%s: the unit is held by %+v, armed %v", c.at, u.Failure, u.Armed)
 		}
 		since := u.Waiting.Since
 		s.tell(run, api.UpdateResume, api.Scope{})
-		again := s.until(run, "held again", time.Minute, func(r api.Run) bool {
+		again := s.until(run, "held again", time.Minute, func(r api.RunStatus) bool {
 			return isHeld(r) && unitOf(r, "a").Waiting.Since.After(since)
 		})
 		time.Sleep(time.Second)
@@ -64,7 +64,7 @@ func TestFailureMode_R07_ACheckThatCannotBeEvaluatedHoldsAndTakesNothingBack(t *
 		if err != nil {
 			t.Fatal(err)
 		}
-		if now.Phase != again.Phase || phaseOf(now.Run, "a") != api.PhaseHeld || phaseOf(now.Run, "b") != api.PhasePending {
+		if now.Phase != again.Phase || phaseOf(now.RunStatus, "a") != api.PhaseHeld || phaseOf(now.RunStatus, "b") != api.PhasePending {
 			t.Errorf("%s: the run is %s, its units %+v", c.at, now.Phase, now.Stages)
 		}
 		s.tell(run, api.UpdateAbort, api.Scope{})
@@ -110,7 +110,7 @@ func TestFailureMode_R08_ARunWithAFailedUnitDoesNotSucceed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for who, r := range map[string]api.Run{"the run": end, "its report": report, "the ledger alone": kept.Run} {
+			for who, r := range map[string]api.RunStatus{"the run": end, "its report": report, "the ledger alone": kept.RunStatus} {
 				a, b := unitOf(r, "a"), unitOf(r, "b")
 				if r.Phase != api.PhaseFailed || r.Stages[0].Phase != api.PhaseFailed || a.Phase != api.PhaseFailed || b.Phase != api.PhaseSucceeded {
 					t.Errorf("%s says %s, stage %s, a %s, b %s", who, r.Phase, r.Stages[0].Phase, a.Phase, b.Phase)
@@ -146,7 +146,7 @@ func TestFailureMode_R11_AClusterThatIsDownBeforeItsTurnDoesNotBlockTheOther(t *
 	t.Cleanup(func() { s.revive("a") })
 
 	strict := s.start("2.0.0", "strict")
-	held := s.until(strict, "held by its budget", time.Minute, func(r api.Run) bool {
+	held := s.until(strict, "held by its budget", time.Minute, func(r api.RunStatus) bool {
 		return phaseOf(r, "a") == api.PhaseUnreachable && r.Stages[0].Waiting != nil
 	})
 	if w := held.Stages[0].Waiting; w.Kind != "budget" || !strings.Contains(strings.Join(w.Unmet, " "), "maxUnreachable") {

@@ -13,7 +13,7 @@ import (
 // resting waits until the soak of the first stage looks at cluster a, which has arrived.
 func (s *site) resting(run string) {
 	s.t.Helper()
-	s.until(run, "in the soak of its stage", time.Minute, func(r api.Run) bool {
+	s.until(run, "in the soak of its stage", time.Minute, func(r api.RunStatus) bool {
 		return r.Phase == api.PhaseSoaking && phaseOf(r, "a") == api.PhaseSucceeded
 	})
 }
@@ -53,14 +53,14 @@ func TestTheSoakOfAStageSurvivesItsWorkerAndJudgesNobodyElsesChange(t *testing.T
 	kill()
 	s.work()
 	s.kubectl("a", "-n", s.component, "rollout", "restart", "daemonset/agent")
-	held := func(r api.Run) bool { return phaseOf(r, "a") == api.PhaseHeld }
+	held := func(r api.RunStatus) bool { return phaseOf(r, "a") == api.PhaseHeld }
 	now := s.until(run, "held", time.Minute, held)
 	if now.Waiting == nil || !strings.Contains(strings.Join(now.Waiting.Unmet, " "), "somebody else changed its pod template") {
 		t.Errorf("the run waits for %+v", now.Waiting)
 	}
 	first := now.Stages[0].Units[0].Waiting.Since
 	s.tell(run, api.UpdateResume, api.Scope{})
-	s.until(run, "held again", time.Minute, func(r api.Run) bool { return held(r) && r.Stages[0].Units[0].Waiting.Since.After(first) })
+	s.until(run, "held again", time.Minute, func(r api.RunStatus) bool { return held(r) && r.Stages[0].Units[0].Waiting.Since.After(first) })
 	s.tell(run, api.UpdateAbort, api.Scope{})
 	if end := s.ended(run, time.Minute); end.Phase != api.PhaseFailed || phaseOf(end, "b") != api.PhaseSkipped {
 		t.Errorf("the run ended %s, cluster b %s", end.Phase, phaseOf(end, "b"))

@@ -95,7 +95,7 @@ func TestAnAPIServerIsDownForAMinuteDuringItsTurn(t *testing.T) {
 	s.stack.Run(t, "stop", "apiserver", "--cluster", "a")
 	began := time.Now()
 	t.Cleanup(func() { s.revive("a") })
-	s.until(run, "waiting for the cluster", time.Minute, func(r api.Run) bool {
+	s.until(run, "waiting for the cluster", time.Minute, func(r api.RunStatus) bool {
 		return phaseOf(r, "a") == api.PhaseUnreachable
 	})
 	seen, err := s.engine.Clusters(t.Context(), s.component)
@@ -124,11 +124,11 @@ func TestAClusterThatIsDownAtItsTurnGoesOnceItIsBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.until(run.Name, "waiting for the cluster", time.Minute, func(r api.Run) bool { return phaseOf(r, "a") == api.PhaseUnreachable })
+	s.until(run.Name, "waiting for the cluster", time.Minute, func(r api.RunStatus) bool { return phaseOf(r, "a") == api.PhaseUnreachable })
 	s.stack.Run(t, "start", "apiserver", "--cluster", "a")
 	s.soaking(run.Name)
 	s.tell(run.Name, api.UpdatePause, api.Scope{})
-	s.until(run.Name, "paused and disarmed", time.Minute, func(r api.Run) bool {
+	s.until(run.Name, "paused and disarmed", time.Minute, func(r api.RunStatus) bool {
 		u := unitOf(r, "a")
 		return u.Phase == api.PhasePaused && !u.Armed
 	})
@@ -147,7 +147,7 @@ func TestFailureMode_R05_R32_PausedThenRolledBack(t *testing.T) {
 	run := s.start("2.0.0", "slow")
 	s.soaking(run)
 	s.tell(run, api.UpdatePause, api.Scope{})
-	s.until(run, "paused", time.Minute, func(r api.Run) bool { return phaseOf(r, "a") == api.PhasePaused })
+	s.until(run, "paused", time.Minute, func(r api.RunStatus) bool { return phaseOf(r, "a") == api.PhasePaused })
 	moved := s.snapshot("a").Tags()["2.0.0"]
 	var old string
 	for _, p := range s.snapshot("a").Pods {
@@ -214,7 +214,7 @@ func TestFailureMode_R06_ATerminatedRunStopsAndDisarmsItsUnits(t *testing.T) {
 	if err := c.Client.TerminateWorkflow(t.Context(), run, "", "somebody deleted it"); err != nil {
 		t.Fatal(err)
 	}
-	var unit api.Unit
+	var unit api.UnitStatus
 	if err := c.Client.GetWorkflow(t.Context(), api.UnitWorkflowID("canary/a", s.component), "").Get(t.Context(), &unit); !api.Ended(err, &unit) {
 		t.Fatalf("the unit closed with %v", err)
 	}

@@ -43,7 +43,7 @@ func (e *Engine) passedIn(ctx context.Context, name string) (map[string]bool, er
 	if err != nil || run.Report == "" || run.Back != "" {
 		return nil, err
 	}
-	var report api.Run
+	var report api.RunStatus
 	if err := e.read(ctx, run.Report, &report); err != nil {
 		return nil, fault.Wrap(fault.CodeOf(err), err, "cannot read the report of run %s", name)
 	}
@@ -67,7 +67,7 @@ func (e *Engine) passedIn(ctx context.Context, name string) (map[string]bool, er
 }
 
 // begun reports whether a unit of one of these stages was started: then the stages before it had ended well.
-func begun(stages []api.Stage) bool {
+func begun(stages []api.StageStatus) bool {
 	for i := range stages {
 		for _, u := range stages[i].Units {
 			if !u.Started.IsZero() {

@@ -138,7 +138,7 @@ func TestABypassNeedsAReasonAndIsInTheAudit(t *testing.T) {
 }
 
 // canary runs the canary stage alone and ends it. Its phase and what a later unit did are the case's.
-func (b *bench) canary(report api.Run, aborted bool) {
+func (b *bench) canary(report api.RunStatus, aborted bool) {
 	b.t.Helper()
 	p, err := b.narrowed(engine.PlanRequest{Only: []string{"canary"}})
 	if err != nil {
@@ -172,32 +172,32 @@ func (b *bench) canary(report api.Run, aborted bool) {
 }
 
 func TestAStageHasPassedOnceItHasEndedWell(t *testing.T) {
-	moved := api.Unit{Cluster: "c1", Phase: api.PhaseSucceeded, Started: noon}
-	first := api.Stage{Name: "canary", Units: []api.Unit{moved}}
+	moved := api.UnitStatus{Cluster: "c1", Phase: api.PhaseSucceeded, Started: noon}
+	first := api.StageStatus{Name: "canary", Units: []api.UnitStatus{moved}}
 	for name, c := range map[string]struct {
 		reason  string
-		report  api.Run
+		report  api.RunStatus
 		aborted bool
 		passed  bool
 	}{
 		"the run succeeded": {
 			reason: "the stage has soaked and was judged", passed: true,
-			report: api.Run{Phase: api.PhaseSucceeded, Stages: []api.Stage{first}},
+			report: api.RunStatus{Phase: api.PhaseSucceeded, Stages: []api.StageStatus{first}},
 		},
 		"the run is open": {
 			reason: "the stage may be soaking still",
 		},
 		"the run was aborted while the stage soaked": {
 			reason: "its clusters have moved, the stage has proved nothing", aborted: true,
-			report: api.Run{Phase: api.PhaseSucceeded, Stages: []api.Stage{first}},
+			report: api.RunStatus{Phase: api.PhaseSucceeded, Stages: []api.StageStatus{first}},
 		},
 		"a check of the stage failed": {
 			reason: "its cluster is recorded all the same",
-			report: api.Run{Phase: api.PhaseFailed, Stages: []api.Stage{first}},
+			report: api.RunStatus{Phase: api.PhaseFailed, Stages: []api.StageStatus{first}},
 		},
 		"a later stage failed": {
 			reason: "it began when this one had passed", passed: true,
-			report: api.Run{Phase: api.PhaseFailed, Stages: []api.Stage{first, {Name: "production", Units: []api.Unit{{Cluster: "c2", Phase: api.PhaseFailed, Started: noon.Add(time.Hour)}}}}},
+			report: api.RunStatus{Phase: api.PhaseFailed, Stages: []api.StageStatus{first, {Name: "production", Units: []api.UnitStatus{{Cluster: "c2", Phase: api.PhaseFailed, Started: noon.Add(time.Hour)}}}}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -216,7 +216,7 @@ func TestAStageHasPassedOnceItHasEndedWell(t *testing.T) {
 
 func TestAPlanCountsOnWhatHasPassedUntilItIsRun(t *testing.T) {
 	b := stages(t)
-	b.canary(api.Run{Phase: api.PhaseSucceeded, Stages: []api.Stage{{Name: "canary", Units: []api.Unit{{Cluster: "c1", Phase: api.PhaseSucceeded}}}}}, false)
+	b.canary(api.RunStatus{Phase: api.PhaseSucceeded, Stages: []api.StageStatus{{Name: "canary", Units: []api.UnitStatus{{Cluster: "c1", Phase: api.PhaseSucceeded}}}}}, false)
 	p, err := b.narrowed(engine.PlanRequest{Only: []string{"prod"}})
 	if err != nil {
 		t.Fatal(err)

@@ -172,8 +172,8 @@ func TestARunWithoutAWorkerSaysWhatItWasTold(t *testing.T) {
 }
 
 // moved is a unit that went all the way.
-func moved(cluster string) api.Unit {
-	return api.Unit{Path: "prod/" + cluster, Cluster: cluster, Group: "prod", Stage: "all", Phase: api.PhaseSucceeded, Moved: true}
+func moved(cluster string) api.UnitStatus {
+	return api.UnitStatus{Path: "prod/" + cluster, Cluster: cluster, Group: "prod", Stage: "all", Phase: api.PhaseSucceeded, Moved: true}
 }
 
 func TestFailureMode_R04_AbortWhenIdle(t *testing.T) {

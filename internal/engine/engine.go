@@ -91,7 +91,7 @@ func New(l ledger.Ledger, dial func(context.Context) (*Server, error), o Options
 	}
 	o.Program = cmp.Or(o.Program, "sluice")
 	o.Patience = o.Patience.orDefault()
-	return &Engine{ledger: l, dial: dial, options: o, details: details{known: map[string]api.Unit{}}}
+	return &Engine{ledger: l, dial: dial, options: o, details: details{known: map[string]api.UnitStatus{}}}
 }
 
 // Server returns the Temporal server, dialled. Errors are those of the dial function.
@@ -132,17 +132,17 @@ func (e *Engine) read(ctx context.Context, digest string, into any) error {
 // details keeps the statuses of units that have ended, by the digest of their blob: they never change.
 type details struct {
 	mu    sync.Mutex
-	known map[string]api.Unit
+	known map[string]api.UnitStatus
 }
 
-func (d *details) get(digest string) (api.Unit, bool) {
+func (d *details) get(digest string) (api.UnitStatus, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	u, ok := d.known[digest]
 	return u, ok
 }
 
-func (d *details) put(digest string, u api.Unit) {
+func (d *details) put(digest string, u api.UnitStatus) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.known[digest] = u

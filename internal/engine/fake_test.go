@@ -197,13 +197,13 @@ type bench struct {
 	ledger   ledger.Ledger
 	temporal *fakeTemporal
 	dir      string // of the documents
-	clusters map[string]plan.Cluster
+	clusters map[string]plan.ClusterDiff
 }
 
 func newBench(t testing.TB) *bench {
 	t.Helper()
 	l := sqlitetest.New(t)
-	b := &bench{t: t, ledger: l, temporal: &fakeTemporal{workers: 1}, dir: t.TempDir(), clusters: map[string]plan.Cluster{}}
+	b := &bench{t: t, ledger: l, temporal: &fakeTemporal{workers: 1}, dir: t.TempDir(), clusters: map[string]plan.ClusterDiff{}}
 	b.temporal.onStart = b.work
 	b.Engine = engine.New(l, func(context.Context) (*engine.Server, error) {
 		return &engine.Server{Temporal: b.temporal, Address: "fake:7233", Namespace: "default"}, nil
@@ -281,7 +281,7 @@ func (b *bench) started() ledger.Run {
 }
 
 // end writes down how a run ended, as its workflow does, and what it deployed.
-func (b *bench) end(run ledger.Run, units ...api.Unit) {
+func (b *bench) end(run ledger.Run, units ...api.UnitStatus) {
 	b.t.Helper()
 	for _, u := range units {
 		if u.Phase != api.PhaseSucceeded {
@@ -289,8 +289,8 @@ func (b *bench) end(run ledger.Run, units ...api.Unit) {
 		}
 		b.deploy(u.Cluster, run.Name, run.Version)
 	}
-	report := api.Run{Name: run.Name, Component: run.Component, Version: run.Version, Plan: run.Plan, Ended: noon}
-	report.Stages = []api.Stage{{Name: "all", Units: units}}
+	report := api.RunStatus{Name: run.Name, Component: run.Component, Version: run.Version, Plan: run.Plan, Ended: noon}
+	report.Stages = []api.StageStatus{{Name: "all", Units: units}}
 	report.Phase = api.Outcome(report.Stages)
 	run.Phase, run.Ended, run.Report = string(report.Phase), noon, b.blob(report)
 	if err := b.ledger.SaveRun(b.t.Context(), run); err != nil {

@@ -20,7 +20,7 @@ func (e *Engine) fromLedger(ctx context.Context, known ledger.Run, info *workflo
 	if err != nil {
 		return View{}, err
 	}
-	view := View{Note: note, Run: api.Run{
+	view := View{Note: note, RunStatus: api.RunStatus{
 		Name: known.Name, Component: known.Component, Version: known.Version, Pipeline: planned.Plan.Pipeline, Plan: known.Plan,
 		Back: known.Back, Origin: api.Origin(planned.Stored.Origin), Phase: api.Phase(known.Phase), By: known.By,
 		Reason: known.Reason, Started: known.Started, Ended: known.Ended,
@@ -32,13 +32,13 @@ func (e *Engine) fromLedger(ctx context.Context, known ledger.Run, info *workflo
 	for i := range planned.Plan.Stages {
 		view.Stages = append(view.Stages, stageFrom(&planned.Plan.Stages[i], units))
 	}
-	addAttributes(&view.Run, info)
+	addAttributes(&view.RunStatus, info)
 	return view, nil
 }
 
 // traces says of each cluster that a run has touched what the ledger knows of it.
-func (e *Engine) traces(ctx context.Context, known ledger.Run) (map[string]api.Unit, error) {
-	units := map[string]api.Unit{}
+func (e *Engine) traces(ctx context.Context, known ledger.Run) (map[string]api.UnitStatus, error) {
+	units := map[string]api.UnitStatus{}
 	seen, err := e.ledger.ListObservations(ctx, known.Component)
 	if err != nil {
 		return nil, err
@@ -47,7 +47,7 @@ func (e *Engine) traces(ctx context.Context, known ledger.Run) (map[string]api.U
 		if o.Run != known.Name {
 			continue
 		}
-		u := api.Unit{Phase: api.PhaseMoving, Version: o.Version, Armed: o.Armed, Moved: true}
+		u := api.UnitStatus{Phase: api.PhaseMoving, Version: o.Version, Armed: o.Armed, Moved: true}
 		if o.Unreachable {
 			u.Phase = api.PhaseUnreachable
 		}
@@ -61,7 +61,7 @@ func (e *Engine) traces(ctx context.Context, known ledger.Run) (map[string]api.U
 		if d.Run != known.Name {
 			continue
 		}
-		u := api.Unit{Phase: api.PhaseSucceeded, Version: d.Version, Moved: true, Ended: d.Since}
+		u := api.UnitStatus{Phase: api.PhaseSucceeded, Version: d.Version, Moved: true, Ended: d.Since}
 		if d.Version != known.Version || known.Back != "" {
 			u.Phase = api.PhaseRolledBack
 		}
@@ -70,8 +70,8 @@ func (e *Engine) traces(ctx context.Context, known ledger.Run) (map[string]api.U
 	return units, nil
 }
 
-func stageFrom(s *plan.Stage, units map[string]api.Unit) api.Stage {
-	out := api.Stage{Name: s.Name, Phase: api.PhasePending, Skipped: s.Skipped}
+func stageFrom(s *plan.StagePlan, units map[string]api.UnitStatus) api.StageStatus {
+	out := api.StageStatus{Name: s.Name, Phase: api.PhasePending, Skipped: s.Skipped}
 	if s.Skipped != "" {
 		out.Phase = api.PhaseSkipped
 	}
@@ -98,7 +98,7 @@ func stageFrom(s *plan.Stage, units map[string]api.Unit) api.Stage {
 	return out
 }
 
-func addAttributes(run *api.Run, info *workflowpb.WorkflowExecutionInfo) {
+func addAttributes(run *api.RunStatus, info *workflowpb.WorkflowExecutionInfo) {
 	fields := info.GetSearchAttributes().GetIndexedFields()
 	var phase, waiting string
 	decode(fields[api.AttributePhase], &phase)

@@ -15,13 +15,13 @@ func (e *Engine) Audit(ctx context.Context, object string, limit int) ([]ledger.
 
 // Report is everything that is known of a run: every unit with its batches and checks. It is what Status returns, but a
 // run that cannot be told in full is fault.Unreachable.
-func (e *Engine) Report(ctx context.Context, run string) (api.Run, error) {
+func (e *Engine) Report(ctx context.Context, run string) (api.RunStatus, error) {
 	view, err := e.Status(ctx, run)
 	if err != nil {
-		return api.Run{}, err
+		return api.RunStatus{}, err
 	}
 	if view.Note != "" {
-		return view.Run, fault.New(fault.Unreachable, "cannot tell all of run %s: %s", run, view.Note)
+		return view.RunStatus, fault.New(fault.Unreachable, "cannot tell all of run %s: %s", run, view.Note)
 	}
-	return view.Run, nil
+	return view.RunStatus, nil
 }

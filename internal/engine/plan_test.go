@@ -61,30 +61,30 @@ func TestPlanIsStoredLookedAtAndAudited(t *testing.T) {
 }
 
 func TestPlanRefused(t *testing.T) {
-	broken := plan.Cluster{Refusals: []plan.Refusal{{Rule: "render", Message: "chart.yaml:3: no such value"}}}
-	forbidden := plan.Cluster{Refusals: []plan.Refusal{{Rule: "selector", Object: "DaemonSet/a/agent", Message: "cannot change"}}}
+	broken := plan.ClusterDiff{Refusals: []plan.Refusal{{Rule: "render", Message: "chart.yaml:3: no such value"}}}
+	forbidden := plan.ClusterDiff{Refusals: []plan.Refusal{{Rule: "selector", Object: "DaemonSet/a/agent", Message: "cannot change"}}}
 	for name, c := range map[string]struct {
 		reason   string
-		clusters map[string]plan.Cluster
+		clusters map[string]plan.ClusterDiff
 		code     fault.Code
 		words    []string
 	}{
 		"a chart fails to render for some clusters": {
 			reason:   "wrong input names every cluster that it is wrong for",
-			clusters: map[string]plan.Cluster{"c1": broken, "c2": broken},
+			clusters: map[string]plan.ClusterDiff{"c1": broken, "c2": broken},
 			code:     fault.Invalid, words: []string{"c1, c2: render: chart.yaml:3: no such value"},
 		},
 		"a context is missing": {
 			reason:   "the kubeconfig is input too",
-			clusters: map[string]plan.Cluster{"c2": {Refusals: []plan.Refusal{{Rule: "context", Message: "not in the kubeconfig"}}}},
+			clusters: map[string]plan.ClusterDiff{"c2": {Refusals: []plan.Refusal{{Rule: "context", Message: "not in the kubeconfig"}}}},
 			code:     fault.Invalid, words: []string{"c2: context"},
 		},
 		"a rule forbids the change": {
-			reason: "a rule is a refusal", clusters: map[string]plan.Cluster{"c1": forbidden},
+			reason: "a rule is a refusal", clusters: map[string]plan.ClusterDiff{"c1": forbidden},
 			code: fault.Refused, words: []string{"c1: selector: DaemonSet/a/agent: cannot change"},
 		},
 		"a cluster is out of reach": {
-			reason: "it is diffed at its turn", clusters: map[string]plan.Cluster{"c1": {Unreachable: "no route"}},
+			reason: "it is diffed at its turn", clusters: map[string]plan.ClusterDiff{"c1": {Unreachable: "no route"}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -12,8 +12,8 @@ import (
 )
 
 // differing is what a cluster looks like in which the plan changes something.
-func differing() plan.Cluster {
-	return plan.Cluster{Diff: "sha256:d", Objects: []plan.Object{{Object: "ConfigMap/a", Action: "patch"}}}
+func differing() plan.ClusterDiff {
+	return plan.ClusterDiff{Diff: "sha256:d", Objects: []plan.Object{{Object: "ConfigMap/a", Action: "patch"}}}
 }
 
 // record writes down that every cluster of a plan has what it brings.
@@ -53,33 +53,33 @@ func (b *bench) stateOf(p *engine.Planned) string {
 func TestPlansSayWhatRunWouldTake(t *testing.T) {
 	for name, c := range map[string]struct {
 		reason string
-		seen   map[string]plan.Cluster
+		seen   map[string]plan.ClusterDiff
 		after  func(*bench, *engine.Planned)
 		state  string
 		code   fault.Code // of run
 	}{
 		"nothing speaks against it": {
-			reason: "it can be started", seen: map[string]plan.Cluster{"c1": differing(), "c2": differing()}, state: engine.PlanReady,
+			reason: "it can be started", seen: map[string]plan.ClusterDiff{"c1": differing(), "c2": differing()}, state: engine.PlanReady,
 		},
 		"nothing changes, and nothing is on record": {
 			reason: "a run would write the versions down", state: engine.PlanReady,
 		},
 		"a rule says no": {
-			reason: "refused is refused", seen: map[string]plan.Cluster{"c2": {Refusals: []plan.Refusal{{Rule: "selector", Message: "cannot change"}}}},
+			reason: "refused is refused", seen: map[string]plan.ClusterDiff{"c2": {Refusals: []plan.Refusal{{Rule: "selector", Message: "cannot change"}}}},
 			state: engine.PlanRefused, code: fault.Refused,
 		},
 		"something else was deployed since": {
-			reason: "its way back is not what people read", seen: map[string]plan.Cluster{"c1": differing()},
+			reason: "its way back is not what people read", seen: map[string]plan.ClusterDiff{"c1": differing()},
 			after: func(b *bench, _ *engine.Planned) { b.deploy("c2", "agent-9", "0.9.0") },
 			state: engine.PlanStale, code: fault.Refused,
 		},
 		"another run moves its clusters": {
-			reason: "one at a time", seen: map[string]plan.Cluster{"c1": differing()},
+			reason: "one at a time", seen: map[string]plan.ClusterDiff{"c1": differing()},
 			after: func(b *bench, _ *engine.Planned) { b.started() },
 			state: engine.PlanBusy, code: fault.Refused,
 		},
 		"it was run": {
-			reason: "whoever starts it again has what they want", seen: map[string]plan.Cluster{"c1": differing()},
+			reason: "whoever starts it again has what they want", seen: map[string]plan.ClusterDiff{"c1": differing()},
 			after: func(b *bench, p *engine.Planned) { b.record(p, "agent-1") },
 			state: engine.PlanDone, code: fault.Internal, // what is no fault has no code of its own
 		},
@@ -139,15 +139,15 @@ func TestPlanThatChangesNothingIsNotStarted(t *testing.T) {
 
 // What is on record may still differ in a cluster, or be out of sight there: then a run has something to do.
 func TestPlanOfWhatIsOnRecordAndDiffers(t *testing.T) {
-	for name, seen := range map[string]plan.Cluster{
+	for name, seen := range map[string]plan.ClusterDiff{
 		"drift":               differing(),
 		"a cluster is away":   {Unreachable: "no route"},
-		"a workload was left": {Workloads: []plan.Workload{{Object: "DaemonSet/a"}}},
+		"a workload was left": {Workloads: []plan.Division{{Object: "DaemonSet/a"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
 			b.record(b.plan(), "agent-7")
-			b.clusters = map[string]plan.Cluster{"c2": seen}
+			b.clusters = map[string]plan.ClusterDiff{"c2": seen}
 			p := b.plan()
 			if idle := p.Idle(); idle != nil {
 				t.Fatal(idle.Message)
@@ -161,7 +161,7 @@ func TestPlanOfWhatIsOnRecordAndDiffers(t *testing.T) {
 
 func TestPlanWhileAnotherRunMoves(t *testing.T) {
 	b := newBench(t)
-	b.clusters = map[string]plan.Cluster{"c1": differing()}
+	b.clusters = map[string]plan.ClusterDiff{"c1": differing()}
 	if p := b.plan(); len(p.Busy) > 0 {
 		t.Fatalf("nothing runs, and it is busy: %+v", p.Busy)
 	}

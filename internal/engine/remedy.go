@@ -33,7 +33,7 @@ func (e *Engine) remedies(ctx context.Context, view View) remedies {
 }
 
 // add completes a reason. U is the unit that it is about, nil for a run or a stage.
-func (r remedies) add(why *Reason, u *api.Unit) {
+func (r remedies) add(why *Reason, u *api.UnitStatus) {
 	if r.view.Phase.Final() {
 		return
 	}
@@ -62,7 +62,7 @@ func (r remedies) add(why *Reason, u *api.Unit) {
 }
 
 // commands are what would help, ready to paste: first what looks, then what acts.
-func (r remedies) commands(why *Reason, u *api.Unit, kind string) []string {
+func (r remedies) commands(why *Reason, u *api.UnitStatus, kind string) []string {
 	run := r.view.Name
 	switch kind {
 	case "worker":
@@ -99,7 +99,7 @@ func (r remedies) commands(why *Reason, u *api.Unit, kind string) []string {
 }
 
 // looks are the commands that look at the first pod that keeps a unit.
-func (r remedies) looks(why *Reason, u *api.Unit) []string {
+func (r remedies) looks(why *Reason, u *api.UnitStatus) []string {
 	if why.Stuck == nil || len(why.Stuck.Pods) == 0 {
 		if why.Stuck != nil && why.Stuck.Missing > 0 {
 			return []string{r.kubectl(u, "get events -A --field-selector type=Warning")}
@@ -115,7 +115,7 @@ func (r remedies) looks(why *Reason, u *api.Unit) []string {
 	return out
 }
 
-func (r remedies) kubectl(u *api.Unit, what string) string {
+func (r remedies) kubectl(u *api.UnitStatus, what string) string {
 	context := ""
 	if u != nil {
 		context = r.contexts[u.Cluster]
@@ -127,7 +127,7 @@ func (r remedies) kubectl(u *api.Unit, what string) string {
 }
 
 // namespace is that of the workload that a unit moved last.
-func (r *Reason) namespace(u *api.Unit) string {
+func (r *Reason) namespace(u *api.UnitStatus) string {
 	for _, b := range slices.Backward(u.Batches) {
 		if parts := strings.Split(b.Workload, "/"); len(parts) == 3 {
 			return parts[1]

@@ -185,7 +185,7 @@ func (e *Engine) openPhase(ctx context.Context, run string) (bool, api.Phase, er
 	if err != nil {
 		return false, "", e.temporalFault(err, "cannot look at run %s", run)
 	}
-	var now api.Run
+	var now api.RunStatus
 	addAttributes(&now, described.GetWorkflowExecutionInfo())
 	return described.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, now.Phase, nil
 }

@@ -90,7 +90,7 @@ func (a *asking) about(ctx context.Context, one *Listed) {
 		one.Note = a.e.temporalFault(err, "cannot look at run %s", one.Name).Error() + instead
 		return
 	}
-	var now api.Run
+	var now api.RunStatus
 	addAttributes(&now, described.GetWorkflowExecutionInfo())
 	if now.Phase != "" {
 		one.Phase = string(now.Phase)

@@ -32,7 +32,7 @@ func (e *Engine) Scales(ctx context.Context, run string) (map[string]Scale, erro
 	return scales, nil
 }
 
-func scaleOf(workloads []plan.Workload) Scale {
+func scaleOf(workloads []plan.Division) Scale {
 	var s Scale
 	for _, w := range workloads {
 		for _, set := range w.NodeSets {

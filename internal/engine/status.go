@@ -17,7 +17,7 @@ import (
 
 // View is where a run is, as far as it could be found out. Note is not empty where that is less than usual, and says why.
 type View struct {
-	api.Run
+	api.RunStatus
 	Note string `json:"note,omitempty"`
 	// Orders stand: no worker has obeyed them yet.
 	Orders []Standing `json:"orders,omitempty"`
@@ -80,7 +80,7 @@ func (e *Engine) Status(ctx context.Context, run string) (View, error) {
 	if err != nil {
 		return e.withoutWorker(ctx, server, known, err)
 	}
-	view := View{Run: seen}
+	view := View{RunStatus: seen}
 	e.fill(ctx, server, &view)
 	return view, nil
 }
@@ -95,8 +95,8 @@ func (e *Engine) stillOpen(ctx context.Context, run string) error {
 }
 
 // ask queries a run.
-func (e *Engine) ask(ctx context.Context, server *Server, run string) (api.Run, error) {
-	var seen api.Run
+func (e *Engine) ask(ctx context.Context, server *Server, run string) (api.RunStatus, error) {
+	var seen api.RunStatus
 	return seen, e.query(ctx, server, run, &seen)
 }
 
@@ -113,7 +113,7 @@ func (e *Engine) query(ctx context.Context, server *Server, workflow string, int
 // ended reads the report of a run that has ended.
 func (e *Engine) ended(ctx context.Context, known ledger.Run) (View, error) {
 	var view View
-	if err := e.read(ctx, known.Report, &view.Run); err != nil {
+	if err := e.read(ctx, known.Report, &view.RunStatus); err != nil {
 		return view, fault.Wrap(fault.CodeOf(err), err, "cannot read the report of run %s", known.Name)
 	}
 	e.fill(ctx, nil, &view)
@@ -162,12 +162,12 @@ func (e *Engine) withoutWorker(ctx context.Context, server *Server, known ledger
 func (e *Engine) fill(ctx context.Context, server *Server, view *View) {
 	slots := make(chan struct{}, unitQueries)
 	if view.Stages == nil {
-		view.Stages = []api.Stage{}
+		view.Stages = []api.StageStatus{}
 	}
 	var all sync.WaitGroup
 	for i := range view.Stages {
 		if view.Stages[i].Units == nil {
-			view.Stages[i].Units = []api.Unit{}
+			view.Stages[i].Units = []api.UnitStatus{}
 		}
 		for j := range view.Stages[i].Units {
 			u := &view.Stages[i].Units[j]
@@ -190,13 +190,13 @@ func (e *Engine) fill(ctx context.Context, server *Server, view *View) {
 
 // asks reports whether a unit has a workflow of its own that is open. One that waits for the lock has not: the workflow
 // under its name is another run's.
-func asks(u *api.Unit) bool {
+func asks(u *api.UnitStatus) bool {
 	return u.Workflow != "" && !u.Phase.Final() && (u.Waiting == nil || u.Waiting.Kind != "lock")
 }
 
 // recall adds what only the whole status of a unit that has ended tells. The run's word goes for the rest: a unit may have
 // failed since, in the soak of its stage.
-func (e *Engine) recall(ctx context.Context, u *api.Unit) {
+func (e *Engine) recall(ctx context.Context, u *api.UnitStatus) {
 	whole, known := e.whole(ctx, u.Detail)
 	if !known {
 		return
@@ -207,7 +207,7 @@ func (e *Engine) recall(ctx context.Context, u *api.Unit) {
 }
 
 // remember adds to a unit that was taken back what the check for which it went had seen.
-func (e *Engine) remember(ctx context.Context, u *api.Unit) {
+func (e *Engine) remember(ctx context.Context, u *api.UnitStatus) {
 	before, known := e.whole(ctx, u.Before)
 	if !known {
 		return
@@ -216,9 +216,9 @@ func (e *Engine) remember(ctx context.Context, u *api.Unit) {
 }
 
 // stoppedAt is the batch at which a check stopped a unit, as it was left there; nil where that was no batch.
-func (e *Engine) stoppedAt(ctx context.Context, u *api.Unit) *api.Batch {
+func (e *Engine) stoppedAt(ctx context.Context, u *api.UnitStatus) *api.BatchStatus {
 	before, _ := e.whole(ctx, u.Before)
-	for _, batches := range [][]api.Batch{u.Batches, before.Batches} {
+	for _, batches := range [][]api.BatchStatus{u.Batches, before.Batches} {
 		for i := range batches {
 			if b := &batches[i]; b.Path == u.FailedAt || b.Path == u.CauseAt {
 				return b
@@ -229,9 +229,9 @@ func (e *Engine) stoppedAt(ctx context.Context, u *api.Unit) *api.Batch {
 }
 
 // whole is the status of a unit as it ended; false where there is none.
-func (e *Engine) whole(ctx context.Context, digest string) (api.Unit, bool) {
+func (e *Engine) whole(ctx context.Context, digest string) (api.UnitStatus, bool) {
 	if digest == "" {
-		return api.Unit{}, false
+		return api.UnitStatus{}, false
 	}
 	whole, known := e.details.get(digest)
 	if !known {
@@ -244,7 +244,7 @@ func (e *Engine) whole(ctx context.Context, digest string) (api.Unit, bool) {
 }
 
 // told is a check with what it saw, where a unit's own record has that.
-func told(c *api.Check, by api.Unit) *api.Check {
+func told(c *api.Check, by api.UnitStatus) *api.Check {
 	if c == nil {
 		return nil
 	}
@@ -257,8 +257,8 @@ func told(c *api.Check, by api.Unit) *api.Check {
 }
 
 // visit asks an open unit, and reads the counts of the batch that it is moving.
-func (e *Engine) visit(ctx context.Context, server *Server, u *api.Unit) {
-	var seen api.Unit
+func (e *Engine) visit(ctx context.Context, server *Server, u *api.UnitStatus) {
+	var seen api.UnitStatus
 	if err := e.query(ctx, server, u.Workflow, &seen); err != nil || seen.Cluster != u.Cluster {
 		return
 	}
@@ -280,7 +280,7 @@ func (e *Engine) visit(ctx context.Context, server *Server, u *api.Unit) {
 }
 
 // moving returns the batch that a unit is at, or nil.
-func moving(u *api.Unit) *api.Batch {
+func moving(u *api.UnitStatus) *api.BatchStatus {
 	if len(u.Batches) == 0 {
 		return nil
 	}

@@ -21,20 +21,20 @@ import (
 func (b *bench) underWay() ledger.Run {
 	b.t.Helper()
 	run := b.started()
-	ended := api.Unit{
+	ended := api.UnitStatus{
 		Path: "prod/c1", Cluster: "c1", Stage: "all", Phase: api.PhaseSucceeded,
-		Batches: []api.Batch{{Path: "prod/c1/all/1", NodeSet: "all", Number: 1, Phase: api.PhaseSucceeded}},
+		Batches: []api.BatchStatus{{Path: "prod/c1/all/1", NodeSet: "all", Number: 1, Phase: api.PhaseSucceeded}},
 	}
-	short := api.Unit{Path: "prod/c1", Cluster: "c1", Stage: "all", Phase: api.PhaseSucceeded, Detail: b.blob(ended)}
-	open := api.Unit{Path: "prod/c2", Cluster: "c2", Stage: "all", Phase: api.PhaseWaiting, Workflow: "prod/c2/agent", Started: noon}
+	short := api.UnitStatus{Path: "prod/c1", Cluster: "c1", Stage: "all", Phase: api.PhaseSucceeded, Detail: b.blob(ended)}
+	open := api.UnitStatus{Path: "prod/c2", Cluster: "c2", Stage: "all", Phase: api.PhaseWaiting, Workflow: "prod/c2/agent", Started: noon}
 	b.temporal.answers = map[string]any{
-		run.Name: api.Run{Name: run.Name, Phase: api.PhaseMoving, Stages: []api.Stage{
-			{Name: "none", Phase: api.PhaseSkipped}, {Name: "all", Phase: api.PhaseMoving, Units: []api.Unit{short, open}},
+		run.Name: api.RunStatus{Name: run.Name, Phase: api.PhaseMoving, Stages: []api.StageStatus{
+			{Name: "none", Phase: api.PhaseSkipped}, {Name: "all", Phase: api.PhaseMoving, Units: []api.UnitStatus{short, open}},
 		}},
-		"prod/c2/agent": api.Unit{
+		"prod/c2/agent": api.UnitStatus{
 			Path: "prod/c2", Cluster: "c2", Stage: "all", Phase: api.PhaseMoving, Workflow: "prod/c2/agent", Started: noon.Add(time.Second),
 			Waiting: &api.Waiting{Kind: "pods", Name: "prod/c2/all/1", Since: noon},
-			Batches: []api.Batch{{Path: "prod/c2/all/1", NodeSet: "all", Number: 1, Target: 4, Total: 40, Phase: api.PhaseMoving, Started: noon}},
+			Batches: []api.BatchStatus{{Path: "prod/c2/all/1", NodeSet: "all", Number: 1, Target: 4, Total: 40, Phase: api.PhaseMoving, Started: noon}},
 		},
 	}
 	b.temporal.progress = map[string]step.Progress{"prod/c2/agent": {Updated: 3, Ready: 2, Target: 4, Total: 40, Since: noon.Add(time.Minute)}}
@@ -63,27 +63,27 @@ func TestStatusReachesDownToTheBatchThatMoves(t *testing.T) {
 func TestStatusDoesNotMixRuns(t *testing.T) {
 	for name, c := range map[string]struct {
 		reason string
-		unit   func(*api.Unit)
-		answer func(*api.Unit)
+		unit   func(*api.UnitStatus)
+		answer func(*api.UnitStatus)
 	}{
 		"another run holds the unit": {
 			reason: "the workflow under its name is that of the other run",
-			unit:   func(u *api.Unit) { u.Waiting = &api.Waiting{Kind: "lock"} },
+			unit:   func(u *api.UnitStatus) { u.Waiting = &api.Waiting{Kind: "lock"} },
 		},
 		"the unit of an earlier run answers": {
 			reason: "a workflow that began before the unit did is not the unit's",
-			answer: func(u *api.Unit) { u.Started = noon.Add(-time.Hour) },
+			answer: func(u *api.UnitStatus) { u.Started = noon.Add(-time.Hour) },
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
 			run := b.underWay()
-			root := b.temporal.answers[run.Name].(api.Run)
+			root := b.temporal.answers[run.Name].(api.RunStatus)
 			if c.unit != nil {
 				c.unit(&root.Stages[1].Units[1])
 			}
 			if c.answer != nil {
-				answer := b.temporal.answers["prod/c2/agent"].(api.Unit)
+				answer := b.temporal.answers["prod/c2/agent"].(api.UnitStatus)
 				c.answer(&answer)
 				b.temporal.answers["prod/c2/agent"] = answer
 			}
@@ -101,7 +101,7 @@ func TestStatusDoesNotMixRuns(t *testing.T) {
 func TestStatusOfAnEndedRunNeedsNoTemporal(t *testing.T) {
 	b := newBench(t)
 	run := b.started()
-	b.end(run, api.Unit{Path: "prod/c1", Cluster: "c1", Phase: api.PhaseSucceeded, Moved: true})
+	b.end(run, api.UnitStatus{Path: "prod/c1", Cluster: "c1", Phase: api.PhaseSucceeded, Moved: true})
 	alone := engine.New(b.ledger, func(context.Context) (*engine.Server, error) { return nil, errors.New("no server") }, engine.Options{})
 	v, err := alone.Status(t.Context(), run.Name)
 	if err != nil {
@@ -226,31 +226,31 @@ func TestWhySomethingHasNotBegun(t *testing.T) {
 	soak := &api.Waiting{Kind: "soak", Name: "canary"}
 	for name, c := range map[string]struct {
 		reason, about string
-		run           func(*api.Run)
+		run           func(*api.RunStatus)
 		want          *api.Waiting
 	}{
 		"its stage is not at its turn": {
-			"the first stage that is open goes first", "c2", func(*api.Run) {},
+			"the first stage that is open goes first", "c2", func(*api.RunStatus) {},
 			&api.Waiting{Kind: "turn", Since: noon, Unmet: []string{"stage canary has not ended"}},
 		},
 		"the stage itself": {
-			"as its clusters", "all", func(*api.Run) {},
+			"as its clusters", "all", func(*api.RunStatus) {},
 			&api.Waiting{Kind: "turn", Since: noon, Unmet: []string{"stage canary has not ended"}},
 		},
 		"others of its stage move": {
-			"maxConcurrency and order hold it", "c2", func(r *api.Run) { r.Stages[0].Phase, r.Stages[1].Phase = api.PhaseSucceeded, api.PhaseMoving },
+			"maxConcurrency and order hold it", "c2", func(r *api.RunStatus) { r.Stages[0].Phase, r.Stages[1].Phase = api.PhaseSucceeded, api.PhaseMoving },
 			&api.Waiting{Kind: "turn", Since: noon, Unmet: []string{"what goes before it in its stage has not ended"}},
 		},
-		"the stage before it soaks": {"that is when its turn comes", "c2", func(r *api.Run) { r.Stages[0].Waiting = soak }, soak},
-		"the run is paused":         {"a person holds all of it", "c2", func(r *api.Run) { r.Waiting = pause }, pause},
-		"the run has ended":         {"its turn will not come", "c2", func(r *api.Run) { r.Phase = api.PhaseAborted }, nil},
+		"the stage before it soaks": {"that is when its turn comes", "c2", func(r *api.RunStatus) { r.Stages[0].Waiting = soak }, soak},
+		"the run is paused":         {"a person holds all of it", "c2", func(r *api.RunStatus) { r.Waiting = pause }, pause},
+		"the run has ended":         {"its turn will not come", "c2", func(r *api.RunStatus) { r.Phase = api.PhaseAborted }, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
 			run := b.started()
-			root := api.Run{Name: run.Name, Phase: api.PhaseMoving, Started: noon, Stages: []api.Stage{
+			root := api.RunStatus{Name: run.Name, Phase: api.PhaseMoving, Started: noon, Stages: []api.StageStatus{
 				{Name: "canary", Phase: api.PhaseMoving},
-				{Name: "all", Phase: api.PhasePending, Units: []api.Unit{{Path: "prod/c2", Cluster: "c2", Phase: api.PhasePending}}},
+				{Name: "all", Phase: api.PhasePending, Units: []api.UnitStatus{{Path: "prod/c2", Cluster: "c2", Phase: api.PhasePending}}},
 			}}
 			c.run(&root)
 			b.temporal.answers = map[string]any{run.Name: root}
@@ -319,25 +319,25 @@ func TestWhyRemembersWhatAUnitWentBackFor(t *testing.T) {
 		Name: "restarts", At: "afterBatch", Verdict: api.Failed, Message: "containers restart", Seen: map[string]any{"workload.restarts": 7.0},
 	}
 	other := api.Check{Name: "ready", At: "afterBatch", Verdict: api.Inconclusive}
-	before := api.Unit{
+	before := api.UnitStatus{
 		Path: "prod/c1", Cluster: "c1", Phase: api.PhaseFailed, Failure: &seen, FailedAt: "prod/c1/all/1",
-		Batches: []api.Batch{{Path: "prod/c1/all/1", NodeSet: "all", Number: 1, Phase: api.PhaseHeld, Checks: []api.Check{seen, other}}},
+		Batches: []api.BatchStatus{{Path: "prod/c1/all/1", NodeSet: "all", Number: 1, Phase: api.PhaseHeld, Checks: []api.Check{seen, other}}},
 	}
 	short := seen
 	short.Seen = nil
 	for name, c := range map[string]struct {
 		reason string
-		unit   api.Unit
+		unit   api.UnitStatus
 		of     func(engine.Reason) *api.Check
 	}{
 		"it went back well": {
 			reason: "the run tells the check, the record of before what it saw",
-			unit:   api.Unit{Phase: api.PhaseRolledBack, Failure: &short, FailedAt: "prod/c1/all/1"},
+			unit:   api.UnitStatus{Phase: api.PhaseRolledBack, Failure: &short, FailedAt: "prod/c1/all/1"},
 			of:     func(r engine.Reason) *api.Check { return r.Failure },
 		},
 		"the way back failed too": {
 			reason: "both are told",
-			unit: api.Unit{
+			unit: api.UnitStatus{
 				Phase: api.PhaseFailed, Failure: &api.Check{Name: "rollback", At: "rollback", Verdict: api.Error}, Cause: &short, CauseAt: "prod/c1/all/1",
 			},
 			of: func(r engine.Reason) *api.Check { return r.Cause },
@@ -346,7 +346,7 @@ func TestWhyRemembersWhatAUnitWentBackFor(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
 			run := b.started()
-			back := api.Unit{Path: "prod/c1", Cluster: "c1", Phase: c.unit.Phase}
+			back := api.UnitStatus{Path: "prod/c1", Cluster: "c1", Phase: c.unit.Phase}
 			u := c.unit
 			u.Path, u.Cluster, u.Stage, u.Detail, u.Before = "prod/c1", "c1", "all", b.blob(back), b.blob(before)
 			b.end(run, u)

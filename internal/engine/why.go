@@ -14,25 +14,25 @@ import (
 
 // Reason is why something stands where it stands.
 type Reason struct {
-	Subject  string         `json:"subject"` // run, "stage NAME", or a unit's path
-	Phase    api.Phase      `json:"phase"`
-	Waiting  *api.Waiting   `json:"waiting,omitempty"`
-	Failure  *api.Check     `json:"failure,omitempty"` // the check that stopped it, with what it saw
-	FailedAt string         `json:"failedAt,omitempty"`
-	Cause    *api.Check     `json:"cause,omitempty"` // the check for which it was taken back, where Failure is another
-	CauseAt  string         `json:"causeAt,omitempty"`
-	Stopped  *api.Batch     `json:"stopped,omitempty"`  // the batch at which a check stopped it, as it was left
-	Batch    *api.Batch     `json:"batch,omitempty"`    // the batch that it is at
-	Progress *step.Progress `json:"progress,omitempty"` // what its long activity said last
-	Stays    []string       `json:"stays,omitempty"`    // what a rollback left in place, with why
-	Stuck    *api.Stuck     `json:"stuck,omitempty"`    // the pods that keep it, as seen last
-	Retry    string         `json:"retry,omitempty"`    // what its activity is tried again for
-	Holder   string         `json:"holder,omitempty"`   // the run that has the unit, where it waits for that
-	Ending   *api.Ending    `json:"ending,omitempty"`   // who ended it, and why
-	Since    time.Time      `json:"since,omitzero"`     // when it last got on
-	ByItself string         `json:"byItself,omitempty"` // how it goes on without anybody
-	Commands []string       `json:"commands,omitempty"` // what would help, ready to paste
-	Behind   []goal.Behind  `json:"behind,omitempty"`   // dead nodes of the unit
+	Subject  string           `json:"subject"` // run, "stage NAME", or a unit's path
+	Phase    api.Phase        `json:"phase"`
+	Waiting  *api.Waiting     `json:"waiting,omitempty"`
+	Failure  *api.Check       `json:"failure,omitempty"` // the check that stopped it, with what it saw
+	FailedAt string           `json:"failedAt,omitempty"`
+	Cause    *api.Check       `json:"cause,omitempty"` // the check for which it was taken back, where Failure is another
+	CauseAt  string           `json:"causeAt,omitempty"`
+	Stopped  *api.BatchStatus `json:"stopped,omitempty"`  // the batch at which a check stopped it, as it was left
+	Batch    *api.BatchStatus `json:"batch,omitempty"`    // the batch that it is at
+	Progress *step.Progress   `json:"progress,omitempty"` // what its long activity said last
+	Stays    []string         `json:"stays,omitempty"`    // what a rollback left in place, with why
+	Stuck    *api.Stuck       `json:"stuck,omitempty"`    // the pods that keep it, as seen last
+	Retry    string           `json:"retry,omitempty"`    // what its activity is tried again for
+	Holder   string           `json:"holder,omitempty"`   // the run that has the unit, where it waits for that
+	Ending   *api.Ending      `json:"ending,omitempty"`   // who ended it, and why
+	Since    time.Time        `json:"since,omitzero"`     // when it last got on
+	ByItself string           `json:"byItself,omitempty"` // how it goes on without anybody
+	Commands []string         `json:"commands,omitempty"` // what would help, ready to paste
+	Behind   []goal.Behind    `json:"behind,omitempty"`   // dead nodes of the unit
 }
 
 // Explanation is why a run, or a part of it, stands where it stands. Reasons is empty where nothing waits.
@@ -87,11 +87,11 @@ func (e *Engine) Why(ctx context.Context, run, about string) (Explanation, error
 
 // stands reports whether there is something to say about a unit: it waits, a check has stopped it, something stays of it, or
 // nodes of it are behind.
-func stands(u *api.Unit) bool {
+func stands(u *api.UnitStatus) bool {
 	return u.Waiting != nil || u.Failure != nil || u.Cause != nil || len(u.Kept) > 0 || len(u.Behind) > 0
 }
 
-func concerns(u *api.Unit, about string) bool {
+func concerns(u *api.UnitStatus, about string) bool {
 	return about != "" && (about == u.Cluster || about == u.Path || strings.HasPrefix(about, u.Path+"/"))
 }
 
@@ -118,7 +118,7 @@ func turn(view View, stage int) *api.Waiting {
 	return &api.Waiting{Kind: "turn", Since: view.Started, Unmet: []string{first + " has not ended"}}
 }
 
-func stageReason(s *api.Stage, turn *api.Waiting) Reason {
+func stageReason(s *api.StageStatus, turn *api.Waiting) Reason {
 	r := Reason{Subject: "stage " + s.Name, Phase: s.Phase, Waiting: s.Waiting}
 	if s.Waiting == nil && s.Phase == api.PhasePending {
 		r.Waiting = turn
@@ -132,7 +132,7 @@ func stageReason(s *api.Stage, turn *api.Waiting) Reason {
 	return r
 }
 
-func (e *Engine) unitReason(ctx context.Context, u *api.Unit, turn *api.Waiting) Reason {
+func (e *Engine) unitReason(ctx context.Context, u *api.UnitStatus, turn *api.Waiting) Reason {
 	if u.Waiting == nil && u.Phase == api.PhasePending {
 		return Reason{Subject: u.Path, Phase: u.Phase, Waiting: turn}
 	}
@@ -172,7 +172,7 @@ func (e *Engine) unitReason(ctx context.Context, u *api.Unit, turn *api.Waiting)
 }
 
 // stuckAt is what kept the batch at which a unit stands, or was stopped.
-func stuckAt(u *api.Unit) *api.Stuck {
+func stuckAt(u *api.UnitStatus) *api.Stuck {
 	for _, b := range slices.Backward(u.Batches) {
 		if b.Stuck != nil {
 			return b.Stuck
@@ -182,7 +182,7 @@ func stuckAt(u *api.Unit) *api.Stuck {
 }
 
 // lastStep is the latest time at which a unit is known to have got on.
-func lastStep(u *api.Unit) time.Time {
+func lastStep(u *api.UnitStatus) time.Time {
 	last := u.Started
 	for _, b := range u.Batches {
 		for _, at := range []time.Time{b.Started, b.Ended} {

@@ -12,13 +12,13 @@ import (
 )
 
 // about is the reason of the second unit, c2, which stands as it is told to.
-func (b *bench) about(set func(u *api.Unit)) engine.Reason {
+func (b *bench) about(set func(u *api.UnitStatus)) engine.Reason {
 	b.t.Helper()
 	run := b.underWay()
-	unit := b.temporal.answers["prod/c2/agent"].(api.Unit)
+	unit := b.temporal.answers["prod/c2/agent"].(api.UnitStatus)
 	set(&unit)
 	b.temporal.answers["prod/c2/agent"] = unit
-	all := b.temporal.answers[run.Name].(api.Run)
+	all := b.temporal.answers[run.Name].(api.RunStatus)
 	all.Plan, all.Component, all.Version = run.Plan, run.Component, run.Version
 	open := &all.Stages[1].Units[1]
 	open.Phase, open.Waiting = unit.Phase, unit.Waiting
@@ -33,8 +33,8 @@ func (b *bench) about(set func(u *api.Unit)) engine.Reason {
 func TestWhyEndsWithWhatHelps(t *testing.T) {
 	pulls := api.Pod{Name: "agent-x", Reason: "ImagePullBackOff"}
 	crashes := api.Pod{Name: "agent-x", Container: "agent", Reason: "CrashLoopBackOff", Restarts: 4}
-	stuck := func(p api.Pod) func(*api.Unit) {
-		return func(u *api.Unit) {
+	stuck := func(p api.Pod) func(*api.UnitStatus) {
+		return func(u *api.UnitStatus) {
 			u.Phase, u.Waiting = api.PhaseStalled, &api.Waiting{Kind: "decision", Name: "progress"}
 			u.Batches[0].Workload, u.Batches[0].Stuck = "DaemonSet/infra/agent", &api.Stuck{Pods: []api.Pod{p}}
 		}
@@ -42,7 +42,7 @@ func TestWhyEndsWithWhatHelps(t *testing.T) {
 	decide := []string{"sluice resume agent-1", "sluice rollback agent-1 --cluster c2", "sluice abort agent-1"}
 	for _, c := range []struct {
 		reason   string
-		set      func(u *api.Unit)
+		set      func(u *api.UnitStatus)
 		byItself string // how it begins
 		want     []string
 	}{
@@ -50,16 +50,16 @@ func TestWhyEndsWithWhatHelps(t *testing.T) {
 		{"a crash", stuck(crashes), "", append([]string{
 			"kubectl --context c2 -n infra describe pod agent-x", "kubectl --context c2 -n infra logs agent-x -c agent --previous",
 		}, decide...)},
-		{"drift", func(u *api.Unit) {
+		{"drift", func(u *api.UnitStatus) {
 			u.Phase, u.Waiting = api.PhaseRefused, &api.Waiting{Kind: "decision", Name: "drift"}
 		}, "", []string{"sluice plan agent --to 1.0.0", "sluice resume agent-1", "sluice abort agent-1"}},
-		{"a person's pause", func(u *api.Unit) {
+		{"a person's pause", func(u *api.UnitStatus) {
 			u.Phase, u.Waiting = api.PhasePaused, &api.Waiting{Kind: "person", Name: "resume"}
 		}, "", []string{"sluice resume agent-1"}},
-		{"out of reach", func(u *api.Unit) {
+		{"out of reach", func(u *api.UnitStatus) {
 			u.Phase, u.Waiting = api.PhaseUnreachable, &api.Waiting{Kind: "cluster", Name: "c2"}
 		}, "as soon as the cluster answers", []string{"kubectl --context c2 get --raw /readyz"}},
-		{"a soak", func(u *api.Unit) {
+		{"a soak", func(u *api.UnitStatus) {
 			u.Phase, u.Waiting = api.PhaseSoaking, &api.Waiting{Kind: "soak", Until: noon}
 		}, "", nil},
 	} {
@@ -78,7 +78,7 @@ func TestWhyEndsWithWhatHelps(t *testing.T) {
 func TestWhyNamesTheRunThatHoldsALock(t *testing.T) {
 	b := newBench(t)
 	b.temporal.holders = map[string]string{"prod/c2/agent": "agent-9"}
-	got := b.about(func(u *api.Unit) {
+	got := b.about(func(u *api.UnitStatus) {
 		u.Phase, u.Waiting = api.PhaseLocked, &api.Waiting{Kind: "lock", Name: "prod/c2/agent", Unmet: []string{"another run has it"}}
 	})
 	if got.Holder != "agent-9" || !slices.Equal(got.Commands, []string{"sluice why agent-9"}) || !strings.Contains(got.ByItself, "has ended") {
@@ -89,7 +89,7 @@ func TestWhyNamesTheRunThatHoldsALock(t *testing.T) {
 func TestWhySaysWhatIsTriedAgain(t *testing.T) {
 	b := newBench(t)
 	b.temporal.retries = map[string]string{"prod/c2/agent": "its controller has seen generation 4 of 5"}
-	got := b.about(func(*api.Unit) {})
+	got := b.about(func(*api.UnitStatus) {})
 	if want := "Prepare, attempt 3, as the last one said: its controller has seen generation 4 of 5"; got.Retry != want {
 		t.Errorf("it says %q, want %q", got.Retry, want)
 	}
@@ -98,7 +98,7 @@ func TestWhySaysWhatIsTriedAgain(t *testing.T) {
 func TestWhyShowsThePodsOfTheHeartbeat(t *testing.T) {
 	b := newBench(t)
 	live := &api.Stuck{Pods: []api.Pod{{Name: "agent-y", Reason: "ErrImagePull"}}, More: 2}
-	got := b.about(func(u *api.Unit) {
+	got := b.about(func(u *api.UnitStatus) {
 		u.Batches[0].Stuck = &api.Stuck{Pods: []api.Pod{{Name: "agent-x"}}} // of before it was resumed
 		b.temporal.progress["prod/c2/agent"] = step.Progress{Updated: 3, Target: 4, Total: 40, Since: noon, Stuck: live}
 	})

@@ -10,7 +10,7 @@ import (
 // linkAfter resolves what the units of a stage wait for. A cluster or cluster group that an earlier stage took has ended by
 // then; one that the run is narrowed past is noted; one that comes later or never would be waited for for ever, and is
 // refused.
-func (b *builder) linkAfter(s *Stage, members []*member) error {
+func (b *builder) linkAfter(s *StagePlan, members []*member) error {
 	left := map[string]bool{}
 	for _, m := range members {
 		after, err := b.clustersBefore(m, left)

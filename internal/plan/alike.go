@@ -10,13 +10,13 @@ import (
 
 // sight is what was seen in one cluster, with what tells it from others that are like it.
 type sight struct {
-	*Cluster
+	*ClusterDiff
 	diff   string // as text; "" where nobody asked for it, or nothing changes
 	steads steads
 }
 
 // still reports whether nothing is to be done in a cluster that was looked at.
-func (c *Cluster) still() bool {
+func (c *ClusterDiff) still() bool {
 	return c.Unreachable == "" && c.Diff == "" && len(c.Workloads) == 0 && len(c.Refusals) == 0
 }
 
@@ -30,7 +30,7 @@ type sighted struct {
 
 // look puts what was seen into plan order. Text returns the unified diff of a blob digest; it may be nil.
 func look(p *Plan, live *Live, text func(digest string) (string, error)) (sighted, error) {
-	byName := make(map[string]*Cluster, len(live.Clusters))
+	byName := make(map[string]*ClusterDiff, len(live.Clusters))
 	for i := range live.Clusters {
 		byName[live.Clusters[i].Cluster] = &live.Clusters[i]
 	}
@@ -42,7 +42,7 @@ func look(p *Plan, live *Live, text func(digest string) (string, error)) (sighte
 			seen.missing = append(seen.missing, u.Cluster)
 			continue
 		}
-		s := &sight{Cluster: c}
+		s := &sight{ClusterDiff: c}
 		if text != nil && c.Text != "" {
 			var err error
 			if s.diff, err = text(c.Text); err != nil {
@@ -137,7 +137,7 @@ func groupAlike(all []*sight, text func(*sight) string) []*alike {
 func (g *alike) settle() {
 	shared := g.members[0].steads
 	for _, s := range g.members {
-		g.clusters = append(g.clusters, s.Cluster.Cluster)
+		g.clusters = append(g.clusters, s.ClusterDiff.Cluster)
 		shared = shared.shared(s.steads)
 	}
 	if !g.differ {

@@ -13,7 +13,7 @@ import (
 // sightOf is what was seen in a cluster of a region: a diff, and its text to be grouped by.
 func sightOf(cluster, region, diff string) *sight {
 	u := &Unit{Cluster: cluster, Group: "prod", Environment: "production", Region: region}
-	return &sight{Cluster: &Cluster{Cluster: cluster}, diff: diff, steads: steadsOf(u, diff)}
+	return &sight{ClusterDiff: &ClusterDiff{Cluster: cluster}, diff: diff, steads: steadsOf(u, diff)}
 }
 
 func diffOf(s *sight) string { return s.diff }
@@ -152,7 +152,7 @@ func TestAGroupHidesNothing(t *testing.T) {
 			for _, s := range g.members {
 				of[s] = g
 				if got := s.steads.out(g.text); g.differ && got != s.diff || !g.differ && g.text != s.diff {
-					rt.Fatalf("the text of the group %q is %q for %s, which had %q", g.text, got, s.Cluster.Cluster, s.diff)
+					rt.Fatalf("the text of the group %q is %q for %s, which had %q", g.text, got, s.ClusterDiff.Cluster, s.diff)
 				}
 			}
 		}

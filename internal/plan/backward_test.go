@@ -13,45 +13,45 @@ import (
 )
 
 func TestBackward(t *testing.T) {
-	row := func(stage string, names ...string) plan.Stage {
-		return plan.Stage{Name: stage, Groups: []plan.Group{{Units: units(names...)}}}
+	row := func(stage string, names ...string) plan.StagePlan {
+		return plan.StagePlan{Name: stage, Groups: []plan.Group{{Units: units(names...)}}}
 	}
 	chained := row("production", "c", "d", "e")
 	chained.Groups[0].Units[1].After = []string{"c"}
 	chained.Groups[0].Units[2].After = []string{"c"}
 	cases := map[string]struct {
 		reason string
-		stages []plan.Stage
+		stages []plan.StagePlan
 		moved  []string
 		want   [][]string
 	}{
 		"the last goes first and alone, then a third at a time": {
 			reason: "33% of 7 is 2",
-			stages: []plan.Stage{row("e2e", "a"), row("canary", "b"), row("production", "c", "d", "e", "f", "g")},
+			stages: []plan.StagePlan{row("e2e", "a"), row("canary", "b"), row("production", "c", "d", "e", "f", "g")},
 			moved:  []string{"a", "b", "c", "d", "e", "f", "g"},
 			want:   [][]string{{"g"}, {"f", "e"}, {"d", "c"}, {"b", "a"}},
 		},
 		"a third of two is still one": {
 			reason: "a rollback has to move",
-			stages: []plan.Stage{row("e2e", "a"), row("canary", "b")},
+			stages: []plan.StagePlan{row("e2e", "a"), row("canary", "b")},
 			moved:  []string{"b", "a"},
 			want:   [][]string{{"b"}, {"a"}},
 		},
 		"only what was moved goes back": {
 			reason: "the others run what they ran",
-			stages: []plan.Stage{row("e2e", "a"), row("production", "c", "d", "e")},
+			stages: []plan.StagePlan{row("e2e", "a"), row("production", "c", "d", "e")},
 			moved:  []string{"c", "a"},
 			want:   [][]string{{"c"}, {"a"}},
 		},
 		"a cluster goes back after those that came after it": {
 			reason: "d and e were built on c",
-			stages: []plan.Stage{row("e2e", "a", "b"), chained, row("rest", "f", "g", "h", "i")},
+			stages: []plan.StagePlan{row("e2e", "a", "b"), chained, row("rest", "f", "g", "h", "i")},
 			moved:  []string{"a", "b", "c", "d", "e", "f", "g", "h", "i"},
 			want:   [][]string{{"i"}, {"h", "g"}, {"f", "e"}, {"d", "b"}, {"c", "a"}},
 		},
 		"nothing was moved": {
 			reason: "then nothing goes back",
-			stages: []plan.Stage{row("e2e", "a")},
+			stages: []plan.StagePlan{row("e2e", "a")},
 		},
 	}
 	for name, tc := range cases {
@@ -75,7 +75,7 @@ func TestBackwardRefusesAStranger(t *testing.T) {
 }
 
 func TestBackwardStopsAtTheSecondFailure(t *testing.T) {
-	w, err := plan.Backward(&plan.Plan{Stages: []plan.Stage{{Groups: []plan.Group{{Units: units("a", "b", "c", "d")}}}}}, []string{"a", "b", "c", "d"})
+	w, err := plan.Backward(&plan.Plan{Stages: []plan.StagePlan{{Groups: []plan.Group{{Units: units("a", "b", "c", "d")}}}}}, []string{"a", "b", "c", "d"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,7 +96,7 @@ func TestBackwardTurnsClusterGroupsAround(t *testing.T) {
 			all[i].Group, all[i].AfterGroups = "one", []string{"two"}
 		}
 	}
-	w, err := plan.Backward(&plan.Plan{Stages: []plan.Stage{{Groups: []plan.Group{{Units: all}}}}}, []string{"a", "b", "c", "d", "e", "f", "g"})
+	w, err := plan.Backward(&plan.Plan{Stages: []plan.StagePlan{{Groups: []plan.Group{{Units: all}}}}}, []string{"a", "b", "c", "d", "e", "f", "g"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 const RuleMaxBehind = "max-behind"
 
 // LetBehind is how many dead nodes of a node set may stay behind.
-func (r Rules) LetBehind() pipelines.Amount {
+func (r StageRules) LetBehind() pipelines.Amount {
 	if r.MaxBehind != nil {
 		return *r.MaxBehind
 	}
@@ -19,7 +19,7 @@ func (r Rules) LetBehind() pipelines.Amount {
 }
 
 // behindText says what is let stay behind where it is not the usual.
-func (r Rules) behindText() string {
+func (r StageRules) behindText() string {
 	if let := r.LetBehind(); let != *pipelines.DefaultRules().MaxBehind {
 		return "; maxBehind " + let.String()
 	}
@@ -27,7 +27,7 @@ func (r Rules) behindText() string {
 }
 
 // TooManyBehind says which node sets have more dead nodes than the rules let stay behind.
-func (r Rules) TooManyBehind(behind []goal.Behind) []Refusal {
+func (r StageRules) TooManyBehind(behind []goal.Behind) []Refusal {
 	var all []Refusal
 	let := r.LetBehind()
 	for _, b := range behind {
@@ -47,7 +47,7 @@ func deadNodes(b goal.Behind) string {
 }
 
 // AboutBehind says of each workload which nodes are set aside.
-func (c Cluster) AboutBehind() []string {
+func (c ClusterDiff) AboutBehind() []string {
 	var notes []string
 	for _, w := range c.Workloads {
 		for _, b := range w.Behind {

@@ -30,7 +30,7 @@ func TestTooManyBehind(t *testing.T) {
 		if c.dead > 0 {
 			behind = []goal.Behind{{Workload: "DaemonSet/infra/agent", NodeSet: "all", Count: c.dead, Total: c.total, Nodes: []goal.Node{{Name: "n1"}}}}
 		}
-		found := Rules{MaxBehind: c.let}.TooManyBehind(behind)
+		found := StageRules{MaxBehind: c.let}.TooManyBehind(behind)
 		if held := len(found) > 0; held != c.held {
 			t.Errorf("%s: held %v, want %v: %s", name, held, c.held, c.reason)
 		}

@@ -25,7 +25,7 @@ func (u Unit) Slim() Unit {
 // CheckBounds refuses a plan that is too big to run: a workflow with too many children or too big a payload would be left
 // stuck rather than failed. Building and printing such a plan is fine.
 func CheckBounds(p *Plan) error {
-	var slim []Stage
+	var slim []StagePlan
 	all := 0
 	for i := range p.Stages {
 		s := p.Stages[i]

@@ -20,7 +20,7 @@ func TestCheckBounds(t *testing.T) {
 					Labels: map[string]string{"never": strings.Repeat("carried", 1000)},
 				})
 			}
-			p.Stages = append(p.Stages, plan.Stage{Name: fmt.Sprintf("stage-%d", i), Groups: []plan.Group{g}})
+			p.Stages = append(p.Stages, plan.StagePlan{Name: fmt.Sprintf("stage-%d", i), Groups: []plan.Group{g}})
 		}
 		return p
 	}

@@ -29,7 +29,7 @@ func Count(p *Plan, live *Live) Counts {
 			c.Unchanged++
 		default:
 			c.Change++
-			c.Objects += len(actions(s.Cluster))
+			c.Objects += len(actions(s.ClusterDiff))
 		}
 	}
 	return c

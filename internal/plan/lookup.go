@@ -5,7 +5,7 @@ import (
 )
 
 // Unit finds the unit of a cluster, and the stage that it is in.
-func (p *Plan) Unit(cluster string) (*Unit, *Stage, bool) {
+func (p *Plan) Unit(cluster string) (*Unit, *StagePlan, bool) {
 	for i := range p.Stages {
 		s := &p.Stages[i]
 		for j := range s.Groups {
@@ -21,16 +21,16 @@ func (p *Plan) Unit(cluster string) (*Unit, *Stage, bool) {
 
 // Back returns the rules under which a unit goes back: one batch over all nodes, as many pods down at once as on the
 // way forward, with nothing to wait for but readiness.
-func (r Rules) Back() Rules {
+func (r StageRules) Back() StageRules {
 	whole := r.Whole()
-	return Rules{
+	return StageRules{
 		NodeSets: whole.NodeSets, Batches: whole.Batches,
 		MaxUnavailable: r.MaxUnavailable, MaxBehind: r.MaxBehind, ProgressDeadline: r.ProgressDeadline,
 	}
 }
 
 // SetsOf returns the node sets that a workload's batches are in.
-func (r Rules) SetsOf(w Workload) []pipelines.NodeSet {
+func (r StageRules) SetsOf(w Division) []pipelines.NodeSet {
 	if w.Whole != "" {
 		r = r.Whole()
 	}
@@ -38,7 +38,7 @@ func (r Rules) SetsOf(w Workload) []pipelines.NodeSet {
 }
 
 // Whole returns the rules for a workload that moves in one batch over all nodes.
-func (r Rules) Whole() Rules {
+func (r StageRules) Whole() StageRules {
 	r.NodeSets = []pipelines.NodeSet{{Name: "all", Selector: pipelines.Selector{All: true}}}
 	r.Batches = []pipelines.Amount{pipelines.Percent(100)}
 	return r

@@ -14,7 +14,7 @@ import (
 
 // orderStage splits the members of a stage into groups and puts both in order: what is waited for first, then what the
 // stage lists, then the lower risk (of a group: the mean of its units), then the name.
-func orderStage(s *Stage, members []*member) error {
+func orderStage(s *StagePlan, members []*member) error {
 	listed := map[string]int{}
 	for i, name := range s.Rules.Order.Units {
 		if _, twice := listed[name]; !twice {
@@ -79,7 +79,7 @@ func partition(groupBy string, members []*member) []part {
 	return parts
 }
 
-func orderGroup(rules Rules, p part, listed map[string]int) (Group, error) {
+func orderGroup(rules StageRules, p part, listed map[string]int) (Group, error) {
 	order, err := orderNodes(unitNodes(p.members, listed, rules.Order.By))
 	if err != nil {
 		return Group{}, fault.Wrap(fault.Invalid, err, "cannot order the clusters")

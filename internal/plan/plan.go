@@ -34,7 +34,7 @@ type Plan struct {
 	Exceptions []pipelines.Exception  `json:"exceptions,omitempty"`
 	Prune      bool                   `json:"prune,omitempty"`    // take away what earlier versions left behind
 	Bypasses   []Bypass               `json:"bypasses,omitempty"` // of stages that this component version has not passed
-	Stages     []Stage                `json:"stages"`
+	Stages     []StagePlan            `json:"stages"`
 	Notes      []string               `json:"notes,omitempty"` // what people should know before they say yes
 }
 
@@ -47,21 +47,21 @@ type Source struct {
 	WorkloadOrder []string `json:"workloadOrder,omitempty"`
 }
 
-// Stage is a stage with its units in the order in which they start.
-type Stage struct {
-	Name           string    `json:"name"`
-	Skipped        string    `json:"skipped,omitempty"` // why it has no units
-	Rules          Rules     `json:"rules"`
-	Approvals      int       `json:"approvals,omitempty"` // people who approve before it starts
-	MaxFailures    int       `json:"maxFailures"`         // units that may fail before the run acts
-	MaxUnreachable int       `json:"maxUnreachable"`      // units that may be out of reach before the stage holds
-	Groups         []Group   `json:"groups"`
-	LeftOut        []LeftOut `json:"leftOut,omitempty"` // clusters of the stage that a narrowed run leaves out
-	Notes          []string  `json:"notes,omitempty"`   // what people should know about this stage
+// StagePlan is a stage with its units in the order in which they start.
+type StagePlan struct {
+	Name           string     `json:"name"`
+	Skipped        string     `json:"skipped,omitempty"` // why it has no units
+	Rules          StageRules `json:"rules"`
+	Approvals      int        `json:"approvals,omitempty"` // people who approve before it starts
+	MaxFailures    int        `json:"maxFailures"`         // units that may fail before the run acts
+	MaxUnreachable int        `json:"maxUnreachable"`      // units that may be out of reach before the stage holds
+	Groups         []Group    `json:"groups"`
+	LeftOut        []LeftOut  `json:"leftOut,omitempty"` // clusters of the stage that a narrowed run leaves out
+	Notes          []string   `json:"notes,omitempty"`   // what people should know about this stage
 }
 
 // Units returns how many units the stage has.
-func (s *Stage) Units() int {
+func (s *StagePlan) Units() int {
 	n := 0
 	for i := range s.Groups {
 		n += len(s.Groups[i].Units)
@@ -144,8 +144,8 @@ func (w WayBack) String() string {
 	return cmp.Or(w.Kind, AsFound)
 }
 
-// Rules are a stage's rules with nothing left open.
-type Rules struct {
+// StageRules are a stage's rules with nothing left open.
+type StageRules struct {
 	NodeSets         []pipelines.NodeSet       `json:"nodeSets"`
 	Batches          []pipelines.Amount        `json:"batches"`
 	MaxUnavailable   pipelines.Amount          `json:"maxUnavailable"`
@@ -170,19 +170,19 @@ type Soak struct {
 
 // Live is what was seen in the clusters when a plan was made. It is not part of the hash.
 type Live struct {
-	Plan     string    `json:"plan"` // hash
-	Clusters []Cluster `json:"clusters"`
+	Plan     string        `json:"plan"` // hash
+	Clusters []ClusterDiff `json:"clusters"`
 }
 
-// Cluster is what a plan would change in one cluster now.
-type Cluster struct {
+// ClusterDiff is what a plan would change in one cluster now.
+type ClusterDiff struct {
 	Cluster     string     `json:"cluster"`
 	Unreachable string     `json:"unreachable,omitempty"` // why nothing could be seen; diffed at its turn
 	Version     string     `json:"version,omitempty"`     // of Kubernetes
 	Rendered    string     `json:"rendered,omitempty"`    // blob digest of the objects to be written
 	WayBack     string     `json:"wayBack,omitempty"`     // AsFound or Removed where nothing was recorded before
 	Objects     []Object   `json:"objects,omitempty"`
-	Workloads   []Workload `json:"workloads,omitempty"`
+	Workloads   []Division `json:"workloads,omitempty"`
 	Refusals    []Refusal  `json:"refusals,omitempty"`
 	Notes       []string   `json:"notes,omitempty"` // what people should know: no way back, reaches at once, hooks skipped
 	Diff        string     `json:"diff,omitempty"`  // digest of all changes: clusters with the same one change equally
@@ -196,8 +196,8 @@ type Object struct {
 	Drift  []string `json:"drift,omitempty"` // fields that somebody changed
 }
 
-// Workload is a workload with its pods in each node set.
-type Workload struct {
+// Division is how a workload is divided: its pods in each node set, and the batches that come of them.
+type Division struct {
 	Object   string         `json:"object"`          // Kind/namespace/name
 	Whole    string         `json:"whole,omitempty"` // why it has one batch of all its pods, whatever the rules say
 	NodeSets []NodeSetBatch `json:"nodeSets"`

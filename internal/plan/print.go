@@ -169,7 +169,7 @@ func (o *printer) stage(p *Plan, i int) {
 	}
 }
 
-func (o *printer) stageGroup(s *Stage, g *Group) {
+func (o *printer) stageGroup(s *StagePlan, g *Group) {
 	o.line(0, "")
 	alone := ""
 	if g.FirstAlone {
@@ -269,7 +269,7 @@ func after(u *Unit) string {
 	return names(append(all, u.After...))
 }
 
-func stageRules(s *Stage) [][]string {
+func stageRules(s *StagePlan) [][]string {
 	r := &s.Rules
 	order := "by " + r.Order.By
 	if len(r.Order.Units) > 0 {

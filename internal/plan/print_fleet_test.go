@@ -49,8 +49,8 @@ func twoHundred(t testing.TB) (*plan.Plan, *plan.Live, plan.RenderOptions) {
 }
 
 // seenOf is what was seen in the n-th cluster of a plan.
-func seenOf(u plan.Unit, n int, texts map[string]string) plan.Cluster {
-	c := plan.Cluster{Cluster: u.Cluster}
+func seenOf(u plan.Unit, n int, texts map[string]string) plan.ClusterDiff {
+	c := plan.ClusterDiff{Cluster: u.Cluster}
 	if n == 77 {
 		c.Unreachable = "cannot reach cluster " + u.Cluster + ": connection refused"
 		return c
@@ -74,7 +74,7 @@ func seenOf(u plan.Unit, n int, texts map[string]string) plan.Cluster {
 	c.Diff, c.Text = "sha256:diff-"+u.Cluster, "sha256:text-"+u.Cluster
 	texts[c.Text] = text
 	batches := pipelines.DefaultRules().Batches
-	c.Workloads = []plan.Workload{{Object: "DaemonSet/infra/agent", NodeSets: []plan.NodeSetBatch{{Name: "all", Pods: 20, Batches: plan.Batches(batches, 20)}}}}
+	c.Workloads = []plan.Division{{Object: "DaemonSet/infra/agent", NodeSets: []plan.NodeSetBatch{{Name: "all", Pods: 20, Batches: plan.Batches(batches, 20)}}}}
 	return c
 }
 

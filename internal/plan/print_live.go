@@ -126,9 +126,9 @@ func (o *printer) unchanged(clusters []*sight) {
 	for _, s := range clusters {
 		switch {
 		case s.still():
-			still = append(still, s.Cluster.Cluster)
+			still = append(still, s.ClusterDiff.Cluster)
 		case s.Diff == "" && len(s.Refusals) == 0:
-			held = append(held, s.Cluster.Cluster)
+			held = append(held, s.ClusterDiff.Cluster)
 		}
 	}
 	if len(held) > 0 {
@@ -146,7 +146,7 @@ func changeText(s *sight) string {
 		return ""
 	}
 	var out printer
-	out.table(0, actions(s.Cluster))
+	out.table(0, actions(s.ClusterDiff))
 	if s.diff == "" {
 		out.line(0, hiddenDigest+"%s", s.Diff)
 	}
@@ -158,7 +158,7 @@ func changeText(s *sight) string {
 const hiddenDigest = "\x00"
 
 // actions lists the objects that do not stay as they are.
-func actions(c *Cluster) [][]string {
+func actions(c *ClusterDiff) [][]string {
 	var rows [][]string
 	for _, object := range c.Objects {
 		if object.Action != "unchanged" {

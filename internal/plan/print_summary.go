@@ -49,7 +49,7 @@ func (o *printer) stages(p *Plan) {
 }
 
 // scores are the lowest and the highest risk of a stage.
-func scores(s *Stage) string {
+func scores(s *StagePlan) string {
 	var all []float64
 	for i := range s.Groups {
 		for j := range s.Groups[i].Units {

@@ -107,9 +107,9 @@ func golden(t *testing.T, name, got, reason string) {
 
 // live is what was seen for the plan of whole: three clusters answer, one does not, one was not looked at.
 func live(p *plan.Plan) *plan.Live {
-	workloads := func(canary, all int) []plan.Workload {
+	workloads := func(canary, all int) []plan.Division {
 		batches := pipelines.DefaultRules().Batches
-		return []plan.Workload{{
+		return []plan.Division{{
 			Object: "DaemonSet/node-agent/agent",
 			NodeSets: []plan.NodeSetBatch{
 				{Name: "canary", Pods: canary, Batches: plan.Batches(batches, canary)},
@@ -117,8 +117,8 @@ func live(p *plan.Plan) *plan.Live {
 			},
 		}}
 	}
-	created := func(pods int) []plan.Workload {
-		return []plan.Workload{{
+	created := func(pods int) []plan.Division {
+		return []plan.Division{{
 			Object: "DaemonSet/node-agent/agent", Whole: plan.CreatedWhole,
 			NodeSets: []plan.NodeSetBatch{{Name: "all", Pods: pods, Batches: plan.Batches([]pipelines.Amount{pipelines.Percent(100)}, pods)}},
 		}}
@@ -132,7 +132,7 @@ func live(p *plan.Plan) *plan.Live {
 	drifted[2] = plan.Object{Object: "Service/node-agent/agent", Action: "unchanged", Drift: []string{"/spec/ports/0/port"}}
 	return &plan.Live{
 		Plan: plan.Hash(p),
-		Clusters: []plan.Cluster{
+		Clusters: []plan.ClusterDiff{
 			{Cluster: "c", WayBack: plan.Removed, Objects: objects, Diff: "sha256:one", Text: "sha256:text", Workloads: append(workloads(0, 40), created(2)...), Notes: []string{"hooks are skipped: post-install"}},
 			{Cluster: "a", Objects: objects, Diff: "sha256:one", Text: "sha256:text", Workloads: workloads(4, 100), Notes: []string{"hooks are skipped: post-install"}},
 			{Cluster: "b", Objects: drifted, Workloads: workloads(4, 100), Refusals: []plan.Refusal{

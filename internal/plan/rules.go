@@ -8,27 +8,27 @@ import (
 )
 
 // rules are a stage's effective rules in the shape of a plan, with the checks resolved for its params.
-func (b *builder) rules(p *Plan, s *pipelines.Stage) (Rules, error) {
+func (b *builder) rules(p *Plan, s *pipelines.Stage) (StageRules, error) {
 	r := b.in.Pipeline.EffectiveRules(s)
 	if by := r.Order.By; by != pipelines.OrderByRisk && by != pipelines.OrderByName {
-		return Rules{}, fault.New(fault.Invalid, "order is by %q, not by risk or name", by)
+		return StageRules{}, fault.New(fault.Invalid, "order is by %q, not by risk or name", by)
 	}
 	if last := r.Batches[len(r.Batches)-1]; last != pipelines.Percent(100) {
-		return Rules{}, fault.New(fault.Invalid, "the last batch is %s, not 100%%: what is beyond it would stay old", last)
+		return StageRules{}, fault.New(fault.Invalid, "the last batch is %s, not 100%%: what is beyond it would stay old", last)
 	}
 	if last := r.NodeSets[len(r.NodeSets)-1]; !last.All {
-		return Rules{}, fault.New(fault.Invalid, "the last node set is %s, not all: true: nodes beyond it would stay old", last.Name)
+		return StageRules{}, fault.New(fault.Invalid, "the last node set is %s, not all: true: nodes beyond it would stay old", last.Name)
 	}
 	checks, err := b.in.Documents.ResolveChecks(b.in.Pipeline, s, p.Params)
 	if err != nil {
-		return Rules{}, fault.Wrap(fault.Invalid, err, "cannot resolve its checks")
+		return StageRules{}, fault.Wrap(fault.Invalid, err, "cannot resolve its checks")
 	}
 	for i := range checks {
 		for j := range checks[i].Gates {
 			checks[i].Gates[j].Position = pipelines.Position{} // a plan does not know where its files lie
 		}
 	}
-	return Rules{
+	return StageRules{
 		NodeSets:         r.NodeSets,
 		Batches:          r.Batches,
 		MaxUnavailable:   *r.MaxUnavailable,
@@ -45,7 +45,7 @@ func (b *builder) rules(p *Plan, s *pipelines.Stage) (Rules, error) {
 }
 
 // blindSoaks warns of soaks in which time passes and nobody looks.
-func blindSoaks(r Rules) []string {
+func blindSoaks(r StageRules) []string {
 	if r.Soak.Cluster+r.Soak.Group+r.Soak.Stage == 0 {
 		return nil
 	}

@@ -11,15 +11,15 @@ import (
 )
 
 // stage resolves one stage: which clusters, in which groups, in which order, under which rules.
-func (b *builder) stage(p *Plan, s *pipelines.Stage) (Stage, error) {
+func (b *builder) stage(p *Plan, s *pipelines.Stage) (StagePlan, error) {
 	rules, err := b.rules(p, s)
 	if err != nil {
-		return Stage{}, err
+		return StagePlan{}, err
 	}
-	out := Stage{Name: s.Name, Rules: rules}
+	out := StagePlan{Name: s.Name, Rules: rules}
 	sel, err := b.selection(s)
 	if err != nil {
-		return Stage{}, err
+		return StagePlan{}, err
 	}
 	for _, p := range sel.fresh {
 		b.taken[p.Cluster] = s.Name
@@ -27,7 +27,7 @@ func (b *builder) stage(p *Plan, s *pipelines.Stage) (Stage, error) {
 	}
 	out.Notes = append(sel.notes(), b.doubts(s)...)
 	if out.LeftOut, err = b.leftOut(p, sel.leftOut); err != nil {
-		return Stage{}, err
+		return StagePlan{}, err
 	}
 	b.empty = append(b.empty, len(sel.fresh) == 0)
 	if out.Skipped = sel.empty(); out.Skipped != "" {
@@ -35,16 +35,16 @@ func (b *builder) stage(p *Plan, s *pipelines.Stage) (Stage, error) {
 	}
 	members, err := b.members(sel.units)
 	if err != nil {
-		return Stage{}, err
+		return StagePlan{}, err
 	}
 	if err := b.linkAfter(&out, members); err != nil {
-		return Stage{}, err
+		return StagePlan{}, err
 	}
 	if err := orderStage(&out, members); err != nil {
-		return Stage{}, err
+		return StagePlan{}, err
 	}
 	if err := b.fillUnits(p, &out); err != nil {
-		return Stage{}, err
+		return StagePlan{}, err
 	}
 	out.Notes = append(out.Notes, blindSoaks(rules)...)
 	out.Approvals = s.Approvals
@@ -156,7 +156,7 @@ func (b *builder) members(places []*place) ([]*member, error) {
 }
 
 // fillUnits gives ordered units what only they have: values, target, way back.
-func (b *builder) fillUnits(p *Plan, s *Stage) error {
+func (b *builder) fillUnits(p *Plan, s *StagePlan) error {
 	for i := range s.Groups {
 		for j := range s.Groups[i].Units {
 			u := &s.Groups[i].Units[j]

@@ -58,7 +58,7 @@ type Blocked struct {
 }
 
 // Window returns the window of group i of the stage.
-func (s *Stage) Window(i int, earlier []Left) Window {
+func (s *StagePlan) Window(i int, earlier []Left) Window {
 	return Window{Group: s.Groups[i], MaxFailures: s.MaxFailures, MaxUnreachable: s.MaxUnreachable, Earlier: earlier}
 }
 

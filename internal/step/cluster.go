@@ -9,7 +9,7 @@ import (
 var (
 	// Diff renders and compares. It changes nothing.
 	Diff = short[DiffRequest, DiffResult]("cluster.Diff")
-	// Preview is Diff, stored: the blob digest of a plan.Cluster. That a cluster is out of reach is a result.
+	// Preview is Diff, stored: the blob digest of a plan.ClusterDiff. That a cluster is out of reach is a result.
 	Preview = short[DiffRequest, string]("cluster.Preview")
 	// Acquire takes the Lease, and returns the Ref with its fence.
 	Acquire = short[Ref, Ref]("cluster.Acquire")
@@ -45,12 +45,12 @@ type DiffRequest struct {
 // DiffResult is what would change. Changes is the blob digest of the whole change set, which Apply and the workload
 // activities read.
 type DiffResult struct {
-	Cluster plan.Cluster `json:"cluster"` // without Objects where it travels through a workflow
-	Changes string       `json:"changes"`
-	Stored  string       `json:"stored"`         // blob digest of plan.Cluster, whole
-	Left    []string     `json:"left,omitempty"` // digest-named objects that earlier versions left behind
-	Before  bool         `json:"before"`         // something is written before the workloads
-	After   bool         `json:"after"`          // something is written after them
+	Cluster plan.ClusterDiff `json:"cluster"` // without Objects where it travels through a workflow
+	Changes string           `json:"changes"`
+	Stored  string           `json:"stored"`         // blob digest of plan.ClusterDiff, whole
+	Left    []string         `json:"left,omitempty"` // digest-named objects that earlier versions left behind
+	Before  bool             `json:"before"`         // something is written before the workloads
+	After   bool             `json:"after"`          // something is written after them
 }
 
 // Writes reports whether a phase has anything to write.

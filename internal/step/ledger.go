@@ -20,7 +20,7 @@ var (
 	// SaveUnit stores how a unit ended, and returns its blob digest.
 	SaveUnit = vital[SaveUnitRequest, string]("ledger.SaveUnit")
 	// SaveRun writes down how a run ended, and returns its blob digest.
-	SaveRun = vital[api.Run, string]("ledger.SaveRun")
+	SaveRun = vital[api.RunStatus, string]("ledger.SaveRun")
 	// AddAudit writes a command down.
 	AddAudit = ofLedger[AuditRequest, Note]("ledger.AddAudit")
 	// Unobserved marks a cluster as out of reach.
@@ -65,15 +65,15 @@ func (s RunStage) AllUnits() []plan.Unit {
 }
 
 // Stage returns the stage as the planner's arithmetic wants it.
-func (s RunStage) Stage() *plan.Stage {
-	return &plan.Stage{Name: s.Name, MaxFailures: s.MaxFailures, MaxUnreachable: s.MaxUnreachable, Groups: s.Groups}
+func (s RunStage) Stage() *plan.StagePlan {
+	return &plan.StagePlan{Name: s.Name, MaxFailures: s.MaxFailures, MaxUnreachable: s.MaxUnreachable, Groups: s.Groups}
 }
 
 // UnitPlan is the part of a plan that one cluster needs.
 type UnitPlan struct {
 	Unit     rule.Unit              `json:"unit"`
 	Change   rule.Change            `json:"change"`
-	Rules    plan.Rules             `json:"rules"`
+	Rules    plan.StageRules        `json:"rules"`
 	WayBack  plan.WayBack           `json:"wayBack"`
 	Target   string                 `json:"target"`
 	Rollback pipelines.RollbackMode `json:"rollback"`
@@ -86,7 +86,7 @@ type SaveLiveRequest struct {
 	Clusters []Seen `json:"clusters"`
 }
 
-// Seen is what was seen of one cluster: the blob digest of its plan.Cluster, or why nothing could be seen.
+// Seen is what was seen of one cluster: the blob digest of its plan.ClusterDiff, or why nothing could be seen.
 type Seen struct {
 	Cluster     string `json:"cluster"`
 	Digest      string `json:"digest,omitempty"`
@@ -95,7 +95,7 @@ type Seen struct {
 
 // UnitRecord is what is kept of a unit that has ended: its whole status, and what the soaks of its group and stage look at.
 type UnitRecord struct {
-	api.Unit
+	api.UnitStatus
 	Soaking []AdvanceRequest `json:"soaking,omitempty"`
 }
 

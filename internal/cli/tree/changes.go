@@ -131,7 +131,7 @@ func since(waiting *api.Waiting, started, ended time.Time) time.Time {
 }
 
 // stageSince is the same for a stage, which keeps no times: it begins with its first unit and ends with its last.
-func stageSince(s *api.Stage) time.Time {
+func stageSince(s *api.StageStatus) time.Time {
 	var first, last time.Time
 	for _, u := range s.Units {
 		if first.IsZero() || !u.Started.IsZero() && u.Started.Before(first) {
@@ -157,7 +157,7 @@ func plainWaits(w *api.Waiting) string {
 	return "waits for " + waits(&timeless, time.Time{})
 }
 
-func unitSays(u *api.Unit) string {
+func unitSays(u *api.UnitStatus) string {
 	switch {
 	case u.Failure != nil:
 		return strings.TrimSpace("at " + u.FailedAt + " " + finding(u.Failure))
@@ -167,7 +167,7 @@ func unitSays(u *api.Unit) string {
 	return ""
 }
 
-func batchSays(u *api.Unit, b *api.Batch) string {
+func batchSays(u *api.UnitStatus, b *api.BatchStatus) string {
 	if b.Skipped != "" {
 		return b.Skipped
 	}

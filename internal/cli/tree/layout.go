@@ -29,7 +29,7 @@ func (d *drawer) bar(done, of int) string {
 }
 
 // unitBar draws the pods of a unit that were moved.
-func (d *drawer) unitBar(u *api.Unit) string {
+func (d *drawer) unitBar(u *api.UnitStatus) string {
 	all := d.in.Scales[u.Cluster].Pods
 	if u.Phase == api.PhaseSucceeded || u.Phase == api.PhaseRolledBack && d.in.View.Back != "" {
 		return d.bar(all, all)

@@ -81,7 +81,7 @@ func soaksLeft(in Input) time.Duration {
 	return left
 }
 
-func allEnded(s api.Stage, clusters []string) bool {
+func allEnded(s api.StageStatus, clusters []string) bool {
 	for _, u := range s.Units {
 		if slices.Contains(clusters, u.Cluster) && !u.Phase.Final() {
 			return false
@@ -91,7 +91,7 @@ func allEnded(s api.Stage, clusters []string) bool {
 }
 
 // gone counts the batches of a unit that have moved something and ended.
-func gone(u *api.Unit) int {
+func gone(u *api.UnitStatus) int {
 	n := 0
 	for _, b := range u.Batches {
 		if b.Skipped == "" && b.Phase.Final() {

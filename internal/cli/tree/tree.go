@@ -135,7 +135,7 @@ func clock(t, now time.Time) string {
 	return t.Format(time.DateTime)
 }
 
-func (d *drawer) stage(s *api.Stage) []row {
+func (d *drawer) stage(s *api.StageStatus) []row {
 	head := row{mark: d.mark(s.Phase), name: s.Name, phase: s.Phase, cells: [4]string{"", string(s.Phase), "", waits(s.Waiting, d.in.Now)}}
 	if s.Skipped != "" {
 		head.cells[3], head.rank = "it "+s.Skipped, rankNothing
@@ -150,7 +150,7 @@ func (d *drawer) stage(s *api.Stage) []row {
 	return rows
 }
 
-func (d *drawer) unit(u *api.Unit) []row {
+func (d *drawer) unit(u *api.UnitStatus) []row {
 	head := row{indent: 1, mark: d.mark(u.Phase), name: u.Path, phase: u.Phase, rank: rank(u)}
 	head.cells = [4]string{d.unitBar(u), string(u.Phase), elapsed(u.Started, u.Ended, d.in.Now), d.says(u)}
 	if left := d.pace.units[u.Cluster]; left > 0 {
@@ -170,13 +170,13 @@ func (d *drawer) unit(u *api.Unit) []row {
 }
 
 // says is what has to be said about a unit: what stopped it, else what it waits for; and which nodes of it are dead.
-func (d *drawer) says(u *api.Unit) string {
+func (d *drawer) says(u *api.UnitStatus) string {
 	said := []string{d.stands(u), behind(u)}
 	return strings.Join(slices.DeleteFunc(said, func(text string) bool { return text == "" }), "; ")
 }
 
 // behind is which nodes of a unit are dead.
-func behind(u *api.Unit) string {
+func behind(u *api.UnitStatus) string {
 	var of []string
 	for _, b := range u.Behind {
 		things := "nodes"
@@ -188,7 +188,7 @@ func behind(u *api.Unit) string {
 	return strings.Join(slices.Compact(of), "; ")
 }
 
-func (d *drawer) stands(u *api.Unit) string {
+func (d *drawer) stands(u *api.UnitStatus) string {
 	switch {
 	case u.Failure != nil:
 		return finding(u.Failure)
@@ -204,7 +204,7 @@ func (d *drawer) stands(u *api.Unit) string {
 	return waits(u.Waiting, d.in.Now)
 }
 
-func (d *drawer) batch(u *api.Unit, b *api.Batch) row {
+func (d *drawer) batch(u *api.UnitStatus, b *api.BatchStatus) row {
 	r := row{indent: 2, mark: d.mark(b.Phase), phase: b.Phase, name: fmt.Sprintf("%s batch %d", b.NodeSet, b.Number), rank: rankBatch}
 	if b.Phase.Final() {
 		r.rank = rankEnded
@@ -227,7 +227,7 @@ func (d *drawer) batch(u *api.Unit, b *api.Batch) row {
 }
 
 // workload names the workload of a batch where the unit has several.
-func workload(u *api.Unit, b *api.Batch) string {
+func workload(u *api.UnitStatus, b *api.BatchStatus) string {
 	for i := range u.Batches {
 		if u.Batches[i].Workload != b.Workload {
 			return b.Workload
@@ -254,7 +254,7 @@ func finding(c *api.Check) string {
 }
 
 // rank says how soon a unit's line goes: first those that have nothing to tell.
-func rank(u *api.Unit) int {
+func rank(u *api.UnitStatus) int {
 	switch {
 	case u.Phase == api.PhasePending, u.Phase == api.PhaseSkipped:
 		return rankPending

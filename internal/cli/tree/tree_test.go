@@ -24,8 +24,8 @@ var began = time.Date(2026, 11, 22, 2, 30, 0, 0, time.Local)
 
 func after(seconds int) time.Time { return began.Add(time.Duration(seconds) * time.Second) }
 
-func batch(unit, set string, number, updated, target, total int, phase api.Phase, from, to int) api.Batch {
-	b := api.Batch{
+func batch(unit, set string, number, updated, target, total int, phase api.Phase, from, to int) api.BatchStatus {
+	b := api.BatchStatus{
 		Path: fmt.Sprintf("%s/%s/%d", unit, set, number), Workload: "DaemonSet/infra/node-agent", NodeSet: set, Number: number,
 		Target: target, Total: total, Updated: updated, Ready: updated, Phase: phase, Started: after(from),
 	}
@@ -37,9 +37,9 @@ func batch(unit, set string, number, updated, target, total int, phase api.Phase
 
 // underWay is a run in the middle of its second stage.
 func underWay() tree.Input {
-	e2e := api.Unit{
+	e2e := api.UnitStatus{
 		Path: "e2e/e1", Cluster: "e1", Phase: api.PhaseSucceeded, Started: began, Ended: after(80), Moved: true,
-		Batches: []api.Batch{
+		Batches: []api.BatchStatus{
 			batch("e2e/e1", "canary", 1, 1, 1, 4, api.PhaseSucceeded, 0, 20),
 			batch("e2e/e1", "all", 1, 36, 36, 36, api.PhaseSucceeded, 20, 80),
 		},
@@ -48,37 +48,37 @@ func underWay() tree.Input {
 	skipped.Skipped = "10% of 4 is 1, not above batch 1"
 	behind := batch("production/p1", "canary", 3, 3, 4, 4, api.PhaseMoving, 100, 0)
 	behind.Ready = 2
-	p1 := api.Unit{
+	p1 := api.UnitStatus{
 		Path: "production/p1", Cluster: "p1", Phase: api.PhaseMoving, Started: after(81),
 		Waiting: &api.Waiting{Kind: "pods", Name: "production/p1/canary/3", Since: after(100)},
-		Batches: []api.Batch{batch("production/p1", "canary", 1, 1, 1, 4, api.PhaseSucceeded, 81, 100), skipped, behind},
+		Batches: []api.BatchStatus{batch("production/p1", "canary", 1, 1, 1, 4, api.PhaseSucceeded, 81, 100), skipped, behind},
 	}
-	p2 := api.Unit{
+	p2 := api.UnitStatus{
 		Path: "production/p2", Cluster: "p2", Phase: api.PhaseHeld, Started: after(81),
 		Failure:  &api.Check{Name: "success-rate", Verdict: api.Failed, Message: "0.91 is less\nthan 0.99"},
 		FailedAt: "production/p2/canary/1",
-		Batches:  []api.Batch{batch("production/p2", "canary", 1, 1, 1, 4, api.PhaseHeld, 81, 0)},
+		Batches:  []api.BatchStatus{batch("production/p2", "canary", 1, 1, 1, 4, api.PhaseHeld, 81, 0)},
 	}
-	p3 := api.Unit{
+	p3 := api.UnitStatus{
 		Path: "production/p3", Cluster: "p3", Phase: api.PhaseUnreachable, Started: after(90),
 		Waiting: &api.Waiting{Kind: "cluster", Name: "p3", Since: after(95), Unmet: []string{"no route to host"}},
 	}
-	p4 := api.Unit{Path: "production/p4", Cluster: "p4", Phase: api.PhasePending}
+	p4 := api.UnitStatus{Path: "production/p4", Cluster: "p4", Phase: api.PhasePending}
 	scales := map[string]engine.Scale{}
 	for _, c := range []string{"e1", "p1", "p2", "p4"} {
 		scales[c] = engine.Scale{Batches: 4, Pods: 40}
 	}
 	return tree.Input{
 		Now: after(120), Scales: scales, UI: "http://127.0.0.1:8233/namespaces/default/workflows/node-agent-3",
-		View: engine.View{Run: api.Run{
+		View: engine.View{RunStatus: api.RunStatus{
 			Name: "node-agent-3", Component: "node-agent", Version: "2.0.0", Pipeline: "careful", Plan: "3f2a9c01d2e4aaaaaaaaaaaa",
 			Origin: api.Origin{Repository: "https://git.example/fleet", Commit: "0123456789abcdef", Path: "agents", Dirty: true},
 			Phase:  api.PhaseMoving, By: "ann@example.com", Reason: "fixes a leak", Started: began, Percent: 20,
 			Waiting: &api.Waiting{Kind: "decision", Name: "production/p2", Since: after(101), Unmet: []string{"success-rate failed"}},
-			Stages: []api.Stage{
-				{Name: "e2e", Phase: api.PhaseSucceeded, Units: []api.Unit{e2e}},
+			Stages: []api.StageStatus{
+				{Name: "e2e", Phase: api.PhaseSucceeded, Units: []api.UnitStatus{e2e}},
 				{Name: "staging", Phase: api.PhaseSkipped, Skipped: "selects no cluster: no cluster group matches environment=staging"},
-				{Name: "production", Phase: api.PhaseMoving, Units: []api.Unit{p1, p2, p3, p4}},
+				{Name: "production", Phase: api.PhaseMoving, Units: []api.UnitStatus{p1, p2, p3, p4}},
 			},
 		}},
 	}
@@ -88,7 +88,7 @@ func underWay() tree.Input {
 func paced() tree.Input {
 	in := underWay()
 	units := in.View.Stages[2].Units
-	in.View.Stages[2].Units, in.View.Waiting = []api.Unit{units[0], units[3]}, nil
+	in.View.Stages[2].Units, in.View.Waiting = []api.UnitStatus{units[0], units[3]}, nil
 	return in
 }
 
@@ -131,7 +131,7 @@ func TestDraw(t *testing.T) {
 		"rolled-back":      {rolledBack(), tree.Options{}},
 		"behind":           {behind(), tree.Options{}},
 		"paced-100":        {paced(), tree.Options{Width: 100, Bars: true}},
-		"nothing-is-known": {tree.Input{View: engine.View{Run: api.Run{Name: "a-1", Phase: api.PhasePending, Started: began}}, Now: began}, tree.Options{}},
+		"nothing-is-known": {tree.Input{View: engine.View{RunStatus: api.RunStatus{Name: "a-1", Phase: api.PhasePending, Started: began}}, Now: began}, tree.Options{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			lines := tree.Draw(c.in, c.o)
@@ -208,7 +208,7 @@ func golden(t *testing.T, name, got string) {
 func TestDrawAnyHeight(t *testing.T) {
 	in := underWay()
 	for i := range 300 {
-		in.View.Stages[2].Units = append(in.View.Stages[2].Units, api.Unit{Path: fmt.Sprintf("production/q%d", i), Cluster: fmt.Sprintf("q%d", i), Phase: api.PhasePending})
+		in.View.Stages[2].Units = append(in.View.Stages[2].Units, api.UnitStatus{Path: fmt.Sprintf("production/q%d", i), Cluster: fmt.Sprintf("q%d", i), Phase: api.PhasePending})
 	}
 	for height := 1; height < 60; height++ {
 		if n := len(tree.Draw(in, tree.Options{Height: height})); n > height {
@@ -279,12 +279,12 @@ func TestTimeLeftCountsSoaks(t *testing.T) {
 	soaks := map[string]engine.Soaks{"e2e": {Stage: 25 * time.Second}, "canary": {
 		Stage: 30 * time.Second, Groups: []engine.GroupSoak{{Name: "eu", Length: 5 * time.Second, Clusters: []string{"c1"}}},
 	}}
-	e1 := api.Unit{Cluster: "e1", Phase: api.PhaseSucceeded, Batches: []api.Batch{batch("e2e/e1", "all", 1, 4, 4, 4, api.PhaseSucceeded, 0, 2)}}
+	e1 := api.UnitStatus{Cluster: "e1", Phase: api.PhaseSucceeded, Batches: []api.BatchStatus{batch("e2e/e1", "all", 1, 4, 4, 4, api.PhaseSucceeded, 0, 2)}}
 	in := tree.Input{
 		Now: after(3), Soaks: soaks, Scales: map[string]engine.Scale{"e1": {Batches: 1, Pods: 4}, "c1": {Batches: 1, Pods: 4}},
-		View: engine.View{Run: api.Run{Name: "a-1", Phase: api.PhaseSoaking, Started: began, Waiting: &api.Waiting{Kind: "soak", Name: "stage e2e", Until: after(23)}, Stages: []api.Stage{
-			{Name: "e2e", Phase: api.PhaseMoving, Units: []api.Unit{e1}},
-			{Name: "canary", Phase: api.PhasePending, Units: []api.Unit{{Cluster: "c1", Phase: api.PhasePending}}},
+		View: engine.View{RunStatus: api.RunStatus{Name: "a-1", Phase: api.PhaseSoaking, Started: began, Waiting: &api.Waiting{Kind: "soak", Name: "stage e2e", Until: after(23)}, Stages: []api.StageStatus{
+			{Name: "e2e", Phase: api.PhaseMoving, Units: []api.UnitStatus{e1}},
+			{Name: "canary", Phase: api.PhasePending, Units: []api.UnitStatus{{Cluster: "c1", Phase: api.PhasePending}}},
 		}}},
 	}
 	want := "about 57s left" // 20 of this soak, 2 for a batch, 5 after the group, 30 after the stage
