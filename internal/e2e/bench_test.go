@@ -93,10 +93,7 @@ func BenchmarkRequests(b *testing.B) {
 					b.Fatalf("the run ended %s", end.Phase)
 				}
 				time.Sleep(2 * time.Second) // the audit log is written behind the requests
-				report, err := s.engine.Report(b.Context(), run.Name)
-				if err != nil {
-					b.Fatal(err)
-				}
+				report := s.report(run.Name)
 				batches, total := 0, 0
 				for _, batch := range report.Stages[0].Units[0].Batches {
 					if batch.Skipped == "" {

@@ -246,6 +246,16 @@ func (s *site) ended(run string, within time.Duration) api.RunStatus {
 	return end
 }
 
+// report is everything that is known of a run; one that cannot be told in full fails the test.
+func (s *site) report(run string) api.RunStatus {
+	s.t.Helper()
+	view, err := s.engine.Status(s.t.Context(), run)
+	if err != nil || view.Note != "" {
+		s.t.Fatalf("cannot tell all of run %s: %v, %s", run, err, view.Note)
+	}
+	return view.RunStatus
+}
+
 // soaking waits until a unit soaks: a batch is done and the next has not begun.
 func (s *site) soaking(run string) {
 	s.t.Helper()

@@ -128,10 +128,7 @@ func TestFailureMode_R01_AGateDoesNotJudgeTheOldRevision(t *testing.T) {
 	run := s.start("2.0.0", "slow")
 	s.until(run, "at its first batch", time.Minute, func(r api.RunStatus) bool { return s.snapshot("a").Tags()["2.0.0-never-ready"] > 0 })
 	time.Sleep(6 * time.Second)
-	report, err := s.engine.Report(t.Context(), run)
-	if err != nil {
-		t.Fatal(err)
-	}
+	report := s.report(run)
 	if batches := report.Stages[0].Units[0].Batches; len(batches) != 1 || batches[0].Phase != api.PhaseMoving || batches[0].Ready != 0 {
 		t.Errorf("every old pod is ready, and the batch is %+v", batches)
 	}

@@ -101,10 +101,7 @@ func TestFailureMode_R08_ARunWithAFailedUnitDoesNotSucceed(t *testing.T) {
 `)
 			run := s.start("2.0.0", "borne")
 			end := s.ended(run, time.Minute)
-			report, err := s.engine.Report(t.Context(), run)
-			if err != nil {
-				t.Fatal(err)
-			}
+			report := s.report(run)
 			alone := engine.New(s.ledger, func(context.Context) (*engine.Server, error) { return nil, errors.New("there is no Temporal") }, engine.Options{})
 			kept, err := alone.Status(t.Context(), run)
 			if err != nil {

@@ -55,10 +55,7 @@ func TestFailureMode_R27_AKilledWorkerLosesAndRepeatsNothing(t *testing.T) {
 // checked makes sure that every batch of the run's first unit was judged and passed.
 func checked(t *testing.T, s *site, run string) {
 	t.Helper()
-	report, err := s.engine.Report(t.Context(), run)
-	if err != nil {
-		t.Fatal(err)
-	}
+	report := s.report(run)
 	batches := report.Stages[0].Units[0].Batches
 	if len(batches) != 2 {
 		t.Fatalf("the report has %d batches: %+v", len(batches), batches)

@@ -30,10 +30,8 @@ type Deployments interface {
 	Deployment(ctx context.Context, cluster, component string) (Deployment, error)
 	// ListDeployments returns the present deployments sorted by cluster and component; "" means all.
 	ListDeployments(ctx context.Context, cluster, component string) ([]Deployment, error)
-	// DeploymentHistory returns all deployments of (cluster, component), newest first, with those that were forgotten.
-	DeploymentHistory(ctx context.Context, cluster, component string, limit int) ([]Deployment, error)
 	// RemoveDeployment forgets the present deployment (a first installation that was taken back). Gone is fine. The
-	// history keeps it, and the run that took it back.
+	// store keeps that it was there, and which run took it back.
 	RemoveDeployment(ctx context.Context, cluster, component, run string) error
 }
 

@@ -59,14 +59,6 @@ func (s *Store) ListDeployments(ctx context.Context, cluster, component string) 
 	return list, failed(err, "cannot list deployments")
 }
 
-// DeploymentHistory implements ledger.Deployments.
-func (s *Store) DeploymentHistory(ctx context.Context, cluster, component string, limit int) ([]ledger.Deployment, error) {
-	list, err := rows(ctx, s.db, scanDeployment, `
-		SELECT `+deploymentColumns+` FROM deployments d WHERE d.cluster = ? AND d.component = ?
-		ORDER BY d.seq DESC LIMIT ?`, cluster, component, ledger.Rows(limit))
-	return list, failed(err, "cannot list deployments of %s in %s", component, cluster)
-}
-
 // RemoveDeployment implements ledger.Deployments.
 func (s *Store) RemoveDeployment(ctx context.Context, cluster, component, run string) error {
 	err := s.write(ctx, func(tx *sql.Tx) error {

@@ -218,6 +218,22 @@ func TestBlobThatWasChangedInTheStore(t *testing.T) {
 	}
 }
 
+func TestADeploymentThatWasTakenBackIsKept(t *testing.T) {
+	l := open(t, filepath.Join(t.TempDir(), "ledger.db"))
+	objects := must(l.PutBlob(t.Context(), []byte("objects")))
+	d := ledger.Deployment{Cluster: "a", Component: "agent", Version: "1", Objects: objects, Run: "agent-1", Fence: 1}
+	if err := l.SaveDeployment(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.RemoveDeployment(t.Context(), "a", "agent", "agent-2"); err != nil {
+		t.Fatal(err)
+	}
+	var run, by string
+	if err := l.db.QueryRow(`SELECT run, removed_by FROM deployments`).Scan(&run, &by); err != nil || run != "agent-1" || by != "agent-2" {
+		t.Errorf("there is one of run %q, taken back by %q, %v", run, by, err)
+	}
+}
+
 func TestCancelledWrite(t *testing.T) {
 	l := open(t, filepath.Join(t.TempDir(), "ledger.db"))
 	ctx, cancel := context.WithCancel(t.Context())
