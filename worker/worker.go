@@ -10,6 +10,7 @@ import (
 
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
+	"k8s.io/utils/clock"
 
 	"sluice.dev/sluice/activities/cluster"
 	"sluice.dev/sluice/activities/runs"
@@ -55,7 +56,7 @@ func Run(ctx context.Context, o Options) error {
 	clusters := kube.NewPool(kube.Options{Kubeconfigs: o.Kubeconfigs, UserAgent: o.UserAgent})
 	defer clusters.Close()
 	checks := check.New()
-	near := &cluster.Activities{Clusters: clusters, Ledger: o.Ledger, Checks: checks, Installation: installation}
+	near := &cluster.Activities{Clusters: clusters, Ledger: o.Ledger, Checks: checks, Clock: clock.RealClock{}, Installation: installation}
 	records := &store.Activities{Ledger: o.Ledger, Checks: checks}
 
 	if o.Namespace != "" && !o.SiteOnly {

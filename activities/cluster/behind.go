@@ -4,27 +4,10 @@ import (
 	"context"
 	"time"
 
-	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/internal/workload/goal"
 	"sluice.dev/sluice/pipelines"
 )
-
-// behind refuses a unit that has more dead nodes than its rules let stay behind. A plan is not refused for it: nodes come
-// back. Nor is a way back, which goes by the nodes that there are.
-func (a *Activities) behind(ctx context.Context, ref step.Ref, found *plan.ClusterDiff) error {
-	if ref.Back {
-		return nil
-	}
-	_, _, stage, err := a.unitOf(ctx, ref)
-	if err != nil {
-		return err
-	}
-	for _, w := range found.Workloads {
-		found.Refusals = append(found.Refusals, stage.Rules.TooManyBehind(w.Behind)...)
-	}
-	return nil
-}
 
 // left is which nodes of a workload are dead now.
 func (h held) left(ctx context.Context, req step.AdvanceRequest) ([]goal.Behind, error) {
@@ -32,7 +15,7 @@ func (h held) left(ctx context.Context, req step.AdvanceRequest) ([]goal.Behind,
 	if len(sets) == 0 {
 		sets = pipelines.DefaultRules().NodeSets
 	}
-	sizes, err := h.driver.Sizes(ctx, h.cluster, h.spec, sets)
+	sizes, err := h.driver.Sizes(ctx, h.cluster, h.load.Spec, sets)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"sluice.dev/sluice/internal/change"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/internal/workload/goal"
@@ -57,7 +58,7 @@ func TestMoreDeadNodesThanMayStayBehindRefuseTheUnit(t *testing.T) {
 		t.Errorf("the unit is refused by %+v", no)
 	}
 	var shown plan.ClusterDiff
-	if err := w.acts.getJSON(t.Context(), must(w, w.acts.Preview, step.DiffRequest{Ref: w.ref}), &shown); err != nil {
+	if err := change.Load(t.Context(), w.acts.Ledger, must(w, w.acts.Preview, step.DiffRequest{Ref: w.ref}), &shown); err != nil {
 		t.Fatal(err)
 	}
 	if len(shown.Refusals) > 0 || !strings.Contains(strings.Join(shown.Notes, "\n"), "2 nodes are dead under DaemonSet/apps/agent") {

@@ -1,11 +1,12 @@
-// Package cluster holds the activities that look at and change one Kubernetes cluster: thin calls into internal/kube,
-// internal/patch and internal/workload, with the ledger's intents around every write. Each is idempotent under its
-// request: run twice, it changes once.
+// Package cluster holds the activities that look at and change one Kubernetes cluster: thin calls into internal/change and
+// internal/workload, under the component's Lease and with a heartbeat. Each is idempotent under its request: run twice, it
+// changes once. What an object is to become is not decided here.
 package cluster
 
 import (
 	"context"
-	"encoding/json"
+
+	"k8s.io/utils/clock"
 
 	"sluice.dev/sluice/internal/check"
 	"sluice.dev/sluice/internal/fault"
@@ -21,6 +22,7 @@ type Activities struct {
 	Clusters     *kube.Pool
 	Ledger       ledger.Ledger
 	Checks       *check.Runner
+	Clock        clock.PassiveClock
 	Installation string // the ledger's; what Leases name as holder
 
 	hearts func(context.Context) heart // nil: Temporal hears them
@@ -92,20 +94,4 @@ func (a *Activities) reach(ctx context.Context, ref step.Ref, beat *pulse) (stri
 			return "", err
 		}
 	}
-}
-
-func (a *Activities) putJSON(ctx context.Context, v any) (string, error) {
-	data, err := json.Marshal(v)
-	if err != nil {
-		return "", fault.Wrap(fault.Internal, err, "cannot encode %T", v)
-	}
-	return a.Ledger.PutBlob(ctx, data)
-}
-
-func (a *Activities) getJSON(ctx context.Context, digest string, v any) error {
-	data, err := a.Ledger.Blob(ctx, digest)
-	if err != nil {
-		return err
-	}
-	return fault.Wrap(fault.Internal, json.Unmarshal(data, v), "cannot read blob %s", digest)
 }

@@ -3,11 +3,10 @@ package cluster
 import (
 	"context"
 	"strconv"
-	"time"
 
 	"go.temporal.io/sdk/activity"
 
-	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/change"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/internal/ledger"
@@ -26,7 +25,7 @@ func (a *Activities) Acquire(ctx context.Context, ref step.Ref) (step.Ref, error
 	if err != nil && fault.CodeOf(err) != fault.NotFound {
 		return ref, err
 	}
-	if err := agrees(ref, unit, present); err != nil {
+	if err := change.Agrees(partOf(ref), unit, present); err != nil {
 		return ref, err
 	}
 	c, err := a.Clusters.Cluster(ctx, ref.Context)
@@ -99,39 +98,17 @@ func target(ref step.Ref, unit *plan.Unit) string {
 	return unit.Target
 }
 
-// agrees checks that what the ledger says runs is what the plan was made on, or for a rollback what it brought.
-func agrees(ref step.Ref, unit *plan.Unit, present ledger.Deployment) error {
-	if present.Run == ref.Run {
-		return nil
-	}
-	if ref.Back {
-		if present.Target == unit.Target || present.Target == unit.WayBack.Target {
-			return nil
-		}
-		return fault.New(fault.Conflict, "cannot take back run %s in cluster %s: run %s has brought version %s there since", ref.BackOf, ref.Cluster, present.Run, present.Version)
-	}
-	if present.Target == unit.WayBack.Target {
-		return nil
-	}
-	return fault.New(fault.Conflict, "cannot start in cluster %s: run %s has brought version %s there since the plan was made; plan again", ref.Cluster, present.Run, present.Version)
-}
-
 // Release records how the unit ended, and frees the Lease. What runs is written to the ledger first: a crash between the
 // two is seen as this run's own Lease.
 func (a *Activities) Release(ctx context.Context, req step.ReleaseRequest) (string, error) {
-	p, unit, _, err := a.unitOf(ctx, req.Ref)
+	_, unit, _, err := a.unitOf(ctx, req.Ref)
 	if err != nil {
 		return "", err
 	}
-	runs, err := a.record(ctx, req, p, unit)
+	end := change.Ending{Part: partOf(req.Ref), Plan: req.Plan, Unit: unit, Outcome: req.Outcome, Changes: req.Changes}
+	runs, err := end.Record(ctx, a.Ledger, a.Clock)
 	if err != nil {
 		return "", err
-	}
-	if req.Outcome == api.PhaseRolledBack {
-		// What is there now is what was there before: what comes next has this for its pre-image.
-		if err := a.Ledger.EndPreImages(ctx, undone(req.Ref), req.Cluster, req.Component, req.Run); err != nil {
-			return "", err
-		}
 	}
 	c, err := a.Clusters.Cluster(ctx, req.Context)
 	if err != nil {
@@ -142,43 +119,4 @@ func (a *Activities) Release(ctx context.Context, req step.ReleaseRequest) (stri
 		return runs, nil // it is gone, or a newer run has it: either way it is not ours to free
 	}
 	return runs, err
-}
-
-// record saves the deployment where the unit went all the way, and returns the digest of what runs.
-func (a *Activities) record(ctx context.Context, req step.ReleaseRequest, p *plan.Plan, unit *plan.Unit) (string, error) {
-	arrived := req.Outcome == api.PhaseSucceeded && !req.Back || req.Outcome == api.PhaseRolledBack && req.Back
-	if !arrived {
-		present, err := a.Ledger.Deployment(ctx, req.Cluster, req.Component)
-		if fault.CodeOf(err) == fault.NotFound {
-			return "", nil
-		}
-		if err != nil || present.Run != req.Run || req.Outcome != api.PhaseRolledBack {
-			return present.Target, err
-		}
-		// The unit had been recorded as done, and was rolled back before its Lease was free.
-		back := unit.WayBack
-		if !back.Exists() {
-			return "", a.Ledger.RemoveDeployment(ctx, req.Cluster, req.Component, req.Run)
-		}
-		return back.Target, a.Ledger.SaveDeployment(ctx, ledger.Deployment{
-			Cluster: req.Cluster, Component: req.Component, Version: back.Version, Target: back.Target, Objects: back.Objects,
-			Run: req.Run, Plan: req.Plan, Fence: req.Fence, Since: time.Now().UTC(),
-		})
-	}
-	if req.Back && !unit.WayBack.Exists() {
-		return "", a.Ledger.RemoveDeployment(ctx, req.Cluster, req.Component, req.Run)
-	}
-	set, err := a.changes(ctx, req.Changes)
-	if err != nil {
-		return "", err
-	}
-	now := time.Now().UTC()
-	d := ledger.Deployment{
-		Cluster: req.Cluster, Component: req.Component, Version: set.Version, Target: set.Target, Objects: set.Written,
-		Run: req.Run, Plan: req.Plan, Fence: req.Fence, Since: now,
-	}
-	if err := a.Ledger.SaveDeployment(ctx, d); err != nil {
-		return "", err
-	}
-	return set.Target, nil
 }

@@ -3,9 +3,9 @@ package cluster
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/change"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/internal/workload"
@@ -14,34 +14,30 @@ import (
 	"sluice.dev/sluice/pipelines/rule"
 )
 
-// held is a workload with its driver and what is known of it.
+// held is a workload with its driver, in its cluster.
 type held struct {
 	driver  workload.Driver
 	cluster workload.Cluster
-	spec    workload.Spec
-	change  change
-	era     era // where no deployment says what it goes back to
+	load    change.Workload
 }
 
 func (a *Activities) held(ctx context.Context, req step.WorkloadRequest) (held, error) {
 	var h held
-	var err error
-	if h.change, err = a.change(ctx, req.Changes, req.Object); err != nil {
+	set, err := a.changes(ctx, req.Changes)
+	if err != nil {
+		return h, err
+	}
+	object, err := set.Object(req.Object)
+	if err != nil {
 		return h, err
 	}
 	if h.cluster, err = a.Clusters.Cluster(ctx, req.Context); err != nil {
 		return h, err
 	}
-	h.spec = h.change.spec(req.Ref)
-	if h.spec.WayBack == nil && !req.Back {
-		if h.era, err = a.eraOf(ctx, req.Ref, req.Run); err != nil {
-			return h, err
-		}
-		if err := a.earlier(ctx, h.era, h.change, &h.spec); err != nil {
-			return h, err
-		}
+	if h.load, err = change.WorkloadOf(ctx, a.Ledger, partOf(req.Ref), object); err != nil {
+		return h, err
 	}
-	h.driver, err = drivers.For(h.change.target().GroupVersionKind().GroupKind())
+	h.driver, err = drivers.For(object.Target().GroupVersionKind().GroupKind())
 	return h, err
 }
 
@@ -63,30 +59,9 @@ func (a *Activities) Prepare(ctx context.Context, req step.WorkloadRequest) (sta
 		return state, err
 	}
 	defer done(&err)
-	e, err := a.eraOf(ctx, req.Ref, req.Run)
-	if err != nil {
-		return state, err
-	}
-	live := h.change.live() // the driver takes no hold of one whose spec has changed since
-	if live == nil {
-		if live, err = get(ctx, h.cluster, h.change.target()); err != nil {
-			return state, err
-		}
-	}
-	made, err := a.before(ctx, e, req.Ref, h.change.target(), live)
-	if err != nil {
-		return state, err
-	}
-	w, err := a.intend(ctx, req.Ref, stepPrepare, h.change.target(), made)
-	if err != nil {
-		return state, err
-	}
-	state, err = h.driver.Prepare(ctx, h.cluster, h.spec)
-	if err != nil {
-		return state, err
-	}
-	w.UID, w.ResourceVersion, w.Created = state.UID, state.ResourceVersion, w.Created || state.Created
-	return state, a.Ledger.SaveWrite(ctx, w)
+	return a.writer(req.Ref, h.cluster).Hold(ctx, h.load.Object, func(ctx context.Context) (goal.State, error) {
+		return h.driver.Prepare(ctx, h.cluster, h.load.Spec)
+	})
 }
 
 // Arm gives a workload the new template back after a Disarm.
@@ -115,7 +90,7 @@ func (a *Activities) turn(ctx context.Context, req step.WorkloadRequest, f turne
 		return req.State, err
 	}
 	defer done(&err)
-	state, err = f(h.driver, ctx, h.cluster, h.spec, req.State)
+	state, err = f(h.driver, ctx, h.cluster, h.load.Spec, req.State)
 	if err != nil {
 		return state, err
 	}
@@ -126,7 +101,7 @@ func (a *Activities) turn(ctx context.Context, req step.WorkloadRequest, f turne
 // not get on for as long as the request says.
 func (a *Activities) Advance(ctx context.Context, req step.AdvanceRequest) (api.Facts, error) {
 	return a.watched(ctx, req, true, func(ctx context.Context, h held, look workload.Look) (rule.Facts, error) {
-		return h.driver.Advance(ctx, h.cluster, h.spec, req.State, req.Goal, look)
+		return h.driver.Advance(ctx, h.cluster, h.load.Spec, req.State, req.Goal, look)
 	})
 }
 
@@ -137,40 +112,22 @@ func (a *Activities) Revert(ctx context.Context, req step.AdvanceRequest) (api.F
 	if err != nil {
 		return api.Facts{}, err
 	}
-	left, how := h.spec.WayBack, stepRevert
-	if left == nil {
-		left, how = h.change.target(), stepDelete // the run made it
-	}
-	if _, err := a.intend(ctx, req.Ref, how, left, making{}); err != nil {
+	if err := a.writer(req.Ref, h.cluster).MeanBack(ctx, h.load); err != nil {
 		return api.Facts{}, err
 	}
 	stays := ""
 	seen, err := a.watched(ctx, req, false, func(ctx context.Context, h held, look workload.Look) (facts rule.Facts, err error) {
-		if stays, err = standsThere(ctx, h.cluster, h.era, h.change); err != nil || stays != "" {
+		if stays, err = h.load.Replaced(ctx, h.cluster); err != nil || stays != "" {
 			return rule.Facts{}, err
 		}
-		facts, err = h.driver.Revert(ctx, h.cluster, h.spec, req.State, req.Goal.MaxUnavailable, look)
-		if err == nil && h.spec.WayBack == nil {
-			stays, err = stayed(ctx, h, facts)
+		facts, err = h.driver.Revert(ctx, h.cluster, h.load.Spec, req.State, req.Goal.MaxUnavailable, look)
+		if err == nil {
+			stays, err = h.load.Stays(ctx, h.cluster, facts)
 		}
 		return facts, err
 	})
 	seen.Stays = stays
 	return seen, err
-}
-
-// stayed says why a workload is not back of which nobody knows what it was, and what it is now; "" where it is back.
-func stayed(ctx context.Context, h held, seen rule.Facts) (string, error) {
-	live, err := get(ctx, h.cluster, h.change.target())
-	if err != nil || live == nil {
-		return "", err
-	}
-	hold, err := workload.HoldOf(live)
-	if err != nil || hold != nil && hold.Back || !workload.Carries(live, h.change.target()) {
-		return "", err
-	}
-	return stays(h.change.Object, fmt.Sprintf("its controller does not keep what it was before; %d of %d pods are at what this run wrote",
-		seen.Workload.Updated, seen.Workload.Desired)), nil
 }
 
 // Look looks once.
@@ -179,12 +136,12 @@ func (a *Activities) Look(ctx context.Context, req step.AdvanceRequest) (api.Fac
 	if err != nil {
 		return api.Facts{}, err
 	}
-	seen, err := h.driver.Facts(ctx, h.cluster, h.spec, req.State, req.Goal)
+	seen, err := h.driver.Facts(ctx, h.cluster, h.load.Spec, req.State, req.Goal)
 	if err != nil {
 		return api.Facts{}, err
 	}
 	facts := complete(req, seen.Workload, seen.Batch)
-	stuck, err := h.driver.StuckPods(ctx, h.cluster, h.spec, facts.Workload)
+	stuck, err := h.driver.StuckPods(ctx, h.cluster, h.load.Spec, facts.Workload)
 	return api.Facts{Facts: facts, Stuck: stuck}, err
 }
 
@@ -202,7 +159,7 @@ func (a *Activities) watched(ctx context.Context, req step.AdvanceRequest, armed
 	switch {
 	case errors.Is(err, errCheck):
 		if w.seen.Stuck == nil {
-			w.seen.Stuck, _ = h.driver.StuckPods(ctx, h.cluster, h.spec, w.seen.Facts.Workload)
+			w.seen.Stuck, _ = h.driver.StuckPods(ctx, h.cluster, h.load.Spec, w.seen.Facts.Workload)
 		}
 	case errors.Is(err, errStalled), err != nil && errors.Is(context.Cause(ctx), errStalled):
 		w.seen.Stalled = true
@@ -212,7 +169,7 @@ func (a *Activities) watched(ctx context.Context, req step.AdvanceRequest, armed
 		return w.seen, unreachableAs(err)
 	default:
 		w.seen.Facts = complete(req, end.Workload, end.Batch)
-		if len(h.spec.Behind) > 0 || end.Batch.Lost > 0 || req.Back || !armed {
+		if len(h.load.Spec.Behind) > 0 || end.Batch.Lost > 0 || req.Back || !armed {
 			if w.seen.Behind, err = h.left(ctx, req); err != nil {
 				return w.seen, unreachableAs(err)
 			}
@@ -221,7 +178,7 @@ func (a *Activities) watched(ctx context.Context, req step.AdvanceRequest, armed
 	if w.seen.Facts.Workload.Name == "" {
 		return w.seen, nil // it is gone, or was never seen
 	}
-	a.observe(context.WithoutCancel(ctx), observation(req, w.seen.Facts, armed))
+	a.observe(context.WithoutCancel(ctx), observation(req, w.seen.Facts, armed, a.Clock.Now()))
 	return w.seen, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/change"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/internal/workload"
 	"sluice.dev/sluice/pipelines/rule"
@@ -21,7 +22,7 @@ func (a *Activities) Observe(ctx context.Context, req step.ObserveRequest) (api.
 	workloads := req.Workloads
 	if req.Record != "" {
 		var record step.UnitRecord
-		if err := a.getJSON(ctx, req.Record, &record); err != nil {
+		if err := change.Load(ctx, a.Ledger, req.Record, &record); err != nil {
 			return api.Facts{}, err
 		}
 		workloads = record.Soaking
@@ -77,11 +78,11 @@ func (l *lookout) stay(ctx context.Context, p *post, most time.Duration) error {
 	p.h = h
 	within, over := context.WithTimeout(ctx, most)
 	defer over()
-	err = h.driver.Observe(within, h.cluster, h.spec, p.req.State, p.req.Goal, l.look(p))
+	err = h.driver.Observe(within, h.cluster, h.load.Spec, p.req.State, p.req.Goal, l.look(p))
 	if errors.Is(err, errCheck) || ctx.Err() != nil || within.Err() == nil {
 		return err
 	}
-	last, err := h.driver.Facts(ctx, h.cluster, h.spec, p.req.State, p.req.Goal)
+	last, err := h.driver.Facts(ctx, h.cluster, h.load.Spec, p.req.State, p.req.Goal)
 	if err != nil {
 		return err
 	}
@@ -92,7 +93,7 @@ func (l *lookout) stay(ctx context.Context, p *post, most time.Duration) error {
 // changes no verdict.
 func (l *lookout) why(ctx context.Context, p *post, bad *api.Facts) {
 	if p.h.driver != nil {
-		bad.Stuck, _ = p.h.driver.StuckPods(ctx, p.h.cluster, p.h.spec, bad.Facts.Workload)
+		bad.Stuck, _ = p.h.driver.StuckPods(ctx, p.h.cluster, p.h.load.Spec, bad.Facts.Workload)
 	}
 }
 
@@ -130,7 +131,7 @@ func (l *lookout) tell(ctx context.Context) {
 		sum.Workload, sum.Batch = sum.Workload.Plus(p.seen.Workload), p.seen.Batch
 		armed = armed || p.req.State.Armed
 	}
-	if now := observation(l.posts[0].req, sum, armed); l.sighting.due(now) {
+	if now := observation(l.posts[0].req, sum, armed, l.a.Clock.Now()); l.sighting.due(now) {
 		l.a.observe(ctx, now)
 	}
 }

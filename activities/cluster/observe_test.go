@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/utils/clock"
+
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/check"
 	"sluice.dev/sluice/internal/ledger"
@@ -31,7 +33,7 @@ func judged(cel string) step.AdvanceRequest {
 
 // lookers are the looks of a soak and of a batch, and what each keeps as bad.
 func lookers(t *testing.T, cel string, save func() error) map[string]func(context.Context) (api.Facts, error) {
-	a := &Activities{Ledger: observations{save: save}, Checks: check.New()}
+	a := &Activities{Ledger: observations{save: save}, Checks: check.New(), Clock: clock.RealClock{}}
 	seen := rule.Workload{Name: "agent", Restarts: 3}
 	return map[string]func(context.Context) (api.Facts, error){
 		"a soak": func(ctx context.Context) (api.Facts, error) {
@@ -87,7 +89,7 @@ func TestTheWorstVerdictOfASoakIsKept(t *testing.T) {
 	}
 	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {
-			l := &lookout{a: &Activities{Ledger: observations{save: func() error { return nil }}, Checks: check.New()}}
+			l := &lookout{a: &Activities{Ledger: observations{save: func() error { return nil }}, Checks: check.New(), Clock: clock.RealClock{}}}
 			for _, cel := range test.cels {
 				l.posts = append(l.posts, &post{req: judged(cel)})
 			}

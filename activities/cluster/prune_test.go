@@ -95,8 +95,7 @@ func TestWhatIsNotSluicesIsNotPruned(t *testing.T) {
 	}
 	first := w.configs()["value 1"]
 	w.forget(first)
-	o, _ := configNamed(first)
-	o.SetAPIVersion("v1")
+	o := w.object("v1", "ConfigMap", first[strings.LastIndex(first, "/")+1:])
 	w.lock()
 	if d := w.diff(); !slices.Equal(d.Left, []string{first}) {
 		t.Fatalf("left %q", d.Left)

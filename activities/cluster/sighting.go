@@ -35,11 +35,11 @@ func (s *sighting) due(now ledger.Observation) bool {
 }
 
 // observation is what the ledger keeps of what was seen.
-func observation(req step.AdvanceRequest, f rule.Facts, armed bool) ledger.Observation {
+func observation(req step.AdvanceRequest, f rule.Facts, armed bool, now time.Time) ledger.Observation {
 	return ledger.Observation{
 		Cluster: req.Cluster, Component: req.Component, Run: req.Run, Version: req.Version,
 		NodeSet: f.Batch.NodeSet, Batch: int(f.Batch.Number), Updated: int(f.Workload.Updated), Desired: int(f.Workload.Desired),
-		Armed: armed, Behind: strings.Join(f.Workload.Behind, ", "), Seen: time.Now().UTC(),
+		Armed: armed, Behind: strings.Join(f.Workload.Behind, ", "), Seen: now.UTC(),
 	}
 }
 
@@ -59,7 +59,7 @@ func (a *Activities) observeArmed(ctx context.Context, ref step.Ref, armed bool)
 	}
 	for _, o := range seen {
 		if o.Cluster == ref.Cluster && o.Armed != armed {
-			o.Armed, o.Seen, o.Unreachable = armed, time.Now().UTC(), false
+			o.Armed, o.Seen, o.Unreachable = armed, a.Clock.Now().UTC(), false
 			return a.Ledger.SaveObservation(ctx, o)
 		}
 	}

@@ -32,7 +32,7 @@ type watcher struct {
 func (a *Activities) newWatcher(ctx context.Context, req step.AdvanceRequest, armed bool) (context.Context, *watcher) {
 	ctx, beat := a.newPulse(ctx, pulseMoving)
 	within, end := context.WithCancelCause(ctx)
-	w := &watcher{a: a, req: req, armed: armed, beat: beat, end: end, pace: newPace(ctx, req, time.Now())}
+	w := &watcher{a: a, req: req, armed: armed, beat: beat, end: end, pace: newPace(ctx, req, a.Clock.Now())}
 	vigil, over := context.WithCancel(ctx)
 	w.over = over
 	go w.keepVigil(vigil)
@@ -42,7 +42,7 @@ func (a *Activities) newWatcher(ctx context.Context, req step.AdvanceRequest, ar
 // watch says what is watched, before its first look.
 func (w *watcher) watch(h held) {
 	w.h = h
-	w.pace.waits(minReady(h.spec.Target))
+	w.pace.waits(minReady(h.load.Spec.Target))
 }
 
 func (w *watcher) stop() {
@@ -54,7 +54,7 @@ func (w *watcher) stop() {
 // keepVigil counts the time in which no look comes: a driver may wait for the workload's controller before its first.
 func (w *watcher) keepVigil(ctx context.Context) {
 	for pause(ctx, vigilEvery) == nil {
-		now, stalled := w.pace.wait(time.Now())
+		now, stalled := w.pace.wait(w.a.Clock.Now())
 		w.beat.say(now)
 		if stalled {
 			w.end(errStalled)
@@ -66,13 +66,13 @@ func (w *watcher) keepVigil(ctx context.Context) {
 // look keeps what was seen, says it in the heartbeat and the ledger, and judges it.
 func (w *watcher) look(ctx context.Context, seen rule.Workload, batch rule.Batch) error {
 	w.seen.Facts = complete(w.req, seen, batch)
-	stalled := w.note(ctx, time.Now())
+	stalled := w.note(ctx, w.a.Clock.Now())
 	found, err := w.a.judge(ctx, w.req.Checks, w.seen.Facts)
 	if err != nil {
 		return err
 	}
 	w.seen.Checks = found
-	if now := observation(w.req, w.seen.Facts, w.armed); w.sighting.due(now) {
+	if now := observation(w.req, w.seen.Facts, w.armed, w.a.Clock.Now()); w.sighting.due(now) {
 		w.a.observe(ctx, now)
 	}
 	if _, bad := api.FirstBad(w.seen.Checks); bad {
@@ -89,7 +89,7 @@ func (w *watcher) note(ctx context.Context, now time.Time) (stalled bool) {
 	stands := w.pace.stands(now)
 	if w.seen.Stuck = nil; stands {
 		// It is told to people. That it cannot be found out keeps nothing from moving.
-		w.seen.Stuck, _ = w.h.driver.StuckPods(ctx, w.h.cluster, w.h.spec, w.seen.Facts.Workload)
+		w.seen.Stuck, _ = w.h.driver.StuckPods(ctx, w.h.cluster, w.h.load.Spec, w.seen.Facts.Workload)
 	}
 	said, stalled := w.pace.look(now, w.seen)
 	w.beat.say(said)

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/change"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/internal/kubetest"
@@ -235,7 +236,7 @@ func TestAnObjectThatAVersionAdoptsGoesBackToWhatItWas(t *testing.T) {
 			containers, _, _ := unstructured.NestedSlice(w.object("apps/v1", "Deployment", "other").Object, "spec", "template", "spec", "containers")
 			w.is(containers[0].(map[string]any)["image"], "registry.example/other:0", "the workload that was found")
 			w.is(w.present().Version, "1.0.0", "what the ledger says")
-			objects, err := w.acts.objects(t.Context(), w.present().Objects)
+			objects, err := change.Objects(t.Context(), w.acts.Ledger, w.present().Objects)
 			if err != nil || slices.ContainsFunc(objects, func(o *unstructured.Unstructured) bool { return o.GetName() == "b" || o.GetName() == "other" }) {
 				w.Errorf("it records what was found, %v", err)
 			}
@@ -494,7 +495,7 @@ func TestAWorkloadOfWhichNobodyKnowsWhatItWasStays(t *testing.T) {
 	w.ref = w.begin(ledger.Run{Back: of})
 	w.ref.Back, w.ref.BackOf = true, of
 	w.lock()
-	if d := w.diff(); len(d.Cluster.Refusals) != 1 || d.Cluster.Refusals[0].Rule != ruleUnknown {
+	if d := w.diff(); len(d.Cluster.Refusals) != 1 || d.Cluster.Refusals[0].Rule != change.RuleUnknown {
 		t.Errorf("a run that takes it back is refused by %+v", d.Cluster.Refusals)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/worker"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/utils/clock"
 
 	"sluice.dev/sluice/internal/check"
 	"sluice.dev/sluice/internal/fault"
@@ -57,7 +58,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	w.pool = w.server.Pool()
-	w.acts = &Activities{Clusters: w.pool, Ledger: store, Checks: check.New(), Installation: installation}
+	w.acts = &Activities{Clusters: w.pool, Ledger: store, Checks: check.New(), Clock: clock.RealClock{}, Installation: installation}
 	w.acts.hearts = func(context.Context) heart {
 		return heart{within: time.Hour, beat: func(context.Context, step.Progress) error { return nil }}
 	}
@@ -181,7 +182,7 @@ func (w *world) rendered(d step.DiffResult) []*unstructured.Unstructured {
 	}
 	var all []*unstructured.Unstructured
 	for _, c := range set.Objects {
-		all = append(all, c.target())
+		all = append(all, c.Target())
 	}
 	return all
 }

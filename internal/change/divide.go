@@ -1,4 +1,4 @@
-package cluster
+package change
 
 import (
 	"context"
@@ -14,33 +14,33 @@ import (
 	"sluice.dev/sluice/pipelines"
 )
 
-// workload asks the driver whether it can move a workload to what it is to be after, and resolves its batches. It returns the nodes that are dead now:
-// they are set aside for as long as the unit lasts, and in no batch's arithmetic.
-func (d *differ) workload(ctx context.Context, c change, live, after *unstructured.Unstructured) ([]string, error) {
-	driver, err := drivers.For(c.target().GroupVersionKind().GroupKind())
+// divide asks the driver whether it can move a workload to what it is to be after, and resolves its batches. It returns the nodes
+// that are dead now: they are set aside for as long as the unit lasts, and in no batch's arithmetic.
+func (d *comparison) divide(ctx context.Context, o Object, live, after *unstructured.Unstructured) ([]string, error) {
+	driver, err := d.Drivers(o.Target().GroupVersionKind().GroupKind())
 	if err != nil {
-		d.refuse(ruleDriver, c.Object, err.Error())
+		d.refuse(RuleDriver, o.Name, err.Error())
 		return nil, nil
 	}
-	spec := c.spec(d.ref)
-	if err := driver.Check(ctx, d.c, spec, live); err != nil {
+	spec := o.spec(d.Part)
+	if err := driver.Check(ctx, spec, live); err != nil {
 		if code := fault.CodeOf(err); code == fault.Unreachable || code == fault.Internal {
 			return nil, err
 		}
-		d.refuse(ruleDriver, c.Object, err.Error())
+		d.refuse(RuleDriver, o.Name, err.Error())
 		return nil, nil
 	}
-	rules := d.rules
-	if d.ref.Back {
+	rules := d.Rules
+	if d.Part.Back {
 		rules = rules.Back()
 	}
-	w := plan.Division{Object: c.Object}
+	w := plan.Division{Object: o.Name}
 	if w.Whole, err = wholly(spec, live, after); err != nil {
 		return nil, err
 	}
 	var behind []string
 	w, err = inBatches(w, rules, func(sets []pipelines.NodeSet) ([]workload.Size, error) {
-		sizes, err := driver.Sizes(ctx, d.c, spec, sets)
+		sizes, err := driver.Sizes(ctx, spec, sets)
 		for _, size := range sizes {
 			for _, n := range size.Behind {
 				behind = append(behind, n.Name)
