@@ -56,15 +56,15 @@ func TestFailureMode_R07_ACheckThatCannotBeEvaluatedHoldsAndTakesNothingBack(t *
 		}
 		since := u.Waiting.Since
 		s.tell(run, api.UpdateResume, api.Scope{})
-		again := s.until(run, "held again", time.Minute, func(r api.RunStatus) bool {
-			return isHeld(r) && unitOf(r, "a").Waiting.Since.After(since)
+		s.until(run, "held again", time.Minute, func(r api.RunStatus) bool {
+			return r.Phase == api.PhaseHeld && isHeld(r) && unitOf(r, "a").Waiting.Since.After(since)
 		})
 		time.Sleep(time.Second)
 		now, err := s.engine.Status(t.Context(), run)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if now.Phase != again.Phase || phaseOf(now.RunStatus, "a") != api.PhaseHeld || phaseOf(now.RunStatus, "b") != api.PhasePending {
+		if now.Phase != api.PhaseHeld || phaseOf(now.RunStatus, "a") != api.PhaseHeld || phaseOf(now.RunStatus, "b") != api.PhasePending {
 			t.Errorf("%s: the run is %s, its units %+v", c.at, now.Phase, now.Stages)
 		}
 		s.tell(run, api.UpdateAbort, api.Scope{})

@@ -35,9 +35,10 @@ func (s *stage) promised(tag string, replicas, surge, down, mostNew int) {
 		s.Errorf("%d pods were unavailable at once, at most %d may be", n, down)
 	}
 	// A Deployment's controller counts what its ReplicaSets are told to have. The one that takes pods away may be behind the one
-	// that makes them, by as many as may be down.
-	if n := seen.Most(func(witness.Pod) bool { return true }); n > replicas+surge+down {
-		s.Errorf("there were %d pods at once, at most %d+%d may be, and %d more that are about to go", n, replicas, surge, down)
+	// that makes them, by as many as go in one step.
+	going := max(surge, down)
+	if n := seen.Most(func(witness.Pod) bool { return true }); n > replicas+surge+going {
+		s.Errorf("there were %d pods at once, at most %d+%d may be, and %d more that are about to go", n, replicas, surge, going)
 	}
 	if n := seen.MostWithTag(tag); n > mostNew {
 		s.Errorf("there were %d pods with %s at once, at most %d may be", n, tag, mostNew)
