@@ -68,7 +68,7 @@ func (d *decoder) document(doc *document, out any) {
 
 // fail reports that a node is wrong, and keeps what is made of it from being judged again.
 func (d *decoder) fail(n *yaml.Node, format string, args ...any) bool {
-	d.report.addAt(place{d.doc, n}, format, args...)
+	d.report.addAt(spot{d.doc, n}, format, args...)
 	d.doc.bad[n] = true
 	return false
 }
@@ -131,7 +131,7 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, s subject) bool {
 func (d *decoder) structure(n *yaml.Node, v reflect.Value, ignored ...string) bool {
 	st := d.structures.of(v.Type())
 	if st.position != nil {
-		v.FieldByIndex(st.position).Set(reflect.ValueOf(place{d.doc, n}.position()))
+		v.FieldByIndex(st.position).Set(reflect.ValueOf(spot{d.doc, n}.position()))
 	}
 	ok := true
 	seen := make(map[string]int, len(n.Content)/2)
@@ -156,7 +156,7 @@ func (d *decoder) structure(n *yaml.Node, v reflect.Value, ignored ...string) bo
 	}
 	for _, f := range st.fields {
 		if _, given := seen[f.name]; f.required && !given && !d.doc.excused[n][f.name] {
-			d.report.addAt(place{d.doc, n}, "%s is missing", f.name)
+			d.report.addAt(spot{d.doc, n}, "%s is missing", f.name)
 			ok = false
 		}
 	}

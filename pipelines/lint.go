@@ -16,7 +16,7 @@ type linter struct {
 	compiler *rule.Compiler
 	fits     map[string]fit      // of tasks, by name
 	names    map[string][]string // of documents, by kind, sorted
-	places   map[string]place    // of cluster groups and clusters, by kind and name
+	places   map[string]spot     // of cluster groups and clusters, by kind and name
 	labelled *Labels             // of the fleet; nil until they are asked for
 }
 
@@ -35,7 +35,7 @@ func newLinter(r *report, docs []*document) *linter {
 		compiler: rule.NewCompiler(),
 		fits:     map[string]fit{},
 		names:    map[string][]string{},
-		places:   map[string]place{},
+		places:   map[string]spot{},
 	}
 }
 
@@ -43,19 +43,19 @@ func (l *linter) lint() *Documents {
 	l.index()
 	for _, doc := range l.docs {
 		if task, ok := doc.value.(*Task); ok {
-			l.task(task, doc.place())
+			l.task(task, doc.spot())
 		}
 	}
 	for _, doc := range l.docs {
 		switch value := doc.value.(type) {
 		case *ClusterGroup:
-			l.group(value, doc.place())
+			l.group(value, doc.spot())
 		case *Cluster:
-			l.cluster(value, doc.place())
+			l.cluster(value, doc.spot())
 		case *Pipeline:
-			l.pipeline(value, doc.place())
+			l.pipeline(value, doc.spot())
 		case *Component:
-			l.component(value, doc.place())
+			l.component(value, doc.spot())
 		}
 	}
 	l.order()
@@ -93,10 +93,10 @@ func (l *linter) index() {
 			l.all.Components[name] = append(l.all.Components[name], value)
 		case *ClusterGroup:
 			l.all.ClusterGroups[name] = value
-			l.places[KindClusterGroup+name] = doc.place()
+			l.places[KindClusterGroup+name] = doc.spot()
 		case *Cluster:
 			l.all.Clusters[name] = value
-			l.places[KindCluster+name] = doc.place()
+			l.places[KindCluster+name] = doc.spot()
 		case *Fleet:
 			l.all.Fleet = value
 			fleet = doc
@@ -129,8 +129,8 @@ func identity(doc *document) (name, version string) {
 }
 
 func (l *linter) twice(doc, other *document, version string) {
-	at := doc.place().at("metadata", "name")
-	before := other.place().at("metadata", "name").position()
+	at := doc.spot().at("metadata", "name")
+	before := other.spot().at("metadata", "name").position()
 	if doc.kind == KindFleet {
 		l.report.addAt(at, "there can be one Fleet only: the first is at %s", before)
 		return
@@ -167,7 +167,7 @@ func (l *linter) known(kind string) []string {
 }
 
 // refer reports a name that no document of the kind has.
-func (l *linter) refer(at place, kind, name string) {
+func (l *linter) refer(at spot, kind, name string) {
 	names := l.known(kind)
 	if _, ok := slices.BinarySearch(names, name); ok || name == "" {
 		return
@@ -181,14 +181,14 @@ func (l *linter) refer(at place, kind, name string) {
 
 // referIfAny is refer where the load has documents of the kind at all: pipelines and components are also checked in
 // folders of their own, without the fleet.
-func (l *linter) referIfAny(at place, kind, name string) {
+func (l *linter) referIfAny(at spot, kind, name string) {
 	if len(l.known(kind)) > 0 {
 		l.refer(at, kind, name)
 	}
 }
 
 // unique reports the names of a list that stand in it before; at gives the place of the one at an index.
-func (l *linter) unique(what string, names []string, at func(i int) place) {
+func (l *linter) unique(what string, names []string, at func(i int) spot) {
 	first := make(map[string]int, len(names))
 	for i, name := range names {
 		if name == "" {

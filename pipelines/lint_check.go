@@ -8,7 +8,7 @@ import (
 )
 
 // checks checks a list of checks. Inherited are the defaults that a stage's list is added to.
-func (l *linter) checks(p *Pipeline, checks, inherited []Check, at place) {
+func (l *linter) checks(p *Pipeline, checks, inherited []Check, at spot) {
 	var names []string
 	for i := range checks {
 		c := &checks[i]
@@ -19,7 +19,7 @@ func (l *linter) checks(p *Pipeline, checks, inherited []Check, at place) {
 			c.Enforcement = Enforcing
 		}
 	}
-	l.unique("check", names, func(i int) place { return at.at(i, "name") })
+	l.unique("check", names, func(i int) spot { return at.at(i, "name") })
 
 	effective := overlaidChecks(inherited, checks)
 	var all []string
@@ -46,7 +46,7 @@ func (l *linter) checks(p *Pipeline, checks, inherited []Check, at place) {
 	}
 }
 
-func (l *linter) check(p *Pipeline, c *Check, at place) {
+func (l *linter) check(p *Pipeline, c *Check, at spot) {
 	if l.whatItRuns(c, at) {
 		l.run(p, c, at)
 		if !at.has("name") && !at.has("taskRef") {
@@ -57,11 +57,11 @@ func (l *linter) check(p *Pipeline, c *Check, at place) {
 	for _, point := range c.At {
 		points = append(points, string(point))
 	}
-	l.unique("point", points, func(i int) place { return at.at("at", i) })
+	l.unique("point", points, func(i int) spot { return at.at("at", i) })
 }
 
 // whatItRuns checks that a check has exactly one of taskRef, taskSpec and gate.
-func (l *linter) whatItRuns(c *Check, at place) bool {
+func (l *linter) whatItRuns(c *Check, at spot) bool {
 	var given []string
 	for _, field := range []string{"taskRef", "taskSpec", "gate"} {
 		if at.child(field) != nil {
@@ -82,7 +82,7 @@ func (l *linter) whatItRuns(c *Check, at place) bool {
 }
 
 // run checks what a check runs: that it is there, takes the params that it is given, and can run at its points.
-func (l *linter) run(p *Pipeline, c *Check, at place) {
+func (l *linter) run(p *Pipeline, c *Check, at spot) {
 	switch {
 	case c.TaskRef != nil:
 		l.refer(at.at("taskRef", "name"), KindTask, c.TaskRef.Name)
@@ -108,7 +108,7 @@ func (l *linter) run(p *Pipeline, c *Check, at place) {
 
 // points checks that the gates can run at the points of a check, and chooses the points where it names none. What is
 // wrong with gates that stand in the check itself is reported there, for a task's at the point.
-func (l *linter) points(c *Check, f fit, at place, own bool) {
+func (l *linter) points(c *Check, f fit, at spot, own bool) {
 	if at.child("at") != nil {
 		for i, point := range c.At {
 			l.point(c, point, f, at.at("at", i), own)
@@ -127,7 +127,7 @@ func (l *linter) points(c *Check, f fit, at place, own bool) {
 	l.report.addAt(at, "check %s reads what is known of groups and stages only: say at which points it runs, such as at: [afterStage]", c.Name)
 }
 
-func (l *linter) point(c *Check, point Point, f fit, at place, own bool) {
+func (l *linter) point(c *Check, point Point, f fit, at spot, own bool) {
 	scope := ScopeOf(point)
 	if scope == "" || len(f[scope]) == 0 {
 		return
@@ -141,7 +141,7 @@ func (l *linter) point(c *Check, point Point, f fit, at place, own bool) {
 }
 
 // checkParams checks what a check gives to its task, and gives literals the type that the task wants.
-func (l *linter) checkParams(p *Pipeline, c *Check, declared []Param, task string, at place) {
+func (l *linter) checkParams(p *Pipeline, c *Check, declared []Param, task string, at spot) {
 	given := at.at("params")
 	var names, wanted []string
 	for _, d := range declared {
@@ -159,7 +159,7 @@ func (l *linter) checkParams(p *Pipeline, c *Check, declared []Param, task strin
 		}
 		l.checkParam(p, v, declared[d], given.at(i))
 	}
-	l.unique("param", names, func(i int) place { return given.at(i, "name") })
+	l.unique("param", names, func(i int) spot { return given.at(i, "name") })
 	for _, d := range declared {
 		if d.Default == nil && d.Name != "" && !slices.Contains(names, d.Name) {
 			l.report.addAt(at, "check %s does not give param %s, which %s needs", c.Name, d.Name, task)
@@ -167,7 +167,7 @@ func (l *linter) checkParams(p *Pipeline, c *Check, declared []Param, task strin
 	}
 }
 
-func (l *linter) checkParam(p *Pipeline, v *ParamValue, declared Param, at place) {
+func (l *linter) checkParam(p *Pipeline, v *ParamValue, declared Param, at spot) {
 	if at.flawed() || v.Value == nil {
 		return
 	}

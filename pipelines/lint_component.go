@@ -9,7 +9,7 @@ import (
 	"sluice.dev/sluice/pipelines/rule"
 )
 
-func (l *linter) component(c *Component, at place) {
+func (l *linter) component(c *Component, at spot) {
 	spec := at.at("spec")
 	if c.Spec.Pipeline != "" {
 		l.refer(spec.at("pipeline"), KindPipeline, c.Spec.Pipeline)
@@ -18,7 +18,7 @@ func (l *linter) component(c *Component, at place) {
 	l.images(c, spec)
 	l.config(&c.Spec.Config, spec.at("config"))
 	order := spec.at("workloadOrder")
-	l.unique("workload", c.Spec.WorkloadOrder, func(i int) place { return order.at(i) })
+	l.unique("workload", c.Spec.WorkloadOrder, func(i int) spot { return order.at(i) })
 
 	if c.Spec.Risk == "" {
 		c.Spec.Risk = Medium
@@ -34,7 +34,7 @@ func (l *linter) component(c *Component, at place) {
 	}
 }
 
-func (l *linter) template(c *Component, spec place) {
+func (l *linter) template(c *Component, spec spot) {
 	if !spec.has("template") {
 		return // said to be missing by the decoder
 	}
@@ -55,7 +55,7 @@ func (l *linter) template(c *Component, spec place) {
 	}
 }
 
-func (l *linter) folder(c *Component, at place, path string, chart bool) {
+func (l *linter) folder(c *Component, at spot, path string, chart bool) {
 	if c.Dir == "" {
 		return
 	}
@@ -78,7 +78,7 @@ func (l *linter) folder(c *Component, at place, path string, chart bool) {
 }
 
 // config checks the names of the layers: a layer under a misspelt name would be left out in silence.
-func (l *linter) config(c *Config, at place) {
+func (l *linter) config(c *Config, at spot) {
 	for name := range c.Environments {
 		l.environment(at.at("environments").key(name), name)
 	}

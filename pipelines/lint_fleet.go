@@ -16,8 +16,8 @@ func (l *linter) fleet(doc *document) {
 		return
 	}
 	fleet := l.all.Fleet
-	environments := doc.place().at("spec", "environments")
-	l.unique("environment", fleet.Spec.Environments, func(i int) place { return environments.at(i) })
+	environments := doc.spot().at("spec", "environments")
+	l.unique("environment", fleet.Spec.Environments, func(i int) spot { return environments.at(i) })
 	if len(fleet.Spec.Environments) == 0 {
 		fleet.Spec.Environments = builtin.Spec.Environments
 	}
@@ -26,7 +26,7 @@ func (l *linter) fleet(doc *document) {
 	fleet.Spec.Risk.Weights = weights
 }
 
-func (l *linter) environment(at place, name string) {
+func (l *linter) environment(at spot, name string) {
 	known := l.all.Fleet.Spec.Environments
 	if name == "" || slices.Contains(known, name) {
 		return
@@ -34,14 +34,14 @@ func (l *linter) environment(at place, name string) {
 	l.report.addAt(at, "the fleet has no environment %s, only %s%s", name, strings.Join(known, ", "), rule.Suggest(name, known))
 }
 
-func (l *linter) group(g *ClusterGroup, at place) {
+func (l *linter) group(g *ClusterGroup, at spot) {
 	l.labels(at)
 	spec := at.at("spec")
 	l.environment(spec.at("environment"), g.Spec.Environment)
 	l.after(spec, KindClusterGroup, g.Spec.After)
 }
 
-func (l *linter) cluster(c *Cluster, at place) {
+func (l *linter) cluster(c *Cluster, at spot) {
 	l.labels(at)
 	spec := at.at("spec")
 	l.refer(spec.at("group"), KindClusterGroup, c.Spec.Group)
@@ -53,7 +53,7 @@ func (l *linter) cluster(c *Cluster, at place) {
 }
 
 // after checks that the units that go first are there. Cycles are for order to find.
-func (l *linter) after(spec place, kind string, names []string) {
+func (l *linter) after(spec spot, kind string, names []string) {
 	if len(names) == 0 {
 		return
 	}
@@ -61,11 +61,11 @@ func (l *linter) after(spec place, kind string, names []string) {
 	for i, name := range names {
 		l.refer(at.at(i), kind, name)
 	}
-	l.unique("after", names, func(i int) place { return at.at(i) })
+	l.unique("after", names, func(i int) spot { return at.at(i) })
 }
 
 // labels reports labels that Sluice makes itself: which of the two a selector meant, nobody could tell.
-func (l *linter) labels(at place) {
+func (l *linter) labels(at spot) {
 	labels := at.at("metadata")
 	if labels.child("labels") == nil {
 		return
@@ -140,7 +140,7 @@ func (l *linter) deadlock() {
 }
 
 // waiting is the place of the first "after" of a cluster in the cycle.
-func (l *linter) waiting(cycle []string) place {
+func (l *linter) waiting(cycle []string) spot {
 	for i, name := range cycle[:len(cycle)-1] {
 		if c, ok := l.all.Clusters[name]; ok && slices.Contains(c.Spec.After, cycle[i+1]) {
 			return l.places[KindCluster+name].at("spec", "after").item(cycle[i+1])

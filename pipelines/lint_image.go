@@ -7,7 +7,7 @@ import (
 )
 
 // images checks the slots of a component, and that no two of them, and no config, set one key of the values.
-func (l *linter) images(c *Component, spec place) {
+func (l *linter) images(c *Component, spec spot) {
 	taken := map[string]string{} // key -> slot
 	for _, slot := range slices.Sorted(maps.Keys(c.Spec.Images)) {
 		image, at := c.Spec.Images[slot], spec.at("images", slot)
@@ -31,7 +31,7 @@ func (l *linter) images(c *Component, spec place) {
 	}
 }
 
-func (l *linter) image(image Image, slot string, at place) {
+func (l *linter) image(image Image, slot string, at spot) {
 	if image.Default == "" && len(image.Environments) == 0 && !at.flawed() {
 		l.report.addAt(at, "image %s has no reference: give default or environments", slot)
 	}
@@ -41,7 +41,7 @@ func (l *linter) image(image Image, slot string, at place) {
 }
 
 // imageValues checks that the keys of a slot can hold a reference, and hold each that it has.
-func (l *linter) imageValues(image Image, slot string, at place) {
+func (l *linter) imageValues(image Image, slot string, at spot) {
 	v, values := image.Values, at.at("values")
 	switch {
 	case len(v.Keys()) == 0:
@@ -58,7 +58,7 @@ func (l *linter) imageValues(image Image, slot string, at place) {
 			"where one key holds it all, it is reference", slot)
 		return
 	}
-	check := func(reference string, here place) {
+	check := func(reference string, here spot) {
 		if _, err := v.Of(reference); reference != "" && err != nil {
 			l.report.addAt(here, "image %s cannot be put into values: %v", slot, err)
 		}
@@ -70,7 +70,7 @@ func (l *linter) imageValues(image Image, slot string, at place) {
 }
 
 // configured reports layers of the config that set what an image slot sets.
-func (l *linter) configured(c *Component, slot string, k ImageKey, at place) {
+func (l *linter) configured(c *Component, slot string, k ImageKey, at spot) {
 	layer := func(values map[string]any, where ...any) {
 		path := k.Path()
 		var inner any = values

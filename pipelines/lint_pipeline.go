@@ -7,7 +7,7 @@ import (
 	"sluice.dev/sluice/pipelines/rule"
 )
 
-func (l *linter) pipeline(p *Pipeline, at place) {
+func (l *linter) pipeline(p *Pipeline, at spot) {
 	spec := at.at("spec")
 	l.params(p.Spec.Params, spec.at("params"))
 	if p.Spec.OnFailure == "" {
@@ -24,10 +24,10 @@ func (l *linter) pipeline(p *Pipeline, at place) {
 		names = append(names, stage.Name)
 		l.stage(p, stage, spec.at("stages", i))
 	}
-	l.unique("stage", names, func(i int) place { return spec.at("stages", i, "name") })
+	l.unique("stage", names, func(i int) spot { return spec.at("stages", i, "name") })
 }
 
-func (l *linter) stage(p *Pipeline, s *Stage, at place) {
+func (l *linter) stage(p *Pipeline, s *Stage, at spot) {
 	if s.ClusterGroups == nil && s.Clusters == nil && !at.has("clusterGroups") && !at.has("clusters") {
 		l.report.addAt(at, "stage %s has no clusterGroups or clusters: write clusterGroups: {all: true} for everything", s.Name)
 	}
@@ -47,7 +47,7 @@ func (l *linter) stage(p *Pipeline, s *Stage, at place) {
 }
 
 // doubts warns of what the selectors of a stage ask for in vain. The library is not the user's to mend.
-func (l *linter) doubts(s *Stage, at place) {
+func (l *linter) doubts(s *Stage, at spot) {
 	if at.doc.source.library {
 		return
 	}
@@ -68,7 +68,7 @@ func celReserved() []string {
 }
 
 // params checks declarations, and gives defaults the type that goes with them.
-func (l *linter) params(params []Param, at place) {
+func (l *linter) params(params []Param, at spot) {
 	var names []string
 	for i := range params {
 		p, here := &params[i], at.at(i)
@@ -89,7 +89,7 @@ func (l *linter) params(params []Param, at place) {
 		}
 		p.Default = value
 	}
-	l.unique("param", names, func(i int) place { return at.at(i, "name") })
+	l.unique("param", names, func(i int) spot { return at.at(i, "name") })
 }
 
 func ruleParams(params []Param) []rule.Param {
@@ -104,7 +104,7 @@ func ruleParams(params []Param) []rule.Param {
 }
 
 // task checks a task that stands for itself, and notes in which scopes it can run.
-func (l *linter) task(t *Task, at place) {
+func (l *linter) task(t *Task, at spot) {
 	l.taskSpec(&t.Spec, at.at("spec"))
 	f := l.fit(stepGates(&t.Spec, at.at("spec")), ruleParams(t.Spec.Params))
 	if len(f.scopes()) == 0 {
@@ -113,22 +113,22 @@ func (l *linter) task(t *Task, at place) {
 	l.fits[t.Metadata.Name] = f
 }
 
-func (l *linter) taskSpec(t *TaskSpec, at place) {
+func (l *linter) taskSpec(t *TaskSpec, at spot) {
 	l.params(t.Params, at.at("params"))
 	var names []string
 	for _, step := range t.Steps {
 		names = append(names, step.Name)
 	}
-	l.unique("step", names, func(i int) place { return at.at("steps", i, "name") })
+	l.unique("step", names, func(i int) spot { return at.at("steps", i, "name") })
 }
 
 // placedGate is a gate and the place of its expression.
 type placedGate struct {
 	gate *Gate
-	at   place
+	at   spot
 }
 
-func stepGates(t *TaskSpec, at place) []placedGate {
+func stepGates(t *TaskSpec, at spot) []placedGate {
 	var gates []placedGate
 	for i := range t.Steps {
 		gates = append(gates, placedGate{t.Steps[i].Gate, at.at("steps", i, "gate", "cel")})

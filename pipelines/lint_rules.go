@@ -6,7 +6,7 @@ import "time"
 const maxWait = 30 * Day
 
 // rules checks everything of Rules but their checks.
-func (l *linter) rules(r *Rules, at place) {
+func (l *linter) rules(r *Rules, at spot) {
 	l.nodeSets(r.NodeSets, at.at("nodeSets"))
 	l.batches(r.Batches, at.at("batches"))
 	l.positive(r.MaxUnavailable, at.at("maxUnavailable"), "maxUnavailable", "nothing could ever move")
@@ -29,17 +29,17 @@ func (l *linter) rules(r *Rules, at place) {
 		for i, name := range r.Order.Units {
 			l.referIfAny(units.at(i), KindCluster, name)
 		}
-		l.unique("cluster", r.Order.Units, func(i int) place { return units.at(i) })
+		l.unique("cluster", r.Order.Units, func(i int) spot { return units.at(i) })
 	}
 }
 
-func (l *linter) positive(a *Amount, at place, field, why string) {
+func (l *linter) positive(a *Amount, at spot, field, why string) {
 	if a != nil && a.Value == 0 {
 		l.report.addAt(at, "%s must be above 0: %s", field, why)
 	}
 }
 
-func (l *linter) wait(d *Duration, at place, field string) {
+func (l *linter) wait(d *Duration, at spot, field string) {
 	if d == nil {
 		return
 	}
@@ -51,7 +51,7 @@ func (l *linter) wait(d *Duration, at place, field string) {
 	}
 }
 
-func (l *linter) batches(batches []Amount, at place) {
+func (l *linter) batches(batches []Amount, at spot) {
 	if len(batches) == 0 {
 		return
 	}
@@ -79,7 +79,7 @@ func (l *linter) batches(batches []Amount, at place) {
 	}
 }
 
-func (l *linter) nodeSets(sets []NodeSet, at place) {
+func (l *linter) nodeSets(sets []NodeSet, at spot) {
 	if len(sets) == 0 {
 		return
 	}
@@ -91,7 +91,7 @@ func (l *linter) nodeSets(sets []NodeSet, at place) {
 			l.report.addAt(at.at(i), "a node set of all nodes leaves none to the sets after it: it must be the last")
 		}
 	}
-	l.unique("node set", names, func(i int) place { return at.at(i, "name") })
+	l.unique("node set", names, func(i int) spot { return at.at(i, "name") })
 	last := at.at(len(sets) - 1)
 	if !sets[len(sets)-1].All && !last.flawed() {
 		l.report.addAt(last, "the last node set must be all: true: finishing the workload releases the nodes that no set covers, so they need a set of their own")
@@ -99,7 +99,7 @@ func (l *linter) nodeSets(sets []NodeSet, at place) {
 }
 
 // selector checks one that is given. Names are checked by whoever knows what they are of.
-func (l *linter) selector(s *Selector, at place, what string) {
+func (l *linter) selector(s *Selector, at spot, what string) {
 	if s == nil || at.flawed() {
 		return
 	}
@@ -123,12 +123,12 @@ func (l *linter) selector(s *Selector, at place, what string) {
 }
 
 // selectorNames checks the names of a selector of documents of a kind.
-func (l *linter) selectorNames(s *Selector, at place, kind string) {
+func (l *linter) selectorNames(s *Selector, at spot, kind string) {
 	if s == nil {
 		return
 	}
 	for i, name := range s.Names {
 		l.referIfAny(at.at("names", i), kind, name)
 	}
-	l.unique("name", s.Names, func(i int) place { return at.at("names", i) })
+	l.unique("name", s.Names, func(i int) spot { return at.at("names", i) })
 }

@@ -97,7 +97,7 @@ func (l Loader) load(r *report, sources []*source) (*Documents, error) {
 
 // kind tells what kind a document is of, and decodes it.
 func (d *decoder) kind(doc *document) bool {
-	at := doc.place()
+	at := doc.spot()
 	version, kind := at.child("apiVersion"), at.child("kind")
 	if version == nil || kind == nil {
 		d.report.add(at.position(), "not a Sluice document: it has no apiVersion and kind; write apiVersion: %s", APIVersion)

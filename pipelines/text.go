@@ -9,9 +9,9 @@ import (
 // textPosition finds the place in the file of a character of a text, given by line and column (from 1) in the text as
 // YAML decodes it. Quotes, escapes, indentation and folding all change white space only, so the n-th character that
 // is no white space is the n-th in the file too. Where the two do not agree, it is the place of the text's start.
-func (p place) textPosition(line, column int) Position {
+func (p spot) textPosition(line, column int) Position {
 	node := target(p.node)
-	start := place{p.doc, node}.position()
+	start := spot{p.doc, node}.position()
 	seek, after := nthInk(node.Value, line, column)
 	after = after && seek > 0
 

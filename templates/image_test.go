@@ -52,7 +52,7 @@ func TestAnUnmodifiedChartHasItsImageManaged(t *testing.T) {
 		"production": "registry.local:5000/mirror/server:0.7.2@" + digest,
 		"e2e":        "docker.io/server:0.8.0",
 	} {
-		values, err := Values(component, Place{Environment: environment})
+		values, err := Values(component, pipelines.Place{Environment: environment})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -82,7 +82,7 @@ func TestAnImageAndTheConfigDoNotSetOneKey(t *testing.T) {
 			Images: map[string]pipelines.Image{"s": {Default: "a:1", Values: &pipelines.ImageValues{Repository: "image.repository", Tag: "image.tag"}}},
 			Config: pipelines.Config{Clusters: map[string]map[string]any{"c": c.config}},
 		}}
-		if _, err := Values(component, Place{Cluster: "c"}); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := Values(component, pipelines.Place{Cluster: "c"}); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
 	}

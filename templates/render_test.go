@@ -10,6 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"sluice.dev/sluice/pipelines"
 )
 
 // folder writes a txtar archive into a folder and returns it.
@@ -34,7 +36,7 @@ func pack(t *testing.T, archive string) []byte {
 func input(t *testing.T, kind Kind, archive string) Input {
 	return Input{
 		Source: pack(t, archive), Kind: kind, Component: "agent", Version: "1.2.0", Namespace: "infra",
-		Place:       Place{Cluster: "cn-hz-1", Group: "production-vpc", Environment: "production"},
+		Place:       pipelines.Place{Cluster: "cn-hz-1", Group: "production-vpc", Environment: "production"},
 		KubeVersion: "v1.33.2", APIVersions: []string{"v1", "apps/v1"},
 	}
 }

@@ -8,6 +8,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"sluice.dev/sluice/pipelines"
 )
 
 // Bounds of what is packed and rendered. They keep one component from filling a worker's memory or the ledger.
@@ -44,16 +46,6 @@ const (
 	Manifests Kind = "manifests"
 )
 
-// Place is the cluster that is rendered for.
-type Place struct {
-	Cluster       string `json:"cluster"`
-	Group         string `json:"group"`
-	Environment   string `json:"environment"`
-	BusinessSide  string `json:"businessSide,omitempty"`
-	NetworkDomain string `json:"networkDomain,omitempty"`
-	Region        string `json:"region,omitempty"`
-}
-
 // Input is everything a render depends on.
 type Input struct {
 	Source    []byte // what Pack returned
@@ -62,7 +54,7 @@ type Input struct {
 	Version   string
 	Namespace string         // also the release namespace
 	Values    map[string]any // what Values returned; not changed
-	Place     Place
+	Place     pipelines.Place
 	// KubeVersion ("v1.33.2") and APIVersions ("apps/v1", "apps/v1/Deployment") are the target cluster's. There is no
 	// default: Helm's own would follow the client-go that this program was built with.
 	KubeVersion string

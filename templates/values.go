@@ -21,7 +21,7 @@ const imagesKey = "images"
 // cluster - and adds the place's image references: under the keys that their slot names, else under "images". Maps are
 // merged key by key, lists are replaced whole, and null takes away what a layer below has set; for a chart it stays, to
 // take away the chart's own default too. The result shares nothing with the component.
-func Values(component *pipelines.Component, place Place) (map[string]any, error) {
+func Values(component *pipelines.Component, place pipelines.Place) (map[string]any, error) {
 	config := component.Spec.Config
 	values := map[string]any{}
 	for _, layer := range []map[string]any{
@@ -40,7 +40,7 @@ func Values(component *pipelines.Component, place Place) (map[string]any, error)
 }
 
 // setImages puts the references of a component's image slots into values.
-func setImages(values map[string]any, component *pipelines.Component, place Place) error {
+func setImages(values map[string]any, component *pipelines.Component, place pipelines.Place) error {
 	name := component.Metadata.Name
 	images := map[string]any{}
 	for _, slot := range slices.Sorted(maps.Keys(component.Spec.Images)) {

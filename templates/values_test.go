@@ -9,7 +9,7 @@ import (
 )
 
 func TestValues(t *testing.T) {
-	place := Place{Cluster: "cn-hz-1", Group: "vpc", Environment: "production", NetworkDomain: "dmz"}
+	place := pipelines.Place{Cluster: "cn-hz-1", Group: "vpc", Environment: "production", NetworkDomain: "dmz"}
 	cases := map[string]struct {
 		reason string
 		config pipelines.Config
@@ -54,7 +54,7 @@ func TestNullTakesAwayAChartsDefault(t *testing.T) {
 		Template: pipelines.Template{Chart: "chart"},
 		Config:   pipelines.Config{Fleet: map[string]any{"probe": map[string]any{"port": int64(1)}}, Clusters: map[string]map[string]any{"c": {"probe": nil, "deep": map[string]any{"a": nil}}}},
 	}}
-	values, err := Values(component, Place{Cluster: "c"})
+	values, err := Values(component, pipelines.Place{Cluster: "c"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,17 +101,17 @@ func TestImages(t *testing.T) {
 		},
 		Config: pipelines.Config{Fleet: map[string]any{"a": "b"}},
 	}}
-	got, err := Values(component, Place{Environment: "test"})
+	got, err := Values(component, pipelines.Place{Environment: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	same(t, got, map[string]any{"a": "b", "images": map[string]any{"agent": "agent:2", "sidecar": "mesh:7"}}, "the environment's reference wins over the default")
-	_, err = Values(component, Place{Environment: "production"})
+	_, err = Values(component, pipelines.Place{Environment: "production"})
 	if err == nil || err.Error() != `component agent: image slot "sidecar" has no reference for environment "production" and no default` {
 		t.Errorf("got %v", err)
 	}
 	component.Spec.Config.Fleet["images"] = "x"
-	if _, err := Values(component, Place{Environment: "test"}); err == nil || !strings.Contains(err.Error(), `config sets "images"`) {
+	if _, err := Values(component, pipelines.Place{Environment: "test"}); err == nil || !strings.Contains(err.Error(), `config sets "images"`) {
 		t.Errorf("two sources for one value: got %v", err)
 	}
 }

@@ -62,7 +62,7 @@ func (a *Activities) LoadRun(ctx context.Context, hash string) (step.RunPlan, er
 	}
 	out := step.RunPlan{
 		Component: p.Component, Version: p.Version, Pipeline: p.Pipeline, OnFailure: p.OnFailure, Rollback: p.Rollback,
-		Origin: api.Origin(stored.Origin),
+		Origin: stored.Origin,
 	}
 	live, err := a.live(ctx, stored)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/kube"
+	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/templates"
 )
 
@@ -25,7 +26,7 @@ func (c Comparer) render(ctx context.Context, caps kube.Capabilities, s *specs) 
 		Source: source, Kind: templates.Kind(c.Plan.Source.Kind), Component: c.Plan.Component, Version: c.Plan.Version,
 		Namespace: c.Plan.Source.Namespace, Values: values, KubeVersion: caps.Version, APIVersions: caps.APIVersions,
 		Namespaced: c.namespaced(ctx), SkipHooks: c.Plan.Source.SkipHooks, WorkloadOrder: c.Plan.Source.WorkloadOrder,
-		Place: templates.Place{
+		Place: pipelines.Place{
 			Cluster: unit.Cluster, Group: unit.Group, Environment: unit.Environment, BusinessSide: unit.BusinessSide,
 			NetworkDomain: unit.NetworkDomain, Region: unit.Region,
 		},

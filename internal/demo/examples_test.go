@@ -74,11 +74,7 @@ func TestExamplesRender(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, cluster := range docs.Clusters {
-				group := docs.ClusterGroups[cluster.Spec.Group]
-				place := templates.Place{
-					Cluster: cluster.Metadata.Name, Group: cluster.Spec.Group, Environment: group.Spec.Environment,
-					BusinessSide: group.Spec.BusinessSide, NetworkDomain: group.Spec.NetworkDomain, Region: cluster.Spec.Region,
-				}
+				place := cluster.Place(docs.ClusterGroups[cluster.Spec.Group])
 				values, err := templates.Values(c, place)
 				if err != nil {
 					t.Fatal(err)

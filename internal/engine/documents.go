@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/pipelines"
 )
@@ -100,8 +100,8 @@ func narrow(docs *pipelines.Documents, names []string, what string) (plan.Only, 
 
 // originOf says where a set of paths comes from: the first one's repository and path. Changes that no commit has count
 // wherever they are.
-func (e *Engine) originOf(paths []string) (ledger.Origin, error) {
-	var first ledger.Origin
+func (e *Engine) originOf(paths []string) (api.Origin, error) {
+	var first api.Origin
 	var failed []error
 	for i, path := range paths {
 		o, err := e.options.Origin(path)

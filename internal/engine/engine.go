@@ -43,10 +43,10 @@ type Server struct {
 
 // Options are what an Engine may be told besides its ledger and its server. The zero value works.
 type Options struct {
-	Library []pipelines.Source                       // documents that files may refer to without declaring them
-	Origin  func(path string) (ledger.Origin, error) // where files come from; default origin.Of
-	Now     func() time.Time                         // default time.Now
-	Program string                                   // how hints call the command line, with its flags; default "sluice"
+	Library []pipelines.Source                    // documents that files may refer to without declaring them
+	Origin  func(path string) (api.Origin, error) // where files come from; default origin.Of
+	Now     func() time.Time                      // default time.Now
+	Program string                                // how hints call the command line, with its flags; default "sluice"
 	Patience
 }
 

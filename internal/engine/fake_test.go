@@ -209,7 +209,7 @@ func newBench(t testing.TB) *bench {
 		return &engine.Server{Temporal: b.temporal, Address: "fake:7233", Namespace: "default"}, nil
 	}, engine.Options{
 		Now:      func() time.Time { return noon },
-		Origin:   func(string) (ledger.Origin, error) { return ledger.Origin{Commit: "abc", Dirty: true}, nil },
+		Origin:   func(string) (api.Origin, error) { return api.Origin{Commit: "abc", Dirty: true}, nil },
 		Patience: engine.Patience{Query: 100 * time.Millisecond, Command: 100 * time.Millisecond, Worker: 10 * time.Millisecond},
 	})
 	b.write("fleet.yaml", fleet)

@@ -22,7 +22,7 @@ func (e *Engine) fromLedger(ctx context.Context, known ledger.Run, info *workflo
 	}
 	view := View{Note: note, RunStatus: api.RunStatus{
 		Name: known.Name, Component: known.Component, Version: known.Version, Pipeline: planned.Plan.Pipeline, Plan: known.Plan,
-		Back: known.Back, Origin: api.Origin(planned.Stored.Origin), Phase: api.Phase(known.Phase), By: known.By,
+		Back: known.Back, Origin: planned.Stored.Origin, Phase: api.Phase(known.Phase), By: known.By,
 		Reason: known.Reason, Started: known.Started, Ended: known.Ended,
 	}}
 	units, err := e.traces(ctx, known)

@@ -199,7 +199,7 @@ func TestPlanStoresEqualValuesOnce(t *testing.T) {
 	counting := &countingLedger{Ledger: b.ledger}
 	e := engine.New(counting, func(context.Context) (*engine.Server, error) {
 		return &engine.Server{Temporal: b.temporal}, nil
-	}, engine.Options{Origin: func(string) (ledger.Origin, error) { return ledger.Origin{}, nil }})
+	}, engine.Options{Origin: func(string) (api.Origin, error) { return api.Origin{}, nil }})
 	p, err := e.Plan(t.Context(), engine.PlanRequest{Paths: []string{b.dir}, Component: "agent", By: "ann"})
 	if err != nil {
 		t.Fatal(err)

@@ -6,7 +6,6 @@ import (
 
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
-	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/templates"
 )
@@ -45,7 +44,7 @@ func newValuesStore(ctx context.Context, blobs ledger.Blobs, c *pipelines.Compon
 }
 
 // digest returns the blob digest of a place's values.
-func (s *valuesStore) digest(at plan.Place) (string, error) {
+func (s *valuesStore) digest(at pipelines.Place) (string, error) {
 	key := layers{environment: at.Environment, networkDomain: at.NetworkDomain, group: at.Group}
 	if _, own := s.component.Spec.Config.Clusters[at.Cluster]; own {
 		key.cluster = at.Cluster
@@ -53,7 +52,7 @@ func (s *valuesStore) digest(at plan.Place) (string, error) {
 	if digest, known := s.layers[key]; known {
 		return digest, nil
 	}
-	values, err := templates.Values(s.component, templates.Place(at))
+	values, err := templates.Values(s.component, at)
 	if err != nil {
 		return "", fault.Wrap(fault.Invalid, err, "cannot merge the config of component %s", s.component.Metadata.Name)
 	}

@@ -5,28 +5,21 @@ import (
 	"strings"
 	"time"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 )
 
 // Plan is a stored plan. Body is a blob; its digest need not be the hash, which leaves out what does not count.
 type Plan struct {
-	Hash      string    `json:"hash"`
-	Component string    `json:"component"`
-	Version   string    `json:"version"`
-	Pipeline  string    `json:"pipeline"`
-	Body      string    `json:"body"` // blob digest
-	Live      string    `json:"live"` // blob digest of what would change now; "" until it was looked at
-	Origin    Origin    `json:"origin"`
-	Created   time.Time `json:"created"`
-	By        string    `json:"by"`
-}
-
-// Origin is where a plan's files came from. Repository is empty outside git.
-type Origin struct {
-	Repository string `json:"repository,omitempty"`
-	Commit     string `json:"commit,omitempty"`
-	Path       string `json:"path,omitempty"`
-	Dirty      bool   `json:"dirty,omitempty"` // the tree had changes that the commit does not have
+	Hash      string     `json:"hash"`
+	Component string     `json:"component"`
+	Version   string     `json:"version"`
+	Pipeline  string     `json:"pipeline"`
+	Body      string     `json:"body"` // blob digest
+	Live      string     `json:"live"` // blob digest of what would change now; "" until it was looked at
+	Origin    api.Origin `json:"origin"`
+	Created   time.Time  `json:"created"`
+	By        string     `json:"by"`
 }
 
 // Plans keeps plans by hash.

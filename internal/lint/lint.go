@@ -60,7 +60,7 @@ type problem struct {
 type render struct {
 	component *pipelines.Component
 	folder    string // of the template, as the caller's paths lead to it
-	place     templates.Place
+	place     pipelines.Place
 	alike     int // further places with the same configuration
 	images    map[string]string
 	rendered  *templates.Rendered

@@ -32,7 +32,7 @@ func configurations(docs *pipelines.Documents, c *pipelines.Component, packs *pa
 
 // alike is what a render for a place depends on, and the image references there. A chart sees nothing of the place but its
 // values; a template of a manifests folder sees it, and where it looks at the cluster's name, every cluster is its own.
-func alike(c *pipelines.Component, place templates.Place, byName bool) (key string, images map[string]string) {
+func alike(c *pipelines.Component, place pipelines.Place, byName bool) (key string, images map[string]string) {
 	images = map[string]string{}
 	for slot, image := range c.Spec.Images {
 		images[slot] = image.Default
@@ -61,8 +61,8 @@ func alike(c *pipelines.Component, place templates.Place, byName bool) (key stri
 // places are the clusters that a component's pipeline takes; all there are where it names none, or one that takes none of
 // them. A component that is checked without a fleet is rendered for each environment that it has a reference of every image
 // for, and for each layer of its config.
-func places(docs *pipelines.Documents, c *pipelines.Component) []templates.Place {
-	var all, taken []templates.Place
+func places(docs *pipelines.Documents, c *pipelines.Component) []pipelines.Place {
+	var all, taken []pipelines.Place
 	pipeline := docs.Pipelines[c.Spec.Pipeline]
 	for _, name := range slices.Sorted(maps.Keys(docs.Clusters)) {
 		cluster := docs.Clusters[name]
@@ -70,10 +70,7 @@ func places(docs *pipelines.Documents, c *pipelines.Component) []templates.Place
 		if group == nil {
 			continue
 		}
-		place := templates.Place{
-			Cluster: name, Group: group.Metadata.Name, Environment: group.Spec.Environment, BusinessSide: group.Spec.BusinessSide,
-			NetworkDomain: group.Spec.NetworkDomain, Region: cluster.Spec.Region,
-		}
+		place := cluster.Place(group)
 		all = append(all, place)
 		if takes(pipeline, cluster, group) {
 			taken = append(taken, place)
@@ -99,19 +96,19 @@ func takes(p *pipelines.Pipeline, cluster *pipelines.Cluster, group *pipelines.C
 }
 
 // imagined are places for a component without a fleet.
-func imagined(docs *pipelines.Documents, c *pipelines.Component) []templates.Place {
-	var all []templates.Place
+func imagined(docs *pipelines.Documents, c *pipelines.Component) []pipelines.Place {
+	var all []pipelines.Place
 	for _, environment := range docs.Fleet.Spec.Environments {
 		whole := true
 		for _, image := range c.Spec.Images {
 			whole = whole && (image.Default != "" || image.Environments[environment] != "")
 		}
 		if whole {
-			all = append(all, templates.Place{Environment: environment})
+			all = append(all, pipelines.Place{Environment: environment})
 		}
 	}
 	if len(all) == 0 {
-		all = []templates.Place{{Environment: docs.Fleet.Spec.Environments[0]}}
+		all = []pipelines.Place{{Environment: docs.Fleet.Spec.Environments[0]}}
 	}
 	first, config := all[0], c.Spec.Config
 	for _, name := range slices.Sorted(maps.Keys(config.NetworkDomains)) {

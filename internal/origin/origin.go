@@ -13,8 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/internal/ledger"
 )
 
 // timeout bounds all questions to git together. A repository on a dead network mount must not hang a plan.
@@ -22,7 +22,7 @@ const timeout = 5 * time.Second
 
 // Of returns the origin of a file or folder. Outside git, or without git on this machine, it is the absolute path alone
 // and no error. It is dirty where the path itself, or something below it, is not as the commit has it. Errors are fault.NotFound where path does not exist, and fault.Internal where git did not answer in five seconds.
-func Of(path string) (ledger.Origin, error) {
+func Of(path string) (api.Origin, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	o, err := of(ctx, path)
@@ -30,48 +30,48 @@ func Of(path string) (ledger.Origin, error) {
 		return o, nil
 	}
 	if ctx.Err() != nil {
-		return ledger.Origin{}, fault.Wrap(fault.Internal, ctx.Err(), "cannot find the origin of %s: git did not answer in %s", path, timeout)
+		return api.Origin{}, fault.Wrap(fault.Internal, ctx.Err(), "cannot find the origin of %s: git did not answer in %s", path, timeout)
 	}
 	if errors.Is(err, exec.ErrNotFound) {
 		return nowhere(path)
 	}
-	return ledger.Origin{}, err
+	return api.Origin{}, err
 }
 
 // nowhere is the origin of what no repository has.
-func nowhere(path string) (ledger.Origin, error) {
+func nowhere(path string) (api.Origin, error) {
 	real, err := resolve(path)
-	return ledger.Origin{Path: filepath.ToSlash(real)}, err
+	return api.Origin{Path: filepath.ToSlash(real)}, err
 }
 
-func of(ctx context.Context, path string) (ledger.Origin, error) {
+func of(ctx context.Context, path string) (api.Origin, error) {
 	real, err := resolve(path)
 	if err != nil {
-		return ledger.Origin{}, err
+		return api.Origin{}, err
 	}
 	git := runner{ctx: ctx, dir: folder(real)}
 	top, err := git.run("rev-parse", "--show-toplevel")
 	if err != nil {
-		return ledger.Origin{Path: filepath.ToSlash(real)}, outside(err)
+		return api.Origin{Path: filepath.ToSlash(real)}, outside(err)
 	}
 	git.dir = top
 	inside, err := filepath.Rel(top, real)
 	if err != nil {
-		return ledger.Origin{}, fault.Wrap(fault.Internal, err, "cannot find %s inside %s", path, top)
+		return api.Origin{}, fault.Wrap(fault.Internal, err, "cannot find %s inside %s", path, top)
 	}
-	o := ledger.Origin{Path: filepath.ToSlash(inside)}
+	o := api.Origin{Path: filepath.ToSlash(inside)}
 	// A repository may have no remote, and no commit yet: both stay empty.
 	remote, err := git.run("config", "--get", "remote.origin.url")
 	if err != nil && outside(err) != nil {
-		return ledger.Origin{}, err
+		return api.Origin{}, err
 	}
 	o.Repository = clean(remote)
 	if o.Commit, err = git.run("rev-parse", "--verify", "--quiet", "HEAD"); err != nil && outside(err) != nil {
-		return ledger.Origin{}, err
+		return api.Origin{}, err
 	}
 	changes, err := git.run("status", "--porcelain", "--", ":(top,literal)"+o.Path)
 	if err != nil {
-		return ledger.Origin{}, outside(err)
+		return api.Origin{}, outside(err)
 	}
 	o.Dirty = changes != ""
 	return o, nil
@@ -176,8 +176,8 @@ func withoutUser(remote string) string {
 }
 
 // Text writes an origin as one phrase; "" where it is empty.
-func Text(o ledger.Origin) string {
-	if o == (ledger.Origin{}) {
+func Text(o api.Origin) string {
+	if o == (api.Origin{}) {
 		return ""
 	}
 	if o.Repository == "" && o.Commit == "" && filepath.IsAbs(o.Path) {

@@ -8,8 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/origin"
 )
 
@@ -68,7 +68,7 @@ func (r repository) commit() string {
 	return r.git("rev-parse", "HEAD")[:40]
 }
 
-func (r repository) of(name string) ledger.Origin {
+func (r repository) of(name string) api.Origin {
 	r.t.Helper()
 	o, err := origin.Of(filepath.Join(r.dir, name))
 	if err != nil {
@@ -84,36 +84,36 @@ func TestOf(t *testing.T) {
 		folder string
 		path   string
 		change func(repository)
-		want   ledger.Origin
+		want   api.Origin
 	}{
 		"a file of a clean tree": {
 			reason: "repository, commit and path say where it came from",
 			path:   "pipelines/agent.yaml",
-			want:   ledger.Origin{Repository: remote, Path: "pipelines/agent.yaml"},
+			want:   api.Origin{Repository: remote, Path: "pipelines/agent.yaml"},
 		},
 		"the repository itself": {
 			reason: "whole folders are planned at a time",
 			path:   ".",
-			want:   ledger.Origin{Repository: remote, Path: "."},
+			want:   api.Origin{Repository: remote, Path: "."},
 		},
 		"a tree with a new file elsewhere": {
 			reason: "a log beside the files that were read changes none of them",
 			path:   "pipelines",
 			change: func(r repository) { r.write("other.log", "new") },
-			want:   ledger.Origin{Repository: remote, Path: "pipelines"},
+			want:   api.Origin{Repository: remote, Path: "pipelines"},
 		},
 		"a folder with a new file": {
 			reason: "what is read there is in no commit",
 			path:   "pipelines",
 			change: func(r repository) { r.write("pipelines/more/new.yaml", "new") },
-			want:   ledger.Origin{Repository: remote, Path: "pipelines", Dirty: true},
+			want:   api.Origin{Repository: remote, Path: "pipelines", Dirty: true},
 		},
 		"a folder with an odd name": {
 			reason: "no name may be read as an option, a pattern or a command",
 			folder: "--help 'and' $(touch x) \"more\" *",
 			path:   "pipelines/-rf.yaml",
 			change: func(r repository) { r.write("pipelines/-rf.yaml", "odd") },
-			want:   ledger.Origin{Repository: remote, Path: "pipelines/-rf.yaml", Dirty: true},
+			want:   api.Origin{Repository: remote, Path: "pipelines/-rf.yaml", Dirty: true},
 		},
 		"a path through a link": {
 			reason: "the path is the one that git knows",
@@ -123,7 +123,7 @@ func TestOf(t *testing.T) {
 					r.t.Fatal(err)
 				}
 			},
-			want: ledger.Origin{Repository: remote, Path: "pipelines/agent.yaml"},
+			want: api.Origin{Repository: remote, Path: "pipelines/agent.yaml"},
 		},
 	}
 	for name, tc := range cases {
@@ -168,7 +168,7 @@ func TestOfStripsCredentials(t *testing.T) {
 
 func TestOfWithoutHistory(t *testing.T) {
 	r := newRepository(t, "fleet", "")
-	want := ledger.Origin{Path: "pipelines", Dirty: true}
+	want := api.Origin{Path: "pipelines", Dirty: true}
 	if diff := cmp.Diff(want, r.of("pipelines")); diff != "" {
 		t.Errorf("a repository without a commit has no commit (-want +got):\n%s", diff)
 	}
@@ -178,7 +178,7 @@ func TestOfOutsideGit(t *testing.T) {
 	t.Setenv("GIT_CEILING_DIRECTORIES", os.TempDir())
 	dir := t.TempDir()
 	got, err := origin.Of(dir)
-	if err != nil || got != (ledger.Origin{Path: dir}) {
+	if err != nil || got != (api.Origin{Path: dir}) {
 		t.Errorf("got %+v and %v, want the path alone: files need not be in git", got, err)
 	}
 }
@@ -187,7 +187,7 @@ func TestOfWithoutGit(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	dir := t.TempDir()
 	got, err := origin.Of(dir)
-	if err != nil || got != (ledger.Origin{Path: dir}) {
+	if err != nil || got != (api.Origin{Path: dir}) {
 		t.Errorf("got %+v and %v, want the path alone: git need not be there", got, err)
 	}
 }
@@ -212,16 +212,16 @@ func TestOfWhatIsNotThere(t *testing.T) {
 
 func TestText(t *testing.T) {
 	cases := map[string]struct {
-		origin ledger.Origin
+		origin api.Origin
 		want   string
 	}{
 		"nothing is known": {},
 		"everything is known": {
-			ledger.Origin{Repository: "https://git.example/fleet", Commit: "0123456789abcdef", Path: "pipelines", Dirty: true},
+			api.Origin{Repository: "https://git.example/fleet", Commit: "0123456789abcdef", Path: "pipelines", Dirty: true},
 			"https://git.example/fleet at 0123456789ab, pipelines (with changes that are not committed)",
 		},
-		"outside git": {ledger.Origin{Path: "/srv/fleet"}, "/srv/fleet"},
-		"no remote":   {ledger.Origin{Commit: "0123456789abcdef", Path: "."}, "a git repository without a remote at 0123456789ab"},
+		"outside git": {api.Origin{Path: "/srv/fleet"}, "/srv/fleet"},
+		"no remote":   {api.Origin{Commit: "0123456789abcdef", Path: "."}, "a git repository without a remote at 0123456789ab"},
 	}
 	for name, tc := range cases {
 		if got := origin.Text(tc.origin); got != tc.want {

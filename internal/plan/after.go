@@ -61,7 +61,7 @@ func (b *builder) groupsBefore(m *member, left map[string]bool) ([]string, error
 		if b.groups[name] == 0 {
 			return nil, fault.New(fault.Invalid, "cluster group %s goes after %s, of which neither this stage nor an earlier one takes a cluster", m.Group, name)
 		}
-		if !slices.ContainsFunc(members, func(p *place) bool { return b.taken[p.Cluster] != "" && b.in.takes(p.Place) }) {
+		if !slices.ContainsFunc(members, func(p *placement) bool { return b.taken[p.Cluster] != "" && b.in.takes(p.Place) }) {
 			left["cluster group "+m.Group+" goes after "+name+", which this run leaves out"] = true
 			continue
 		}

@@ -21,7 +21,7 @@ type Input struct {
 	Params    []pipelines.ParamValue // given by the caller; the rest take their defaults
 	Template  string                 // blob digest of the packed template
 	// Values returns the blob digest of the merged values of a unit. It is asked once for each unit, in plan order.
-	Values  func(Place) (string, error)
+	Values  func(pipelines.Place) (string, error)
 	WayBack map[string]WayBack // by cluster; without one it goes back to what is found
 	Only    Only               // what the run is narrowed to
 	Exclude Only               // what of that is left out

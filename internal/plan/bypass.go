@@ -86,7 +86,7 @@ func (p *Plan) BypassReason() string {
 }
 
 // leftOut notes the clusters that a narrowed run leaves out, and whether this version has passed there.
-func (b *builder) leftOut(p *Plan, places []*place) ([]LeftOut, error) {
+func (b *builder) leftOut(p *Plan, places []*placement) ([]LeftOut, error) {
 	var all []LeftOut
 	for _, out := range places {
 		values, err := b.in.Values(out.Place)

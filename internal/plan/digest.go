@@ -20,15 +20,15 @@ func componentDigest(c *pipelines.Component, template string) (string, error) {
 
 // targetDigest names what runs in a unit once it is done: all that a render depends on, but for what only the cluster can
 // tell. It leaves out in which order workloads go, since that does not change what they become.
-func targetDigest(p *Plan, place Place, values string) string {
+func targetDigest(p *Plan, place pipelines.Place, values string) string {
 	source := p.Source
 	source.WorkloadOrder = nil
 	digest, err := sum(struct {
-		Component string `json:"component"`
-		Version   string `json:"version"`
-		Source    Source `json:"source"`
-		Place     Place  `json:"place"`
-		Values    string `json:"values"`
+		Component string          `json:"component"`
+		Version   string          `json:"version"`
+		Source    Source          `json:"source"`
+		Place     pipelines.Place `json:"place"`
+		Values    string          `json:"values"`
 	}{p.Component, p.Version, source, place, values})
 	if err != nil {
 		panic(err) // strings and flags only: they always encode

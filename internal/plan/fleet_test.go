@@ -107,7 +107,7 @@ func input(d *pipelines.Documents, stages ...pipelines.Stage) plan.Input {
 			},
 		},
 		Template: "sha256:template",
-		Values:   func(p plan.Place) (string, error) { return "sha256:values-of-" + p.Cluster, nil },
+		Values:   func(p pipelines.Place) (string, error) { return "sha256:values-of-" + p.Cluster, nil },
 		WayBack:  map[string]plan.WayBack{},
 	}
 }

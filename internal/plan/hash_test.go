@@ -133,7 +133,7 @@ func TestHashCovers(t *testing.T) {
 		"a batch":                      func(in *plan.Input) { in.Pipeline.Spec.Stages[0].Batches = []pipelines.Amount{pipelines.Percent(100)} },
 		"a soak":                       func(in *plan.Input) { in.Pipeline.Spec.Stages[1].Soak.Group = new(pipelines.Duration(time.Hour)) },
 		"a budget":                     func(in *plan.Input) { in.Pipeline.Spec.Stages[0].MaxFailures = new(pipelines.Count(1)) },
-		"the values":                   func(in *plan.Input) { in.Values = func(plan.Place) (string, error) { return "sha256:v", nil } },
+		"the values":                   func(in *plan.Input) { in.Values = func(pipelines.Place) (string, error) { return "sha256:v", nil } },
 		"the template":                 func(in *plan.Input) { in.Template = "sha256:other" },
 		"the config":                   func(in *plan.Input) { in.Component.Spec.Config.Fleet["a"] = int64(2) },
 		"an image":                     func(in *plan.Input) { in.Component.Spec.Images["agent"] = pipelines.Image{Default: "x"} },
@@ -183,7 +183,7 @@ func TestTargetIsWhatRuns(t *testing.T) {
 		}
 	}
 	other := map[string]func(*plan.Input){
-		"the values":    func(in *plan.Input) { in.Values = func(plan.Place) (string, error) { return "sha256:v", nil } },
+		"the values":    func(in *plan.Input) { in.Values = func(pipelines.Place) (string, error) { return "sha256:v", nil } },
 		"the template":  func(in *plan.Input) { in.Template = "sha256:other" },
 		"the version":   func(in *plan.Input) { in.Component.Spec.Version = "1.4.3" },
 		"the namespace": func(in *plan.Input) { in.Component.Spec.Namespace = "other" },

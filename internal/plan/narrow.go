@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/pipelines"
 )
 
 // Only names some clusters: those named, and those of the cluster groups named. The zero value names none.
@@ -15,12 +16,12 @@ type Only struct {
 
 func (o Only) empty() bool { return len(o.Clusters) == 0 && len(o.Groups) == 0 }
 
-func (o Only) names(p Place) bool {
+func (o Only) names(p pipelines.Place) bool {
 	return slices.Contains(o.Clusters, p.Cluster) || slices.Contains(o.Groups, p.Group)
 }
 
 // takes reports whether a run narrowed in this way moves a place.
-func (in *Input) takes(p Place) bool {
+func (in *Input) takes(p pipelines.Place) bool {
 	return (in.Only.empty() || in.Only.names(p)) && !in.Exclude.names(p)
 }
 

@@ -158,7 +158,7 @@ func TestBuildRefuses(t *testing.T) {
 		"values that cannot be merged": {
 			reason: "the cause has to reach the person",
 			change: func(in *plan.Input) {
-				in.Values = func(plan.Place) (string, error) { return "", fault.New(fault.Invalid, "layer x is wrong") }
+				in.Values = func(pipelines.Place) (string, error) { return "", fault.New(fault.Invalid, "layer x is wrong") }
 			},
 			want: "cannot merge the values of cluster a: layer x is wrong",
 		},
@@ -210,7 +210,7 @@ func TestBuildRefuses(t *testing.T) {
 func TestBuildKeepsTheCodeOfValues(t *testing.T) {
 	in := input(documents([]*pipelines.ClusterGroup{group("e2e", "e2e")}, []*pipelines.Cluster{cluster("a", "e2e", 1)}), stage("all", ""))
 	broken := errors.New("the disk is full")
-	in.Values = func(plan.Place) (string, error) { return "", broken }
+	in.Values = func(pipelines.Place) (string, error) { return "", broken }
 	_, err := plan.Build(in)
 	if !errors.Is(err, broken) || fault.CodeOf(err) != fault.Internal {
 		t.Errorf("got %s %v, want an internal fault because of %v", fault.CodeOf(err), err, broken)

@@ -58,7 +58,7 @@ func newScorer(fleet pipelines.FleetSpec, class pipelines.Risk) (*scorer, error)
 
 // score returns the risk of a cluster in hundredths of a point, so that sums and comparisons are exact, and why: the
 // points of the reasons add up to it. Parts that give nothing are left out.
-func (s *scorer) score(p *place) (int, []Reason) {
+func (s *scorer) score(p *placement) (int, []Reason) {
 	points := make([]float64, len(s.weights))
 	values := make([]string, len(s.weights))
 	sum := 0.0
@@ -102,7 +102,7 @@ func apportion(points []float64, total int) []int {
 
 // part returns a part of a cluster's score, from 0 to 1, and what it was made of. What is not known counts as the worst
 // where it has a worst.
-func (s *scorer) part(name string, p *place) (float64, string) {
+func (s *scorer) part(name string, p *placement) (float64, string) {
 	switch name {
 	case pipelines.RiskEnvironment:
 		return known(s.environments, p.Environment, 1), said(p.Environment)

@@ -56,13 +56,13 @@ func (b *builder) stage(p *Plan, s *pipelines.Stage) (StagePlan, error) {
 // selection is what the selectors of a stage choose, and what became of it.
 type selection struct {
 	narrowing string
-	groups    []string // cluster groups that match
-	found     int      // clusters in these groups
-	matched   int      // of these, clusters that match the stage's own selector
-	earlier   []string // of these, clusters that an earlier stage took, with its name
-	fresh     []*place // the rest
-	units     []*place // of these, what the run is narrowed to
-	leftOut   []*place // of these, the rest
+	groups    []string     // cluster groups that match
+	found     int          // clusters in these groups
+	matched   int          // of these, clusters that match the stage's own selector
+	earlier   []string     // of these, clusters that an earlier stage took, with its name
+	fresh     []*placement // the rest
+	units     []*placement // of these, what the run is narrowed to
+	leftOut   []*placement // of these, the rest
 	chosen    *pipelines.Stage
 }
 
@@ -134,20 +134,20 @@ func names(all []string) string {
 
 // member is a cluster of a stage on its way to being a Unit.
 type member struct {
-	*place
+	*placement
 	score   int // hundredths of a point
 	reasons []Reason
 	after   []string // clusters, in this stage or an earlier one
 	behind  []string // cluster groups, in this stage or an earlier one
 }
 
-func (b *builder) members(places []*place) ([]*member, error) {
+func (b *builder) members(places []*placement) ([]*member, error) {
 	members := make([]*member, 0, len(places))
 	for _, p := range places {
 		if p.cluster.Spec.UserGrade < 0 || p.cluster.Spec.UserGrade > 10 {
 			return nil, fault.New(fault.Invalid, "cannot score cluster %s: userGrade is %d, not 0 to 10", p.Cluster, p.cluster.Spec.UserGrade)
 		}
-		m := &member{place: p}
+		m := &member{placement: p}
 		m.score, m.reasons = b.scorer.score(p)
 		members = append(members, m)
 	}

@@ -10,7 +10,6 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
-	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/origin"
 )
 
@@ -79,7 +78,7 @@ func (d *drawer) head() []row {
 		{free: true, name: fmt.Sprintf("%s, %d%% of the units have ended, %s", v.Phase, v.Percent, times)},
 	}
 	from := ""
-	if o := origin.Text(ledger.Origin(v.Origin)); o != "" {
+	if o := origin.Text(v.Origin); o != "" {
 		from = " from " + o
 	}
 	rows = append(rows, about("plan %.12s%s", v.Plan, from), about("started by %s%s", v.By, because(v.Reason)))

@@ -3,6 +3,7 @@ package ledgertest
 import (
 	"testing"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
 )
@@ -11,7 +12,7 @@ func testPlans(t *testing.T, l ledger.Ledger) {
 	ctx := t.Context()
 	body := must[string](t)(l.PutBlob(ctx, []byte("the plan")))
 	plan := ledger.Plan{Hash: "sha256:aaaaaa1111", Component: "agent", Version: "1.2.0", Pipeline: "node-agent", Body: body,
-		Origin: ledger.Origin{Repository: "git@example:infra", Commit: "c0ffee", Dirty: true}, Created: at(1), By: "ann"}
+		Origin: api.Origin{Repository: "git@example:infra", Commit: "c0ffee", Dirty: true}, Created: at(1), By: "ann"}
 	ok(t, l.SavePlan(ctx, plan))
 	same(t, must[ledger.Plan](t)(l.Plan(ctx, plan.Hash)), plan, "a plan comes back as it was saved")
 
@@ -20,7 +21,7 @@ func testPlans(t *testing.T, l ledger.Ledger) {
 	ok(t, l.SavePlan(ctx, again))
 	want := plan
 	want.Live, want.Created, want.By = body, at(3), "bob"
-	same(t, must[ledger.Plan](t)(l.Plan(ctx, plan.Hash)), want, "saving a hash again replaces Live, ledger.Origin, Created and By only")
+	same(t, must[ledger.Plan](t)(l.Plan(ctx, plan.Hash)), want, "saving a hash again replaces Live, Origin, Created and By only")
 
 	other := ledger.Plan{Hash: "sha256:aaaaaa2222", Component: "proxy", Body: body, Created: at(2)}
 	ok(t, l.SavePlan(ctx, other))

@@ -9,20 +9,9 @@ import (
 	"sluice.dev/sluice/pipelines"
 )
 
-// Place is where a unit stands in the fleet: what its layers of configuration and its images depend on. It converts to a
-// templates.Place; this package does without the render engine.
-type Place struct {
-	Cluster       string `json:"cluster"`
-	Group         string `json:"group"`
-	Environment   string `json:"environment"`
-	BusinessSide  string `json:"businessSide,omitempty"`
-	NetworkDomain string `json:"networkDomain,omitempty"`
-	Region        string `json:"region,omitempty"`
-}
-
-// place is a cluster with its group and the labels it is selected by.
-type place struct {
-	Place
+// placement is a cluster with its group and the labels it is selected by.
+type placement struct {
+	pipelines.Place
 	cluster *pipelines.Cluster
 	group   *pipelines.ClusterGroup
 	labels  map[string]string
@@ -30,13 +19,13 @@ type place struct {
 
 // fleet is the clusters of a set of documents, each resolved once.
 type fleet struct {
-	places  map[string]*place
+	places  map[string]*placement
 	groups  []*pipelines.ClusterGroup // sorted by name
-	members map[string][]*place       // by cluster group, sorted by name
+	members map[string][]*placement   // by cluster group, sorted by name
 }
 
 func newFleet(docs *pipelines.Documents) (*fleet, error) {
-	f := &fleet{places: make(map[string]*place, len(docs.Clusters)), members: map[string][]*place{}}
+	f := &fleet{places: make(map[string]*placement, len(docs.Clusters)), members: map[string][]*placement{}}
 	for _, name := range sortedKeys(docs.ClusterGroups) {
 		f.groups = append(f.groups, docs.ClusterGroups[name])
 	}
@@ -46,15 +35,8 @@ func newFleet(docs *pipelines.Documents) (*fleet, error) {
 		if group == nil {
 			return nil, fault.New(fault.Invalid, "cannot place cluster %s: no document declares its cluster group %q", name, cluster.Spec.Group)
 		}
-		p := &place{
-			Place: Place{
-				Cluster:       name,
-				Group:         group.Metadata.Name,
-				Environment:   group.Spec.Environment,
-				BusinessSide:  group.Spec.BusinessSide,
-				NetworkDomain: group.Spec.NetworkDomain,
-				Region:        cluster.Spec.Region,
-			},
+		p := &placement{
+			Place:   cluster.Place(group),
 			cluster: cluster,
 			group:   group,
 			labels:  cluster.EffectiveLabels(group),
@@ -66,7 +48,7 @@ func newFleet(docs *pipelines.Documents) (*fleet, error) {
 }
 
 // value returns what a cluster has for a groupBy, or NoValue. Region, group and the like are labels too.
-func (p *place) value(groupBy string) string {
+func (p *placement) value(groupBy string) string {
 	value := p.labels[groupBy]
 	if value == "" {
 		return NoValue
@@ -75,6 +57,6 @@ func (p *place) value(groupBy string) string {
 }
 
 // context returns the name under which the worker's kubeconfig knows the cluster.
-func (p *place) context() string { return cmp.Or(p.cluster.Spec.Context, p.Cluster) }
+func (p *placement) context() string { return cmp.Or(p.cluster.Spec.Context, p.Cluster) }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
