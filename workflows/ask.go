@@ -13,19 +13,6 @@ import (
 	"sluice.dev/sluice/internal/step"
 )
 
-// How long activities may take. A short one that exceeds its time is tried again; a long one ends when it is done or
-// cancelled. Those near clusters are known to be alive by their heartbeats; those of the ledger are short.
-const (
-	shortActivity  = 2 * time.Minute
-	ledgerActivity = 30 * time.Second
-	longActivity   = 10 * 365 * 24 * time.Hour
-	heartbeat      = 10 * time.Second
-	idleHeartbeat  = 30 * time.Second // of one that only waits or looks: hundreds may do so at once
-	localActivity  = 10 * time.Second
-	siteWorker     = 2 * time.Minute // without a worker of its site for so long, a cluster is out of reach
-	attemptsBefore = 5               // tries of a short activity before the unit asks for a person
-)
-
 // finalCodes are the failures that the same call would meet again: the workflow decides what becomes of them.
 var finalCodes = []string{
 	string(fault.Invalid), string(fault.NotFound), string(fault.Conflict),
@@ -42,15 +29,15 @@ type terms struct {
 func termsOf(class step.Class) terms {
 	switch class {
 	case step.Lasting:
-		return terms{takes: longActivity, heard: heartbeat}
+		return terms{takes: tuned().LongActivity, heard: tuned().Heartbeat}
 	case step.Idle, step.Patient:
-		return terms{takes: longActivity, heard: idleHeartbeat}
+		return terms{takes: tuned().LongActivity, heard: tuned().IdleHeartbeat}
 	case step.Ledger:
-		return terms{takes: ledgerActivity, tries: attemptsBefore}
+		return terms{takes: tuned().LedgerActivity, tries: tuned().Attempts}
 	case step.Vital:
-		return terms{takes: ledgerActivity}
+		return terms{takes: tuned().LedgerActivity}
 	}
-	return terms{takes: shortActivity, heard: heartbeat, tries: attemptsBefore}
+	return terms{takes: tuned().ShortActivity, heard: tuned().Heartbeat, tries: tuned().Attempts}
 }
 
 // call is one activity that a workflow asks for, and what it asks. Res is what it answers.
@@ -88,7 +75,7 @@ func (c call[Res]) start(ctx workflow.Context) asked[Res] {
 		},
 	}
 	if c.site != "" && c.class != step.Patient {
-		opts.ScheduleToStartTimeout = siteWorker
+		opts.ScheduleToStartTimeout = tuned().SiteWorker
 	}
 	return asked[Res]{workflow.ExecuteActivity(workflow.WithActivityOptions(ctx, opts), c.name, c.in)}
 }

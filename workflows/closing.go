@@ -32,7 +32,7 @@ func closing(phase api.Phase, back bool, by *api.Ending, reason string, end any)
 func runEnd(s *api.RunStatus) string {
 	said := endedBy(s.Phase, s.Ending)
 	if takenBackByItself(s.Phase, s.Ending) {
-		return clip(said, maxMessage)
+		return clip(said, tuned().MaxMessage)
 	}
 	stopped := 0
 	for _, st := range s.Stages {
@@ -48,7 +48,7 @@ func runEnd(s *api.RunStatus) string {
 	if stopped > 1 {
 		said += fmt.Sprintf(", and %s more", api.Counted(stopped-1, "unit"))
 	}
-	return clip(said, maxMessage)
+	return clip(said, tuned().MaxMessage)
 }
 
 // unitEnd is how a unit ended, in one line.
@@ -57,7 +57,7 @@ func unitEnd(u api.UnitStatus) string {
 	if u.Failure != nil && !takenBackByItself(u.Phase, u.Ending) {
 		said += "; " + stoppedBy(u)
 	}
-	return clip(said, maxMessage)
+	return clip(said, tuned().MaxMessage)
 }
 
 // endedBy reads "RolledBack by ops: too slow".

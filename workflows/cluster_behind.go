@@ -56,13 +56,10 @@ func phaseOfBack(cause error) api.Phase {
 	return api.PhaseHeld
 }
 
-// fewNodes is how many dead nodes of a node set a run keeps by name; the unit's own record has more.
-const fewNodes = 3
-
 func few(behind []goal.Behind) []goal.Behind {
 	short := slices.Clone(behind)
 	for i := range short {
-		short[i].Nodes = short[i].Nodes[:min(len(short[i].Nodes), fewNodes)]
+		short[i].Nodes = short[i].Nodes[:min(len(short[i].Nodes), tuned().FewNodes)]
 	}
 	return short
 }

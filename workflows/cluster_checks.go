@@ -180,7 +180,7 @@ func (r *clusterRollout) lookCluster(ctx workflow.Context) (api.Facts, error) {
 // evaluate runs gates in a local activity: the verdicts are recorded, and the workflow stays deterministic.
 func evaluate(ctx workflow.Context, req step.EvaluateRequest) []api.Check {
 	ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
-		StartToCloseTimeout: localActivity, Summary: "gates " + string(req.Point),
+		StartToCloseTimeout: tuned().LocalActivity, Summary: "gates " + string(req.Point),
 		RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 3},
 	})
 	var found []api.Check

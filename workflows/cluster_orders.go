@@ -223,16 +223,15 @@ func (r *clusterRollout) here(ctx workflow.Context) {
 	r.tell(ctx, r.unit.Phase, nil)
 }
 
-// maxBackOff is the longest pause before something that did not work is tried again.
-const maxBackOff = 15 * time.Minute
-
 // backOff is how long to pause before the next try: an API server may say that it is ready and refuse all the same.
 func (r *clusterRollout) backOff() time.Duration {
 	r.misses++
 	return backOff(r.misses)
 }
 
-func backOff(misses int) time.Duration { return min(time.Second<<min(misses-1, 16), maxBackOff) }
+func backOff(misses int) time.Duration {
+	return min(time.Second<<min(misses-1, 16), tuned().MaxBackOff)
+}
 
 // awaitCluster waits until the API server answers again; the run is told, since its budget counts it.
 func (r *clusterRollout) awaitCluster(ctx workflow.Context, cause error) error {

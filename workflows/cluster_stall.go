@@ -15,14 +15,6 @@ import (
 	"sluice.dev/sluice/pipelines/rule"
 )
 
-const (
-	// An activity that does not get on ends itself. The timer beside it goes off so much later, and is there for one that
-	// does not: it is tried again and again, or its worker is of a version that only said so.
-	stallSlack = time.Minute
-	// woundUp is how long an activity that is told to end is waited for.
-	woundUp = time.Minute
-)
-
 // advance moves the batch until its pods are there and available. A check that fails meanwhile stops the unit, and so does a
 // batch that does not get on.
 func (r *clusterRollout) advance(ctx workflow.Context, at *api.BatchStatus, req step.AdvanceRequest) error {
@@ -89,7 +81,7 @@ func (r *clusterRollout) guarded(outer workflow.Context, c call[api.Facts], at *
 	defer func() { r.cancel = nil; cancel() }()
 	moving := c.start(ctx)
 	for {
-		if waited(ctx, moving.ready, wholeSeconds(req.Deadline+stallSlack), "look whether "+at.Path+" gets on") {
+		if waited(ctx, moving.ready, wholeSeconds(req.Deadline+tuned().StallSlack), "look whether "+at.Path+" gets on") {
 			return moving.get(ctx)
 		}
 		look := near(r, step.Look, "look whether "+at.Path+" gets on", req).start(ctx)
@@ -102,7 +94,7 @@ func (r *clusterRollout) guarded(outer workflow.Context, c call[api.Facts], at *
 			continue
 		}
 		cancel()
-		_ = waited(outer, moving.ready, woundUp, "let "+at.Path+" wind up")
+		_ = waited(outer, moving.ready, tuned().WoundUp, "let "+at.Path+" wind up")
 		if err != nil && temporal.IsCanceledError(err) {
 			return now, err
 		}

@@ -38,27 +38,21 @@ func brief(c *api.Check) *api.Check {
 		return nil
 	}
 	short := *c
-	short.Seen, short.Message = nil, clip(c.Message, maxMessage)
+	short.Seen, short.Message = nil, clip(c.Message, tuned().MaxMessage)
 	return &short
 }
 
-// maxKept is how many of the objects that stay a run lists of a unit; the unit's own record has all of them.
-const maxKept = 10
-
 // briefly is the beginning of a list, for the run, with how many there are more.
 func briefly(kept []string) []string {
-	if len(kept) > maxKept {
-		kept = append(slices.Clone(kept[:maxKept]), fmt.Sprintf("%d more", len(kept)-maxKept))
+	if len(kept) > tuned().MaxKept {
+		kept = append(slices.Clone(kept[:tuned().MaxKept]), fmt.Sprintf("%d more", len(kept)-tuned().MaxKept))
 	}
 	short := make([]string, len(kept))
 	for i, object := range kept {
-		short[i] = clip(object, maxMessage/maxKept*2)
+		short[i] = clip(object, tuned().MaxMessage/tuned().MaxKept*2)
 	}
 	return short
 }
-
-// maxMessage is how much of a message a run keeps of a unit; the unit's own record has all of it.
-const maxMessage = 1000
 
 // waitingWords are the few words of a search attribute; the same as the command line prints.
 func waitingWords(w *api.Waiting) string {
@@ -78,9 +72,6 @@ func clip(s string, n int) string {
 	}
 	return strings.ToValidUTF8(s[:n-3], "") + "..."
 }
-
-// maxDetails keeps the Markdown of the Temporal UI below what its renderer takes in a URL.
-const maxDetails = 4000
 
 func unitDetails(u api.UnitStatus) string {
 	var b strings.Builder
@@ -102,7 +93,7 @@ func unitDetails(u api.UnitStatus) string {
 	for i := len(u.Batches) - 1; i >= 0; i-- {
 		t := u.Batches[i]
 		line := fmt.Sprintf("| %s | %s | %d of %d, target %d | %s |\n", t.Path, t.Workload, t.Updated, t.Total, t.Target, t.Phase)
-		if b.Len()+len(line) > maxDetails {
+		if b.Len()+len(line) > tuned().MaxDetails {
 			fmt.Fprintf(&b, "| ... %d earlier | | | |\n", i+1)
 			break
 		}

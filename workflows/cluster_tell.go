@@ -8,15 +8,6 @@ import (
 	"sluice.dev/sluice/internal/api"
 )
 
-// lasting is how long a change of phase has to last before the run is told of it: of those that decide nothing.
-const lasting = 2 * time.Second
-
-// tellEvery is how often a unit may tell its run of changes that decide nothing, so that the run hears four a second at the
-// most, however many units it has open.
-func tellEvery(units int) time.Duration {
-	return max(10*time.Second, wholeSeconds(time.Duration(units)*time.Second/4))
-}
-
 // shown is what of a unit its run shows, as far as a change of it is worth a signal.
 type shown struct {
 	phase api.Phase
@@ -47,7 +38,7 @@ func (r *clusterRollout) herald(ctx workflow.Context) {
 			return
 		}
 		pause := workflow.AwaitOptions{
-			Timeout:      wholeSeconds(max(lasting, r.in.TellEvery-workflow.Now(ctx).Sub(r.toldAt))),
+			Timeout:      wholeSeconds(max(tuned().Lasting, r.in.TellEvery-workflow.Now(ctx).Sub(r.toldAt))),
 			TimerOptions: workflow.TimerOptions{Summary: "before the run hears of it"},
 		}
 		if _, err := workflow.AwaitWithOptions(ctx, pause, func() bool { return !r.news() }); err != nil {

@@ -83,7 +83,7 @@ func runDetails(s *api.RunStatus) string {
 	for _, u := range byInterest(s.Stages) {
 		if left == 0 {
 			line := fmt.Sprintf("| %s | %s | %s | %s |\n", u.Stage, u.Path, u.Phase, clip(waitingWords(u.Waiting), 80))
-			if b.Len()+len(line) <= maxDetails {
+			if b.Len()+len(line) <= tuned().MaxDetails {
 				b.WriteString(line)
 				continue
 			}
@@ -95,9 +95,6 @@ func runDetails(s *api.RunStatus) string {
 	}
 	return b.String()
 }
-
-// fewUnits are told in the order in which they go.
-const fewUnits = 40
 
 // byInterest lists the units of a run: where there are many, first those that are under way or were stopped.
 func byInterest(stages []api.StageStatus) []*api.UnitStatus {
@@ -112,7 +109,7 @@ func byInterest(stages []api.StageStatus) []*api.UnitStatus {
 			first = append(first, u)
 		}
 	}
-	if len(first)+len(rest) > fewUnits {
+	if len(first)+len(rest) > tuned().FewUnits {
 		return append(first, rest...)
 	}
 	var all []*api.UnitStatus

@@ -78,7 +78,7 @@ func (l *lookout) look(ctx workflow.Context) (Finding, error) {
 		case err != nil:
 			return Finding{Check: &api.Check{Name: "watch during soak", Verdict: api.Error, Message: messageOf(err)}}, nil
 		case held:
-			bad.Message = clip(bad.Message, maxMessage)
+			bad.Message = clip(bad.Message, tuned().MaxMessage)
 			return Finding{Check: &bad}, nil // with what it saw: the unit's own record does not have it
 		default:
 			return Finding{}, nil

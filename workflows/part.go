@@ -53,15 +53,6 @@ func (n news) pressing() bool {
 	return n.ends() || n.Look || n.Phase.Stands() || n.Phase == api.PhaseUnreachable || n.Phase == api.PhaseRollingBack
 }
 
-// How often a part tells its run what it has heard, all at once. A run takes ten thousand signals and no more: what decides
-// nothing is told ever more rarely, the longer the part lives.
-const (
-	newsEvery    = time.Second
-	calmEvery    = 10 * time.Second
-	calmFraction = 64 // of the part's age
-	newsAtOnce   = 100
-)
-
 // stagePart opens the workflows of up to maxChildren clusters as its run says, hands orders on to them, and tells the run what
 // becomes of them. Which cluster starts when, budgets, failures and commands are the run's.
 type stagePart struct {
@@ -231,16 +222,16 @@ func (p *stagePart) tellRun(ctx workflow.Context) {
 			return
 		}
 		now := workflow.Now(ctx)
-		calm := max(calmEvery, now.Sub(p.began)/calmFraction)
+		calm := max(tuned().CalmEvery, now.Sub(p.began)/tuned().CalmFraction)
 		if wait := calm - now.Sub(p.sent); wait > 0 && !pressing() {
 			_, _ = workflow.AwaitWithTimeout(ctx, wholeSeconds(wait), pressing)
 		}
-		if wait := newsEvery - workflow.Now(ctx).Sub(p.sent); wait > 0 {
+		if wait := tuned().NewsEvery - workflow.Now(ctx).Sub(p.sent); wait > 0 {
 			_ = workflow.Sleep(ctx, wholeSeconds(wait))
 		}
 		p.sent, p.sends = workflow.Now(ctx), true
 		for len(p.news) > 0 {
-			few := p.news[:min(newsAtOnce, len(p.news))]
+			few := p.news[:min(tuned().NewsAtOnce, len(p.news))]
 			p.news = p.news[len(few):]
 			_ = workflow.SignalExternalWorkflow(ctx, p.in.Parent, "", signalNews, few).Get(ctx, nil)
 		}

@@ -12,12 +12,6 @@ import (
 	"sluice.dev/sluice/internal/step"
 )
 
-const (
-	maxChildren   = 400 // units, and as many looks, that one workflow has open at the most
-	directUnits   = 100 // a stage with more than so many is divided into parts
-	errandsAtOnce = 200 // or one signal would be too long
-)
-
 // part is a workflow that holds a part of a stage for the run.
 type part struct {
 	id      string
@@ -33,14 +27,14 @@ func (r *rollout) partOf(ctx workflow.Context, stage, cluster string) *part {
 		return nil
 	}
 	s := r.stageOf(stage)
-	if s.Units() <= directUnits {
+	if s.Units() <= tuned().DirectUnits {
 		return nil
 	}
 	n := 0
 	for _, g := range s.Groups {
 		for _, u := range g.Units {
 			if u.Cluster == cluster {
-				return r.openPart(ctx, s, n/maxChildren)
+				return r.openPart(ctx, s, n/tuned().MaxChildren)
 			}
 			n++
 		}
@@ -89,7 +83,7 @@ func (p *part) send(ctx workflow.Context) {
 		if workflow.Await(ctx, func() bool { return len(p.errands) > 0 || p.closed }) != nil || p.closed {
 			return
 		}
-		few := p.errands[:min(errandsAtOnce, len(p.errands))]
+		few := p.errands[:min(tuned().ErrandsAtOnce, len(p.errands))]
 		p.errands = p.errands[len(few):]
 		_ = workflow.SignalExternalWorkflow(ctx, p.id, "", signalErrands, few).Get(ctx, nil)
 	}
@@ -176,13 +170,9 @@ func (r *rollout) learnOf(ctx workflow.Context, n news) {
 	}
 }
 
-// saidOfUnits is how much of what units say of their failures a run keeps of all of them together, in bytes: its status is one
-// payload. What a unit said in full is in its own record.
-const saidOfUnits = 400_000
-
 // spare shortens what a unit of a big run says.
 func (r *rollout) spare(u *api.UnitStatus) {
-	most := max(150, saidOfUnits/max(1, len(r.at)))
+	most := max(150, tuned().SaidOfUnits/max(1, len(r.at)))
 	for _, c := range []**api.Check{&u.Failure, &u.Cause} {
 		if *c != nil && len((*c).Message) > most {
 			short := **c

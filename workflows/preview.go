@@ -8,14 +8,11 @@ import (
 	"sluice.dev/sluice/internal/step"
 )
 
-// previewWindow is how many clusters are looked at at once.
-const previewWindow = 16
-
 // Preview renders and compares a plan in every cluster, and stores what it saw beside the plan. It changes nothing
 // anywhere. A cluster that cannot be looked at is part of what was seen.
 func Preview(ctx workflow.Context, in api.PreviewInput) error {
 	seen := make([]step.Seen, len(in.Clusters))
-	slots := workflow.NewSemaphore(ctx, previewWindow)
+	slots := workflow.NewSemaphore(ctx, tuned().PreviewWindow)
 	group := workflow.NewWaitGroup(ctx)
 	var failed error
 	for i, u := range in.Clusters {

@@ -19,9 +19,6 @@ func Rollout(ctx workflow.Context, in api.RolloutInput) (api.RunStatus, error) {
 	return newRollout(ctx, in).run(ctx)
 }
 
-// historyBound is where the run continues as new at the next stage boundary with nothing in flight.
-const historyBound = 2000
-
 type rollout struct {
 	in       api.RolloutInput
 	shape    shape
@@ -114,7 +111,7 @@ func (r *rollout) run(outer workflow.Context) (api.RunStatus, error) {
 		return r.close(ctx)
 	}
 	for ; r.state.Stage < len(r.plan.Stages) && !r.ending(); r.state.Stage++ {
-		if r.state.Stage > 0 && len(r.openUnits()) == 0 && workflow.GetInfo(ctx).GetCurrentHistoryLength() > historyBound {
+		if r.state.Stage > 0 && len(r.openUnits()) == 0 && workflow.GetInfo(ctx).GetCurrentHistoryLength() > tuned().HistoryBound {
 			if err := r.continueAsNew(ctx, outer); err != nil {
 				return r.state.Status, err
 			}

@@ -192,10 +192,6 @@ func (r *rollout) standInSoak(ctx workflow.Context, unit *api.UnitStatus, what s
 	_ = here.stay(ctx)
 }
 
-// mostWitnessed is how many units of a run keep what a check saw after they had ended: more would make its state too big to
-// be carried.
-const mostWitnessed = 20
-
 // witnessed is a check with what it saw, as long as few units have one: no unit's own record has it.
 func (r *rollout) witnessed(bad *api.Check) *api.Check {
 	short, kept := brief(bad), 0
@@ -206,7 +202,7 @@ func (r *rollout) witnessed(bad *api.Check) *api.Check {
 			}
 		}
 	}
-	if kept < mostWitnessed {
+	if kept < tuned().MostWitnessed {
 		short.Seen = bad.Seen
 	}
 	return short

@@ -78,9 +78,6 @@ func (r *rollout) lookBy(ctx workflow.Context, s *soak, u plan.Unit, until time.
 	return *look.found, look.err
 }
 
-// freeLook is how long looks of another run that were told to end are waited for.
-const freeLook = 30 * time.Second
-
 // lookChild runs the workflow that looks at a unit. Begun hears which execution that is.
 func lookChild(ctx workflow.Context, of subject, in LookInput, begun func(run string)) (found Finding, err error) {
 	ctx = workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
@@ -94,7 +91,7 @@ func lookChild(ctx workflow.Context, of subject, in LookInput, begun func(run st
 			attrStage.ValueSet(in.Stage), attrGroup.ValueSet(in.Group), attrCluster.ValueSet(in.Cluster), attrPlanHash.ValueSet(in.Plan),
 		),
 	})
-	give := workflow.Now(ctx).Add(freeLook)
+	give := workflow.Now(ctx).Add(tuned().FreeLook)
 	for {
 		child := workflow.ExecuteChildWorkflow(ctx, api.LookName, in)
 		var execution workflow.Execution
@@ -109,7 +106,7 @@ func lookChild(ctx workflow.Context, of subject, in LookInput, begun func(run st
 		if workflow.Now(ctx).After(give) {
 			return Finding{Superseded: "another run"}, nil
 		}
-		if err := workflow.Sleep(ctx, freeLook/6); err != nil {
+		if err := workflow.Sleep(ctx, tuned().FreeLook/6); err != nil {
 			return found, err
 		}
 	}

@@ -9,14 +9,11 @@ import (
 	"sluice.dev/sluice/internal/api"
 )
 
-// heardOrders is how many orders a run remembers.
-const heardOrders = 200
-
 func (r *rollout) heard(id string) bool { return id != "" && slices.Contains(r.state.Heard, id) }
 
 func (r *rollout) note(id string) {
 	r.state.Heard = append(r.state.Heard, id)
-	if over := len(r.state.Heard) - heardOrders; over > 0 {
+	if over := len(r.state.Heard) - tuned().HeardOrders; over > 0 {
 		r.state.Heard = slices.Delete(r.state.Heard, 0, over)
 	}
 }

@@ -40,7 +40,7 @@ func (r *rollout) start(ctx workflow.Context, stage string, u plan.Unit) {
 		Parent: workflow.GetInfo(ctx).WorkflowExecution.ID, Closes: r.shape >= closesAsItEnded,
 	}
 	if r.shape >= tellsChanges {
-		in.TellEvery = tellEvery(r.stageOf(stage).Units())
+		in.TellEvery = tuned().tellEvery(r.stageOf(stage).Units())
 	}
 	if p := r.partOf(ctx, stage, u.Cluster); p != nil {
 		in.Parent, in.Paused, run.part = p.id, r.state.Paused && !in.Back, p
