@@ -50,6 +50,17 @@ func (c *ResolvedCheck) RunsAt(p Point) bool {
 	return slices.Contains(c.At, p)
 }
 
+// ChecksAt returns the checks that run at a point, in their order.
+func ChecksAt(all []ResolvedCheck, p Point) []ResolvedCheck {
+	var out []ResolvedCheck
+	for _, c := range all {
+		if c.RunsAt(p) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
 // ResolveChecks makes the flat list of a stage's effective checks, each after those that it names in runAfter,
 // otherwise in the order of the file. Params are the pipeline's, as BindParams returns them. On loaded documents it
 // fails only where a param is missing.

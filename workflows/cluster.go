@@ -257,7 +257,7 @@ func (r *clusterRollout) batch(ctx workflow.Context, held *heldWorkload, w plan.
 		return err
 	}
 	r.last = &moved{index: len(r.unit.Batches) - 1, req: req}
-	req.Checks = union(r.checksAt(pipelines.During), r.checksAt(pipelines.AfterBatch))
+	req.Checks = union(pipelines.ChecksAt(r.plan.Rules.Checks, pipelines.During), pipelines.ChecksAt(r.plan.Rules.Checks, pipelines.AfterBatch))
 	if err := r.soak(ctx, r.plan.Rules.Soak.Batch, at, pipelines.AfterBatch, func() []step.AdvanceRequest { return r.fresh(req) }); err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ type look func(workflow.Context) (api.Facts, error)
 
 // judge runs the checks of a point and returns once they hold. at is the batch they are about, nil for the cluster.
 func (r *clusterRollout) judge(ctx workflow.Context, point pipelines.Point, at *api.BatchStatus, look look) error {
-	checks := r.checksAt(point)
+	checks := pipelines.ChecksAt(r.plan.Rules.Checks, point)
 	if len(checks) == 0 {
 		return nil
 	}
@@ -190,21 +190,6 @@ func evaluate(ctx workflow.Context, req step.EvaluateRequest) []api.Check {
 	return found
 }
 
-func (r *clusterRollout) checksAt(point pipelines.Point) []pipelines.ResolvedCheck {
-	return checksAt(r.plan.Rules.Checks, point)
-}
-
-// checksAt returns the checks of a point, in the order in which they run.
-func checksAt(all []pipelines.ResolvedCheck, point pipelines.Point) []pipelines.ResolvedCheck {
-	var out []pipelines.ResolvedCheck
-	for _, c := range all {
-		if slices.Contains(c.At, point) {
-			out = append(out, c)
-		}
-	}
-	return out
-}
-
 // union adds the checks of b that a does not have.
 func union(a, b []pipelines.ResolvedCheck) []pipelines.ResolvedCheck {
 	for _, c := range b {
@@ -286,7 +271,7 @@ func (r *clusterRollout) soaking() []step.AdvanceRequest {
 	var out []step.AdvanceRequest
 	for _, h := range r.held {
 		req := r.requestFor(h)
-		req.Checks = r.checksAt(pipelines.During)
+		req.Checks = pipelines.ChecksAt(r.plan.Rules.Checks, pipelines.During)
 		out = append(out, req)
 	}
 	return out

@@ -18,7 +18,7 @@ import (
 // advance moves the batch until its pods are there and available. A check that fails meanwhile stops the unit, and so does a
 // batch that does not get on.
 func (r *clusterRollout) advance(ctx workflow.Context, at *api.BatchStatus, req step.AdvanceRequest) error {
-	req.Checks = r.checksAt(pipelines.During)
+	req.Checks = pipelines.ChecksAt(r.plan.Rules.Checks, pipelines.During)
 	req.Deadline = time.Duration(r.plan.Rules.ProgressDeadline)
 	for {
 		at.Phase = api.PhaseMoving

@@ -203,7 +203,7 @@ func (r *rollout) approval(ctx workflow.Context, p *step.RunStage, st *api.Stage
 
 // judge runs the checks of a group or stage. One that does not pass holds the run until it is resumed.
 func (r *rollout) judge(ctx workflow.Context, st *api.StageStatus, all []pipelines.ResolvedCheck, point pipelines.Point, units []api.UnitStatus) error {
-	checks := checksAt(all, point)
+	checks := pipelines.ChecksAt(all, point)
 	for len(checks) > 0 && !r.ending() {
 		facts := rule.Facts{Stage: count(st.Name, units), Change: rule.Change{
 			Component: r.plan.Component, Version: r.plan.Version, Pipeline: r.plan.Pipeline, Plan: r.in.Plan, Run: r.in.Run,
