@@ -17,7 +17,7 @@ import (
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
-	"sluice.dev/sluice/workflows"
+	"sluice.dev/sluice/workflows/tell"
 )
 
 // counted is how often something was asked.
@@ -263,7 +263,7 @@ func TestAnOrderOfTheWayForwardIsNotHeardOnTheWayBack(t *testing.T) {
 			w.meet()
 			w.env.OnSignalExternalWorkflow(mock.Anything, mock.Anything, mock.Anything, mock.Anything, mock.Anything).Maybe().Return(nil)
 			w.env.RegisterDelayedCallback(func() { w.env.SignalWorkflow("order", c.order) }, 30*time.Second)
-			w.env.ExecuteWorkflow(api.ClusterRolloutName, workflows.ClusterInput{
+			w.env.ExecuteWorkflow(api.ClusterRolloutName, tell.ClusterInput{
 				Ref:   step.Ref{Run: "agent-2", Plan: "0123456789abcdef", Component: "agent", Cluster: "a", Context: "a", Back: true, BackOf: "agent-1"},
 				Stage: "production", Group: "prod", Path: "prod/a",
 			})
@@ -321,7 +321,7 @@ func TestARollbackGoesBeforeAnAbort(t *testing.T) {
 				w.env.SignalWorkflow("order", map[string]any{"run": "agent-1", "kind": kind, "who": "ops"})
 			}
 		}, 90*time.Second)
-		w.env.ExecuteWorkflow(api.ClusterRolloutName, workflows.ClusterInput{
+		w.env.ExecuteWorkflow(api.ClusterRolloutName, tell.ClusterInput{
 			Ref:   step.Ref{Run: "agent-1", Plan: "0123456789abcdef", Component: "agent", Cluster: "a", Context: "a"},
 			Stage: "production", Group: "prod", Path: "prod/a",
 		})

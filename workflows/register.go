@@ -1,9 +1,15 @@
+// Package workflows registers what Sluice has Temporal do: runs, units, looks and previews. How they go is in the packages below:
+// orchestration only, deterministic, to be read like the runbook of a careful operator. What reads or writes the world is an
+// activity of internal/step.
 package workflows
 
 import (
 	"go.temporal.io/sdk/workflow"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/workflows/preview"
+	"sluice.dev/sluice/workflows/run"
+	"sluice.dev/sluice/workflows/unit"
 )
 
 // Registry is where workflows are registered: a worker, a replayer or a test environment.
@@ -13,9 +19,9 @@ type Registry interface {
 
 // Register registers every workflow under its name.
 func Register(r Registry) {
-	r.RegisterWorkflowWithOptions(Rollout, workflow.RegisterOptions{Name: api.RolloutName})
-	r.RegisterWorkflowWithOptions(ClusterRollout, workflow.RegisterOptions{Name: api.ClusterRolloutName})
-	r.RegisterWorkflowWithOptions(StagePart, workflow.RegisterOptions{Name: api.StagePartName})
-	r.RegisterWorkflowWithOptions(Look, workflow.RegisterOptions{Name: api.LookName})
-	r.RegisterWorkflowWithOptions(Preview, workflow.RegisterOptions{Name: api.PreviewName})
+	r.RegisterWorkflowWithOptions(run.Rollout, workflow.RegisterOptions{Name: api.RolloutName})
+	r.RegisterWorkflowWithOptions(unit.ClusterRollout, workflow.RegisterOptions{Name: api.ClusterRolloutName})
+	r.RegisterWorkflowWithOptions(run.StagePart, workflow.RegisterOptions{Name: api.StagePartName})
+	r.RegisterWorkflowWithOptions(unit.Look, workflow.RegisterOptions{Name: api.LookName})
+	r.RegisterWorkflowWithOptions(preview.Preview, workflow.RegisterOptions{Name: api.PreviewName})
 }

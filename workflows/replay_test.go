@@ -17,6 +17,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"sluice.dev/sluice/workflows"
+	"sluice.dev/sluice/workflows/shape"
 )
 
 // histories holds a folder for each shape of workflow code whose runs may still be open.
@@ -52,7 +53,7 @@ func TestClosedShapesStayAsTheyWere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if newest := strconv.Itoa(int(workflows.NewestShape)); shapes[len(shapes)-1].Name() != newest {
+	if newest := strconv.Itoa(int(shape.Newest)); shapes[len(shapes)-1].Name() != newest {
 		t.Errorf("the newest histories are of shape %s, and new runs begin with shape %s: record them before it is released",
 			shapes[len(shapes)-1].Name(), newest)
 	}

@@ -1,0 +1,23 @@
+package ask
+
+import (
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/workflows/pace"
+)
+
+// Gates runs gates in a local activity: the verdicts are recorded, and the workflow stays deterministic.
+func Gates(ctx workflow.Context, req step.EvaluateRequest) []api.Check {
+	ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
+		StartToCloseTimeout: pace.Tuned().LocalActivity, Summary: "gates " + string(req.Point),
+		RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 3},
+	})
+	var found []api.Check
+	if err := workflow.ExecuteLocalActivity(ctx, step.Evaluate.Name(), req).Get(ctx, &found); err != nil {
+		return []api.Check{{Name: "gates", At: string(req.Point), Verdict: api.Error, Message: MessageOf(err)}}
+	}
+	return found
+}

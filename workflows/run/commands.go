@@ -1,0 +1,318 @@
+package run
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/identity"
+	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/pipelines"
+	"sluice.dev/sluice/workflows/ask"
+	"sluice.dev/sluice/workflows/shape"
+	"sluice.dev/sluice/workflows/show"
+	"sluice.dev/sluice/workflows/tell"
+)
+
+// serve answers queries, takes commands and hears units for as long as the run lives.
+func (r *rollout) serve(ctx workflow.Context) error {
+	err := workflow.SetQueryHandlerWithOptions(ctx, api.QueryStatus, func() (api.RunStatus, error) { return r.state.Status, nil },
+		workflow.QueryHandlerOptions{Description: "where the run is and what it waits for"})
+	if err != nil {
+		return err
+	}
+	for _, c := range r.commands() {
+		err := workflow.SetUpdateHandlerWithOptions(ctx, c.name, func(ctx workflow.Context, cmd api.Command) (api.Answer, error) {
+			return r.obey(ctx, c, workflow.GetCurrentUpdateInfo(ctx).ID, cmd)
+		}, workflow.UpdateHandlerOptions{Validator: func(cmd api.Command) error {
+			if !r.loaded {
+				return nil // it is looked at once the plan is known
+			}
+			return r.valid(c.name, cmd, c.valid)
+		}, Description: c.says})
+		if err != nil {
+			return err
+		}
+	}
+	r.hearStanding(ctx)
+	reports := workflow.GetSignalChannelWithOptions(ctx, tell.SignalReport, workflow.SignalChannelOptions{Description: "a unit says where it is"})
+	workflow.GoNamed(ctx, "reports", func(ctx workflow.Context) {
+		for {
+			var rep tell.Report
+			reports.Receive(ctx, &rep)
+			r.heed(ctx, rep)
+		}
+	})
+	told := workflow.GetSignalChannelWithOptions(ctx, tell.SignalNews, workflow.SignalChannelOptions{Description: "a part of a stage says where its units are"})
+	workflow.GoNamed(ctx, "news", func(ctx workflow.Context) {
+		for {
+			var all []tell.News
+			told.Receive(ctx, &all)
+			r.learn(ctx, all)
+		}
+	})
+	return nil
+}
+
+// command is one that operators may give.
+type command struct {
+	name, says string
+	valid      func(api.Command) error
+	do         func(workflow.Context, api.Command) api.Answer
+}
+
+func (r *rollout) commands() []command {
+	return []command{
+		{api.UpdatePause, "stop after what is in flight, and disarm", r.validPause, r.doPause},
+		{api.UpdateResume, "go on", r.validResume, r.doResume},
+		{api.UpdateApprove, "let the stage that waits for approval start", r.validApprove, r.doApprove},
+		{api.UpdateAbort, "stop for good and leave pods as they are", r.validAbort, r.doAbort},
+		{api.UpdateRollback, "take back what was moved", r.validRollback, r.doRollback},
+	}
+}
+
+// obey does what a command asks for, once under its ID, and writes it down.
+func (r *rollout) obey(ctx workflow.Context, c command, id string, cmd api.Command) (api.Answer, error) {
+	if err := workflow.Await(ctx, func() bool { return r.loaded }); err != nil {
+		return api.Answer{}, err
+	}
+	if r.heard(id) {
+		return api.Answer{Message: fmt.Sprintf("%s has taken this order already", r.in.Run)}, nil
+	}
+	cmd.Who = identity.Unverified(cmd.Who) // it may come from elsewhere than the engine
+	if err := r.valid(c.name, cmd, c.valid); err != nil {
+		return api.Answer{}, err // since it was let in
+	}
+	r.note(id)
+	answer := c.do(ctx, cmd)
+	r.inTurn++
+	r.audit(ctx, c.name, cmd, answer)
+	return answer, nil
+}
+
+// refuse is how a validator says no.
+func refuse(format string, args ...any) error {
+	return temporal.NewNonRetryableApplicationError(fmt.Sprintf(format, args...), string(fault.Refused), nil)
+}
+
+// valid says why a command is refused; nil where it is not.
+func (r *rollout) valid(name string, c api.Command, of func(api.Command) error) error {
+	switch {
+	case c.Who == "":
+		return refuse("cannot %s %s: the command does not say who asks", name, r.in.Run)
+	case r.closing:
+		return refuse("cannot %s %s: it has just ended", name, r.in.Run)
+	}
+	return of(c)
+}
+
+func (r *rollout) rollingBack() bool { return r.backing || len(r.want.rollback) > 0 }
+
+func (r *rollout) validPause(c api.Command) error {
+	switch {
+	case r.rollingBack():
+		return refuse("cannot pause %s: it is rolling back, and a rollback goes before a pause", r.in.Run)
+	case r.want.abort:
+		return refuse("cannot pause %s: it is being aborted", r.in.Run)
+	}
+	return nil
+}
+
+func (r *rollout) doPause(ctx workflow.Context, c api.Command) api.Answer {
+	if r.state.Paused {
+		r.tellAll(ctx, tell.Order{Kind: tell.OrderPause, Who: c.Who, Reason: c.Reason})
+		return api.Answer{Message: r.in.Run + " is paused already"}
+	}
+	r.pause(&api.Waiting{Kind: "person", Name: "resume", Since: workflow.Now(ctx).UTC(), Unmet: show.Reasons(c), Owner: c.Who})
+	r.tellAll(ctx, tell.Order{Kind: tell.OrderPause, Who: c.Who, Reason: c.Reason})
+	r.show(ctx, api.PhasePaused, r.state.Status.Waiting)
+	return api.Answer{Message: fmt.Sprintf("%s pauses: nothing new starts, %s to stop and disarm", r.in.Run, api.Counted(len(r.openUnits()), "open unit"))}
+}
+
+// pause keeps further units from starting.
+func (r *rollout) pause(why *api.Waiting) {
+	r.state.Paused = true
+	r.state.Status.Waiting = why
+	r.inTurn++
+}
+
+func (r *rollout) validResume(c api.Command) error {
+	if r.want.abort {
+		return refuse("cannot resume %s: it is being aborted", r.in.Run)
+	}
+	return nil
+}
+
+// doResume lets the run go on, and every unit that stands at a check or an error look again.
+func (r *rollout) doResume(ctx workflow.Context, c api.Command) api.Answer {
+	was := r.state.Paused
+	r.state.Paused, r.state.Status.Waiting = false, nil
+	r.resumes++
+	r.tellAll(ctx, tell.Order{Kind: tell.OrderResume, Who: c.Who, Reason: c.Reason})
+	if r.phase == api.PhasePaused {
+		r.show(ctx, api.PhaseMoving, nil)
+	}
+	if was {
+		return api.Answer{Message: r.in.Run + " goes on"}
+	}
+	return api.Answer{Message: r.in.Run + " was not paused; units that were held look again"}
+}
+
+// awaited is the stage that waits for approval, nil where none does.
+func (r *rollout) awaited() *api.StageStatus {
+	for i := range r.state.Status.Stages {
+		if w := r.state.Status.Stages[i].Waiting; w != nil && w.Kind == "approval" {
+			return &r.state.Status.Stages[i]
+		}
+	}
+	return nil
+}
+
+func (r *rollout) validApprove(c api.Command) error {
+	switch {
+	case len(c.Plan) < 6:
+		return refuse("cannot approve %s: %q is too short for a plan's hash; give its first 6 characters or more", r.in.Run, c.Plan)
+	case !strings.HasPrefix(r.in.Plan, c.Plan):
+		return refuse("cannot approve %s: it runs plan %.12s, the approval is for %q", r.in.Run, r.in.Plan, c.Plan)
+	case r.awaited() == nil:
+		return refuse("cannot approve %s: no stage waits for approval", r.in.Run)
+	case r.shape >= shape.ApprovedByOthers && identity.Same(c.Who, r.in.By):
+		return refuse("cannot approve %s: %s started it, and whoever starts a run does not approve it", r.in.Run, r.in.By)
+	}
+	return nil
+}
+
+func (r *rollout) doApprove(_ workflow.Context, c api.Command) api.Answer {
+	st := r.awaited()
+	if st == nil {
+		return api.Answer{Message: "no stage waits for approval any more"}
+	}
+	who := r.state.Approvals[st.Name]
+	if slices.ContainsFunc(who, func(w string) bool { return identity.Same(w, c.Who) }) {
+		return api.Answer{Message: fmt.Sprintf("%s had approved stage %s already", c.Who, st.Name)}
+	}
+	r.state.Approvals[st.Name] = append(who, c.Who)
+	st.Waiting.Unmet = r.unapproved(st.Name)
+	return api.Answer{Message: fmt.Sprintf("stage %s has %d of %s", st.Name, len(who)+1, api.Counted(r.approvals(st.Name), "approval"))}
+}
+
+// approvals is how many people have to approve a stage.
+func (r *rollout) approvals(stage string) int {
+	for _, p := range r.plan.Stages {
+		if p.Name == stage {
+			return p.Approvals
+		}
+	}
+	return 0
+}
+
+// unapproved says how many people have approved a stage, and who.
+func (r *rollout) unapproved(stage string) []string {
+	who := r.state.Approvals[stage]
+	unmet := []string{fmt.Sprintf("%d of %d approvals of plan %.12s", len(who), r.approvals(stage), r.in.Plan)}
+	if len(who) > 0 {
+		unmet = append(unmet, "approved by "+strings.Join(who, ", "))
+	}
+	return unmet
+}
+
+func (r *rollout) validAbort(c api.Command) error {
+	if r.rollingBack() && !c.Abandon {
+		return refuse("cannot abort %s: it is rolling back; --abandon-rollback leaves it as it is, half done", r.in.Run)
+	}
+	return nil
+}
+
+func (r *rollout) doAbort(ctx workflow.Context, c api.Command) api.Answer {
+	if r.want.abort {
+		r.tellAll(ctx, tell.Order{Kind: tell.OrderAbort, Who: c.Who, Reason: c.Reason})
+		return api.Answer{Message: r.in.Run + " is being aborted already"}
+	}
+	r.want.abort, r.want.rollback = true, nil
+	r.state.Status.Ending = &api.Ending{By: c.Who, Reason: c.Reason}
+	r.tellAll(ctx, tell.Order{Kind: tell.OrderAbort, Who: c.Who, Reason: c.Reason})
+	return api.Answer{Message: fmt.Sprintf("%s ends: %s to stop and disarm, pods stay as they are", r.in.Run, api.Counted(len(r.openUnits()), "open unit"))}
+}
+
+func (r *rollout) validRollback(c api.Command) error {
+	switch {
+	case r.plan.Rollback == pipelines.RollbackNever:
+		return refuse("cannot roll back %s: component %s says rollback: Never", r.in.Run, r.plan.Component)
+	case !c.Scope.Whole() && !r.known(c.Scope):
+		return refuse("cannot roll back %s: it has no %s", r.in.Run, c.Scope)
+	case !r.anyWayBack(c.Scope):
+		return refuse("cannot roll back %s: no way back was recorded for %s when its plan was made", r.in.Run, c.Scope)
+	}
+	return nil
+}
+
+// known reports whether a scope names anything of the run.
+func (r *rollout) known(scope api.Scope) bool {
+	for _, st := range r.state.Status.Stages {
+		if slices.ContainsFunc(st.Units, scope.Holds) {
+			return true
+		}
+	}
+	return false
+}
+
+// anyWayBack reports whether something in the scope can go back; a unit that is open may have workloads that remember.
+func (r *rollout) anyWayBack(scope api.Scope) bool {
+	for _, st := range r.state.Status.Stages {
+		if slices.ContainsFunc(st.Units, func(u api.UnitStatus) bool {
+			return scope.Holds(u) && (r.canGoBack(u.Cluster) || r.open[u.Cluster] != nil)
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *rollout) doRollback(ctx workflow.Context, c api.Command) api.Answer {
+	t, err := r.takingBack(c.Scope)
+	if err != nil {
+		return api.Answer{Message: err.Error()}
+	}
+	answer := api.Answer{Units: t.Lines(), Back: &t}
+	switch {
+	case c.DryRun:
+		answer.Message = fmt.Sprintf("%s would go back%s", api.Counted(len(t.Units), "unit"), t.Besides(true))
+		return answer
+	case r.in.Back != nil:
+		answer.Message = r.in.Run + " is rolling back already"
+		return answer
+	}
+	r.wantRollback(ctx, c.Scope, api.Ending{By: c.Who, Reason: c.Reason}, "asked for by "+c.Who+": "+c.Reason)
+	answer.Message = fmt.Sprintf("%s of %s goes back, %s%s", c.Scope, r.in.Run, api.Counted(len(t.Units), "unit"), t.Besides(false))
+	return answer
+}
+
+// audit writes a command down. That it could not be written does not undo it.
+func (r *rollout) audit(ctx workflow.Context, name string, c api.Command, a api.Answer) {
+	if c.DryRun {
+		return
+	}
+	entry := step.AuditRequest{
+		Who: c.Who, Command: name, Run: r.in.Run, Scope: c.Scope.String(), Reason: c.Reason, Outcome: a.Message,
+	}
+	if _, err := ask.For(step.AddAudit, "audit "+name, entry).Get(ctx); err != nil {
+		workflow.GetLogger(ctx).Error("cannot write the audit", "run", r.in.Run, "command", name, "error", err)
+	}
+}
+
+// auditItself writes down what the run does without being asked. Nothing waits for it but the run's end.
+func (r *rollout) auditItself(ctx workflow.Context, name, why string) {
+	if r.shape < shape.AuditsItself {
+		return
+	}
+	r.writing++
+	workflow.GoNamed(ctx, "audit "+name, func(ctx workflow.Context) {
+		r.audit(ctx, name, api.Command{Who: api.BySluice, Reason: why}, api.Answer{Message: fmt.Sprintf("%s goes back by itself: its pipeline says onFailure: %s", r.in.Run, r.plan.OnFailure)})
+		r.writing--
+	})
+}

@@ -1,0 +1,100 @@
+package run
+
+import (
+	"fmt"
+	"slices"
+
+	"go.temporal.io/sdk/workflow"
+
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/workflows/ask"
+	"sluice.dev/sluice/workflows/shape"
+	"sluice.dev/sluice/workflows/show"
+	"sluice.dev/sluice/workflows/tell"
+)
+
+// ending reports whether no further unit may start.
+func (r *rollout) ending() bool { return r.want.abort || len(r.want.rollback) > 0 }
+
+// settled waits until every unit that was told to stop has ended. One that is out of reach, or on its way back, is not
+// waited for: it holds nobody up.
+func (r *rollout) settled(ctx workflow.Context) error {
+	return workflow.Await(ctx, func() bool {
+		return !slices.ContainsFunc(r.openUnits(), func(u *unitRun) bool {
+			return !u.back && r.unit(u.cluster).Phase != api.PhaseUnreachable
+		})
+	})
+}
+
+// finish obeys what ended the run early, and waits for every unit to end. Those that stayed out of reach are told to; one
+// that is owed a rollback is not: the run stays open until its cluster is back.
+func (r *rollout) finish(ctx workflow.Context) {
+	for {
+		_ = r.settled(ctx)
+		if back := r.goingBack(); len(back) > 0 {
+			r.takeBack(ctx, back)
+			continue
+		}
+		for _, u := range r.openUnits() {
+			if !u.back || r.want.abort {
+				r.tellUnit(ctx, u, tell.Order{Kind: tell.OrderStop, Who: api.BySluice, Reason: "the run has ended"})
+			}
+		}
+		turn := r.inTurn
+		_ = workflow.Await(ctx, func() bool { return len(r.openUnits()) == 0 || r.inTurn != turn })
+		if len(r.openUnits()) == 0 && len(r.goingBack()) == 0 {
+			r.closing = true
+			r.dismiss(ctx)
+			return
+		}
+	}
+}
+
+// close computes the end from what the units recorded, and writes it down.
+func (r *rollout) close(ctx workflow.Context) (api.RunStatus, error) {
+	s := &r.state.Status
+	phase := api.Outcome(s.Stages)
+	for i := range s.Stages {
+		st := &s.Stages[i]
+		for j := range st.Units {
+			if st.Units[j].Phase == api.PhasePending {
+				st.Units[j].Phase = api.PhaseSkipped
+			}
+		}
+		if st.Phase != api.PhaseSkipped {
+			st.Phase = api.Outcome([]api.StageStatus{*st})
+			if !slices.ContainsFunc(st.Units, func(u api.UnitStatus) bool { return u.Phase != api.PhaseSkipped }) {
+				st.Phase = api.PhaseSkipped
+			}
+		}
+		st.Waiting = nil
+	}
+	s.Ended = workflow.Now(ctx).UTC()
+	r.show(ctx, phase, nil)
+	dctx, cancel := workflow.NewDisconnectedContext(ctx)
+	defer cancel()
+	if _, err := ask.For(step.SaveRun, "record the run", *s).Get(dctx); err != nil {
+		return *s, fmt.Errorf("cannot record run %s: %w", s.Name, err)
+	}
+	// Whoever has just given a command is to hear its answer.
+	if err := r.attentive(dctx); err != nil || r.shape < shape.ClosesAsItEnded {
+		return *s, err
+	}
+	return *s, show.Closing(s.Phase, s.Back != "", s.Ending, show.RunEnd(s), *s)
+}
+
+func (r *rollout) continueAsNew(ctx, outer workflow.Context) error {
+	if err := r.attentive(ctx); err != nil {
+		return err
+	}
+	if outer.Err() != nil {
+		return workflow.Await(ctx, r.ending)
+	}
+	if r.ending() {
+		return nil
+	}
+	next := r.in
+	next.State = &r.state
+	return workflow.NewContinueAsNewError(ctx, api.RolloutName, next)
+}

@@ -1,0 +1,93 @@
+package run
+
+import (
+	"fmt"
+
+	"go.temporal.io/sdk/workflow"
+
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/pipelines"
+	"sluice.dev/sluice/workflows/tell"
+)
+
+// heed takes a unit's report: it keeps what it says, and decides about a failure.
+func (r *rollout) heed(ctx workflow.Context, rep tell.Report) {
+	if rep.Look {
+		r.heedLook(ctx, rep)
+		return
+	}
+	u, run := r.unit(rep.Cluster), r.open[rep.Cluster]
+	if u == nil || run == nil || run.heardLater(rep) {
+		return
+	}
+	u.Phase, u.Waiting, u.Moved = rep.Phase, rep.Waiting, rep.Moved
+	u.Failure, u.FailedAt = rep.Failure, rep.FailedAt
+	r.spare(u)
+	r.inTurn++
+	if !rep.Phase.Stands() {
+		run.decided = false
+	}
+	if rep.Phase.Stands() && run.paced {
+		// It does not keep the others from going back: it ends here, and the second one that does so brakes the rollback.
+		r.tellUnit(ctx, run, tell.Order{Kind: tell.OrderStop, Who: api.BySluice, Reason: "it cannot go back as it is"})
+	}
+	if !r.ending() && !run.back && rep.Phase == api.PhaseHeld && rep.Failure != nil && rep.Failure.Verdict == api.Failed && !run.decided {
+		run.decided = true
+		if borne, why := r.decide(ctx, u); borne {
+			r.tellUnit(ctx, run, tell.Order{Kind: tell.OrderStop, Who: api.BySluice, Reason: why})
+		}
+	}
+	r.refresh(ctx)
+}
+
+// heardLater reports whether a report says how things were before the last one, or is of a unit that has ended.
+func (u *unitRun) heardLater(rep tell.Report) bool {
+	if rep.Number == 0 {
+		return false
+	}
+	if u.run != "" && rep.Execution != u.run || rep.Number <= u.heard {
+		return true
+	}
+	u.heard = rep.Number
+	return false
+}
+
+// decide says what a failed unit means for the run, and whether its stage bears it: then the run goes on without it. Only
+// Failed comes here: what could not be judged holds its unit and nothing else.
+func (r *rollout) decide(ctx workflow.Context, u *api.UnitStatus) (borne bool, why string) {
+	stage := r.stageOf(u.Stage)
+	failed := r.failedIn(u.Stage)
+	if r.plan.OnFailure == pipelines.Continue || failed <= stage.MaxFailures {
+		if failed > stage.MaxFailures {
+			return true, fmt.Sprintf("the pipeline says onFailure: Continue; %s of stage %s failed so far", api.Counted(failed, "unit"), u.Stage)
+		}
+		return true, fmt.Sprintf("stage %s bears it: %s failed so far, maxFailures is %d", u.Stage, api.Counted(failed, "unit"), stage.MaxFailures)
+	}
+	why = fmt.Sprintf("%s failed at %s: %s", u.Failure.Name, u.FailedAt, u.Failure.Message)
+	if r.plan.OnFailure == pipelines.Rollback && r.plan.Rollback == pipelines.RollbackAuto {
+		r.wantRollback(ctx, api.Scope{}, api.Ending{By: api.BySluice, Reason: why}, why)
+		r.auditItself(ctx, api.UpdateRollback, why)
+		return false, why
+	}
+	r.pause(&api.Waiting{
+		Kind: "decision", Name: u.Path, Since: workflow.Now(ctx).UTC(), Unmet: []string{why}, Owner: "whoever may resume, abort or roll back",
+	})
+	r.tellAll(ctx, tell.Order{Kind: tell.OrderPause, Who: api.BySluice, Reason: why})
+	return false, why
+}
+
+// failedIn counts the units of a stage that failed, those that wait for a decision included.
+func (r *rollout) failedIn(stage string) int {
+	n := 0
+	for _, st := range r.state.Status.Stages {
+		if st.Name != stage {
+			continue
+		}
+		for _, u := range st.Units {
+			if u.Phase == api.PhaseFailed || u.Failure != nil && u.Failure.Verdict == api.Failed {
+				n++
+			}
+		}
+	}
+	return n
+}

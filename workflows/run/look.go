@@ -1,0 +1,137 @@
+package run
+
+import (
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/workflows/ask"
+	"sluice.dev/sluice/workflows/pace"
+	"sluice.dev/sluice/workflows/show"
+	"sluice.dev/sluice/workflows/tell"
+)
+
+// lookRun is a look that is open.
+type lookRun struct {
+	run   string // which execution of its workflow that is, where the run itself holds it
+	heard int    // the number of its last report
+	part  *part  // that holds it; nil where the run itself does
+	end   bool   // it has ended, with these
+	found *tell.Finding
+	err   error
+}
+
+// watchOver has a unit looked at until its time is over. A check that does not pass is a failure of the unit, as if it still
+// moved.
+func (r *rollout) watchOver(ctx workflow.Context, s *soak, u plan.Unit, until time.Time) {
+	unit := r.unit(u.Cluster)
+	for unit.Phase == api.PhaseSucceeded && ctx.Err() == nil {
+		if until.Sub(workflow.Now(ctx)) <= 0 {
+			return
+		}
+		found, err := r.lookBy(ctx, s, u, until)
+		switch {
+		case ctx.Err() != nil:
+		case err != nil:
+			r.standInSoak(ctx, unit, s.what, api.Check{Name: "watch during soak", Verdict: api.Error, Message: ask.MessageOf(err)})
+		case found.Superseded != "":
+			r.supersede(ctx, unit, found.Superseded)
+			return
+		case found.Check != nil:
+			r.standInSoak(ctx, unit, s.what, *found.Check)
+		default:
+			return
+		}
+		until = pace.LookAgain(ctx, until, s.quiet)
+	}
+	r.settleSoaked(ctx, unit)
+}
+
+// lookBy has a workflow of its own look at a unit.
+func (r *rollout) lookBy(ctx workflow.Context, s *soak, u plan.Unit, until time.Time) (tell.Finding, error) {
+	in := tell.LookInput{
+		Ref:  step.Ref{Run: r.in.Run, Plan: r.in.Plan, Component: r.plan.Component, Cluster: u.Cluster, Context: u.Context},
+		Path: u.Path, Site: u.Site, Stage: s.stage.Name, Group: u.Group, What: s.what, Record: r.unit(u.Cluster).Detail,
+		Until: until, Quiet: s.quiet, Parent: workflow.GetInfo(ctx).WorkflowExecution.ID,
+	}
+	look := &lookRun{part: r.partOf(ctx, s.stage.Name, u.Cluster)}
+	r.looks[u.Cluster] = look
+	defer delete(r.looks, u.Cluster)
+	if look.part == nil {
+		return lookChild(ctx, r.subject(), in, func(run string) { look.run = run })
+	}
+	in.Parent = look.part.id
+	look.part.open++
+	defer func() { look.part.open-- }()
+	look.part.post(tell.Errand{Look: &in})
+	if err := workflow.Await(ctx, func() bool { return look.end }); err != nil {
+		look.part.post(tell.Errand{Unlook: u.Cluster})
+		dctx, cancel := workflow.NewDisconnectedContext(ctx)
+		defer cancel()
+		_ = workflow.Await(dctx, func() bool { return look.end })
+		return tell.Finding{}, err
+	}
+	if look.found == nil {
+		return tell.Finding{}, look.err
+	}
+	return *look.found, look.err
+}
+
+// lookChild runs the workflow that looks at a unit. Begun hears which execution that is.
+func lookChild(ctx workflow.Context, of tell.Subject, in tell.LookInput, begun func(run string)) (found tell.Finding, err error) {
+	ctx = workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
+		WorkflowID: api.LookWorkflowID(in.Path, of.Component), TaskQueue: workflow.GetInfo(ctx).TaskQueueName,
+		StaticSummary:         "look at " + in.Path + " while " + in.What + " soaks",
+		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+		ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_REQUEST_CANCEL,
+		WaitForCancellation:   true,
+		TypedSearchAttributes: temporal.NewSearchAttributes(
+			show.AttrComponent.ValueSet(of.Component), show.AttrVersion.ValueSet(of.Version), show.AttrPipeline.ValueSet(of.Pipeline),
+			show.AttrStage.ValueSet(in.Stage), show.AttrGroup.ValueSet(in.Group), show.AttrCluster.ValueSet(in.Cluster), show.AttrPlanHash.ValueSet(in.Plan),
+		),
+	})
+	give := workflow.Now(ctx).Add(pace.Tuned().FreeLook)
+	for {
+		child := workflow.ExecuteChildWorkflow(ctx, api.LookName, in)
+		var execution workflow.Execution
+		if err = child.GetChildWorkflowExecution().Get(ctx, &execution); err == nil {
+			begun(execution.RunID)
+			return found, child.Get(ctx, &found)
+		}
+
+		if !temporal.IsWorkflowExecutionAlreadyStartedError(err) {
+			return found, err
+		}
+		if workflow.Now(ctx).After(give) {
+			return tell.Finding{Superseded: "another run"}, nil
+		}
+		if err := workflow.Sleep(ctx, pace.Tuned().FreeLook/6); err != nil {
+			return found, err
+		}
+	}
+}
+
+// heedLook takes what a look says of its unit's cluster.
+func (r *rollout) heedLook(ctx workflow.Context, rep tell.Report) {
+	unit, look := r.unit(rep.Cluster), r.looks[rep.Cluster]
+	if unit == nil || look == nil || look.part == nil && look.run != rep.Execution || rep.Number <= look.heard {
+		return
+	}
+	look.heard = rep.Number
+	r.mark(ctx, unit, rep.Phase, rep.Waiting)
+}
+
+// supersede notes that another run moves a unit that had arrived. This run neither looks at it any more nor takes it back.
+func (r *rollout) supersede(ctx workflow.Context, unit *api.UnitStatus, by string) {
+	unit.Superseded = by
+	unit.Checks = append(unit.Checks, api.Check{
+		Name: "soak", At: "soak", Verdict: api.Inconclusive, Advisory: true,
+		Message: "superseded by " + by + ", which moves this cluster since",
+	})
+	r.mark(ctx, unit, api.PhaseSucceeded, nil)
+}

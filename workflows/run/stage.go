@@ -1,0 +1,155 @@
+package run
+
+import (
+	"go.temporal.io/sdk/workflow"
+
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/pipelines"
+	"sluice.dev/sluice/pipelines/rule"
+	"sluice.dev/sluice/workflows/ask"
+	"sluice.dev/sluice/workflows/show"
+)
+
+// stage runs one stage: approval, checks, its groups one after another, soak and checks.
+func (r *rollout) stage(ctx workflow.Context, i int) error {
+	p, st := &r.plan.Stages[i], &r.state.Status.Stages[i]
+	if p.Skipped != "" {
+		st.Phase = api.PhaseSkipped
+		return nil
+	}
+	st.Phase = api.PhaseMoving
+	_ = workflow.UpsertTypedSearchAttributes(ctx, show.AttrStage.ValueSet(p.Name))
+	if err := r.approval(ctx, p, st); err != nil {
+		return err
+	}
+	if err := r.judge(ctx, st, p.Checks, pipelines.BeforeStage, st.Units); err != nil {
+		return err
+	}
+	for g := range p.Groups {
+		if err := r.group(ctx, p, st, g); err != nil {
+			return err
+		}
+	}
+	if err := r.soak(ctx, p.SoakStage, "stage "+p.Name, p, p.AllUnits()); err != nil {
+		return err
+	}
+	if err := r.judge(ctx, st, p.Checks, pipelines.AfterStage, st.Units); err != nil {
+		return err
+	}
+	if !r.ending() {
+		st.Phase, st.Waiting = api.PhaseSucceeded, nil
+	}
+	return nil
+}
+
+// approval waits until as many people as the stage asks for have approved this plan.
+func (r *rollout) approval(ctx workflow.Context, p *step.RunStage, st *api.StageStatus) error {
+	if p.Approvals == 0 || r.ending() {
+		return nil
+	}
+	st.Waiting = &api.Waiting{
+		Kind: "approval", Name: p.Name, Since: workflow.Now(ctx).UTC(), Owner: "anybody but " + r.in.By, Unmet: r.unapproved(p.Name),
+	}
+	return show.Stand{
+		Show: r.show, Phase: api.PhaseWaiting, Waiting: st.Waiting, Then: api.PhaseMoving,
+		Until:  func() bool { return len(r.state.Approvals[p.Name]) >= p.Approvals || r.ending() },
+		Leaves: func() { st.Waiting = nil },
+	}.Wait(ctx)
+}
+
+// judge runs the checks of a group or stage. One that does not pass holds the run until it is resumed.
+func (r *rollout) judge(ctx workflow.Context, st *api.StageStatus, all []pipelines.ResolvedCheck, point pipelines.Point, units []api.UnitStatus) error {
+	checks := pipelines.ChecksAt(all, point)
+	for len(checks) > 0 && !r.ending() {
+		facts := rule.Facts{Stage: count(st.Name, units), Change: rule.Change{
+			Component: r.plan.Component, Version: r.plan.Version, Pipeline: r.plan.Pipeline, Plan: r.in.Plan, Run: r.in.Run,
+		}}
+		st.Checks = ask.Gates(ctx, step.EvaluateRequest{Point: point, Checks: checks, Facts: facts})
+		bad, held := api.FirstBad(st.Checks)
+		if !held {
+			return nil
+		}
+		why := show.Undecided(bad)
+		why.Kind, why.Since = "check", workflow.Now(ctx).UTC()
+		r.pause(why)
+		if err := r.unpaused(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unpaused returns once the run is not paused, or is ending.
+func (r *rollout) unpaused(ctx workflow.Context) error {
+	if !r.state.Paused || r.ending() {
+		return nil
+	}
+	return show.Stand{
+		Show: r.show, Phase: api.PhasePaused, Waiting: r.state.Status.Waiting, Then: api.PhaseMoving,
+		Until: func() bool { return !r.state.Paused || r.ending() },
+	}.Wait(ctx)
+}
+
+// group starts units in the plan's order under its concurrency, and ends when each has ended or is out of reach.
+func (r *rollout) group(ctx workflow.Context, p *step.RunStage, st *api.StageStatus, i int) error {
+	g := &p.Groups[i]
+	if err := r.judge(ctx, st, p.Checks, pipelines.BeforeGroup, r.unitsOf(g)); err != nil {
+		return err
+	}
+	window := p.Stage().Window(i, r.leftBefore(g))
+	if r.plan.OnFailure == pipelines.Continue {
+		window.MaxFailures = p.Units()
+	}
+	if err := r.slide(ctx, window, func(u plan.Unit) { r.start(ctx, p.Name, u) }, func(now plan.Decision) { r.explain(ctx, st, now) }); err != nil {
+		return err
+	}
+	if err := r.soak(ctx, p.SoakGroup, "group "+g.Name, p, g.Units); err != nil {
+		return err
+	}
+	return r.judge(ctx, st, p.Checks, pipelines.AfterGroup, r.unitsOf(g))
+}
+
+// slide starts the units of a window as it opens, until all have ended or the run is ending.
+func (r *rollout) slide(ctx workflow.Context, window plan.Window, start func(plan.Unit), explain func(plan.Decision)) error {
+	for {
+		if err := r.unpaused(ctx); err != nil {
+			return err
+		}
+		if r.ending() {
+			return r.settled(ctx)
+		}
+		now := window.Next(r.statesOf(window.Group.Units))
+		if now.Done && now.Held == "" {
+			return nil
+		}
+		for _, i := range now.Start {
+			start(window.Group.Units[i])
+		}
+		explain(now)
+		r.refresh(ctx)
+		turn := r.inTurn
+		if err := workflow.Await(ctx, func() bool { return r.inTurn != turn || r.ending() || r.state.Paused }); err != nil {
+			return err
+		}
+	}
+}
+
+// explain says why units of a stage do not start.
+func (r *rollout) explain(ctx workflow.Context, st *api.StageStatus, now plan.Decision) {
+	var unmet []string
+	if now.Held != "" {
+		unmet = append(unmet, now.Held)
+	}
+	for _, b := range now.Blocked {
+		unmet = append(unmet, b.Why)
+	}
+	if len(now.Start) > 0 || len(unmet) == 0 {
+		st.Waiting = nil
+		return
+	}
+	st.Waiting = &api.Waiting{
+		Kind: "budget", Name: st.Name, Since: workflow.Now(ctx).UTC(), Unmet: unmet, Owner: "whoever may abort or roll back",
+	}
+}

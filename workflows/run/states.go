@@ -1,0 +1,98 @@
+package run
+
+import (
+	"slices"
+
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/step"
+)
+
+// stageOf is the stage of a name.
+func (r *rollout) stageOf(name string) *step.RunStage {
+	return &r.plan.Stages[slices.IndexFunc(r.plan.Stages, func(s step.RunStage) bool { return s.Name == name })]
+}
+
+// openUnits returns the open units in the order in which they started.
+func (r *rollout) openUnits() []*unitRun {
+	var out []*unitRun
+	for _, st := range r.state.Status.Stages {
+		for _, u := range st.Units {
+			if run := r.open[u.Cluster]; run != nil {
+				out = append(out, run)
+			}
+		}
+	}
+	return out
+}
+
+// unit returns the status of a cluster's unit, nil where the run has none.
+func (r *rollout) unit(cluster string) *api.UnitStatus {
+	if r.at == nil && len(r.state.Status.Stages) > 0 {
+		r.at = map[string]*api.UnitStatus{}
+		for i := range r.state.Status.Stages {
+			units := r.state.Status.Stages[i].Units
+			for j := range units {
+				if r.at[units[j].Cluster] == nil {
+					r.at[units[j].Cluster] = &units[j]
+				}
+			}
+		}
+	}
+	return r.at[cluster]
+}
+
+// unitsOf lists the present status of a group's units.
+func (r *rollout) unitsOf(g *plan.Group) []api.UnitStatus {
+	var out []api.UnitStatus
+	for _, u := range g.Units {
+		out = append(out, *r.unit(u.Cluster))
+	}
+	return out
+}
+
+// statesOf tells the planner's arithmetic where units are.
+func (r *rollout) statesOf(units []plan.Unit) []plan.State {
+	out := make([]plan.State, len(units))
+	for i, u := range units {
+		out[i] = stateOf(r.unit(u.Cluster).Phase)
+		if r.open[u.Cluster] != nil && out[i] == plan.Pending {
+			out[i] = plan.Running // it was started, whatever it says of itself
+		}
+	}
+	return out
+}
+
+func stateOf(p api.Phase) plan.State {
+	switch p {
+	case api.PhasePending:
+		return plan.Pending
+	case api.PhaseSucceeded:
+		return plan.Succeeded
+	case api.PhaseSkipped:
+		return plan.Skipped
+	case api.PhaseUnreachable, api.PhaseMissed:
+		return plan.Unreachable
+	case api.PhaseFailed, api.PhaseAborted, api.PhaseRolledBack:
+		return plan.Failed
+	}
+	return plan.Running
+}
+
+// leftBefore lists what earlier groups and stages left behind that did not end well.
+func (r *rollout) leftBefore(g *plan.Group) []plan.Left {
+	var left []plan.Left
+	for i, p := range r.plan.Stages[:r.state.Stage+1] {
+		for j := range p.Groups {
+			if i == r.state.Stage && &r.plan.Stages[i].Groups[j] == g {
+				return left
+			}
+			for _, u := range p.Groups[j].Units {
+				if s := stateOf(r.unit(u.Cluster).Phase); s == plan.Failed || s == plan.Unreachable {
+					left = append(left, plan.Left{Cluster: u.Cluster, Group: u.Group, State: s, SameStage: i == r.state.Stage})
+				}
+			}
+		}
+	}
+	return left
+}

@@ -1,0 +1,160 @@
+package run
+
+import (
+	"fmt"
+	"time"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/workflows/ask"
+	"sluice.dev/sluice/workflows/pace"
+	"sluice.dev/sluice/workflows/shape"
+	"sluice.dev/sluice/workflows/show"
+	"sluice.dev/sluice/workflows/tell"
+)
+
+// start opens a unit's workflow and follows it to its end in a coroutine of its own.
+func (r *rollout) start(ctx workflow.Context, stage string, u plan.Unit) {
+	id := api.UnitWorkflowID(u.Path, r.plan.Component)
+	run := &unitRun{id: id, cluster: u.Cluster, back: r.backing, paced: r.backing}
+	r.open[u.Cluster] = run
+	unit := r.unit(u.Cluster)
+	run.before = *unit
+	unit.Phase, unit.Started, unit.Workflow = api.PhaseWaiting, workflow.Now(ctx).UTC(), id
+	unit.Ended, unit.Failure, unit.FailedAt, unit.Waiting, unit.Detail, unit.Ending = time.Time{}, nil, "", nil, "", nil
+	if r.backing {
+		unit.Before, unit.Cause, unit.CauseAt = run.before.Detail, run.before.Failure, run.before.FailedAt
+	}
+	r.state.Status.Moves = append(r.state.Status.Moves, u.Path)
+	back := r.backing
+	ref := step.Ref{
+		Run: r.in.Run, Plan: r.in.Plan, Component: r.plan.Component, Cluster: u.Cluster, Context: u.Context, Back: back,
+	}
+	if ref.Back {
+		ref.BackOf = r.backOf()
+	}
+	in := tell.ClusterInput{
+		Ref: ref, Stage: stage, Group: u.Group, Path: u.Path, Site: u.Site,
+		Parent: workflow.GetInfo(ctx).WorkflowExecution.ID, Closes: r.shape >= shape.ClosesAsItEnded,
+	}
+	if r.shape >= shape.TellsChanges {
+		in.TellEvery = pace.Tuned().UnitTells(r.stageOf(stage).Units())
+	}
+	if p := r.partOf(ctx, stage, u.Cluster); p != nil {
+		in.Parent, in.Paused, run.part = p.id, r.state.Paused && !in.Back, p
+		p.open++
+		p.post(tell.Errand{Start: &in})
+		return
+	}
+	workflow.GoNamed(ctx, u.Path, func(ctx workflow.Context) { r.ended(ctx, run, r.follow(ctx, in, run)) })
+}
+
+// ended keeps how a unit ended.
+func (r *rollout) ended(ctx workflow.Context, run *unitRun, end api.UnitStatus) {
+	was := run.before
+	end.Moved, end.Before = end.Moved || was.Moved, was.Detail
+	switch {
+	case end.Failure == nil:
+		end.Failure, end.FailedAt = was.Failure, was.FailedAt // why it went back
+	case end.Cause == nil:
+		end.Cause, end.CauseAt = was.Failure, was.FailedAt
+	}
+	if run.back && !run.paced && end.Phase == api.PhaseFailed && r.shape >= shape.WaysBackEverywhere {
+		r.tried[run.cluster] = true // it said what cannot go back, and a second try would meet the same
+	}
+	r.spare(&end)
+	*r.unit(run.cluster) = end
+	delete(r.open, run.cluster)
+	if run.part != nil {
+		run.part.open--
+	}
+	r.inTurn++
+	r.refresh(ctx)
+}
+
+// crashed is a unit whose workflow ended, and nobody knows how.
+func (r *rollout) crashed(ctx workflow.Context, cluster, cause string) api.UnitStatus {
+	unit := *r.unit(cluster)
+	unit.Phase, unit.Ended, unit.Moved = api.PhaseFailed, workflow.Now(ctx).UTC(), true
+	unit.Failure = &api.Check{Name: "unit workflow", At: "unit", Verdict: api.Error, Message: cause}
+	return unit
+}
+
+func lockedBy(ctx workflow.Context, id string) *api.Waiting {
+	return &api.Waiting{Kind: "lock", Name: id, Since: workflow.Now(ctx).UTC(), Unmet: []string{"another run has it"}}
+}
+
+func unitOptions(ctx workflow.Context, of tell.Subject, in tell.ClusterInput) workflow.ChildWorkflowOptions {
+	action := fmt.Sprintf("%s to %s %s", in.Path, of.Component, of.Version)
+	if in.Back {
+		action = fmt.Sprintf("%s back from %s %s", in.Path, of.Component, of.Version)
+	}
+	return workflow.ChildWorkflowOptions{
+		WorkflowID: api.UnitWorkflowID(in.Path, of.Component), TaskQueue: workflow.GetInfo(ctx).TaskQueueName, StaticSummary: action,
+		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
+		ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_REQUEST_CANCEL,
+		WaitForCancellation:   true,
+		TypedSearchAttributes: temporal.NewSearchAttributes(
+			show.AttrComponent.ValueSet(of.Component), show.AttrVersion.ValueSet(of.Version), show.AttrPipeline.ValueSet(of.Pipeline),
+			show.AttrStage.ValueSet(in.Stage), show.AttrGroup.ValueSet(in.Group), show.AttrCluster.ValueSet(in.Cluster),
+			show.AttrPlanHash.ValueSet(in.Plan), show.AttrPhase.ValueSet(string(api.PhasePending)),
+		),
+	}
+}
+
+// follow runs the unit's workflow to its end. A unit that another run holds is asked for again until it is free.
+func (r *rollout) follow(ctx workflow.Context, in tell.ClusterInput, run *unitRun) api.UnitStatus {
+	ctx = workflow.WithChildOptions(ctx, unitOptions(ctx, r.subject(), in))
+	for {
+		in.Paused = r.state.Paused && !in.Back
+		child := workflow.ExecuteChildWorkflow(ctx, api.ClusterRolloutName, in)
+		var end api.UnitStatus
+		var begun workflow.Execution
+		err := child.GetChildWorkflowExecution().Get(ctx, &begun)
+		if err == nil {
+			run.run = begun.RunID
+			r.unlock(ctx, in.Cluster)
+			run.tellOwed(ctx)
+			err = child.Get(ctx, &end)
+		}
+		if err == nil || api.Ended(err, &end) {
+			return end
+		}
+		unit := *r.unit(in.Cluster)
+		if !temporal.IsWorkflowExecutionAlreadyStartedError(err) {
+			return r.crashed(ctx, in.Cluster, err.Error())
+		}
+		u := r.unit(in.Cluster)
+		u.Phase = api.PhaseLocked
+		u.Waiting = lockedBy(ctx, run.id)
+		r.refresh(ctx)
+		if !r.unlocked(ctx, run) {
+			unit.Phase, unit.Waiting = api.PhaseAborted, nil
+			return unit
+		}
+	}
+}
+
+// unlock says that a unit does not wait for another run any more.
+func (r *rollout) unlock(ctx workflow.Context, cluster string) {
+	u := r.unit(cluster)
+	if u.Phase != api.PhaseLocked {
+		return
+	}
+	u.Phase, u.Waiting = api.PhaseWaiting, nil
+	if r.shape >= shape.PhasesSort {
+		r.refresh(ctx)
+	}
+}
+
+// unlocked waits until the workflow that holds a unit has closed; false where the run ends before that.
+func (r *rollout) unlocked(ctx workflow.Context, run *unitRun) bool {
+	ctx, stop := workflow.WithCancel(ctx)
+	defer stop()
+	return ask.Freed(ctx, run.id, func() bool { return r.want.abort || r.ending() && !run.back })
+}

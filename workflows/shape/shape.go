@@ -1,0 +1,46 @@
+// Package shape keeps the order in which workflow code asks Temporal for things: an execution goes on as it began. It decides
+// nothing else.
+package shape
+
+import (
+	"go.temporal.io/sdk/workflow"
+)
+
+// Shape is the order in which workflow code asks Temporal for things. An execution keeps the shape that it began with, for
+// as long as it lives, whatever worker takes it up later; a child and a run that continues as new begin with the newest.
+// Decision 0009 says how a shape comes and goes.
+type Shape = workflow.Version
+
+// The shapes.
+const (
+	One Shape = workflow.DefaultVersion // from before shapes were noted; testdata/histories/1
+	Two Shape = 2                       // testdata/histories/2
+
+	// Newest is the shape with which runs and units begin.
+	Newest = Two
+)
+
+// What has changed since the first shape, each by the shape that brought it. Code asks r.shape >= one of these where the
+// change alters what is asked of Temporal, or in which order; the branch for what was before goes with the last shape that
+// needs it.
+const (
+	ApprovedByOthers   = Two // whoever started a run could approve it
+	LooksApart         = Two // the run itself looked at units while a group or stage soaked
+	TellsChanges       = Two // units told their run only of what decides something
+	ClosesAsItEnded    = Two // runs and units that did not end well do not close as completed
+	StallsHold         = Two // a timer beside each batch that moves
+	GathersReturned    = Two // nodes that came back after the last batch were left to the owner's strategy
+	WaysBackEverywhere = Two // where nothing was recorded before, only workloads that remember went back
+	AuditsItself       = Two // a rollback that nobody asked for was not in the audit
+	PhasesSort         = Two // a run that stood at a check showed as Paused, and what stands by itself as Moving
+	Prunes             = Two // nobody looked at the configuration that earlier versions left behind
+	StagesInParts      = Two // a run held every cluster of a stage itself, however many
+)
+
+// shapeChange is the name under which an execution's history keeps its shape.
+const shapeChange = "shape"
+
+// Of returns the shape of this execution. It is asked for once, before anything else.
+func Of(ctx workflow.Context) Shape {
+	return workflow.GetVersion(ctx, shapeChange, One, Newest)
+}

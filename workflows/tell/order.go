@@ -1,0 +1,32 @@
+// Package tell is what runs, parts of stages, units and looks tell each other: what they start with, and the signals that go to and
+// fro. It sends nothing.
+package tell
+
+// Signals between a run and its units.
+const (
+	SignalOrder   = "order"   // run -> unit: an order
+	SignalReport  = "report"  // unit -> run: a report
+	SignalErrands = "errands" // run -> part of a stage: a list of errands
+	SignalNews    = "news"    // part of a stage -> run: a list of news
+)
+
+// Order is what a run tells a unit.
+type Order struct {
+	Run    string `json:"run,omitempty"`  // who orders; another run's unit under the same workflow ID does not obey
+	Back   bool   `json:"back,omitempty"` // to the unit that was started to go back, which has the same ID too
+	Kind   string `json:"kind"`
+	Who    string `json:"who,omitempty"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// The kinds of order. Stop ends a unit where it is; it is what a run says to a unit that failed within the budget, and
+// to one that stayed out of reach.
+const (
+	OrderPause    = "pause"
+	OrderResume   = "resume"
+	OrderAbort    = "abort"
+	OrderRollback = "rollback"
+	OrderStop     = "stop"
+
+	OrderSupersede = "supersede" // of another run's unit, to the looks at this one
+)

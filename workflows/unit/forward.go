@@ -1,0 +1,212 @@
+package unit
+
+import (
+	"go.temporal.io/sdk/workflow"
+
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/internal/workload/goal"
+	"sluice.dev/sluice/pipelines"
+	"sluice.dev/sluice/workflows/ask"
+	"sluice.dev/sluice/workflows/shape"
+	"sluice.dev/sluice/workflows/tell"
+)
+
+// forward is the runbook.
+func (r *machine) forward(ctx workflow.Context) error {
+	for _, next := range []func(workflow.Context) error{
+		r.load,
+		r.lock,
+		r.supersede,
+		r.compare,
+		r.checkBefore,
+		r.applyBefore,
+		r.moveWorkloads,
+		r.applyAfter,
+		r.soakCluster,
+		r.checkAfter,
+		r.prune,
+		r.record,
+	} {
+		if err := next(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *machine) load(ctx workflow.Context) error {
+	read, err := do(ctx, r, ask.For(step.LoadUnit, "read the plan", r.in.Ref))
+	r.plan, r.unit.Version = read, read.Change.Version
+	return err
+}
+
+func (r *machine) lock(ctx workflow.Context) error {
+	ref, err := do(ctx, r, near(r, step.Acquire, "take the lease in "+r.in.Cluster, r.in.Ref))
+	if err != nil {
+		return err
+	}
+	r.in.Fence, r.locked = ref.Fence, true
+	return nil
+}
+
+// supersede ends the looks at the unit that another run may still take, as its stage soaks: they would find the pods of this run.
+func (r *machine) supersede(ctx workflow.Context) error {
+	if r.shape < shape.LooksApart || r.in.BackOf == r.in.Run {
+		return nil
+	}
+	o := tell.Order{Kind: tell.OrderSupersede, Run: r.in.Run}
+	// There are none as a rule.
+	_ = workflow.SignalExternalWorkflow(ctx, api.LookWorkflowID(r.in.Path, r.in.Component), "", tell.SignalOrder, o).Get(ctx, nil)
+	return nil
+}
+
+// compare renders and diffs anew: the plan's own look may be days old.
+func (r *machine) compare(ctx workflow.Context) error {
+	for {
+		found, err := do(ctx, r, near(r, step.Diff, "render and compare", step.DiffRequest{Ref: r.in.Ref}))
+		if err != nil {
+			return err
+		}
+		r.diff = found
+		r.unit.Behind = nil
+		for _, w := range r.diff.Cluster.Workloads {
+			r.unit.Behind = append(r.unit.Behind, w.Behind...)
+		}
+		if len(r.diff.Cluster.Refusals) == 0 {
+			return nil
+		}
+		no := r.diff.Cluster.Refusals[0]
+		failure := api.Check{Name: no.Rule, At: "plan", Verdict: api.Error, Message: no.Message}
+		if err := r.hold(ctx, api.PhaseRefused, failure, r.unit.Path); err != nil {
+			return err
+		}
+	}
+}
+
+func (r *machine) applyBefore(ctx workflow.Context) error { return r.apply(ctx, false) }
+
+func (r *machine) applyAfter(ctx workflow.Context) error { return r.apply(ctx, true) }
+
+func (r *machine) apply(ctx workflow.Context, after bool) error {
+	if !r.diff.Writes(after) {
+		return nil
+	}
+	r.applied, r.unit.Moved = true, true
+	what := "apply what the workloads need"
+	if after {
+		what = "apply what needs the workloads"
+	}
+	done, err := do(ctx, r, near(r, step.Apply, what, step.ApplyRequest{Ref: r.in.Ref, Changes: r.diff.Changes, After: after}))
+	r.kept(done.Kept)
+	return err
+}
+
+func (r *machine) moveWorkloads(ctx workflow.Context) error {
+	for _, w := range r.diff.Cluster.Workloads {
+		if err := r.move(ctx, w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// move takes a workload through its node sets and batches, and gives it back to its owner.
+func (r *machine) move(ctx workflow.Context, w plan.Division) error {
+	held := &heldWorkload{object: w.Object}
+	r.held, r.unit.Moved = append(r.held, held), true
+	state, err := do(ctx, r, near(r, step.Prepare, "hold "+w.Object, r.about(held)))
+	if err != nil {
+		return err
+	}
+	held.state, r.unit.Armed = state, state.Armed
+	for i, set := range w.NodeSets {
+		for _, b := range set.Batches {
+			if err := r.batch(ctx, held, w, i, b); err != nil {
+				return err
+			}
+		}
+	}
+	if err := r.gather(ctx, held); err != nil {
+		return err
+	}
+	if state, err = do(ctx, r, near(r, step.Finish, "give "+w.Object+" back", r.about(held))); err != nil {
+		return err
+	}
+	held.state = state
+	held.done, r.unit.Armed, r.last = true, false, nil
+	return nil
+}
+
+// batch moves one batch, watches it soak, and judges it.
+func (r *machine) batch(ctx workflow.Context, held *heldWorkload, w plan.Division, set int, b plan.Batch) error {
+	at := r.open(ctx, w, set, b)
+	if b.Skipped != "" {
+		return nil
+	}
+	held.goal = goal.Goal{
+		Sets: r.plan.Rules.SetsOf(w), Set: set, Number: b.Number, Amount: b.Amount,
+		MaxUnavailable: r.plan.Rules.MaxUnavailable,
+	}
+	req := r.request(held, w, set, b)
+	if err := r.judge(ctx, pipelines.BeforeBatch, at, r.looker(req)); err != nil {
+		return err
+	}
+	r.last = nil
+	if err := r.advance(ctx, at, req); err != nil {
+		return err
+	}
+	r.last = &moved{index: len(r.unit.Batches) - 1, req: req}
+	req.Checks = union(pipelines.ChecksAt(r.plan.Rules.Checks, pipelines.During), pipelines.ChecksAt(r.plan.Rules.Checks, pipelines.AfterBatch))
+	if err := r.soak(ctx, r.plan.Rules.Soak.Batch, at, pipelines.AfterBatch, func() []step.AdvanceRequest { return r.fresh(req) }); err != nil {
+		return err
+	}
+	if err := r.judge(ctx, pipelines.AfterBatch, at, r.looker(req)); err != nil {
+		return err
+	}
+	r.finishBatch(ctx, at)
+	return nil
+}
+
+func (r *machine) soakCluster(ctx workflow.Context) error {
+	if !r.unit.Moved {
+		return nil
+	}
+	return r.soak(ctx, r.plan.Rules.Soak.Cluster, nil, pipelines.AfterCluster, r.soaking)
+}
+
+func (r *machine) checkBefore(ctx workflow.Context) error {
+	return r.judge(ctx, pipelines.BeforeCluster, nil, r.lookCluster)
+}
+
+func (r *machine) checkAfter(ctx workflow.Context) error {
+	if !r.unit.Moved {
+		return nil // nothing was changed here, so there is nothing to judge
+	}
+	return r.judge(ctx, pipelines.AfterCluster, nil, r.lookCluster)
+}
+
+// prune takes away what earlier versions left behind, or says that nothing needs it. It keeps nobody from arriving.
+func (r *machine) prune(ctx workflow.Context) error {
+	if r.shape < shape.Prunes || len(r.diff.Left) == 0 {
+		return nil
+	}
+	req := step.PruneRequest{Ref: r.in.Ref, Objects: r.diff.Left, Delete: r.plan.Prune}
+	found, err := near(r, step.Prune, "look at what earlier versions left", req).Get(ctx)
+	if err != nil {
+		r.note(nil, []api.Check{{Name: "prune", At: "end", Verdict: api.Error, Advisory: true, Message: ask.MessageOf(err)}})
+	}
+	r.unit.Pruned, r.unit.Unneeded = found.Pruned, found.Unneeded
+	return r.orders.ended()
+}
+
+// record frees the lease and writes down what runs here now.
+func (r *machine) record(ctx workflow.Context) error {
+	req := step.ReleaseRequest{Ref: r.in.Ref, Outcome: r.arrived(), Changes: r.diff.Changes}
+	if _, err := do(ctx, r, near(r, step.Release, "record and free the lease", req)); err != nil {
+		return err
+	}
+	r.locked = false
+	return nil
+}

@@ -1,0 +1,120 @@
+package unit
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/workflows/ask"
+	"sluice.dev/sluice/workflows/pace"
+	"sluice.dev/sluice/workflows/show"
+	"sluice.dev/sluice/workflows/tell"
+)
+
+// lookout is the runbook of looking at a unit that has arrived. It has no Lease and writes nothing in the cluster, so that the next
+// run there need not wait for it: it tells the looks to end. The heartbeats of a soak go to one such workflow for each cluster,
+// and none to the run, which has to answer commands.
+type lookout struct {
+	*machine
+	what, record string
+	until        time.Time
+	quiet        time.Duration
+	heard        workflow.ReceiveChannel // what other runs say
+	superseded   string                  // the run that moves the unit now
+}
+
+// Look looks at a unit until its time is over, a check does not pass, or another run moves it. It waits for a cluster that is
+// out of reach.
+func Look(ctx workflow.Context, in tell.LookInput) (tell.Finding, error) {
+	r := newMachine(ctx, tell.ClusterInput{
+		Ref: in.Ref, Stage: in.Stage, Group: in.Group, Path: in.Path, Site: in.Site, Parent: in.Parent,
+	})
+	r.looks, r.unit.Moved = true, true
+	says := workflow.SignalChannelOptions{Description: "another run moves the unit now"}
+	l := &lookout{
+		machine: r, what: in.What, record: in.Record, until: in.Until, quiet: in.Quiet,
+		heard: workflow.GetSignalChannelWithOptions(ctx, tell.SignalOrder, says),
+	}
+	return l.look(ctx)
+}
+
+func (l *lookout) look(ctx workflow.Context) (tell.Finding, error) {
+	for {
+		left := l.until.Sub(workflow.Now(ctx))
+		if left <= 0 {
+			return tell.Finding{}, nil
+		}
+		l.set(ctx, api.PhaseSoaking, &api.Waiting{Kind: "soak", Name: l.what, Until: l.until.UTC()})
+		seen, err := l.observe(ctx, left)
+		bad, held := api.FirstBad(seen.Checks)
+		switch {
+		case l.superseded != "":
+			return tell.Finding{Superseded: l.superseded}, nil
+		case ctx.Err() != nil:
+			return tell.Finding{}, ctx.Err()
+		case ask.CodeOf(err) == fault.Unreachable:
+			if err := l.outOfReach(ctx, err); err != nil || l.superseded != "" {
+				return tell.Finding{Superseded: l.superseded}, err
+			}
+		case err != nil:
+			return tell.Finding{Check: &api.Check{Name: "watch during soak", Verdict: api.Error, Message: ask.MessageOf(err)}}, nil
+		case held:
+			bad.Message = show.Clip(bad.Message, pace.Tuned().MaxMessage)
+			return tell.Finding{Check: &bad}, nil // with what it saw: the unit's own record does not have it
+		default:
+			return tell.Finding{}, nil
+		}
+		l.until = pace.LookAgain(ctx, l.until, l.quiet)
+	}
+}
+
+// observe looks for a time. It does not wait for an activity that is to end: that changes nothing, and hears it by itself.
+func (l *lookout) observe(ctx workflow.Context, left time.Duration) (seen api.Facts, err error) {
+	req := step.ObserveRequest{Ref: l.in.Ref, For: left, Record: l.record}
+	looked := near(l.machine, step.Observe, "look at "+l.in.Path+" while "+l.what+" soaks", req).Start(ctx)
+	if err := l.sit(ctx, looked.Ready); err != nil || l.superseded != "" {
+		return seen, err
+	}
+	return looked.Get(ctx)
+}
+
+// sit waits until something is so, or another run moves the unit.
+func (l *lookout) sit(ctx workflow.Context, so func() bool) error {
+	return workflow.Await(ctx, func() bool { return l.overtaken() || so() })
+}
+
+// overtaken reports whether another run has said that it moves the unit.
+func (l *lookout) overtaken() bool {
+	var o tell.Order
+	for l.superseded == "" && l.heard.ReceiveAsync(&o) {
+		if o.Kind == tell.OrderSupersede && o.Run != l.in.Run {
+			l.superseded = o.Run
+		}
+	}
+	return l.superseded != ""
+}
+
+// outOfReach waits until the unit's cluster answers again; the run hears of both.
+func (l *lookout) outOfReach(ctx workflow.Context, cause error) error {
+	l.misses++
+	l.gone(ctx, cause)
+	back := near(l.machine, step.Reachable, "wait for "+l.in.Cluster, l.in.Ref)
+	for {
+		answers := back.Start(ctx)
+		if err := l.sit(ctx, answers.Ready); err != nil || l.superseded != "" {
+			return err
+		}
+		_, err := answers.Get(ctx)
+		if _, over := workflow.AwaitWithTimeout(ctx, pace.BackOff(l.misses), l.overtaken); over != nil || l.superseded != "" {
+			return over
+		}
+		if err == nil {
+			l.away = false
+			l.tell(ctx, api.PhaseSucceeded, nil) // it had arrived
+			return nil
+		}
+	}
+}

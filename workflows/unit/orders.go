@@ -1,0 +1,180 @@
+package unit
+
+import (
+	"slices"
+
+	"go.temporal.io/sdk/workflow"
+
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/workflows/ask"
+	"sluice.dev/sluice/workflows/show"
+	"sluice.dev/sluice/workflows/tell"
+)
+
+// orders are what the run has told a unit and the unit has yet to obey. Rollback goes before abort, abort before pause.
+type orders struct {
+	paused   bool
+	rollback bool
+	abort    bool
+	stop     bool
+	resumes  int // how often it was told to resume; a held unit waits for the next
+	ends     int // how often it was told to abort or stop; what nothing else interrupts gives up at the next
+	who      string
+	why      string
+	ending   *api.Ending // whose order ended the way forward, or gave the way back up
+}
+
+// serve answers queries and takes orders for as long as the unit lives.
+func (r *machine) serve(ctx workflow.Context) error {
+	err := workflow.SetQueryHandlerWithOptions(ctx, api.QueryStatus, func() (api.UnitStatus, error) { return r.unit, nil },
+		workflow.QueryHandlerOptions{Description: "where the unit is and what it waits for"})
+	if err != nil {
+		return err
+	}
+	in := workflow.GetSignalChannelWithOptions(ctx, tell.SignalOrder, workflow.SignalChannelOptions{Description: "an order of the run"})
+	workflow.GoNamed(ctx, "orders", func(ctx workflow.Context) {
+		for {
+			var o tell.Order
+			in.Receive(ctx, &o)
+			if o.Run == r.in.Run && o.Back == r.in.Back {
+				r.take(o)
+			}
+		}
+	})
+	return nil
+}
+
+// take notes an order, and ends the activity that is under way where the order goes before it.
+func (r *machine) take(o tell.Order) {
+	r.orders.who, r.orders.why = o.Who, o.Reason
+	interrupts := true
+	if slices.Contains([]string{tell.OrderAbort, tell.OrderRollback, tell.OrderStop}, o.Kind) {
+		r.orders.ending = &api.Ending{By: o.Who, Reason: o.Reason}
+	}
+	switch o.Kind {
+	case tell.OrderPause:
+		interrupts = !r.orders.paused
+		r.orders.paused = true
+	case tell.OrderResume:
+		r.orders.paused = false
+		r.orders.resumes++
+		interrupts = false
+	case tell.OrderAbort:
+		r.orders.abort = true
+		r.orders.ends++
+	case tell.OrderRollback:
+		r.orders.rollback = true
+	case tell.OrderStop:
+		r.orders.stop = true
+		r.orders.ends++
+	}
+	if interrupts && r.cancel != nil && (!r.firm || o.Kind == tell.OrderAbort || o.Kind == tell.OrderStop) {
+		r.cancel()
+	}
+}
+
+// ended returns the order that ends the way forward, if there is one.
+func (o orders) ended() error {
+	switch {
+	case o.rollback:
+		return errRollback
+	case o.abort:
+		return errAbort
+	case o.stop:
+		return errStop
+	}
+	return nil
+}
+
+func (r *machine) ended() error { return r.orders.ended() }
+
+// obey returns once the unit may go on. A pause disarms what is armed and waits; resuming arms it again.
+func (r *machine) obey(ctx workflow.Context) error {
+	if err := r.orders.ended(); err != nil {
+		return err
+	}
+	if !r.orders.paused {
+		return nil
+	}
+	before := r.unit.Phase
+	r.disarm(ctx)
+	err := show.Stand{
+		Show: r.set, Phase: api.PhasePaused, Then: before,
+		Waiting: &api.Waiting{Kind: "person", Name: "resume", Owner: r.orders.who, Unmet: show.Reasons(api.Command{Reason: r.orders.why})},
+		Until:   func() bool { return !r.orders.paused },
+		Ends:    r.ended,
+	}.Wait(ctx)
+	if err != nil {
+		return err
+	}
+	return r.arm(ctx)
+}
+
+// hold stops the unit in a phase that stands, until somebody decides. It returns nil when it was told to resume.
+func (r *machine) hold(ctx workflow.Context, phase api.Phase, failure api.Check, at string) error {
+	if err := r.orders.ended(); err != nil {
+		return err
+	}
+	before := r.unit.Phase
+	r.unit.Failure, r.unit.FailedAt = &failure, at
+	resumes := r.orders.resumes
+	r.disarm(ctx)
+	err := show.Stand{
+		Show: r.tell, Phase: phase, Waiting: show.Undecided(failure), Then: before,
+		Until:  func() bool { return r.orders.resumes > resumes },
+		Ends:   r.ended,
+		Leaves: func() { r.unit.Failure, r.unit.FailedAt = nil, "" },
+	}.Wait(ctx)
+	if err != nil {
+		return err
+	}
+	return r.arm(ctx)
+}
+
+// disarm makes sure that no recreated pod gets the new template while the unit stands still. What keeps it from that is
+// noted, and does not keep the unit from standing still.
+func (r *machine) disarm(ctx workflow.Context) {
+	for _, h := range r.held {
+		if h.done {
+			continue
+		}
+		state, err := must(ctx, r, near(r, step.Disarm, "disarm "+h.object, r.about(h)))
+		if err != nil {
+			r.unit.Checks = append(r.unit.Checks, api.Check{Name: "disarm " + h.object, At: "disarm", Verdict: api.Error, Message: ask.MessageOf(err)})
+			continue
+		}
+		h.state, r.unit.Armed = state, state.Armed
+	}
+}
+
+func (r *machine) arm(ctx workflow.Context) error {
+	for _, h := range r.held {
+		if h.done || h.state.UID == "" {
+			continue
+		}
+		state, err := do(ctx, r, near(r, step.Arm, "arm "+h.object, r.about(h)))
+		if err != nil {
+			return err
+		}
+		h.state, r.unit.Armed = state, state.Armed
+	}
+	return r.catchUp(ctx)
+}
+
+// catchUp moves the last batch again: pods that others made anew while the workload was disarmed have the old version.
+func (r *machine) catchUp(ctx workflow.Context) error {
+	last := r.last
+	if last == nil {
+		return nil
+	}
+	r.last = nil // it is not caught up with twice
+	at := &r.unit.Batches[last.index]
+	phase, was := r.unit.Phase, at.Phase
+	if err := r.advance(ctx, at, last.req); err != nil {
+		return err
+	}
+	r.last, at.Phase = last, was
+	r.set(ctx, phase, nil)
+	return nil
+}
