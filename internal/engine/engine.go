@@ -22,7 +22,8 @@ import (
 	"sluice.dev/sluice/pipelines"
 )
 
-// Temporal is the part of a Temporal client that the engine uses.
+// Temporal is the part of a Temporal client that the engine uses. It is wide because the engine is all that asks Temporal: to
+// start and to tell, and to see what became of it.
 type Temporal interface {
 	ExecuteWorkflow(ctx context.Context, options client.StartWorkflowOptions, workflow any, args ...any) (client.WorkflowRun, error)
 	QueryWorkflow(ctx context.Context, workflowID, runID, queryType string, args ...any) (converter.EncodedValue, error)

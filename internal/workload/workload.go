@@ -60,14 +60,15 @@ type (
 // Size is the plan's: it is left 0. An error that Look returns ends the call, and is returned as it is.
 type Look func(ctx context.Context, workload rule.Workload, batch rule.Batch) error
 
-// Cluster is what a driver reads a cluster by, and all that it can write there. Whoever calls the driver puts the guard of his
-// Lease before every write.
+// Cluster is what a driver reads a cluster by, and all that it can write there. It is as wide as Kubernetes' own verbs are many.
+// Whoever calls the driver puts the guard of his Lease before every write.
 type Cluster interface {
 	kube.Reader
 	kube.Writer
 }
 
-// Driver moves one kind of workload. All calls end early with the context's error when it is cancelled, and leave
+// Driver moves one kind of workload. It is wide because each call is one step of a unit that is tried again by itself; the kit
+// gives them all to a driver that says what differs. All calls end early with the context's error when it is cancelled, and leave
 // nothing in motion beyond pods that were already replaced. Errors are fault errors: Unreachable where the API server
 // did not answer, Conflict where somebody else changed the object, Refused where the driver cannot do it safely.
 type Driver interface {
