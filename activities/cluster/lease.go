@@ -42,8 +42,8 @@ func (a *Activities) Acquire(ctx context.Context, ref step.Ref) (step.Ref, error
 		}
 	}
 	if a.denies(there, present) {
-		return ref, fault.New(fault.Conflict,
-			"cannot start in cluster %s: its Lease says that %.19s runs there since run %s, the ledger says %q: one of them was restored from a backup; a person has to say which to trust",
+		return ref, fault.New(fault.Conflict, "cannot start in cluster %s: its Lease says that %.19s runs there since run %s, "+
+			"the ledger says %q: one of them was restored from a backup; a person has to say which to trust",
 			ref.Cluster, there.Digest, there.Run, present.Target)
 	}
 	if ref.Fence, err = a.Ledger.NextFence(ctx, ref.Cluster, ref.Component, 0); err != nil {

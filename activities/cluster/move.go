@@ -76,9 +76,10 @@ func (a *Activities) Disarm(ctx context.Context, req step.WorkloadRequest) (goal
 
 // Finish gives the owner's strategy back.
 func (a *Activities) Finish(ctx context.Context, req step.WorkloadRequest) (goal.State, error) {
-	return a.turn(ctx, req, func(d workload.Driver, ctx context.Context, c workload.Cluster, s workload.Spec, st goal.State) (goal.State, error) {
+	finish := func(d workload.Driver, ctx context.Context, c workload.Cluster, s workload.Spec, st goal.State) (goal.State, error) {
 		return d.Finish(ctx, c, s, st, req.Revert)
-	})
+	}
+	return a.turn(ctx, req, finish)
 }
 
 // turned is one of a driver's short calls.
@@ -146,7 +147,9 @@ func (a *Activities) Look(ctx context.Context, req step.AdvanceRequest) (api.Fac
 }
 
 // watched runs a driver's long call with a look that heartbeats, observes and judges.
-func (a *Activities) watched(ctx context.Context, req step.AdvanceRequest, armed bool, run func(context.Context, held, workload.Look) (rule.Facts, error)) (seen api.Facts, err error) {
+func (a *Activities) watched(
+	ctx context.Context, req step.AdvanceRequest, armed bool, run func(context.Context, held, workload.Look) (rule.Facts, error),
+) (seen api.Facts, err error) {
 	ctx, w := a.newWatcher(ctx, req, armed)
 	defer w.stop()
 	ctx, h, done, err := a.fenced(ctx, req.WorkloadRequest)

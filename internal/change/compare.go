@@ -152,7 +152,9 @@ func (d *comparison) object(ctx context.Context, phase templates.PhaseName, targ
 }
 
 // foundWorkload compares a workload with what it was before Sluice. One that is gone, or another by now, stays as it is.
-func (d *comparison) foundWorkload(ctx context.Context, phase templates.PhaseName, target, live *unstructured.Unstructured, f foundWorkload) error {
+func (d *comparison) foundWorkload(
+	ctx context.Context, phase templates.PhaseName, target, live *unstructured.Unstructured, f foundWorkload,
+) error {
 	if live == nil || string(live.GetUID()) != f.before.UID {
 		d.out.Notes = append(d.out.Notes, kept(templates.Name(target), staysOther).String())
 		return nil
@@ -200,7 +202,9 @@ func (d *comparison) costs(target, live *unstructured.Unstructured) ([]patch.Cos
 }
 
 // add takes a compared object into the set.
-func (d *comparison) add(ctx context.Context, phase templates.PhaseName, target, live *unstructured.Unstructured, found patch.Change) error {
+func (d *comparison) add(
+	ctx context.Context, phase templates.PhaseName, target, live *unstructured.Unstructured, found patch.Change,
+) error {
 	id := templates.ID(target)
 	o := Object{
 		Name: found.Object, Phase: phase, Action: found.Action, Patch: found.Patch, PatchType: found.PatchType,

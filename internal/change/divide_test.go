@@ -13,8 +13,11 @@ import (
 // TestACreatedWorkloadIsOneBatch divides a workload of ten pods, four of which are in the first node set.
 func TestACreatedWorkloadIsOneBatch(t *testing.T) {
 	rules := plan.StageRules{
-		NodeSets: []pipelines.NodeSet{{Name: "canary", Selector: pipelines.Selector{MatchLabels: map[string]string{"pool": "canary"}}}, {Name: "all", Selector: pipelines.Selector{All: true}}},
-		Batches:  []pipelines.Amount{pipelines.Count(1), pipelines.Percent(100)},
+		NodeSets: []pipelines.NodeSet{
+			{Name: "canary", Selector: pipelines.Selector{MatchLabels: map[string]string{"pool": "canary"}}},
+			{Name: "all", Selector: pipelines.Selector{All: true}},
+		},
+		Batches: []pipelines.Amount{pipelines.Count(1), pipelines.Percent(100)},
 	}
 	sizes := func(sets []pipelines.NodeSet) ([]workload.Size, error) {
 		if len(sets) == 1 {

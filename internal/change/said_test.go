@@ -27,7 +27,10 @@ func TestAPlanSaysWhichChecksHaveNothingToJudge(t *testing.T) {
 		{"nothing changes, so nothing is judged", ready, nil, nil, 0},
 		{"it speaks of the unit", named("unit", "unit.cluster != ''", pipelines.AfterCluster, pipelines.Enforcing), nil, []string{"x"}, 0},
 		{"it only advises", named("ready", "workload.ready == 1", pipelines.AfterCluster, pipelines.Advisory), nil, []string{"x"}, 0},
-		{"it is about batches, of which there are none", named("ready", "workload.ready == 1", pipelines.AfterBatch, pipelines.Enforcing), nil, []string{"x"}, 0},
+		{
+			"it is about batches, of which there are none",
+			named("ready", "workload.ready == 1", pipelines.AfterBatch, pipelines.Enforcing), nil, []string{"x"}, 0,
+		},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			d := comparison{out: &plan.ClusterDiff{Workloads: c.workloads}, digests: c.digests, Comparer: Comparer{
