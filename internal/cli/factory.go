@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"golang.org/x/term"
+	"k8s.io/utils/clock"
 
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
@@ -27,7 +28,7 @@ type Factory struct {
 	Terminal  bool              // somebody reads Out on a screen
 	Lively    bool              // Out may be redrawn and coloured: a terminal, and nobody said NO_COLOR
 	Width     func() (w, h int) // of the terminal
-	Now       func() time.Time
+	Clock     clock.WithTicker
 	Who       func() string // who asks: what audits and runs call the person
 	Getenv    func(string) string
 	LookEvery time.Duration      // how often a run that is watched is asked
@@ -50,7 +51,7 @@ type Factory struct {
 // System returns a factory on this process: its streams, environment and clock.
 func System() *Factory {
 	f := &Factory{
-		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Now: time.Now, Getenv: os.Getenv, Who: who,
+		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Clock: clock.RealClock{}, Getenv: os.Getenv, Who: who,
 		Width: func() (int, int) {
 			w, h, err := term.GetSize(int(os.Stdout.Fd()))
 			if err != nil {
@@ -136,7 +137,7 @@ func (f *Factory) Engine(ctx context.Context) (*engine.Engine, error) {
 			return c.Server(), nil
 		}
 	}
-	f.engine = engine.New(l, dial, engine.Options{Library: f.Library, Now: f.Now, Program: f.program()})
+	f.engine = engine.New(l, dial, engine.Options{Library: f.Library, Clock: f.Clock, Program: f.program()})
 	return f.engine, nil
 }
 

@@ -97,7 +97,7 @@ nothing to do.`,
 	}, func(ctx context.Context, e *engine.Engine, o *listOptions) ([]engine.ListedPlan, error) {
 		return e.Plans(ctx, o.of, o.limit)
 	}, []string{"PLAN", "COMPONENT", "VERSION", "PIPELINE", "STATE", "MADE", "BY", "ORIGIN"}, func(p engine.ListedPlan) []string {
-		return []string{fmt.Sprintf("%.12s", p.Hash), p.Component, p.Version, p.Pipeline, p.State, clock(p.Created), p.By, or(origin.Text(p.Origin))}
+		return []string{fmt.Sprintf("%.12s", p.Hash), p.Component, p.Version, p.Pipeline, p.State, stamp(p.Created), p.By, or(origin.Text(p.Origin))}
 	})
 }
 
@@ -122,7 +122,7 @@ when it was last seen. Clusters that no run has touched yet are not in it.`,
 		if c.Armed {
 			armed = "yes"
 		}
-		return []string{c.Cluster, c.Component, c.State, or(c.Version), batch, armed, or(run), clock(c.Seen)}
+		return []string{c.Cluster, c.Component, c.State, or(c.Version), batch, armed, or(run), stamp(c.Seen)}
 	})
 }
 
@@ -136,7 +136,7 @@ func newCmdGetAudit(f *Factory) *cobra.Command {
 	}, func(ctx context.Context, e *engine.Engine, o *listOptions) ([]ledger.Entry, error) {
 		return e.Audit(ctx, o.of, o.limit)
 	}, []string{"AT", "WHO", "COMMAND", "OBJECT", "SCOPE", "REASON", "OUTCOME"}, func(a ledger.Entry) []string {
-		return []string{clock(a.At), a.Who, a.Command, shortened(a.Object, 24), or(a.Scope), or(a.Reason), shortened(a.Outcome, 100)}
+		return []string{stamp(a.At), a.Who, a.Command, shortened(a.Object, 24), or(a.Scope), or(a.Reason), shortened(a.Outcome, 100)}
 	})
 }
 

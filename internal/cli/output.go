@@ -116,8 +116,8 @@ func table(w io.Writer, rows [][]string) error {
 	return nil
 }
 
-// clock writes a time as people read it; "-" for none.
-func clock(t time.Time) string {
+// stamp writes a time as people read it; "-" for none.
+func stamp(t time.Time) string {
 	if t.IsZero() {
 		return "-"
 	}

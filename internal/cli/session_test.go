@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/utils/clock"
 	"sigs.k8s.io/yaml"
 
 	"sluice.dev/sluice/internal/api"
@@ -29,11 +30,21 @@ type session struct {
 	files  string
 	lively bool
 	screen int // lines of the terminal; 0 where there is none
+	now    time.Time
 }
+
+// still is a clock that stands, and ticks all the same.
+type still struct {
+	clock.RealClock
+	now time.Time
+}
+
+func (s still) Now() time.Time                  { return s.now }
+func (s still) Since(t time.Time) time.Duration { return s.now.Sub(t) }
 
 func newSession(t *testing.T, phases ...api.Phase) *session {
 	t.Helper()
-	s := &session{t: t, files: t.TempDir()}
+	s := &session{t: t, files: t.TempDir(), now: noon.Add(time.Minute)}
 	s.server = &server{t: t, ledger: filepath.Join(t.TempDir(), "ledger.db"), phases: phases}
 	if err := s.server.open().Close(); err != nil {
 		t.Fatal(err)
@@ -82,7 +93,7 @@ func (s *session) runs(words []string) (out, err string, code int) {
 	var stdout, stderr bytes.Buffer
 	f := &cli.Factory{
 		In: strings.NewReader(""), Out: &stdout, Err: &stderr, Lively: s.lively, Terminal: s.screen > 0, LookEvery: time.Millisecond,
-		Width: func() (int, int) { return 80, max(s.screen, 30) }, Now: func() time.Time { return noon.Add(time.Minute) },
+		Width: func() (int, int) { return 80, max(s.screen, 30) }, Clock: still{now: s.now},
 		Who: func() string { return "ann" }, Getenv: func(string) string { return "" },
 		Temporal: func(context.Context) (*engine.Server, error) {
 			if s.server.away != nil {
@@ -202,6 +213,27 @@ func TestASession(t *testing.T) {
 	want("get audit agent-1", 0, "ann", "run", "because", "accepted")
 	want("abort agent-1", 0, "agent-1 has ended as Succeeded", "nothing to abort")
 	want("why agent-1 c9", 1, "cannot find c9 in run agent-1")
+}
+
+func TestRunsAreListedByTheirAge(t *testing.T) {
+	s := newSession(t, api.PhaseSucceeded)
+	if _, errs, code := s.types("run agent -f " + s.files + " --go"); code != 0 {
+		t.Fatal(errs)
+	}
+	began := s.now
+	for _, c := range []struct {
+		age   time.Duration
+		since bool // it is among those of the last hour
+	}{
+		{0, true}, {59 * time.Minute, true}, {61 * time.Minute, false}, {30 * 24 * time.Hour, false},
+	} {
+		s.now = began.Add(c.age)
+		for flag, listed := range map[string]bool{"--since 1h": c.since, "--older-than 1h": !c.since} {
+			if out, errs, code := s.types("get runs " + flag); code != 0 || strings.Contains(out, "agent-1") != listed {
+				t.Errorf("after %s, %s: %s%s", c.age, flag, out, errs)
+			}
+		}
+	}
 }
 
 func TestNothingActsOnTheTerminal(t *testing.T) {

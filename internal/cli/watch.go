@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -74,7 +73,7 @@ func (w *watching) print(before, after engine.View) error {
 	if w.format != asText {
 		return w.format.stream(w.factory.Out, before, after)
 	}
-	for _, line := range tree.Changes(before, after, w.factory.Now()) {
+	for _, line := range tree.Changes(before, after, w.factory.Clock.Now()) {
 		if _, err := fmt.Fprintln(w.factory.Out, line); err != nil {
 			return fault.Wrap(fault.Internal, err, "cannot print")
 		}
@@ -84,7 +83,7 @@ func (w *watching) print(before, after engine.View) error {
 
 // lines prints each change.
 func (w *watching) lines(ctx context.Context, view engine.View) (engine.View, error) {
-	ticks := time.NewTicker(w.factory.LookEvery)
+	ticks := w.factory.Clock.NewTicker(w.factory.LookEvery)
 	defer ticks.Stop()
 	var before engine.View
 	if view.Partial {
@@ -101,7 +100,7 @@ func (w *watching) lines(ctx context.Context, view engine.View) (engine.View, er
 		select {
 		case <-ctx.Done():
 			return view, ctx.Err()
-		case <-ticks.C:
+		case <-ticks.C():
 		}
 		next, err := w.look(ctx)
 		if err != nil {
@@ -158,7 +157,10 @@ func (s *screen) next() tea.Cmd {
 	if s.over(s.view) {
 		return tea.Quit
 	}
-	return tea.Tick(s.factory.LookEvery, func(time.Time) tea.Msg { return lookAgain{} })
+	return func() tea.Msg {
+		<-s.factory.Clock.After(s.factory.LookEvery)
+		return lookAgain{}
+	}
 }
 
 // Update implements tea.Model.
@@ -194,7 +196,7 @@ func (s *screen) View() tea.View {
 }
 
 func (w *watching) draw(v engine.View, o tree.Options) []string {
-	return tree.Draw(tree.Input{View: v, Scales: w.scales, Soaks: w.soaks, Now: w.factory.Now(), UI: w.ui}, o)
+	return tree.Draw(tree.Input{View: v, Scales: w.scales, Soaks: w.soaks, Now: w.factory.Clock.Now(), UI: w.ui}, o)
 }
 
 // printTree prints where a run is, once.

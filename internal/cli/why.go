@@ -63,7 +63,7 @@ func whyRun(ctx context.Context, o *WhyOptions) error {
 		return err
 	}
 	return o.Format.print(o.Factory.Out, why, func() error {
-		_, err := io.WriteString(shown{o.Factory.Out}, explain(why, o.Factory.Now()))
+		_, err := io.WriteString(shown{o.Factory.Out}, explain(why, o.Factory.Clock.Now()))
 		return fault.Wrap(fault.Internal, err, "cannot print")
 	})
 }
@@ -156,7 +156,7 @@ func explainWaiting(b *strings.Builder, w *api.Waiting, now time.Time) {
 		fmt.Fprintf(b, "  who can act %s\n", w.Owner)
 	}
 	if !w.Until.IsZero() {
-		fmt.Fprintf(b, "  by itself   at %s\n", clock(w.Until))
+		fmt.Fprintf(b, "  by itself   at %s\n", stamp(w.Until))
 	}
 }
 
@@ -259,7 +259,7 @@ func stalled(is bool, note string) string {
 
 // ago writes a time with how long it is past.
 func ago(t, now time.Time) string {
-	return fmt.Sprintf("%s (%s ago)", clock(t), max(now.Sub(t), 0).Round(time.Second))
+	return fmt.Sprintf("%s (%s ago)", stamp(t), max(now.Sub(t), 0).Round(time.Second))
 }
 
 // oneLine keeps what others wrote from breaking lines apart.

@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
+	"k8s.io/utils/clock"
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
@@ -46,7 +47,7 @@ type Server struct {
 type Options struct {
 	Library []pipelines.Source                    // documents that files may refer to without declaring them
 	Origin  func(path string) (api.Origin, error) // where files come from; default origin.Of
-	Now     func() time.Time                      // default time.Now
+	Clock   clock.WithTicker                      // default the real one
 	Program string                                // how hints call the command line, with its flags; default "sluice"
 	Patience
 }
@@ -87,8 +88,8 @@ func New(l ledger.Ledger, dial func(context.Context) (*Server, error), o Options
 	if o.Origin == nil {
 		o.Origin = origin.Of
 	}
-	if o.Now == nil {
-		o.Now = time.Now
+	if o.Clock == nil {
+		o.Clock = clock.RealClock{}
 	}
 	o.Program = cmp.Or(o.Program, "sluice")
 	o.Patience = o.Patience.orDefault()
@@ -110,7 +111,7 @@ func (e *Engine) Server(ctx context.Context) (*Server, error) {
 	return s, nil
 }
 
-func (e *Engine) now() time.Time { return e.options.Now().UTC() }
+func (e *Engine) now() time.Time { return e.options.Clock.Now().UTC() }
 
 // audit writes down a command and what came of it.
 func (e *Engine) audit(ctx context.Context, entry ledger.Entry) error {

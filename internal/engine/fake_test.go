@@ -22,6 +22,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 	"google.golang.org/protobuf/types/known/timestamppb"
+	testclock "k8s.io/utils/clock/testing"
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
@@ -196,19 +197,20 @@ type bench struct {
 	t        testing.TB
 	ledger   ledger.Ledger
 	temporal *fakeTemporal
-	dir      string // of the documents
+	clock    *testclock.FakeClock // stands at noon
+	dir      string               // of the documents
 	clusters map[string]plan.ClusterDiff
 }
 
 func newBench(t testing.TB) *bench {
 	t.Helper()
 	l := sqlitetest.New(t)
-	b := &bench{t: t, ledger: l, temporal: &fakeTemporal{workers: 1}, dir: t.TempDir(), clusters: map[string]plan.ClusterDiff{}}
+	b := &bench{t: t, ledger: l, temporal: &fakeTemporal{workers: 1}, clock: testclock.NewFakeClock(noon), dir: t.TempDir(), clusters: map[string]plan.ClusterDiff{}}
 	b.temporal.onStart = b.work
 	b.Engine = engine.New(l, func(context.Context) (*engine.Server, error) {
 		return &engine.Server{Temporal: b.temporal, Address: "fake:7233", Namespace: "default"}, nil
 	}, engine.Options{
-		Now:      func() time.Time { return noon },
+		Clock:    b.clock,
 		Origin:   func(string) (api.Origin, error) { return api.Origin{Commit: "abc", Dirty: true}, nil },
 		Patience: engine.Patience{Query: 100 * time.Millisecond, Command: 100 * time.Millisecond, Worker: 10 * time.Millisecond},
 	})

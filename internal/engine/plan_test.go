@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"go.temporal.io/sdk/client"
 
@@ -160,8 +161,36 @@ func TestPlanBadInput(t *testing.T) {
 func TestPlanWithoutWorker(t *testing.T) {
 	b := newBench(t)
 	b.temporal.workers, b.temporal.hang = 0, true
-	_, err := b.Plan(t.Context(), engine.PlanRequest{Paths: []string{b.dir}, Component: "agent", By: "ann"})
-	wants(t, err, fault.Unreachable, "no worker answers on task queue sluice", "fake:7233", "sluice worker")
+	planned := b.planning()
+	b.clock.Step(10 * time.Millisecond)
+	wants(t, <-planned, fault.Unreachable, "no worker answers on task queue sluice", "fake:7233", "sluice worker")
+}
+
+func TestAWorkerThatHasNotAskedForWorkForLongIsNone(t *testing.T) {
+	b := newBench(t)
+	b.temporal.hang = true
+	planned := b.planning()
+	b.clock.Step(90*time.Second - 1)
+	select {
+	case err := <-planned:
+		t.Fatalf("it may be asking right now: %v", err)
+	case <-time.After(20 * time.Millisecond):
+	}
+	b.clock.Step(time.Second)
+	wants(t, <-planned, fault.Unreachable, "no worker answers")
+}
+
+// planning makes a plan, and returns when that waits for a worker.
+func (b *bench) planning() <-chan error {
+	planned := make(chan error, 1)
+	go func() {
+		_, err := b.Plan(b.t.Context(), engine.PlanRequest{Paths: []string{b.dir}, Component: "agent", By: "ann"})
+		planned <- err
+	}()
+	for !b.clock.HasWaiters() && len(planned) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	return planned
 }
 
 // countingLedger counts the blobs that are stored.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
@@ -105,7 +106,9 @@ func TestPlansSayWhatRunWouldTake(t *testing.T) {
 func TestPlanThatNobodyLookedAtIsUnseen(t *testing.T) {
 	b := newBench(t)
 	b.temporal.hang, b.temporal.workers = true, 0
-	if _, err := b.Plan(t.Context(), engine.PlanRequest{Paths: []string{b.dir}, Component: "agent", By: "ann"}); err == nil {
+	planned := b.planning()
+	b.clock.Step(10 * time.Millisecond)
+	if err := <-planned; err == nil {
 		t.Fatal("nobody looked at the clusters, and it is no error")
 	}
 	all, err := b.Plans(t.Context(), "", 10)

@@ -62,13 +62,13 @@ func (e *Engine) await(ctx context.Context, run client.WorkflowRun) error {
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() { ended <- run.Get(ctx, nil) }()
-	patience := time.NewTicker(e.options.Worker)
+	patience := e.options.Clock.NewTicker(e.options.Worker)
 	defer patience.Stop()
 	for {
 		select {
 		case err := <-ended:
 			return e.temporalFault(err, "workflow %s failed", run.GetID())
-		case <-patience.C:
+		case <-patience.C():
 			if err := e.served(ctx); err != nil {
 				return err
 			}
@@ -100,7 +100,7 @@ func (e *Engine) served(ctx context.Context) error {
 		return e.temporalFault(err, "cannot look for workers at task queue %s", queue)
 	}
 	for _, p := range described.GetPollers() {
-		if e.options.Now().Sub(p.GetLastAccessTime().AsTime()) < pollerAge {
+		if e.options.Clock.Since(p.GetLastAccessTime().AsTime()) < pollerAge {
 			return nil
 		}
 	}
