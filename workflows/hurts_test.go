@@ -50,7 +50,7 @@ func TestARefusedDiffIsAskedAgainUntilItIsNot(t *testing.T) {
 	w := newWorld(t, "a", "b")
 	w.diffs(func(cluster string, n int, found *step.DiffResult) {
 		if cluster == "a" && n < 3 {
-			found.Cluster.Refusals = []plan.Refusal{{Rule: "drift", Object: "ConfigMap/apps/x", Message: "somebody changed it"}}
+			found.Cluster.Refusals = []api.Refusal{{Rule: "drift", Object: "ConfigMap/apps/x", Message: "somebody changed it"}}
 		}
 	})
 	for _, after := range []time.Duration{time.Hour, 2 * time.Hour} {

@@ -11,7 +11,6 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
@@ -78,7 +77,7 @@ func TestARunShowsWhatItWaitsFor(t *testing.T) {
 }
 
 func drifted(found *step.DiffResult) {
-	found.Cluster.Refusals = []plan.Refusal{{Rule: "drift", Message: "somebody changed it"}}
+	found.Cluster.Refusals = []api.Refusal{{Rule: "drift", Message: "somebody changed it"}}
 }
 
 func TestARunOfWhichOneUnitMovesShowsThat(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/change"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/step"
@@ -54,7 +55,7 @@ func TestMoreDeadNodesThanMayStayBehindRefuseTheUnit(t *testing.T) {
 	w.lock()
 	w.dies("n0", "n1")
 	d := w.diff()
-	if no := d.Cluster.Refusals; len(no) != 1 || no[0].Rule != plan.RuleMaxBehind || !strings.Contains(no[0].Message, "2 nodes are dead of 4 in node set all: n0, n1") {
+	if no := d.Cluster.Refusals; len(no) != 1 || no[0].Rule != api.RuleMaxBehind || !strings.Contains(no[0].Message, "2 nodes are dead of 4 in node set all: n0, n1") {
 		t.Errorf("the unit is refused by %+v", no)
 	}
 	var shown plan.ClusterDiff

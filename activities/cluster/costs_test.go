@@ -28,7 +28,7 @@ func TestAStrategyThatCannotBeKeptNeedsAnException(t *testing.T) {
 			}
 			w.planned("2.0.0", of("2.0.0"))
 			w.lock()
-			if d := w.diff(); len(d.Cluster.Refusals) != 1 || d.Cluster.Refusals[0].Rule != rule {
+			if d := w.diff(); len(d.Cluster.Refusals) != 1 || string(d.Cluster.Refusals[0].Rule) != rule {
 				t.Errorf("the refusals are %+v, want %s", d.Cluster.Refusals, rule)
 			}
 			w.planned("2.0.0", of("2.0.0"), func(p *plan.Plan) {

@@ -495,7 +495,7 @@ func TestAWorkloadOfWhichNobodyKnowsWhatItWasStays(t *testing.T) {
 	w.ref = w.begin(ledger.Run{Back: of})
 	w.ref.Back, w.ref.BackOf = true, of
 	w.lock()
-	if d := w.diff(); len(d.Cluster.Refusals) != 1 || d.Cluster.Refusals[0].Rule != change.RuleUnknown {
+	if d := w.diff(); len(d.Cluster.Refusals) != 1 || d.Cluster.Refusals[0].Rule != api.RuleUnknown {
 		t.Errorf("a run that takes it back is refused by %+v", d.Cluster.Refusals)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/patch"
@@ -97,7 +98,7 @@ func (d *comparison) compare(ctx context.Context) error {
 		}
 	}
 	for _, name := range d.specs.unknown {
-		d.refuse(RuleUnknown, name, "nothing is known of what it was before the run, so it cannot go back, and what its pods need stays with it")
+		d.refuse(api.RuleUnknown, name, "nothing is known of what it was before the run, so it cannot go back, and what its pods need stays with it")
 	}
 	if err := d.leftBehind(ctx); err != nil {
 		return err
@@ -111,7 +112,7 @@ func (d *comparison) object(ctx context.Context, phase templates.PhaseName, targ
 	_, err := d.Cluster.Mapping(ctx, target.GroupVersionKind())
 	if code := fault.CodeOf(err); code == fault.NotFound || code == fault.Invalid {
 		if !d.specs.brings(target.GroupVersionKind()) {
-			d.refuse(RuleServed, name, err.Error())
+			d.refuse(api.RuleServed, name, err.Error())
 			return nil
 		}
 		return d.add(ctx, phase, target, nil, patch.Change{Object: name, Action: patch.Create, Result: target})
@@ -134,7 +135,7 @@ func (d *comparison) object(ctx context.Context, phase templates.PhaseName, targ
 	}
 	options, err := d.options(phase, target)
 	if err != nil {
-		d.refuse(RuleDriver, name, err.Error())
+		d.refuse(api.RuleDriver, name, err.Error())
 		return nil
 	}
 	if options.Costs, err = d.costs(target, live); err != nil {
@@ -196,7 +197,7 @@ func (d *comparison) costs(target, live *unstructured.Unstructured) ([]patch.Cos
 	found, err := drivers.Costs(workload.Spec{Target: target, WayBack: d.specs.recorded[templates.ID(target)]}, live)
 	var costs []patch.Cost
 	for _, c := range found {
-		costs = append(costs, patch.Cost{Rule: patch.Rule(c.Rule), Why: c.Why})
+		costs = append(costs, patch.Cost{Rule: c.Rule, Why: c.Why})
 	}
 	return costs, err
 }

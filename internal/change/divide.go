@@ -6,6 +6,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/workload"
@@ -19,7 +20,7 @@ import (
 func (d *comparison) divide(ctx context.Context, o Object, live, after *unstructured.Unstructured) ([]string, error) {
 	driver, err := d.Drivers(o.Target().GroupVersionKind().GroupKind())
 	if err != nil {
-		d.refuse(RuleDriver, o.Name, err.Error())
+		d.refuse(api.RuleDriver, o.Name, err.Error())
 		return nil, nil
 	}
 	spec := o.spec(d.Part)
@@ -27,7 +28,7 @@ func (d *comparison) divide(ctx context.Context, o Object, live, after *unstruct
 		if code := fault.CodeOf(err); code == fault.Unreachable || code == fault.Internal {
 			return nil, err
 		}
-		d.refuse(RuleDriver, o.Name, err.Error())
+		d.refuse(api.RuleDriver, o.Name, err.Error())
 		return nil, nil
 	}
 	rules := d.Rules
@@ -64,7 +65,7 @@ func wholly(spec workload.Spec, live, after *unstructured.Unstructured) (string,
 		return plan.PodsStay, nil
 	}
 	costs, err := drivers.Costs(spec, live)
-	if slices.ContainsFunc(costs, func(c workload.Cost) bool { return c.Rule == workload.TakesAllDown }) {
+	if slices.ContainsFunc(costs, func(c workload.Cost) bool { return c.Rule == api.RuleTakesAllDown }) {
 		return plan.TakenDown, nil
 	}
 	return "", err

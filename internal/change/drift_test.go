@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/patch"
 	"sluice.dev/sluice/internal/plan"
@@ -14,9 +15,9 @@ import (
 )
 
 // refused are the objects that a comparison refuses by a rule.
-func refused(found plan.ClusterDiff, rule patch.Rule) (objects []string) {
+func refused(found plan.ClusterDiff, rule api.Rule) (objects []string) {
 	for _, r := range found.Refusals {
-		if r.Rule == string(rule) {
+		if r.Rule == rule {
 			objects = append(objects, r.Object)
 		}
 	}
@@ -136,7 +137,7 @@ func TestDrift(t *testing.T) {
 			if got := drifted(found); !slices.Equal(got, c.drift) {
 				t.Errorf("%s: it shows %q, want %q", c.reason, got, c.drift)
 			}
-			if no := refused(found, patch.RuleDrift); (len(no) > 0) != c.no {
+			if no := refused(found, api.RuleDrift); (len(no) > 0) != c.no {
 				t.Errorf("%s: for drift it refuses %q", c.reason, no)
 			}
 			x, err := set.Object("ConfigMap/apps/x")
@@ -162,7 +163,7 @@ func TestAnEditOfWhatIsNoLongerRenderedIsDrift(t *testing.T) {
 	s.cluster.put(o)
 	s.begins("agent-2", "2.0.0", config("x", "key", "1"))
 	found, set := s.compare()
-	if no := refused(found, patch.RuleDrift); !slices.Equal(no, []string{"ConfigMap/apps/y"}) {
+	if no := refused(found, api.RuleDrift); !slices.Equal(no, []string{"ConfigMap/apps/y"}) {
 		t.Errorf("for drift it refuses %q: it is what a way back would return to", no)
 	}
 	s.cluster.wrote = nil
@@ -184,7 +185,7 @@ func TestWhatNobodyServesIsRefusedUnlessTheRenderBringsIt(t *testing.T) {
 		s.cluster.unserved = "Thing"
 		s.begins("agent-1", "1.0.0", c.brings...)
 		found, _ := s.compare()
-		if no := refused(found, RuleServed); len(no) != c.no || c.no > 0 && !strings.HasPrefix(no[0], "Thing/") {
+		if no := refused(found, api.RuleServed); len(no) != c.no || c.no > 0 && !strings.HasPrefix(no[0], "Thing/") {
 			t.Errorf("%s: it refuses %+v", reason, found.Refusals)
 		}
 	}

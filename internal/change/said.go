@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/patch"
 	"sluice.dev/sluice/internal/plan"
@@ -12,40 +13,30 @@ import (
 	"sluice.dev/sluice/templates"
 )
 
-// The rules of refusals that no single field is to blame for.
-const (
-	RuleRender  = "render"  // the template does not render here
-	RuleContext = "context" // the kubeconfig does not have the cluster
-	RuleAccess  = "access"  // the cluster does not let us look
-	RuleDriver  = "driver"  // no driver moves a workload of the render, or not as it is now
-	RuleServed  = "served"  // the cluster does not serve a kind of the render
-	RuleUnknown = "unknown" // nobody knows what a workload was before the run that is taken back
-)
-
 // Unseen is what a plan says of a cluster that could not be compared; false where that is no answer, but an error.
 func Unseen(cluster string, err error) (plan.ClusterDiff, bool) {
 	out := plan.ClusterDiff{Cluster: cluster}
-	rule := RuleAccess
+	rule := api.RuleAccess
 	switch fault.CodeOf(err) {
 	case fault.Unreachable:
 		out.Unreachable = err.Error()
 		return out, true
 	case fault.Invalid:
-		rule = RuleContext
+		rule = api.RuleContext
 		var render *templates.RenderError
 		if errors.As(err, &render) {
-			rule = RuleRender
+			rule = api.RuleRender
 		}
 	case fault.Unauthorized, fault.Refused, fault.NotFound:
 	default:
 		return out, false
 	}
-	out.Refusals = []plan.Refusal{{Rule: rule, Message: err.Error()}}
+	out.Refusals = []api.Refusal{{Rule: rule, Message: err.Error()}}
 	return out, true
 }
 
-func (d *comparison) refuse(rule, object, message string) {
-	d.out.Refusals = append(d.out.Refusals, plan.Refusal{Rule: rule, Object: object, Message: message})
+func (d *comparison) refuse(rule api.Rule, object, message string) {
+	d.out.Refusals = append(d.out.Refusals, api.Refusal{Rule: rule, Object: object, Message: message})
 }
 
 // note keeps what people read of a change.
@@ -62,11 +53,11 @@ func (d *comparison) note(found patch.Change) {
 		d.out.Objects = append(d.out.Objects, shown)
 	}
 	for _, no := range found.Refusals {
-		if d.Part.Back && no.Rule != patch.RuleOwnedBy && no.Rule != patch.RuleTerminating {
+		if d.Part.Back && no.Rule != api.RuleOwnedBy && no.Rule != api.RuleTerminating {
 			d.out.Notes = append(d.out.Notes, fmt.Sprintf("%s of %s does not hold a rollback: %s", no.Rule, no.Object, no.Message))
 			continue
 		}
-		d.refuse(string(no.Rule), no.Object, no.Message)
+		d.refuse(no.Rule, no.Object, no.Message)
 	}
 	for _, yes := range found.Excepted {
 		d.out.Notes = append(d.out.Notes, fmt.Sprintf("%s of %s let through by exception: %s", yes.Rule, yes.Object, yes.Reason))

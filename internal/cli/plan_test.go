@@ -81,7 +81,7 @@ func TestSummaryOrAll(t *testing.T) {
 func TestRefusalsArePrintedOnce(t *testing.T) {
 	s := newSession(t)
 	s.grow(2)
-	s.server.seen = plan.ClusterDiff{Refusals: []plan.Refusal{{Rule: "selector", Object: "DaemonSet/a", Message: "cannot change it"}}}
+	s.server.seen = plan.ClusterDiff{Refusals: []api.Refusal{{Rule: "selector", Object: "DaemonSet/a", Message: "cannot change it"}}}
 	for _, line := range []string{"plan agent -f " + s.files, "run agent --go -f " + s.files, "plan agent --summary -f " + s.files} {
 		out, errs, code := s.types(line)
 		if code != 3 || strings.Count(out+errs, "cannot change it") != 1 || !strings.Contains(errs, "refused in 3 of 3 clusters (selector)") {

@@ -62,8 +62,8 @@ func TestPlanIsStoredLookedAtAndAudited(t *testing.T) {
 }
 
 func TestPlanRefused(t *testing.T) {
-	broken := plan.ClusterDiff{Refusals: []plan.Refusal{{Rule: "render", Message: "chart.yaml:3: no such value"}}}
-	forbidden := plan.ClusterDiff{Refusals: []plan.Refusal{{Rule: "selector", Object: "DaemonSet/a/agent", Message: "cannot change"}}}
+	broken := plan.ClusterDiff{Refusals: []api.Refusal{{Rule: "render", Message: "chart.yaml:3: no such value"}}}
+	forbidden := plan.ClusterDiff{Refusals: []api.Refusal{{Rule: "selector", Object: "DaemonSet/a/agent", Message: "cannot change"}}}
 	for name, c := range map[string]struct {
 		reason   string
 		clusters map[string]plan.ClusterDiff
@@ -77,7 +77,7 @@ func TestPlanRefused(t *testing.T) {
 		},
 		"a context is missing": {
 			reason:   "the kubeconfig is input too",
-			clusters: map[string]plan.ClusterDiff{"c2": {Refusals: []plan.Refusal{{Rule: "context", Message: "not in the kubeconfig"}}}},
+			clusters: map[string]plan.ClusterDiff{"c2": {Refusals: []api.Refusal{{Rule: "context", Message: "not in the kubeconfig"}}}},
 			code:     fault.Invalid, words: []string{"c2: context"},
 		},
 		"a rule forbids the change": {

@@ -4,14 +4,9 @@ import (
 	"fmt"
 	"strings"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/plan"
-)
-
-// The rules by which a worker says that the input is wrong, where every other rule says that the change is.
-const (
-	ruleRender  = "render"
-	ruleContext = "context"
 )
 
 // Refused says why the plan cannot run, or nil. A chart that does not render and a cluster that the worker has no
@@ -38,11 +33,11 @@ func (p *Planned) RefusedShortly() error {
 		return fault.New(code, "cannot run plan %.12s: it is too big", p.Hash)
 	}
 	var rules []string
-	said := map[string]bool{}
+	said := map[api.Rule]bool{}
 	for _, c := range p.Live.Clusters {
 		for _, r := range c.Refusals {
 			if !said[r.Rule] {
-				said[r.Rule], rules = true, append(rules, r.Rule)
+				said[r.Rule], rules = true, append(rules, string(r.Rule))
 			}
 		}
 	}
@@ -62,7 +57,7 @@ func (p *Planned) refusals() (fault.Code, []string) {
 	clusters := map[string][]string{}
 	for _, c := range p.Live.Clusters {
 		for _, r := range c.Refusals {
-			if r.Rule == ruleRender || r.Rule == ruleContext {
+			if r.Rule == api.RuleRender || r.Rule == api.RuleContext { // the input is wrong, and not the change
 				code = fault.Invalid
 			}
 			text := r.String()

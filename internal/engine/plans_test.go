@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
@@ -66,7 +67,7 @@ func TestPlansSayWhatRunWouldTake(t *testing.T) {
 			reason: "a run would write the versions down", state: engine.PlanReady,
 		},
 		"a rule says no": {
-			reason: "refused is refused", seen: map[string]plan.ClusterDiff{"c2": {Refusals: []plan.Refusal{{Rule: "selector", Message: "cannot change"}}}},
+			reason: "refused is refused", seen: map[string]plan.ClusterDiff{"c2": {Refusals: []api.Refusal{{Rule: "selector", Message: "cannot change"}}}},
 			state: engine.PlanRefused, code: fault.Refused,
 		},
 		"something else was deployed since": {

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/pipelines"
 )
 
@@ -102,10 +103,10 @@ func (c *computation) update(t Triple) (Change, error) {
 		return c.change, nil
 	}
 	if t.Live.GetDeletionTimestamp() != nil {
-		c.refuse(RuleTerminating, "it is being deleted: wait until it is gone, or find out which finalizer holds it")
+		c.refuse(api.RuleTerminating, "it is being deleted: wait until it is gone, or find out which finalizer holds it")
 	}
 	if owner, wayOut := ownerOf(t.Live, c.options.Component); owner != "" {
-		c.refuse(RuleOwnedBy, fmt.Sprintf("%s keeps it: %s", owner, wayOut))
+		c.refuse(api.RuleOwnedBy, fmt.Sprintf("%s keeps it: %s", owner, wayOut))
 	}
 	s, err := c.specs(t)
 	if err != nil {
@@ -138,7 +139,7 @@ func (c *computation) update(t Triple) (Change, error) {
 	c.refuseForbidden(t.Live, before, after)
 	c.refuseCosts(before, after)
 	if c.options.ReachesAtOnce != "" && contentChanged(before, after) {
-		c.refuse(RuleReachesAtOnce, "the change reaches the whole cluster at once: "+c.options.ReachesAtOnce)
+		c.refuse(api.RuleReachesAtOnce, "the change reaches the whole cluster at once: "+c.options.ReachesAtOnce)
 	}
 	c.settle()
 	return c.change, nil
@@ -218,8 +219,8 @@ func (c *computation) describe(recorded, before, after map[string]any) {
 	c.change.Diff = fieldsText(w)
 }
 
-func (c *computation) refuse(rule Rule, message string) {
-	c.change.Refusals = append(c.change.Refusals, Refusal{Rule: rule, Object: c.change.Object, Message: message})
+func (c *computation) refuse(rule api.Rule, message string) {
+	c.change.Refusals = append(c.change.Refusals, api.Refusal{Rule: rule, Object: c.change.Object, Message: message})
 }
 
 // refuseCosts refuses what it costs to move pods, where they do move.
@@ -237,13 +238,13 @@ func (c *computation) refuseDrift() {
 		return
 	}
 	for _, change := range c.change.Drift {
-		c.refuse(RuleDrift, driftMessage(change))
+		c.refuse(api.RuleDrift, driftMessage(change))
 	}
 }
 
 // settle sorts the refusals and sets those aside for which the pipeline names an exception.
 func (c *computation) settle() {
-	var left []Refusal
+	var left []api.Refusal
 	for _, refusal := range c.change.Refusals {
 		i := slices.IndexFunc(c.options.Exceptions, func(e pipelines.Exception) bool {
 			return e.Rule == string(refusal.Rule) && c.isNamed(e.Object)
@@ -269,7 +270,7 @@ func (c *computation) isNamed(name string) bool {
 	return name == c.change.Object || name == kind+c.target.GetName()
 }
 
-func compareRefusals(a, b Refusal) int {
+func compareRefusals(a, b api.Refusal) int {
 	return cmp.Or(cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Message, b.Message))
 }
 

@@ -12,6 +12,7 @@ import (
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/yaml"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/pipelines"
 )
 
@@ -51,8 +52,8 @@ func same(t *testing.T, got, want any, reason string) {
 	}
 }
 
-func rules(c Change) []Rule {
-	list := []Rule{}
+func rules(c Change) []api.Rule {
+	list := []api.Rule{}
 	for _, r := range c.Refusals {
 		list = append(list, r.Rule)
 	}
@@ -296,7 +297,7 @@ func TestMerge(t *testing.T) {
 			if c.patch != "" {
 				same(t, string(change.Patch), c.patch, "patch")
 			}
-			same(t, change.Refusals, []Refusal(nil), "nothing speaks against it")
+			same(t, change.Refusals, []api.Refusal(nil), "nothing speaks against it")
 			again := compute(t, Triple{Recorded: triple.Target, Live: change.Result, Target: triple.Target}, Options{})
 			same(t, again.Action, Unchanged, "once it is done, nothing is left to do: "+again.Diff)
 		})
@@ -371,7 +372,7 @@ func TestLeftFields(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			change := compute(t, Triple{object(t, c.recorded), object(t, c.live), object(t, c.target)}, c.options)
-			same(t, change.Refusals, []Refusal(nil), c.reason)
+			same(t, change.Refusals, []api.Refusal(nil), c.reason)
 			if c.want == "" {
 				same(t, change.Action, Unchanged, c.reason+": "+change.Diff)
 				return
@@ -423,13 +424,13 @@ func TestFailureMode_R21(t *testing.T) {
 		same(t, change.Object, "ConfigMap/ns/a", reason)
 		same(t, len(change.Patch), 0, reason)
 		same(t, Text(change), "", reason)
-		same(t, rules(change), []Rule{}, reason)
+		same(t, rules(change), []api.Rule{}, reason)
 	}
 	change := compute(t, edited, Options{})
 	same(t, paths(change.Drift), []string{"/data/a", "/data/gone"}, "an edit of what is left behind is seen")
-	same(t, rules(change), []Rule{RuleDrift}, "and not passed over: its next version may go under another name")
+	same(t, rules(change), []api.Rule{api.RuleDrift}, "and not passed over: its next version may go under another name")
 	change = compute(t, edited, Options{Ignore: []pipelines.IgnoreRule{{Kind: "ConfigMap", Fields: []string{"/data/*"}}}})
-	same(t, rules(change), []Rule{}, "unless the component says that others may")
+	same(t, rules(change), []api.Rule{}, "unless the component says that others may")
 	same(t, compute(t, Triple{}, Options{}).Action, Unchanged, "nothing at all is nothing to do")
 }
 
@@ -446,7 +447,7 @@ func TestGeneratedNamespace(t *testing.T) {
 	live := object(t, "apiVersion: v1\nkind: Namespace\nmetadata: {name: infra, labels: {team: x, kustomize.toolkit.fluxcd.io/name: base}}")
 	change := compute(t, Triple{Live: live, Target: target}, Options{})
 	same(t, change.Action, Unchanged, "one that is there belongs to somebody, and stays as it is")
-	same(t, change.Refusals, []Refusal(nil), "whoever that is")
+	same(t, change.Refusals, []api.Refusal(nil), "whoever that is")
 }
 
 func TestUnreadableTarget(t *testing.T) {

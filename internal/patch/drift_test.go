@@ -6,6 +6,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/pipelines"
 )
 
@@ -128,12 +129,12 @@ func TestDrift(t *testing.T) {
 			o.Drift = pipelines.DriftOverwrite
 			change = compute(t, triple, o)
 			same(t, paths(change.Drift), c.want, "Overwrite shows it too")
-			same(t, change.Refusals, []Refusal(nil), "Overwrite goes on")
+			same(t, change.Refusals, []api.Refusal(nil), "Overwrite goes on")
 			same(t, compute(t, Triple{triple.Target, change.Result, triple.Target}, Options{}).Action, Unchanged, "Overwrite leaves all that the target says")
 
 			o.Drift = pipelines.DriftKeep
 			change = compute(t, triple, o)
-			same(t, change.Refusals, []Refusal(nil), "Keep goes on")
+			same(t, change.Refusals, []api.Refusal(nil), "Keep goes on")
 			for _, path := range c.want {
 				m := shapeOf(triple.Live).merge
 				same(t, lookup(change.Result.Object, parsePointer(path), m), lookup(triple.Live.Object, parsePointer(path), m), "Keep leaves what is live")
@@ -165,13 +166,13 @@ func TestFailureMode_R35(t *testing.T) {
 		t.Fatal(err)
 	}
 	back := compute(t, Triple{Recorded: target, Live: half, Target: before}, Options{})
-	same(t, back.Refusals, []Refusal(nil), "each half is one that we wrote")
+	same(t, back.Refusals, []api.Refusal(nil), "each half is one that we wrote")
 
 	next := object(t, deploymentHead+"spec: {replicas: 3, template: {metadata: {labels: {v: '3'}}, spec: {containers: [{name: app, image: 'app:3'}]}}}")
 	blind := compute(t, Triple{Recorded: before, Live: half, Target: next}, Options{})
-	same(t, rules(blind), []Rule{RuleDrift}, "a later run that does not know of the earlier one's intent must not pass over it")
+	same(t, rules(blind), []api.Rule{api.RuleDrift}, "a later run that does not know of the earlier one's intent must not pass over it")
 	knowing := compute(t, Triple{Recorded: before, Live: half, Target: next}, Options{Intents: []*unstructured.Unstructured{target}})
-	same(t, knowing.Refusals, []Refusal(nil), "one that knows goes on")
+	same(t, knowing.Refusals, []api.Refusal(nil), "one that knows goes on")
 	same(t, knowing.Action, Patch, "to its own target")
 }
 
@@ -179,12 +180,12 @@ func TestDriftOfADeletedObject(t *testing.T) {
 	recorded, target := object(t, configHead+"data: {a: '1'}"), object(t, configHead+"data: {a: '2'}")
 	for policy, want := range map[pipelines.DriftPolicy]struct {
 		action Action
-		rules  []Rule
+		rules  []api.Rule
 	}{
-		"":                       {Create, []Rule{RuleDrift}},
-		pipelines.DriftRefuse:    {Create, []Rule{RuleDrift}},
-		pipelines.DriftOverwrite: {Create, []Rule{}},
-		pipelines.DriftKeep:      {Unchanged, []Rule{}},
+		"":                       {Create, []api.Rule{api.RuleDrift}},
+		pipelines.DriftRefuse:    {Create, []api.Rule{api.RuleDrift}},
+		pipelines.DriftOverwrite: {Create, []api.Rule{}},
+		pipelines.DriftKeep:      {Unchanged, []api.Rule{}},
 	} {
 		change := compute(t, Triple{Recorded: recorded, Target: target}, Options{Drift: policy})
 		same(t, change.Action, want.action, "policy "+string(policy))

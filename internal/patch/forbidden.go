@@ -8,66 +8,46 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-)
 
-// The rules. Each is refused unless the pipeline names an exception for the object.
-const (
-	RuleDrift                Rule = "drift"
-	RuleOwnedBy              Rule = "owned-by"
-	RuleTerminating          Rule = "terminating"
-	RuleReachesAtOnce        Rule = "reaches-at-once"
-	RuleTakesAllDown         Rule = "takes-all-down"
-	RuleSurgeIsLost          Rule = "surge-is-lost"
-	RuleImmutableSelector    Rule = "immutable-selector"
-	RuleImmutableField       Rule = "immutable-field"
-	RuleVolumeClaimTemplates Rule = "volume-claim-templates"
-	RuleVolumeShrinks        Rule = "volume-shrinks"
-	RuleClusterIP            Rule = "cluster-ip"
-	RuleScaleToZero          Rule = "scale-to-zero"
-	RuleCRDVersion           Rule = "crd-version-removed"
-	RuleCRDSchema            Rule = "crd-schema-narrowed"
-	RuleNeverAllows          Rule = "pdb-never-allows"
-	RuleWebhookFailClosed    Rule = "webhook-fail-closed"
-	RuleWebhookScope         Rule = "webhook-scope-widened"
-	RuleAllowsEverything     Rule = "rbac-allows-everything"
+	"sluice.dev/sluice/internal/api"
 )
 
 // forbidden is the table of changes that have taken clusters down, or that the API server will refuse half-way through a
 // rollout.
 var forbidden = []struct {
-	rule   Rule
+	rule   api.Rule
 	reason string
 	find   func(comparison) []string
 }{
-	{RuleReachesAtOnce, "the change is not held back by batches", placementChanged},
-	{RuleImmutableSelector, "a workload's selector cannot change: its pods would be orphaned", selectorChanged},
-	{RuleImmutableField, "the API server does not let this field change; the object would have to be made anew", immutableChanged},
-	{RuleVolumeClaimTemplates, "volume claims that exist do not follow their template", claimTemplatesChanged},
-	{RuleVolumeShrinks, "a volume cannot shrink", volumeShrinks},
-	{RuleClusterIP, "clients hold on to a Service's address", clusterIPChanged},
-	{RuleScaleToZero, "a rollout does not turn a workload off", scaledToZero},
-	{RuleCRDVersion, "objects stored or read in this version are lost", crdVersionRemoved},
-	{RuleCRDSchema, "objects that are there may no longer be valid", crdSchemaNarrowed},
-	{RuleNeverAllows, "nothing could be evicted, so no node could be drained and no batch moved", neverAllows},
-	{RuleWebhookFailClosed, "writes would be refused whenever the webhook does not answer", failsClosed},
-	{RuleWebhookScope, "a webhook that fails would refuse more than before", scopeWidened},
-	{RuleAllowsEverything, "it gives every right on everything", allowsEverything},
+	{api.RuleReachesAtOnce, "the change is not held back by batches", placementChanged},
+	{api.RuleImmutableSelector, "a workload's selector cannot change: its pods would be orphaned", selectorChanged},
+	{api.RuleImmutableField, "the API server does not let this field change; the object would have to be made anew", immutableChanged},
+	{api.RuleVolumeClaimTemplates, "volume claims that exist do not follow their template", claimTemplatesChanged},
+	{api.RuleVolumeShrinks, "a volume cannot shrink", volumeShrinks},
+	{api.RuleClusterIP, "clients hold on to a Service's address", clusterIPChanged},
+	{api.RuleScaleToZero, "a rollout does not turn a workload off", scaledToZero},
+	{api.RuleCRDVersion, "objects stored or read in this version are lost", crdVersionRemoved},
+	{api.RuleCRDSchema, "objects that are there may no longer be valid", crdSchemaNarrowed},
+	{api.RuleNeverAllows, "nothing could be evicted, so no node could be drained and no batch moved", neverAllows},
+	{api.RuleWebhookFailClosed, "writes would be refused whenever the webhook does not answer", failsClosed},
+	{api.RuleWebhookScope, "a webhook that fails would refuse more than before", scopeWidened},
+	{api.RuleAllowsEverything, "it gives every right on everything", allowsEverything},
 }
 
 // RuleReason is a rule of the table and why it is there.
 type RuleReason struct {
-	Rule   Rule
+	Rule   api.Rule
 	Reason string
 }
 
 // Rules returns every rule that an exception may name.
 func Rules() []RuleReason {
 	all := []RuleReason{
-		{RuleDrift, "somebody else has changed a field that Sluice rendered"},
-		{RuleOwnedBy, "another one keeps the object as they want it"},
-		{RuleTerminating, "the object is being deleted"},
-		{RuleTakesAllDown, "all pods of a Deployment with the strategy Recreate are down before the first new one comes"},
-		{RuleSurgeIsLost, "a DaemonSet that surges has each node's pod go before its successor comes, so that batches are exact"},
+		{api.RuleDrift, "somebody else has changed a field that Sluice rendered"},
+		{api.RuleOwnedBy, "another one keeps the object as they want it"},
+		{api.RuleTerminating, "the object is being deleted"},
+		{api.RuleTakesAllDown, "all pods of a Deployment with the strategy Recreate are down before the first new one comes"},
+		{api.RuleSurgeIsLost, "a DaemonSet that surges has each node's pod go before its successor comes, so that batches are exact"},
 	}
 	for _, entry := range forbidden {
 		all = append(all, RuleReason{entry.rule, entry.reason})

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/pipelines"
 )
 
@@ -21,19 +22,19 @@ func TestForbidden(t *testing.T) {
 	cases := map[string]struct {
 		reason       string
 		live, target string
-		want         []Rule
+		want         []api.Rule
 	}{
 		"a selector changes": {
 			"pods would be orphaned",
 			deploymentHead + "spec: {selector: {matchLabels: {app: a}}, template: {spec: {containers: [{name: x}]}}}",
 			deploymentHead + "spec: {selector: {matchLabels: {app: b}}, template: {spec: {containers: [{name: x}]}}}",
-			[]Rule{RuleImmutableSelector},
+			[]api.Rule{api.RuleImmutableSelector},
 		},
 		"a CloneSet's selector changes": {
 			"custom workloads too",
 			clonesetHead + "spec: {selector: {matchLabels: {app: a}}, template: {spec: {containers: [{name: x}]}}}",
 			clonesetHead + "spec: {selector: {matchLabels: {app: b}}, template: {spec: {containers: [{name: x}]}}}",
-			[]Rule{RuleImmutableSelector},
+			[]api.Rule{api.RuleImmutableSelector},
 		},
 		"a Service's selector changes": {
 			"that is how traffic is moved", serviceHead + "spec: {selector: {app: a}}", serviceHead + "spec: {selector: {app: b}}", nil,
@@ -42,12 +43,12 @@ func TestForbidden(t *testing.T) {
 			"claims do not follow",
 			statefulSet + "spec: {volumeClaimTemplates: [{metadata: {name: d}, spec: {resources: {requests: {storage: 1Gi}}}}]}",
 			statefulSet + "spec: {volumeClaimTemplates: [{metadata: {name: d}, spec: {resources: {requests: {storage: 2Gi}}}}]}",
-			[]Rule{RuleVolumeClaimTemplates},
+			[]api.Rule{api.RuleVolumeClaimTemplates},
 		},
 		"claim templates come to be": {
 			"pods that are there have no claims", statefulSet + "spec: {replicas: 1}",
 			statefulSet + "spec: {volumeClaimTemplates: [{metadata: {name: d}, spec: {resources: {requests: {storage: 1Gi}}}}]}",
-			[]Rule{RuleVolumeClaimTemplates},
+			[]api.Rule{api.RuleVolumeClaimTemplates},
 		},
 		"claim templates in another form": {
 			"1024Mi is 1Gi",
@@ -56,20 +57,20 @@ func TestForbidden(t *testing.T) {
 			nil,
 		},
 		"a StatefulSet's service changes": {
-			"the API server refuses it", statefulSet + "spec: {serviceName: s}", statefulSet + "spec: {serviceName: t}", []Rule{RuleImmutableField},
+			"the API server refuses it", statefulSet + "spec: {serviceName: s}", statefulSet + "spec: {serviceName: t}", []api.Rule{api.RuleImmutableField},
 		},
 		"an address changes": {
-			"clients hold on to it", serviceHead + "spec: {clusterIP: 10.0.0.1}", serviceHead + "spec: {clusterIP: None}", []Rule{RuleClusterIP},
+			"clients hold on to it", serviceHead + "spec: {clusterIP: 10.0.0.1}", serviceHead + "spec: {clusterIP: None}", []api.Rule{api.RuleClusterIP},
 		},
 		"an address is given up for a name": {
 			"the API server frees it, though it is not rendered",
-			serviceHead + "spec: {type: ClusterIP, clusterIP: 10.0.0.1}", serviceHead + "spec: {type: ExternalName, externalName: db.example.com, clusterIP: 10.0.0.1}", []Rule{RuleClusterIP},
+			serviceHead + "spec: {type: ClusterIP, clusterIP: 10.0.0.1}", serviceHead + "spec: {type: ExternalName, externalName: db.example.com, clusterIP: 10.0.0.1}", []api.Rule{api.RuleClusterIP},
 		},
 		"an address that was never rendered": {
 			"it is not rendered, so it stays", serviceHead + "spec: {clusterIP: 10.0.0.1, clusterIPs: [10.0.0.1]}", serviceHead + "spec: {selector: {a: b}}", nil,
 		},
 		"replicas go to 0": {
-			"nobody is left to serve", deploymentHead + "spec: {replicas: 3}", deploymentHead + "spec: {replicas: 0}", []Rule{RuleScaleToZero},
+			"nobody is left to serve", deploymentHead + "spec: {replicas: 3}", deploymentHead + "spec: {replicas: 0}", []api.Rule{api.RuleScaleToZero},
 		},
 		"replicas come from 0": {
 			"that is an installation", deploymentHead + "spec: {replicas: 0}", deploymentHead + "spec: {replicas: 3}", nil,
@@ -81,7 +82,7 @@ func TestForbidden(t *testing.T) {
 			"objects are stored in it",
 			crd + "spec: {versions: [{name: v1alpha1, served: true}, {name: v1, served: true}]}\nstatus: {storedVersions: [v1alpha1, v1]}",
 			crd + "spec: {versions: [{name: v1, served: true}]}",
-			[]Rule{RuleCRDVersion},
+			[]api.Rule{api.RuleCRDVersion},
 		},
 		"a version of a CRD is added": {
 			"nobody loses anything",
@@ -89,20 +90,20 @@ func TestForbidden(t *testing.T) {
 			crd + "spec: {versions: [{name: v1, served: true}, {name: v2, served: true}]}", nil,
 		},
 		"a version is no longer served": {
-			"clients read it", crd + "spec: {versions: [{name: v1, served: true}]}", crd + "spec: {versions: [{name: v1, served: false}]}", []Rule{RuleCRDVersion},
+			"clients read it", crd + "spec: {versions: [{name: v1, served: true}]}", crd + "spec: {versions: [{name: v1, served: false}]}", []api.Rule{api.RuleCRDVersion},
 		},
 		"a CRD changes its scope": {
-			"the API server refuses it", crd + "spec: {scope: Namespaced}", crd + "spec: {scope: Cluster}", []Rule{RuleImmutableField},
+			"the API server refuses it", crd + "spec: {scope: Namespaced}", crd + "spec: {scope: Cluster}", []api.Rule{api.RuleImmutableField},
 		},
 		"a field of a CRD is taken away": {
 			"it is pruned from what is stored",
 			schema("{type: object, properties: {spec: {type: object, properties: {a: {type: string}, b: {type: string}}}}}"),
 			schema("{type: object, properties: {spec: {type: object, properties: {a: {type: string}}}}}"),
-			[]Rule{RuleCRDSchema},
+			[]api.Rule{api.RuleCRDSchema},
 		},
 		"a field of a CRD is now required": {
 			"objects without it could not be updated any more",
-			schema("{type: object, properties: {a: {type: string}}}"), schema("{type: object, required: [a], properties: {a: {type: string}}}"), []Rule{RuleCRDSchema},
+			schema("{type: object, properties: {a: {type: string}}}"), schema("{type: object, required: [a], properties: {a: {type: string}}}"), []api.Rule{api.RuleCRDSchema},
 		},
 		"a field of a CRD is added, an enum grows, a bound is loosened": {
 			"everything that was valid still is",
@@ -112,12 +113,12 @@ func TestForbidden(t *testing.T) {
 		"an enum shrinks": {
 			"an object may have the value",
 			schema("{type: object, properties: {l: {type: array, items: {type: string, enum: [x, y]}}}}"),
-			schema("{type: object, properties: {l: {type: array, items: {type: string, enum: [x]}}}}"), []Rule{RuleCRDSchema},
+			schema("{type: object, properties: {l: {type: array, items: {type: string, enum: [x]}}}}"), []api.Rule{api.RuleCRDSchema},
 		},
 		"a rule over a field of a CRD": {
 			"an object that is there may break it",
 			schema("{type: object, properties: {a: {type: string}}}"),
-			schema("{type: object, properties: {a: {type: string, x-kubernetes-validations: [{rule: self.size() < 9}]}}}"), []Rule{RuleCRDSchema},
+			schema("{type: object, properties: {a: {type: string, x-kubernetes-validations: [{rule: self.size() < 9}]}}}"), []api.Rule{api.RuleCRDSchema},
 		},
 		"a rule over a field of a CRD is dropped": {
 			"everything that was valid still is",
@@ -125,10 +126,10 @@ func TestForbidden(t *testing.T) {
 			schema("{type: object, properties: {a: {type: string}}}"), nil,
 		},
 		"a budget that allows nothing": {
-			"no node could be drained", "", budget + "spec: {maxUnavailable: 0}", []Rule{RuleNeverAllows},
+			"no node could be drained", "", budget + "spec: {maxUnavailable: 0}", []api.Rule{api.RuleNeverAllows},
 		},
 		"a budget that comes to allow nothing": {
-			"no node could be drained", budget + "spec: {minAvailable: 50%}", budget + "spec: {minAvailable: 100%}", []Rule{RuleNeverAllows},
+			"no node could be drained", budget + "spec: {minAvailable: 50%}", budget + "spec: {minAvailable: 100%}", []api.Rule{api.RuleNeverAllows},
 		},
 		"a budget that allows one": {
 			"that is what it is for", "", budget + "spec: {maxUnavailable: 1}", nil,
@@ -137,43 +138,43 @@ func TestForbidden(t *testing.T) {
 			"every write would wait for it",
 			hook + "webhooks: [{name: a.x, failurePolicy: Ignore, rules: [{apiGroups: [apps], resources: [deployments]}]}]",
 			hook + "webhooks: [{name: a.x, failurePolicy: Fail, rules: [{apiGroups: [apps], resources: [deployments]}]}]",
-			[]Rule{RuleWebhookFailClosed},
+			[]api.Rule{api.RuleWebhookFailClosed},
 		},
 		"a webhook loses its namespace selector": {
 			"it would reach kube-system",
 			hook + "webhooks: [{name: a.x, failurePolicy: Fail, namespaceSelector: {matchLabels: {a: b}}, rules: [{apiGroups: [apps], resources: [deployments]}]}]",
 			hook + "webhooks: [{name: a.x, failurePolicy: Fail, namespaceSelector: {matchLabels: null}, rules: [{apiGroups: [apps], resources: [deployments]}]}]",
-			[]Rule{RuleWebhookScope},
+			[]api.Rule{api.RuleWebhookScope},
 		},
 		"a new webhook for everything": {
 			"one that does not answer stops the cluster", "",
 			hook + "webhooks: [{name: a.x, rules: [{apiGroups: ['*'], apiVersions: ['*'], operations: ['*'], resources: ['*']}]}]",
-			[]Rule{RuleWebhookScope},
+			[]api.Rule{api.RuleWebhookScope},
 		},
 		"a new webhook for one kind": {
 			"that is what it is for", "", hook + "webhooks: [{name: a.x, rules: [{apiGroups: [apps], resources: [deployments]}]}]", nil,
 		},
 		"a role for everything": {
-			"an agent does not need it", role + "rules: [{verbs: [get], resources: ['*'], apiGroups: ['*']}]", role + "rules: [{verbs: ['*'], resources: ['*'], apiGroups: ['*']}]", []Rule{RuleAllowsEverything},
+			"an agent does not need it", role + "rules: [{verbs: [get], resources: ['*'], apiGroups: ['*']}]", role + "rules: [{verbs: ['*'], resources: ['*'], apiGroups: ['*']}]", []api.Rule{api.RuleAllowsEverything},
 		},
 		"a binding of cluster-admin": {
-			"it gives the same, without a rule of its own", "", strings.Replace(role, "ClusterRole", "ClusterRoleBinding", 1) + "roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}", []Rule{RuleAllowsEverything},
+			"it gives the same, without a rule of its own", "", strings.Replace(role, "ClusterRole", "ClusterRoleBinding", 1) + "roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}", []api.Rule{api.RuleAllowsEverything},
 		},
 		"a binding of another role": {
 			"that is what it is for", "", strings.Replace(role, "ClusterRole", "ClusterRoleBinding", 1) + "roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}", nil,
 		},
 		"a volume shrinks": {
-			"it cannot", claim + "spec: {resources: {requests: {storage: 2Gi}}}", claim + "spec: {resources: {requests: {storage: 1Gi}}}", []Rule{RuleVolumeShrinks},
+			"it cannot", claim + "spec: {resources: {requests: {storage: 2Gi}}}", claim + "spec: {resources: {requests: {storage: 1Gi}}}", []api.Rule{api.RuleVolumeShrinks},
 		},
 		"a volume grows": {
 			"it can", claim + "spec: {resources: {requests: {storage: 1Gi}}}", claim + "spec: {resources: {requests: {storage: 2Gi}}}", nil,
 		},
 		"data that must not change": {
-			"its author said so", configHead + "immutable: true\ndata: {a: '1'}", configHead + "immutable: true\ndata: {a: '2'}", []Rule{RuleImmutableField},
+			"its author said so", configHead + "immutable: true\ndata: {a: '1'}", configHead + "immutable: true\ndata: {a: '2'}", []api.Rule{api.RuleImmutableField},
 		},
 		"an object that is being deleted": {
 			"what is written now is gone in a moment",
-			"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: ns, deletionTimestamp: '2026-01-01T00:00:00Z'}", configHead + "data: {a: '2'}", []Rule{RuleTerminating},
+			"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: ns, deletionTimestamp: '2026-01-01T00:00:00Z'}", configHead + "data: {a: '2'}", []api.Rule{api.RuleTerminating},
 		},
 	}
 	for name, c := range cases {
@@ -183,14 +184,14 @@ func TestForbidden(t *testing.T) {
 				triple.Recorded = triple.Live.DeepCopy()
 			}
 			change := compute(t, triple, Options{})
-			same(t, rules(change), append([]Rule{}, c.want...), c.reason)
+			same(t, rules(change), append([]api.Rule{}, c.want...), c.reason)
 
 			var exceptions []pipelines.Exception
 			for _, rule := range c.want {
 				exceptions = append(exceptions, pipelines.Exception{Rule: string(rule), Object: change.Object, Reason: "ticket 7"})
 			}
 			change = compute(t, triple, Options{Exceptions: exceptions})
-			same(t, change.Refusals, []Refusal(nil), "an exception lets it through")
+			same(t, change.Refusals, []api.Refusal(nil), "an exception lets it through")
 			same(t, len(change.Excepted) >= len(c.want), true, "and is kept")
 		})
 	}
@@ -213,14 +214,14 @@ func TestExceptionsAreNarrow(t *testing.T) {
 func TestReachesAtOnce(t *testing.T) {
 	why := Options{ReachesAtOnce: "annotation sluice.dev/keep-name"}
 	live, target := object(t, configHead+"data: {a: '1'}"), object(t, configHead+"data: {a: '2'}")
-	same(t, rules(compute(t, Triple{Live: live, Target: target}, why)), []Rule{RuleReachesAtOnce}, "every pod reads the new content at once")
-	same(t, rules(compute(t, Triple{Live: live, Target: live}, why)), []Rule{}, "nothing changes")
-	same(t, rules(compute(t, Triple{Target: target}, why)), []Rule{}, "no pod reads it yet")
+	same(t, rules(compute(t, Triple{Live: live, Target: target}, why)), []api.Rule{api.RuleReachesAtOnce}, "every pod reads the new content at once")
+	same(t, rules(compute(t, Triple{Live: live, Target: live}, why)), []api.Rule{}, "nothing changes")
+	same(t, rules(compute(t, Triple{Target: target}, why)), []api.Rule{}, "no pod reads it yet")
 	labelled := object(t, configHead+"data: {a: '1'}")
 	labelled.SetLabels(map[string]string{"helm.sh/chart": "agent-2.0.0"})
-	same(t, rules(compute(t, Triple{Live: live, Target: labelled}, why)), []Rule{}, "a label that names the chart's version is not what programs read")
+	same(t, rules(compute(t, Triple{Live: live, Target: labelled}, why)), []api.Rule{}, "a label that names the chart's version is not what programs read")
 	bytes := object(t, configHead+"data: {a: '1'}\nbinaryData: {b: Yg==}")
-	same(t, rules(compute(t, Triple{Live: live, Target: bytes}, why)), []Rule{RuleReachesAtOnce}, "bytes are read as well")
+	same(t, rules(compute(t, Triple{Live: live, Target: bytes}, why)), []api.Rule{api.RuleReachesAtOnce}, "bytes are read as well")
 	why.Exceptions = []pipelines.Exception{{Rule: "reaches-at-once", Object: "ConfigMap/a", Reason: "hotfix"}}
 	change := compute(t, Triple{Live: live, Target: target}, why)
 	same(t, change.Excepted[0].Reason, "hotfix", "an exception with its reason")
@@ -228,16 +229,16 @@ func TestReachesAtOnce(t *testing.T) {
 
 func TestWhatMovingPodsCosts(t *testing.T) {
 	head := "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a, namespace: ns}\n"
-	costs := Options{Costs: []Cost{{Rule: RuleTakesAllDown, Why: "its strategy is Recreate"}}}
+	costs := Options{Costs: []Cost{{Rule: api.RuleTakesAllDown, Why: "its strategy is Recreate"}}}
 	live, target := object(t, head+"spec: {replicas: 2, template: {spec: {hostNetwork: false}}}"), object(t, head+"spec: {replicas: 2, template: {spec: {hostNetwork: true}}}")
 	more := object(t, head+"spec: {replicas: 3, template: {spec: {hostNetwork: false}}}")
-	same(t, rules(compute(t, Triple{Live: live, Target: target}, costs)), []Rule{RuleTakesAllDown}, "its pods move")
-	same(t, rules(compute(t, Triple{Live: live, Target: more}, costs)), []Rule{}, "no pod moves")
-	same(t, rules(compute(t, Triple{Target: target}, costs)), []Rule{}, "it is created")
+	same(t, rules(compute(t, Triple{Live: live, Target: target}, costs)), []api.Rule{api.RuleTakesAllDown}, "its pods move")
+	same(t, rules(compute(t, Triple{Live: live, Target: more}, costs)), []api.Rule{}, "no pod moves")
+	same(t, rules(compute(t, Triple{Target: target}, costs)), []api.Rule{}, "it is created")
 	costs.Exceptions = []pipelines.Exception{{Rule: "takes-all-down", Object: "Deployment/a", Reason: "one writer"}}
 	change := compute(t, Triple{Live: live, Target: target}, costs)
 	same(t, change.Excepted[0].Reason, "one writer", "an exception with its reason")
-	same(t, rules(change), []Rule{}, "it is let through")
+	same(t, rules(change), []api.Rule{}, "it is let through")
 }
 
 func TestPlacementOfADaemonSet(t *testing.T) {
@@ -290,13 +291,13 @@ func TestPlacementOfADaemonSet(t *testing.T) {
 		}
 		found := compute(t, Triple{Live: object(t, shape(head, "a:1", c.live)), Target: object(t, shape(head, "a:2", c.target)), Recorded: object(t, shape(head, "a:1", c.live))}, Options{})
 		if c.field == "" {
-			same(t, rules(found), []Rule{}, name+": "+c.reason)
-		} else if same(t, rules(found), []Rule{RuleReachesAtOnce}, name+": "+c.reason); !strings.Contains(found.Refusals[0].Message, c.field+" changes") {
+			same(t, rules(found), []api.Rule{}, name+": "+c.reason)
+		} else if same(t, rules(found), []api.Rule{api.RuleReachesAtOnce}, name+": "+c.reason); !strings.Contains(found.Refusals[0].Message, c.field+" changes") {
 			t.Errorf("%s: the message %q does not name %s", name, found.Refusals[0].Message, c.field)
 		}
-		same(t, rules(compute(t, Triple{Target: object(t, shape(head, "a:2", c.target))}, Options{})), []Rule{}, name+": a new DaemonSet has no pods yet")
+		same(t, rules(compute(t, Triple{Target: object(t, shape(head, "a:2", c.target))}, Options{})), []api.Rule{}, name+": a new DaemonSet has no pods yet")
 		deployment := compute(t, Triple{Live: object(t, shape(deploymentHead, "a:1", c.live)), Target: object(t, shape(deploymentHead, "a:2", c.target))}, Options{})
-		same(t, rules(deployment), []Rule{}, name+": the scheduler places a Deployment's pods one by one")
+		same(t, rules(deployment), []api.Rule{}, name+": the scheduler places a Deployment's pods one by one")
 	}
 }
 
@@ -304,7 +305,7 @@ func TestExceptionForANameWithADigest(t *testing.T) {
 	target := object(t, "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a-0123456789, namespace: ns, annotations: {sluice.dev/base-name: a}}")
 	recorded := target.DeepCopy()
 	o := Options{Exceptions: []pipelines.Exception{{Rule: "drift", Object: "ConfigMap/ns/a", Reason: "r"}}}
-	same(t, compute(t, Triple{Recorded: recorded, Target: target}, o).Refusals, []Refusal(nil), "people know the name in the template")
+	same(t, compute(t, Triple{Recorded: recorded, Target: target}, o).Refusals, []api.Refusal(nil), "people know the name in the template")
 }
 
 func TestOwners(t *testing.T) {
@@ -328,7 +329,7 @@ func TestOwners(t *testing.T) {
 	}
 	for name, c := range cases {
 		change := compute(t, Triple{Live: object(t, c.live), Target: object(t, configHead+"data: {a: '2'}")}, Options{})
-		i := slices.IndexFunc(change.Refusals, func(r Refusal) bool { return r.Rule == RuleOwnedBy })
+		i := slices.IndexFunc(change.Refusals, func(r api.Refusal) bool { return r.Rule == api.RuleOwnedBy })
 		if c.owner == "" {
 			same(t, i, -1, name+": "+c.reason)
 			continue
@@ -340,7 +341,7 @@ func TestOwners(t *testing.T) {
 }
 
 func TestRulesHaveReasons(t *testing.T) {
-	seen := map[Rule]bool{}
+	seen := map[api.Rule]bool{}
 	for _, r := range Rules() {
 		if r.Reason == "" || seen[r.Rule] {
 			t.Errorf("rule %q has no reason or is there twice", r.Rule)

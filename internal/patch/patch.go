@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/pipelines"
 )
 
@@ -46,7 +47,7 @@ type Options struct {
 
 // Cost is a rule that a workload breaks, and how.
 type Cost struct {
-	Rule Rule
+	Rule api.Rule
 	Why  string
 }
 
@@ -71,7 +72,7 @@ type Change struct {
 	Result   *unstructured.Unstructured `json:"-"`
 	Fields   []FieldChange              `json:"fields,omitempty"`   // what changes, sorted by path
 	Drift    []FieldChange              `json:"drift,omitempty"`    // sorted by path
-	Refusals []Refusal                  `json:"refusals,omitempty"` // sorted by rule and message
+	Refusals []api.Refusal              `json:"refusals,omitempty"` // sorted by rule and message
 	Excepted []Excepted                 `json:"excepted,omitempty"` // refusals that an exception lets through
 	Diff     string                     `json:"diff,omitempty"`     // see Text
 	Adopts   bool                       `json:"adopts,omitempty"`   // live is there, and nothing of ours recorded it
@@ -89,18 +90,8 @@ type FieldChange struct {
 	Manager  string `json:"manager,omitempty"` // field manager that wrote the live value last, where it can be told
 }
 
-// Refusal is a change that a rule forbids.
-type Refusal struct {
-	Rule    Rule   `json:"rule"`
-	Object  string `json:"object"`
-	Message string `json:"message"`
-}
-
 // Excepted is a refusal that an exception of the pipeline lets through, for the audit.
 type Excepted struct {
-	Refusal
+	api.Refusal
 	Reason string `json:"reason"`
 }
-
-// Rule names why a change is forbidden. Exceptions name it too.
-type Rule string

@@ -7,6 +7,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
+
+	"sluice.dev/sluice/internal/api"
 )
 
 // Undo works out what takes back what our writes have changed in an object that was there before them. Found is the object as
@@ -49,26 +51,26 @@ func Undo(found, live *unstructured.Unstructured, written []*unstructured.Unstru
 }
 
 // final are the rules that hold on the way back too: the API server would refuse, or it would not be ours to change.
-var final = []Rule{RuleOwnedBy, RuleTerminating, RuleImmutableSelector, RuleImmutableField, RuleVolumeClaimTemplates, RuleVolumeShrinks, RuleClusterIP}
+var final = []api.Rule{api.RuleOwnedBy, api.RuleTerminating, api.RuleImmutableSelector, api.RuleImmutableField, api.RuleVolumeClaimTemplates, api.RuleVolumeShrinks, api.RuleClusterIP}
 
 // Final returns the first refusal that holds on the way back as well.
-func Final(refusals []Refusal) (Refusal, bool) {
-	i := slices.IndexFunc(refusals, func(r Refusal) bool { return slices.Contains(final, r.Rule) })
+func Final(refusals []api.Refusal) (api.Refusal, bool) {
+	i := slices.IndexFunc(refusals, func(r api.Refusal) bool { return slices.Contains(final, r.Rule) })
 	if i < 0 {
-		return Refusal{}, false
+		return api.Refusal{}, false
 	}
 	return refusals[i], true
 }
 
 func (c *computation) refuseUndo(live *unstructured.Unstructured, before, after map[string]any) {
 	if live.GetDeletionTimestamp() != nil {
-		c.refuse(RuleTerminating, "it is being deleted")
+		c.refuse(api.RuleTerminating, "it is being deleted")
 	}
 	if owner, _ := ownerOf(live, c.options.Component); owner != "" {
-		c.refuse(RuleOwnedBy, owner+" keeps it")
+		c.refuse(api.RuleOwnedBy, owner+" keeps it")
 	}
 	c.refuseForbidden(live, before, after)
-	c.change.Refusals = slices.DeleteFunc(c.change.Refusals, func(r Refusal) bool { return !slices.Contains(final, r.Rule) })
+	c.change.Refusals = slices.DeleteFunc(c.change.Refusals, func(r api.Refusal) bool { return !slices.Contains(final, r.Rule) })
 	c.settle()
 }
 

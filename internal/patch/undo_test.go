@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"sluice.dev/sluice/internal/api"
 )
 
 func TestUndoTakesBackWhatWeChangedAndNothingElse(t *testing.T) {
@@ -15,7 +17,7 @@ func TestUndoTakesBackWhatWeChangedAndNothingElse(t *testing.T) {
 		reason               string
 		found, written, live string
 		want                 string // "" is unchanged
-		rule                 Rule
+		rule                 api.Rule
 	}{
 		{
 			reason: "a value goes back, a key of ours goes, a key that others added since stays",
@@ -68,12 +70,12 @@ func TestUndoTakesBackWhatWeChangedAndNothingElse(t *testing.T) {
 		{
 			reason: "what is immutable stays",
 			found:  cm + "}\ndata: {a: old}", written: cm + "}\nimmutable: true\ndata: {a: new}", live: cm + "}\nimmutable: true\ndata: {a: new}",
-			want: cm + "}\ndata: {a: old}", rule: RuleImmutableField,
+			want: cm + "}\ndata: {a: old}", rule: api.RuleImmutableField,
 		},
 		{
 			reason: "an address that clients hold on to stays",
 			found:  service + "{clusterIP: 10.0.0.1}", written: service + "{clusterIP: None}", live: service + "{clusterIP: None}",
-			want: service + "{clusterIP: 10.0.0.1}", rule: RuleClusterIP,
+			want: service + "{clusterIP: 10.0.0.1}", rule: api.RuleClusterIP,
 		},
 	} {
 		t.Run(c.reason, func(t *testing.T) {

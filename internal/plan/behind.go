@@ -3,12 +3,10 @@ package plan
 import (
 	"fmt"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/workload/goal"
 	"sluice.dev/sluice/pipelines"
 )
-
-// RuleMaxBehind holds a unit of which more nodes are dead than its rules let stay behind.
-const RuleMaxBehind = "max-behind"
 
 // LetBehind is how many dead nodes of a node set may stay behind.
 func (r StageRules) LetBehind() pipelines.Amount {
@@ -27,12 +25,12 @@ func (r StageRules) behindText() string {
 }
 
 // TooManyBehind says which node sets have more dead nodes than the rules let stay behind.
-func (r StageRules) TooManyBehind(behind []goal.Behind) []Refusal {
-	var all []Refusal
+func (r StageRules) TooManyBehind(behind []goal.Behind) []api.Refusal {
+	var all []api.Refusal
 	let := r.LetBehind()
 	for _, b := range behind {
 		if most := let.Of(b.Total); b.Count > most {
-			all = append(all, Refusal{Rule: RuleMaxBehind, Object: b.Workload, Message: fmt.Sprintf(
+			all = append(all, api.Refusal{Rule: api.RuleMaxBehind, Object: b.Workload, Message: fmt.Sprintf(
 				"%s of %d in node set %s: %s; maxBehind %s lets %d stay behind", deadNodes(b), b.Total, b.NodeSet, b.Names(goal.MostNamed), let, most)})
 		}
 	}

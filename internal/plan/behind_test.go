@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/workload/goal"
 	"sluice.dev/sluice/pipelines"
 )
@@ -35,7 +36,7 @@ func TestTooManyBehind(t *testing.T) {
 			t.Errorf("%s: held %v, want %v: %s", name, held, c.held, c.reason)
 		}
 		for _, no := range found {
-			if no.Rule != RuleMaxBehind || !strings.Contains(no.Message, "n1") {
+			if no.Rule != api.RuleMaxBehind || !strings.Contains(no.Message, "n1") {
 				t.Errorf("%s: it is refused by %+v", name, no)
 			}
 		}

@@ -4,12 +4,10 @@ import (
 	"fmt"
 	"strings"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/pipelines"
 )
-
-// RuleEmptyStage is the rule that refuses a plan with a stage that selects nothing.
-const RuleEmptyStage = "empty-stage"
 
 // checkEmpty refuses stages that select nothing and do not say that they may.
 func (b *builder) checkEmpty(p *Plan) error {
@@ -20,7 +18,7 @@ func (b *builder) checkEmpty(p *Plan) error {
 		if !b.empty[i] || chosen.MayBeEmpty {
 			continue
 		}
-		text := fmt.Sprintf("%s: stage %s %s", RuleEmptyStage, s.Name, s.Skipped)
+		text := fmt.Sprintf("%s: stage %s %s", api.RuleEmptyStage, s.Name, s.Skipped)
 		for _, d := range b.labels.Doubts(chosen) {
 			if d.Similar {
 				text += "; " + d.Message

@@ -5,6 +5,7 @@ package plan
 import (
 	"cmp"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/workload/goal"
 	"sluice.dev/sluice/pipelines"
 )
@@ -176,17 +177,17 @@ type Live struct {
 
 // ClusterDiff is what a plan would change in one cluster now.
 type ClusterDiff struct {
-	Cluster     string     `json:"cluster"`
-	Unreachable string     `json:"unreachable,omitempty"` // why nothing could be seen; diffed at its turn
-	Version     string     `json:"version,omitempty"`     // of Kubernetes
-	Rendered    string     `json:"rendered,omitempty"`    // blob digest of the objects to be written
-	WayBack     string     `json:"wayBack,omitempty"`     // AsFound or Removed where nothing was recorded before
-	Objects     []Object   `json:"objects,omitempty"`
-	Workloads   []Division `json:"workloads,omitempty"`
-	Refusals    []Refusal  `json:"refusals,omitempty"`
-	Notes       []string   `json:"notes,omitempty"` // what people should know: no way back, reaches at once, hooks skipped
-	Diff        string     `json:"diff,omitempty"`  // digest of all changes: clusters with the same one change equally
-	Text        string     `json:"text,omitempty"`  // blob digest of the diff as text
+	Cluster     string        `json:"cluster"`
+	Unreachable string        `json:"unreachable,omitempty"` // why nothing could be seen; diffed at its turn
+	Version     string        `json:"version,omitempty"`     // of Kubernetes
+	Rendered    string        `json:"rendered,omitempty"`    // blob digest of the objects to be written
+	WayBack     string        `json:"wayBack,omitempty"`     // AsFound or Removed where nothing was recorded before
+	Objects     []Object      `json:"objects,omitempty"`
+	Workloads   []Division    `json:"workloads,omitempty"`
+	Refusals    []api.Refusal `json:"refusals,omitempty"`
+	Notes       []string      `json:"notes,omitempty"` // what people should know: no way back, reaches at once, hooks skipped
+	Diff        string        `json:"diff,omitempty"`  // digest of all changes: clusters with the same one change equally
+	Text        string        `json:"text,omitempty"`  // blob digest of the diff as text
 }
 
 // Object is what would happen to one object.
@@ -225,11 +226,4 @@ type Batch struct {
 	Target  int              `json:"target"` // cumulative
 	Size    int              `json:"size"`
 	Skipped string           `json:"skipped,omitempty"`
-}
-
-// Refusal is why a plan cannot run.
-type Refusal struct {
-	Rule    string `json:"rule"`
-	Object  string `json:"object,omitempty"`
-	Message string `json:"message"`
 }

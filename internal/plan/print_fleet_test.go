@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/pipelines"
 )
@@ -68,7 +69,7 @@ func seenOf(u plan.Unit, n int, texts map[string]string) plan.ClusterDiff {
 		c.Objects = append(c.Objects, plan.Object{Object: "Deployment/infra/reporter", Action: "patch"})
 	}
 	if n%60 == 33 {
-		c.Refusals = []plan.Refusal{{Rule: "owned-by", Object: "DaemonSet/infra/agent", Message: "Argo CD application agents-" + u.Cluster + " owns it"}}
+		c.Refusals = []api.Refusal{{Rule: "owned-by", Object: "DaemonSet/infra/agent", Message: "Argo CD application agents-" + u.Cluster + " owns it"}}
 	}
 	c.Objects = append([]plan.Object{{Object: "ConfigMap/infra/" + config, Action: "create"}, {Object: "DaemonSet/infra/agent", Action: "patch"}}, c.Objects...)
 	c.Diff, c.Text = "sha256:diff-"+u.Cluster, "sha256:text-"+u.Cluster

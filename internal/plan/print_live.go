@@ -250,14 +250,6 @@ func (o *printer) refusals(seen sighted) {
 	}
 }
 
-// String is a refusal as one line.
-func (r Refusal) String() string {
-	if r.Object == "" {
-		return r.Rule + ": " + strings.TrimSpace(r.Message)
-	}
-	return r.Rule + ": " + r.Object + ": " + strings.TrimSpace(r.Message)
-}
-
 // indented writes text line by line.
 func (o *printer) indented(indent int, text string) {
 	for line := range strings.Lines(text) {

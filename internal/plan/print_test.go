@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/pipelines"
@@ -135,7 +136,7 @@ func live(p *plan.Plan) *plan.Live {
 		Clusters: []plan.ClusterDiff{
 			{Cluster: "c", WayBack: plan.Removed, Objects: objects, Diff: "sha256:one", Text: "sha256:text", Workloads: append(workloads(0, 40), created(2)...), Notes: []string{"hooks are skipped: post-install"}},
 			{Cluster: "a", Objects: objects, Diff: "sha256:one", Text: "sha256:text", Workloads: workloads(4, 100), Notes: []string{"hooks are skipped: post-install"}},
-			{Cluster: "b", Objects: drifted, Workloads: workloads(4, 100), Refusals: []plan.Refusal{
+			{Cluster: "b", Objects: drifted, Workloads: workloads(4, 100), Refusals: []api.Refusal{
 				{Rule: "drift", Object: "Service/node-agent/agent", Message: "somebody changed /spec/ports/0/port"},
 				{Rule: "owner", Message: "Argo CD tracks this namespace"},
 			}},

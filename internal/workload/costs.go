@@ -5,17 +5,13 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-)
 
-// The rules that a workload breaks whose owner's strategy cannot be kept while it moves.
-const (
-	TakesAllDown = "takes-all-down"
-	SurgeIsLost  = "surge-is-lost"
+	"sluice.dev/sluice/internal/api"
 )
 
 // Cost is what moving a workload takes beyond what batches take, as the rule that it breaks.
 type Cost struct {
-	Rule string
+	Rule api.Rule
 	Why  string
 }
 
@@ -23,7 +19,7 @@ type Cost struct {
 func (d deployment) Costs(spec Spec, live *unstructured.Unstructured) ([]Cost, error) {
 	governs, err := ownerOf(spec, live, d)
 	if strategy, _ := governs["strategy"].(map[string]any); err == nil && recreates(strategy) {
-		return []Cost{{TakesAllDown, "its strategy is Recreate: all its pods go before the first new one comes"}}, nil
+		return []Cost{{api.RuleTakesAllDown, "its strategy is Recreate: all its pods go before the first new one comes"}}, nil
 	}
 	return nil, err
 }
@@ -36,7 +32,7 @@ func (d daemonSet) Costs(spec Spec, live *unstructured.Unstructured) ([]Cost, er
 	if err != nil || valueAt(strategy, "type") == string(appsv1.OnDeleteDaemonSetStrategyType) || amountOf(surge, 100, true) == 0 {
 		return nil, err
 	}
-	return []Cost{{SurgeIsLost, fmt.Sprintf("its update strategy has maxSurge %v, and under OnDelete a node's pod goes before the new one comes", surge)}}, nil
+	return []Cost{{api.RuleSurgeIsLost, fmt.Sprintf("its update strategy has maxSurge %v, and under OnDelete a node's pod goes before the new one comes", surge)}}, nil
 }
 
 // ownerOf is what the owner says in the fields that a driver holds, once the run is over.

@@ -78,7 +78,7 @@ func (r *machine) compare(ctx workflow.Context) error {
 			return nil
 		}
 		no := r.diff.Cluster.Refusals[0]
-		failure := api.Check{Name: no.Rule, At: "plan", Verdict: api.Error, Message: no.Message}
+		failure := api.Check{Name: string(no.Rule), At: "plan", Verdict: api.Error, Message: no.Message}
 		if err := r.hold(ctx, api.PhaseRefused, failure, r.unit.Path); err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/witness"
 	"sluice.dev/sluice/internal/workload"
@@ -202,7 +203,7 @@ func TestRecreateIsOneBatch(t *testing.T) {
 	before := s.live(from)
 	d, spec := driverOf(t, to), s.spec(from, to)
 	costs, err := drivers.Costs(spec, before)
-	if err != nil || len(costs) != 1 || costs[0].Rule != workload.TakesAllDown {
+	if err != nil || len(costs) != 1 || costs[0].Rule != api.RuleTakesAllDown {
 		t.Fatalf("it costs %+v, %v", costs, err)
 	}
 	state := must[workload.State](s)(d.Prepare(s.ctx, s.c, spec))

@@ -5,6 +5,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/workload"
 	"sluice.dev/sluice/internal/workload/drivers"
 )
@@ -28,32 +29,32 @@ func TestCosts(t *testing.T) {
 	}
 	cases := map[string]struct {
 		live, target *unstructured.Unstructured
-		want         string
+		want         api.Rule
 		reason       string
 	}{
 		"a Deployment that rolls": {
 			shape("Deployment", strategy("strategy", "RollingUpdate", "25%")), shape("Deployment", nil), "", "batches keep what it promises",
 		},
 		"Recreate, said by the target": {
-			shape("Deployment", strategy("strategy", "RollingUpdate", "25%")), shape("Deployment", strategy("strategy", "Recreate", nil)), workload.TakesAllDown, "that is what holds from now on",
+			shape("Deployment", strategy("strategy", "RollingUpdate", "25%")), shape("Deployment", strategy("strategy", "Recreate", nil)), api.RuleTakesAllDown, "that is what holds from now on",
 		},
 		"Recreate, said by nobody but the API server": {
-			shape("Deployment", strategy("strategy", "Recreate", nil)), shape("Deployment", nil), workload.TakesAllDown, "nobody takes it back",
+			shape("Deployment", strategy("strategy", "Recreate", nil)), shape("Deployment", nil), api.RuleTakesAllDown, "nobody takes it back",
 		},
 		"Recreate until now": {
 			shape("Deployment", strategy("strategy", "Recreate", nil)), shape("Deployment", strategy("strategy", "RollingUpdate", int64(1))), "", "two versions may run at once from now on",
 		},
 		"Recreate, as a hold has it": {
 			held(shape("Deployment", strategy("strategy", "RollingUpdate", int64(0))), `{"run":"r","owner":{"strategy":{"type":"Recreate"}}}`), shape("Deployment", nil),
-			workload.TakesAllDown, "what stands there is a driver's",
+			api.RuleTakesAllDown, "what stands there is a driver's",
 		},
 		"created": {nil, shape("Deployment", strategy("strategy", "Recreate", nil)), "", "there is no pod to take down"},
 		"a DaemonSet that surges": {
-			shape("DaemonSet", strategy("updateStrategy", "RollingUpdate", int64(1))), shape("DaemonSet", nil), workload.SurgeIsLost, "OnDelete knows no surge",
+			shape("DaemonSet", strategy("updateStrategy", "RollingUpdate", int64(1))), shape("DaemonSet", nil), api.RuleSurgeIsLost, "OnDelete knows no surge",
 		},
 		"a DaemonSet that surges, as a hold has it": {
 			held(shape("DaemonSet", strategy("updateStrategy", "OnDelete", nil)), `{"run":"r","owner":{"updateStrategy":{"type":"RollingUpdate","rollingUpdate":{"maxSurge":"10%"}}}}`), shape("DaemonSet", nil),
-			workload.SurgeIsLost, "what stands there is a driver's",
+			api.RuleSurgeIsLost, "what stands there is a driver's",
 		},
 		"a DaemonSet that does not": {
 			shape("DaemonSet", strategy("updateStrategy", "RollingUpdate", int64(0))), shape("DaemonSet", nil), "", "its pods go one by one anyway",
@@ -65,7 +66,7 @@ func TestCosts(t *testing.T) {
 	}
 	for name, c := range cases {
 		costs, err := drivers.Costs(workload.Spec{Target: c.target}, c.live)
-		got := ""
+		got := api.Rule("")
 		if len(costs) > 0 {
 			got = costs[0].Rule
 		}

@@ -6,6 +6,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/patch"
 	"sluice.dev/sluice/internal/workload"
 	"sluice.dev/sluice/pipelines"
@@ -34,10 +35,10 @@ func TestPlacementReachesAtOnce(t *testing.T) {
 		t.Helper()
 		return must[patch.Change](s)(patch.Compute(patch.Triple{Recorded: from, Live: s.live(from), Target: to}, patch.Options{Leave: d.Holds(), Exceptions: exceptions}))
 	}
-	if found := compute(); len(found.Refusals) != 1 || found.Refusals[0].Rule != patch.RuleReachesAtOnce {
-		t.Fatalf("refusals are %+v, want one of %s", found.Refusals, patch.RuleReachesAtOnce)
+	if found := compute(); len(found.Refusals) != 1 || found.Refusals[0].Rule != api.RuleReachesAtOnce {
+		t.Fatalf("refusals are %+v, want one of %s", found.Refusals, api.RuleReachesAtOnce)
 	}
-	found := compute(pipelines.Exception{Rule: string(patch.RuleReachesAtOnce), Object: "DaemonSet/" + s.namespace + "/agent", Reason: "three nodes are meant"})
+	found := compute(pipelines.Exception{Rule: string(api.RuleReachesAtOnce), Object: "DaemonSet/" + s.namespace + "/agent", Reason: "three nodes are meant"})
 	if len(found.Refusals) != 0 || len(found.Excepted) != 1 {
 		t.Fatalf("with an exception refusals are %+v, excepted %+v", found.Refusals, found.Excepted)
 	}

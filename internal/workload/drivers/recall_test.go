@@ -6,6 +6,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/patch"
 	"sluice.dev/sluice/internal/workload"
 	"sluice.dev/sluice/pipelines"
@@ -23,7 +24,7 @@ func TestFoundUnowned(t *testing.T) {
 		s.running(there, nodes)
 		before := s.live(there)
 		// plan is what a run finds to do that comes after others which wrote these shapes.
-		plan := func(run string, fence int64, to *unstructured.Unstructured, wrote ...*unstructured.Unstructured) (workload.Spec, []patch.Refusal) {
+		plan := func(run string, fence int64, to *unstructured.Unstructured, wrote ...*unstructured.Unstructured) (workload.Spec, []api.Refusal) {
 			live := s.live(to)
 			var recorded *unstructured.Unstructured
 			options := patch.Options{Leave: d.Holds(), Intents: wrote}
