@@ -168,16 +168,11 @@ func (r *rollout) brake(ctx workflow.Context, window *plan.Window, why string) b
 	return !r.want.abort
 }
 
-// backStates is where units are on their way back: one that is back has succeeded.
+// backStates is where units are on their way back.
 func (r *rollout) backStates(units []plan.Unit) []plan.State {
 	out := make([]plan.State, len(units))
 	for i, u := range units {
-		switch p := r.unit(u.Cluster).Phase; p {
-		case api.PhaseRolledBack:
-			out[i] = plan.Succeeded
-		default:
-			out[i] = stateOf(p)
-		}
+		out[i] = plan.StateOfBack(r.unit(u.Cluster).Phase)
 	}
 	return out
 }

@@ -11,8 +11,8 @@ import (
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/identity"
+	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/step"
-	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/workflows/ask"
 	"sluice.dev/sluice/workflows/shape"
 	"sluice.dev/sluice/workflows/show"
@@ -33,7 +33,7 @@ func (r *rollout) serve(ctx workflow.Context) error {
 			if !r.loaded {
 				return nil // it is looked at once the plan is known
 			}
-			return r.valid(c.name, cmd, c.valid)
+			return r.valid(c.name, cmd)
 		}, Description: c.says})
 		if err != nil {
 			return err
@@ -62,17 +62,16 @@ func (r *rollout) serve(ctx workflow.Context) error {
 // command is one that operators may give.
 type command struct {
 	name, says string
-	valid      func(api.Command) error
 	do         func(workflow.Context, api.Command) api.Answer
 }
 
 func (r *rollout) commands() []command {
 	return []command{
-		{api.UpdatePause, "stop after what is in flight, and disarm", r.validPause, r.doPause},
-		{api.UpdateResume, "go on", r.validResume, r.doResume},
-		{api.UpdateApprove, "let the stage that waits for approval start", r.validApprove, r.doApprove},
-		{api.UpdateAbort, "stop for good and leave pods as they are", r.validAbort, r.doAbort},
-		{api.UpdateRollback, "take back what was moved", r.validRollback, r.doRollback},
+		{api.UpdatePause, "stop after what is in flight, and disarm", r.doPause},
+		{api.UpdateResume, "go on", r.doResume},
+		{api.UpdateApprove, "let the stage that waits for approval start", r.doApprove},
+		{api.UpdateAbort, "stop for good and leave pods as they are", r.doAbort},
+		{api.UpdateRollback, "take back what was moved", r.doRollback},
 	}
 }
 
@@ -85,7 +84,7 @@ func (r *rollout) obey(ctx workflow.Context, c command, id string, cmd api.Comma
 		return api.Answer{Message: fmt.Sprintf("%s has taken this order already", r.in.Run)}, nil
 	}
 	cmd.Who = identity.Unverified(cmd.Who) // it may come from elsewhere than the engine
-	if err := r.valid(c.name, cmd, c.valid); err != nil {
+	if err := r.valid(c.name, cmd); err != nil {
 		return api.Answer{}, err // since it was let in
 	}
 	r.note(id)
@@ -95,33 +94,20 @@ func (r *rollout) obey(ctx workflow.Context, c command, id string, cmd api.Comma
 	return answer, nil
 }
 
-// refuse is how a validator says no.
-func refuse(format string, args ...any) error {
-	return temporal.NewNonRetryableApplicationError(fmt.Sprintf(format, args...), string(fault.Refused), nil)
-}
-
 // valid says why a command is refused; nil where it is not.
-func (r *rollout) valid(name string, c api.Command, of func(api.Command) error) error {
-	switch {
-	case c.Who == "":
-		return refuse("cannot %s %s: the command does not say who asks", name, r.in.Run)
-	case r.closing:
-		return refuse("cannot %s %s: it has just ended", name, r.in.Run)
+func (r *rollout) valid(name string, c api.Command) error {
+	no := plan.Doing{
+		Run: r.in.Run, Plan: r.in.Plan, By: r.in.By, Component: r.plan.Component, Rollback: r.plan.Rollback,
+		Closing: r.closing, Aborting: r.want.abort, RollingBack: r.rollingBack(), Awaits: r.awaited() != nil,
+		ByOthers: r.shape >= shape.ApprovedByOthers, Has: r.known, GoesBack: r.anyWayBack,
+	}.Refuses(name, c)
+	if no == "" {
+		return nil
 	}
-	return of(c)
+	return temporal.NewNonRetryableApplicationError("cannot "+no, string(fault.Refused), nil)
 }
 
 func (r *rollout) rollingBack() bool { return r.backing || len(r.want.rollback) > 0 }
-
-func (r *rollout) validPause(c api.Command) error {
-	switch {
-	case r.rollingBack():
-		return refuse("cannot pause %s: it is rolling back, and a rollback goes before a pause", r.in.Run)
-	case r.want.abort:
-		return refuse("cannot pause %s: it is being aborted", r.in.Run)
-	}
-	return nil
-}
 
 func (r *rollout) doPause(ctx workflow.Context, c api.Command) api.Answer {
 	if r.state.Paused {
@@ -139,13 +125,6 @@ func (r *rollout) pause(why *api.Waiting) {
 	r.state.Paused = true
 	r.state.Status.Waiting = why
 	r.inTurn++
-}
-
-func (r *rollout) validResume(c api.Command) error {
-	if r.want.abort {
-		return refuse("cannot resume %s: it is being aborted", r.in.Run)
-	}
-	return nil
 }
 
 // doResume lets the run go on, and every unit that stands at a check or an error look again.
@@ -169,20 +148,6 @@ func (r *rollout) awaited() *api.StageStatus {
 		if w := r.state.Status.Stages[i].Waiting; w != nil && w.Kind == "approval" {
 			return &r.state.Status.Stages[i]
 		}
-	}
-	return nil
-}
-
-func (r *rollout) validApprove(c api.Command) error {
-	switch {
-	case len(c.Plan) < 6:
-		return refuse("cannot approve %s: %q is too short for a plan's hash; give its first 6 characters or more", r.in.Run, c.Plan)
-	case !strings.HasPrefix(r.in.Plan, c.Plan):
-		return refuse("cannot approve %s: it runs plan %.12s, the approval is for %q", r.in.Run, r.in.Plan, c.Plan)
-	case r.awaited() == nil:
-		return refuse("cannot approve %s: no stage waits for approval", r.in.Run)
-	case r.shape >= shape.ApprovedByOthers && identity.Same(c.Who, r.in.By):
-		return refuse("cannot approve %s: %s started it, and whoever starts a run does not approve it", r.in.Run, r.in.By)
 	}
 	return nil
 }
@@ -221,13 +186,6 @@ func (r *rollout) unapproved(stage string) []string {
 	return unmet
 }
 
-func (r *rollout) validAbort(c api.Command) error {
-	if r.rollingBack() && !c.Abandon {
-		return refuse("cannot abort %s: it is rolling back; --abandon-rollback leaves it as it is, half done", r.in.Run)
-	}
-	return nil
-}
-
 func (r *rollout) doAbort(ctx workflow.Context, c api.Command) api.Answer {
 	if r.want.abort {
 		r.tellAll(ctx, tell.Order{Kind: tell.OrderAbort, Who: c.Who, Reason: c.Reason})
@@ -237,18 +195,6 @@ func (r *rollout) doAbort(ctx workflow.Context, c api.Command) api.Answer {
 	r.state.Status.Ending = &api.Ending{By: c.Who, Reason: c.Reason}
 	r.tellAll(ctx, tell.Order{Kind: tell.OrderAbort, Who: c.Who, Reason: c.Reason})
 	return api.Answer{Message: fmt.Sprintf("%s ends: %s to stop and disarm, pods stay as they are", r.in.Run, api.Counted(len(r.openUnits()), "open unit"))}
-}
-
-func (r *rollout) validRollback(c api.Command) error {
-	switch {
-	case r.plan.Rollback == pipelines.RollbackNever:
-		return refuse("cannot roll back %s: component %s says rollback: Never", r.in.Run, r.plan.Component)
-	case !c.Scope.Whole() && !r.known(c.Scope):
-		return refuse("cannot roll back %s: it has no %s", r.in.Run, c.Scope)
-	case !r.anyWayBack(c.Scope):
-		return refuse("cannot roll back %s: no way back was recorded for %s when its plan was made", r.in.Run, c.Scope)
-	}
-	return nil
 }
 
 // known reports whether a scope names anything of the run.

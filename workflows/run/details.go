@@ -7,7 +7,6 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"sluice.dev/sluice/internal/api"
-	"sluice.dev/sluice/pipelines/rule"
 	"sluice.dev/sluice/workflows/pace"
 	"sluice.dev/sluice/workflows/shape"
 	"sluice.dev/sluice/workflows/show"
@@ -122,22 +121,4 @@ func byInterest(stages []api.StageStatus) []*api.UnitStatus {
 		}
 	}
 	return all
-}
-
-// count sums up units for the facts of a group or stage.
-func count(name string, units []api.UnitStatus) rule.Stage {
-	c := rule.Stage{Name: name, Units: int64(len(units))}
-	for _, u := range units {
-		switch u.Phase {
-		case api.PhaseSucceeded:
-			c.Succeeded++
-		case api.PhaseFailed, api.PhaseRolledBack, api.PhaseAborted:
-			c.Failed++
-		case api.PhaseUnreachable, api.PhaseMissed:
-			c.Unreachable++
-		default:
-			c.Waiting++
-		}
-	}
-	return c
 }

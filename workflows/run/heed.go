@@ -6,7 +6,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"sluice.dev/sluice/internal/api"
-	"sluice.dev/sluice/pipelines"
+	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/workflows/tell"
 )
 
@@ -55,16 +55,15 @@ func (u *unitRun) heardLater(rep tell.Report) bool {
 // decide says what a failed unit means for the run, and whether its stage bears it: then the run goes on without it. Only
 // Failed comes here: what could not be judged holds its unit and nothing else.
 func (r *rollout) decide(ctx workflow.Context, u *api.UnitStatus) (borne bool, why string) {
-	stage := r.stageOf(u.Stage)
-	failed := r.failedIn(u.Stage)
-	if r.plan.OnFailure == pipelines.Continue || failed <= stage.MaxFailures {
-		if failed > stage.MaxFailures {
-			return true, fmt.Sprintf("the pipeline says onFailure: Continue; %s of stage %s failed so far", api.Counted(failed, "unit"), u.Stage)
-		}
-		return true, fmt.Sprintf("stage %s bears it: %s failed so far, maxFailures is %d", u.Stage, api.Counted(failed, "unit"), stage.MaxFailures)
+	fate, why := plan.Failing{
+		Stage: u.Stage, Failed: r.failedIn(u.Stage), MaxFailures: r.stageOf(u.Stage).MaxFailures,
+		OnFailure: r.plan.OnFailure, Rollback: r.plan.Rollback,
+	}.Consequence()
+	if fate == plan.Borne {
+		return true, why
 	}
 	why = fmt.Sprintf("%s failed at %s: %s", u.Failure.Name, u.FailedAt, u.Failure.Message)
-	if r.plan.OnFailure == pipelines.Rollback && r.plan.Rollback == pipelines.RollbackAuto {
+	if fate == plan.TakenBack {
 		r.wantRollback(ctx, api.Scope{}, api.Ending{By: api.BySluice, Reason: why}, why)
 		r.auditItself(ctx, api.UpdateRollback, why)
 		return false, why

@@ -63,7 +63,7 @@ func (r *rollout) approval(ctx workflow.Context, p *step.RunStage, st *api.Stage
 func (r *rollout) judge(ctx workflow.Context, st *api.StageStatus, all []pipelines.ResolvedCheck, point pipelines.Point, units []api.UnitStatus) error {
 	checks := pipelines.ChecksAt(all, point)
 	for len(checks) > 0 && !r.ending() {
-		facts := rule.Facts{Stage: count(st.Name, units), Change: rule.Change{
+		facts := rule.Facts{Stage: plan.StageFacts(st.Name, units), Change: rule.Change{
 			Component: r.plan.Component, Version: r.plan.Version, Pipeline: r.plan.Pipeline, Plan: r.in.Plan, Run: r.in.Run,
 		}}
 		st.Checks = ask.Gates(ctx, step.EvaluateRequest{Point: point, Checks: checks, Facts: facts})
@@ -98,7 +98,7 @@ func (r *rollout) group(ctx workflow.Context, p *step.RunStage, st *api.StageSta
 	if err := r.judge(ctx, st, p.Checks, pipelines.BeforeGroup, r.unitsOf(g)); err != nil {
 		return err
 	}
-	window := p.Stage().Window(i, r.leftBefore(g))
+	window := p.Stage().Window(i, plan.LeftBefore(r.lean().Stages, r.state.Stage, i, r.stateOf))
 	if r.plan.OnFailure == pipelines.Continue {
 		window.MaxFailures = p.Units()
 	}

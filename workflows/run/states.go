@@ -55,7 +55,7 @@ func (r *rollout) unitsOf(g *plan.Group) []api.UnitStatus {
 func (r *rollout) statesOf(units []plan.Unit) []plan.State {
 	out := make([]plan.State, len(units))
 	for i, u := range units {
-		out[i] = stateOf(r.unit(u.Cluster).Phase)
+		out[i] = r.stateOf(u.Cluster)
 		if r.open[u.Cluster] != nil && out[i] == plan.Pending {
 			out[i] = plan.Running // it was started, whatever it says of itself
 		}
@@ -63,36 +63,4 @@ func (r *rollout) statesOf(units []plan.Unit) []plan.State {
 	return out
 }
 
-func stateOf(p api.Phase) plan.State {
-	switch p {
-	case api.PhasePending:
-		return plan.Pending
-	case api.PhaseSucceeded:
-		return plan.Succeeded
-	case api.PhaseSkipped:
-		return plan.Skipped
-	case api.PhaseUnreachable, api.PhaseMissed:
-		return plan.Unreachable
-	case api.PhaseFailed, api.PhaseAborted, api.PhaseRolledBack:
-		return plan.Failed
-	}
-	return plan.Running
-}
-
-// leftBefore lists what earlier groups and stages left behind that did not end well.
-func (r *rollout) leftBefore(g *plan.Group) []plan.Left {
-	var left []plan.Left
-	for i, p := range r.plan.Stages[:r.state.Stage+1] {
-		for j := range p.Groups {
-			if i == r.state.Stage && &r.plan.Stages[i].Groups[j] == g {
-				return left
-			}
-			for _, u := range p.Groups[j].Units {
-				if s := stateOf(r.unit(u.Cluster).Phase); s == plan.Failed || s == plan.Unreachable {
-					left = append(left, plan.Left{Cluster: u.Cluster, Group: u.Group, State: s, SameStage: i == r.state.Stage})
-				}
-			}
-		}
-	}
-	return left
-}
+func (r *rollout) stateOf(cluster string) plan.State { return plan.StateOf(r.unit(cluster).Phase) }

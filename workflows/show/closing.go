@@ -6,6 +6,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/workflows/pace"
 )
 
@@ -13,18 +14,11 @@ import (
 // where a person ended it, and failed otherwise. The error carries the status, and after it the reason in one line; Ended
 // reads it again. Back is for a run, or a unit, that was started to go back.
 func Closing(phase api.Phase, back bool, by *api.Ending, reason string, end any) error {
-	switch phase {
-	case api.PhaseSucceeded, api.PhaseSkipped:
+	switch plan.ClosesAs(phase, back, by) {
+	case plan.Completed:
 		return nil
-	case api.PhaseAborted, api.PhaseMissed:
+	case plan.Cancelled:
 		return temporal.NewCanceledError(end, reason)
-	case api.PhaseRolledBack:
-		if back {
-			return nil
-		}
-		if !by.ByItself() {
-			return temporal.NewCanceledError(end, reason)
-		}
 	}
 	return temporal.NewNonRetryableApplicationError(reason, string(phase), nil, end, reason)
 }

@@ -1,0 +1,100 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/identity"
+	"sluice.dev/sluice/pipelines"
+)
+
+// Doing is what a run does, as far as it decides which commands it takes.
+type Doing struct {
+	Run, Plan, By string // its name, its plan's hash, and who started it
+	Component     string
+	Rollback      pipelines.RollbackMode // of the component
+	Closing       bool                   // its end is being written down
+	Aborting      bool
+	RollingBack   bool
+	Awaits        bool                 // a stage waits for approval
+	ByOthers      bool                 // whoever started it does not approve it
+	Has           func(api.Scope) bool // the scope names something of it
+	GoesBack      func(api.Scope) bool // something in the scope can go back
+}
+
+// shortestHash is how many characters of a plan's hash tell it from others well enough for an approval.
+const shortestHash = 6
+
+// Refuses says why a run does not take a command, to be read after "cannot"; "" where it takes it.
+func (d Doing) Refuses(name string, c api.Command) string {
+	switch {
+	case c.Who == "":
+		return fmt.Sprintf("%s %s: the command does not say who asks", name, d.Run)
+	case d.Closing:
+		return fmt.Sprintf("%s %s: it has just ended", name, d.Run)
+	}
+	switch name {
+	case api.UpdatePause:
+		return d.refusesPause()
+	case api.UpdateResume:
+		return d.refusesResume()
+	case api.UpdateApprove:
+		return d.refusesApproval(c)
+	case api.UpdateAbort:
+		return d.refusesAbort(c)
+	case api.UpdateRollback:
+		return d.refusesRollback(c.Scope)
+	}
+	return fmt.Sprintf("%s %s: there is no such command", name, d.Run)
+}
+
+func (d Doing) refusesPause() string {
+	switch {
+	case d.RollingBack:
+		return fmt.Sprintf("pause %s: it is rolling back, and a rollback goes before a pause", d.Run)
+	case d.Aborting:
+		return fmt.Sprintf("pause %s: it is being aborted", d.Run)
+	}
+	return ""
+}
+
+func (d Doing) refusesResume() string {
+	if d.Aborting {
+		return fmt.Sprintf("resume %s: it is being aborted", d.Run)
+	}
+	return ""
+}
+
+func (d Doing) refusesApproval(c api.Command) string {
+	switch {
+	case len(c.Plan) < shortestHash:
+		return fmt.Sprintf("approve %s: %q is too short for a plan's hash; give its first %d characters or more", d.Run, c.Plan, shortestHash)
+	case !strings.HasPrefix(d.Plan, c.Plan):
+		return fmt.Sprintf("approve %s: it runs plan %.12s, the approval is for %q", d.Run, d.Plan, c.Plan)
+	case !d.Awaits:
+		return fmt.Sprintf("approve %s: no stage waits for approval", d.Run)
+	case d.ByOthers && identity.Same(c.Who, d.By):
+		return fmt.Sprintf("approve %s: %s started it, and whoever starts a run does not approve it", d.Run, d.By)
+	}
+	return ""
+}
+
+func (d Doing) refusesAbort(c api.Command) string {
+	if d.RollingBack && !c.Abandon {
+		return fmt.Sprintf("abort %s: it is rolling back; --abandon-rollback leaves it as it is, half done", d.Run)
+	}
+	return ""
+}
+
+func (d Doing) refusesRollback(scope api.Scope) string {
+	switch {
+	case d.Rollback == pipelines.RollbackNever:
+		return fmt.Sprintf("roll back %s: component %s says rollback: Never", d.Run, d.Component)
+	case !scope.Whole() && !d.Has(scope):
+		return fmt.Sprintf("roll back %s: it has no %s", d.Run, scope)
+	case !d.GoesBack(scope):
+		return fmt.Sprintf("roll back %s: no way back was recorded for %s when its plan was made", d.Run, scope)
+	}
+	return ""
+}

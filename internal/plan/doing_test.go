@@ -1,0 +1,67 @@
+package plan_test
+
+import (
+	"strings"
+	"testing"
+
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/pipelines"
+)
+
+func TestWhichCommandsARunTakes(t *testing.T) {
+	const (
+		pause, resume, approve, abort, rollback = api.UpdatePause, api.UpdateResume, api.UpdateApprove, api.UpdateAbort, api.UpdateRollback
+		hash                                    = "0123456789abcdef"
+	)
+	moves := plan.Doing{}
+	back, aborts, closes := plan.Doing{RollingBack: true}, plan.Doing{Aborting: true}, plan.Doing{Closing: true}
+	awaits := plan.Doing{Awaits: true, ByOthers: true}
+	by := func(c api.Command) api.Command { c.Who = "ops"; return c }
+	elsewhere, nowhere := api.Scope{Stage: "elsewhere"}, api.Scope{Stage: "nowhere"}
+	for _, c := range []struct {
+		reason  string
+		doing   plan.Doing
+		name    string
+		command api.Command
+		want    string // part of the refusal; "" where it is taken
+	}{
+		{"somebody has to ask", moves, pause, api.Command{}, "does not say who asks"},
+		{"what has ended takes nothing", closes, resume, by(api.Command{}), "it has just ended"},
+
+		{"what moves can be paused", moves, pause, by(api.Command{}), ""},
+		{"a rollback goes before a pause", back, pause, by(api.Command{}), "a rollback goes before a pause"},
+		{"and so does an abort", aborts, pause, by(api.Command{}), "it is being aborted"},
+		{"what moves can be told to go on: units look again", moves, resume, by(api.Command{}), ""},
+		{"a rollback that stands can go on", back, resume, by(api.Command{}), ""},
+		{"an abort cannot be resumed", aborts, resume, by(api.Command{}), "it is being aborted"},
+
+		{"an approval names the plan that was read", awaits, approve, by(api.Command{Plan: hash[:6]}), ""},
+		{"well enough to be told from others", awaits, approve, by(api.Command{Plan: hash[:5]}), "too short"},
+		{"another plan voids it", awaits, approve, by(api.Command{Plan: "123456"}), `it runs plan 0123456789ab, the approval is for "123456"`},
+		{"nothing waits for it", moves, approve, by(api.Command{Plan: hash}), "no stage waits for approval"},
+		{"nobody approves what they started", awaits, approve, api.Command{Who: "starter", Plan: hash}, "whoever starts a run"},
+		{"runs of the first shape let them", plan.Doing{Awaits: true}, approve, api.Command{Who: "starter", Plan: hash}, ""},
+
+		{"what moves can be aborted", moves, abort, by(api.Command{}), ""},
+		{"twice", aborts, abort, by(api.Command{}), ""},
+		{"a rollback goes before an abort", back, abort, by(api.Command{}), "--abandon-rollback"},
+		{"unless it is to be left half done", back, abort, by(api.Command{Abandon: true}), ""},
+
+		{"a rollback is taken from everywhere", aborts, rollback, by(api.Command{}), ""},
+		{"and twice", back, rollback, by(api.Command{}), ""},
+		{"but not of a component that never goes back", plan.Doing{Rollback: pipelines.RollbackNever}, rollback, by(api.Command{}), "rollback: Never"},
+		{"nor of what the run does not have", moves, rollback, by(api.Command{Scope: nowhere}), "it has no stage nowhere"},
+		{"nor to where nothing was", moves, rollback, by(api.Command{Scope: elsewhere}), "no way back was recorded for stage elsewhere"},
+
+		{"there are no others", moves, "dance", by(api.Command{}), "no such command"},
+	} {
+		c.doing.Run, c.doing.Plan, c.doing.By, c.doing.Component = "agent-1", hash, "starter", "agent"
+		c.doing.Has = func(s api.Scope) bool { return s.Stage != "nowhere" }
+		c.doing.GoesBack = func(s api.Scope) bool { return s.Stage != "elsewhere" }
+		got := c.doing.Refuses(c.name, c.command)
+		if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
+			t.Errorf("%s: %q, want %q", c.reason, got, c.want)
+		}
+	}
+}
