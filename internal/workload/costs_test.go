@@ -24,13 +24,13 @@ func TestTheStrategyThatGoverns(t *testing.T) {
 		"it recreated":             {"RollingUpdate", "Recreate", false, false}, // nobody let all pods be taken down
 		"the target says it alone": {"Recreate", "", true, false},
 	} {
-		s := &session{spec: Spec{Target: shape(c.target), WayBack: shape(c.wayBack)}, family: (deployment{}).family()}
+		s := &session{spec: Spec{Target: shape(c.target), WayBack: shape(c.wayBack)}, family: (deployment{}).Family()}
 		owner := map[string]any{"strategy": map[string]any{"type": "RollingUpdate"}}
 		if c.wayBack != "" {
 			owner["strategy"] = map[string]any{"type": c.wayBack}
 		}
 		for back, want := range map[bool]bool{false: c.recreates, true: c.recreatesNow} {
-			got, err := s.governs(owner, back)
+			got, err := governing(s, owner, back)
 			if err != nil || recreates(got) != want {
 				t.Errorf("%s, back %v: governed by %v, %v", name, back, got, err)
 			}

@@ -1,9 +1,12 @@
 package workload
 
-// Drivers returns every driver there is, in the order in which they are shown.
+import "k8s.io/utils/clock"
+
+// Drivers returns every driver there is.
 func Drivers() []Driver {
+	on := clock.RealClock{}
 	return []Driver{
-		deployment{}, // the lock on minReadySeconds: the stock controller keeps the ceiling
-		daemonSet{},  // OnDelete: Sluice evicts the pods itself, node by node
+		New(deployment{}, on), // the lock on minReadySeconds: the stock controller keeps the ceiling
+		New(daemonSet{}, on),  // OnDelete: Sluice evicts the pods itself, node by node
 	}
 }

@@ -2,7 +2,6 @@ package workload
 
 import (
 	"cmp"
-	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -73,13 +72,4 @@ func clipped(message string) string {
 		return message
 	}
 	return strings.ToValidUTF8(message[:mostMessage], "") + "..."
-}
-
-// convert reads fields into a typed value.
-func convert(fields any, into any) error {
-	text, err := json.Marshal(fields)
-	if err != nil {
-		return err
-	}
-	return json.Unmarshal(text, into)
 }

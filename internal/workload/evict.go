@@ -4,25 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"maps"
 	"strings"
 	"sync"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
 	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/pipelines/rule"
 )
 
 // atOnce is how many evictions are under way at the API server at one time. A budget that refused one is asked again
-// after retryFirst, then twice as long, up to retryMost.
+// after retryFirst, then twice as long, up to retryMost, and never before soon.
 const (
 	atOnce     = 8
+	soon       = 30 * time.Millisecond
 	retryFirst = 2 * time.Second
 	retryMost  = 30 * time.Second
 )
@@ -30,9 +28,8 @@ const (
 // eviction moves the pods of a DaemonSet by evicting them.
 type eviction struct {
 	*session
-	aim    aim
-	looker looker
-
+	aim     aim
+	seen    shot
 	refused map[types.UID]*refusal
 }
 
@@ -43,61 +40,49 @@ type refusal struct {
 	pause time.Duration
 }
 
-func (m *eviction) run(ctx context.Context) (rule.Facts, error) {
-	m.refused = map[types.UID]*refusal{}
-	for {
-		t := m.turn()
-		seen, err := daemonSet{}.shot(ctx, m.session, m.aim)
-		if err != nil {
-			return rule.Facts{}, err
-		}
-		live, err := m.present(ctx)
-		if err != nil {
-			return rule.Facts{}, err
-		}
-		if err := m.intact(live); err != nil {
-			return seen.facts, err
-		}
-		m.explain(&seen)
-		if err := m.looker.see(ctx, seen.facts); err != nil {
-			return seen.facts, err
-		}
-		least := time.Duration(number(live, 0, "spec", "minReadySeconds")) * time.Second
-		if seen.done(m.aim, least, time.Now()) {
-			return seen.facts, nil
-		}
-		if err := m.move(ctx, seen.choose(m.aim, least, time.Now(), m.mustWait)); err != nil {
-			return seen.facts, err
-		}
-		if err := t.sleep(ctx, m.pause(seen.next)); err != nil {
-			return seen.facts, err
-		}
-	}
+func newEviction(s *session, to aim) *eviction {
+	return &eviction{session: s, aim: to, refused: map[types.UID]*refusal{}}
 }
 
-// intact checks that the DaemonSet is as this run left it: another template or strategy would move pods that no batch
-// allows. A DaemonSet that nobody had to take hold of is at its goal already.
-func (m *eviction) intact(live *unstructured.Unstructured) error {
-	hold, err := HoldOf(live)
-	if err != nil {
-		return err
+// Look takes a shot, and forgets refusals about pods that are gone.
+func (m *eviction) Look(ctx context.Context) (Seen, error) {
+	var err error
+	if m.seen, err = shoot(ctx, m.session, m.aim); err != nil {
+		return Seen{}, err
 	}
-	if hold == nil && m.aim.back {
-		return m.templateIs(live, m.aim.template)
+	there := map[types.UID]bool{}
+	for _, at := range m.seen.slots {
+		if at.pod != nil {
+			there[at.pod.uid] = true
+		}
 	}
-	if hold, err = m.held(live); err != nil {
-		return err
+	maps.DeleteFunc(m.refused, func(uid types.UID, _ *refusal) bool { return !there[uid] })
+	return Seen{Live: m.seen.live, Facts: m.seen.facts, Next: m.seen.next}, nil
+}
+
+// Intact checks that the controller moves no pod by itself.
+func (m *eviction) Intact(*Hold) error {
+	if live := m.seen.live; !isOnDelete(live) {
+		return fault.New(fault.Conflict, "cannot move %s in cluster %s: somebody else changed its update strategy to %s",
+			nameOf(live), m.c.Context(), text(live, "spec", "updateStrategy", "type"))
 	}
-	if hold.Back != m.aim.back {
-		return fault.New(fault.Refused, "cannot move %s in cluster %s: it is on its way back", nameOf(live), m.c.Context())
+	return nil
+}
+
+// Step removes the pods that are to go now. It is worth another look when a budget may be asked again.
+func (m *eviction) Step(ctx context.Context) (bool, time.Duration, error) {
+	now := m.clock.Now()
+	if m.seen.done(m.aim, m.seen.least, now) {
+		return true, 0, nil
 	}
-	if !hold.Armed {
-		return fault.New(fault.Refused, "cannot move %s in cluster %s: it is disarmed", nameOf(live), m.c.Context())
+	if err := m.move(ctx, m.seen.choose(m.aim, m.seen.least, now, m.mustWait)); err != nil {
+		return false, 0, err
 	}
-	if strategy := text(live, "spec", "updateStrategy", "type"); strategy != string(appsv1.OnDeleteDaemonSetStrategyType) {
-		return fault.New(fault.Conflict, "cannot move %s in cluster %s: somebody else changed its update strategy to %s", nameOf(live), m.c.Context(), strategy)
+	next := m.seen.next
+	for _, r := range m.refused {
+		next = min(next, max(r.again.Sub(m.clock.Now()), soon))
 	}
-	return m.templateIs(live, m.aim.template)
+	return false, next, nil
 }
 
 // move evicts the ready pods and deletes the others, which no budget may protect. It comes back when all are under way.
@@ -141,7 +126,7 @@ func (m *eviction) remove(ctx context.Context, p pod) error {
 // mustWait reports whether a budget has refused the pod's eviction so lately that it is not asked again.
 func (m *eviction) mustWait(uid types.UID) bool {
 	r := m.refused[uid]
-	return r != nil && time.Now().Before(r.again)
+	return r != nil && m.clock.Now().Before(r.again)
 }
 
 func (m *eviction) refuse(p pod, err error) {
@@ -151,43 +136,34 @@ func (m *eviction) refuse(p pod, err error) {
 		m.refused[p.uid] = r
 	}
 	r.pause = min(2*r.pause, retryMost)
-	r.again, r.cause = time.Now().Add(r.pause), budgetOf(err)
+	r.again, r.cause = m.clock.Now().Add(r.pause), budgetOf(err)
 }
 
-// explain adds to what containers wait for what the rollout itself waits for, in words.
-func (m *eviction) explain(seen *shot) {
-	there := map[types.UID]bool{}
+// Waiting tells of budgets, of dead nodes, of pods that are down by themselves, and of a batch that is exceeded.
+func (m *eviction) Waiting() []string {
+	seen, words := m.seen, []string{}
 	others := 0 // pods that are down and that this batch did not take down
 	var dead []string
 	for _, at := range seen.slots {
 		if at.dead {
 			dead = append(dead, at.node)
 		}
-		if at.pod == nil {
-			continue
-		}
-		there[at.pod.uid] = true
-		others += int(one(!at.pod.ready && at.pod.hash != m.aim.revision))
+		others += int(one(at.pod != nil && !at.pod.ready && at.pod.hash != m.aim.revision))
 	}
-	w := &seen.facts.Workload
-	for uid, r := range m.refused {
-		if !there[uid] {
-			delete(m.refused, uid)
-			continue
-		}
-		w.Waiting = append(w.Waiting, "DisruptionBudget: "+r.cause)
+	for _, r := range m.refused {
+		words = append(words, "DisruptionBudget: "+r.cause)
 	}
 	if len(dead) > 0 {
-		w.Waiting = append(w.Waiting, "NodeLost: "+nodesLost(dead))
+		words = append(words, "NodeLost: "+nodesLost(dead))
 	}
 	if most := m.aim.goal.MaxUnavailable.Of(len(seen.slots)); others >= most && seen.moved+seen.going < seen.allowed {
-		w.Waiting = append(w.Waiting, fmt.Sprintf("MaxUnavailable: %d pods are down that this batch did not take down, maxUnavailable is %d", others, most))
+		words = append(words, fmt.Sprintf("MaxUnavailable: %d pods are down that this batch did not take down, maxUnavailable is %d", others, most))
 	}
-	if seen.moved+seen.going > seen.allowed {
-		w.Waiting = append(w.Waiting, fmt.Sprintf("BatchExceeded: %d pods are at the revision or about to be, the open batches allow %d; others were made anew meanwhile", seen.moved+seen.going, seen.allowed))
+	if here := seen.moved + seen.going; here > seen.allowed {
+		words = append(words, fmt.Sprintf("BatchExceeded: %d pods are at the revision or about to be, the open batches allow %d; others were made anew meanwhile",
+			here, seen.allowed))
 	}
-	slices.Sort(w.Waiting)
-	w.Waiting = slices.Compact(w.Waiting)
+	return words
 }
 
 // nodesLost names nodes that died since the unit began, a few of them.
@@ -202,13 +178,6 @@ func nodesLost(names []string) string {
 		text += fmt.Sprintf(" and %d more", more)
 	}
 	return text + " " + verb + " not ready any more, which counts against maxUnavailable"
-}
-
-func (m *eviction) pause(next time.Duration) time.Duration {
-	for _, r := range m.refused {
-		next = min(next, max(time.Until(r.again), settle))
-	}
-	return next
 }
 
 // budgetOf is what the API server says about the budget that refused an eviction.

@@ -89,35 +89,6 @@ func (h *Hold) Owned(live *unstructured.Unstructured, pointers []string) *unstru
 	return out
 }
 
-// ownerFields copies the named fields out of an object's spec.
-func ownerFields(object *unstructured.Unstructured, fields []string) map[string]any {
-	owner := map[string]any{}
-	spec, _ := object.Object["spec"].(map[string]any)
-	for _, field := range fields {
-		if value, ok := spec[field]; ok && value != nil {
-			owner[field] = deepCopy(value)
-		}
-	}
-	return owner
-}
-
-// setFields puts fields into an object's spec; those of the names that have no value are taken away.
-func setFields(object *unstructured.Unstructured, names []string, values map[string]any) {
-	spec, _ := object.Object["spec"].(map[string]any)
-	if spec == nil {
-		spec = map[string]any{}
-		object.Object["spec"] = spec
-	}
-	for _, name := range names {
-		value, ok := values[name]
-		if !ok {
-			delete(spec, name)
-			continue
-		}
-		spec[name] = deepCopy(value)
-	}
-}
-
 func nameOf(object *unstructured.Unstructured) string {
 	if object.GetNamespace() == "" {
 		return object.GetKind() + " " + object.GetName()

@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
 
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/pipelines/rule"
@@ -15,19 +16,20 @@ import (
 
 // looker calls a Look where facts have changed, and every lookEvery where they have not.
 type looker struct {
-	look Look
-	last rule.Facts
-	at   time.Time
+	look  Look
+	clock clock.Clock
+	last  rule.Facts
+	at    time.Time
 }
 
 func (l *looker) see(ctx context.Context, facts rule.Facts) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if l.look == nil || !l.at.IsZero() && time.Since(l.at) < lookEvery && reflect.DeepEqual(facts, l.last) {
+	if l.look == nil || !l.at.IsZero() && l.clock.Since(l.at) < lookEvery && reflect.DeepEqual(facts, l.last) {
 		return nil
 	}
-	l.last, l.at = facts, time.Now()
+	l.last, l.at = facts, l.clock.Now()
 	return l.look(ctx, facts.Workload, facts.Batch)
 }
 
@@ -41,21 +43,21 @@ func (s *session) ours(ctx context.Context, state State) error {
 }
 
 // watch looks on until look or ctx ends it.
-func (s *session) watch(ctx context.Context, state State, look Look, read func(context.Context) (rule.Facts, time.Duration, error)) error {
-	l := looker{look: look}
+func (s *session) watch(ctx context.Context, state State, look Look, read func(context.Context) (Seen, error)) error {
+	l := looker{look: look, clock: s.clock}
 	for {
 		t := s.turn()
-		facts, next, err := read(ctx)
+		seen, err := read(ctx)
 		if err != nil {
 			return err
 		}
 		if err := s.ours(ctx, state); err != nil {
 			return err
 		}
-		if err := l.see(ctx, facts); err != nil {
+		if err := l.see(ctx, seen.Facts); err != nil {
 			return err
 		}
-		if err := t.sleep(ctx, next); err != nil {
+		if err := t.sleep(ctx, seen.Next); err != nil {
 			return err
 		}
 	}
@@ -64,7 +66,7 @@ func (s *session) watch(ctx context.Context, state State, look Look, read func(c
 // count tells about a workload what its pods tell. Live are the pods that are not on their way out.
 func (s *session) count(live *unstructured.Unstructured, hash string, desired int, pods []pod, least time.Duration, now time.Time) rule.Workload {
 	w := rule.Workload{
-		Kind: s.family.kind.Kind, Namespace: s.spec.Target.GetNamespace(), Name: s.spec.Target.GetName(),
+		Kind: s.family.Kind.Kind, Namespace: s.spec.Target.GetNamespace(), Name: s.spec.Target.GetName(),
 		Revision: hash, Desired: int64(desired), Waiting: []string{},
 	}
 	if live != nil {

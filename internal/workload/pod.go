@@ -8,6 +8,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+
+	"sluice.dev/sluice/internal/kube"
 )
 
 // skew is by how much a node's clock is believed to be wrong at most.
@@ -30,7 +33,22 @@ type pod struct {
 	trouble    trouble
 }
 
-func decodePod(object *unstructured.Unstructured, before *pod) pod {
+// decodePod reads pods for a view. When we have seen one ready is a matter of the clock.
+func decodePod(on clock.PassiveClock) kube.Decode[pod] {
+	return func(object *unstructured.Unstructured, before *pod) pod {
+		p := podOf(object)
+		if !p.ready {
+			return p
+		}
+		p.seenReady = on.Now()
+		if before != nil && before.ready && before.readySince.Equal(p.readySince) {
+			p.seenReady = before.seenReady
+		}
+		return p
+	}
+}
+
+func podOf(object *unstructured.Unstructured) pod {
 	var typed corev1.Pod
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, &typed); err != nil {
 		return pod{name: object.GetName(), uid: object.GetUID(), deleting: object.GetDeletionTimestamp() != nil}
@@ -55,12 +73,6 @@ func decodePod(object *unstructured.Unstructured, before *pod) pod {
 	for _, condition := range typed.Status.Conditions {
 		if condition.Type == corev1.PodReady && condition.Status == corev1.ConditionTrue && !p.ended {
 			p.ready, p.readySince = true, condition.LastTransitionTime.Time
-		}
-	}
-	if p.ready {
-		p.seenReady = time.Now()
-		if before != nil && before.ready && before.readySince.Equal(p.readySince) {
-			p.seenReady = before.seenReady
 		}
 	}
 	p.containers(slices.Concat(typed.Status.InitContainerStatuses, typed.Status.ContainerStatuses))

@@ -2,8 +2,6 @@ package workload
 
 import (
 	"context"
-	"errors"
-	"reflect"
 	"slices"
 	"time"
 
@@ -11,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
 
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/kube"
@@ -24,16 +23,6 @@ const (
 	attempts  = 8
 )
 
-// family is what differs between the kinds where a session reads them.
-type family struct {
-	kind    schema.GroupVersionKind
-	plural  string
-	history string // resource of the revisions
-	decode  kube.Decode[revision]
-	schema  any // for strategic merges
-	holds   []string
-}
-
 // watched is a view of any type.
 type watched interface {
 	Wait(ctx context.Context) error
@@ -46,7 +35,8 @@ type watched interface {
 type session struct {
 	c      Cluster
 	spec   Spec
-	family family
+	family Family
+	clock  clock.Clock
 
 	object    *kube.View[*unstructured.Unstructured]
 	revisions *kube.View[revision]
@@ -56,26 +46,22 @@ type session struct {
 	opened    []watched
 }
 
-func open(c Cluster, spec Spec, family family) (*session, error) {
+func open(c Cluster, spec Spec, family Family, on clock.Clock) (*session, error) {
 	selector, err := podSelector(spec.Target)
 	if err != nil {
 		return nil, err
 	}
-	s := &session{c: c, spec: spec, family: family}
+	s := &session{c: c, spec: spec, family: family, clock: on}
 	namespace := spec.Target.GetNamespace()
 	s.object = kube.Watch(c, kube.Selection{
-		Resource: family.resource(family.plural), Namespace: namespace,
+		Resource: family.resource(family.Plural), Namespace: namespace,
 		Filter: kube.Filter{Fields: "metadata.name=" + spec.Target.GetName()},
 	}, whole)
 	s.revisions = kube.Watch(c, kube.Selection{
-		Resource: family.resource(family.history), Namespace: namespace, Filter: kube.Filter{Labels: selector},
-	}, family.decode)
+		Resource: family.resource(family.History), Namespace: namespace, Filter: kube.Filter{Labels: selector},
+	}, family.Decode)
 	s.opened = append(s.opened, s.object, s.revisions)
 	return s, nil
-}
-
-func (f family) resource(plural string) schema.GroupVersionResource {
-	return f.kind.GroupVersion().WithResource(plural)
 }
 
 func whole(object *unstructured.Unstructured, _ **unstructured.Unstructured) *unstructured.Unstructured {
@@ -104,8 +90,8 @@ func (s *session) close() {
 	}
 }
 
-// withPods opens the view of the workload's pods, and of the nodes where they matter.
-func (s *session) withPods(nodes bool) error {
+// withPods opens the view of the workload's pods, and of the nodes where they belong to those.
+func (s *session) withPods() error {
 	selector, err := podSelector(s.spec.Target)
 	if err != nil {
 		return err
@@ -113,9 +99,9 @@ func (s *session) withPods(nodes bool) error {
 	core := schema.GroupVersion{Version: "v1"}
 	s.pods = kube.Watch(s.c, kube.Selection{
 		Resource: core.WithResource("pods"), Namespace: s.spec.Target.GetNamespace(), Filter: kube.Filter{Labels: selector},
-	}, decodePod)
+	}, decodePod(s.clock))
 	s.opened = append(s.opened, s.pods)
-	if nodes {
+	if s.family.Nodes {
 		s.nodes = kube.Watch(s.c, kube.Selection{Resource: core.WithResource("nodes")}, decodeNode)
 		s.opened = append(s.opened, s.nodes)
 	}
@@ -154,45 +140,25 @@ func (s *session) live(ctx context.Context) (*unstructured.Unstructured, error) 
 	return object, nil
 }
 
+// looked is live once every view shows what is there now.
+func (s *session) looked(ctx context.Context) (*unstructured.Unstructured, error) {
+	if err := s.inTouch(ctx); err != nil {
+		return nil, err
+	}
+	return s.live(ctx)
+}
+
 // present is live where a workload that is not there is an error.
 func (s *session) present(ctx context.Context) (*unstructured.Unstructured, error) {
 	live, err := s.live(ctx)
 	if err == nil && live == nil {
-		err = fault.New(fault.NotFound, "cannot find %s in cluster %s", nameOf(s.spec.Target), s.c.Context())
+		err = s.missing()
 	}
 	return live, err
 }
 
-// turn is a set of channels one of which is closed when something changes. It is made before anything is read.
-type turn []<-chan struct{}
-
-func (s *session) turn() turn {
-	t := make(turn, len(s.opened))
-	for i, view := range s.opened {
-		t[i] = view.Changed()
-	}
-	return t
-}
-
-// sleep waits for a change, the time, or the end of ctx.
-func (t turn) sleep(ctx context.Context, most time.Duration) error {
-	timer := time.NewTimer(most)
-	defer timer.Stop()
-	cases := []reflect.SelectCase{
-		{Dir: reflect.SelectRecv, Chan: reflect.ValueOf(ctx.Done())},
-		{Dir: reflect.SelectRecv, Chan: reflect.ValueOf(timer.C)},
-	}
-	for _, changed := range t {
-		cases = append(cases, reflect.SelectCase{Dir: reflect.SelectRecv, Chan: reflect.ValueOf(changed)})
-	}
-	chosen, _, _ := reflect.Select(cases)
-	if chosen > 1 {
-		select {
-		case <-ctx.Done():
-		case <-time.After(settle):
-		}
-	}
-	return ctx.Err()
+func (s *session) missing() error {
+	return fault.New(fault.NotFound, "cannot find %s in cluster %s", nameOf(s.spec.Target), s.c.Context())
 }
 
 // change writes what edit makes of the live object, in one patch that fails where somebody wrote in between; then edit is
@@ -212,7 +178,7 @@ func (s *session) change(ctx context.Context, edit func(live *unstructured.Unstr
 		if err != nil || patch == nil {
 			return live, err
 		}
-		stored, err := s.c.Patch(ctx, s.family.kind, live.GetNamespace(), live.GetName(), types.MergePatchType, patch)
+		stored, err := s.c.Patch(ctx, s.family.Kind, live.GetNamespace(), live.GetName(), types.MergePatchType, patch)
 		if err == nil {
 			return stored, s.object.WaitFor(ctx, s.key(), stored.GetResourceVersion())
 		}
@@ -223,9 +189,9 @@ func (s *session) change(ctx context.Context, edit func(live *unstructured.Unstr
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
-		case <-time.After(time.Duration(attempt) * settle):
+		case <-s.clock.After(time.Duration(attempt) * settle):
 		}
-		if live, err = s.c.Get(ctx, s.family.kind, live.GetNamespace(), live.GetName()); err != nil {
+		if live, err = s.c.Get(ctx, s.family.Kind, live.GetNamespace(), live.GetName()); err != nil {
 			return nil, err
 		}
 	}
@@ -233,31 +199,6 @@ func (s *session) change(ctx context.Context, edit func(live *unstructured.Unstr
 
 func (s *session) key() types.NamespacedName {
 	return types.NamespacedName{Namespace: s.spec.Target.GetNamespace(), Name: s.spec.Target.GetName()}
-}
-
-// ErrUnseen is why a call ended that waited for a controller which has not seen the spec of its workload.
-var ErrUnseen = errors.New("are the controllers of the cluster running?")
-
-// observed waits until the workload's controller has seen its spec, and returns it. Where the time for that runs out, the
-// error is ErrUnseen.
-func (s *session) observed(ctx context.Context) (*unstructured.Unstructured, error) {
-	for {
-		t := s.turn()
-		live, err := s.present(ctx)
-		if err != nil {
-			return nil, err
-		}
-		if observedGeneration(live) >= live.GetGeneration() {
-			return live, nil
-		}
-		switch err := t.sleep(ctx, lookEvery); {
-		case errors.Is(err, context.DeadlineExceeded):
-			return nil, fault.Wrap(fault.Internal, ErrUnseen, "cannot go on with %s in cluster %s: its controller has seen generation %d of %d",
-				nameOf(live), s.c.Context(), observedGeneration(live), live.GetGeneration())
-		case err != nil:
-			return nil, err
-		}
-	}
 }
 
 // held checks that the run holds the workload and that nobody has changed what it wrote.
@@ -321,30 +262,31 @@ func (s *session) prepared(live *unstructured.Unstructured) error {
 	return nil
 }
 
-func observedGeneration(object *unstructured.Unstructured) int64 {
-	observed, _, _ := unstructured.NestedInt64(object.Object, "status", "observedGeneration")
-	return observed
-}
-
-func number(object *unstructured.Unstructured, none int64, path ...string) int64 {
-	value, ok, err := unstructured.NestedFieldNoCopy(object.Object, path...)
-	if !ok || err != nil {
-		return none
+// holds reports whether there is a workload that the run holds under its present fence. A State would not tell: the run
+// may have ended before it learned of what it wrote.
+func (s *session) holds(ctx context.Context) (bool, error) {
+	live, err := s.live(ctx)
+	if err != nil || live == nil {
+		return false, err
 	}
-	switch n := value.(type) {
-	case int64:
-		return n
-	case float64:
-		return int64(n)
-	}
-	return none
+	hold, err := HoldOf(live)
+	return err == nil && hold != nil && hold.by(s.spec), err
 }
 
-func text(object *unstructured.Unstructured, path ...string) string {
-	value, _, _ := unstructured.NestedString(object.Object, path...)
-	return value
+// disarmed is the state of a workload that the run does not hold, or that is gone.
+func disarmed(state State) State {
+	state.Armed = false
+	return state
 }
 
-func unknownRevision(object *unstructured.Unstructured, c Cluster) error {
-	return fault.New(fault.Internal, "cannot tell the revision of %s in cluster %s: no revision of it has its template", nameOf(object), c.Context())
-}
+// waitForRevisions waits until the view of the revisions shows what is there now.
+func (s *session) waitForRevisions(ctx context.Context) error { return s.revisions.Wait(ctx) }
+
+// kept returns the revisions that the view shows: those of all that the workload's selector fits.
+func (s *session) kept() []revision { return s.revisions.All() }
+
+// shown returns the pods that the view shows, whoever owns them.
+func (s *session) shown() []pod { return s.pods.All() }
+
+// around returns the nodes that the view shows.
+func (s *session) around() []node { return s.nodes.All() }

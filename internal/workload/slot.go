@@ -6,20 +6,12 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
 	"sluice.dev/sluice/internal/workload/goal"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
 )
-
-// aim is where pods go.
-type aim struct {
-	revision string // that pods carry
-	template string // digest of the template that the workload must have
-	goal     Goal
-	back     bool
-	created  bool // the workload was not there before: its pods come up everywhere at once
-	living   bool // no dead node counts, whenever it died; else only those of Spec.Behind do not
-}
 
 // slot is a node that has a pod of a DaemonSet or should have one. Pod is nil while there is none that stays.
 type slot struct {
@@ -35,20 +27,19 @@ const mostBehind = 100
 
 // shot is what was seen of a DaemonSet at one moment.
 type shot struct {
-	slots  []slot        // sorted by node
-	totals []int         // slots of each set
-	behind [][]goal.Node // dead nodes of each set, those that count among them
+	live   *unstructured.Unstructured // nil where it is not there
+	least  time.Duration              // for so long a pod is ready before the owner takes it for available
+	slots  []slot                     // sorted by node
+	totals []int                      // slots of each set
+	behind [][]goal.Node              // dead nodes of each set, those that count among them
 	reach
 	facts rule.Facts
 	next  time.Duration // until something may change without an event
 }
 
-// shot reads the views, all of which are in touch.
-func (d daemonSet) shot(ctx context.Context, s *session, to aim) (shot, error) {
-	if err := s.inTouch(ctx); err != nil {
-		return shot{}, err
-	}
-	live, err := s.live(ctx)
+// shoot reads the views.
+func shoot(ctx context.Context, s *session, to aim) (shot, error) {
+	live, err := s.looked(ctx)
 	if err != nil {
 		return shot{}, err
 	}
@@ -67,14 +58,14 @@ func (d daemonSet) shot(ctx context.Context, s *session, to aim) (shot, error) {
 	}
 	known := map[string]node{}
 	nodes := map[string]*slot{}
-	for _, n := range s.nodes.All() {
+	for _, n := range s.around() {
 		known[n.name] = n
 		if n.dead == "" && place.fits(n) {
 			nodes[n.name] = &slot{node: n.name}
 		}
 	}
 	var pods []pod
-	for _, p := range s.pods.All() {
+	for _, p := range s.shown() {
 		if live == nil || p.owner != owner.GetUID() || p.node == "" {
 			continue
 		}
@@ -123,13 +114,13 @@ func (d daemonSet) shot(ctx context.Context, s *session, to aim) (shot, error) {
 		slices.SortFunc(behind, func(a, b goal.Node) int { return strings.Compare(a.Name, b.Name) })
 	}
 	slices.SortFunc(result.slots, func(a, b slot) int { return strings.Compare(a.node, b.node) })
-	now := time.Now()
-	least := time.Duration(number(owner, 0, "spec", "minReadySeconds")) * time.Second
+	now := s.clock.Now()
+	result.live, result.least = live, time.Duration(number(owner, 0, "spec", "minReadySeconds"))*time.Second
 	result.reach = reachOf(result.slots, result.totals, to)
-	result.facts.Workload = s.count(live, to.revision, len(result.slots), pods, least, now)
+	result.facts.Workload = s.count(live, to.revision, len(result.slots), pods, result.least, now)
 	result.facts.Workload.Behind = dead[:min(len(dead), mostBehind)]
 	result.facts.Batch = result.batch(to)
-	result.next = soonest(pods, least, now)
+	result.next = soonest(pods, result.least, now)
 	return result, nil
 }
 

@@ -3,7 +3,6 @@ package workload
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -12,68 +11,41 @@ import (
 
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/kube"
-	"sluice.dev/sluice/pipelines/rule"
 )
 
 // steps moves the pods of a Deployment by telling its controller how many old ones may be missing, and how many new ones it
 // may have before.
 type steps struct {
 	*session
-	aim    aim
-	looker looker
+	aim  aim
+	seen tide
 }
 
-func (m *steps) run(ctx context.Context) (rule.Facts, error) {
-	for {
-		t := m.turn()
-		seen, err := deployment{}.tide(ctx, m.session, m.aim)
-		if err != nil {
-			return rule.Facts{}, err
-		}
-		if err := m.intact(seen); err != nil {
-			return seen.facts, err
-		}
-		m.explain(&seen)
-		if err := m.looker.see(ctx, seen.facts); err != nil {
-			return seen.facts, err
-		}
-		if seen.arrived() {
-			return seen.facts, m.rest(ctx, seen)
-		}
-		if err := m.step(ctx, seen); err != nil {
-			return seen.facts, err
-		}
-		if err := t.sleep(ctx, seen.next); err != nil {
-			return seen.facts, err
-		}
-	}
+// Look reads the tide.
+func (m *steps) Look(ctx context.Context) (Seen, error) {
+	var err error
+	m.seen, err = seeTide(ctx, m.session, m.aim)
+	return Seen{Live: m.seen.live, Facts: m.seen.facts, Next: m.seen.next}, err
 }
 
-// intact checks that the Deployment is as this run left it.
-func (m *steps) intact(seen tide) error {
-	hold, err := HoldOf(seen.live)
-	if err != nil {
-		return err
+// Intact checks that the lock is there, and the revision what the run learned.
+func (m *steps) Intact(hold *Hold) error {
+	live, rev := m.seen.live, m.seen.rev
+	if !locked(live) && !hold.Created && (deployment{}).Elsewhere(m.session, live) {
+		return fault.New(fault.Conflict, "cannot move %s in cluster %s: somebody else changed its strategy", nameOf(live), m.c.Context())
 	}
-	if hold == nil && m.aim.back {
-		return m.templateIs(seen.live, m.aim.template)
+	if m.aim.revision != "" && m.seen.known && m.aim.revision != rev.hash {
+		return fault.New(fault.Conflict, "cannot move %s in cluster %s: its revision is %s, not %s", nameOf(live), m.c.Context(), rev.hash, m.aim.revision)
 	}
-	if hold, err = m.held(seen.live); err != nil {
-		return err
+	return nil
+}
+
+// Step tells the controller what it may do next, or pauses it where the batch is there.
+func (m *steps) Step(ctx context.Context) (bool, time.Duration, error) {
+	if m.seen.arrived() {
+		return true, 0, m.rest(ctx, m.seen)
 	}
-	if hold.Back != m.aim.back {
-		return fault.New(fault.Refused, "cannot move %s in cluster %s: it is on its way back", nameOf(seen.live), m.c.Context())
-	}
-	if !hold.Armed {
-		return fault.New(fault.Refused, "cannot move %s in cluster %s: it is disarmed", nameOf(seen.live), m.c.Context())
-	}
-	if !locked(seen.live) && !hold.Created && (deployment{}).elsewhere(m.session, seen.live) {
-		return fault.New(fault.Conflict, "cannot move %s in cluster %s: somebody else changed its strategy", nameOf(seen.live), m.c.Context())
-	}
-	if m.aim.revision != "" && seen.known && m.aim.revision != seen.rev.hash {
-		return fault.New(fault.Conflict, "cannot move %s in cluster %s: its revision is %s, not %s", nameOf(seen.live), m.c.Context(), seen.rev.hash, m.aim.revision)
-	}
-	return m.templateIs(seen.live, m.aim.template)
+	return false, m.seen.next, m.step(ctx, m.seen)
 }
 
 // step goes on once the controller has seen what it was told before, and counts no pod at the revision as available. What a
@@ -134,7 +106,7 @@ func (m *steps) unlock(ctx context.Context, seen tide) (bool, error) {
 }
 
 func (m *steps) replicaSets() schema.GroupVersionKind {
-	return m.family.kind.GroupVersion().WithKind("ReplicaSet")
+	return m.family.Kind.GroupVersion().WithKind("ReplicaSet")
 }
 
 // recount asks for the ReplicaSets anew.
@@ -221,19 +193,18 @@ func (m *steps) write(ctx context.Context, seen tide, edit func(spec map[string]
 	return err
 }
 
-// explain adds to what containers wait for what the rollout itself waits for, in words.
-func (m *steps) explain(seen *tide) {
-	w := &seen.facts.Workload
+// Waiting tells of pods that are down by themselves, and of a batch that is exceeded.
+func (m *steps) Waiting() []string {
+	seen, words := m.seen, []string{}
 	others := seen.replicas - seen.moved
 	for _, h := range seen.old {
 		others -= h.available
 	}
 	if budget := seen.allowance.down; budget > 0 && others >= budget && seen.moved < seen.allowed && locked(seen.live) && !seen.recreates {
-		w.Waiting = append(w.Waiting, fmt.Sprintf("MaxUnavailable: %d pods are down that this batch did not take down, maxUnavailable is %d", others, budget))
+		words = append(words, fmt.Sprintf("MaxUnavailable: %d pods are down that this batch did not take down, maxUnavailable is %d", others, budget))
 	}
 	if seen.moved > seen.allowed {
-		w.Waiting = append(w.Waiting, fmt.Sprintf("BatchExceeded: %d pods are at the revision, the open batches allow %d", seen.moved, seen.allowed))
+		words = append(words, fmt.Sprintf("BatchExceeded: %d pods are at the revision, the open batches allow %d", seen.moved, seen.allowed))
 	}
-	slices.Sort(w.Waiting)
-	w.Waiting = slices.Compact(w.Waiting)
+	return words
 }

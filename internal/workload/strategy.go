@@ -1,9 +1,7 @@
 package workload
 
 import (
-	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -145,23 +143,6 @@ func orQuarter(value any) any {
 	return value
 }
 
-// amountOf resolves a number or a percentage.
-func amountOf(value any, of int, up bool) int {
-	switch v := value.(type) {
-	case int64:
-		return int(v)
-	case float64:
-		return int(v)
-	case string:
-		percent, _ := strconv.Atoi(strings.TrimSuffix(v, "%"))
-		if up {
-			return (percent*of + 99) / 100
-		}
-		return percent * of / 100
-	}
-	return 0
-}
-
 func strategyOf(object *unstructured.Unstructured) map[string]any {
 	strategy, _ := valueAt(object.Object, "spec", "strategy").(map[string]any)
 	return strategy
@@ -172,27 +153,16 @@ func isPaused(object *unstructured.Unstructured) bool {
 	return paused
 }
 
-func valueAt(fields map[string]any, path ...string) any {
-	value, _, _ := unstructured.NestedFieldNoCopy(fields, path...)
-	return value
-}
-
-func sameJSON(a, b any) bool {
-	as, errA := json.Marshal(a)
-	bs, errB := json.Marshal(b)
-	return errA == nil && errB == nil && string(as) == string(bs)
-}
-
 // recreates reports whether a strategy allows no two versions at once.
 func recreates(strategy map[string]any) bool {
 	return valueAt(strategy, "type") == string(appsv1.RecreateDeploymentStrategyType)
 }
 
-// governs returns the owner's strategy under which a Deployment's pods move: the one that it has once the run is over. On
+// governing returns the owner's strategy under which a Deployment's pods move: the one that it has once the run is over. On
 // the way back it is not one that takes all pods down, unless the way forward did.
-func (s *session) governs(owner map[string]any, back bool) (map[string]any, error) {
+func governing(s *session, owner map[string]any, back bool) (map[string]any, error) {
 	read := func(recorded, rendered *unstructured.Unstructured) (map[string]any, error) {
-		fields, err := restored(recorded, rendered, owner, s.family.holds)
+		fields, err := s.family.restored(recorded, rendered, owner)
 		strategy, _ := fields["strategy"].(map[string]any)
 		return strategy, err
 	}

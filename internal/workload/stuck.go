@@ -19,26 +19,8 @@ const (
 	mostWarnings = 2
 )
 
-// StuckPods names the pods that keep a Deployment.
-func (d deployment) StuckPods(ctx context.Context, c Cluster, spec Spec, facts rule.Workload) (*api.Stuck, error) {
-	return stuckPods(ctx, d.family(), c, spec, facts)
-}
-
-// StuckPods names the pods that keep a DaemonSet.
-func (d daemonSet) StuckPods(ctx context.Context, c Cluster, spec Spec, facts rule.Workload) (*api.Stuck, error) {
-	return stuckPods(ctx, d.family(), c, spec, facts)
-}
-
-func stuckPods(ctx context.Context, f family, c Cluster, spec Spec, facts rule.Workload) (*api.Stuck, error) {
-	s, err := open(c, spec, f)
-	if err != nil {
-		return nil, err
-	}
-	defer s.close()
-	s.withEvents()
-	if err := s.withPods(false); err != nil {
-		return nil, err
-	}
+// stuck tells which pods keep a workload from getting on.
+func (s *session) stuck(ctx context.Context, facts rule.Workload) (*api.Stuck, error) {
 	if err := s.inTouch(ctx); err != nil {
 		return nil, err
 	}

@@ -17,8 +17,8 @@ import (
 
 var born = time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
 
-// podOf decodes a pod as a watch brings it.
-func podOf(t *testing.T, name, hash string, of func(*corev1.Pod)) pod {
+// podLike decodes a pod as a watch brings it.
+func podLike(t *testing.T, name, hash string, of func(*corev1.Pod)) pod {
 	t.Helper()
 	typed := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
 		Name: name, UID: types.UID(name), Labels: map[string]string{"controller-revision-hash": hash}, CreationTimestamp: metav1.NewTime(born),
@@ -28,7 +28,7 @@ func podOf(t *testing.T, name, hash string, of func(*corev1.Pod)) pod {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return decodePod(&unstructured.Unstructured{Object: fields}, nil)
+	return podOf(&unstructured.Unstructured{Object: fields})
 }
 
 func waits(reason, message string) func(*corev1.Pod) {
@@ -60,10 +60,10 @@ func TestThePodsThatKeepABatch(t *testing.T) {
 		facts  rule.Workload
 		want   *api.Stuck
 	}{
-		{reason: "all is well", pods: []pod{podOf(t, "p1", "new", ready)}, facts: rule.Workload{Desired: 1}},
+		{reason: "all is well", pods: []pod{podLike(t, "p1", "new", ready)}, facts: rule.Workload{Desired: 1}},
 		{
 			reason: "an image that is not there, with its last warnings",
-			pods:   []pod{podOf(t, "p1", "new", waits("ImagePullBackOff", "Back-off pulling image"))}, facts: rule.Workload{Desired: 1},
+			pods:   []pod{podLike(t, "p1", "new", waits("ImagePullBackOff", "Back-off pulling image"))}, facts: rule.Workload{Desired: 1},
 			events: []event{warned("Failed", "first", time.Minute, 1), warned("Failed", "third", 3*time.Minute, 4), warned("BackOff", "second", 2*time.Minute, 1)},
 			want: &api.Stuck{Pods: []api.Pod{{
 				Name: "p1", Node: "node-1", Container: "agent", Image: "registry.local/agent:2", Reason: "ImagePullBackOff", Message: "Back-off pulling image",
@@ -72,7 +72,7 @@ func TestThePodsThatKeepABatch(t *testing.T) {
 		},
 		{
 			reason: "a crash says how it ended",
-			pods:   []pod{podOf(t, "p1", "new", crash)}, facts: rule.Workload{Desired: 1},
+			pods:   []pod{podLike(t, "p1", "new", crash)}, facts: rule.Workload{Desired: 1},
 			want: &api.Stuck{Pods: []api.Pod{{
 				Name: "p1", Node: "node-1", Container: "agent", Image: "registry.local/agent:2", Reason: "CrashLoopBackOff", Restarts: 7, Since: born,
 				Message: "back-off 5m0s restarting failed container; it ended with exit code 2, Error, panic: no config",
@@ -80,14 +80,14 @@ func TestThePodsThatKeepABatch(t *testing.T) {
 		},
 		{
 			reason: "one that runs and does not get ready",
-			pods: []pod{podOf(t, "p1", "new", func(p *corev1.Pod) {
+			pods: []pod{podLike(t, "p1", "new", func(p *corev1.Pod) {
 				p.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: "agent", Image: "i", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}}
 			})}, facts: rule.Workload{Desired: 1},
 			want: &api.Stuck{Pods: []api.Pod{{Name: "p1", Node: "node-1", Container: "agent", Image: "i", Reason: "NotReady", Message: "it runs and does not get ready", Since: born}}},
 		},
 		{
 			reason: "one that no node takes",
-			pods: []pod{podOf(t, "p1", "new", func(p *corev1.Pod) {
+			pods: []pod{podLike(t, "p1", "new", func(p *corev1.Pod) {
 				p.Spec.NodeName = ""
 				p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: "Unschedulable", Message: "0/4 nodes are available"}}
 			})}, facts: rule.Workload{Desired: 1},
@@ -96,10 +96,10 @@ func TestThePodsThatKeepABatch(t *testing.T) {
 		{
 			reason: "a few are listed, the rest counted; what does not go comes last, and the old version's are not asked about",
 			pods: []pod{
-				podOf(t, "a", "new", func(p *corev1.Pod) { now := metav1.NewTime(born); p.DeletionTimestamp = &now }),
-				podOf(t, "old", "old", waits("CrashLoopBackOff", "")),
-				podOf(t, "e", "new", waits("ErrImagePull", "")), podOf(t, "d", "new", waits("ErrImagePull", "")),
-				podOf(t, "c", "new", waits("ErrImagePull", "")), podOf(t, "b", "new", waits("ErrImagePull", "")),
+				podLike(t, "a", "new", func(p *corev1.Pod) { now := metav1.NewTime(born); p.DeletionTimestamp = &now }),
+				podLike(t, "old", "old", waits("CrashLoopBackOff", "")),
+				podLike(t, "e", "new", waits("ErrImagePull", "")), podLike(t, "d", "new", waits("ErrImagePull", "")),
+				podLike(t, "c", "new", waits("ErrImagePull", "")), podLike(t, "b", "new", waits("ErrImagePull", "")),
 			}, facts: rule.Workload{Desired: 9},
 			want: &api.Stuck{Missing: 4, More: 2, Pods: []api.Pod{
 				{Name: "b", Node: "node-1", Container: "agent", Image: "registry.local/agent:2", Reason: "ErrImagePull", Since: born},

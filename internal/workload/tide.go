@@ -33,14 +33,14 @@ type tide struct {
 	next      time.Duration
 }
 
-// tide reads the views, all of which are in touch.
-func (d deployment) tide(ctx context.Context, s *session, to aim) (tide, error) {
-	if err := s.inTouch(ctx); err != nil {
-		return tide{}, err
-	}
-	live, err := s.present(ctx)
+// seeTide reads the views.
+func seeTide(ctx context.Context, s *session, to aim) (tide, error) {
+	live, err := s.looked(ctx)
 	if err != nil {
 		return tide{}, err
+	}
+	if live == nil {
+		return tide{}, nil
 	}
 	seen := tide{live: live, replicas: replicasOf(live)}
 	hold, err := HoldOf(live)
@@ -51,7 +51,7 @@ func (d deployment) tide(ctx context.Context, s *session, to aim) (tide, error) 
 	if hold != nil {
 		owner := &unstructured.Unstructured{Object: map[string]any{"spec": hold.Owner}}
 		least = time.Duration(number(owner, 0, "spec", "minReadySeconds")) * time.Second
-		governs, err := s.governs(hold.Owner, hold.Back)
+		governs, err := governing(s, hold.Owner, hold.Back)
 		if err != nil {
 			return tide{}, err
 		}
@@ -61,14 +61,14 @@ func (d deployment) tide(ctx context.Context, s *session, to aim) (tide, error) 
 	seen.least = least
 	seen.rev, seen.known = s.current(live)
 	owners := map[types.UID]bool{}
-	for _, r := range s.revisions.All() {
+	for _, r := range s.kept() {
 		owners[r.uid] = r.owner == live.GetUID()
 	}
 	var pods []pod
 	at := 0
-	now := time.Now()
+	now := s.clock.Now()
 	seen.available = map[types.UID]int{}
-	for _, p := range s.pods.All() {
+	for _, p := range s.shown() {
 		if !owners[p.owner] || p.deleting || p.ended {
 			continue
 		}
@@ -77,7 +77,7 @@ func (d deployment) tide(ctx context.Context, s *session, to aim) (tide, error) 
 		in, ready := p.availableIn(least, now)
 		seen.available[p.owner] += int(one(ready && in == 0))
 	}
-	seen.count(s.revisions.All())
+	seen.count(s.kept())
 	seen.moved, seen.rest = max(seen.moved, at), max(seen.rest, len(pods)-at)
 	seen.allowed = seen.replicas
 	if to.goal.Set == 0 {

@@ -5,6 +5,7 @@ package workload
 
 import (
 	"context"
+	"errors"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -48,6 +49,9 @@ type Spec struct {
 	// Living: the unit goes back. No dead node counts, whenever it died.
 	Living bool
 }
+
+// ErrUnseen is why a call ended that waited for a controller which has not seen the spec of its workload.
+var ErrUnseen = errors.New("are the controllers of the cluster running?")
 
 // State and Goal are the shapes that travel between calls.
 type (
