@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/workload/field"
 )
 
 // Hold is what HeldAnnotation says: which run holds a workload, how far it has come, and what its owner had said.
@@ -35,29 +36,30 @@ func HoldOf(object *unstructured.Unstructured) (*Hold, error) {
 	}
 	hold := &Hold{}
 	if err := json.Unmarshal([]byte(text), hold); err != nil {
-		return nil, fault.Wrap(fault.Conflict, err, "cannot read the annotation %s of %s", HeldAnnotation, nameOf(object))
+		return nil, fault.Wrap(fault.Conflict, err, "cannot read the annotation %s of %s", HeldAnnotation, NameOf(object))
 	}
 	return hold, nil
 }
 
-// by reports whether the hold is the very one that the spec's run has under its present fence. A run has a new fence for
+// By reports whether the hold is the very one that the spec's run has under its present fence. A run has a new fence for
 // each of its units: what it left under an earlier one is left over like that of a closed run.
-func (h *Hold) by(spec Spec) bool {
+func (h *Hold) By(spec Spec) bool {
 	return h.Run == spec.Run && h.Fence == spec.Fence
 }
 
-// ours says whether the run of the spec may act under this hold, taking it over from a closed run where it has to.
-func (h *Hold) ours(spec Spec) error {
-	if h.by(spec) || h.Fence < spec.Fence {
+// Ours says whether the run of the spec may act under this hold, taking it over from a closed run where it has to.
+func (h *Hold) Ours(spec Spec) error {
+	if h.By(spec) || h.Fence < spec.Fence {
 		return nil
 	}
-	return fault.New(fault.Conflict, "cannot move %s: run %s holds it", nameOf(spec.Target), h.Run)
+	return fault.New(fault.Conflict, "cannot move %s: run %s holds it", NameOf(spec.Target), h.Run)
 }
 
-func (h *Hold) writeTo(object *unstructured.Unstructured) error {
+// WriteTo puts the hold into an object, which it must not share with others.
+func (h *Hold) WriteTo(object *unstructured.Unstructured) error {
 	text, err := json.Marshal(h)
 	if err != nil {
-		return fault.Wrap(fault.Internal, err, "cannot hold %s", nameOf(object))
+		return fault.Wrap(fault.Internal, err, "cannot hold %s", NameOf(object))
 	}
 	annotations := object.GetAnnotations()
 	if annotations == nil {
@@ -68,7 +70,8 @@ func (h *Hold) writeTo(object *unstructured.Unstructured) error {
 	return nil
 }
 
-func removeHold(object *unstructured.Unstructured) {
+// RemoveHold takes the hold out of an object.
+func RemoveHold(object *unstructured.Unstructured) {
 	annotations := object.GetAnnotations()
 	delete(annotations, HeldAnnotation)
 	if len(annotations) == 0 {
@@ -84,12 +87,13 @@ func (h *Hold) Owned(live *unstructured.Unstructured, pointers []string) *unstru
 	for _, pointer := range pointers {
 		fields = append(fields, strings.TrimPrefix(pointer, "/spec/"))
 	}
-	setFields(out, fields, h.Owner)
-	removeHold(out)
+	field.Put(out, fields, h.Owner)
+	RemoveHold(out)
 	return out
 }
 
-func nameOf(object *unstructured.Unstructured) string {
+// NameOf is a workload's name as errors say it: Kind namespace/name.
+func NameOf(object *unstructured.Unstructured) string {
 	if object.GetNamespace() == "" {
 		return object.GetKind() + " " + object.GetName()
 	}

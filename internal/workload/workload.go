@@ -1,6 +1,9 @@
-// Package workload moves workloads in exact batches: one driver a kind, one file a driver. A driver knows Kubernetes and
-// nothing of pipelines, plans or Temporal. All truth is in the cluster: every method can be called again after a crash
-// at any point and goes on from what it finds.
+// Package workload says what it is to move workloads in exact batches: what a driver promises, what it is told, and what it
+// leaves in the cluster. A driver knows Kubernetes and nothing of pipelines, plans or Temporal. All truth is in the cluster: every
+// method can be called again after a crash at any point and goes on from what it finds.
+//
+// It is a contract and moves nothing: what every driver does is in kit, what differs in a package a driver, the list of them in
+// drivers. It must import none of these.
 package workload
 
 import (

@@ -5,17 +5,26 @@ package drivers
 import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/utils/clock"
 
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/workload"
+	"sluice.dev/sluice/internal/workload/daemonset"
+	"sluice.dev/sluice/internal/workload/deployment"
+	"sluice.dev/sluice/internal/workload/kit"
 )
 
 // All returns every driver there is, in the order in which they are shown.
-func All() []workload.Driver { return workload.Drivers() }
+func All(on clock.Clock) []workload.Driver {
+	return []workload.Driver{
+		kit.New(deployment.Kind{}, on), // the lock on minReadySeconds: the stock controller keeps the ceiling
+		kit.New(daemonset.Kind{}, on),  // OnDelete: Sluice evicts the pods itself, node by node
+	}
+}
 
 // For returns the driver of a kind. A kind that no driver moves is fault.Refused.
 func For(kind schema.GroupKind) (workload.Driver, error) {
-	for _, driver := range All() {
+	for _, driver := range All(clock.RealClock{}) {
 		if driver.Kind() == kind {
 			return driver, nil
 		}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/utils/clock"
 
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/workload/drivers"
@@ -12,7 +13,7 @@ import (
 )
 
 func TestFor(t *testing.T) {
-	for _, driver := range drivers.All() {
+	for _, driver := range drivers.All(clock.RealClock{}) {
 		found, err := drivers.For(driver.Kind())
 		if err != nil || found.Kind() != driver.Kind() {
 			t.Errorf("For(%s) is %v, %v", driver.Kind(), found, err)
@@ -35,7 +36,7 @@ func TestTheTableNamesTheDrivers(t *testing.T) {
 			t.Errorf("the table says that %s is driven: %v", kind, err)
 		}
 	}
-	for _, driver := range drivers.All() {
+	for _, driver := range drivers.All(clock.RealClock{}) {
 		if !slices.Contains(listed, driver.Kind()) {
 			t.Errorf("there is a driver for %s, and the table does not say that it is driven", driver.Kind())
 		}
