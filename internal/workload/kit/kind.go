@@ -15,7 +15,8 @@ import (
 	"sluice.dev/sluice/pipelines/rule"
 )
 
-// Kind is what differs between two kinds of workloads. All else that a driver does is done here, for every kind alike.
+// Kind is what differs between two kinds of workloads. All else that a driver does is done here, for every kind alike. It is wide
+// because it is all that there is to say about a kind: a driver says it in one place.
 type Kind interface {
 	Grip
 	Family() Family
