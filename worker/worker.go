@@ -57,7 +57,7 @@ func Run(ctx context.Context, o Options) error {
 	defer clusters.Close()
 	checks := check.New()
 	near := &cluster.Activities{Clusters: clusters, Ledger: o.Ledger, Checks: checks, Clock: clock.RealClock{}, Installation: installation}
-	records := &store.Activities{Ledger: o.Ledger, Checks: checks}
+	records := &store.Activities{Ledger: o.Ledger, Checks: checks, Clock: clock.RealClock{}}
 
 	if o.Namespace != "" && !o.SiteOnly {
 		if err := EnsureSearchAttributes(ctx, o.Client, o.Namespace); err != nil {
@@ -86,7 +86,7 @@ func Run(ctx context.Context, o Options) error {
 	if !o.SiteOnly {
 		err := start(central, func(w worker.Worker) {
 			workflows.Register(w)
-			registerCentral(w, near, records, &runs.Activities{Client: o.Client})
+			registerCentral(w, near, records, &runs.Activities{Client: o.Client, Clock: clock.RealClock{}})
 		})
 		if err != nil {
 			return err

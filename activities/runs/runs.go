@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
+	"k8s.io/utils/clock"
 
 	"sluice.dev/sluice/internal/serve"
 	"sluice.dev/sluice/internal/step"
@@ -18,9 +19,15 @@ import (
 // beatEvery is well below the heartbeat timeout of an activity that only waits.
 const beatEvery = 5 * time.Second
 
-// Activities look at workflows. Client is required.
+// Workflows is the part of a Temporal client that tells how a workflow closed.
+type Workflows interface {
+	GetWorkflow(ctx context.Context, workflowID, runID string) client.WorkflowRun
+}
+
+// Activities look at workflows. All fields are required.
 type Activities struct {
-	Client client.Client
+	Client Workflows
+	Clock  clock.WithTicker
 }
 
 // Register has the waiting for workflows done here.
@@ -34,11 +41,11 @@ func (a *Activities) Closed(ctx context.Context, id string) (string, error) {
 	defer stop()
 	closed := make(chan error, 1)
 	go func() { closed <- a.Client.GetWorkflow(ctx, id, "").Get(ctx, nil) }()
-	beat := time.NewTicker(beatEvery)
+	beat := a.Clock.NewTicker(beatEvery)
 	defer beat.Stop()
 	for {
 		select {
-		case <-beat.C:
+		case <-beat.C():
 			activity.RecordHeartbeat(ctx)
 		case <-ctx.Done():
 			return "", ctx.Err()

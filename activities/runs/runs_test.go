@@ -4,15 +4,20 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+	"k8s.io/utils/clock"
+	testclock "k8s.io/utils/clock/testing"
 )
 
 // ends is a Temporal client that knows one workflow, which closes in a certain way.
 type ends struct {
-	client.Client
 	client.WorkflowRun
 	err error
 }
@@ -33,10 +38,48 @@ func TestClosedTellsAnEndFromAServerThatCannotBeAsked(t *testing.T) {
 		{"anything else", errors.New("boom"), true},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
-			_, err := (&Activities{Client: ends{err: c.err}}).Closed(t.Context(), "prod/a/agent")
+			_, err := (&Activities{Client: ends{err: c.err}, Clock: clock.RealClock{}}).Closed(t.Context(), "prod/a/agent")
 			if (err != nil) != c.fails {
 				t.Errorf("%v", err)
 			}
 		})
+	}
+}
+
+// open is a workflow that closes when it is told to.
+type open struct {
+	client.WorkflowRun
+	closed chan error
+}
+
+func (o open) GetWorkflow(context.Context, string, string) client.WorkflowRun { return o }
+func (o open) Get(context.Context, any) error                                 { return <-o.closed }
+
+func TestWhoWaitsForAnEndIsAlive(t *testing.T) {
+	ticks := testclock.NewFakeClock(time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC))
+	waits := open{closed: make(chan error)}
+	a := &Activities{Client: waits, Clock: ticks}
+	var suite testsuite.WorkflowTestSuite
+	env := suite.NewTestActivityEnvironment()
+	env.RegisterActivity(a.Closed)
+	beats := make(chan struct{}, 100)
+	env.SetOnActivityHeartbeatListener(func(*activity.Info, converter.EncodedValues) { beats <- struct{}{} })
+	ended := make(chan error, 1)
+	go func() {
+		_, err := env.ExecuteActivity(a.Closed, "prod/a/agent")
+		ended <- err
+	}()
+	for !ticks.HasWaiters() {
+		time.Sleep(time.Millisecond)
+	}
+	ticks.Step(beatEvery)
+	select {
+	case <-beats:
+	case err := <-ended:
+		t.Fatalf("it has ended: %v", err)
+	}
+	waits.closed <- nil
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }

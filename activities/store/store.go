@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"time"
 
+	"k8s.io/utils/clock"
+
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/check"
 	"sluice.dev/sluice/internal/fault"
@@ -18,10 +20,23 @@ import (
 	"sluice.dev/sluice/pipelines/rule"
 )
 
+// Records is what workflows have written down, and read. It is wide because plans, runs, clusters and orders are kept apart; it lists
+// nothing, makes no run and cannot say what is deployed.
+type Records interface {
+	ledger.Blobs
+	Plan(ctx context.Context, hash string) (ledger.Plan, error)
+	SavePlan(ctx context.Context, p ledger.Plan) error
+	Run(ctx context.Context, name string) (ledger.Run, error)
+	SaveRun(ctx context.Context, r ledger.Run) error
+	SaveObservation(ctx context.Context, o ledger.Observation) error
+	AddEntry(ctx context.Context, e ledger.Entry) error
+}
+
 // Activities are the central activities. All fields are required.
 type Activities struct {
-	Ledger ledger.Ledger
+	Ledger Records
 	Checks *check.Runner
+	Clock  clock.PassiveClock
 }
 
 // Register has the activities of the ledger, and gates, done here.
@@ -186,7 +201,7 @@ func (a *Activities) SaveRun(ctx context.Context, run api.RunStatus) (string, er
 // AddAudit writes a command down.
 func (a *Activities) AddAudit(ctx context.Context, req step.AuditRequest) (string, error) {
 	return "", a.Ledger.AddEntry(ctx, ledger.Entry{
-		At: time.Now().UTC(), Who: req.Who, Command: req.Command, Object: req.Run, Scope: req.Scope, Reason: req.Reason, Outcome: req.Outcome,
+		At: a.Clock.Now().UTC(), Who: req.Who, Command: req.Command, Object: req.Run, Scope: req.Scope, Reason: req.Reason, Outcome: req.Outcome,
 	})
 }
 

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	testclock "k8s.io/utils/clock/testing"
+
 	"sluice.dev/sluice/activities/store"
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/check"
@@ -16,6 +18,8 @@ import (
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
 )
+
+var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
 // stored is a plan of two clusters in a ledger.
 func stored(t *testing.T) (*store.Activities, ledger.Ledger, string) {
@@ -47,7 +51,7 @@ func stored(t *testing.T) (*store.Activities, ledger.Ledger, string) {
 	if err := l.SavePlan(t.Context(), ledger.Plan{Hash: hash, Component: "agent", Version: "v2", Pipeline: "careful", Body: digest, By: "test", Created: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
-	return &store.Activities{Ledger: l, Checks: check.New()}, l, hash
+	return &store.Activities{Ledger: l, Checks: check.New(), Clock: testclock.NewFakePassiveClock(noon)}, l, hash
 }
 
 func TestARunGetsOnlyWhatItNeeds(t *testing.T) {
@@ -140,5 +144,16 @@ func TestARunsEndIsWrittenOnce(t *testing.T) {
 	got, err := l.Run(t.Context(), run.Name)
 	if err != nil || got.Phase != string(api.PhaseSucceeded) || got.Report == "" {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestTheAuditSaysWhenSomebodyWasHeard(t *testing.T) {
+	a, l, _ := stored(t)
+	if _, err := a.AddAudit(t.Context(), step.AuditRequest{Who: "ann", Command: "pause", Run: "agent-1", Outcome: "accepted"}); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := l.ListEntries(t.Context(), "agent-1", 0)
+	if err != nil || len(entries) != 1 || !entries[0].At.Equal(noon) || entries[0].Who != "ann" {
+		t.Errorf("it says %+v, %v", entries, err)
 	}
 }

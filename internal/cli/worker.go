@@ -96,7 +96,11 @@ func workerRun(ctx context.Context, o *WorkerOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := o.serving(ctx, c, l, kubeconfig); err != nil {
+	installation, err := l.Installation(ctx)
+	if err != nil {
+		return err
+	}
+	if err := o.serving(c, installation, kubeconfig); err != nil {
 		return err
 	}
 	return f.Worker(ctx, WorkerRun{
@@ -138,11 +142,7 @@ func readKubeconfigs(files []string, named bool) (kubeconfigs, error) {
 }
 
 // serving says in one line what is served, and with what.
-func (o *WorkerOptions) serving(ctx context.Context, c *engine.Connection, l ledger.Ledger, k kubeconfigs) error {
-	installation, err := l.Installation(ctx)
-	if err != nil {
-		return err
-	}
+func (o *WorkerOptions) serving(c *engine.Connection, installation string, k kubeconfigs) error {
 	queues := "task queue " + api.Queue(installation)
 	switch sites := strings.Join(o.Sites, ", "); {
 	case o.SiteOnly:
@@ -150,7 +150,7 @@ func (o *WorkerOptions) serving(ctx context.Context, c *engine.Connection, l led
 	case sites != "":
 		queues += " and those of site " + sites
 	}
-	_, err = fmt.Fprintf(shown{o.Factory.Err}, "serving %s at %s, namespace %s, with kubeconfig %s (%s)\n",
+	_, err := fmt.Fprintf(shown{o.Factory.Err}, "serving %s at %s, namespace %s, with kubeconfig %s (%s)\n",
 		queues, c.Address, c.Namespace, strings.Join(k.files, ", "), api.Counted(k.contexts, "context"))
 	return fault.Wrap(fault.Internal, err, "cannot print")
 }

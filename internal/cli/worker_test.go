@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"sluice.dev/sluice/internal/engine"
-	"sluice.dev/sluice/internal/ledger/sqlite/sqlitetest"
 )
 
 const twoContexts = `apiVersion: v1
@@ -50,13 +49,12 @@ func TestWorkerSaysWhatItServes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := sqlitetest.New(t)
 	var errs bytes.Buffer
 	o := &WorkerOptions{Factory: &Factory{Err: &errs}}
-	if err := o.serving(t.Context(), &engine.Connection{Address: "fake:7233", Namespace: "infra"}, l, k); err != nil {
+	if err := o.serving(&engine.Connection{Address: "fake:7233", Namespace: "infra"}, "sluice-1", k); err != nil {
 		t.Fatal(err)
 	}
-	for _, words := range []string{"serving task queue sluice", "at fake:7233, namespace infra", file + " (2 contexts)"} {
+	for _, words := range []string{"serving task queue sluice-1", "at fake:7233, namespace infra", file + " (2 contexts)"} {
 		if !strings.Contains(errs.String(), words) {
 			t.Errorf("does not say %q: %s", words, errs.String())
 		}

@@ -11,6 +11,8 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 
+	"k8s.io/utils/clock"
+
 	"sluice.dev/sluice/activities/runs"
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/check"
@@ -63,7 +65,7 @@ func newFakeFleet(t testing.TB, component string, clusters ...int) *fakeFleet {
 	}
 	w := worker.New(c.Client, f.queue, worker.Options{MaxConcurrentActivityExecutionSize: 5000, WorkerStopTimeout: 2 * time.Second})
 	workflows.Register(w)
-	(&runs.Activities{Client: c.Client}).Register(w)
+	(&runs.Activities{Client: c.Client, Clock: clock.RealClock{}}).Register(w)
 	f.register(w)
 	if err := w.Start(); err != nil {
 		t.Fatal(err)

@@ -23,6 +23,20 @@ import (
 	"sluice.dev/sluice/pipelines"
 )
 
+// Ledger is the part of a ledger that the engine uses. It is as wide as what can be asked: plans, runs and the audit are written,
+// and what happened in clusters is read. Nothing here can say that something was written or deployed there.
+type Ledger interface {
+	ledger.Blobs
+	ledger.Plans
+	ledger.Runs
+	ledger.Audit
+	Installation(ctx context.Context) (string, error)
+	ListDeployments(ctx context.Context, cluster, component string) ([]ledger.Deployment, error)
+	ListObservations(ctx context.Context, component string) ([]ledger.Observation, error)
+	ListWrites(ctx context.Context, run, cluster string) ([]ledger.Write, error)
+	ListPreImages(ctx context.Context, run, cluster, component string) ([]ledger.PreImage, error)
+}
+
 // Temporal is the part of a Temporal client that the engine uses. It is wide because the engine is all that asks Temporal: to
 // start and to tell, and to see what became of it.
 type Temporal interface {
@@ -74,7 +88,7 @@ func (p Patience) orDefault() Patience {
 
 // Engine answers. It is safe for use by several goroutines.
 type Engine struct {
-	ledger  ledger.Ledger
+	ledger  Ledger
 	dial    func(context.Context) (*Server, error)
 	options Options
 	server  *Server
@@ -84,7 +98,7 @@ type Engine struct {
 
 // New returns an engine on a ledger. It dials the Temporal server when something first needs it, and not again after
 // that succeeded.
-func New(l ledger.Ledger, dial func(context.Context) (*Server, error), o Options) *Engine {
+func New(l Ledger, dial func(context.Context) (*Server, error), o Options) *Engine {
 	if o.Origin == nil {
 		o.Origin = origin.Of
 	}
