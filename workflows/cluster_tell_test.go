@@ -40,7 +40,7 @@ func TestTheRunShowsWhereItsUnitsAre(t *testing.T) {
 			waits = said
 		}
 	})
-	shows := func(after time.Duration, phase api.Phase, kind, line string) {
+	shows := func(after time.Duration, phase api.Phase, kind api.WaitKind, line string) {
 		w.env.RegisterDelayedCallback(func() {
 			u := w.now(t).Stages[0].Units[0]
 			if u.Phase != phase || u.Waiting == nil || u.Waiting.Kind != kind {

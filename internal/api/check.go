@@ -2,6 +2,7 @@ package api
 
 import (
 	"sluice.dev/sluice/internal/workload/goal"
+	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
 )
 
@@ -19,13 +20,27 @@ const (
 
 // Check is a check with its verdict and what it saw.
 type Check struct {
-	Name     string         `json:"name"`
-	At       string         `json:"at"`
-	Verdict  Verdict        `json:"verdict"`
-	Advisory bool           `json:"advisory,omitempty"`
-	Message  string         `json:"message,omitempty"`
-	Seen     map[string]any `json:"seen,omitempty"` // the facts that the rule speaks of
+	Name     string          `json:"name"`
+	At       pipelines.Point `json:"at"`
+	Verdict  Verdict         `json:"verdict"`
+	Advisory bool            `json:"advisory,omitempty"`
+	Message  string          `json:"message,omitempty"`
+	Seen     map[string]any  `json:"seen,omitempty"` // the facts that the rule speaks of
 }
+
+// Where else than at the points of a pipeline something is found.
+const (
+	AtPlan     pipelines.Point = "plan"     // the cluster as it is refuses the plan
+	AtNodes    pipelines.Point = "nodes"    // more of them are dead than may be left behind
+	AtDisarm   pipelines.Point = "disarm"   // a workload did not let itself be disarmed
+	AtRollback pipelines.Point = "rollback" // the way back itself
+	AtUnit     pipelines.Point = "unit"     // a unit's workflow, which ended and nobody knows how
+	AtSoak     pipelines.Point = "soak"     // of a group or stage, for one of its units
+	AtEnd      pipelines.Point = "end"      // after the last check of a unit
+)
+
+// AtSoakOf is where a look in the soak of a group or stage found something.
+func AtSoakOf(what string) pipelines.Point { return AtSoak + " of " + pipelines.Point(what) }
 
 // FirstBad returns the first check that holds a unit: anything but Passed or Skipped, unless it only advises. A check is
 // Skipped only behind one that did not pass, which is then found first.

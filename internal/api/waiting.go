@@ -2,9 +2,31 @@ package api
 
 import "time"
 
+// WaitKind is the kind of thing that something waits for.
+type WaitKind string
+
+// What something waits for. Lock, cluster, retry, worker and turn end by themselves; approval, decision, person and budget
+// need somebody.
+const (
+	WaitLock     WaitKind = "lock"     // another run has the unit
+	WaitCluster  WaitKind = "cluster"  // it is out of reach, or does not let us work
+	WaitRetry    WaitKind = "retry"    // a step that failed and is tried again
+	WaitWorker   WaitKind = "worker"   // nobody serves the run
+	WaitTurn     WaitKind = "turn"     // what goes before it has not ended
+	WaitCheck    WaitKind = "check"    // one runs, or did not pass
+	WaitPods     WaitKind = "pods"     // a batch, or a workload on its way back
+	WaitSoak     WaitKind = "soak"     // quiet time that is not over
+	WaitApproval WaitKind = "approval" // of a stage
+	WaitDecision WaitKind = "decision" // what becomes of a unit, or of a rollback, that stands
+	WaitPerson   WaitKind = "person"   // whoever paused it
+	WaitBudget   WaitKind = "budget"   // more units are out of reach than the stage bears
+	WaitRollback WaitKind = "rollback" // a run that takes back
+	WaitNothing  WaitKind = "nothing"  // a stage that is skipped
+)
+
 // Waiting says what something waits for.
 type Waiting struct {
-	Kind  string    `json:"kind"` // lock, approval, check, pods, soak, cluster, decision, person
+	Kind  WaitKind  `json:"kind"`
 	Name  string    `json:"name,omitempty"`
 	Since time.Time `json:"since"`
 	Until time.Time `json:"until,omitzero"` // when it changes by itself

@@ -29,7 +29,7 @@ func (r *Runner) Evaluate(ctx context.Context, req step.EvaluateRequest) []api.C
 	out := make([]api.Check, 0, len(req.Checks))
 	stopped := map[string]bool{}
 	for _, c := range req.Checks {
-		found := api.Check{Name: c.Name, At: string(req.Point), Advisory: c.Enforcement == pipelines.Advisory}
+		found := api.Check{Name: c.Name, At: req.Point, Advisory: c.Enforcement == pipelines.Advisory}
 		if i := slices.IndexFunc(c.RunAfter, func(n string) bool { return stopped[n] }); i >= 0 {
 			found.Verdict, found.Message = api.Skipped, "runs after "+c.RunAfter[i]+", which did not pass"
 			stopped[c.Name] = true

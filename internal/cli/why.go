@@ -138,7 +138,7 @@ func explainWaiting(b *strings.Builder, w *api.Waiting, now time.Time) {
 		b.WriteString("  waits for   nothing\n")
 		return
 	}
-	fmt.Fprintf(b, "  waits for   %s\n", or(strings.TrimSpace(w.Kind+" "+w.Name)))
+	fmt.Fprintf(b, "  waits for   %s\n", or(strings.TrimSpace(string(w.Kind)+" "+w.Name)))
 	if !w.Since.IsZero() {
 		fmt.Fprintf(b, "  since       %s\n", ago(w.Since, now))
 	}
@@ -146,7 +146,7 @@ func explainWaiting(b *strings.Builder, w *api.Waiting, now time.Time) {
 		head := ""
 		if i == 0 {
 			head = "not met"
-			if w.Kind == "person" {
+			if w.Kind == api.WaitPerson {
 				head = "reason"
 			}
 		}

@@ -11,7 +11,7 @@ import (
 )
 
 func TestWhyTellsAReasonFromACondition(t *testing.T) {
-	for kind, want := range map[string]string{"person": "  reason      look\n", "decision": "  not met     look\n"} {
+	for kind, want := range map[api.WaitKind]string{api.WaitPerson: "  reason      look\n", api.WaitDecision: "  not met     look\n"} {
 		text := explain(engine.Explanation{Run: "a-1", Reasons: []engine.Reason{
 			{Subject: "a-1", Waiting: &api.Waiting{Kind: kind, Unmet: []string{"look"}}},
 		}}, time.Time{})

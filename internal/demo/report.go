@@ -169,7 +169,7 @@ func unitOf(run string, s api.UnitStatus) Unit {
 func verdictsOf(checks []api.Check) []Verdict {
 	list := []Verdict{}
 	for _, c := range checks {
-		list = append(list, Verdict{Check: c.Name, At: c.At, Verdict: string(c.Verdict), Message: c.Message, Seen: c.Seen})
+		list = append(list, Verdict{Check: c.Name, At: string(c.At), Verdict: string(c.Verdict), Message: c.Message, Seen: c.Seen})
 	}
 	return list
 }

@@ -37,20 +37,20 @@ func (r remedies) add(why *Reason, u *api.UnitStatus) {
 	if r.view.Phase.Final() {
 		return
 	}
-	kind := ""
+	var kind api.WaitKind
 	if why.Waiting != nil {
 		kind = why.Waiting.Kind
 	}
 	switch kind {
-	case "cluster":
+	case api.WaitCluster:
 		why.ByItself = "as soon as the cluster answers and does what it is asked to; nobody has to resume it"
-	case "lock":
+	case api.WaitLock:
 		why.ByItself = "as soon as the run that holds it has ended"
-	case "worker":
+	case api.WaitWorker:
 		why.ByItself = "as soon as a worker is there"
-	case "turn":
+	case api.WaitTurn:
 		why.ByItself = "as soon as what goes before it has ended"
-	case "retry":
+	case api.WaitRetry:
 		why.ByItself = "it is tried again and again"
 	}
 	why.Commands = r.commands(why, u, kind)
@@ -62,23 +62,23 @@ func (r remedies) add(why *Reason, u *api.UnitStatus) {
 }
 
 // commands are what would help, ready to paste: first what looks, then what acts.
-func (r remedies) commands(why *Reason, u *api.UnitStatus, kind string) []string {
+func (r remedies) commands(why *Reason, u *api.UnitStatus, kind api.WaitKind) []string {
 	run := r.view.Name
 	switch kind {
-	case "worker":
+	case api.WaitWorker:
 		return []string{"sluice worker"}
-	case "approval":
+	case api.WaitApproval:
 		return []string{fmt.Sprintf("sluice get %.12s", r.view.Plan), fmt.Sprintf("sluice approve %s --plan %.12s", run, r.view.Plan)}
-	case "person":
+	case api.WaitPerson:
 		return []string{"sluice resume " + run}
-	case "cluster":
+	case api.WaitCluster:
 		return []string{r.kubectl(u, "get --raw /readyz")}
-	case "lock":
+	case api.WaitLock:
 		if why.Holder == "" {
 			return nil
 		}
 		return []string{"sluice why " + why.Holder}
-	case "soak", "turn", "retry":
+	case api.WaitSoak, api.WaitTurn, api.WaitRetry:
 		return nil
 	}
 	var out []string
@@ -90,9 +90,9 @@ func (r remedies) commands(why *Reason, u *api.UnitStatus, kind string) []string
 		return append(out, fmt.Sprintf("sluice plan %s --to %s", r.view.Component, r.view.Version), "sluice resume "+run, "sluice abort "+run)
 	case u != nil && u.Phase.Stands():
 		return append(out, "sluice resume "+run, fmt.Sprintf("sluice rollback %s --cluster %s", run, u.Cluster), "sluice abort "+run)
-	case kind == "decision" || kind == "check":
+	case kind == api.WaitDecision || kind == api.WaitCheck:
 		return append(out, "sluice resume "+run, "sluice rollback "+run, "sluice abort "+run)
-	case kind == "budget":
+	case kind == api.WaitBudget:
 		return append(out, "sluice rollback "+run, "sluice abort "+run)
 	}
 	return out

@@ -31,7 +31,7 @@ func (v View) Held() bool {
 		return true
 	}
 	for _, s := range v.Stages {
-		if s.Waiting != nil && s.Waiting.Kind == "approval" {
+		if s.Waiting != nil && s.Waiting.Kind == api.WaitApproval {
 			return true
 		}
 		for _, u := range s.Units {
@@ -49,7 +49,7 @@ func (v View) Stands() bool {
 	if v.Phase.Stands() || v.Phase == api.PhasePaused {
 		return true
 	}
-	return v.Phase == api.PhaseWaiting && v.Waiting != nil && v.Waiting.Kind == "approval"
+	return v.Phase == api.PhaseWaiting && v.Waiting != nil && v.Waiting.Kind == api.WaitApproval
 }
 
 // unitQueries is how many units are asked at once.
@@ -152,7 +152,7 @@ func (e *Engine) withoutWorker(ctx context.Context, server *Server, known ledger
 		view.Orders = orders
 	}
 	view.Partial, view.Waiting = true, &api.Waiting{
-		Kind: "worker", Since: e.lastWorked(ctx, known, described), Unmet: []string{note}, Owner: "whoever runs the workers",
+		Kind: api.WaitWorker, Since: e.lastWorked(ctx, known, described), Unmet: []string{note}, Owner: "whoever runs the workers",
 	}
 	return view, err
 }
@@ -191,7 +191,7 @@ func (e *Engine) fill(ctx context.Context, server *Server, view *View) {
 // asks reports whether a unit has a workflow of its own that is open. One that waits for the lock has not: the workflow
 // under its name is another run's.
 func asks(u *api.UnitStatus) bool {
-	return u.Workflow != "" && !u.Phase.Final() && (u.Waiting == nil || u.Waiting.Kind != "lock")
+	return u.Workflow != "" && !u.Phase.Final() && (u.Waiting == nil || u.Waiting.Kind != api.WaitLock)
 }
 
 // recall adds what only the whole status of a unit that has ended tells. The run's word goes for the rest: a unit may have

@@ -115,7 +115,7 @@ func turn(view View, stage int) *api.Waiting {
 			break
 		}
 	}
-	return &api.Waiting{Kind: "turn", Since: view.Started, Unmet: []string{first + " has not ended"}}
+	return &api.Waiting{Kind: api.WaitTurn, Since: view.Started, Unmet: []string{first + " has not ended"}}
 }
 
 func stageReason(s *api.StageStatus, turn *api.Waiting) Reason {
@@ -127,7 +127,7 @@ func stageReason(s *api.StageStatus, turn *api.Waiting) Reason {
 		r.Since = s.Waiting.Since
 	}
 	if s.Skipped != "" {
-		r.Waiting = &api.Waiting{Kind: "nothing", Unmet: []string{"it " + s.Skipped}}
+		r.Waiting = &api.Waiting{Kind: api.WaitNothing, Unmet: []string{"it " + s.Skipped}}
 	}
 	return r
 }
@@ -150,7 +150,7 @@ func (e *Engine) unitReason(ctx context.Context, u *api.UnitStatus, turn *api.Wa
 	if err != nil {
 		return r
 	}
-	if u.Waiting != nil && u.Waiting.Kind == "lock" {
+	if u.Waiting != nil && u.Waiting.Kind == api.WaitLock {
 		r.Holder = e.holder(ctx, server, u.Workflow)
 		return r
 	}

@@ -17,7 +17,7 @@ func Gates(ctx workflow.Context, req step.EvaluateRequest) []api.Check {
 	})
 	var found []api.Check
 	if err := workflow.ExecuteLocalActivity(ctx, step.Evaluate.Name(), req).Get(ctx, &found); err != nil {
-		return []api.Check{{Name: "gates", At: string(req.Point), Verdict: api.Error, Message: MessageOf(err)}}
+		return []api.Check{{Name: "gates", At: req.Point, Verdict: api.Error, Message: MessageOf(err)}}
 	}
 	return found
 }

@@ -22,7 +22,7 @@ func (r *rollout) wantRollback(ctx workflow.Context, scope api.Scope, ending api
 	r.want.rollback, r.want.abort = append(r.want.rollback, scope), false
 	r.state.Paused = false
 	r.state.Status.Waiting = &api.Waiting{
-		Kind: "rollback", Name: scope.String(), Since: workflow.Now(ctx).UTC(), Unmet: []string{why}, Owner: who,
+		Kind: api.WaitRollback, Name: scope.String(), Since: workflow.Now(ctx).UTC(), Unmet: []string{why}, Owner: who,
 	}
 	for _, st := range r.state.Status.Stages {
 		for _, u := range st.Units {
@@ -106,7 +106,7 @@ func (r *rollout) takeBack(ctx workflow.Context, clusters []string) {
 	}
 	window, err := plan.Backward(r.lean(), clusters)
 	if err != nil {
-		r.state.Status.Waiting = &api.Waiting{Kind: "rollback", Since: workflow.Now(ctx).UTC(), Unmet: []string{err.Error()}}
+		r.state.Status.Waiting = &api.Waiting{Kind: api.WaitRollback, Since: workflow.Now(ctx).UTC(), Unmet: []string{err.Error()}}
 		return
 	}
 	r.backing = true
@@ -158,7 +158,7 @@ func (r *rollout) moving(units []plan.Unit) bool {
 // brake holds a rollback whose units fail until somebody resumes it (one more may fail then) or aborts it.
 func (r *rollout) brake(ctx workflow.Context, window *plan.Window, why string) bool {
 	r.pause(&api.Waiting{
-		Kind: "decision", Name: "rollback", Since: workflow.Now(ctx).UTC(), Unmet: []string{why}, Owner: "whoever may resume or abort",
+		Kind: api.WaitDecision, Name: "rollback", Since: workflow.Now(ctx).UTC(), Unmet: []string{why}, Owner: "whoever may resume or abort",
 	})
 	_ = show.Stand{
 		Show: r.show, Phase: api.PhaseHeld, Waiting: r.state.Status.Waiting, Then: api.PhaseRollingBack,

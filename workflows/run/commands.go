@@ -114,7 +114,7 @@ func (r *rollout) doPause(ctx workflow.Context, c api.Command) api.Answer {
 		r.tellAll(ctx, tell.Order{Kind: tell.OrderPause, Who: c.Who, Reason: c.Reason})
 		return api.Answer{Message: r.in.Run + " is paused already"}
 	}
-	r.pause(&api.Waiting{Kind: "person", Name: "resume", Since: workflow.Now(ctx).UTC(), Unmet: show.Reasons(c), Owner: c.Who})
+	r.pause(&api.Waiting{Kind: api.WaitPerson, Name: "resume", Since: workflow.Now(ctx).UTC(), Unmet: show.Reasons(c), Owner: c.Who})
 	r.tellAll(ctx, tell.Order{Kind: tell.OrderPause, Who: c.Who, Reason: c.Reason})
 	r.show(ctx, api.PhasePaused, r.state.Status.Waiting)
 	return api.Answer{Message: fmt.Sprintf("%s pauses: nothing new starts, %s to stop and disarm", r.in.Run, api.Counted(len(r.openUnits()), "open unit"))}
@@ -145,7 +145,7 @@ func (r *rollout) doResume(ctx workflow.Context, c api.Command) api.Answer {
 // awaited is the stage that waits for approval, nil where none does.
 func (r *rollout) awaited() *api.StageStatus {
 	for i := range r.state.Status.Stages {
-		if w := r.state.Status.Stages[i].Waiting; w != nil && w.Kind == "approval" {
+		if w := r.state.Status.Stages[i].Waiting; w != nil && w.Kind == api.WaitApproval {
 			return &r.state.Status.Stages[i]
 		}
 	}

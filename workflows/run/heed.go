@@ -69,7 +69,7 @@ func (r *rollout) decide(ctx workflow.Context, u *api.UnitStatus) (borne bool, w
 		return false, why
 	}
 	r.pause(&api.Waiting{
-		Kind: "decision", Name: u.Path, Since: workflow.Now(ctx).UTC(), Unmet: []string{why}, Owner: "whoever may resume, abort or roll back",
+		Kind: api.WaitDecision, Name: u.Path, Since: workflow.Now(ctx).UTC(), Unmet: []string{why}, Owner: "whoever may resume, abort or roll back",
 	})
 	r.tellAll(ctx, tell.Order{Kind: tell.OrderPause, Who: api.BySluice, Reason: why})
 	return false, why

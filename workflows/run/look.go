@@ -130,7 +130,7 @@ func (r *rollout) heedLook(ctx workflow.Context, rep tell.Report) {
 func (r *rollout) supersede(ctx workflow.Context, unit *api.UnitStatus, by string) {
 	unit.Superseded = by
 	unit.Checks = append(unit.Checks, api.Check{
-		Name: "soak", At: "soak", Verdict: api.Inconclusive, Advisory: true,
+		Name: "soak", At: api.AtSoak, Verdict: api.Inconclusive, Advisory: true,
 		Message: "superseded by " + by + ", which moves this cluster since",
 	})
 	r.mark(ctx, unit, api.PhaseSucceeded, nil)

@@ -13,9 +13,9 @@ func (r *rollout) shown(does api.Phase, waiting *api.Waiting) api.Phase {
 	switch {
 	case r.shape < shape.PhasesSort:
 		return r.shownOnce(does)
-	case does == api.PhasePaused && waiting != nil && waiting.Kind != "person":
+	case does == api.PhasePaused && waiting != nil && waiting.Kind != api.WaitPerson:
 		return api.PhaseHeld // a check has stopped it, and nobody else
-	case does == api.PhaseSoaking && waiting != nil && waiting.Kind == "decision":
+	case does == api.PhaseSoaking && waiting != nil && waiting.Kind == api.WaitDecision:
 		return mostUrgent(does, r.state.Status.Stages[r.state.Stage].Units)
 	case does != api.PhaseMoving:
 		return does
@@ -30,7 +30,7 @@ func (r *rollout) shown(does api.Phase, waiting *api.Waiting) api.Phase {
 	if slices.ContainsFunc(open, func(u api.UnitStatus) bool { return u.Phase.Urgency() == 0 }) {
 		return does
 	}
-	if len(open) == 0 && slices.ContainsFunc(r.state.Status.Stages, func(s api.StageStatus) bool { return s.Waiting != nil && s.Waiting.Kind == "budget" }) {
+	if len(open) == 0 && slices.ContainsFunc(r.state.Status.Stages, func(s api.StageStatus) bool { return s.Waiting != nil && s.Waiting.Kind == api.WaitBudget }) {
 		return api.PhaseHeld // too much has gone wrong for anything else to start
 	}
 	return mostUrgent(does, open)

@@ -80,7 +80,7 @@ func (r *rollout) sitOut(ctx, looks workflow.Context, s *soak) error {
 			return err
 		}
 		coming := r.look(looks, s)
-		waiting := &api.Waiting{Kind: "soak", Name: s.what, Since: workflow.Now(ctx).UTC(), Until: s.until.UTC()}
+		waiting := &api.Waiting{Kind: api.WaitSoak, Name: s.what, Since: workflow.Now(ctx).UTC(), Until: s.until.UTC()}
 		left := max(0, s.until.Sub(workflow.Now(ctx)))
 		unseen, borne := r.unseen(s)
 		switch {
@@ -90,7 +90,7 @@ func (r *rollout) sitOut(ctx, looks workflow.Context, s *soak) error {
 			waiting.Until, waiting.Unmet = time.Time{}, []string{fmt.Sprintf("%d units to look at once more", s.open-borne+coming)}
 		}
 		if len(unseen) > 0 {
-			waiting.Kind, waiting.Unmet, waiting.Owner = "decision", unseen, "whoever may resume, abort or roll back"
+			waiting.Kind, waiting.Unmet, waiting.Owner = api.WaitDecision, unseen, "whoever may resume, abort or roll back"
 		}
 		r.show(ctx, api.PhaseSoaking, waiting)
 		turn := r.inTurn
@@ -162,7 +162,9 @@ func (r *rollout) lookAt(ctx workflow.Context, s *soak, u plan.Unit, until time.
 // outOfReach waits until a unit's cluster answers again.
 func (r *rollout) outOfReach(ctx workflow.Context, unit *api.UnitStatus, u plan.Unit, ref step.Ref, cause error, misses int) {
 	_, _ = ask.For(step.Unobserved, "note that "+u.Cluster+" is out of reach", ref).Get(ctx)
-	r.mark(ctx, unit, api.PhaseUnreachable, &api.Waiting{Kind: "cluster", Name: u.Cluster, Since: workflow.Now(ctx).UTC(), Unmet: []string{ask.MessageOf(cause)}})
+	r.mark(ctx, unit, api.PhaseUnreachable, &api.Waiting{
+		Kind: api.WaitCluster, Name: u.Cluster, Since: workflow.Now(ctx).UTC(), Unmet: []string{ask.MessageOf(cause)},
+	})
 	back := ask.For(step.Reachable, "wait for "+u.Cluster, ref).Near(u.Site)
 	for _, err := back.Get(ctx); ctx.Err() == nil; _, err = back.Get(ctx) {
 		if workflow.Sleep(ctx, pace.BackOff(misses)) == nil && err == nil {
@@ -175,7 +177,7 @@ func (r *rollout) outOfReach(ctx workflow.Context, unit *api.UnitStatus, u plan.
 // standInSoak holds a unit at a check that did not pass, until the run is resumed. One whose failure the stage bears
 // ends as failed.
 func (r *rollout) standInSoak(ctx workflow.Context, unit *api.UnitStatus, what string, bad api.Check) {
-	bad.At = "soak of " + what
+	bad.At = api.AtSoakOf(what)
 	unit.Failure, unit.FailedAt = r.witnessed(&bad), unit.Path
 	why := show.Undecided(bad)
 	why.Since = workflow.Now(ctx).UTC()
@@ -220,7 +222,7 @@ func (r *rollout) settleSoaked(ctx workflow.Context, unit *api.UnitStatus) {
 		r.mark(ctx, unit, api.PhaseFailed, nil)
 	case api.PhaseUnreachable:
 		unit.Checks = append(unit.Checks, api.Check{
-			Name: "soak", At: "soak", Verdict: api.Inconclusive, Advisory: true, Message: "the cluster was out of reach when the soak ended",
+			Name: "soak", At: api.AtSoak, Verdict: api.Inconclusive, Advisory: true, Message: "the cluster was out of reach when the soak ended",
 		})
 		r.mark(ctx, unit, api.PhaseSucceeded, nil)
 	}

@@ -50,7 +50,7 @@ func (r *rollout) approval(ctx workflow.Context, p *step.RunStage, st *api.Stage
 		return nil
 	}
 	st.Waiting = &api.Waiting{
-		Kind: "approval", Name: p.Name, Since: workflow.Now(ctx).UTC(), Owner: "anybody but " + r.in.By, Unmet: r.unapproved(p.Name),
+		Kind: api.WaitApproval, Name: p.Name, Since: workflow.Now(ctx).UTC(), Owner: "anybody but " + r.in.By, Unmet: r.unapproved(p.Name),
 	}
 	return show.Stand{
 		Show: r.show, Phase: api.PhaseWaiting, Waiting: st.Waiting, Then: api.PhaseMoving,
@@ -72,7 +72,7 @@ func (r *rollout) judge(ctx workflow.Context, st *api.StageStatus, all []pipelin
 			return nil
 		}
 		why := show.Undecided(bad)
-		why.Kind, why.Since = "check", workflow.Now(ctx).UTC()
+		why.Kind, why.Since = api.WaitCheck, workflow.Now(ctx).UTC()
 		r.pause(why)
 		if err := r.unpaused(ctx); err != nil {
 			return err
@@ -150,6 +150,6 @@ func (r *rollout) explain(ctx workflow.Context, st *api.StageStatus, now plan.De
 		return
 	}
 	st.Waiting = &api.Waiting{
-		Kind: "budget", Name: st.Name, Since: workflow.Now(ctx).UTC(), Unmet: unmet, Owner: "whoever may abort or roll back",
+		Kind: api.WaitBudget, Name: st.Name, Since: workflow.Now(ctx).UTC(), Unmet: unmet, Owner: "whoever may abort or roll back",
 	}
 }

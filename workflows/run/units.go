@@ -81,12 +81,12 @@ func (r *rollout) ended(ctx workflow.Context, run *unitRun, end api.UnitStatus) 
 func (r *rollout) crashed(ctx workflow.Context, cluster, cause string) api.UnitStatus {
 	unit := *r.unit(cluster)
 	unit.Phase, unit.Ended, unit.Moved = api.PhaseFailed, workflow.Now(ctx).UTC(), true
-	unit.Failure = &api.Check{Name: "unit workflow", At: "unit", Verdict: api.Error, Message: cause}
+	unit.Failure = &api.Check{Name: "unit workflow", At: api.AtUnit, Verdict: api.Error, Message: cause}
 	return unit
 }
 
 func lockedBy(ctx workflow.Context, id string) *api.Waiting {
-	return &api.Waiting{Kind: "lock", Name: id, Since: workflow.Now(ctx).UTC(), Unmet: []string{"another run has it"}}
+	return &api.Waiting{Kind: api.WaitLock, Name: id, Since: workflow.Now(ctx).UTC(), Unmet: []string{"another run has it"}}
 }
 
 func unitOptions(ctx workflow.Context, of tell.Subject, in tell.ClusterInput) workflow.ChildWorkflowOptions {

@@ -13,7 +13,7 @@ func WaitingWords(w *api.Waiting) string {
 	if w == nil {
 		return ""
 	}
-	words := strings.TrimSpace(w.Kind + " " + w.Name)
+	words := strings.TrimSpace(string(w.Kind) + " " + w.Name)
 	if len(w.Unmet) > 0 {
 		words += ": " + w.Unmet[0]
 	}

@@ -9,6 +9,7 @@ import (
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/workflows/ask"
 )
 
@@ -38,7 +39,7 @@ func doing[Res any](ctx workflow.Context, r *machine, c ask.Call[Res], run func(
 				return answer, err
 			}
 		default:
-			failure := api.Check{Name: c.Summary, At: c.Name, Verdict: api.Error, Message: ask.MessageOf(err)}
+			failure := api.Check{Name: c.Summary, At: pipelines.Point(c.Name), Verdict: api.Error, Message: ask.MessageOf(err)}
 			if err := r.hold(ctx, stoodBy(err), failure, r.unit.Path); err != nil {
 				return answer, err
 			}
@@ -84,7 +85,7 @@ func must[Res any](ctx workflow.Context, r *machine, c ask.Call[Res]) (answer Re
 		case code != fault.Internal:
 			return answer, err
 		default:
-			r.set(ctx, r.unit.Phase, &api.Waiting{Kind: "retry", Name: c.Summary, Unmet: []string{ask.MessageOf(err)}})
+			r.set(ctx, r.unit.Phase, &api.Waiting{Kind: api.WaitRetry, Name: c.Summary, Unmet: []string{ask.MessageOf(err)}})
 		}
 		if _, err := workflow.AwaitWithTimeout(ctx, r.backOff(), func() bool { return r.orders.ends > ends }); err != nil {
 			return answer, err

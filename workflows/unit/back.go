@@ -74,14 +74,11 @@ func (r *machine) backUnrecorded(ctx workflow.Context) api.Phase {
 
 // stuck says what went wrong on the way back, and keeps why the unit goes back.
 func (r *machine) stuck(message string) {
-	if r.unit.Cause == nil && r.unit.Failure != nil && r.unit.Failure.At != atRollback {
+	if r.unit.Cause == nil && r.unit.Failure != nil && r.unit.Failure.At != api.AtRollback {
 		r.unit.Cause, r.unit.CauseAt = r.unit.Failure, r.unit.FailedAt
 	}
-	r.unit.Failure = &api.Check{Name: "rollback", At: atRollback, Verdict: api.Error, Message: message}
+	r.unit.Failure = &api.Check{Name: "rollback", At: api.AtRollback, Verdict: api.Error, Message: message}
 }
-
-// atRollback is the point of a unit's failures on its way back.
-const atRollback = "rollback"
 
 // askBack holds a rollback that cannot go on, until somebody resumes it; false where it was abandoned.
 func (r *machine) askBack(ctx workflow.Context, cause error) bool {
@@ -93,7 +90,7 @@ func (r *machine) askBack(ctx workflow.Context, cause error) bool {
 	_ = show.Stand{
 		Show: r.tell, Phase: phaseOfBack(cause), Then: api.PhaseRollingBack,
 		Waiting: &api.Waiting{
-			Kind: "decision", Name: "rollback", Unmet: []string{ask.MessageOf(cause)}, Owner: "whoever may resume, or abandon the rollback",
+			Kind: api.WaitDecision, Name: "rollback", Unmet: []string{ask.MessageOf(cause)}, Owner: "whoever may resume, or abandon the rollback",
 		},
 		Until: func() bool { return r.orders.resumes > resumes || r.orders.ends > ends },
 	}.Wait(ctx)
@@ -145,7 +142,7 @@ func (r *machine) revertWorkloads(ctx workflow.Context) error {
 
 // revert moves a workload back and gives it to its owner.
 func (r *machine) revert(ctx workflow.Context, h *heldWorkload) error {
-	r.set(ctx, api.PhaseRollingBack, &api.Waiting{Kind: "pods", Name: h.object})
+	r.set(ctx, api.PhaseRollingBack, &api.Waiting{Kind: api.WaitPods, Name: h.object})
 	req := r.requestFor(h)
 	req.Version = r.plan.WayBack.Version
 	req.Goal.MaxUnavailable = r.plan.Rules.MaxUnavailable
@@ -201,7 +198,7 @@ func (r *machine) leave(ctx workflow.Context, phase api.Phase) api.Phase {
 	}
 	r.disarm(ctx)
 	if _, err := must(ctx, r, free); err != nil {
-		r.unit.Checks = append(r.unit.Checks, api.Check{Name: "free the lease", At: "end", Verdict: api.Error, Message: ask.MessageOf(err)})
+		r.unit.Checks = append(r.unit.Checks, api.Check{Name: "free the lease", At: api.AtEnd, Verdict: api.Error, Message: ask.MessageOf(err)})
 	}
 	return phase
 }

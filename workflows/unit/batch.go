@@ -42,7 +42,7 @@ func (r *machine) advance(ctx workflow.Context, at *api.BatchStatus, req step.Ad
 	req.Deadline = time.Duration(r.plan.Rules.ProgressDeadline)
 	for {
 		at.Phase = api.PhaseMoving
-		r.set(ctx, api.PhaseMoving, &api.Waiting{Kind: "pods", Name: at.Path})
+		r.set(ctx, api.PhaseMoving, &api.Waiting{Kind: api.WaitPods, Name: at.Path})
 		req.State = r.stateOf(req.Object)
 		seen, err := r.push(ctx, at, req)
 		if err != nil {

@@ -23,7 +23,7 @@ func (r *machine) tooManyBehind(behind []goal.Behind) (api.Check, bool) {
 		return api.Check{}, false
 	}
 	for _, no := range r.plan.Rules.TooManyBehind(behind) {
-		return api.Check{Name: string(no.Rule), At: "nodes", Verdict: api.Error, Message: no.Object + ": " + no.Message}, true
+		return api.Check{Name: string(no.Rule), At: api.AtNodes, Verdict: api.Error, Message: no.Object + ": " + no.Message}, true
 	}
 	return api.Check{}, false
 }

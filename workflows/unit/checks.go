@@ -22,7 +22,7 @@ func (r *machine) judge(ctx workflow.Context, point pipelines.Point, at *api.Bat
 		return nil
 	}
 	for {
-		r.set(ctx, api.PhaseChecking, &api.Waiting{Kind: "check", Name: string(point)})
+		r.set(ctx, api.PhaseChecking, &api.Waiting{Kind: api.WaitCheck, Name: string(point)})
 		seen, err := look(ctx)
 		if err != nil {
 			return err

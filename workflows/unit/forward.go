@@ -78,7 +78,7 @@ func (r *machine) compare(ctx workflow.Context) error {
 			return nil
 		}
 		no := r.diff.Cluster.Refusals[0]
-		failure := api.Check{Name: string(no.Rule), At: "plan", Verdict: api.Error, Message: no.Message}
+		failure := api.Check{Name: string(no.Rule), At: api.AtPlan, Verdict: api.Error, Message: no.Message}
 		if err := r.hold(ctx, api.PhaseRefused, failure, r.unit.Path); err != nil {
 			return err
 		}
@@ -195,7 +195,7 @@ func (r *machine) prune(ctx workflow.Context) error {
 	req := step.PruneRequest{Ref: r.in.Ref, Objects: r.diff.Left, Delete: r.plan.Prune}
 	found, err := near(r, step.Prune, "look at what earlier versions left", req).Get(ctx)
 	if err != nil {
-		r.note(nil, []api.Check{{Name: "prune", At: "end", Verdict: api.Error, Advisory: true, Message: ask.MessageOf(err)}})
+		r.note(nil, []api.Check{{Name: "prune", At: api.AtEnd, Verdict: api.Error, Advisory: true, Message: ask.MessageOf(err)}})
 	}
 	r.unit.Pruned, r.unit.Unneeded = found.Pruned, found.Unneeded
 	return r.orders.ended()

@@ -47,7 +47,7 @@ func (l *lookout) look(ctx workflow.Context) (tell.Finding, error) {
 		if left <= 0 {
 			return tell.Finding{}, nil
 		}
-		l.set(ctx, api.PhaseSoaking, &api.Waiting{Kind: "soak", Name: l.what, Until: l.until.UTC()})
+		l.set(ctx, api.PhaseSoaking, &api.Waiting{Kind: api.WaitSoak, Name: l.what, Until: l.until.UTC()})
 		seen, err := l.observe(ctx, left)
 		bad, held := api.FirstBad(seen.Checks)
 		switch {

@@ -101,7 +101,7 @@ func (r *machine) obey(ctx workflow.Context) error {
 	r.disarm(ctx)
 	err := show.Stand{
 		Show: r.set, Phase: api.PhasePaused, Then: before,
-		Waiting: &api.Waiting{Kind: "person", Name: "resume", Owner: r.orders.who, Unmet: show.Reasons(api.Command{Reason: r.orders.why})},
+		Waiting: &api.Waiting{Kind: api.WaitPerson, Name: "resume", Owner: r.orders.who, Unmet: show.Reasons(api.Command{Reason: r.orders.why})},
 		Until:   func() bool { return !r.orders.paused },
 		Ends:    r.ended,
 	}.Wait(ctx)
@@ -141,7 +141,9 @@ func (r *machine) disarm(ctx workflow.Context) {
 		}
 		state, err := must(ctx, r, near(r, step.Disarm, "disarm "+h.object, r.about(h)))
 		if err != nil {
-			r.unit.Checks = append(r.unit.Checks, api.Check{Name: "disarm " + h.object, At: "disarm", Verdict: api.Error, Message: ask.MessageOf(err)})
+			r.unit.Checks = append(r.unit.Checks, api.Check{
+				Name: "disarm " + h.object, At: api.AtDisarm, Verdict: api.Error, Message: ask.MessageOf(err),
+			})
 			continue
 		}
 		h.state, r.unit.Armed = state, state.Armed

@@ -19,7 +19,7 @@ func (r *machine) answers(ctx workflow.Context) error {
 
 // gone tells the run, once, that the cluster is out of reach.
 func (r *machine) gone(ctx workflow.Context, cause error) {
-	waiting := &api.Waiting{Kind: "cluster", Name: r.in.Cluster, Unmet: []string{ask.MessageOf(cause)}}
+	waiting := &api.Waiting{Kind: api.WaitCluster, Name: r.in.Cluster, Unmet: []string{ask.MessageOf(cause)}}
 	if r.away {
 		r.set(ctx, api.PhaseUnreachable, waiting)
 		return

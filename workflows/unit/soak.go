@@ -29,7 +29,7 @@ func (r *machine) soak(ctx workflow.Context, quiet pipelines.Duration, at *api.B
 			return err
 		}
 		until = until.Add(workflow.Now(ctx).Sub(before)) // a pause is no part of it
-		r.set(ctx, api.PhaseSoaking, &api.Waiting{Kind: "soak", Name: string(end), Until: until.UTC()})
+		r.set(ctx, api.PhaseSoaking, &api.Waiting{Kind: api.WaitSoak, Name: string(end), Until: until.UTC()})
 		seen, err := r.watchFor(ctx, left, workloads())
 		switch {
 		case err == nil:
@@ -50,7 +50,7 @@ func (r *machine) soak(ctx workflow.Context, quiet pipelines.Duration, at *api.B
 		case ask.CodeOf(err) == fault.Unreachable:
 			err = r.awaitCluster(ctx, err)
 		default:
-			failure := api.Check{Name: "watch during soak", At: string(end), Verdict: api.Error, Message: ask.MessageOf(err)}
+			failure := api.Check{Name: "watch during soak", At: end, Verdict: api.Error, Message: ask.MessageOf(err)}
 			err = r.hold(ctx, api.PhaseHeld, failure, r.pathOf(at))
 		}
 		if err != nil {

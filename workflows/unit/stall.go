@@ -77,5 +77,5 @@ func stalled(req step.AdvanceRequest, now api.Facts, looked error) api.Check {
 	if looked != nil {
 		text = fmt.Sprintf("it has not ended for %s, and nobody can look at it: %s", req.Deadline, ask.MessageOf(looked))
 	}
-	return api.Check{Name: api.Progress, At: string(pipelines.During), Verdict: api.Inconclusive, Message: text}
+	return api.Check{Name: api.Progress, At: pipelines.During, Verdict: api.Inconclusive, Message: text}
 }

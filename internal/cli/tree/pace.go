@@ -62,7 +62,7 @@ func soaksLeft(in Input) time.Duration {
 	}
 	var left time.Duration
 	var name string // of the soak that is under way
-	if now := in.View.Waiting; now != nil && now.Kind == "soak" && !now.Until.IsZero() {
+	if now := in.View.Waiting; now != nil && now.Kind == api.WaitSoak && !now.Until.IsZero() {
 		left, name = max(now.Until.Sub(in.Now), 0), now.Name
 	}
 	for _, s := range in.View.Stages {

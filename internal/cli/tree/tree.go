@@ -112,7 +112,7 @@ func waits(w *api.Waiting, now time.Time) string {
 	if w == nil {
 		return ""
 	}
-	words := strings.TrimSpace(w.Kind + " " + w.Name)
+	words := strings.TrimSpace(string(w.Kind) + " " + w.Name)
 	if len(w.Unmet) > 0 {
 		words = strings.TrimPrefix(words+": "+w.Unmet[0], ": ")
 	}
@@ -197,7 +197,7 @@ func (d *drawer) stands(u *api.UnitStatus) string {
 		return "not needed any more: " + strings.Join(u.Unneeded, ", ")
 	case u.Phase.Final():
 		return ""
-	case u.Phase == api.PhaseMoving && u.Waiting != nil && u.Waiting.Kind == "pods":
+	case u.Phase == api.PhaseMoving && u.Waiting != nil && u.Waiting.Kind == api.WaitPods:
 		return ""
 	}
 	return waits(u.Waiting, d.in.Now)
