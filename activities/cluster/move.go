@@ -157,12 +157,13 @@ func (a *Activities) watched(
 		return seen, err
 	}
 	defer done(&err)
-	w.watch(h)
+	w.watch(ctx, h)
 	end, err := run(ctx, h, w.look)
-	switch {
-	case errors.Is(err, errCheck):
+	now := w.seen.Facts
+	switch bad := w.last(); {
+	case bad:
 		if w.seen.Stuck == nil {
-			w.seen.Stuck, _ = h.driver.StuckPods(ctx, h.cluster, h.load.Spec, w.seen.Facts.Workload)
+			w.seen.Stuck = h.stuckLate(ctx, w.seen.Facts.Workload)
 		}
 	case errors.Is(err, errStalled), err != nil && errors.Is(context.Cause(ctx), errStalled):
 		w.seen.Stalled = true
@@ -171,7 +172,8 @@ func (a *Activities) watched(
 	case err != nil:
 		return w.seen, unreachableAs(err)
 	default:
-		w.seen.Facts = complete(req, end.Workload, end.Batch)
+		now = complete(req, end.Workload, end.Batch)
+		w.seen.Facts = now
 		if len(h.load.Spec.Behind) > 0 || end.Batch.Lost > 0 || req.Back || !armed {
 			if w.seen.Behind, err = h.left(ctx, req); err != nil {
 				return w.seen, unreachableAs(err)
@@ -181,7 +183,7 @@ func (a *Activities) watched(
 	if w.seen.Facts.Workload.Name == "" {
 		return w.seen, nil // it is gone, or was never seen
 	}
-	a.observe(context.WithoutCancel(ctx), observation(req, w.seen.Facts, armed, a.Clock.Now()))
+	a.observe(context.WithoutCancel(ctx), observation(req, now, armed, a.Clock.Now()))
 	return w.seen, nil
 }
 

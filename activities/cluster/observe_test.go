@@ -44,7 +44,9 @@ func lookers(t *testing.T, cel string, save func() error) map[string]func(contex
 		},
 		"a batch": func(ctx context.Context) (api.Facts, error) {
 			w := &watcher{a: a, req: judged(cel), beat: &pulse{}, pace: &pace{seen: time.Now()}}
+			w.end, w.over, w.jury = func(error) {}, func() {}, w.newJury(ctx)
 			err := w.look(ctx, seen, rule.Batch{})
+			w.last()
 			return w.seen, err
 		},
 	}

@@ -11,9 +11,6 @@ import (
 	"sluice.dev/sluice/pipelines/rule"
 )
 
-// errCheck ends a driver's call because a check did not pass.
-var errCheck = errors.New("a check did not pass")
-
 // watcher is what happens at every look of a long activity.
 type watcher struct {
 	a        *Activities
@@ -24,6 +21,7 @@ type watcher struct {
 	end      context.CancelCauseFunc // of what is watched
 	seen     api.Facts
 	pace     *pace
+	jury     *jury
 	sighting sighting
 	over     context.CancelFunc // of the vigil
 }
@@ -33,21 +31,24 @@ func (a *Activities) newWatcher(ctx context.Context, req step.AdvanceRequest, ar
 	ctx, beat := a.newPulse(ctx, pulseMoving)
 	within, end := context.WithCancelCause(ctx)
 	w := &watcher{a: a, req: req, armed: armed, beat: beat, end: end, pace: newPace(ctx, req, a.Clock.Now())}
+	w.jury = w.newJury(ctx)
 	vigil, over := context.WithCancel(ctx)
 	w.over = over
 	go w.keepVigil(vigil)
 	return within, w
 }
 
-// watch says what is watched, before its first look.
-func (w *watcher) watch(h held) {
+// watch says what is watched, before its first look, and within which context.
+func (w *watcher) watch(ctx context.Context, h held) {
 	w.h = h
+	w.jury.follow(ctx)
 	w.pace.waits(minReady(h.load.Spec.Target))
 }
 
 func (w *watcher) stop() {
 	w.over()
 	w.end(nil)
+	w.jury.adjourn()
 	w.beat.stop()
 }
 
@@ -63,25 +64,33 @@ func (w *watcher) keepVigil(ctx context.Context) {
 	}
 }
 
-// look keeps what was seen, says it in the heartbeat and the ledger, and judges it.
+// look keeps what was seen, says it in the heartbeat and the ledger, and has it judged.
 func (w *watcher) look(ctx context.Context, seen rule.Workload, batch rule.Batch) error {
 	w.seen.Facts = complete(w.req, seen, batch)
 	stalled := w.note(ctx, w.a.Clock.Now())
-	found, err := w.a.judge(ctx, w.req.Checks, w.seen.Facts)
-	if err != nil {
+	err := w.jury.hear(ctx, w.seen.Facts)
+	if err != nil && !errors.Is(err, errCheck) {
 		return err
 	}
-	w.seen.Checks = found
 	if now := observation(w.req, w.seen.Facts, w.armed, w.a.Clock.Now()); w.sighting.due(now) {
 		w.a.observe(ctx, now)
 	}
-	if _, bad := api.FirstBad(w.seen.Checks); bad {
-		return errCheck
-	}
-	if stalled {
+	if err == nil && stalled {
 		return errStalled
 	}
-	return nil
+	return err
+}
+
+// last waits for the last verdict, once nothing is looked at any more. One that did not pass is about the facts that it saw,
+// which need not be the latest.
+func (w *watcher) last() (bad bool) {
+	w.over()
+	judged, bad := w.jury.rest()
+	w.seen.Checks = judged.checks
+	if bad {
+		w.seen.Facts = judged.facts
+	}
+	return bad
 }
 
 // note says how far the batch is, and what keeps it where it is once it does not get on.
