@@ -4,7 +4,9 @@ import (
 	"context"
 
 	"sluice.dev/sluice/internal/change"
+	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/templates"
 )
 
@@ -26,18 +28,12 @@ func (a *Activities) applied(ctx context.Context, req step.ApplyRequest, write i
 	if err != nil {
 		return out, err
 	}
-	p, _, _, err := a.unitOf(ctx, req.Ref)
-	if err != nil {
-		return out, err
-	}
 	ctx, c, done, err := a.fence(ctx, req.Ref)
 	if err != nil {
 		return out, err
 	}
 	defer done(&err)
-	w := a.writer(req.Ref, c)
-	w.Ignore = p.Ignore
-	entries, err := write(w, ctx, set, phaseOf(req))
+	entries, err := write(a.writer(req.Ref, c), ctx, set, phaseOf(req))
 	return step.ApplyResult{
 		Created: entries.Of(change.Created), Patched: entries.Of(change.Patched),
 		Deleted: entries.Of(change.Deleted), Kept: entries.Of(change.Kept),
@@ -57,7 +53,18 @@ func (a *Activities) Prune(ctx context.Context, req step.PruneRequest) (out step
 }
 
 func (a *Activities) writer(ref step.Ref, c change.Cluster) change.Writer {
-	return change.Writer{Part: partOf(ref), Cluster: c, Records: a.Ledger, Clock: a.Clock}
+	var p *plan.Plan // a way back reads it once, the way forward never
+	return change.Writer{
+		Part: partOf(ref), Cluster: c, Records: a.Ledger, Clock: a.Clock,
+		Ignore: func(ctx context.Context) (_ []pipelines.IgnoreRule, err error) {
+			if p == nil {
+				if p, _, _, err = a.unitOf(ctx, ref); err != nil {
+					return nil, err
+				}
+			}
+			return p.Ignore, nil
+		},
+	}
 }
 
 // partOf is in whose name a request is done.

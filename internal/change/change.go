@@ -7,6 +7,8 @@
 package change
 
 import (
+	"context"
+
 	"k8s.io/utils/clock"
 
 	"sluice.dev/sluice/pipelines"
@@ -30,13 +32,14 @@ func (p Part) undone() string {
 	return p.Run
 }
 
-// Writer writes the change of a part, and takes it back. Ignore is for what is taken back; all else is required.
+// Writer writes the change of a part, and takes it back. All fields are required; Ignore is asked where something that was found
+// or recorded is taken back, and never before.
 type Writer struct {
 	Part    Part
 	Cluster Cluster
 	Records Journal
 	Clock   clock.PassiveClock
-	Ignore  []pipelines.IgnoreRule
+	Ignore  func(context.Context) ([]pipelines.IgnoreRule, error)
 }
 
 // The steps of writes, as the records keep them.

@@ -76,7 +76,8 @@ func (c Comparer) Compare(ctx context.Context) (plan.ClusterDiff, Set, error) {
 		noteLeftOver(&out, set.Left, c.Plan.Prune)
 	}
 	d := comparison{Comparer: c, specs: specs, out: &out, set: &set}
-	return out, set, d.compare(ctx)
+	err = d.compare(ctx)
+	return out, set, err
 }
 
 // comparison is one comparison under way.

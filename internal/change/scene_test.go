@@ -115,7 +115,10 @@ func (s *scene) comparer() Comparer {
 }
 
 func (s *scene) writer() Writer {
-	return Writer{Part: s.part, Cluster: s.cluster, Records: s.records, Clock: s.clock}
+	return Writer{
+		Part: s.part, Cluster: s.cluster, Records: s.records, Clock: s.clock,
+		Ignore: func(context.Context) ([]pipelines.IgnoreRule, error) { return s.plan.Ignore, nil },
+	}
 }
 
 // brings writes everything of a set.

@@ -149,8 +149,12 @@ func (w Writer) restore(ctx context.Context, o Object) (Entry, error) {
 	if err != nil {
 		return Entry{}, err
 	}
+	ignore, err := w.Ignore(ctx)
+	if err != nil {
+		return Entry{}, err
+	}
 	found, err := patch.Compute(patch.Triple{Recorded: o.Target(), Live: live, Target: target}, patch.Options{
-		Component: w.Part.Component, Ignore: w.Ignore, Drift: pipelines.DriftOverwrite,
+		Component: w.Part.Component, Ignore: ignore, Drift: pipelines.DriftOverwrite,
 		Intents: []*unstructured.Unstructured{o.Target(), target},
 	})
 	if err != nil || found.Action == patch.Unchanged {

@@ -227,7 +227,13 @@ func TestFailureMode_R36_AnotherInstallationIsRefused(t *testing.T) {
 	second.work()
 	planned := second.plan("1.0.0", "install")
 	for range 5 { // run names are workflow IDs, and the two share a Temporal server here
-		if _, err := second.ledger.NewRun(t.Context(), ledger.Run{Plan: planned.Hash, Component: "shared", Version: "1.0.0", Phase: "Aborted", Started: time.Now(), By: "test"}); err != nil {
+		now := time.Now()
+		gone, err := second.ledger.NewRun(t.Context(), ledger.Run{Plan: planned.Hash, Component: "shared", Version: "1.0.0", Phase: "Aborted", Started: now, By: "test"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		gone.Ended = now
+		if err := second.ledger.SaveRun(t.Context(), gone); err != nil {
 			t.Fatal(err)
 		}
 	}
