@@ -81,7 +81,7 @@ func within[T any](d driver, c workload.Cluster, spec workload.Spec, views views
 	if views == looks {
 		s.withEvents()
 	}
-	if views == looks || views == counts && d.family.Nodes {
+	if views == looks || views == counts && (d.family.Nodes || d.family.OnDelete) {
 		if err := s.withPods(); err != nil {
 			return none, err
 		}
@@ -94,7 +94,7 @@ type views int
 
 const (
 	bare   views = iota
-	counts       // the pods, where they are counted by their nodes
+	counts       // the pods, where the workload and its revisions do not say how many there are
 	looks        // pods and events
 )
 
