@@ -17,12 +17,37 @@ var apart = [][2]string{
 const equalRun = 6
 
 func TestPackagesApartHaveNoRunOfEqualLines(t *testing.T) {
-	for _, pair := range apart {
+	for _, pair := range slices.Concat(apart, drivers(t)) {
 		a, b := codeOf(t, pair[0]), codeOf(t, pair[1])
 		for _, run := range equalRuns(a, b) {
 			t.Errorf("%s and %s have these lines in common:\n%s", pair[0], pair[1], run)
 		}
 	}
+}
+
+// drivers are the pairs of packages that move a kind of workload each: what the list of drivers imports to make them of.
+func drivers(t *testing.T) (pairs [][2]string) {
+	t.Helper()
+	const list, kit = module + "internal/workload/drivers", module + "internal/workload/kit"
+	imports := map[string][]string{}
+	for _, p := range packages(t) {
+		imports[p.ImportPath] = p.Imports
+	}
+	var found []string
+	for _, path := range imports[list] {
+		if slices.Contains(imports[path], kit) {
+			found = append(found, strings.TrimPrefix(path, module))
+		}
+	}
+	if len(found) < 2 {
+		t.Fatalf("%s lists no two drivers: %v", list, found)
+	}
+	for i, a := range found {
+		for _, b := range found[i+1:] {
+			pairs = append(pairs, [2]string{a, b})
+		}
+	}
+	return pairs
 }
 
 func TestEqualRunsAreFound(t *testing.T) {
