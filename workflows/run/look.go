@@ -3,7 +3,6 @@ package run
 import (
 	"time"
 
-	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
@@ -84,17 +83,9 @@ func (r *rollout) lookBy(ctx workflow.Context, s *soak, u plan.Unit, until time.
 
 // lookChild runs the workflow that looks at a unit. Begun hears which execution that is.
 func lookChild(ctx workflow.Context, of tell.Subject, in tell.LookInput, begun func(run string)) (found tell.Finding, err error) {
-	ctx = workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
-		WorkflowID: api.LookWorkflowID(in.Path, of.Component), TaskQueue: workflow.GetInfo(ctx).TaskQueueName,
-		StaticSummary:         "look at " + in.Path + " while " + in.What + " soaks",
-		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
-		ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_REQUEST_CANCEL,
-		WaitForCancellation:   true,
-		TypedSearchAttributes: temporal.NewSearchAttributes(
-			show.AttrComponent.ValueSet(of.Component), show.AttrVersion.ValueSet(of.Version), show.AttrPipeline.ValueSet(of.Pipeline),
-			show.AttrStage.ValueSet(in.Stage), show.AttrGroup.ValueSet(in.Group), show.AttrCluster.ValueSet(in.Cluster), show.AttrPlanHash.ValueSet(in.Plan),
-		),
-	})
+	summary := "look at " + in.Path + " while " + in.What + " soaks"
+	ctx = workflow.WithChildOptions(ctx, childOptions(ctx, api.LookWorkflowID(in.Path, of.Component), summary, of, in.Plan, in.Stage,
+		show.AttrGroup.ValueSet(in.Group), show.AttrCluster.ValueSet(in.Cluster)))
 	give := workflow.Now(ctx).Add(pace.Tuned().FreeLook)
 	for {
 		child := workflow.ExecuteChildWorkflow(ctx, api.LookName, in)
@@ -103,7 +94,6 @@ func lookChild(ctx workflow.Context, of tell.Subject, in tell.LookInput, begun f
 			begun(execution.RunID)
 			return found, child.Get(ctx, &found)
 		}
-
 		if !temporal.IsWorkflowExecutionAlreadyStartedError(err) {
 			return found, err
 		}

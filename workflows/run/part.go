@@ -1,11 +1,11 @@
 package run
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
 
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"sluice.dev/sluice/internal/api"
@@ -15,8 +15,8 @@ import (
 	"sluice.dev/sluice/workflows/tell"
 )
 
-// stagePart opens the workflows of up to maxChildren clusters as its run says, hands orders on to them, and tells the run what
-// becomes of them. Which cluster starts when, budgets, failures and commands are the run's.
+// stagePart opens the workflows of as many clusters as one workflow may hold, as its run says, hands orders on to them, and
+// tells the run what becomes of them. Which cluster starts when, budgets, failures and commands are the run's.
 type stagePart struct {
 	in     tell.PartInput
 	units  map[string]*unitRun            // open, by cluster; only looked up
@@ -115,42 +115,29 @@ func (p *stagePart) do(ctx, outer workflow.Context, e tell.Errand) {
 	}
 }
 
-// follow runs a unit's workflow to its end. A unit that another run holds is asked for again until it is free.
+// follow runs a unit's workflow to its end.
 func (p *stagePart) follow(ctx workflow.Context, in tell.ClusterInput, u *unitRun) tell.News {
 	locked := false
-	for {
-		child := workflow.ExecuteChildWorkflow(workflow.WithChildOptions(ctx, unitOptions(ctx, p.in.Subject, in)), api.ClusterRolloutName, in)
-		var end api.UnitStatus
-		var begun workflow.Execution
-		err := child.GetChildWorkflowExecution().Get(ctx, &begun)
-		if err == nil {
-			u.run = begun.RunID
+	end, err := u.follow(workflow.WithChildOptions(ctx, unitOptions(ctx, p.in.Subject, in)), holder{
+		input: func() tell.ClusterInput { return in },
+		begun: func(workflow.Context) {
 			if locked {
 				p.say(tell.News{Report: tell.Report{Cluster: in.Cluster, Phase: api.PhaseWaiting}})
 			}
-			u.tellOwed(ctx)
-			err = child.Get(ctx, &end)
-		}
-		if err == nil || api.Ended(err, &end) {
-			return tell.News{End: &end}
-		}
-
-		if !temporal.IsWorkflowExecutionAlreadyStartedError(err) {
-			return tell.News{Crash: err.Error()}
-		}
-		locked = true
-		p.say(tell.News{Report: tell.Report{Cluster: in.Cluster, Phase: api.PhaseLocked, Waiting: lockedBy(ctx, u.id)}})
-		if !p.unlocked(ctx, u) {
-			return tell.News{GaveUp: true}
-		}
+		},
+		locked: func(ctx workflow.Context) {
+			locked = true
+			p.say(tell.News{Report: tell.Report{Cluster: in.Cluster, Phase: api.PhaseLocked, Waiting: lockedBy(ctx, u.id)}})
+		},
+		unwanted: u.unwanted,
+	})
+	switch {
+	case err == nil:
+		return tell.News{End: &end}
+	case errors.Is(err, errGaveUp):
+		return tell.News{GaveUp: true}
 	}
-}
-
-// unlocked waits until the workflow that holds a unit has closed; false where the run ends before that.
-func (p *stagePart) unlocked(ctx workflow.Context, u *unitRun) bool {
-	ctx, stop := workflow.WithCancel(ctx)
-	defer stop()
-	return ask.Freed(ctx, u.id, u.unwanted)
+	return tell.News{Crash: err.Error()}
 }
 
 // tell hands an order on. One whose workflow has not started yet gets it once it has.

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 
-	enumspb "go.temporal.io/api/enums/v1"
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"sluice.dev/sluice/internal/api"
@@ -54,18 +52,10 @@ func (r *rollout) openPart(ctx workflow.Context, s *step.RunStage, n int) *part 
 	}
 	p := &part{id: id}
 	r.parts = append(r.parts, p)
-	in := tell.PartInput{Subject: r.subject(), Run: r.in.Run, Plan: r.in.Plan, Stage: s.Name, Parent: workflow.GetInfo(ctx).WorkflowExecution.ID}
-	ctx = workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
-		WorkflowID: id, TaskQueue: workflow.GetInfo(ctx).TaskQueueName,
-		StaticSummary:         fmt.Sprintf("part %d of stage %s", n+1, s.Name),
-		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
-		ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_REQUEST_CANCEL,
-		WaitForCancellation:   true,
-		TypedSearchAttributes: temporal.NewSearchAttributes(
-			show.AttrComponent.ValueSet(r.plan.Component), show.AttrVersion.ValueSet(r.plan.Version), show.AttrPipeline.ValueSet(r.plan.Pipeline),
-			show.AttrStage.ValueSet(s.Name), show.AttrPlanHash.ValueSet(r.in.Plan),
-		),
-	})
+	parent := workflow.GetInfo(ctx).WorkflowExecution.ID
+	in := tell.PartInput{Subject: r.subject(), Run: r.in.Run, Plan: r.in.Plan, Stage: s.Name, Parent: parent}
+	summary := fmt.Sprintf("part %d of stage %s", n+1, s.Name)
+	ctx = workflow.WithChildOptions(ctx, childOptions(ctx, id, summary, in.Subject, in.Plan, in.Stage))
 	workflow.GoNamed(ctx, id, func(ctx workflow.Context) {
 		child := workflow.ExecuteChildWorkflow(ctx, api.StagePartName, in)
 		err := child.GetChildWorkflowExecution().Get(ctx, nil)

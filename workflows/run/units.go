@@ -1,20 +1,16 @@
 package run
 
 import (
-	"fmt"
+	"errors"
 	"time"
 
-	enumspb "go.temporal.io/api/enums/v1"
-	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/step"
-	"sluice.dev/sluice/workflows/ask"
 	"sluice.dev/sluice/workflows/pace"
 	"sluice.dev/sluice/workflows/shape"
-	"sluice.dev/sluice/workflows/show"
 	"sluice.dev/sluice/workflows/tell"
 )
 
@@ -89,55 +85,31 @@ func lockedBy(ctx workflow.Context, id string) *api.Waiting {
 	return &api.Waiting{Kind: api.WaitLock, Name: id, Since: workflow.Now(ctx).UTC(), Unmet: []string{"another run has it"}}
 }
 
-func unitOptions(ctx workflow.Context, of tell.Subject, in tell.ClusterInput) workflow.ChildWorkflowOptions {
-	action := fmt.Sprintf("%s to %s %s", in.Path, of.Component, of.Version)
-	if in.Back {
-		action = fmt.Sprintf("%s back from %s %s", in.Path, of.Component, of.Version)
-	}
-	return workflow.ChildWorkflowOptions{
-		WorkflowID: api.UnitWorkflowID(in.Path, of.Component), TaskQueue: workflow.GetInfo(ctx).TaskQueueName, StaticSummary: action,
-		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
-		ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_REQUEST_CANCEL,
-		WaitForCancellation:   true,
-		TypedSearchAttributes: temporal.NewSearchAttributes(
-			show.AttrComponent.ValueSet(of.Component), show.AttrVersion.ValueSet(of.Version), show.AttrPipeline.ValueSet(of.Pipeline),
-			show.AttrStage.ValueSet(in.Stage), show.AttrGroup.ValueSet(in.Group), show.AttrCluster.ValueSet(in.Cluster),
-			show.AttrPlanHash.ValueSet(in.Plan), show.AttrPhase.ValueSet(string(api.PhasePending)),
-		),
-	}
-}
-
-// follow runs the unit's workflow to its end. A unit that another run holds is asked for again until it is free.
+// follow runs a unit's workflow to its end.
 func (r *rollout) follow(ctx workflow.Context, in tell.ClusterInput, run *unitRun) api.UnitStatus {
-	ctx = workflow.WithChildOptions(ctx, unitOptions(ctx, r.subject(), in))
-	for {
-		in.Paused = r.state.Paused && !in.Back
-		child := workflow.ExecuteChildWorkflow(ctx, api.ClusterRolloutName, in)
-		var end api.UnitStatus
-		var begun workflow.Execution
-		err := child.GetChildWorkflowExecution().Get(ctx, &begun)
-		if err == nil {
-			run.run = begun.RunID
-			r.unlock(ctx, in.Cluster)
-			run.tellOwed(ctx)
-			err = child.Get(ctx, &end)
-		}
-		if err == nil || api.Ended(err, &end) {
-			return end
-		}
-		unit := *r.unit(in.Cluster)
-		if !temporal.IsWorkflowExecutionAlreadyStartedError(err) {
-			return r.crashed(ctx, in.Cluster, err.Error())
-		}
-		u := r.unit(in.Cluster)
-		u.Phase = api.PhaseLocked
-		u.Waiting = lockedBy(ctx, run.id)
-		r.refresh(ctx)
-		if !r.unlocked(ctx, run) {
-			unit.Phase, unit.Waiting = api.PhaseAborted, nil
-			return unit
-		}
+	var before api.UnitStatus // it was locked
+	end, err := run.follow(workflow.WithChildOptions(ctx, unitOptions(ctx, r.subject(), in)), holder{
+		input: func() tell.ClusterInput {
+			in.Paused = r.state.Paused && !in.Back
+			return in
+		},
+		begun: func(ctx workflow.Context) { r.unlock(ctx, in.Cluster) },
+		locked: func(ctx workflow.Context) {
+			u := r.unit(in.Cluster)
+			before = *u
+			u.Phase, u.Waiting = api.PhaseLocked, lockedBy(ctx, run.id)
+			r.refresh(ctx)
+		},
+		unwanted: func() bool { return r.want.abort || r.ending() && !run.back },
+	})
+	switch {
+	case err == nil:
+		return end
+	case errors.Is(err, errGaveUp):
+		before.Phase, before.Waiting = api.PhaseAborted, nil
+		return before
 	}
+	return r.crashed(ctx, in.Cluster, err.Error())
 }
 
 // unlock says that a unit does not wait for another run any more.
@@ -150,11 +122,4 @@ func (r *rollout) unlock(ctx workflow.Context, cluster string) {
 	if r.shape >= shape.PhasesSort {
 		r.refresh(ctx)
 	}
-}
-
-// unlocked waits until the workflow that holds a unit has closed; false where the run ends before that.
-func (r *rollout) unlocked(ctx workflow.Context, run *unitRun) bool {
-	ctx, stop := workflow.WithCancel(ctx)
-	defer stop()
-	return ask.Freed(ctx, run.id, func() bool { return r.want.abort || r.ending() && !run.back })
 }
