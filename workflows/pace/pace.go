@@ -19,6 +19,7 @@ func WholeSeconds(d time.Duration) time.Duration {
 	return (d + time.Second - 1).Truncate(time.Second)
 }
 
+// BackOff is how long to pause before the next try, after so many in a row that did not work.
 func BackOff(misses int) time.Duration {
 	return min(time.Second<<min(misses-1, 16), Tuned().MaxBackOff)
 }

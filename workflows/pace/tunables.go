@@ -56,7 +56,8 @@ type Tunables struct {
 // it asks Temporal for: MaxChildren, DirectUnits, HistoryBound and the bounds on signals change only with a shape.
 func Tuned() Tunables {
 	return Tunables{
-		ShortActivity: 2 * time.Minute, LedgerActivity: 30 * time.Second, LongActivity: 10 * 365 * 24 * time.Hour, LocalActivity: 10 * time.Second,
+		ShortActivity: 2 * time.Minute, LedgerActivity: 30 * time.Second,
+		LongActivity: 10 * 365 * 24 * time.Hour, LocalActivity: 10 * time.Second,
 		Heartbeat: 10 * time.Second, IdleHeartbeat: 30 * time.Second,
 		SiteWorker: 2 * time.Minute, Attempts: 5, MaxBackOff: 15 * time.Minute,
 

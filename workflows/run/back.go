@@ -70,7 +70,8 @@ func (r *rollout) endedIn(scope api.Scope) []string {
 	var out []string
 	for _, st := range r.state.Status.Stages {
 		for _, u := range st.Units {
-			if r.open[u.Cluster] == nil && scope.Holds(u) && u.Moved && u.Phase != api.PhaseRolledBack && u.Superseded == "" && r.canGoBack(u.Cluster) {
+			there := r.open[u.Cluster] == nil && u.Moved && u.Phase != api.PhaseRolledBack && u.Superseded == ""
+			if there && scope.Holds(u) && r.canGoBack(u.Cluster) {
 				out = append(out, u.Cluster)
 			}
 		}

@@ -40,7 +40,8 @@ func (r *rollout) serve(ctx workflow.Context) error {
 		}
 	}
 	r.hearStanding(ctx)
-	reports := workflow.GetSignalChannelWithOptions(ctx, tell.SignalReport, workflow.SignalChannelOptions{Description: "a unit says where it is"})
+	ofUnits, ofParts := "a unit says where it is", "a part of a stage says where its units are"
+	reports := workflow.GetSignalChannelWithOptions(ctx, tell.SignalReport, workflow.SignalChannelOptions{Description: ofUnits})
 	workflow.GoNamed(ctx, "reports", func(ctx workflow.Context) {
 		for {
 			var rep tell.Report
@@ -48,7 +49,7 @@ func (r *rollout) serve(ctx workflow.Context) error {
 			r.heed(ctx, rep)
 		}
 	})
-	told := workflow.GetSignalChannelWithOptions(ctx, tell.SignalNews, workflow.SignalChannelOptions{Description: "a part of a stage says where its units are"})
+	told := workflow.GetSignalChannelWithOptions(ctx, tell.SignalNews, workflow.SignalChannelOptions{Description: ofParts})
 	workflow.GoNamed(ctx, "news", func(ctx workflow.Context) {
 		for {
 			var all []tell.News
@@ -117,7 +118,8 @@ func (r *rollout) doPause(ctx workflow.Context, c api.Command) api.Answer {
 	r.pause(&api.Waiting{Kind: api.WaitPerson, Name: "resume", Since: workflow.Now(ctx).UTC(), Unmet: show.Reasons(c), Owner: c.Who})
 	r.tellAll(ctx, tell.Order{Kind: tell.OrderPause, Who: c.Who, Reason: c.Reason})
 	r.show(ctx, api.PhasePaused, r.state.Status.Waiting)
-	return api.Answer{Message: fmt.Sprintf("%s pauses: nothing new starts, %s to stop and disarm", r.in.Run, api.Counted(len(r.openUnits()), "open unit"))}
+	open := api.Counted(len(r.openUnits()), "open unit")
+	return api.Answer{Message: fmt.Sprintf("%s pauses: nothing new starts, %s to stop and disarm", r.in.Run, open)}
 }
 
 // pause keeps further units from starting.
@@ -194,7 +196,8 @@ func (r *rollout) doAbort(ctx workflow.Context, c api.Command) api.Answer {
 	r.want.abort, r.want.rollback = true, nil
 	r.state.Status.Ending = &api.Ending{By: c.Who, Reason: c.Reason}
 	r.tellAll(ctx, tell.Order{Kind: tell.OrderAbort, Who: c.Who, Reason: c.Reason})
-	return api.Answer{Message: fmt.Sprintf("%s ends: %s to stop and disarm, pods stay as they are", r.in.Run, api.Counted(len(r.openUnits()), "open unit"))}
+	open := api.Counted(len(r.openUnits()), "open unit")
+	return api.Answer{Message: fmt.Sprintf("%s ends: %s to stop and disarm, pods stay as they are", r.in.Run, open)}
 }
 
 // known reports whether a scope names anything of the run.
@@ -258,7 +261,8 @@ func (r *rollout) auditItself(ctx workflow.Context, name, why string) {
 	}
 	r.writing++
 	workflow.GoNamed(ctx, "audit "+name, func(ctx workflow.Context) {
-		r.audit(ctx, name, api.Command{Who: api.BySluice, Reason: why}, api.Answer{Message: fmt.Sprintf("%s goes back by itself: its pipeline says onFailure: %s", r.in.Run, r.plan.OnFailure)})
+		came := fmt.Sprintf("%s goes back by itself: its pipeline says onFailure: %s", r.in.Run, r.plan.OnFailure)
+		r.audit(ctx, name, api.Command{Who: api.BySluice, Reason: why}, api.Answer{Message: came})
 		r.writing--
 	})
 }

@@ -30,7 +30,8 @@ func (r *rollout) shown(does api.Phase, waiting *api.Waiting) api.Phase {
 	if slices.ContainsFunc(open, func(u api.UnitStatus) bool { return u.Phase.Urgency() == 0 }) {
 		return does
 	}
-	if len(open) == 0 && slices.ContainsFunc(r.state.Status.Stages, func(s api.StageStatus) bool { return s.Waiting != nil && s.Waiting.Kind == api.WaitBudget }) {
+	overdrawn := func(s api.StageStatus) bool { return s.Waiting != nil && s.Waiting.Kind == api.WaitBudget }
+	if len(open) == 0 && slices.ContainsFunc(r.state.Status.Stages, overdrawn) {
 		return api.PhaseHeld // too much has gone wrong for anything else to start
 	}
 	return mostUrgent(does, open)

@@ -60,7 +60,9 @@ func (r *rollout) approval(ctx workflow.Context, p *step.RunStage, st *api.Stage
 }
 
 // judge runs the checks of a group or stage. One that does not pass holds the run until it is resumed.
-func (r *rollout) judge(ctx workflow.Context, st *api.StageStatus, all []pipelines.ResolvedCheck, point pipelines.Point, units []api.UnitStatus) error {
+func (r *rollout) judge(
+	ctx workflow.Context, st *api.StageStatus, all []pipelines.ResolvedCheck, point pipelines.Point, units []api.UnitStatus,
+) error {
 	checks := pipelines.ChecksAt(all, point)
 	for len(checks) > 0 && !r.ending() {
 		facts := rule.Facts{Stage: plan.StageFacts(st.Name, units), Change: rule.Change{
@@ -102,7 +104,8 @@ func (r *rollout) group(ctx workflow.Context, p *step.RunStage, st *api.StageSta
 	if r.plan.OnFailure == pipelines.Continue {
 		window.MaxFailures = p.Units()
 	}
-	if err := r.slide(ctx, window, func(u plan.Unit) { r.start(ctx, p.Name, u) }, func(now plan.Decision) { r.explain(ctx, st, now) }); err != nil {
+	start, explain := func(u plan.Unit) { r.start(ctx, p.Name, u) }, func(now plan.Decision) { r.explain(ctx, st, now) }
+	if err := r.slide(ctx, window, start, explain); err != nil {
 		return err
 	}
 	if err := r.soak(ctx, p.SoakGroup, "group "+g.Name, p, g.Units); err != nil {

@@ -59,6 +59,7 @@ func (s Stand) ended() error {
 // Undecided is what somebody waits for who stands at a check that did not pass.
 func Undecided(bad api.Check) *api.Waiting {
 	return &api.Waiting{
-		Kind: api.WaitDecision, Name: bad.Name, Unmet: []string{string(bad.Verdict) + ": " + bad.Message}, Owner: "whoever may resume, abort or roll back",
+		Kind: api.WaitDecision, Name: bad.Name, Unmet: []string{string(bad.Verdict) + ": " + bad.Message},
+		Owner: "whoever may resume, abort or roll back",
 	}
 }

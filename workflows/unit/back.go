@@ -11,13 +11,10 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/step"
-	"sluice.dev/sluice/internal/workload/goal"
 	"sluice.dev/sluice/workflows/ask"
 	"sluice.dev/sluice/workflows/shape"
 	"sluice.dev/sluice/workflows/show"
 )
-
-type heldState = goal.State
 
 // back takes back what this unit has done so far: first what could refuse everything else (webhooks, API services), then
 // the workloads in reverse, then the rest. No order, window or soak holds it.

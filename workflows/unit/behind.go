@@ -14,7 +14,8 @@ import (
 
 // leftBehind takes down which nodes of a workload are dead now.
 func (r *machine) leftBehind(object string, behind []goal.Behind) {
-	r.unit.Behind = append(slices.DeleteFunc(slices.Clone(r.unit.Behind), func(b goal.Behind) bool { return b.Workload == object }), behind...)
+	others := slices.DeleteFunc(slices.Clone(r.unit.Behind), func(b goal.Behind) bool { return b.Workload == object })
+	r.unit.Behind = append(others, behind...)
 }
 
 // tooManyBehind is the check that holds a unit of which more nodes have died than may stay behind. Nothing holds a way back.

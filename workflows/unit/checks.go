@@ -17,7 +17,7 @@ type look func(workflow.Context) (api.Facts, error)
 
 // judge runs the checks of a point and returns once they hold. at is the batch they are about, nil for the cluster.
 func (r *machine) judge(ctx workflow.Context, point pipelines.Point, at *api.BatchStatus, look look) error {
-	checks := pipelines.ChecksAt(r.plan.Rules.Checks, point)
+	checks := r.checksAt(point)
 	if len(checks) == 0 {
 		return nil
 	}
@@ -91,6 +91,11 @@ func (r *machine) lookCluster(ctx workflow.Context) (api.Facts, error) {
 		}
 	}
 	return api.Facts{Facts: facts, Stuck: stuck}, nil
+}
+
+// checksAt returns the unit's checks of a point.
+func (r *machine) checksAt(point pipelines.Point) []pipelines.ResolvedCheck {
+	return pipelines.ChecksAt(r.plan.Rules.Checks, point)
 }
 
 // union adds the checks of b that a does not have.

@@ -158,8 +158,9 @@ func (r *machine) batch(ctx workflow.Context, held *heldWorkload, w plan.Divisio
 		return err
 	}
 	r.last = &moved{index: len(r.unit.Batches) - 1, req: req}
-	req.Checks = union(pipelines.ChecksAt(r.plan.Rules.Checks, pipelines.During), pipelines.ChecksAt(r.plan.Rules.Checks, pipelines.AfterBatch))
-	if err := r.soak(ctx, r.plan.Rules.Soak.Batch, at, pipelines.AfterBatch, func() []step.AdvanceRequest { return r.fresh(req) }); err != nil {
+	req.Checks = union(r.checksAt(pipelines.During), r.checksAt(pipelines.AfterBatch))
+	moved := func() []step.AdvanceRequest { return r.fresh(req) }
+	if err := r.soak(ctx, soak{quiet: r.plan.Rules.Soak.Batch, at: at, end: pipelines.AfterBatch, workloads: moved}); err != nil {
 		return err
 	}
 	if err := r.judge(ctx, pipelines.AfterBatch, at, r.looker(req)); err != nil {
@@ -173,7 +174,7 @@ func (r *machine) soakCluster(ctx workflow.Context) error {
 	if !r.unit.Moved {
 		return nil
 	}
-	return r.soak(ctx, r.plan.Rules.Soak.Cluster, nil, pipelines.AfterCluster, r.soaking)
+	return r.soak(ctx, soak{quiet: r.plan.Rules.Soak.Cluster, end: pipelines.AfterCluster, workloads: r.soaking})
 }
 
 func (r *machine) checkBefore(ctx workflow.Context) error {

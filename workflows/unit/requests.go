@@ -5,13 +5,14 @@ import (
 
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/internal/workload/goal"
 )
 
 func (r *machine) about(h *heldWorkload) step.WorkloadRequest {
 	return step.WorkloadRequest{Ref: r.in.Ref, Changes: r.diff.Changes, Object: h.object, State: h.state}
 }
 
-func (r *machine) stateOf(object string) (s heldState) {
+func (r *machine) stateOf(object string) (s goal.State) {
 	for _, h := range r.held {
 		if h.object == object {
 			return h.state

@@ -15,10 +15,18 @@ import (
 	"sluice.dev/sluice/workflows/pace"
 )
 
+// soak is the quiet time after a batch, or after all of a cluster.
+type soak struct {
+	quiet     pipelines.Duration
+	at        *api.BatchStatus // nil for the cluster
+	end       pipelines.Point  // at which it is judged afterwards
+	workloads func() []step.AdvanceRequest
+}
+
 // soak waits, durably, while checks keep looking at workloads. What was out of sight meanwhile, or stood at a check, is
 // looked at again for a while, however late it is.
-func (r *machine) soak(ctx workflow.Context, quiet pipelines.Duration, at *api.BatchStatus, end pipelines.Point, workloads func() []step.AdvanceRequest) error {
-	until := workflow.Now(ctx).Add(time.Duration(quiet))
+func (r *machine) soak(ctx workflow.Context, s soak) error {
+	until := workflow.Now(ctx).Add(time.Duration(s.quiet))
 	for {
 		left := until.Sub(workflow.Now(ctx))
 		if left <= 0 {
@@ -29,19 +37,19 @@ func (r *machine) soak(ctx workflow.Context, quiet pipelines.Duration, at *api.B
 			return err
 		}
 		until = until.Add(workflow.Now(ctx).Sub(before)) // a pause is no part of it
-		r.set(ctx, api.PhaseSoaking, &api.Waiting{Kind: api.WaitSoak, Name: string(end), Until: until.UTC()})
-		seen, err := r.watchFor(ctx, left, workloads())
+		r.set(ctx, api.PhaseSoaking, &api.Waiting{Kind: api.WaitSoak, Name: string(s.end), Until: until.UTC()})
+		seen, err := r.watchFor(ctx, left, s.workloads())
 		switch {
 		case err == nil:
 			r.here(ctx)
-			r.note(at, seen.Checks)
+			r.note(s.at, seen.Checks)
 			bad, held := api.FirstBad(seen.Checks)
 			if !held {
-				r.keepStuck(at, nil)
+				r.keepStuck(s.at, nil)
 				continue
 			}
-			r.keepStuck(at, seen.Stuck)
-			err = r.stand(ctx, api.PhaseHeld, bad, at)
+			r.keepStuck(s.at, seen.Stuck)
+			err = r.stand(ctx, api.PhaseHeld, bad, s.at)
 		case temporal.IsCanceledError(err):
 			if ctx.Err() != nil {
 				return err
@@ -50,13 +58,13 @@ func (r *machine) soak(ctx workflow.Context, quiet pipelines.Duration, at *api.B
 		case ask.CodeOf(err) == fault.Unreachable:
 			err = r.awaitCluster(ctx, err)
 		default:
-			failure := api.Check{Name: "watch during soak", At: end, Verdict: api.Error, Message: ask.MessageOf(err)}
-			err = r.hold(ctx, api.PhaseHeld, failure, r.pathOf(at))
+			failure := api.Check{Name: "watch during soak", At: s.end, Verdict: api.Error, Message: ask.MessageOf(err)}
+			err = r.hold(ctx, api.PhaseHeld, failure, r.pathOf(s.at))
 		}
 		if err != nil {
 			return err
 		}
-		until = pace.LookAgain(ctx, until, time.Duration(quiet))
+		until = pace.LookAgain(ctx, until, time.Duration(s.quiet))
 	}
 }
 
@@ -87,7 +95,7 @@ func (r *machine) soaking() []step.AdvanceRequest {
 	var out []step.AdvanceRequest
 	for _, h := range r.held {
 		req := r.requestFor(h)
-		req.Checks = pipelines.ChecksAt(r.plan.Rules.Checks, pipelines.During)
+		req.Checks = r.checksAt(pipelines.During)
 		out = append(out, req)
 	}
 	return out

@@ -73,7 +73,8 @@ func gotFurther(at *api.BatchStatus, now rule.Batch) bool {
 // stalled is the verdict on a batch of which the timer found that it does not get on.
 func stalled(req step.AdvanceRequest, now api.Facts, looked error) api.Check {
 	b := now.Facts.Batch
-	text := fmt.Sprintf("nothing got on for %s: %d of %d pods are updated, %d of these are ready", req.Deadline, b.Updated, req.Target, b.UpdatedReady)
+	text := fmt.Sprintf("nothing got on for %s: %d of %d pods are updated, %d of these are ready",
+		req.Deadline, b.Updated, req.Target, b.UpdatedReady)
 	if looked != nil {
 		text = fmt.Sprintf("it has not ended for %s, and nobody can look at it: %s", req.Deadline, ask.MessageOf(looked))
 	}

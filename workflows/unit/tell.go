@@ -22,7 +22,8 @@ func (r *machine) set(ctx workflow.Context, phase api.Phase, waiting *api.Waitin
 	changed := r.unit.Phase != phase
 	r.unit.Phase, r.unit.Waiting = phase, waiting
 	if changed && !r.looks { // nobody searches for looks by what they do
-		_ = workflow.UpsertTypedSearchAttributes(ctx, show.AttrPhase.ValueSet(string(phase)), show.AttrWaitingFor.ValueSet(show.WaitingWords(waiting)))
+		waits := show.AttrWaitingFor.ValueSet(show.WaitingWords(waiting))
+		_ = workflow.UpsertTypedSearchAttributes(ctx, show.AttrPhase.ValueSet(string(phase)), waits)
 	}
 	workflow.SetCurrentDetails(ctx, show.UnitDetails(r.unit))
 }
