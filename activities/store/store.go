@@ -139,8 +139,10 @@ func (a *Activities) LoadUnit(ctx context.Context, ref step.Ref) (step.UnitPlan,
 			Path: u.Path, Stage: s.Name, Group: u.Group, Cluster: u.Cluster, Environment: u.Environment,
 			BusinessSide: u.BusinessSide, NetworkDomain: u.NetworkDomain, Region: u.Region, Labels: u.Labels,
 		},
-		Change: rule.Change{Component: p.Component, Version: p.Version, Previous: u.WayBack.Version, Pipeline: p.Pipeline, Plan: ref.Plan, Run: ref.Run},
-		Rules:  s.Rules, WayBack: u.WayBack, Target: u.Target, Rollback: p.Rollback, Prune: p.Prune,
+		Change: rule.Change{
+			Component: p.Component, Version: p.Version, Previous: u.WayBack.Version, Pipeline: p.Pipeline, Plan: ref.Plan, Run: ref.Run,
+		},
+		Rules: s.Rules, WayBack: u.WayBack, Target: u.Target, Rollback: p.Rollback, Prune: p.Prune,
 	}
 	if ref.Back {
 		out.Rules = s.Rules.Back()
@@ -207,7 +209,8 @@ func (a *Activities) AddAudit(ctx context.Context, req step.AuditRequest) (strin
 
 // Unobserved notes that a cluster is out of reach.
 func (a *Activities) Unobserved(ctx context.Context, ref step.Ref) (string, error) {
-	return "", a.Ledger.SaveObservation(ctx, ledger.Observation{Cluster: ref.Cluster, Component: ref.Component, Run: ref.Run, Unreachable: true})
+	away := ledger.Observation{Cluster: ref.Cluster, Component: ref.Component, Run: ref.Run, Unreachable: true}
+	return "", a.Ledger.SaveObservation(ctx, away)
 }
 
 func (a *Activities) put(ctx context.Context, v any) (string, error) {

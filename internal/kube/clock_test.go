@@ -4,7 +4,6 @@ import (
 	"testing"
 	"time"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	testclock "k8s.io/utils/clock/testing"
 
 	"sluice.dev/sluice/internal/kube"
@@ -100,7 +99,7 @@ func TestAWatchOutlivesItsLastViewForTwoMinutes(t *testing.T) {
 	cluster := server.Cluster()
 	look := func() int64 {
 		requests := cluster.Requests()
-		view := kube.Watch(cluster, kube.Selection{Resource: configMaps, Namespace: "apps"}, func(o *unstructured.Unstructured, _ *string) string { return o.GetName() })
+		view := kube.Watch(cluster, kube.Selection{Resource: configMaps, Namespace: "apps"}, nameOnly)
 		defer view.Close()
 		if err := view.Wait(t.Context()); err != nil {
 			t.Fatal(err)

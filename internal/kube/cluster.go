@@ -48,10 +48,15 @@ func newCluster(contextName string, config *rest.Config, ticks clock.WithDelayed
 		return nil, err
 	}
 	settings := rest.Config{
-		Host: config.Host, APIPath: "/", UserAgent: config.UserAgent, RateLimiter: flowcontrol.NewTokenBucketRateLimiter(config.QPS, config.Burst),
-		TLSClientConfig: rest.TLSClientConfig{Insecure: config.Insecure, CAFile: config.CAFile, CAData: config.CAData, CertFile: config.CertFile, CertData: config.CertData},
-		ContentConfig:   rest.ContentConfig{NegotiatedSerializer: scheme.Codecs.WithoutConversion(), ContentType: "application/json", AcceptContentTypes: "application/json"},
-		WarningHandler:  rest.NoWarnings{},
+		Host: config.Host, APIPath: "/", UserAgent: config.UserAgent,
+		RateLimiter: flowcontrol.NewTokenBucketRateLimiter(config.QPS, config.Burst),
+		TLSClientConfig: rest.TLSClientConfig{
+			Insecure: config.Insecure, CAFile: config.CAFile, CAData: config.CAData, CertFile: config.CertFile, CertData: config.CertData,
+		},
+		ContentConfig: rest.ContentConfig{
+			NegotiatedSerializer: scheme.Codecs.WithoutConversion(), ContentType: "application/json", AcceptContentTypes: "application/json",
+		},
+		WarningHandler: rest.NoWarnings{},
 	}
 	client, err := rest.UnversionedRESTClientForConfigAndClient(&settings, &http.Client{Transport: wrapped})
 	if err != nil {

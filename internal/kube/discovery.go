@@ -70,10 +70,11 @@ func (c *Cluster) Mapping(ctx context.Context, gvk schema.GroupVersionKind) (Map
 	if mapping, ok := f.mappings[gvk]; ok {
 		return mapping, nil
 	}
+	kind := gvk.GroupVersion().String() + "/" + gvk.Kind
 	if cause, ok := f.failed[gvk.GroupVersion()]; ok {
-		return Mapping{}, fault.Wrap(fault.Unreachable, cause, "cannot find kind %s in cluster %s", gvk.GroupVersion().String()+"/"+gvk.Kind, c.context)
+		return Mapping{}, fault.Wrap(fault.Unreachable, cause, "cannot find kind %s in cluster %s", kind, c.context)
 	}
-	return Mapping{}, fault.New(fault.NotFound, "cannot find kind %s in cluster %s: it is not served there", gvk.GroupVersion().String()+"/"+gvk.Kind, c.context)
+	return Mapping{}, fault.New(fault.NotFound, "cannot find kind %s in cluster %s: it is not served there", kind, c.context)
 }
 
 func (c *Cluster) discover(ctx context.Context, age time.Duration) (*found, error) {

@@ -39,7 +39,8 @@ func codeOf(err error) fault.Code {
 		return fault.NotFound
 	case code == http.StatusConflict:
 		return fault.Conflict
-	case code == http.StatusBadRequest, code == http.StatusUnprocessableEntity, code == http.StatusUnsupportedMediaType, code == http.StatusRequestEntityTooLarge, code == http.StatusMethodNotAllowed:
+	case code == http.StatusBadRequest, code == http.StatusUnprocessableEntity, code == http.StatusUnsupportedMediaType,
+		code == http.StatusRequestEntityTooLarge, code == http.StatusMethodNotAllowed:
 		return fault.Invalid
 	case code == http.StatusTooManyRequests, code == http.StatusRequestTimeout, code >= http.StatusInternalServerError:
 		return fault.Unreachable

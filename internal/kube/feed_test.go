@@ -33,7 +33,10 @@ func TestASilentWatchIsMadeAnew(t *testing.T) {
 	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				f := &feed{cluster: &Cluster{clock: clock.RealClock{}}, entries: map[types.NamespacedName]entry{}, changed: make(chan struct{}), decode: func(*unstructured.Unstructured, any) any { return nil }}
+				f := &feed{
+					cluster: &Cluster{clock: clock.RealClock{}}, entries: map[types.NamespacedName]entry{}, changed: make(chan struct{}),
+					decode: func(*unstructured.Unstructured, any) any { return nil },
+				}
 				body, says := io.Pipe()
 				ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
 				defer cancel()

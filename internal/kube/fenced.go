@@ -20,7 +20,8 @@ type Reader interface {
 // Writer is every way in which what a run moves is written. Its methods are a Cluster's.
 type Writer interface {
 	Create(ctx context.Context, object *unstructured.Unstructured) (*unstructured.Unstructured, error)
-	Patch(ctx context.Context, gvk schema.GroupVersionKind, namespace, name string, kind types.PatchType, patch []byte) (*unstructured.Unstructured, error)
+	Patch(ctx context.Context, gvk schema.GroupVersionKind, namespace, name string, kind types.PatchType, patch []byte) (
+		*unstructured.Unstructured, error)
 	Delete(ctx context.Context, gvk schema.GroupVersionKind, namespace, name string, uid types.UID) error
 	Evict(ctx context.Context, namespace, name string, uid types.UID) error
 }
@@ -45,7 +46,9 @@ func (f Fenced) Create(ctx context.Context, object *unstructured.Unstructured) (
 }
 
 // Patch patches an object, as the cluster does.
-func (f Fenced) Patch(ctx context.Context, gvk schema.GroupVersionKind, namespace, name string, kind types.PatchType, patch []byte) (*unstructured.Unstructured, error) {
+func (f Fenced) Patch(ctx context.Context, gvk schema.GroupVersionKind, namespace, name string, kind types.PatchType, patch []byte) (
+	*unstructured.Unstructured, error,
+) {
 	if err := f.guard.Check(ctx); err != nil {
 		return nil, err
 	}

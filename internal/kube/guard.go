@@ -109,7 +109,8 @@ func (s LeaseSpec) latest(c *Cluster, now Lease) error {
 	if !s.Try.before(now.Try) {
 		return nil
 	}
-	return fault.New(fault.Conflict, "cannot write under the lease of component %s in cluster %s: attempt %d of step %d has begun since, this is attempt %d of step %d",
+	return fault.New(fault.Conflict,
+		"cannot write under the lease of component %s in cluster %s: attempt %d of step %d has begun since, this is attempt %d of step %d",
 		s.Component, c.context, now.Try.Attempt, now.Try.Step, s.Try.Attempt, s.Try.Step)
 }
 
@@ -136,7 +137,8 @@ func SeeLease(ctx context.Context, c *Cluster, component string) (Lease, error) 
 
 func watchLease(c *Cluster, component string) *View[*unstructured.Unstructured] {
 	leases, _ := builtIn(leaseKind())
-	selection := Selection{Resource: leases.Resource, Namespace: LeaseNamespace, Filter: Filter{Fields: "metadata.name=" + leaseName(component)}}
+	only := Filter{Fields: "metadata.name=" + leaseName(component)}
+	selection := Selection{Resource: leases.Resource, Namespace: LeaseNamespace, Filter: only}
 	return Watch(c, selection, func(object *unstructured.Unstructured, _ **unstructured.Unstructured) *unstructured.Unstructured {
 		return object
 	})

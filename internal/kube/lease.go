@@ -101,7 +101,8 @@ func ReleaseLease(ctx context.Context, c *Cluster, spec LeaseSpec, digest string
 	}
 	now := leaseOf(object)
 	if !spec.has(now) {
-		return fault.New(fault.Conflict, "cannot release the lease of component %s in cluster %s: installation %s holds it with fence %d for run %s, ours is %d",
+		return fault.New(fault.Conflict,
+			"cannot release the lease of component %s in cluster %s: installation %s holds it with fence %d for run %s, ours is %d",
 			spec.Component, c.context, now.Installation, now.Fence, now.Run, spec.Fence)
 	}
 	return release(ctx, c, spec, object, digest)
@@ -142,7 +143,8 @@ func (l Lease) refuses(c *Cluster, spec LeaseSpec) error {
 	case spec.Fence > l.Fence, spec.Fence == l.Fence && spec.Run == l.Run:
 		return nil
 	}
-	return fault.New(fault.Conflict, "%s: its fence %d (run %s) is not below ours, %d (run %s): the ledger was restored from a backup, or a newer run has taken over; a person has to say which to trust",
+	return fault.New(fault.Conflict, "%s: its fence %d (run %s) is not below ours, %d (run %s): the ledger was restored from a backup, "+
+		"or a newer run has taken over; a person has to say which to trust",
 		what, l.Fence, l.Run, spec.Fence, spec.Run)
 }
 

@@ -30,7 +30,9 @@ func (c *Cluster) Get(ctx context.Context, gvk schema.GroupVersionKind, namespac
 }
 
 // List returns all objects of a kind in a namespace, or in all of them where namespace is "".
-func (c *Cluster) List(ctx context.Context, gvk schema.GroupVersionKind, namespace string, filter Filter) ([]*unstructured.Unstructured, error) {
+func (c *Cluster) List(ctx context.Context, gvk schema.GroupVersionKind, namespace string, filter Filter) (
+	[]*unstructured.Unstructured, error,
+) {
 	what := label(gvk.Kind+" list", namespace, "")
 	mapping, err := c.Mapping(ctx, gvk)
 	if err != nil {
@@ -70,7 +72,9 @@ func (c *Cluster) Update(ctx context.Context, object *unstructured.Unstructured)
 
 // Patch patches an object and returns it as it was stored. A resourceVersion in the patch that is not the stored one's is
 // fault.Conflict.
-func (c *Cluster) Patch(ctx context.Context, gvk schema.GroupVersionKind, namespace, name string, kind types.PatchType, patch []byte) (*unstructured.Unstructured, error) {
+func (c *Cluster) Patch(ctx context.Context, gvk schema.GroupVersionKind, namespace, name string, kind types.PatchType, patch []byte) (
+	*unstructured.Unstructured, error,
+) {
 	return c.one(ctx, "patch", gvk, namespace, name, name, func(path string) *rest.Request {
 		return c.client.Patch(kind).AbsPath(path).Param("fieldManager", fieldManager).Body(patch)
 	})
@@ -94,7 +98,8 @@ func (c *Cluster) Delete(ctx context.Context, gvk schema.GroupVersionKind, names
 	if err != nil {
 		return fault.Wrap(fault.Internal, err, "cannot delete %s in cluster %s", what, c.context)
 	}
-	err = c.client.Delete().AbsPath(resourcePath(mapping.Resource, namespace, name)).Body(body).SetHeader("Content-Type", "application/json").Do(ctx).Error()
+	path := resourcePath(mapping.Resource, namespace, name)
+	err = c.client.Delete().AbsPath(path).Body(body).SetHeader("Content-Type", "application/json").Do(ctx).Error()
 	if err != nil {
 		return c.fault(err, "delete", what)
 	}
@@ -152,7 +157,10 @@ func (c *Cluster) markDeleted(uid types.UID) {
 	}
 }
 
-func (c *Cluster) one(ctx context.Context, verb string, gvk schema.GroupVersionKind, namespace, name, inPath string, request func(path string) *rest.Request) (*unstructured.Unstructured, error) {
+// one makes a request about one object. InPath is its name where the path has one.
+func (c *Cluster) one(
+	ctx context.Context, verb string, gvk schema.GroupVersionKind, namespace, name, inPath string, request func(path string) *rest.Request,
+) (*unstructured.Unstructured, error) {
 	what := label(gvk.Kind, namespace, name)
 	mapping, err := c.Mapping(ctx, gvk)
 	if err != nil {
@@ -171,10 +179,13 @@ func (c *Cluster) one(ctx context.Context, verb string, gvk schema.GroupVersionK
 	return object, nil
 }
 
-func (c *Cluster) write(ctx context.Context, verb string, object *unstructured.Unstructured, inPath string, request func(path string) *rest.Request) (*unstructured.Unstructured, error) {
+func (c *Cluster) write(
+	ctx context.Context, verb string, object *unstructured.Unstructured, inPath string, request func(path string) *rest.Request,
+) (*unstructured.Unstructured, error) {
 	body, err := object.MarshalJSON()
 	if err != nil {
-		return nil, fault.Wrap(fault.Internal, err, "cannot %s %s in cluster %s", verb, label(object.GetKind(), object.GetNamespace(), object.GetName()), c.context)
+		what := label(object.GetKind(), object.GetNamespace(), object.GetName())
+		return nil, fault.Wrap(fault.Internal, err, "cannot %s %s in cluster %s", verb, what, c.context)
 	}
 	return c.one(ctx, verb, object.GroupVersionKind(), object.GetNamespace(), object.GetName(), inPath, func(path string) *rest.Request {
 		return request(path).Param("fieldManager", fieldManager).Body(body).SetHeader("Content-Type", "application/json")

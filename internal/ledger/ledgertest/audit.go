@@ -11,7 +11,9 @@ import (
 func testAudit(t *testing.T, l ledger.Ledger) {
 	ctx := t.Context()
 	for i := range 3 {
-		ok(t, l.AddEntry(ctx, ledger.Entry{At: at(i), Who: "ann", Command: "pause", Object: fmt.Sprintf("agent-%d", i%2), Scope: "cn-1", Reason: "dinner", Outcome: "accepted"}))
+		ok(t, l.AddEntry(ctx, ledger.Entry{
+			At: at(i), Who: "ann", Command: "pause", Object: fmt.Sprintf("agent-%d", i%2), Scope: "cn-1", Reason: "dinner", Outcome: "accepted",
+		}))
 	}
 	list := must[[]ledger.Entry](t)(l.ListEntries(ctx, "", 2))
 	same(t, len(list), 2, "bounded")

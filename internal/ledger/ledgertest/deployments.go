@@ -11,8 +11,12 @@ func testDeployments(t *testing.T, l ledger.Ledger) {
 	ctx := t.Context()
 	objects := must[string](t)(l.PutBlob(ctx, []byte("objects")))
 	older := must[string](t)(l.PutBlob(ctx, []byte("older objects")))
-	one := ledger.Deployment{Cluster: "cn-1", Component: "agent", Version: "1", Target: "t1", Objects: older, Run: "agent-1", Plan: "p1", Fence: 1, Since: at(1)}
-	two := ledger.Deployment{Cluster: "cn-1", Component: "agent", Version: "2", Target: "t2", Objects: objects, Run: "agent-2", Plan: "p2", Fence: 5, Since: at(2)}
+	one := ledger.Deployment{
+		Cluster: "cn-1", Component: "agent", Version: "1", Target: "t1", Objects: older, Run: "agent-1", Plan: "p1", Fence: 1, Since: at(1),
+	}
+	two := ledger.Deployment{
+		Cluster: "cn-1", Component: "agent", Version: "2", Target: "t2", Objects: objects, Run: "agent-2", Plan: "p2", Fence: 5, Since: at(2),
+	}
 
 	_, err := l.Deployment(ctx, "cn-1", "agent")
 	wantCode(t, err, fault.NotFound, "nothing was deployed yet")
@@ -39,7 +43,8 @@ func testDeployments(t *testing.T, l ledger.Ledger) {
 	ok(t, l.SaveDeployment(ctx, back))
 	same(t, must[ledger.Deployment](t)(l.Deployment(ctx, "cn-1", "agent")), back, "a run that went back on its way saves what it went back to")
 
-	wantCode(t, l.SaveDeployment(ctx, ledger.Deployment{Cluster: "cn-1", Component: "agent", Run: "x", Objects: ledger.Digest([]byte("?")), Fence: 9}), fault.Invalid,
+	unknown := ledger.Deployment{Cluster: "cn-1", Component: "agent", Run: "x", Objects: ledger.Digest([]byte("?")), Fence: 9}
+	wantCode(t, l.SaveDeployment(ctx, unknown), fault.Invalid,
 		"objects that are not stored cannot be gone back to")
 	wantCode(t, l.SaveDeployment(ctx, ledger.Deployment{Component: "agent", Run: "x", Objects: objects}), fault.Invalid, "no cluster")
 

@@ -8,7 +8,10 @@ import (
 
 func testObservations(t *testing.T, l ledger.Ledger) {
 	ctx := t.Context()
-	o := ledger.Observation{Cluster: "cn-2", Component: "agent", Run: "agent-1", Version: "2", NodeSet: "canary", Batch: 2, Updated: 5, Desired: 40, Armed: true, Behind: "n1, n2", Seen: at(1)}
+	o := ledger.Observation{
+		Cluster: "cn-2", Component: "agent", Run: "agent-1", Version: "2", NodeSet: "canary", Batch: 2, Updated: 5, Desired: 40,
+		Armed: true, Behind: "n1, n2", Seen: at(1),
+	}
 	ok(t, l.SaveObservation(ctx, o))
 	ok(t, l.SaveObservation(ctx, ledger.Observation{Cluster: "cn-2", Component: "agent", Unreachable: true, Seen: at(9)}))
 	o.Unreachable = true
@@ -19,6 +22,7 @@ func testObservations(t *testing.T, l ledger.Ledger) {
 	ok(t, l.SaveObservation(ctx, never))
 	proxy := ledger.Observation{Cluster: "cn-1", Component: "proxy", Version: "3", Seen: at(2)}
 	ok(t, l.SaveObservation(ctx, proxy))
-	same(t, must[[]ledger.Observation](t)(l.ListObservations(ctx, "agent")), []ledger.Observation{never, o}, "sorted by cluster; one that was never seen counts too")
+	all := must[[]ledger.Observation](t)(l.ListObservations(ctx, "agent"))
+	same(t, all, []ledger.Observation{never, o}, "sorted by cluster; one that was never seen counts too")
 	same(t, len(must[[]ledger.Observation](t)(l.ListObservations(ctx, ""))), 3, "all components")
 }

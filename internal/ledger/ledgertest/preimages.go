@@ -16,7 +16,8 @@ func testPreImages(t *testing.T, l ledger.Ledger) {
 	}
 	write := func(run, object string) {
 		t.Helper()
-		ok(t, l.SaveWrite(ctx, ledger.Write{Run: run, Cluster: "us-9", Component: "agent", Object: object, Step: "apply", Intent: "sha256:i", At: at(1)}))
+		w := ledger.Write{Run: run, Cluster: "us-9", Component: "agent", Object: object, Step: "apply", Intent: "sha256:i", At: at(1)}
+		ok(t, l.SaveWrite(ctx, w))
 	}
 	of := func(run string) []ledger.PreImage {
 		return must[[]ledger.PreImage](t)(l.ListPreImages(ctx, run, "us-9", "agent"))
@@ -30,7 +31,9 @@ func testPreImages(t *testing.T, l ledger.Ledger) {
 	}
 	deploy := func(run string, fence int64) {
 		t.Helper()
-		ok(t, l.SaveDeployment(ctx, ledger.Deployment{Cluster: "us-9", Component: "agent", Version: run, Objects: before, Run: run, Fence: fence, Since: at(1)}))
+		ok(t, l.SaveDeployment(ctx, ledger.Deployment{
+			Cluster: "us-9", Component: "agent", Version: run, Objects: before, Run: run, Fence: fence, Since: at(1),
+		}))
 	}
 
 	found, absent := image("agent-1", "/ConfigMap/infra/a", "u-1", before), image("agent-1", "/ConfigMap/infra/b", "", "")
@@ -79,6 +82,7 @@ func testPreImages(t *testing.T, l ledger.Ledger) {
 	same(t, len(of("agent-7")), 3, "a removed deployment ends no era: what is taken now is not mixed with what was before the first")
 	same(t, len(of("agent-1")), 3, "of which nothing is added")
 
-	wantCode(t, l.SavePreImage(ctx, image("agent-1", "/ConfigMap/infra/c", "u", ledger.Digest([]byte("?")))), fault.Invalid, "an image that is not stored")
+	unknown := image("agent-1", "/ConfigMap/infra/c", "u", ledger.Digest([]byte("?")))
+	wantCode(t, l.SavePreImage(ctx, unknown), fault.Invalid, "an image that is not stored")
 	wantCode(t, l.SavePreImage(ctx, image("agent-1", "", "u", "")), fault.Invalid, "no object")
 }

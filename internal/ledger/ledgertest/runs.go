@@ -11,8 +11,12 @@ import (
 
 func testRuns(t *testing.T, l ledger.Ledger) {
 	ctx := t.Context()
-	first := must[ledger.Run](t)(l.NewRun(ctx, ledger.Run{Plan: "sha256:a", Component: "agent", Version: "1", Phase: "Running", Started: at(1), By: "ann"}))
-	second := must[ledger.Run](t)(l.NewRun(ctx, ledger.Run{Plan: "sha256:b", Component: "agent", Version: "0", Back: first.Name, Phase: "Running", Started: at(2), By: "bob", Reason: "it leaks"}))
+	first := must[ledger.Run](t)(l.NewRun(ctx, ledger.Run{
+		Plan: "sha256:a", Component: "agent", Version: "1", Phase: "Running", Started: at(1), By: "ann",
+	}))
+	second := must[ledger.Run](t)(l.NewRun(ctx, ledger.Run{
+		Plan: "sha256:b", Component: "agent", Version: "0", Back: first.Name, Phase: "Running", Started: at(2), By: "bob", Reason: "it leaks",
+	}))
 	other := must[ledger.Run](t)(l.NewRun(ctx, ledger.Run{Plan: "sha256:c", Component: "agent-2", Started: at(3)}))
 	same(t, []string{first.Name, second.Name, other.Name}, []string{"agent-1", "agent-2", "agent-2-1"}, "numbers count within a component")
 	same(t, must[ledger.Run](t)(l.Run(ctx, "agent-2")), second, "a run comes back as it was made")

@@ -9,8 +9,13 @@ import (
 
 func testWrites(t *testing.T, l ledger.Ledger) {
 	ctx := t.Context()
-	a := ledger.Write{Run: "agent-1", Cluster: "cn-1", Component: "agent", Object: "apps/DaemonSet/infra/agent", Step: "patch", Intent: "sha256:i", At: at(1)}
-	b := ledger.Write{Run: "agent-1", Cluster: "cn-1", Component: "agent", Object: "/ConfigMap/infra/agent", Step: "create", Intent: "sha256:j", At: at(2), Created: true}
+	a := ledger.Write{
+		Run: "agent-1", Cluster: "cn-1", Component: "agent", Object: "apps/DaemonSet/infra/agent", Step: "patch", Intent: "sha256:i", At: at(1),
+	}
+	b := ledger.Write{
+		Run: "agent-1", Cluster: "cn-1", Component: "agent", Object: "/ConfigMap/infra/agent", Step: "create", Intent: "sha256:j", At: at(2),
+		Created: true,
+	}
 	elsewhere := a
 	elsewhere.Cluster = "cn-2"
 	for _, w := range []ledger.Write{a, b, elsewhere} {
@@ -18,7 +23,8 @@ func testWrites(t *testing.T, l ledger.Ledger) {
 	}
 	a.UID, a.ResourceVersion, a.At = "u-1", "77", at(3)
 	ok(t, l.SaveWrite(ctx, a))
-	same(t, must[[]ledger.Write](t)(l.ListWrites(ctx, "agent-1", "cn-1")), []ledger.Write{a, b}, "the outcome replaces the intent and keeps its place")
+	all := must[[]ledger.Write](t)(l.ListWrites(ctx, "agent-1", "cn-1"))
+	same(t, all, []ledger.Write{a, b}, "the outcome replaces the intent and keeps its place")
 	same(t, must[[]ledger.Write](t)(l.ListWrites(ctx, "agent-1", "cn-3")), []ledger.Write{}, "no writes there")
 	wantCode(t, l.SaveWrite(ctx, ledger.Write{Run: "agent-1", Cluster: "cn-1", Object: "o"}), fault.Invalid, "a write without a step")
 

@@ -26,5 +26,6 @@ func onOneMachine(path string, of typeOf) error {
 	if !slices.Contains(networked, name) {
 		return nil
 	}
-	return fault.New(fault.Invalid, "it is on a network file system (%s), where SQLite loses what is written; name a file on a disk of this machine", name)
+	return fault.New(fault.Invalid,
+		"it is on a network file system (%s), where SQLite loses what is written; name a file on a disk of this machine", name)
 }

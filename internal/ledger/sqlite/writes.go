@@ -20,7 +20,8 @@ func (s *Store) SaveWrite(ctx context.Context, w ledger.Write) error {
 			ON CONFLICT (run, cluster, object, step) DO UPDATE SET
 				component = excluded.component, intent = excluded.intent, uid = excluded.uid,
 				resource_version = excluded.resource_version, created = excluded.created, at = excluded.at`,
-			w.Cluster, w.Component, w.Run, w.Cluster, w.Component, w.Object, w.Step, w.Intent, w.UID, w.ResourceVersion, asInt(w.Created), formatTime(w.At))
+			w.Cluster, w.Component, w.Run, w.Cluster, w.Component, w.Object, w.Step,
+			w.Intent, w.UID, w.ResourceVersion, asInt(w.Created), formatTime(w.At))
 		return err
 	})
 	return failed(err, "cannot save write of %s in %s", w.Object, w.Cluster)
