@@ -5,9 +5,11 @@ package cluster
 
 import (
 	"context"
+	"time"
 
 	"k8s.io/utils/clock"
 
+	"sluice.dev/sluice/activities/cluster/pulse"
 	"sluice.dev/sluice/internal/check"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/kube"
@@ -25,26 +27,26 @@ type Activities struct {
 	Clock        clock.PassiveClock
 	Installation string // the ledger's; what Leases name as holder
 
-	hearts func(context.Context) heart // nil: Temporal hears them
+	hearts func(context.Context) pulse.Heart // nil: Temporal hears them
 }
 
 // Register has the activities near a cluster done here.
 func (a *Activities) Register(r serve.Registry) {
-	serve.Handle(r, step.Diff, steady(a.Diff))
-	serve.Handle(r, step.Preview, steady(a.Preview))
-	serve.Handle(r, step.Acquire, steady(a.Acquire))
-	serve.Handle(r, step.Apply, steady(a.Apply))
-	serve.Handle(r, step.Unapply, steady(a.Unapply))
-	serve.Handle(r, step.Prepare, steady(a.Prepare))
+	serve.Handle(r, step.Diff, pulse.Steady(a.Diff))
+	serve.Handle(r, step.Preview, pulse.Steady(a.Preview))
+	serve.Handle(r, step.Acquire, pulse.Steady(a.Acquire))
+	serve.Handle(r, step.Apply, pulse.Steady(a.Apply))
+	serve.Handle(r, step.Unapply, pulse.Steady(a.Unapply))
+	serve.Handle(r, step.Prepare, pulse.Steady(a.Prepare))
 	serve.Handle(r, step.Advance, a.Advance)
 	serve.Handle(r, step.Observe, a.Observe)
-	serve.Handle(r, step.Look, steady(a.Look))
-	serve.Handle(r, step.Arm, steady(a.Arm))
-	serve.Handle(r, step.Disarm, steady(a.Disarm))
-	serve.Handle(r, step.Finish, steady(a.Finish))
+	serve.Handle(r, step.Look, pulse.Steady(a.Look))
+	serve.Handle(r, step.Arm, pulse.Steady(a.Arm))
+	serve.Handle(r, step.Disarm, pulse.Steady(a.Disarm))
+	serve.Handle(r, step.Finish, pulse.Steady(a.Finish))
 	serve.Handle(r, step.Revert, a.Revert)
-	serve.Handle(r, step.Prune, steady(a.Prune))
-	serve.Handle(r, step.Release, steady(a.Release))
+	serve.Handle(r, step.Prune, pulse.Steady(a.Prune))
+	serve.Handle(r, step.Release, pulse.Steady(a.Release))
 	serve.Handle(r, step.Reachable, a.Reachable)
 }
 
@@ -69,15 +71,26 @@ func (a *Activities) unitOf(ctx context.Context, ref step.Ref) (*plan.Plan, *pla
 	return p, unit, stage, nil
 }
 
+// beats heartbeats from now on; see pulse.Start.
+func (a *Activities) beats(ctx context.Context, every time.Duration) (context.Context, *pulse.Pulse) {
+	hearts := a.hearts
+	if hearts == nil {
+		hearts = pulse.HeartOf
+	}
+	return pulse.Start(ctx, hearts(ctx), every)
+}
+
+const reachableEvery = 3 * time.Second
+
 // Reachable returns once the API server answers. Until then its heartbeat says why it does not.
 func (a *Activities) Reachable(ctx context.Context, ref step.Ref) (string, error) {
-	ctx, beat := a.newPulse(ctx, pulseLooking)
-	defer beat.stop()
+	ctx, beat := a.beats(ctx, pulse.Looking)
+	defer beat.Stop()
 	return a.reach(ctx, ref, beat)
 }
 
 // reach takes the cluster anew each time: what was wrong may be the endpoint or the credentials, and be put right meanwhile.
-func (a *Activities) reach(ctx context.Context, ref step.Ref, beat *pulse) (string, error) {
+func (a *Activities) reach(ctx context.Context, ref step.Ref, beat *pulse.Pulse) (string, error) {
 	for {
 		c, err := a.Clusters.Cluster(ctx, ref.Context)
 		if err == nil {
@@ -89,8 +102,8 @@ func (a *Activities) reach(ctx context.Context, ref step.Ref, beat *pulse) (stri
 		if fault.CodeOf(err) == fault.Invalid {
 			return "", err
 		}
-		beat.say(step.Progress{Note: err.Error()})
-		if err := pause(ctx, reachableEvery); err != nil {
+		beat.Say(step.Progress{Note: err.Error()})
+		if err := pulse.Pause(ctx, reachableEvery); err != nil {
 			return "", err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice.dev/sluice/activities/cluster/pulse"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/step"
 )
@@ -24,10 +25,10 @@ func TestAnEndpointThatIsPutRightIsUsed(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	time.AfterFunc(time.Second, func() { point(t, path, ready.URL) })
-	if said, err := a.reach(ctx, step.Ref{Cluster: "a", Context: "a"}, &pulse{}); err != nil || said != "a answers" {
+	if said, err := a.reach(ctx, step.Ref{Cluster: "a", Context: "a"}, &pulse.Pulse{}); err != nil || said != "a answers" {
 		t.Errorf("%q, %v", said, err)
 	}
-	if _, err := a.reach(ctx, step.Ref{Cluster: "a", Context: "absent"}, &pulse{}); fault.CodeOf(err) != fault.Invalid {
+	if _, err := a.reach(ctx, step.Ref{Cluster: "a", Context: "absent"}, &pulse.Pulse{}); fault.CodeOf(err) != fault.Invalid {
 		t.Errorf("a context that is not there: %v", err)
 	}
 	if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {
@@ -35,7 +36,7 @@ func TestAnEndpointThatIsPutRightIsUsed(t *testing.T) {
 	}
 	short, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
 	defer cancel()
-	if _, err := a.reach(short, step.Ref{Cluster: "a", Context: "absent"}, &pulse{}); err != context.DeadlineExceeded {
+	if _, err := a.reach(short, step.Ref{Cluster: "a", Context: "absent"}, &pulse.Pulse{}); err != context.DeadlineExceeded {
 		t.Errorf("a context that may be there once the file is written ended with %v", err)
 	}
 }

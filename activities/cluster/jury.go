@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"sluice.dev/sluice/activities/cluster/pulse"
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/pipelines/rule"
 )
@@ -51,7 +52,7 @@ func (w *watcher) newJury(ctx context.Context) *jury {
 // facts are judged all the same.
 func (j *jury) follow(ctx context.Context) {
 	context.AfterFunc(ctx, func() {
-		if cause := context.Cause(ctx); !errors.Is(cause, errCheck) && !errors.Is(cause, errStalled) {
+		if cause := context.Cause(ctx); !errors.Is(cause, errCheck) && !errors.Is(cause, pulse.ErrStalled) {
 			j.adjourn()
 		}
 	})

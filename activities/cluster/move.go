@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"sluice.dev/sluice/activities/cluster/pulse"
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/change"
 	"sluice.dev/sluice/internal/fault"
@@ -165,9 +166,9 @@ func (a *Activities) watched(
 		if w.seen.Stuck == nil {
 			w.seen.Stuck = h.stuckLate(ctx, w.seen.Facts.Workload)
 		}
-	case errors.Is(err, errStalled), err != nil && errors.Is(context.Cause(ctx), errStalled):
+	case errors.Is(err, pulse.ErrStalled), err != nil && errors.Is(context.Cause(ctx), pulse.ErrStalled):
 		w.seen.Stalled = true
-		w.seen.Checks = append(w.seen.Checks, stalledCheck(w.pace.said(), req.Deadline))
+		w.seen.Checks = append(w.seen.Checks, pulse.Stalled(w.pace.Said(), req.Deadline))
 		w.seen.Behind = h.leftLate(ctx, req)
 	case err != nil:
 		return w.seen, unreachableAs(err)

@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/activity"
 	"golang.org/x/sync/errgroup"
 
+	"sluice.dev/sluice/activities/cluster/pulse"
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/change"
 	"sluice.dev/sluice/internal/step"
@@ -27,8 +28,8 @@ func (a *Activities) Observe(ctx context.Context, req step.ObserveRequest) (api.
 		}
 		workloads = record.Soaking
 	}
-	ctx, beat := a.newPulse(ctx, pulseLooking)
-	defer beat.stop()
+	ctx, beat := a.beats(ctx, pulse.Looking)
+	defer beat.Stop()
 	l := &lookout{a: a}
 	for _, w := range workloads {
 		if len(w.Checks) > 0 {

@@ -8,6 +8,7 @@ import (
 
 	"k8s.io/utils/clock"
 
+	"sluice.dev/sluice/activities/cluster/pulse"
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/check"
 	"sluice.dev/sluice/internal/ledger"
@@ -43,7 +44,7 @@ func lookers(t *testing.T, cel string, save func() error) map[string]func(contex
 			return l.bad, err
 		},
 		"a batch": func(ctx context.Context) (api.Facts, error) {
-			w := &watcher{a: a, req: judged(cel), beat: &pulse{}, pace: &pace{seen: time.Now()}}
+			w := &watcher{a: a, req: judged(cel), beat: &pulse.Pulse{}, pace: pulse.NewPace(step.AdvanceRequest{}, step.Progress{}, time.Now())}
 			w.end, w.over, w.jury = func(error) {}, func() {}, w.newJury(ctx)
 			err := w.look(ctx, seen, rule.Batch{})
 			w.last()

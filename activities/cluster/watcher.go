@@ -5,6 +5,9 @@ import (
 	"errors"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"sluice.dev/sluice/activities/cluster/pulse"
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
@@ -17,10 +20,10 @@ type watcher struct {
 	req      step.AdvanceRequest
 	h        held
 	armed    bool
-	beat     *pulse
+	beat     *pulse.Pulse
 	end      context.CancelCauseFunc // of what is watched
 	seen     api.Facts
-	pace     *pace
+	pace     *pulse.Pace
 	jury     *jury
 	sighting sighting
 	over     context.CancelFunc // of the vigil
@@ -28,9 +31,9 @@ type watcher struct {
 
 // newWatcher heartbeats from now on; what it watches runs in the context that it returns.
 func (a *Activities) newWatcher(ctx context.Context, req step.AdvanceRequest, armed bool) (context.Context, *watcher) {
-	ctx, beat := a.newPulse(ctx, pulseMoving)
+	ctx, beat := a.beats(ctx, pulse.Moving)
 	within, end := context.WithCancelCause(ctx)
-	w := &watcher{a: a, req: req, armed: armed, beat: beat, end: end, pace: newPace(ctx, req, a.Clock.Now())}
+	w := &watcher{a: a, req: req, armed: armed, beat: beat, end: end, pace: pulse.NewPace(req, pulse.Before(ctx), a.Clock.Now())}
 	w.jury = w.newJury(ctx)
 	vigil, over := context.WithCancel(ctx)
 	w.over = over
@@ -38,27 +41,35 @@ func (a *Activities) newWatcher(ctx context.Context, req step.AdvanceRequest, ar
 	return within, w
 }
 
+func minReady(o *unstructured.Unstructured) time.Duration {
+	if o == nil {
+		return 0
+	}
+	seconds, _, _ := unstructured.NestedInt64(o.Object, "spec", "minReadySeconds")
+	return time.Duration(seconds) * time.Second
+}
+
 // watch says what is watched, before its first look, and within which context.
 func (w *watcher) watch(ctx context.Context, h held) {
 	w.h = h
 	w.jury.follow(ctx)
-	w.pace.waits(minReady(h.load.Spec.Target))
+	w.pace.Waits(minReady(h.load.Spec.Target))
 }
 
 func (w *watcher) stop() {
 	w.over()
 	w.end(nil)
 	w.jury.adjourn()
-	w.beat.stop()
+	w.beat.Stop()
 }
 
 // keepVigil counts the time in which no look comes: a driver may wait for the workload's controller before its first.
 func (w *watcher) keepVigil(ctx context.Context) {
-	for pause(ctx, vigilEvery) == nil {
-		now, stalled := w.pace.wait(w.a.Clock.Now())
-		w.beat.say(now)
+	for pulse.Pause(ctx, pulse.VigilEvery) == nil {
+		now, stalled := w.pace.Wait(w.a.Clock.Now())
+		w.beat.Say(now)
 		if stalled {
-			w.end(errStalled)
+			w.end(pulse.ErrStalled)
 			return
 		}
 	}
@@ -76,7 +87,7 @@ func (w *watcher) look(ctx context.Context, seen rule.Workload, batch rule.Batch
 		w.a.observe(ctx, now)
 	}
 	if err == nil && stalled {
-		return errStalled
+		return pulse.ErrStalled
 	}
 	return err
 }
@@ -95,13 +106,13 @@ func (w *watcher) last() (bad bool) {
 
 // note says how far the batch is, and what keeps it where it is once it does not get on.
 func (w *watcher) note(ctx context.Context, now time.Time) (stalled bool) {
-	stands := w.pace.stands(now)
+	stands := w.pace.Stands(now)
 	if w.seen.Stuck = nil; stands {
 		// It is told to people. That it cannot be found out keeps nothing from moving.
 		w.seen.Stuck, _ = w.h.driver.StuckPods(ctx, w.h.cluster, w.h.load.Spec, w.seen.Facts.Workload)
 	}
-	said, stalled := w.pace.look(now, w.seen)
-	w.beat.say(said)
+	said, stalled := w.pace.Look(now, w.seen)
+	w.beat.Say(said)
 	return stalled
 }
 

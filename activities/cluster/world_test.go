@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/utils/clock"
 
+	"sluice.dev/sluice/activities/cluster/pulse"
 	"sluice.dev/sluice/internal/check"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/kube"
@@ -59,8 +60,8 @@ func newWorld(t *testing.T) *world {
 	}
 	w.pool = w.server.Pool()
 	w.acts = &Activities{Clusters: w.pool, Ledger: store, Checks: check.New(), Clock: clock.RealClock{}, Installation: installation}
-	w.acts.hearts = func(context.Context) heart {
-		return heart{within: time.Hour, beat: func(context.Context, step.Progress) error { return nil }}
+	w.acts.hearts = func(context.Context) pulse.Heart {
+		return pulse.Heart{Within: time.Hour, Beat: func(context.Context, step.Progress) error { return nil }}
 	}
 	return w
 }

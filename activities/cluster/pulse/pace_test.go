@@ -1,4 +1,4 @@
-package cluster
+package pulse
 
 import (
 	"strings"
@@ -12,13 +12,13 @@ import (
 
 // looks is a pace with looks every few seconds, as a driver takes them.
 type looks struct {
-	pace  *pace
+	pace  *Pace
 	clock time.Time
 }
 
 func newLooks(deadline, settle time.Duration) *looks {
 	l := &looks{clock: time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)}
-	l.pace = &pace{deadline: deadline, settle: settle, subject: "DaemonSet/infra/agent", seen: l.clock, now: step.Progress{Since: l.clock, Target: 5}}
+	l.pace = &Pace{deadline: deadline, settle: settle, subject: "DaemonSet/infra/agent", seen: l.clock, now: step.Progress{Since: l.clock, Target: 5}}
 	return l
 }
 
@@ -34,7 +34,7 @@ func (l *looks) see(most time.Duration, seen func(at time.Duration) api.Facts) (
 	for at := time.Duration(0); at < most; at += 5 * time.Second {
 		l.clock = l.clock.Add(5 * time.Second)
 		over := false
-		if said, over = l.pace.look(l.clock, seen(at)); over {
+		if said, over = l.pace.Look(l.clock, seen(at)); over {
 			return said, at
 		}
 	}
@@ -93,8 +93,8 @@ func TestTimeOutOfReachDoesNotCount(t *testing.T) {
 func TestWhoeverNeverLooksIsStalledToo(t *testing.T) {
 	l := newLooks(2*time.Minute, 0)
 	for range 60 {
-		l.clock = l.clock.Add(vigilEvery)
-		said, over := l.pace.wait(l.clock)
+		l.clock = l.clock.Add(VigilEvery)
+		said, over := l.pace.Wait(l.clock)
 		if !over {
 			continue
 		}
@@ -138,7 +138,7 @@ func TestControllersThatAreAwayAreNamed(t *testing.T) {
 
 func TestAStalledBatchSaysWhatKeepsIt(t *testing.T) {
 	p := step.Progress{Updated: 1, Target: 5, Stuck: &api.Stuck{Pods: []api.Pod{{Name: "agent-x", Reason: "ImagePullBackOff", Message: "no such image"}}}}
-	c := stalledCheck(p, 15*time.Minute)
+	c := Stalled(p, 15*time.Minute)
 	want := "nothing got on for 15m0s: 1 of 5 pods are updated, 0 of these are ready; pod agent-x: ImagePullBackOff: no such image"
 	if c.Message != want || c.Verdict != api.Inconclusive || c.Name != api.Progress {
 		t.Errorf("it says %+v, want %q", c, want)

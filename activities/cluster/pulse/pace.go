@@ -1,33 +1,31 @@
-package cluster
+package pulse
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
-
-	"go.temporal.io/sdk/activity"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines/rule"
 )
 
-// errStalled ends a driver's call because nothing got on for longer than the deadline.
-var errStalled = errors.New("it does not get on")
+// ErrStalled ends a driver's call because nothing got on for longer than the deadline.
+var ErrStalled = errors.New("it does not get on")
+
+// VigilEvery is how often the time is counted in which no look comes.
+const VigilEvery = 5 * time.Second
 
 const (
-	vigilEvery   = 5 * time.Second  // how often the time is counted in which no look comes
 	lookedAtMost = 15 * time.Second // what counts between two looks; in the rest nobody was in touch with the cluster
 	standsAfter  = 10 * time.Second // what keeps a batch is looked for once it has stood for so long
 	awayAfter    = time.Minute      // a controller that has done nothing for so long may not be there
 )
 
-// pace is how far a long activity has got, and for how long it has got no further. Time counts while somebody looks: what was
+// Pace is how far a long activity has got, and for how long it has got no further. Time counts while somebody looks: what was
 // out of reach had no chance to get on.
-type pace struct {
+type Pace struct {
 	mu       sync.Mutex
 	deadline time.Duration
 	settle   time.Duration // minReadySeconds: once all are ready, that long nothing more is to be seen
@@ -42,13 +40,13 @@ type pace struct {
 // counts are what gets on; each counts by the most that it has been, so that what goes up and down does not.
 type counts struct{ updated, ready, available int }
 
-func newPace(ctx context.Context, req step.AdvanceRequest, now time.Time) *pace {
-	p := &pace{
+// NewPace is how far a request has got, from what the attempt before said last.
+func NewPace(req step.AdvanceRequest, before step.Progress, now time.Time) *Pace {
+	p := &Pace{
 		deadline: req.Deadline, subject: req.Object, seen: now,
 		now: step.Progress{Since: now.UTC(), Target: req.Target, Total: req.Total},
 	}
-	var before step.Progress
-	if activity.HasHeartbeatDetails(ctx) && activity.GetHeartbeatDetails(ctx, &before) == nil && !before.Since.IsZero() {
+	if !before.Since.IsZero() {
 		p.now.Since, p.now.Idle = before.Since, before.Idle
 		p.now.Updated, p.now.Ready, p.now.Available = before.Updated, before.Ready, before.Available
 		p.most = counts{before.Updated, before.Ready, before.Available}
@@ -56,40 +54,32 @@ func newPace(ctx context.Context, req step.AdvanceRequest, now time.Time) *pace 
 	return p
 }
 
-func minReady(o *unstructured.Unstructured) time.Duration {
-	if o == nil {
-		return 0
-	}
-	seconds, _, _ := unstructured.NestedInt64(o.Object, "spec", "minReadySeconds")
-	return time.Duration(seconds) * time.Second
-}
-
-// waits says for how long pods that are ready may be so before they are available.
-func (p *pace) waits(settle time.Duration) {
+// Waits says for how long pods that are ready may be so before they are available.
+func (p *Pace) Waits(settle time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.settle = settle
 }
 
-// said is what was said last.
-func (p *pace) said() step.Progress {
+// Said is what was said last.
+func (p *Pace) Said() step.Progress {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.now
 }
 
-// stands reports whether it is time to ask what keeps it.
-func (p *pace) stands(now time.Time) bool {
+// Stands reports whether it is time to ask what keeps it.
+func (p *Pace) Stands(now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.now.Idle+p.since(now) >= standsAfter
 }
 
 // since is the time that counts since the last look.
-func (p *pace) since(now time.Time) time.Duration { return min(max(now.Sub(p.seen), 0), lookedAtMost) }
+func (p *Pace) since(now time.Time) time.Duration { return min(max(now.Sub(p.seen), 0), lookedAtMost) }
 
-// look takes in what was seen. It returns what to say of it, and whether it has stood for too long.
-func (p *pace) look(now time.Time, seen api.Facts) (step.Progress, bool) {
+// Look takes in what was seen. It returns what to say of it, and whether it has stood for too long.
+func (p *Pace) Look(now time.Time, seen api.Facts) (step.Progress, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	b, w := seen.Facts.Batch, seen.Facts.Workload
@@ -109,8 +99,8 @@ func (p *pace) look(now time.Time, seen api.Facts) (step.Progress, bool) {
 	return p.told(b)
 }
 
-// wait counts the time in which no look came.
-func (p *pace) wait(now time.Time) (step.Progress, bool) {
+// Wait counts the time in which no look came.
+func (p *Pace) Wait(now time.Time) (step.Progress, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if now.Sub(p.seen) < lookedAtMost {
@@ -125,7 +115,7 @@ func (p *pace) wait(now time.Time) (step.Progress, bool) {
 }
 
 // told says whether it has stood for too long.
-func (p *pace) told(b rule.Batch) (step.Progress, bool) {
+func (p *Pace) told(b rule.Batch) (step.Progress, bool) {
 	most := p.deadline
 	if b.UpdatedReady >= b.Target {
 		most += p.settle
@@ -136,7 +126,7 @@ func (p *pace) told(b rule.Batch) (step.Progress, bool) {
 
 // controllers says where a cluster's controllers do not do their work, as after an outage from which only its API server has
 // come back; "" where they do.
-func (p *pace) controllers(now time.Time, w rule.Workload, stuck *api.Stuck) string {
+func (p *Pace) controllers(now time.Time, w rule.Workload, stuck *api.Stuck) string {
 	behind := w.Observed < w.Generation
 	missing := stuck != nil && stuck.Missing > 0
 	p.behind, p.missing = begun(p.behind, behind, now), begun(p.missing, missing, now)
@@ -161,8 +151,8 @@ func begun(since time.Time, is bool, now time.Time) time.Time {
 	return since
 }
 
-// stalledCheck is the verdict on a batch that did not get on.
-func stalledCheck(p step.Progress, deadline time.Duration) api.Check {
+// Stalled is the verdict on a batch that did not get on.
+func Stalled(p step.Progress, deadline time.Duration) api.Check {
 	text := fmt.Sprintf("nothing got on for %s: %d of %d pods are updated, %d of these are ready", deadline, p.Updated, p.Target, p.Ready)
 	if p.Note != "" {
 		text += "; " + p.Note

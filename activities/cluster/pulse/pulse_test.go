@@ -1,4 +1,4 @@
-package cluster
+package pulse
 
 import (
 	"context"
@@ -22,7 +22,7 @@ var errUnknown = serviceerror.NewNotFound("activity task is gone")
 
 func TestAShortActivityIsKnownToBeAliveAndNotInterrupted(t *testing.T) {
 	var beats atomic.Int32
-	h := heart{within: time.Minute, beat: func(context.Context, step.Progress) error {
+	h := Heart{Within: time.Minute, Beat: func(context.Context, step.Progress) error {
 		beats.Add(1)
 		return temporal.NewCanceledError()
 	}}
@@ -31,7 +31,7 @@ func TestAShortActivityIsKnownToBeAliveAndNotInterrupted(t *testing.T) {
 			if _, ok := ctx.Deadline(); !ok {
 				t.Error("it has no deadline")
 			}
-			return "done " + in, pause(ctx, 2*pulseShort+pulseShort/2)
+			return "done " + in, Pause(ctx, 2*short+short/2)
 		}, "work")
 	})
 	if err != nil || said != "done work" {
@@ -60,8 +60,8 @@ func TestAnAttemptThatIsLostStopsAtOnce(t *testing.T) {
 			_, _ = inActivity(t, func(ctx context.Context) (string, error) {
 				ctx, cancel := context.WithCancelCause(ctx)
 				cancel(test.cause)
-				_, err := steadily(ctx, heart{within: time.Minute}, func(ctx context.Context, _ string) (string, error) {
-					return "", pause(ctx, 200*time.Millisecond)
+				_, err := steadily(ctx, Heart{Within: time.Minute}, func(ctx context.Context, _ string) (string, error) {
+					return "", Pause(ctx, 200*time.Millisecond)
 				}, "")
 				if stopped := errors.Is(err, test.cause); stopped != test.stops || !stopped && err != nil {
 					t.Errorf("it ended with %v", err)
@@ -91,7 +91,7 @@ func TestWhenAPulseEndsItsActivity(t *testing.T) {
 			if age < 2*time.Second || age > until {
 				return nil
 			}
-			_ = pause(ctx, time.Second)
+			_ = Pause(ctx, time.Second)
 			return serviceerror.NewUnavailable("stalled")
 		}
 	}
@@ -121,12 +121,12 @@ func TestWhenAPulseEndsItsActivity(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, end := context.WithCancelCause(t.Context())
 				start := time.Now()
-				p := &pulse{end: end, heart: heart{within: 8 * time.Second, beat: func(ctx context.Context, _ step.Progress) error {
+				p := &Pulse{end: end, heart: Heart{Within: 8 * time.Second, Beat: func(ctx context.Context, _ step.Progress) error {
 					return test.server(ctx, time.Since(start))
 				}}}
-				p.run(ctx, 0, pulseMoving)
-				defer p.stop()
-				err := pause(ctx, 30*time.Second)
+				p.run(ctx, 0, Moving)
+				defer p.Stop()
+				err := Pause(ctx, 30*time.Second)
 				age := time.Since(start)
 				if ended := err != nil; ended != (test.from > 0) {
 					t.Fatalf("it ended with %v, %s", context.Cause(ctx), test.reason)
@@ -148,21 +148,21 @@ func TestHowOftenAPulseIsSent(t *testing.T) {
 		want           int // in a minute
 		reason         string
 	}{
-		"it moves pods":                  {pulseMoving, 10 * time.Second, 61, "a cancel is heard within a second"},
-		"it looks on":                    {pulseLooking, time.Minute, 13, "hundreds of units soak in one run"},
-		"it looks on for a timeout of 6": {pulseLooking, 6 * time.Second, 38, "two heartbeats may be lost"},
+		"it moves pods":                  {Moving, 10 * time.Second, 61, "a cancel is heard within a second"},
+		"it looks on":                    {Looking, time.Minute, 13, "hundreds of units soak in one run"},
+		"it looks on for a timeout of 6": {Looking, 6 * time.Second, 38, "two heartbeats may be lost"},
 	}
 	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				sent := 0
-				p := &pulse{end: func(error) {}, heart: heart{within: test.timeout * 8 / 10, beat: func(context.Context, step.Progress) error {
+				p := &Pulse{end: func(error) {}, heart: Heart{Within: test.timeout * 8 / 10, Beat: func(context.Context, step.Progress) error {
 					sent++
 					return nil
 				}}}
 				p.run(t.Context(), 0, test.every)
 				time.Sleep(time.Minute + time.Millisecond)
-				p.stop()
+				p.Stop()
 				if sent != test.want {
 					t.Errorf("%d a minute, want %d: %s", sent, test.want, test.reason)
 				}
