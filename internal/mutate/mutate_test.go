@@ -26,6 +26,28 @@ var (
 //go:embed mutations.txt
 var list string
 
+// TestEveryMutationFits finds mutations of what has moved or reads otherwise by now.
+func TestEveryMutationFits(t *testing.T) {
+	mutations, err := Parse(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range mutations {
+		if _, err := m.Apply(root); err != nil {
+			t.Error(err)
+		}
+		for _, tests := range m.Tests {
+			if _, err := os.Stat(filepath.Join(root, tests)); err != nil {
+				t.Errorf("%s: %v", m, err)
+			}
+		}
+	}
+}
+
 // TestMutations is what `make mutate` runs: the whole list takes minutes.
 func TestMutations(t *testing.T) {
 	if !*all {
