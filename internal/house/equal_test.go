@@ -50,6 +50,20 @@ func drivers(t *testing.T) (pairs [][2]string) {
 	return pairs
 }
 
+func TestNoDriverImportsAnother(t *testing.T) {
+	imports := map[string][]string{}
+	for _, p := range packages(t) {
+		imports[p.ImportPath] = p.Imports
+	}
+	for _, pair := range drivers(t) {
+		for i, name := range pair {
+			if other := pair[1-i]; slices.Contains(imports[module+name], module+other) {
+				t.Errorf("%s imports %s: what two drivers share stands in internal/workload/kit", name, other)
+			}
+		}
+	}
+}
+
 func TestEqualRunsAreFound(t *testing.T) {
 	six := []string{"a", "b", "c", "d", "e", "f"}
 	for _, c := range []struct {

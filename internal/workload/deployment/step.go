@@ -136,8 +136,8 @@ func (m *steps) recount(ctx context.Context, seen *tide) error {
 // recreate has the controller replace all pods at once.
 func (m *steps) recreate(ctx context.Context, seen tide) error {
 	if seen.allowed < seen.replicas {
-		return fault.New(fault.Refused, "cannot move %s in cluster %s in batches: its strategy is Recreate, which allows no two versions at once",
-			workload.NameOf(seen.live), m.Cluster.Context())
+		const why = "cannot move %s in cluster %s in batches: its strategy is Recreate, which allows no two versions at once"
+		return fault.New(fault.Refused, why, workload.NameOf(seen.live), m.Cluster.Context())
 	}
 	if !seen.paused() {
 		return nil
