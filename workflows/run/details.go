@@ -19,7 +19,7 @@ func (r *rollout) show(ctx workflow.Context, phase api.Phase, waiting *api.Waiti
 	phase = r.shown(phase, waiting)
 	changed := s.Phase != phase || show.WaitingWords(s.Waiting) != show.WaitingWords(waiting)
 	s.Phase, s.Waiting = phase, waiting
-	done, failed := r.progress()
+	done, failed := show.Progress(s.Stages, r.gone)
 	changed = changed || s.Percent != done || s.Failed != failed
 	if r.shape >= shape.TellsChanges {
 		changed = changed || r.waitsFor != show.WaitingWords(r.waiting())
@@ -41,26 +41,6 @@ func (r *rollout) refresh(ctx workflow.Context) {
 		return
 	}
 	r.show(ctx, r.phase, r.state.Status.Waiting)
-}
-
-// progress is the share of units that have ended, in percent, and how many did not end well.
-func (r *rollout) progress() (percent, failed int) {
-	all, done := 0, 0
-	for _, st := range r.state.Status.Stages {
-		for _, u := range st.Units {
-			all++
-			if r.gone(u.Phase) {
-				done++
-			}
-			if u.Phase == api.PhaseFailed || u.Phase == api.PhaseRolledBack || u.Failure != nil && u.Failure.Verdict == api.Failed {
-				failed++
-			}
-		}
-	}
-	if all == 0 {
-		return 100, 0
-	}
-	return 100 * done / all, failed
 }
 
 func runDetails(s *api.RunStatus) string {

@@ -7,6 +7,7 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/workflows/show"
 	"sluice.dev/sluice/workflows/tell"
 )
 
@@ -69,7 +70,8 @@ func (r *rollout) decide(ctx workflow.Context, u *api.UnitStatus) (borne bool, w
 		return false, why
 	}
 	r.pause(&api.Waiting{
-		Kind: api.WaitDecision, Name: u.Path, Since: workflow.Now(ctx).UTC(), Unmet: []string{why}, Owner: "whoever may resume, abort or roll back",
+		Kind: api.WaitDecision, Name: u.Path, Since: workflow.Now(ctx).UTC(), Unmet: []string{why},
+		Owner: show.AnyDecider,
 	})
 	r.tellAll(ctx, tell.Order{Kind: tell.OrderPause, Who: api.BySluice, Reason: why})
 	return false, why

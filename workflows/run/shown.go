@@ -1,50 +1,25 @@
 package run
 
 import (
-	"slices"
-
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/workflows/shape"
+	"sluice.dev/sluice/workflows/show"
 )
 
-// shown is the phase that a run shows for what it does: where nothing of it gets on, the phase of what stands, so that runs
-// which wait for a person can be told from those that move.
+// shown is the phase that a run shows for what it does.
 func (r *rollout) shown(does api.Phase, waiting *api.Waiting) api.Phase {
-	switch {
-	case r.shape < shape.PhasesSort:
+	if r.shape < shape.PhasesSort {
 		return r.shownOnce(does)
-	case does == api.PhasePaused && waiting != nil && waiting.Kind != api.WaitPerson:
-		return api.PhaseHeld // a check has stopped it, and nobody else
-	case does == api.PhaseSoaking && waiting != nil && waiting.Kind == api.WaitDecision:
-		return mostUrgent(does, r.state.Status.Stages[r.state.Stage].Units)
-	case does != api.PhaseMoving:
-		return does
 	}
-	var open []api.UnitStatus
+	now := show.Run{Does: does, Waiting: waiting, Stages: r.state.Status.Stages}
+	if does == api.PhaseSoaking && r.state.Stage < len(now.Stages) {
+		now.Soaks = now.Stages[r.state.Stage].Units
+	}
 	for _, u := range r.openUnits() {
-		if u.stopping {
-			return does // it has been decided about
-		}
-		open = append(open, *r.unit(u.cluster))
+		now.Open = append(now.Open, *r.unit(u.cluster))
+		now.Decided = now.Decided || u.stopping
 	}
-	if slices.ContainsFunc(open, func(u api.UnitStatus) bool { return u.Phase.Urgency() == 0 }) {
-		return does
-	}
-	overdrawn := func(s api.StageStatus) bool { return s.Waiting != nil && s.Waiting.Kind == api.WaitBudget }
-	if len(open) == 0 && slices.ContainsFunc(r.state.Status.Stages, overdrawn) {
-		return api.PhaseHeld // too much has gone wrong for anything else to start
-	}
-	return mostUrgent(does, open)
-}
-
-// mostUrgent is the phase of the unit that needs somebody most, or else another one.
-func mostUrgent(shows api.Phase, units []api.UnitStatus) api.Phase {
-	for _, u := range units {
-		if u.Phase.Urgency() > shows.Urgency() {
-			shows = u.Phase
-		}
-	}
-	return shows
+	return now.Phase()
 }
 
 // shownOnce is how runs of the first shape show: as held where all that they have open stands or is out of reach.

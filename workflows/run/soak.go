@@ -90,7 +90,7 @@ func (r *rollout) sitOut(ctx, looks workflow.Context, s *soak) error {
 			waiting.Until, waiting.Unmet = time.Time{}, []string{fmt.Sprintf("%d units to look at once more", s.open-borne+coming)}
 		}
 		if len(unseen) > 0 {
-			waiting.Kind, waiting.Unmet, waiting.Owner = api.WaitDecision, unseen, "whoever may resume, abort or roll back"
+			waiting.Kind, waiting.Unmet, waiting.Owner = api.WaitDecision, unseen, show.AnyDecider
 		}
 		r.show(ctx, api.PhaseSoaking, waiting)
 		turn := r.inTurn

@@ -56,10 +56,13 @@ func (s Stand) ended() error {
 	return s.Ends()
 }
 
+// AnyDecider is who owns what stands: everybody who may decide about it.
+const AnyDecider = "whoever may resume, abort or roll back"
+
 // Undecided is what somebody waits for who stands at a check that did not pass.
 func Undecided(bad api.Check) *api.Waiting {
 	return &api.Waiting{
 		Kind: api.WaitDecision, Name: bad.Name, Unmet: []string{string(bad.Verdict) + ": " + bad.Message},
-		Owner: "whoever may resume, abort or roll back",
+		Owner: AnyDecider,
 	}
 }
