@@ -24,7 +24,7 @@ type Activities struct {
 	Clusters     *kube.Pool
 	Ledger       ledger.Ledger
 	Checks       *check.Runner
-	Clock        clock.PassiveClock
+	Clock        clock.Clock
 	Installation string // the ledger's; what Leases name as holder
 
 	hearts func(context.Context) pulse.Heart // nil: Temporal hears them

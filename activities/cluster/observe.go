@@ -12,6 +12,7 @@ import (
 	"sluice.dev/sluice/activities/cluster/pulse"
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/change"
+	"sluice.dev/sluice/internal/check"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/internal/workload"
 	"sluice.dev/sluice/pipelines/rule"
@@ -42,7 +43,7 @@ func (a *Activities) Observe(ctx context.Context, req step.ObserveRequest) (api.
 		watches.Go(func() error { return l.stay(ctx, p, most) })
 	}
 	err := watches.Wait()
-	if err == nil || errors.Is(err, errCheck) {
+	if err == nil || errors.Is(err, check.ErrNotPassed) {
 		return l.bad, nil
 	}
 	return api.Facts{}, unreachableAs(err)
@@ -80,7 +81,7 @@ func (l *lookout) stay(ctx context.Context, p *post, most time.Duration) error {
 	within, over := context.WithTimeout(ctx, most)
 	defer over()
 	err = h.driver.Observe(within, h.cluster, h.load.Spec, p.req.State, p.req.Goal, l.look(p))
-	if errors.Is(err, errCheck) || ctx.Err() != nil || within.Err() == nil {
+	if errors.Is(err, check.ErrNotPassed) || ctx.Err() != nil || within.Err() == nil {
 		return err
 	}
 	last, err := h.driver.Facts(ctx, h.cluster, h.load.Spec, p.req.State, p.req.Goal)
@@ -105,7 +106,7 @@ func (l *lookout) look(p *post) workload.Look {
 		defer l.mu.Unlock()
 		facts := complete(p.req, seen, batch)
 		p.seen = &facts
-		found, err := l.a.judge(ctx, p.req.Checks, facts)
+		found, err := l.a.Checks.Judge(ctx, p.req.Checks, facts)
 		if err != nil {
 			return err
 		}
@@ -118,7 +119,7 @@ func (l *lookout) look(p *post) workload.Look {
 			l.bad = api.Facts{Facts: facts, Checks: found}
 			l.why(ctx, p, &l.bad)
 		}
-		return errCheck
+		return check.ErrNotPassed
 	}
 }
 

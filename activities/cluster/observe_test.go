@@ -45,7 +45,8 @@ func lookers(t *testing.T, cel string, save func() error) map[string]func(contex
 		},
 		"a batch": func(ctx context.Context) (api.Facts, error) {
 			w := &watcher{a: a, req: judged(cel), beat: &pulse.Pulse{}, pace: pulse.NewPace(step.AdvanceRequest{}, step.Progress{}, time.Now())}
-			w.end, w.over, w.jury = func(error) {}, func() {}, w.newJury(ctx)
+			w.end, w.over = func(error) {}, func() {}
+			w.sit(ctx)
 			err := w.look(ctx, seen, rule.Batch{})
 			w.last()
 			return w.seen, err
@@ -65,7 +66,7 @@ func TestALookThatIsCutShortIsNoVerdict(t *testing.T) {
 
 func TestALedgerThatCannotBeWrittenKeepsNoCheckFromJudging(t *testing.T) {
 	for name, look := range lookers(t, "workload.restarts == 0", func() error { return errors.New("the disk is full") }) {
-		if bad, err := look(t.Context()); !errors.Is(err, errCheck) || len(bad.Checks) != 1 || bad.Checks[0].Verdict != api.Failed {
+		if bad, err := look(t.Context()); !errors.Is(err, check.ErrNotPassed) || len(bad.Checks) != 1 || bad.Checks[0].Verdict != api.Failed {
 			t.Errorf("%s: a check that fails gave %v and %+v", name, err, bad.Checks)
 		}
 	}
@@ -97,7 +98,7 @@ func TestTheWorstVerdictOfASoakIsKept(t *testing.T) {
 				l.posts = append(l.posts, &post{req: judged(cel)})
 			}
 			for i, workload := range []string{"first", "second"} {
-				if err := l.look(l.posts[i])(t.Context(), rule.Workload{Name: workload, Restarts: 3}, rule.Batch{}); !errors.Is(err, errCheck) {
+				if err := l.look(l.posts[i])(t.Context(), rule.Workload{Name: workload, Restarts: 3}, rule.Batch{}); !errors.Is(err, check.ErrNotPassed) {
 					t.Fatal(err)
 				}
 			}

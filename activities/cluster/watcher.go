@@ -9,8 +9,8 @@ import (
 
 	"sluice.dev/sluice/activities/cluster/pulse"
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/check"
 	"sluice.dev/sluice/internal/step"
-	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
 )
 
@@ -24,7 +24,8 @@ type watcher struct {
 	end      context.CancelCauseFunc // of what is watched
 	seen     api.Facts
 	pace     *pulse.Pace
-	jury     *jury
+	jury     *check.Jury
+	adjourn  context.CancelFunc // of the jury
 	sighting sighting
 	over     context.CancelFunc // of the vigil
 }
@@ -34,11 +35,18 @@ func (a *Activities) newWatcher(ctx context.Context, req step.AdvanceRequest, ar
 	ctx, beat := a.beats(ctx, pulse.Moving)
 	within, end := context.WithCancelCause(ctx)
 	w := &watcher{a: a, req: req, armed: armed, beat: beat, end: end, pace: pulse.NewPace(req, pulse.Before(ctx), a.Clock.Now())}
-	w.jury = w.newJury(ctx)
+	w.sit(ctx)
 	vigil, over := context.WithCancel(ctx)
 	w.over = over
 	go w.keepVigil(vigil)
 	return within, w
+}
+
+// sit judges until the activity ends, or the jury is adjourned.
+func (w *watcher) sit(ctx context.Context) {
+	ctx, w.adjourn = context.WithCancel(ctx)
+	judge := func(facts rule.Facts) ([]api.Check, error) { return w.a.Checks.Judge(ctx, w.req.Checks, facts) }
+	w.jury = check.NewJury(w.a.Clock, judge, func() { w.end(check.ErrNotPassed) })
 }
 
 func minReady(o *unstructured.Unstructured) time.Duration {
@@ -52,14 +60,19 @@ func minReady(o *unstructured.Unstructured) time.Duration {
 // watch says what is watched, before its first look, and within which context.
 func (w *watcher) watch(ctx context.Context, h held) {
 	w.h = h
-	w.jury.follow(ctx)
+	context.AfterFunc(ctx, func() {
+		// Where the driver's call ends for a verdict, or because it does not get on, the last facts are judged all the same.
+		if cause := context.Cause(ctx); !errors.Is(cause, check.ErrNotPassed) && !errors.Is(cause, pulse.ErrStalled) {
+			w.adjourn()
+		}
+	})
 	w.pace.Waits(minReady(h.load.Spec.Target))
 }
 
 func (w *watcher) stop() {
 	w.over()
 	w.end(nil)
-	w.jury.adjourn()
+	w.adjourn()
 	w.beat.Stop()
 }
 
@@ -79,8 +92,8 @@ func (w *watcher) keepVigil(ctx context.Context) {
 func (w *watcher) look(ctx context.Context, seen rule.Workload, batch rule.Batch) error {
 	w.seen.Facts = complete(w.req, seen, batch)
 	stalled := w.note(ctx, w.a.Clock.Now())
-	err := w.jury.hear(ctx, w.seen.Facts)
-	if err != nil && !errors.Is(err, errCheck) {
+	err := w.jury.Hear(ctx, w.seen.Facts)
+	if err != nil && !errors.Is(err, check.ErrNotPassed) {
 		return err
 	}
 	if now := observation(w.req, w.seen.Facts, w.armed, w.a.Clock.Now()); w.sighting.due(now) {
@@ -96,10 +109,10 @@ func (w *watcher) look(ctx context.Context, seen rule.Workload, batch rule.Batch
 // which need not be the latest.
 func (w *watcher) last() (bad bool) {
 	w.over()
-	judged, bad := w.jury.rest()
-	w.seen.Checks = judged.checks
+	judged, bad := w.jury.Rest()
+	w.seen.Checks = judged.Checks
 	if bad {
-		w.seen.Facts = judged.facts
+		w.seen.Facts = judged.Facts
 	}
 	return bad
 }
@@ -114,23 +127,4 @@ func (w *watcher) note(ctx context.Context, now time.Time) (stalled bool) {
 	said, stalled := w.pace.Look(now, w.seen)
 	w.beat.Say(said)
 	return stalled
-}
-
-// judge runs checks, each at its own point: those that run during a batch, and those that are to judge its end.
-// A context that ends in between is an error: what was cut short is no verdict.
-func (a *Activities) judge(ctx context.Context, checks []pipelines.ResolvedCheck, facts rule.Facts) ([]api.Check, error) {
-	if len(checks) == 0 {
-		return nil, nil
-	}
-	var during, after []pipelines.ResolvedCheck
-	for _, c := range checks {
-		if c.RunsAt(pipelines.During) {
-			during = append(during, c)
-			continue
-		}
-		after = append(after, c)
-	}
-	found := a.Checks.Evaluate(ctx, step.EvaluateRequest{Point: pipelines.During, Checks: during, Facts: facts})
-	found = append(found, a.Checks.Evaluate(ctx, step.EvaluateRequest{Point: pipelines.AfterBatch, Checks: after, Facts: facts})...)
-	return found, ctx.Err()
 }

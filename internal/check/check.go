@@ -9,6 +9,7 @@ import (
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
+	"sluice.dev/sluice/pipelines/rule"
 )
 
 // Runner runs checks. It is safe for concurrent use.
@@ -44,6 +45,25 @@ func (r *Runner) Evaluate(ctx context.Context, req step.EvaluateRequest) []api.C
 		out = append(out, found)
 	}
 	return out
+}
+
+// Judge runs checks, each at its own point: those that run during a batch, and those that are to judge its end.
+// A context that ends in between is an error: what was cut short is no verdict.
+func (r *Runner) Judge(ctx context.Context, checks []pipelines.ResolvedCheck, facts rule.Facts) ([]api.Check, error) {
+	if len(checks) == 0 {
+		return nil, nil
+	}
+	var during, after []pipelines.ResolvedCheck
+	for _, c := range checks {
+		if c.RunsAt(pipelines.During) {
+			during = append(during, c)
+			continue
+		}
+		after = append(after, c)
+	}
+	found := r.Evaluate(ctx, step.EvaluateRequest{Point: pipelines.During, Checks: during, Facts: facts})
+	found = append(found, r.Evaluate(ctx, step.EvaluateRequest{Point: pipelines.AfterBatch, Checks: after, Facts: facts})...)
+	return found, ctx.Err()
 }
 
 // ask asks the first source that knows the kind of a check.
