@@ -15,9 +15,9 @@ import (
 
 // Call is one activity that a workflow asks for, and what it asks. Res is what it answers.
 type Call[Res any] struct {
-	Name    string
+	Name    string // of the activity
+	Summary string // for whoever watches
 	class   step.Class
-	Summary string
 	site    string // whose workers do it; "" for the central ones
 	in      any
 }
