@@ -32,21 +32,21 @@ type Activities struct {
 
 // Register has the activities near a cluster done here.
 func (a *Activities) Register(r serve.Registry) {
-	serve.Handle(r, step.Diff, pulse.Steady(a.Diff))
-	serve.Handle(r, step.Preview, pulse.Steady(a.Preview))
-	serve.Handle(r, step.Acquire, pulse.Steady(a.Acquire))
-	serve.Handle(r, step.Apply, pulse.Steady(a.Apply))
-	serve.Handle(r, step.Unapply, pulse.Steady(a.Unapply))
-	serve.Handle(r, step.Prepare, pulse.Steady(a.Prepare))
+	serve.Handle(r, step.Diff, pulse.Steady(a.Clock, a.Diff))
+	serve.Handle(r, step.Preview, pulse.Steady(a.Clock, a.Preview))
+	serve.Handle(r, step.Acquire, pulse.Steady(a.Clock, a.Acquire))
+	serve.Handle(r, step.Apply, pulse.Steady(a.Clock, a.Apply))
+	serve.Handle(r, step.Unapply, pulse.Steady(a.Clock, a.Unapply))
+	serve.Handle(r, step.Prepare, pulse.Steady(a.Clock, a.Prepare))
 	serve.Handle(r, step.Advance, a.Advance)
 	serve.Handle(r, step.Observe, a.Observe)
-	serve.Handle(r, step.Look, pulse.Steady(a.Look))
-	serve.Handle(r, step.Arm, pulse.Steady(a.Arm))
-	serve.Handle(r, step.Disarm, pulse.Steady(a.Disarm))
-	serve.Handle(r, step.Finish, pulse.Steady(a.Finish))
+	serve.Handle(r, step.Look, pulse.Steady(a.Clock, a.Look))
+	serve.Handle(r, step.Arm, pulse.Steady(a.Clock, a.Arm))
+	serve.Handle(r, step.Disarm, pulse.Steady(a.Clock, a.Disarm))
+	serve.Handle(r, step.Finish, pulse.Steady(a.Clock, a.Finish))
 	serve.Handle(r, step.Revert, a.Revert)
-	serve.Handle(r, step.Prune, pulse.Steady(a.Prune))
-	serve.Handle(r, step.Release, pulse.Steady(a.Release))
+	serve.Handle(r, step.Prune, pulse.Steady(a.Clock, a.Prune))
+	serve.Handle(r, step.Release, pulse.Steady(a.Clock, a.Release))
 	serve.Handle(r, step.Reachable, a.Reachable)
 }
 
@@ -77,7 +77,7 @@ func (a *Activities) beats(ctx context.Context, every time.Duration) (context.Co
 	if hearts == nil {
 		hearts = pulse.HeartOf
 	}
-	return pulse.Start(ctx, hearts(ctx), every)
+	return pulse.Start(ctx, a.Clock, hearts(ctx), every)
 }
 
 const reachableEvery = 3 * time.Second
@@ -103,7 +103,7 @@ func (a *Activities) reach(ctx context.Context, ref step.Ref, beat *pulse.Pulse)
 			return "", err
 		}
 		beat.Say(step.Progress{Note: err.Error()})
-		if err := pulse.Pause(ctx, reachableEvery); err != nil {
+		if err := pulse.Pause(ctx, a.Clock, reachableEvery); err != nil {
 			return "", err
 		}
 	}

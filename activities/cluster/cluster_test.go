@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/utils/clock"
+
 	"sluice.dev/sluice/activities/cluster/pulse"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/step"
@@ -21,7 +23,7 @@ func TestAnEndpointThatIsPutRightIsUsed(t *testing.T) {
 	}))
 	defer ready.Close()
 	pool, path := served(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
-	a := &Activities{Clusters: pool}
+	a := &Activities{Clusters: pool, Clock: clock.RealClock{}}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	time.AfterFunc(time.Second, func() { point(t, path, ready.URL) })

@@ -78,7 +78,7 @@ func (w *watcher) stop() {
 
 // keepVigil counts the time in which no look comes: a driver may wait for the workload's controller before its first.
 func (w *watcher) keepVigil(ctx context.Context) {
-	for pulse.Pause(ctx, pulse.VigilEvery) == nil {
+	for pulse.Pause(ctx, w.a.Clock, pulse.VigilEvery) == nil {
 		now, stalled := w.pace.Wait(w.a.Clock.Now())
 		w.beat.Say(now)
 		if stalled {

@@ -12,8 +12,8 @@ import (
 
 // clocked are the folders, with those in them, in which what depends on time is told the time.
 var clocked = []string{
-	"activities/runs", "activities/store", "internal/change", "internal/check", "internal/cli", "internal/engine", "internal/kube",
-	"internal/ledger", "internal/plan", "internal/workload",
+	"activities", "internal/change", "internal/check", "internal/cli", "internal/engine", "internal/kube", "internal/ledger",
+	"internal/plan", "internal/workload",
 }
 
 // clocks are the functions of package time that go by the machine's clock.

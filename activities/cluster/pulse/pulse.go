@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
+	"k8s.io/utils/clock"
 
 	"sluice.dev/sluice/internal/step"
 )
@@ -66,6 +67,7 @@ func gone(err error) bool {
 
 // Pulse heartbeats for an activity while it waits, so that it is known to be alive and hears when it is to end.
 type Pulse struct {
+	clock clock.Clock
 	heart Heart
 	end   func(cause error)
 	mu    sync.Mutex
@@ -75,9 +77,9 @@ type Pulse struct {
 }
 
 // Start heartbeats from now on. The context that it returns ends with the activity's, and when the activity is to end.
-func Start(ctx context.Context, h Heart, every time.Duration) (context.Context, *Pulse) {
+func Start(ctx context.Context, c clock.Clock, h Heart, every time.Duration) (context.Context, *Pulse) {
 	own, end := context.WithCancelCause(ctx)
-	p := &Pulse{heart: h}
+	p := &Pulse{clock: c, heart: h}
 	p.end = func(cause error) {
 		end(cause)
 		if asked(cause) && ctx.Err() == nil {
@@ -92,17 +94,17 @@ func Start(ctx context.Context, h Heart, every time.Duration) (context.Context, 
 // the activity is cancelled: one that winds up is alive.
 func (p *Pulse) run(ctx context.Context, first, every time.Duration) {
 	ctx, p.quit = context.WithCancel(context.WithoutCancel(ctx))
-	heard, every := time.Now(), min(every, p.heart.Within/3)
+	heard, every := p.clock.Now(), min(every, p.heart.Within/3)
 	p.over.Go(func() {
-		for wait := first; Pause(ctx, wait) == nil; wait = every {
-			sent := time.Now()
+		for wait := first; Pause(ctx, p.clock, wait) == nil; wait = every {
+			sent := p.clock.Now()
 			switch err := p.once(ctx, heard); {
 			case err == nil:
 				heard = sent
 			case asked(err):
 				heard = sent
 				p.end(err)
-			case ctx.Err() == nil && (gone(err) || time.Since(heard) >= p.heart.Within):
+			case ctx.Err() == nil && (gone(err) || p.clock.Since(heard) >= p.heart.Within):
 				p.end(err)
 			}
 		}
@@ -136,13 +138,13 @@ func (p *Pulse) Stop() {
 }
 
 // Pause waits, or returns the context's error.
-func Pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
+func Pause(ctx context.Context, c clock.Clock, d time.Duration) error {
+	t := c.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-t.C:
+	case <-t.C():
 		return nil
 	}
 }

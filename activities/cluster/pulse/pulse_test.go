@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/worker"
+	"k8s.io/utils/clock"
 
 	"sluice.dev/sluice/internal/step"
 )
@@ -27,11 +28,11 @@ func TestAShortActivityIsKnownToBeAliveAndNotInterrupted(t *testing.T) {
 		return temporal.NewCanceledError()
 	}}
 	said, err := inActivity(t, func(ctx context.Context) (string, error) {
-		return steadily(ctx, h, func(ctx context.Context, in string) (string, error) {
+		return steadily(ctx, clock.RealClock{}, h, func(ctx context.Context, in string) (string, error) {
 			if _, ok := ctx.Deadline(); !ok {
 				t.Error("it has no deadline")
 			}
-			return "done " + in, Pause(ctx, 2*short+short/2)
+			return "done " + in, Pause(ctx, clock.RealClock{}, 2*short+short/2)
 		}, "work")
 	})
 	if err != nil || said != "done work" {
@@ -60,8 +61,8 @@ func TestAnAttemptThatIsLostStopsAtOnce(t *testing.T) {
 			_, _ = inActivity(t, func(ctx context.Context) (string, error) {
 				ctx, cancel := context.WithCancelCause(ctx)
 				cancel(test.cause)
-				_, err := steadily(ctx, Heart{Within: time.Minute}, func(ctx context.Context, _ string) (string, error) {
-					return "", Pause(ctx, 200*time.Millisecond)
+				_, err := steadily(ctx, clock.RealClock{}, Heart{Within: time.Minute}, func(ctx context.Context, _ string) (string, error) {
+					return "", Pause(ctx, clock.RealClock{}, 200*time.Millisecond)
 				}, "")
 				if stopped := errors.Is(err, test.cause); stopped != test.stops || !stopped && err != nil {
 					t.Errorf("it ended with %v", err)
@@ -91,7 +92,7 @@ func TestWhenAPulseEndsItsActivity(t *testing.T) {
 			if age < 2*time.Second || age > until {
 				return nil
 			}
-			_ = Pause(ctx, time.Second)
+			_ = Pause(ctx, clock.RealClock{}, time.Second)
 			return serviceerror.NewUnavailable("stalled")
 		}
 	}
@@ -121,12 +122,12 @@ func TestWhenAPulseEndsItsActivity(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, end := context.WithCancelCause(t.Context())
 				start := time.Now()
-				p := &Pulse{end: end, heart: Heart{Within: 8 * time.Second, Beat: func(ctx context.Context, _ step.Progress) error {
+				p := &Pulse{clock: clock.RealClock{}, end: end, heart: Heart{Within: 8 * time.Second, Beat: func(ctx context.Context, _ step.Progress) error {
 					return test.server(ctx, time.Since(start))
 				}}}
 				p.run(ctx, 0, Moving)
 				defer p.Stop()
-				err := Pause(ctx, 30*time.Second)
+				err := Pause(ctx, clock.RealClock{}, 30*time.Second)
 				age := time.Since(start)
 				if ended := err != nil; ended != (test.from > 0) {
 					t.Fatalf("it ended with %v, %s", context.Cause(ctx), test.reason)
@@ -156,7 +157,7 @@ func TestHowOftenAPulseIsSent(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				sent := 0
-				p := &Pulse{end: func(error) {}, heart: Heart{Within: test.timeout * 8 / 10, Beat: func(context.Context, step.Progress) error {
+				p := &Pulse{clock: clock.RealClock{}, end: func(error) {}, heart: Heart{Within: test.timeout * 8 / 10, Beat: func(context.Context, step.Progress) error {
 					sent++
 					return nil
 				}}}

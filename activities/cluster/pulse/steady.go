@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/activity"
+	"k8s.io/utils/clock"
 
 	"sluice.dev/sluice/internal/workload"
 )
@@ -18,15 +19,17 @@ const (
 // Steady lets a short activity heartbeat where it takes longer than usual, so that the death of its worker is noticed at
 // once. Being asked to end does not interrupt it: it ends by itself, and nothing is left half done. An attempt that is lost
 // does end: another one may have begun, and two must not write.
-func Steady[In, Out any](f func(context.Context, In) (Out, error)) func(context.Context, In) (Out, error) {
-	return func(ctx context.Context, in In) (Out, error) { return steadily(ctx, HeartOf(ctx), f, in) }
+func Steady[In, Out any](c clock.Clock, f func(context.Context, In) (Out, error)) func(context.Context, In) (Out, error) {
+	return func(ctx context.Context, in In) (Out, error) { return steadily(ctx, c, HeartOf(ctx), f, in) }
 }
 
-func steadily[In, Out any](ctx context.Context, h Heart, f func(context.Context, In) (Out, error), in In) (Out, error) {
+func steadily[In, Out any](
+	ctx context.Context, c clock.Clock, h Heart, f func(context.Context, In) (Out, error), in In,
+) (Out, error) {
 	whole, cancel := context.WithDeadline(context.WithoutCancel(ctx), activity.GetInfo(ctx).Deadline.Add(-toAnswer))
 	defer cancel()
 	own, end := context.WithCancelCause(whole)
-	beat := &Pulse{heart: h, end: func(cause error) {
+	beat := &Pulse{clock: c, heart: h, end: func(cause error) {
 		if !asked(cause) {
 			end(cause)
 		}
