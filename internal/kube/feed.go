@@ -84,7 +84,7 @@ func newFeed(c *Cluster, key feedKey, decode func(*unstructured.Unstructured, an
 		entries: map[types.NamespacedName]entry{},
 		changed: make(chan struct{}),
 		err:     errStarting,
-		since:   c.clock.Now().Add(requestTimeout - Grace), // the first answer may take as long as any request
+		since:   c.clock.Now().Add(requestTimeout - outOfTouch), // the first answer may take as long as any request
 	}
 	f.idle = c.clock.AfterFunc(time.Hour, f.expire)
 	f.idle.Stop()

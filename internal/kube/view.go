@@ -15,9 +15,9 @@ import (
 	"sluice.dev/sluice/internal/fault"
 )
 
-// Grace is for how long a view may be out of touch with the API server before waiting for it is given up. Together with
+// outOfTouch is for how long a view may be out of touch with the API server before waiting for it is given up. Together with
 // the time in which a dead connection is found, an API server that is gone is noticed within about 10 seconds.
-const Grace = 4 * time.Second
+const outOfTouch = 4 * time.Second
 
 // Selection is the set of objects that a view shows.
 type Selection struct {
@@ -67,7 +67,7 @@ func (v *View[T]) Close() {
 }
 
 // Wait waits until the view is in touch with the API server: it has everything that was there when it was last
-// (re)established. It gives up as soon as the view has been out of touch for Grace.
+// (re)established. It gives up as soon as the view has been out of touch for 4 seconds.
 func (v *View[T]) Wait(ctx context.Context) error {
 	return v.until(ctx, func() bool { return true })
 }
@@ -134,7 +134,7 @@ func (v *View[T]) until(ctx context.Context, met func() bool) error {
 		}
 		var grace <-chan time.Time
 		if err != nil {
-			left := Grace - v.feed.clock().Since(since)
+			left := outOfTouch - v.feed.clock().Since(since)
 			if left <= 0 {
 				return v.feed.fault(err)
 			}
