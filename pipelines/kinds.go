@@ -1,5 +1,6 @@
 // Package pipelines is the language of Sluice: the kinds that people write in git, their strict loading with line and
-// column, their validation and their JSON Schema. It reads files and nothing else; it knows no cluster and no clock.
+// column, their validation and their JSON Schema. What a word of it means is said here once: how an amount rounds, what a
+// selector selects. It reads files and nothing else; it knows no cluster and no clock.
 package pipelines
 
 import "fmt"

@@ -1,5 +1,6 @@
 // Package engine is what a person or a program can ask of Sluice: make a plan, start it, see where a run is and what it
-// waits for, tell it something, and read what is deployed where. It speaks to Temporal and to the ledger. It prints
+// waits for, tell it something, and read what is deployed where. Where no worker runs, what it is to tell stands in Temporal until
+// one does. It speaks to Temporal and to the ledger. It prints
 // nothing, parses no command line and touches no cluster.
 package engine
 

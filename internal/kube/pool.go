@@ -1,6 +1,7 @@
 // Package kube is Sluice's access to Kubernetes clusters: requests under a budget, shared watch caches that know when they
-// are stale, discovery, and the Lease by which installations keep off each other. It knows nothing of workloads, plans or
-// Temporal, and decides nothing about what is changed.
+// are stale, discovery, and the Lease by which installations keep off each other. A guard watches that a Lease stays one's own,
+// and a fenced cluster asks it before every write. It knows nothing of workloads, plans or Temporal, and decides nothing about
+// what is changed.
 package kube
 
 import (

@@ -1,5 +1,7 @@
-// Package plan resolves a pipeline, a component version and a fleet into ordered units. It is pure arithmetic: it asks no
-// cluster, no clock and no store, and the same inputs give the same bytes.
+// Package plan resolves a pipeline, a component version and a fleet into ordered units, and decides what follows from where they
+// are: which go next, what a failure leads to, how fast a rollback goes and what stops it, how many nodes may be dead, which
+// commands are taken. Workflows act on it and decide none of this themselves. It is pure arithmetic: it asks no cluster, no clock
+// and no store, and the same inputs give the same bytes.
 package plan
 
 import (

@@ -1,4 +1,4 @@
-// Package step is what workflows ask of the outside: the activities, and the shapes that go in and come back. A file for each
+// Package step is the activities: what workflows ask of the outside, and the shapes that go in and come back. A file for each
 // outside system. Workflows and activities both import it, and neither imports the other. Nothing here does anything, and
 // nothing here knows Temporal.
 package step

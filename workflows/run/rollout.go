@@ -1,5 +1,6 @@
-// Package run takes a plan through its stages: which unit starts when, what a failure means, what operators may ask, and the way
-// back of a whole run. What is done in a cluster is the unit's.
+// Package run takes a plan through its stages: it starts units, hears their reports, obeys commands, soaks, and takes the whole run
+// back. Which unit is next, what a failure means and which commands are taken is for internal/plan to say; what is done in a
+// cluster is the unit's.
 package run
 
 import (

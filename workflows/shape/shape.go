@@ -1,5 +1,5 @@
-// Package shape keeps the order in which workflow code asks Temporal for things: an execution goes on as it began. It decides
-// nothing else.
+// Package shape is the versions of workflow code: the order in which it asks Temporal for things, which an execution keeps as it
+// began. It decides nothing else.
 package shape
 
 import (

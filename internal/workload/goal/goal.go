@@ -1,4 +1,4 @@
-// Package goal holds the shapes that describe how far a workload moves and where it was found. It is apart from the
+// Package goal holds the shapes that say how far a batch is to move a workload, and in which state it was left. It is apart from the
 // drivers so that workflows can carry these shapes without importing a Kubernetes client.
 package goal
 

@@ -1,5 +1,6 @@
 // Package kit moves workloads of any kind: it takes hold of them, looks at their pods, waits, moves, disarms, reverts and lets go,
-// once for all kinds. What differs is a Kind, a package of its own. It must not ask which kind it has before it.
+// once for all kinds. A pod is as it has seen it itself, by its own clock. What differs is a Kind, a package of its own. It must
+// not ask which kind it has before it.
 package kit
 
 import (
