@@ -16,7 +16,7 @@ func TestWhichCommandsARunTakes(t *testing.T) {
 	)
 	moves := plan.Doing{}
 	back, aborts, closes := plan.Doing{RollingBack: true}, plan.Doing{Aborting: true}, plan.Doing{Closing: true}
-	awaits := plan.Doing{Awaits: true, ByOthers: true}
+	awaits, never := plan.Doing{Awaits: true, ByOthers: true}, plan.Doing{Rollback: pipelines.RollbackNever}
 	by := func(c api.Command) api.Command { c.Who = "ops"; return c }
 	elsewhere, nowhere := api.Scope{Stage: "elsewhere"}, api.Scope{Stage: "nowhere"}
 	for _, c := range []struct {
@@ -50,7 +50,7 @@ func TestWhichCommandsARunTakes(t *testing.T) {
 
 		{"a rollback is taken from everywhere", aborts, rollback, by(api.Command{}), ""},
 		{"and twice", back, rollback, by(api.Command{}), ""},
-		{"but not of a component that never goes back", plan.Doing{Rollback: pipelines.RollbackNever}, rollback, by(api.Command{}), "rollback: Never"},
+		{"but not of a component that never goes back", never, rollback, by(api.Command{}), "rollback: Never"},
 		{"nor of what the run does not have", moves, rollback, by(api.Command{Scope: nowhere}), "it has no stage nowhere"},
 		{"nor to where nothing was", moves, rollback, by(api.Command{Scope: elsewhere}), "no way back was recorded for stage elsewhere"},
 

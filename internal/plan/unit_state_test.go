@@ -36,9 +36,13 @@ func TestEveryPhaseIsAState(t *testing.T) {
 func TestLeftBefore(t *testing.T) {
 	group := func(names ...string) plan.Group { return plan.Group{Units: units(names...)} }
 	stages := []plan.StagePlan{
-		{Groups: []plan.Group{group("a", "b")}}, {Groups: []plan.Group{group("c"), group("d", "e"), group("f")}}, {Groups: []plan.Group{group("g")}},
+		{Groups: []plan.Group{group("a", "b")}},
+		{Groups: []plan.Group{group("c"), group("d", "e"), group("f")}},
+		{Groups: []plan.Group{group("g")}},
 	}
-	states := map[string]plan.State{"b": plan.Failed, "c": plan.Unreachable, "d": plan.Failed, "e": plan.Succeeded, "f": plan.Failed, "g": plan.Failed}
+	states := map[string]plan.State{
+		"b": plan.Failed, "c": plan.Unreachable, "d": plan.Failed, "e": plan.Succeeded, "f": plan.Failed, "g": plan.Failed,
+	}
 	for _, c := range []struct {
 		reason       string
 		stage, group int

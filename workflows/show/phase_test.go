@@ -29,7 +29,8 @@ func TestThePhaseInWhichARunShows(t *testing.T) {
 		{"it soaks", show.Run{Does: api.PhaseSoaking, Waiting: soak, Soaks: units(api.PhaseHeld)}, api.PhaseSoaking},
 		{
 			"a unit that it looks at stands",
-			show.Run{Does: api.PhaseSoaking, Waiting: decision, Soaks: units(api.PhaseUnreachable, api.PhaseHeld, api.PhaseSucceeded)}, api.PhaseHeld,
+			show.Run{Does: api.PhaseSoaking, Waiting: decision, Soaks: units(api.PhaseUnreachable, api.PhaseHeld, api.PhaseSucceeded)},
+			api.PhaseHeld,
 		},
 		{"all that is open stands", show.Run{Does: api.PhaseMoving, Open: units(api.PhaseStalled, api.PhaseRefused)}, api.PhaseRefused},
 		{"one that is open gets on", show.Run{Does: api.PhaseMoving, Open: units(api.PhaseStalled, api.PhaseSoaking)}, api.PhaseMoving},
