@@ -59,8 +59,13 @@ func (d driver) rearm(ctx context.Context, s *Session, state workload.State, arm
 	if err != nil {
 		return workload.State{}, err
 	}
-	if hold, err := workload.HoldOf(live); err != nil || hold == nil || !hold.By(s.Spec) {
+	switch hold, err := workload.HoldOf(live); {
+	case err != nil:
 		return state, err
+	case (hold == nil || !hold.By(s.Spec)) && !armed:
+		return disarmed(state), nil
+	case hold == nil || !hold.By(s.Spec):
+		return state, nil
 	}
 	return s.state(ctx)
 }

@@ -78,11 +78,16 @@ func within[T any](d driver, c workload.Cluster, spec workload.Spec, views views
 		return none, err
 	}
 	defer s.close()
-	if views == looks {
+	if views == looks || views == troubles {
 		s.withEvents()
 	}
 	if views == looks || views == counts && (d.family.Nodes || d.family.OnDelete) {
-		if err := s.withPods(); err != nil {
+		if err := s.withPods(d.family.Nodes); err != nil {
+			return none, err
+		}
+	}
+	if views == troubles {
+		if err := s.withPods(false); err != nil {
 			return none, err
 		}
 	}
@@ -93,9 +98,10 @@ func within[T any](d driver, c workload.Cluster, spec workload.Spec, views views
 type views int
 
 const (
-	bare   views = iota
-	counts       // the pods, where the workload and its revisions do not say how many there are
-	looks        // pods and events
+	bare     views = iota
+	counts         // the pods, where the workload and its revisions do not say how many there are
+	looks          // pods, their nodes where they belong to those, and events
+	troubles       // pods and events: what is told of them has to be told where nodes cannot be read as well
 )
 
 // Prepare takes hold of the workload and writes the template in one patch, or creates the workload.
@@ -157,7 +163,7 @@ func (d driver) Facts(
 	return within(d, c, spec, looks, func(s *Session) (rule.Facts, error) {
 		seen, err := d.kind.Mover(s, aimOf(state, goal)).Look(ctx)
 		if err == nil {
-			err = s.unchanged(ctx, state)
+			err = s.unchanged(seen.Live, state)
 		}
 		return seen.Facts, err
 	})
@@ -165,7 +171,7 @@ func (d driver) Facts(
 
 // StuckPods reads the views of a look once.
 func (d driver) StuckPods(ctx context.Context, c workload.Cluster, spec workload.Spec, facts rule.Workload) (*api.Stuck, error) {
-	return within(d, c, spec, looks, func(s *Session) (*api.Stuck, error) { return s.stuck(ctx, facts) })
+	return within(d, c, spec, troubles, func(s *Session) (*api.Stuck, error) { return s.stuck(ctx, facts) })
 }
 
 // Disarm pauses the workload, or writes the template of before. Pods that are on their way at that moment get a few seconds to

@@ -32,7 +32,8 @@ type Kind interface {
 	Mover(s *Session, to Aim) Mover
 }
 
-// Grip is how a kind is taken into the driver's hands, kept still there, and let go.
+// Grip is how a kind is taken into the driver's hands, kept still there, and let go. It sees the workload and its revisions; pods
+// only where the family is OnDelete or has Nodes, and then not while it is taken or armed.
 type Grip interface {
 	// Grab changes the fields that the driver holds so that the desired template can be written and no pod moves.
 	Grab(s *Session, desired *unstructured.Unstructured, hold *workload.Hold) error

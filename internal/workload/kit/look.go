@@ -37,12 +37,15 @@ func (l *looker) see(ctx context.Context, facts rule.Facts) error {
 }
 
 // unchanged checks that the workload has the template that the run left: facts about somebody else's are no verdict on ours.
-func (s *Session) unchanged(ctx context.Context, state workload.State) error {
-	live, err := s.present(ctx)
-	if err == nil && state.Template != "" && podtemplate.Digest(podtemplate.Of(live)) != state.Template {
-		err = s.Cannot("judge", fault.Conflict, "somebody else changed its pod template")
+// Live is what the facts are about: to read it anew could find another one.
+func (s *Session) unchanged(live *unstructured.Unstructured, state workload.State) error {
+	switch {
+	case live == nil:
+		return s.missing()
+	case state.Template != "" && podtemplate.Digest(podtemplate.Of(live)) != state.Template:
+		return s.Cannot("judge", fault.Conflict, "somebody else changed its pod template")
 	}
-	return err
+	return nil
 }
 
 // watch looks on until look or ctx ends it.
@@ -54,7 +57,7 @@ func (s *Session) watch(ctx context.Context, state workload.State, look workload
 		if err != nil {
 			return err
 		}
-		if err := s.unchanged(ctx, state); err != nil {
+		if err := s.unchanged(seen.Live, state); err != nil {
 			return err
 		}
 		if err := l.see(ctx, seen.Facts); err != nil {

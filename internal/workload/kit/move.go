@@ -31,7 +31,7 @@ func (d driver) move(ctx context.Context, s *Session, to Aim, look workload.Look
 			return seen.Facts, err
 		}
 		w := &seen.Facts.Workload
-		w.Waiting = append(w.Waiting, mover.Waiting()...)
+		w.Waiting = slices.Concat(w.Waiting, mover.Waiting())
 		slices.Sort(w.Waiting)
 		w.Waiting = slices.Compact(w.Waiting)
 		if err := l.see(ctx, seen.Facts); err != nil {

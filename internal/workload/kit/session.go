@@ -92,8 +92,8 @@ func (s *Session) close() {
 	}
 }
 
-// withPods opens the view of the workload's pods, and of the nodes where they belong to those.
-func (s *Session) withPods() error {
+// withPods opens the view of the workload's pods, and of the nodes.
+func (s *Session) withPods(nodes bool) error {
 	selector, err := PodSelector(s.Spec.Target)
 	if err != nil {
 		return err
@@ -103,7 +103,7 @@ func (s *Session) withPods() error {
 		Resource: core.WithResource("pods"), Namespace: s.Spec.Target.GetNamespace(), Filter: kube.Filter{Labels: selector},
 	}, decodePod(s.Clock))
 	s.opened = append(s.opened, s.pods)
-	if s.Family.Nodes {
+	if nodes {
 		s.nodes = kube.Watch(s.Cluster, kube.Selection{Resource: core.WithResource("nodes")}, decodeNode)
 		s.opened = append(s.opened, s.nodes)
 	}
