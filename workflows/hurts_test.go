@@ -264,7 +264,7 @@ func TestAnOrderOfTheWayForwardIsNotHeardOnTheWayBack(t *testing.T) {
 			w.env.OnSignalExternalWorkflow(mock.Anything, mock.Anything, mock.Anything, mock.Anything, mock.Anything).Maybe().Return(nil)
 			w.env.RegisterDelayedCallback(func() { w.env.SignalWorkflow("order", c.order) }, 30*time.Second)
 			w.env.ExecuteWorkflow(api.ClusterRolloutName, tell.ClusterInput{
-				Ref:   step.Ref{Run: "agent-2", Plan: "0123456789abcdef", Component: "agent", Cluster: "a", Context: "a", Back: true, BackOf: "agent-1"},
+				Ref:   step.Ref{Run: "agent-2", Plan: "0123456789abcdef", Subject: api.Component("agent"), Cluster: "a", Context: "a", Back: true, BackOf: "agent-1"},
 				Stage: "production", Group: "prod", Path: "prod/a",
 			})
 			var end api.UnitStatus
@@ -322,7 +322,7 @@ func TestARollbackGoesBeforeAnAbort(t *testing.T) {
 			}
 		}, 90*time.Second)
 		w.env.ExecuteWorkflow(api.ClusterRolloutName, tell.ClusterInput{
-			Ref:   step.Ref{Run: "agent-1", Plan: "0123456789abcdef", Component: "agent", Cluster: "a", Context: "a"},
+			Ref:   step.Ref{Run: "agent-1", Plan: "0123456789abcdef", Subject: api.Component("agent"), Cluster: "a", Context: "a"},
 			Stage: "production", Group: "prod", Path: "prod/a",
 		})
 		var end api.UnitStatus

@@ -194,7 +194,7 @@ type takenOut struct {
 // ExecuteChildWorkflow implements interceptor.WorkflowOutboundInterceptor.
 func (t *takenOut) ExecuteChildWorkflow(ctx workflow.Context, name string, args ...any) workflow.ChildWorkflowFuture {
 	held := false
-	if in, ok := args[0].(tell.ClusterInput); ok && api.UnitWorkflowID(in.Path, in.Component) == t.of.id {
+	if in, ok := args[0].(tell.ClusterInput); ok && api.UnitWorkflowID(in.Path, in.Subject) == t.of.id {
 		t.of.once.Do(func() { held = true })
 	}
 	if !held {

@@ -78,7 +78,7 @@ func newWorld(t *testing.T, clusters ...string) *world {
 		g.Units = append(g.Units, plan.Unit{Path: "prod/" + c, Cluster: c, Group: "prod", WayBack: plan.WayBack{Version: "v1", Objects: "sha256:1"}})
 	}
 	w.plan = step.RunPlan{
-		Component: "agent", Version: "v2", Pipeline: "p", OnFailure: pipelines.Pause, Rollback: pipelines.RollbackAuto,
+		Subject: api.Component("agent"), Version: "v2", Pipeline: "p", OnFailure: pipelines.Pause, Rollback: pipelines.RollbackAuto,
 		Stages: []step.RunStage{{Name: "production", Groups: []plan.Group{g}}},
 	}
 	workflows.Register(w.env)

@@ -40,7 +40,7 @@ func TestDeadNodesAreFixedWhenTheUnitBegins(t *testing.T) {
 	if b.Target != 3 || b.UpdatedReady != 3 || b.Lost != 0 || len(seen.Behind) != 1 || fmt.Sprint(seen.Facts.Workload.Behind) != "[n0]" {
 		t.Errorf("facts are %+v, behind is %+v", b, seen.Behind)
 	}
-	kept, err := w.acts.Ledger.ListObservations(t.Context(), "agent")
+	kept, err := w.acts.Ledger.ListObservations(t.Context(), api.Component("agent"))
 	if err != nil || len(kept) != 1 || kept[0].Behind != "n0" {
 		t.Errorf("the ledger has %+v, %v", kept, err)
 	}

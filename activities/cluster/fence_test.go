@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/internal/kubetest"
@@ -210,7 +211,7 @@ func TestASecondAttemptSaysThatItHasBegun(t *testing.T) {
 		t.Fatal(err)
 	}
 	lease := func() kube.Lease {
-		now, err := kube.ReadLease(t.Context(), w.server.Cluster(), "agent")
+		now, err := kube.ReadLease(t.Context(), w.server.Cluster(), api.Component("agent"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/kube"
 )
@@ -74,7 +75,7 @@ func TestNothingIsWrittenUnderALeaseThatIsLost(t *testing.T) {
 		fence int64
 		want  fault.Code
 	}{{"run-1", 1, fault.Conflict}, {"run-2", 2, ""}} {
-		ctx, guard := kube.GuardLease(ctx, c, kube.LeaseSpec{Component: "agent", Installation: "east", Run: test.run, Fence: test.fence})
+		ctx, guard := kube.GuardLease(ctx, c, kube.LeaseSpec{Subject: api.Component("agent"), Installation: "east", Run: test.run, Fence: test.fence})
 		defer guard.Close()
 		f := kube.Fence(c, guard)
 		writes = 0

@@ -405,7 +405,7 @@ func TestTheRecordIsOfWhatArrived(t *testing.T) {
 			w.lock()
 			d := w.diff()
 			must(w, w.acts.Release, step.ReleaseRequest{Ref: w.ref, Outcome: c.outcome, Changes: d.Changes})
-			got, err := w.acts.Ledger.Deployment(t.Context(), "a", "agent")
+			got, err := w.acts.Ledger.Deployment(t.Context(), "a", api.Component("agent"))
 			if err != nil || got.Version != c.want {
 				t.Errorf("the ledger says %q, %v", got.Version, err)
 			}

@@ -21,7 +21,7 @@ func (a *Activities) Acquire(ctx context.Context, ref step.Ref) (step.Ref, error
 	if err != nil {
 		return ref, err
 	}
-	present, err := a.Ledger.Deployment(ctx, ref.Cluster, ref.Component)
+	present, err := a.Ledger.Deployment(ctx, ref.Cluster, ref.Subject)
 	if err != nil && fault.CodeOf(err) != fault.NotFound {
 		return ref, err
 	}
@@ -32,12 +32,12 @@ func (a *Activities) Acquire(ctx context.Context, ref step.Ref) (step.Ref, error
 	if err != nil {
 		return ref, err
 	}
-	there, err := kube.SeeLease(ctx, c, ref.Component)
+	there, err := kube.SeeLease(ctx, c, ref.Subject)
 	if err != nil {
 		return ref, err
 	}
 	if a.denies(there, present) { // where the watch is behind, the Lease itself says better
-		if there, err = kube.ReadLease(ctx, c, ref.Component); err != nil {
+		if there, err = kube.ReadLease(ctx, c, ref.Subject); err != nil {
 			return ref, err
 		}
 	}
@@ -46,7 +46,7 @@ func (a *Activities) Acquire(ctx context.Context, ref step.Ref) (step.Ref, error
 			"the ledger says %q: one of them was restored from a backup; a person has to say which to trust",
 			ref.Cluster, there.Digest, there.Run, present.Target)
 	}
-	if ref.Fence, err = a.Ledger.NextFence(ctx, ref.Cluster, ref.Component, 0); err != nil {
+	if ref.Fence, err = a.Ledger.NextFence(ctx, ref.Cluster, ref.Subject, 0); err != nil {
 		return ref, err
 	}
 	_, err = kube.AcquireLease(ctx, c, a.lease(ref, target(ref, unit)))
@@ -59,7 +59,7 @@ func (a *Activities) denies(there kube.Lease, present ledger.Deployment) bool {
 }
 
 func (a *Activities) lease(ref step.Ref, digest string) kube.LeaseSpec {
-	return kube.LeaseSpec{Component: ref.Component, Installation: a.Installation, Run: ref.Run, Digest: digest, Fence: ref.Fence}
+	return kube.LeaseSpec{Subject: ref.Subject, Installation: a.Installation, Run: ref.Run, Digest: digest, Fence: ref.Fence}
 }
 
 // fence returns a cluster that is written to only while the Lease is the unit's own and this attempt of what is asked the

@@ -37,7 +37,7 @@ func (s *sighting) due(now ledger.Observation) bool {
 // observation is what the ledger keeps of what was seen.
 func observation(req step.AdvanceRequest, f rule.Facts, armed bool, now time.Time) ledger.Observation {
 	return ledger.Observation{
-		Cluster: req.Cluster, Component: req.Component, Run: req.Run, Version: req.Version,
+		Cluster: req.Cluster, Subject: req.Subject, Run: req.Run, Version: req.Version,
 		NodeSet: f.Batch.NodeSet, Batch: int(f.Batch.Number), Updated: int(f.Workload.Updated), Desired: int(f.Workload.Desired),
 		Armed: armed, Behind: strings.Join(f.Workload.Behind, ", "), Seen: now.UTC(),
 	}
@@ -47,13 +47,13 @@ func observation(req step.AdvanceRequest, f rule.Facts, armed bool, now time.Tim
 // judging: a later look tells it anew.
 func (a *Activities) observe(ctx context.Context, o ledger.Observation) {
 	if err := a.Ledger.SaveObservation(ctx, o); err != nil && ctx.Err() == nil {
-		slog.WarnContext(ctx, "cannot keep what was seen", "cluster", o.Cluster, "component", o.Component, "error", err)
+		slog.WarnContext(ctx, "cannot keep what was seen", "cluster", o.Cluster, "component", o.Subject, "error", err)
 	}
 }
 
 // observeArmed keeps in the ledger that a workload was armed or disarmed; what else was last seen stays.
 func (a *Activities) observeArmed(ctx context.Context, ref step.Ref, armed bool) error {
-	seen, err := a.Ledger.ListObservations(ctx, ref.Component)
+	seen, err := a.Ledger.ListObservations(ctx, ref.Subject)
 	if err != nil {
 		return err
 	}

@@ -407,7 +407,7 @@ type blind struct{ ledger.Ledger }
 
 func (blind) SavePreImage(context.Context, ledger.PreImage) error { return nil }
 
-func (blind) ListPreImages(context.Context, string, string, string) ([]ledger.PreImage, error) {
+func (blind) ListPreImages(context.Context, string, string, api.Subject) ([]ledger.PreImage, error) {
 	return nil, nil
 }
 
@@ -441,7 +441,7 @@ func TestWhatWasWrittenBeforePreImagesWereKeptIsNotTakenForFound(t *testing.T) {
 	must(w, w.acts.Apply, step.ApplyRequest{Ref: w.ref, Changes: d.Changes})
 	w.acts.Ledger = whole
 	must(w, w.acts.Apply, step.ApplyRequest{Ref: w.ref, Changes: d.Changes})
-	images, err := whole.ListPreImages(t.Context(), w.ref.Run, "a", "agent")
+	images, err := whole.ListPreImages(t.Context(), w.ref.Run, "a", api.Component("agent"))
 	if err != nil || slices.ContainsFunc(images, func(p ledger.PreImage) bool { return strings.HasSuffix(p.Object, "/a") }) {
 		t.Errorf("our own work is kept as what was found: %+v, %v", images, err)
 	}

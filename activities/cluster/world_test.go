@@ -17,6 +17,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"sluice.dev/sluice/activities/cluster/pulse"
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/check"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/kube"
@@ -107,7 +108,7 @@ func (w *world) planned(version string, objects []string, edit ...func(*plan.Pla
 		}
 	}
 	w.plan = plan.Plan{
-		Format: plan.Format, Component: "agent", Version: version, Pipeline: "careful",
+		Format: plan.Format, Subject: api.Component("agent"), Version: version, Pipeline: "careful",
 		Source: plan.Source{Kind: "manifests", Template: w.blob(packed(w.T, dir)), Namespace: namespace},
 		Stages: []plan.StagePlan{{Name: "all", Groups: []plan.Group{{Units: []plan.Unit{{
 			Path: "g/a", Cluster: "a", Context: "a", Group: "g", Environment: "e2e", Values: w.blob([]byte("{}")), Target: "target-" + version, WayBack: w.present(),
@@ -130,20 +131,20 @@ func (w *world) begin(run ledger.Run) step.Ref {
 		w.Fatal(err)
 	}
 	hash := ledger.Digest(body)[len("sha256:"):]
-	stored := ledger.Plan{Hash: hash, Component: "agent", Version: w.plan.Version, Pipeline: "careful", Body: w.blob(body), Created: time.Now(), By: "test"}
+	stored := ledger.Plan{Hash: hash, Subject: api.Component("agent"), Version: w.plan.Version, Pipeline: "careful", Body: w.blob(body), Created: time.Now(), By: "test"}
 	if err := w.acts.Ledger.SavePlan(w.Context(), stored); err != nil {
 		w.Fatal(err)
 	}
-	run.Plan, run.Component, run.Version, run.Started, run.By = hash, "agent", w.plan.Version, time.Now(), "test"
+	run.Plan, run.Subject, run.Version, run.Started, run.By = hash, api.Component("agent"), w.plan.Version, time.Now(), "test"
 	if run, err = w.acts.Ledger.NewRun(w.Context(), run); err != nil {
 		w.Fatal(err)
 	}
-	return step.Ref{Run: run.Name, Plan: hash, Component: "agent", Cluster: "a", Context: "a"}
+	return step.Ref{Run: run.Name, Plan: hash, Subject: api.Component("agent"), Cluster: "a", Context: "a"}
 }
 
 // present is the way back to what the ledger says runs.
 func (w *world) present() plan.WayBack {
-	d, err := w.acts.Ledger.Deployment(w.Context(), "a", "agent")
+	d, err := w.acts.Ledger.Deployment(w.Context(), "a", api.Component("agent"))
 	if fault.CodeOf(err) == fault.NotFound {
 		return plan.WayBack{}
 	}

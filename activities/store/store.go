@@ -76,7 +76,7 @@ func (a *Activities) LoadRun(ctx context.Context, hash string) (step.RunPlan, er
 		return step.RunPlan{}, err
 	}
 	out := step.RunPlan{
-		Component: p.Component, Version: p.Version, Pipeline: p.Pipeline, OnFailure: p.OnFailure, Rollback: p.Rollback,
+		Subject: p.Subject, Version: p.Version, Pipeline: p.Pipeline, OnFailure: p.OnFailure, Rollback: p.Rollback,
 		Origin: stored.Origin,
 	}
 	live, err := a.live(ctx, stored)
@@ -140,7 +140,7 @@ func (a *Activities) LoadUnit(ctx context.Context, ref step.Ref) (step.UnitPlan,
 			BusinessSide: u.BusinessSide, NetworkDomain: u.NetworkDomain, Region: u.Region, Labels: u.Labels,
 		},
 		Change: rule.Change{
-			Component: p.Component, Version: p.Version, Previous: u.WayBack.Version, Pipeline: p.Pipeline, Plan: ref.Plan, Run: ref.Run,
+			Component: p.Subject.String(), Version: p.Version, Previous: u.WayBack.Version, Pipeline: p.Pipeline, Plan: ref.Plan, Run: ref.Run,
 		},
 		Rules: s.Rules, WayBack: u.WayBack, Target: u.Target, Rollback: p.Rollback, Prune: p.Prune,
 	}
@@ -209,7 +209,7 @@ func (a *Activities) AddAudit(ctx context.Context, req step.AuditRequest) (strin
 
 // Unobserved notes that a cluster is out of reach.
 func (a *Activities) Unobserved(ctx context.Context, ref step.Ref) (string, error) {
-	away := ledger.Observation{Cluster: ref.Cluster, Component: ref.Component, Run: ref.Run, Unreachable: true}
+	away := ledger.Observation{Cluster: ref.Cluster, Subject: ref.Subject, Run: ref.Run, Unreachable: true}
 	return "", a.Ledger.SaveObservation(ctx, away)
 }
 

@@ -25,7 +25,7 @@ var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 func stored(t *testing.T) (*store.Activities, ledger.Ledger, string) {
 	t.Helper()
 	l := sqlitetest.New(t)
-	p := &plan.Plan{Format: plan.Format, Component: "agent", Version: "v2", Pipeline: "careful", Stages: []plan.StagePlan{{
+	p := &plan.Plan{Format: plan.Format, Subject: api.Component("agent"), Version: "v2", Pipeline: "careful", Stages: []plan.StagePlan{{
 		Name: "production",
 		Rules: plan.StageRules{
 			Batches: []pipelines.Amount{pipelines.Count(1), pipelines.Percent(100)},
@@ -48,7 +48,7 @@ func stored(t *testing.T) (*store.Activities, ledger.Ledger, string) {
 		t.Fatal(err)
 	}
 	hash := plan.Hash(p)
-	if err := l.SavePlan(t.Context(), ledger.Plan{Hash: hash, Component: "agent", Version: "v2", Pipeline: "careful", Body: digest, By: "test", Created: time.Now()}); err != nil {
+	if err := l.SavePlan(t.Context(), ledger.Plan{Hash: hash, Subject: api.Component("agent"), Version: "v2", Pipeline: "careful", Body: digest, By: "test", Created: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
 	return &store.Activities{Ledger: l, Checks: check.New(), Clock: testclock.NewFakePassiveClock(noon)}, l, hash
@@ -127,7 +127,7 @@ func TestWhatWasSeenIsKeptBesideThePlan(t *testing.T) {
 
 func TestARunsEndIsWrittenOnce(t *testing.T) {
 	a, l, hash := stored(t)
-	run, err := l.NewRun(t.Context(), ledger.Run{Plan: hash, Component: "agent", Version: "v2", Phase: "Pending", Started: time.Now(), By: "test"})
+	run, err := l.NewRun(t.Context(), ledger.Run{Plan: hash, Subject: api.Component("agent"), Version: "v2", Phase: "Pending", Started: time.Now(), By: "test"})
 	if err != nil {
 		t.Fatal(err)
 	}

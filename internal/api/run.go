@@ -8,24 +8,24 @@ import "time"
 
 // RunStatus is where a whole run is.
 type RunStatus struct {
-	Name      string        `json:"name"`
-	Component string        `json:"component"`
-	Version   string        `json:"version"`
-	Pipeline  string        `json:"pipeline"`
-	Plan      string        `json:"plan"`
-	Back      string        `json:"back,omitempty"` // the run that this one rolls back
-	Origin    Origin        `json:"origin"`
-	Phase     Phase         `json:"phase"`
-	By        string        `json:"by"`
-	Reason    string        `json:"reason,omitempty"`
-	Started   time.Time     `json:"started"`
-	Ended     time.Time     `json:"ended,omitzero"`
-	Waiting   *Waiting      `json:"waiting,omitempty"`
-	Percent   int           `json:"percent"`
-	Failed    int           `json:"failed"`
-	Stages    []StageStatus `json:"stages"`
-	Ending    *Ending       `json:"ending,omitempty"` // who took it back, or aborted it
-	Moves     []string      `json:"moves,omitempty"`  // unit paths in the order in which they started
+	Name     string        `json:"name"`
+	Subject  Subject       `json:"component"`
+	Version  string        `json:"version"`
+	Pipeline string        `json:"pipeline"`
+	Plan     string        `json:"plan"`
+	Back     string        `json:"back,omitempty"` // the run that this one rolls back
+	Origin   Origin        `json:"origin"`
+	Phase    Phase         `json:"phase"`
+	By       string        `json:"by"`
+	Reason   string        `json:"reason,omitempty"`
+	Started  time.Time     `json:"started"`
+	Ended    time.Time     `json:"ended,omitzero"`
+	Waiting  *Waiting      `json:"waiting,omitempty"`
+	Percent  int           `json:"percent"`
+	Failed   int           `json:"failed"`
+	Stages   []StageStatus `json:"stages"`
+	Ending   *Ending       `json:"ending,omitempty"` // who took it back, or aborted it
+	Moves    []string      `json:"moves,omitempty"`  // unit paths in the order in which they started
 }
 
 // StageStatus is where a stage of a run is.

@@ -9,12 +9,14 @@ const (
 	PreviewName        = "Preview"
 )
 
-// UnitWorkflowID is the workflow ID of a unit: it reads as the unit's path, and two runs of a component cannot share it. A
+// UnitWorkflowID is the workflow ID of a unit: it reads as the unit's path, and two runs of a subject cannot share it. A
 // run's is its name.
-func UnitWorkflowID(path, component string) string { return path + "/" + component }
+func UnitWorkflowID(path string, subject Subject) string { return path + "/" + subject.String() }
 
 // LookWorkflowID is the workflow ID under which a unit that has arrived is looked at.
-func LookWorkflowID(path, component string) string { return UnitWorkflowID(path, component) + "/look" }
+func LookWorkflowID(path string, subject Subject) string {
+	return UnitWorkflowID(path, subject) + "/look"
+}
 
 // RolloutInput starts a run, and is the state that it carries when it continues as new.
 type RolloutInput struct {
@@ -44,9 +46,9 @@ type RunState struct {
 
 // PreviewInput asks what a plan would change.
 type PreviewInput struct {
-	Plan      string        `json:"plan"`
-	Component string        `json:"component"`
-	Clusters  []PreviewUnit `json:"clusters"`
+	Plan     string        `json:"plan"`
+	Subject  Subject       `json:"component"`
+	Clusters []PreviewUnit `json:"clusters"`
 }
 
 // PreviewUnit is one cluster to look at.

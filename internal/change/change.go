@@ -11,17 +11,18 @@ import (
 
 	"k8s.io/utils/clock"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/pipelines"
 )
 
 // Part is the part of a run that is about one cluster: in whose name something is written there.
 type Part struct {
-	Run       string
-	Component string
-	Cluster   string
-	Fence     int64  // of the Lease under which it writes
-	Back      bool   // it goes to the plan's way back
-	BackOf    string // with Back: the run whose writes are taken back
+	Run     string
+	Subject api.Subject
+	Cluster string
+	Fence   int64  // of the Lease under which it writes
+	Back    bool   // it goes to the plan's way back
+	BackOf  string // with Back: the run whose writes are taken back
 }
 
 // undone is the run whose writes a part takes back: its own, or those of the run that it was started to take back.

@@ -176,7 +176,7 @@ func (d *comparison) foundWorkload(
 func (d *comparison) options(phase templates.PhaseName, target *unstructured.Unstructured) (patch.Options, error) {
 	id := templates.ID(target)
 	o := patch.Options{
-		Component: d.Plan.Component, Ignore: d.Plan.Ignore, Drift: d.Plan.Drift, Exceptions: d.Plan.Exceptions,
+		Component: d.Plan.Subject.String(), Ignore: d.Plan.Ignore, Drift: d.Plan.Drift, Exceptions: d.Plan.Exceptions,
 		Intents: d.specs.intents[id], ReachesAtOnce: d.specs.reaches[templates.Name(target)], Previous: d.specs.previous(target),
 	}
 	if d.Part.Back {
@@ -244,7 +244,7 @@ func (d *comparison) leftBehind(ctx context.Context) error {
 			continue
 		}
 		found, err := patch.Compute(patch.Triple{Recorded: o, Live: live}, patch.Options{
-			Component: d.Plan.Component, Ignore: d.Plan.Ignore, Drift: d.Plan.Drift, Exceptions: d.Plan.Exceptions,
+			Component: d.Plan.Subject.String(), Ignore: d.Plan.Ignore, Drift: d.Plan.Drift, Exceptions: d.Plan.Exceptions,
 			Intents: d.specs.intents[templates.ID(o)],
 		})
 		if err != nil {

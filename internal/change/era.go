@@ -21,12 +21,12 @@ type era struct {
 
 // eraOf loads the era of a run.
 func eraOf(ctx context.Context, records Eras, p Part, run string) (era, error) {
-	e := era{component: p.Component}
+	e := era{component: p.Subject.String()}
 	var err error
-	if e.images, err = records.ListPreImages(ctx, run, p.Cluster, p.Component); err != nil {
+	if e.images, err = records.ListPreImages(ctx, run, p.Cluster, p.Subject); err != nil {
 		return e, err
 	}
-	e.writes, err = records.ListEraWrites(ctx, run, p.Cluster, p.Component)
+	e.writes, err = records.ListEraWrites(ctx, run, p.Cluster, p.Subject)
 	return e, err
 }
 

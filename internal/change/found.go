@@ -102,7 +102,7 @@ func (w Writer) undoOnce(ctx context.Context, e era, f foundObject) (Entry, erro
 	if err != nil {
 		return Entry{}, err
 	}
-	found, err := patch.Undo(image, live, f.written, patch.Options{Component: w.Part.Component, Ignore: ignore})
+	found, err := patch.Undo(image, live, f.written, patch.Options{Component: w.Part.Subject.String(), Ignore: ignore})
 	if err != nil || found.Action == patch.Unchanged {
 		return Entry{}, err
 	}

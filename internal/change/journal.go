@@ -40,7 +40,7 @@ func (w Writer) before(ctx context.Context, e era, o, live *unstructured.Unstruc
 // image is the pre-image of an object that is not there.
 func (w Writer) image(id string) ledger.PreImage {
 	return ledger.PreImage{
-		Run: w.Part.Run, Cluster: w.Part.Cluster, Component: w.Part.Component, Object: id, At: w.Clock.Now().UTC(),
+		Run: w.Part.Run, Cluster: w.Part.Cluster, Subject: w.Part.Subject, Object: id, At: w.Clock.Now().UTC(),
 	}
 }
 
@@ -67,7 +67,7 @@ func (w Writer) intend(ctx context.Context, step string, o *unstructured.Unstruc
 		return ledger.Write{}, err
 	}
 	meant := ledger.Write{
-		Run: w.Part.Run, Cluster: w.Part.Cluster, Component: w.Part.Component, Object: templates.ID(o), Step: step, Intent: intent,
+		Run: w.Part.Run, Cluster: w.Part.Cluster, Subject: w.Part.Subject, Object: templates.ID(o), Step: step, Intent: intent,
 		UID: string(m.uid), Created: m.ours, At: w.Clock.Now().UTC(),
 	}
 	return meant, w.Records.SaveWrite(ctx, meant)

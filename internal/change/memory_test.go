@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/internal/ledger"
@@ -178,11 +179,11 @@ func (b *book) Blob(_ context.Context, digest string) ([]byte, error) {
 	return nil, fault.New(fault.NotFound, "cannot find blob %s", digest)
 }
 
-func (b *book) ListPreImages(context.Context, string, string, string) ([]ledger.PreImage, error) {
+func (b *book) ListPreImages(context.Context, string, string, api.Subject) ([]ledger.PreImage, error) {
 	return slices.Clone(b.images), nil
 }
 
-func (b *book) ListEraWrites(context.Context, string, string, string) ([]ledger.Write, error) {
+func (b *book) ListEraWrites(context.Context, string, string, api.Subject) ([]ledger.Write, error) {
 	return slices.Clone(b.writes), nil
 }
 
@@ -195,11 +196,13 @@ func (b *book) ListWrites(_ context.Context, run, _ string) (of []ledger.Write, 
 	return of, nil
 }
 
-func (b *book) ListMade(context.Context, string, string) ([]ledger.Write, error) { return nil, nil }
+func (b *book) ListMade(context.Context, string, api.Subject) ([]ledger.Write, error) {
+	return nil, nil
+}
 
-func (b *book) ListRuns(context.Context, string, int) ([]ledger.Run, error) { return b.runs, nil }
+func (b *book) ListRuns(context.Context, api.Subject, int) ([]ledger.Run, error) { return b.runs, nil }
 
-func (b *book) Deployment(context.Context, string, string) (ledger.Deployment, error) {
+func (b *book) Deployment(context.Context, string, api.Subject) (ledger.Deployment, error) {
 	if b.deployment == nil {
 		return ledger.Deployment{}, fault.New(fault.NotFound, "cannot find a deployment")
 	}

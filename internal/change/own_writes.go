@@ -12,7 +12,7 @@ const maxRunsBack = 50
 // ownWrites collects what our own writes since the recorded deployment meant to leave, and keeps the latest as the base of the
 // merge: those of this run, and those of runs that were aborted or failed here. Such work is ours and half done, not drift.
 func (c Comparer) ownWrites(ctx context.Context, s *specs) error {
-	runs, err := c.Records.ListRuns(ctx, c.Part.Component, maxRunsBack)
+	runs, err := c.Records.ListRuns(ctx, c.Part.Subject, maxRunsBack)
 	if err != nil {
 		return err
 	}

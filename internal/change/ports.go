@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/internal/ledger"
@@ -43,8 +44,8 @@ type Blobs interface {
 
 // Eras is what is known of a component's objects in a cluster since a deployment was recorded there last.
 type Eras interface {
-	ListPreImages(ctx context.Context, run, cluster, component string) ([]ledger.PreImage, error)
-	ListEraWrites(ctx context.Context, run, cluster, component string) ([]ledger.Write, error)
+	ListPreImages(ctx context.Context, run, cluster string, subject api.Subject) ([]ledger.PreImage, error)
+	ListEraWrites(ctx context.Context, run, cluster string, subject api.Subject) ([]ledger.Write, error)
 }
 
 // Past is an era with what is in its blobs.
@@ -65,10 +66,10 @@ type Journal interface {
 // since, and what was made of it.
 type History interface {
 	Past
-	Deployment(ctx context.Context, cluster, component string) (ledger.Deployment, error)
-	ListRuns(ctx context.Context, component string, limit int) ([]ledger.Run, error)
+	Deployment(ctx context.Context, cluster string, subject api.Subject) (ledger.Deployment, error)
+	ListRuns(ctx context.Context, subject api.Subject, limit int) ([]ledger.Run, error)
 	ListWrites(ctx context.Context, run, cluster string) ([]ledger.Write, error)
-	ListMade(ctx context.Context, cluster, component string) ([]ledger.Write, error)
+	ListMade(ctx context.Context, cluster string, subject api.Subject) ([]ledger.Write, error)
 }
 
 // get reads the object of this kind and name; nil where there is none.

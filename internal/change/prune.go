@@ -24,7 +24,7 @@ const mostPruned = 100
 // leftOver lists the digest-named objects of earlier versions, as the records know them, that neither the version that comes nor
 // the one that it would go back to has. It asks no cluster.
 func (c Comparer) leftOver(ctx context.Context, s specs) ([]string, error) {
-	made, err := c.Records.ListMade(ctx, c.Part.Cluster, c.Part.Component)
+	made, err := c.Records.ListMade(ctx, c.Part.Cluster, c.Part.Subject)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +98,7 @@ func (w Writer) prune(ctx context.Context, name string, used *uses, remove bool)
 		return Entry{}, w.meanTo(ctx, stepDelete, o)
 	}
 	has := live.GetAnnotations()
-	if has[templates.ComponentAnnotation] != w.Part.Component || has[templates.BaseNameAnnotation] == "" {
+	if has[templates.ComponentAnnotation] != w.Part.Subject.String() || has[templates.BaseNameAnnotation] == "" {
 		return Entry{}, nil
 	}
 	switch needed, err := used.has(ctx, o.GetNamespace(), name); {

@@ -15,10 +15,10 @@ import (
 // left, and what was given back is marked.
 type Deployments interface {
 	Blobs
-	Deployment(ctx context.Context, cluster, component string) (ledger.Deployment, error)
+	Deployment(ctx context.Context, cluster string, subject api.Subject) (ledger.Deployment, error)
 	SaveDeployment(ctx context.Context, d ledger.Deployment) error
-	RemoveDeployment(ctx context.Context, cluster, component, run string) error
-	EndPreImages(ctx context.Context, run, cluster, component, by string) error
+	RemoveDeployment(ctx context.Context, cluster string, subject api.Subject, run string) error
+	EndPreImages(ctx context.Context, run, cluster string, subject api.Subject, by string) error
 }
 
 // Agrees checks that what the records say runs is what the plan was made on, or for a rollback what it brought.
@@ -61,13 +61,13 @@ func (e Ending) Record(ctx context.Context, records Deployments, now clock.Passi
 		return runs, err
 	}
 	// What is there now is what was there before: what comes next has this for its pre-image.
-	return runs, records.EndPreImages(ctx, e.Part.undone(), e.Part.Cluster, e.Part.Component, e.Part.Run)
+	return runs, records.EndPreImages(ctx, e.Part.undone(), e.Part.Cluster, e.Part.Subject, e.Part.Run)
 }
 
 func (e Ending) record(ctx context.Context, records Deployments, now clock.PassiveClock) (string, error) {
 	back := e.Unit.WayBack
 	if !e.arrived() {
-		present, err := records.Deployment(ctx, e.Part.Cluster, e.Part.Component)
+		present, err := records.Deployment(ctx, e.Part.Cluster, e.Part.Subject)
 		if fault.CodeOf(err) == fault.NotFound {
 			return "", nil
 		}
@@ -76,12 +76,12 @@ func (e Ending) record(ctx context.Context, records Deployments, now clock.Passi
 		}
 		// The unit had been recorded as done, and was rolled back before its Lease was free.
 		if !back.Exists() {
-			return "", records.RemoveDeployment(ctx, e.Part.Cluster, e.Part.Component, e.Part.Run)
+			return "", records.RemoveDeployment(ctx, e.Part.Cluster, e.Part.Subject, e.Part.Run)
 		}
 		return back.Target, records.SaveDeployment(ctx, e.deployment(back.Version, back.Target, back.Objects, now))
 	}
 	if e.Part.Back && !back.Exists() {
-		return "", records.RemoveDeployment(ctx, e.Part.Cluster, e.Part.Component, e.Part.Run)
+		return "", records.RemoveDeployment(ctx, e.Part.Cluster, e.Part.Subject, e.Part.Run)
 	}
 	var set Set
 	if err := Load(ctx, records, e.Changes, &set); err != nil {
@@ -95,7 +95,7 @@ func (e Ending) record(ctx context.Context, records Deployments, now clock.Passi
 
 func (e Ending) deployment(version, target, objects string, now clock.PassiveClock) ledger.Deployment {
 	return ledger.Deployment{
-		Cluster: e.Part.Cluster, Component: e.Part.Component, Version: version, Target: target, Objects: objects,
+		Cluster: e.Part.Cluster, Subject: e.Part.Subject, Version: version, Target: target, Objects: objects,
 		Run: e.Part.Run, Plan: e.Plan, Fence: e.Part.Fence, Since: now.Now().UTC(),
 	}
 }

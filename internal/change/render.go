@@ -23,7 +23,7 @@ func (c Comparer) render(ctx context.Context, caps kube.Capabilities, s *specs) 
 	}
 	unit := c.Unit
 	out, err := templates.Render(templates.Input{
-		Source: source, Kind: templates.Kind(c.Plan.Source.Kind), Component: c.Plan.Component, Version: c.Plan.Version,
+		Source: source, Kind: templates.Kind(c.Plan.Source.Kind), Component: c.Plan.Subject.String(), Version: c.Plan.Version,
 		Namespace: c.Plan.Source.Namespace, Values: values, KubeVersion: caps.Version, APIVersions: caps.APIVersions,
 		Namespaced: c.namespaced(ctx), SkipHooks: c.Plan.Source.SkipHooks, WorkloadOrder: c.Plan.Source.WorkloadOrder,
 		Place: pipelines.Place{
@@ -32,7 +32,7 @@ func (c Comparer) render(ctx context.Context, caps kube.Capabilities, s *specs) 
 		},
 	})
 	if err != nil {
-		return fault.Wrap(fault.Invalid, err, "cannot render component %s %s for cluster %s", c.Plan.Component, c.Plan.Version, unit.Cluster)
+		return fault.Wrap(fault.Invalid, err, "cannot render component %s %s for cluster %s", c.Plan.Subject, c.Plan.Version, unit.Cluster)
 	}
 	s.phases, s.targetDigest, s.version = out.Phases, unit.Target, c.Plan.Version
 	s.reaches = map[string]string{}

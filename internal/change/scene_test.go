@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	clocktesting "k8s.io/utils/clock/testing"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/pipelines"
@@ -33,8 +34,8 @@ func newScene(t *testing.T) *scene {
 	s := &scene{
 		T: t, cluster: newMemory(), records: newBook(),
 		clock: clocktesting.NewFakePassiveClock(time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)),
-		part:  Part{Run: "agent-1", Component: "agent", Cluster: "a", Fence: 1},
-		plan:  plan.Plan{Component: "agent", Drift: pipelines.DriftRefuse},
+		part:  Part{Run: "agent-1", Subject: api.Component("agent"), Cluster: "a", Fence: 1},
+		plan:  plan.Plan{Subject: api.Component("agent"), Drift: pipelines.DriftRefuse},
 		unit:  plan.Unit{Cluster: "a"},
 	}
 	s.cluster.put(parsed(t, `{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "apps"}}`))

@@ -120,7 +120,7 @@ func (c Comparer) specsOf(ctx context.Context, caps kube.Capabilities) (specs, e
 // turn makes what was recorded before a run what should be. It returns what is recorded now.
 func (c Comparer) turn(ctx context.Context, before []*unstructured.Unstructured, s *specs) ([]*unstructured.Unstructured, error) {
 	if c.Plan.Rollback == pipelines.RollbackNever {
-		return nil, fault.New(fault.Refused, "cannot take %s back: component %s says rollback: Never", c.Part.Cluster, c.Plan.Component)
+		return nil, fault.New(fault.Refused, "cannot take %s back: component %s says rollback: Never", c.Part.Cluster, c.Plan.Subject)
 	}
 	if err := c.foundWorkloads(ctx, before, s); err != nil {
 		return nil, err
@@ -131,7 +131,7 @@ func (c Comparer) turn(ctx context.Context, before []*unstructured.Unstructured,
 	}
 	s.phases = templates.Phases(all, c.Plan.Source.WorkloadOrder)
 	s.targetDigest, s.version = c.Unit.WayBack.Target, c.Unit.WayBack.Version
-	present, err := c.Records.Deployment(ctx, c.Part.Cluster, c.Part.Component)
+	present, err := c.Records.Deployment(ctx, c.Part.Cluster, c.Part.Subject)
 	if fault.CodeOf(err) == fault.NotFound {
 		return nil, nil // the run that is taken back never came to record one
 	}

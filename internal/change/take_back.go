@@ -154,7 +154,7 @@ func (w Writer) restore(ctx context.Context, o Object) (Entry, error) {
 		return Entry{}, err
 	}
 	found, err := patch.Compute(patch.Triple{Recorded: o.Target(), Live: live, Target: target}, patch.Options{
-		Component: w.Part.Component, Ignore: ignore, Drift: pipelines.DriftOverwrite,
+		Component: w.Part.Subject.String(), Ignore: ignore, Drift: pipelines.DriftOverwrite,
 		Intents: []*unstructured.Unstructured{o.Target(), target},
 	})
 	if err != nil || found.Action == patch.Unchanged {

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/templates"
@@ -36,7 +37,7 @@ var ways = []struct {
 			return s.brings(s.turned)
 		}
 		s.records.deployment = &ledger.Deployment{Run: s.part.Run, Version: set.Version, Target: set.Target, Objects: set.Written}
-		s.part = Part{Run: "agent-9", Component: "agent", Cluster: "a", Fence: 9, Back: true, BackOf: s.part.Run}
+		s.part = Part{Run: "agent-9", Subject: api.Component("agent"), Cluster: "a", Fence: 9, Back: true, BackOf: s.part.Run}
 		s.records.runs = append([]ledger.Run{{Name: "agent-9"}}, s.records.runs...)
 		_, s.turned = s.compare()
 		return s.brings(s.turned)

@@ -114,7 +114,7 @@ func (w Writer) again(ctx context.Context, o Object, meant ledger.Write, cause e
 		return Entry{}, err
 	}
 	found, err := patch.Compute(patch.Triple{Recorded: o.WayBack(), Live: live, Target: target}, patch.Options{
-		Component: w.Part.Component, Intents: []*unstructured.Unstructured{target},
+		Component: w.Part.Subject.String(), Intents: []*unstructured.Unstructured{target},
 	})
 	if err != nil {
 		return Entry{}, err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/pipelines"
@@ -123,13 +124,13 @@ func (c *completion) runs(ctx context.Context, open bool) []string {
 	if err != nil {
 		return nil
 	}
-	all, _ := l.ListRuns(ctx, "", completeMost)
+	all, _ := l.ListRuns(ctx, api.Subject{}, completeMost)
 	var out []string
 	for _, r := range all {
 		if open && !r.Ended.IsZero() {
 			continue
 		}
-		out = append(out, fmt.Sprintf("%s\t%s %s, %s", r.Name, r.Component, r.Version, r.Phase))
+		out = append(out, fmt.Sprintf("%s\t%s %s, %s", r.Name, r.Subject, r.Version, r.Phase))
 	}
 	return out
 }
@@ -139,10 +140,10 @@ func planHashes(ctx context.Context, c *completion) []string {
 	if err != nil {
 		return nil
 	}
-	all, _ := l.ListPlans(ctx, "", completeMost)
+	all, _ := l.ListPlans(ctx, api.Subject{}, completeMost)
 	var out []string
 	for _, p := range all {
-		out = append(out, fmt.Sprintf("%.12s\t%s %s by %s", p.Hash, p.Component, p.Version, p.Pipeline))
+		out = append(out, fmt.Sprintf("%.12s\t%s %s by %s", p.Hash, p.Subject, p.Version, p.Pipeline))
 	}
 	return out
 }
@@ -156,9 +157,9 @@ func componentNames(ctx context.Context, c *completion) []string {
 		}
 	}
 	if l, err := c.factory.Open(ctx); err == nil {
-		all, _ := l.ListPlans(ctx, "", completeMost)
+		all, _ := l.ListPlans(ctx, api.Subject{}, completeMost)
 		for _, p := range all {
-			seen[p.Component] = true
+			seen[p.Subject.String()] = true
 		}
 	}
 	return slices.Sorted(maps.Keys(seen))

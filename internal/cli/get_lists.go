@@ -97,7 +97,7 @@ nothing to do.`,
 	}, func(ctx context.Context, e *engine.Engine, o *listOptions) ([]engine.ListedPlan, error) {
 		return e.Plans(ctx, o.of, o.limit)
 	}, []string{"PLAN", "COMPONENT", "VERSION", "PIPELINE", "STATE", "MADE", "BY", "ORIGIN"}, func(p engine.ListedPlan) []string {
-		return []string{fmt.Sprintf("%.12s", p.Hash), p.Component, p.Version, p.Pipeline, p.State, stamp(p.Created), p.By, or(origin.Text(p.Origin))}
+		return []string{fmt.Sprintf("%.12s", p.Hash), p.Subject.String(), p.Version, p.Pipeline, p.State, stamp(p.Created), p.By, or(origin.Text(p.Origin))}
 	})
 }
 

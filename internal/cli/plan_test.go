@@ -105,7 +105,7 @@ func TestRunOfWhatIsThereAlready(t *testing.T) {
 	}
 	l := s.server.open()
 	u := made.Plan.Stages[0].Groups[0].Units[0]
-	err := l.SaveDeployment(t.Context(), ledger.Deployment{Cluster: "c1", Component: "agent", Version: "1.0.0", Run: "agent-9", Target: u.Target, Objects: s.server.blob(l, 1), Since: noon})
+	err := l.SaveDeployment(t.Context(), ledger.Deployment{Cluster: "c1", Subject: api.Component("agent"), Version: "1.0.0", Run: "agent-9", Target: u.Target, Objects: s.server.blob(l, 1), Since: noon})
 	if err != nil {
 		t.Fatal(err)
 	}

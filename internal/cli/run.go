@@ -126,7 +126,7 @@ func (o *RunOptions) nothing(idle *engine.NothingToDo) error {
 }
 
 func (o *RunOptions) started(ctx context.Context, e *engine.Engine, run ledger.Run) error {
-	text := fmt.Sprintf("run %s has started: %s %s, plan %.12s\n", run.Name, run.Component, run.Version, run.Plan)
+	text := fmt.Sprintf("run %s has started: %s %s, plan %.12s\n", run.Name, run.Subject, run.Version, run.Plan)
 	if page := o.Factory.runPage(ctx, e, run.Name); page != "" {
 		text += "in the Temporal UI: " + page + "\n"
 	}

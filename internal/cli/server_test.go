@@ -70,7 +70,7 @@ func (s *server) QueryWorkflow(ctx context.Context, id, _, _ string, _ ...any) (
 	if s.says != "" {
 		unit.Failure = &api.Check{Name: "pods", Verdict: api.Failed, Message: s.says, Seen: map[string]any{"events": s.says}}
 	}
-	run := api.RunStatus{Name: id, Component: "agent", Version: "1.0.0", Pipeline: "careful", By: "ann", Phase: phase, Started: noon}
+	run := api.RunStatus{Name: id, Subject: api.Component("agent"), Version: "1.0.0", Pipeline: "careful", By: "ann", Phase: phase, Started: noon}
 	run.Stages = []api.StageStatus{{Name: "all", Phase: phase, Units: []api.UnitStatus{unit}}}
 	if phase.Final() {
 		run.Ended = noon.Add(time.Minute)

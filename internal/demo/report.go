@@ -126,7 +126,7 @@ func (r Rolled) moved(cluster string) []Batch {
 
 func rolledOf(s api.RunStatus, code int) Rolled {
 	r := Rolled{
-		Name: s.Name, Component: s.Component, Version: s.Version, Pipeline: s.Pipeline, Plan: s.Plan,
+		Name: s.Name, Component: s.Subject.String(), Version: s.Version, Pipeline: s.Pipeline, Plan: s.Plan,
 		Phase: string(s.Phase), ExitCode: code, Started: s.Started, Ended: s.Ended, Units: []Unit{},
 	}
 	units := map[string]Unit{}

@@ -117,7 +117,7 @@ func TestWhatWasFoundIsGivenBackAfterTheRunHasEnded(t *testing.T) {
 		t.Fatalf("the run that takes it back ended %s: %+v", end.Phase, end.Stages[0].Units)
 	}
 	s.asFound()
-	if d, err := s.ledger.Deployment(t.Context(), "a", s.component); fault.CodeOf(err) != fault.NotFound {
+	if d, err := s.ledger.Deployment(t.Context(), "a", api.Component(s.component)); fault.CodeOf(err) != fault.NotFound {
 		t.Errorf("the ledger says that %s runs there: %v", d.Version, err)
 	}
 	if a := s.tell(run, api.UpdateRollback, api.Scope{}); !strings.Contains(a.Message, "nothing of run is left to take back") {

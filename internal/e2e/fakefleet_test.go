@@ -49,7 +49,7 @@ func newFakeFleet(t testing.TB, component string, clusters ...int) *fakeFleet {
 	}
 	t.Cleanup(c.Close)
 	f := &fakeFleet{t: t, client: c.Client, queue: "fake-" + component, gates: check.New()}
-	f.plan = step.RunPlan{Component: component, Version: "2.0.0", Pipeline: "fake", OnFailure: pipelines.Pause, Rollback: pipelines.RollbackAuto}
+	f.plan = step.RunPlan{Subject: api.Component(component), Version: "2.0.0", Pipeline: "fake", OnFailure: pipelines.Pause, Rollback: pipelines.RollbackAuto}
 	for i, n := range clusters {
 		g := plan.Group{Name: fmt.Sprintf("region-%d", i+1), MaxConcurrency: max(1, n/10)}
 		for j := range n {
@@ -91,7 +91,7 @@ func (f *fakeFleet) register(w worker.Worker) {
 	fake(w, step.LoadRun, func(string) step.RunPlan { return f.plan })
 	fake(w, step.LoadUnit, func(r step.Ref) step.UnitPlan {
 		return step.UnitPlan{
-			Unit: rule.Unit{Cluster: r.Cluster}, Change: rule.Change{Component: r.Component, Version: f.plan.Version}, Rollback: f.plan.Rollback,
+			Unit: rule.Unit{Cluster: r.Cluster}, Change: rule.Change{Component: r.Subject.String(), Version: f.plan.Version}, Rollback: f.plan.Rollback,
 			Rules: plan.StageRules{
 				NodeSets:       []pipelines.NodeSet{{Name: "all", Selector: pipelines.Selector{All: true}}},
 				Batches:        []pipelines.Amount{{Value: 100, Percent: true}},

@@ -88,7 +88,7 @@ func TestFailureMode_R31_TheWayBackIsWhatRanBeforeTheRun(t *testing.T) {
 	if end := s.ended(runs[0].Name, time.Minute); end.Phase != api.PhaseRolledBack || end.Back != run {
 		t.Errorf("the run that takes %s back ended %s, back of %q", run, end.Phase, end.Back)
 	}
-	d, err := s.ledger.Deployment(t.Context(), "a", s.component)
+	d, err := s.ledger.Deployment(t.Context(), "a", api.Component(s.component))
 	if err != nil || d.Version != "1.0.0" {
 		t.Errorf("the ledger says %+v, %v", d, err)
 	}
@@ -228,7 +228,7 @@ func TestFailureMode_R36_AnotherInstallationIsRefused(t *testing.T) {
 	planned := second.plan("1.0.0", "install")
 	for range 5 { // run names are workflow IDs, and the two share a Temporal server here
 		now := time.Now()
-		gone, err := second.ledger.NewRun(t.Context(), ledger.Run{Plan: planned.Hash, Component: "shared", Version: "1.0.0", Phase: "Aborted", Started: now, By: "test"})
+		gone, err := second.ledger.NewRun(t.Context(), ledger.Run{Plan: planned.Hash, Subject: api.Component("shared"), Version: "1.0.0", Phase: "Aborted", Started: now, By: "test"})
 		if err != nil {
 			t.Fatal(err)
 		}

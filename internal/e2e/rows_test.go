@@ -124,7 +124,7 @@ func TestFailureMode_R08_ARunWithAFailedUnitDoesNotSucceed(t *testing.T) {
 			if a["2.0.0-crash"] == 0 || a["2.0.0-crash"] > 2 || b["2.0.0"] != nodes {
 				t.Errorf("cluster a runs %v, cluster b %v", a, b)
 			}
-			if d, err := s.ledger.Deployment(t.Context(), "a", s.component); err != nil || d.Version != "1.0.0" {
+			if d, err := s.ledger.Deployment(t.Context(), "a", api.Component(s.component)); err != nil || d.Version != "1.0.0" {
 				t.Errorf("the ledger says that a has %+v, %v", d, err)
 			}
 		})

@@ -212,7 +212,7 @@ func TestFailureMode_R06_ATerminatedRunStopsAndDisarmsItsUnits(t *testing.T) {
 		t.Fatal(err)
 	}
 	var unit api.UnitStatus
-	if err := c.Client.GetWorkflow(t.Context(), api.UnitWorkflowID("canary/a", s.component), "").Get(t.Context(), &unit); !api.Ended(err, &unit) {
+	if err := c.Client.GetWorkflow(t.Context(), api.UnitWorkflowID("canary/a", api.Component(s.component)), "").Get(t.Context(), &unit); !api.Ended(err, &unit) {
 		t.Fatalf("the unit closed with %v", err)
 	}
 	if unit.Phase != api.PhaseAborted || unit.Armed {
@@ -243,7 +243,7 @@ func TestFailureMode_R06_WithEverythingGoneNothingMoves(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	for _, id := range []string{run, api.UnitWorkflowID("canary/a", s.component)} {
+	for _, id := range []string{run, api.UnitWorkflowID("canary/a", api.Component(s.component))} {
 		if err := c.Client.TerminateWorkflow(t.Context(), id, "", "somebody deleted it"); err != nil {
 			t.Fatal(err)
 		}

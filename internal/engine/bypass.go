@@ -13,8 +13,8 @@ import (
 // passed lists, by cluster, the target of a component that has passed its stage there and runs there still: where a narrowed
 // run need not go again. What is only recorded for a cluster is no proof: its stage may not have soaked, or not have been
 // judged. A run that is still open has proved nothing yet.
-func (e *Engine) passed(ctx context.Context, component string) (map[string]string, error) {
-	present, err := e.ledger.ListDeployments(ctx, "", component)
+func (e *Engine) passed(ctx context.Context, subject api.Subject) (map[string]string, error) {
+	present, err := e.ledger.ListDeployments(ctx, "", subject)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +108,7 @@ func (e *Engine) bypassed(ctx context.Context, p *plan.Plan, reason string) erro
 			}
 			if passed == nil {
 				var err error
-				if passed, err = e.passed(ctx, p.Component); err != nil {
+				if passed, err = e.passed(ctx, p.Subject); err != nil {
 					return err
 				}
 			}

@@ -150,7 +150,7 @@ func (b *bench) canary(report api.RunStatus, aborted bool) {
 	}
 	unit, _, _ := p.Plan.Unit("c1")
 	err = b.ledger.SaveDeployment(b.t.Context(), ledger.Deployment{
-		Cluster: "c1", Component: "agent", Version: "1.0.0", Target: unit.Target, Objects: b.blob("o"), Run: run.Name, Since: noon,
+		Cluster: "c1", Subject: api.Component("agent"), Version: "1.0.0", Target: unit.Target, Objects: b.blob("o"), Run: run.Name, Since: noon,
 	})
 	if err != nil {
 		b.t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
 )
@@ -36,11 +37,11 @@ type Cluster struct {
 // Clusters lists every cluster that has a component, or was seen to get it, by name; component "" means all of them: the
 // fleet, as far as a run has moved something in it. An unknown component has none: that is fault.NotFound.
 func (e *Engine) Clusters(ctx context.Context, component string) ([]Cluster, error) {
-	present, err := e.ledger.ListDeployments(ctx, "", component)
+	present, err := e.ledger.ListDeployments(ctx, "", api.ParseSubject(component))
 	if err != nil {
 		return nil, err
 	}
-	seen, err := e.ledger.ListObservations(ctx, component)
+	seen, err := e.ledger.ListObservations(ctx, api.ParseSubject(component))
 	if err != nil {
 		return nil, err
 	}
@@ -54,11 +55,11 @@ func (e *Engine) Clusters(ctx context.Context, component string) ([]Cluster, err
 		return byName[key]
 	}
 	for _, d := range present {
-		c := at(d.Cluster, d.Component)
+		c := at(d.Cluster, d.Subject.String())
 		c.Version, c.Run, c.Since, c.Target = d.Version, d.Run, d.Since, d.Target
 	}
 	for _, o := range seen {
-		at(o.Cluster, o.Component).observe(o)
+		at(o.Cluster, o.Subject.String()).observe(o)
 	}
 	if len(byName) == 0 && component != "" {
 		return nil, fault.New(fault.NotFound, "cannot find component %s in any cluster: no run has moved it yet", component)

@@ -283,15 +283,15 @@ func TestAFirstInstallationIsTakenBack(t *testing.T) {
 		t.Errorf("it would go %v, %v; want %v", dry.Units, err, want)
 	}
 	for _, cluster := range []string{"c1", "c2"} {
-		image := ledger.PreImage{Run: run.Name, Cluster: cluster, Component: "agent", Object: "/ConfigMap/a/agent", At: noon}
+		image := ledger.PreImage{Run: run.Name, Cluster: cluster, Subject: api.Component("agent"), Object: "/ConfigMap/a/agent", At: noon}
 		if err := b.ledger.SavePreImage(t.Context(), image); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := b.ledger.RemoveDeployment(t.Context(), "c2", "agent", "agent-9"); err != nil {
+	if err := b.ledger.RemoveDeployment(t.Context(), "c2", api.Component("agent"), "agent-9"); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.ledger.EndPreImages(t.Context(), run.Name, "c2", "agent", "agent-9"); err != nil {
+	if err := b.ledger.EndPreImages(t.Context(), run.Name, "c2", api.Component("agent"), "agent-9"); err != nil {
 		t.Fatal(err)
 	}
 	dry, err = b.Command(t.Context(), run.Name, api.UpdateRollback, api.Command{Who: "ann", DryRun: true})
@@ -328,7 +328,7 @@ func TestRollbackOfARunThatTemporalLost(t *testing.T) {
 	b.deploy("c2", "agent-0", "0.9.0")
 	run := b.started()
 	b.temporal.open = nil
-	err := b.ledger.SaveWrite(t.Context(), ledger.Write{Run: run.Name, Cluster: "c1", Component: "agent", Object: "/ConfigMap/a/agent", Step: "create", At: noon})
+	err := b.ledger.SaveWrite(t.Context(), ledger.Write{Run: run.Name, Cluster: "c1", Subject: api.Component("agent"), Object: "/ConfigMap/a/agent", Step: "create", At: noon})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,10 +32,10 @@ type Ledger interface {
 	ledger.Runs
 	ledger.Audit
 	Installation(ctx context.Context) (string, error)
-	ListDeployments(ctx context.Context, cluster, component string) ([]ledger.Deployment, error)
-	ListObservations(ctx context.Context, component string) ([]ledger.Observation, error)
+	ListDeployments(ctx context.Context, cluster string, subject api.Subject) ([]ledger.Deployment, error)
+	ListObservations(ctx context.Context, subject api.Subject) ([]ledger.Observation, error)
 	ListWrites(ctx context.Context, run, cluster string) ([]ledger.Write, error)
-	ListPreImages(ctx context.Context, run, cluster, component string) ([]ledger.PreImage, error)
+	ListPreImages(ctx context.Context, run, cluster string, subject api.Subject) ([]ledger.PreImage, error)
 }
 
 // Temporal is the part of a Temporal client that the engine uses. It is wide because the engine is all that asks Temporal: to

@@ -291,7 +291,7 @@ func (b *bench) end(run ledger.Run, units ...api.UnitStatus) {
 		}
 		b.deploy(u.Cluster, run.Name, run.Version)
 	}
-	report := api.RunStatus{Name: run.Name, Component: run.Component, Version: run.Version, Plan: run.Plan, Ended: noon}
+	report := api.RunStatus{Name: run.Name, Subject: run.Subject, Version: run.Version, Plan: run.Plan, Ended: noon}
 	report.Stages = []api.StageStatus{{Name: "all", Units: units}}
 	report.Phase = api.Outcome(report.Stages)
 	run.Phase, run.Ended, run.Report = string(report.Phase), noon, b.blob(report)
@@ -304,7 +304,7 @@ func (b *bench) end(run ledger.Run, units ...api.UnitStatus) {
 func (b *bench) deploy(cluster, run, version string) {
 	b.t.Helper()
 	err := b.ledger.SaveDeployment(b.t.Context(), ledger.Deployment{
-		Cluster: cluster, Component: "agent", Version: version, Run: run, Objects: b.blob(version), Target: "sha256:" + version, Since: noon,
+		Cluster: cluster, Subject: api.Component("agent"), Version: version, Run: run, Objects: b.blob(version), Target: "sha256:" + version, Since: noon,
 	})
 	if err != nil {
 		b.t.Fatal(err)

@@ -27,24 +27,24 @@ func (e *Engine) busy(ctx context.Context, planned *Planned) ([]Busy, error) {
 	for i, u := range units {
 		names[i] = u.Cluster
 	}
-	open, err := e.openRuns(ctx, planned.Plan.Component)
+	open, err := e.openRuns(ctx, planned.Plan.Subject)
 	if err != nil {
 		return nil, err
 	}
-	return e.moving(ctx, planned.Plan.Component, open, names)
+	return e.moving(ctx, planned.Plan.Subject, open, names)
 }
 
 // alone refuses where an open run of the component moves one of the clusters. Where such a run has arrived, and only soaks,
 // it does not: a hotfix waits out no soak, and ends the looks of the run before it. It cannot be told without Temporal.
-func (e *Engine) alone(ctx context.Context, component string, clusters []string) error {
+func (e *Engine) alone(ctx context.Context, subject api.Subject, clusters []string) error {
 	if _, err := e.Server(ctx); err != nil {
 		return err
 	}
-	open, err := e.openRuns(ctx, component)
+	open, err := e.openRuns(ctx, subject)
 	if err != nil {
 		return err
 	}
-	others, err := e.moving(ctx, component, open, clusters)
+	others, err := e.moving(ctx, subject, open, clusters)
 	if err != nil || len(others) == 0 {
 		return err
 	}
@@ -61,8 +61,8 @@ type openRun struct {
 
 // openRuns lists the runs of a component that Temporal still executes; those that the ledger calls open, where it cannot
 // be asked.
-func (e *Engine) openRuns(ctx context.Context, component string) ([]openRun, error) {
-	all, err := e.ledger.ListRuns(ctx, component, recentRuns)
+func (e *Engine) openRuns(ctx context.Context, subject api.Subject) ([]openRun, error) {
+	all, err := e.ledger.ListRuns(ctx, subject, recentRuns)
 	if err != nil {
 		return nil, err
 	}
@@ -88,11 +88,11 @@ func (e *Engine) openRuns(ctx context.Context, component string) ([]openRun, err
 
 // moving lists which of some runs of a component move which of some clusters. Those that a run has arrived in it moves no
 // more.
-func (e *Engine) moving(ctx context.Context, component string, runs []openRun, clusters []string) ([]Busy, error) {
+func (e *Engine) moving(ctx context.Context, subject api.Subject, runs []openRun, clusters []string) ([]Busy, error) {
 	if len(runs) == 0 {
 		return nil, nil
 	}
-	arrived, err := e.waysBack(ctx, component)
+	arrived, err := e.waysBack(ctx, subject)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +113,7 @@ func (e *Engine) moving(ctx context.Context, component string, runs []openRun, c
 			}
 		}
 		if len(both) > 0 {
-			all = append(all, Busy{Run: r.Name, Component: r.Component, Version: r.Version, By: r.By, Clusters: both})
+			all = append(all, Busy{Run: r.Name, Component: r.Subject.String(), Version: r.Version, By: r.By, Clusters: both})
 		}
 	}
 	return all, nil

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/identity"
 	"sluice.dev/sluice/internal/ledger"
@@ -111,13 +112,13 @@ func (e *Engine) build(ctx context.Context, docs *pipelines.Documents, req PlanR
 	if err != nil {
 		return nil, err
 	}
-	back, err := e.waysBack(ctx, component.Metadata.Name)
+	back, err := e.waysBack(ctx, api.Component(component.Metadata.Name))
 	if err != nil {
 		return nil, err
 	}
 	var passed map[string]string
 	if len(req.Only)+len(req.Exclude) > 0 {
-		if passed, err = e.passed(ctx, component.Metadata.Name); err != nil {
+		if passed, err = e.passed(ctx, api.Component(component.Metadata.Name)); err != nil {
 			return nil, err
 		}
 	}
@@ -128,8 +129,8 @@ func (e *Engine) build(ctx context.Context, docs *pipelines.Documents, req PlanR
 }
 
 // waysBack lists, by cluster, what a component has there now: where a run would go back to.
-func (e *Engine) waysBack(ctx context.Context, component string) (map[string]plan.WayBack, error) {
-	present, err := e.ledger.ListDeployments(ctx, "", component)
+func (e *Engine) waysBack(ctx context.Context, subject api.Subject) (map[string]plan.WayBack, error) {
+	present, err := e.ledger.ListDeployments(ctx, "", subject)
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +155,7 @@ func (e *Engine) store(ctx context.Context, p *plan.Plan, req PlanRequest) (ledg
 		return ledger.Plan{}, err
 	}
 	stored := ledger.Plan{
-		Hash: plan.Hash(p), Component: p.Component, Version: p.Version, Pipeline: p.Pipeline,
+		Hash: plan.Hash(p), Subject: p.Subject, Version: p.Version, Pipeline: p.Pipeline,
 		Body: digest, Origin: from, Created: e.now(), By: req.By,
 	}
 	return stored, e.ledger.SavePlan(ctx, stored)

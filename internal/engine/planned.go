@@ -20,7 +20,7 @@ func (p *Planned) Refused() error {
 	if p.TooBig != "" {
 		return fault.New(code, "%s", p.TooBig)
 	}
-	return fault.New(code, "cannot run plan %.12s of %s %s:\n  %s", p.Hash, p.Plan.Component, p.Plan.Version, strings.Join(lines, "\n  "))
+	return fault.New(code, "cannot run plan %.12s of %s %s:\n  %s", p.Hash, p.Plan.Subject, p.Plan.Version, strings.Join(lines, "\n  "))
 }
 
 // RefusedShortly is Refused for somebody who has the plan before his eyes: how much of it is refused, and by which rules.
@@ -41,7 +41,7 @@ func (p *Planned) RefusedShortly() error {
 			}
 		}
 	}
-	return fault.New(code, "cannot run plan %.12s of %s %s: refused in %d of %s (%s)", p.Hash, p.Plan.Component, p.Plan.Version,
+	return fault.New(code, "cannot run plan %.12s of %s %s: refused in %d of %s (%s)", p.Hash, p.Plan.Subject, p.Plan.Version,
 		p.Counts.Refused, clusterCount(p.Plan.Units()), strings.Join(rules, ", "))
 }
 

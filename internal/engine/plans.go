@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
@@ -27,11 +28,11 @@ type ListedPlan struct {
 
 // Plans lists the newest plans first; component "" means all.
 func (e *Engine) Plans(ctx context.Context, component string, limit int) ([]ListedPlan, error) {
-	known, err := e.ledger.ListPlans(ctx, component, limit)
+	known, err := e.ledger.ListPlans(ctx, api.ParseSubject(component), limit)
 	if err != nil {
 		return nil, err
 	}
-	judge := planJudge{engine: e, back: map[string]map[string]plan.WayBack{}, open: map[string][]openRun{}}
+	judge := planJudge{engine: e, back: map[api.Subject]map[string]plan.WayBack{}, open: map[api.Subject][]openRun{}}
 	all := make([]ListedPlan, len(known))
 	for i, p := range known {
 		state, err := judge.state(ctx, p)
@@ -46,8 +47,8 @@ func (e *Engine) Plans(ctx context.Context, component string, limit int) ([]List
 // planJudge tells what run would say of plans. What many plans are judged by is asked once.
 type planJudge struct {
 	engine *Engine
-	back   map[string]map[string]plan.WayBack // by component, by cluster
-	open   map[string][]openRun               // by component
+	back   map[api.Subject]map[string]plan.WayBack // by component, by cluster
+	open   map[api.Subject][]openRun               // by component
 }
 
 // state looks at what run looks at, in the same order.
@@ -62,7 +63,7 @@ func (j *planJudge) state(ctx context.Context, p ledger.Plan) (string, error) {
 	if planned.Live == nil {
 		return PlanUnseen, nil
 	}
-	back, open, err := j.about(ctx, p.Component)
+	back, open, err := j.about(ctx, p.Subject)
 	if err != nil {
 		return "", err
 	}
@@ -85,7 +86,7 @@ func (j *planJudge) state(ctx context.Context, p ledger.Plan) (string, error) {
 	for _, u := range clustersOf(planned.Plan) {
 		clusters = append(clusters, u.Cluster)
 	}
-	others, err := j.engine.moving(ctx, p.Component, open, clusters)
+	others, err := j.engine.moving(ctx, p.Subject, open, clusters)
 	if err != nil {
 		return "", err
 	}
@@ -95,18 +96,18 @@ func (j *planJudge) state(ctx context.Context, p ledger.Plan) (string, error) {
 	return PlanReady, nil
 }
 
-func (j *planJudge) about(ctx context.Context, component string) (map[string]plan.WayBack, []openRun, error) {
-	if back, known := j.back[component]; known {
-		return back, j.open[component], nil
+func (j *planJudge) about(ctx context.Context, subject api.Subject) (map[string]plan.WayBack, []openRun, error) {
+	if back, known := j.back[subject]; known {
+		return back, j.open[subject], nil
 	}
-	back, err := j.engine.waysBack(ctx, component)
+	back, err := j.engine.waysBack(ctx, subject)
 	if err != nil {
 		return nil, nil, err
 	}
-	open, err := j.engine.openRuns(ctx, component)
+	open, err := j.engine.openRuns(ctx, subject)
 	if err != nil {
 		return nil, nil, err
 	}
-	j.back[component], j.open[component] = back, open
+	j.back[subject], j.open[subject] = back, open
 	return back, open, nil
 }

@@ -25,7 +25,7 @@ func (b *bench) record(p *engine.Planned, run string) {
 		for _, g := range s.Groups {
 			for _, u := range g.Units {
 				err := b.ledger.SaveDeployment(b.t.Context(), ledger.Deployment{
-					Cluster: u.Cluster, Component: "agent", Version: p.Plan.Version, Run: run, Objects: b.blob(p.Plan.Version), Target: u.Target, Since: noon,
+					Cluster: u.Cluster, Subject: api.Component("agent"), Version: p.Plan.Version, Run: run, Objects: b.blob(p.Plan.Version), Target: u.Target, Since: noon,
 				})
 				if err != nil {
 					b.t.Fatal(err)

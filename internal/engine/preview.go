@@ -29,7 +29,7 @@ func (e *Engine) preview(ctx context.Context, p *plan.Plan, hash string) (*plan.
 	if err != nil {
 		return nil, err
 	}
-	in := api.PreviewInput{Plan: hash, Component: p.Component}
+	in := api.PreviewInput{Plan: hash, Subject: p.Subject}
 	for _, u := range clustersOf(p) {
 		in.Clusters = append(in.Clusters, api.PreviewUnit{Cluster: u.Cluster, Context: u.Context, Site: u.Site})
 	}
@@ -37,7 +37,7 @@ func (e *Engine) preview(ctx context.Context, p *plan.Plan, hash string) (*plan.
 		ID:                       fmt.Sprintf("preview/%.12s/%s", hash, e.now().Format("20060102T150405.000000")),
 		TaskQueue:                queue,
 		WorkflowExecutionTimeout: previewTimeout,
-		StaticSummary:            fmt.Sprintf("%s %s: what would change", p.Component, p.Version),
+		StaticSummary:            fmt.Sprintf("%s %s: what would change", p.Subject, p.Version),
 	}, api.PreviewName, in)
 	if err != nil {
 		return nil, e.temporalFault(err, "cannot look at the clusters of plan %.12s", hash)

@@ -19,7 +19,7 @@ func (e *Engine) takeBack(ctx context.Context, known ledger.Run, c api.Command) 
 		return api.Answer{}, err
 	}
 	if planned.Plan.Rollback == pipelines.RollbackNever {
-		return api.Answer{}, fault.New(fault.Refused, "cannot roll back %s: component %s says rollback: Never", known.Name, known.Component)
+		return api.Answer{}, fault.New(fault.Refused, "cannot roll back %s: component %s says rollback: Never", known.Name, known.Subject)
 	}
 	if known.Back != "" {
 		return api.Answer{}, fault.New(fault.Refused, "cannot roll back %s: it is itself a rollback, of %s; to go forward again, start a plan", known.Name, known.Back)
@@ -48,11 +48,11 @@ func (e *Engine) takeBack(ctx context.Context, known ledger.Run, c api.Command) 
 		said := fmt.Sprintf("a run of its own would take back %s of %s, %s", c.Scope, known.Name, unitCount(len(names)))
 		return api.Answer{Message: said, Units: t.Lines(), Back: &t}, nil
 	}
-	if err := e.alone(ctx, known.Component, names); err != nil {
+	if err := e.alone(ctx, known.Subject, names); err != nil {
 		return api.Answer{}, err
 	}
 	run, err := e.start(ctx, planned, ledger.Run{
-		Plan: known.Plan, Component: known.Component, Version: known.Version, Back: known.Name,
+		Plan: known.Plan, Subject: known.Subject, Version: known.Version, Back: known.Name,
 		Phase: string(api.PhasePending), Started: e.now(), By: c.Who, Reason: c.Reason,
 	}, api.RolloutInput{
 		Plan: known.Plan, By: c.Who, Reason: c.Reason, Back: &api.BackInput{Run: known.Name, Units: names},
@@ -108,7 +108,7 @@ func pick(p *plan.Plan, wanted map[string]bool) []plan.Unit {
 // stillThere leaves out the units that an earlier rollback of this run has taken back, and refuses where a later run has
 // put something else.
 func (e *Engine) stillThere(ctx context.Context, known ledger.Run, units []plan.Unit) ([]plan.Unit, error) {
-	back, err := e.waysBack(ctx, known.Component)
+	back, err := e.waysBack(ctx, known.Subject)
 	if err != nil {
 		return nil, err
 	}
@@ -165,7 +165,7 @@ func (e *Engine) givenBack(ctx context.Context, known ledger.Run, u plan.Unit, n
 	if u.WayBack.Exists() || now.Exists() {
 		return false, nil
 	}
-	images, err := e.ledger.ListPreImages(ctx, known.Name, u.Cluster, known.Component)
+	images, err := e.ledger.ListPreImages(ctx, known.Name, u.Cluster, known.Subject)
 	if err != nil {
 		return false, err
 	}

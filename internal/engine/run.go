@@ -47,7 +47,7 @@ func (e *Engine) Run(ctx context.Context, req RunRequest) (ledger.Run, error) {
 		return ledger.Run{}, err
 	}
 	run := ledger.Run{
-		Plan: planned.Hash, Component: planned.Plan.Component, Version: planned.Plan.Version,
+		Plan: planned.Hash, Subject: planned.Plan.Subject, Version: planned.Plan.Version,
 		Phase: string(api.PhasePending), Started: e.now(), By: req.By, Reason: req.Reason,
 	}
 	started, err := e.tryRun(ctx, planned, run, req.Anyway)
@@ -83,7 +83,7 @@ func (e *Engine) tryRun(ctx context.Context, planned *Planned, run ledger.Run, a
 	if planned.Live == nil {
 		return ledger.Run{}, fault.New(fault.Refused, "nobody has seen what it would change: its look at the clusters did not end; plan again")
 	}
-	back, err := e.waysBack(ctx, run.Component)
+	back, err := e.waysBack(ctx, run.Subject)
 	if err != nil {
 		return ledger.Run{}, err
 	}
@@ -101,7 +101,7 @@ func (e *Engine) tryRun(ctx context.Context, planned *Planned, run ledger.Run, a
 	for i, u := range units {
 		names[i] = u.Cluster
 	}
-	if err := e.alone(ctx, run.Component, names); err != nil {
+	if err := e.alone(ctx, run.Subject, names); err != nil {
 		return ledger.Run{}, err
 	}
 	return e.start(ctx, planned, run, api.RolloutInput{Plan: planned.Hash, By: run.By, Reason: run.Reason})
@@ -129,7 +129,7 @@ func (p *Planned) idle(now map[string]plan.WayBack) *NothingToDo {
 		}
 		by = now[u.Cluster].Run
 	}
-	has := fmt.Sprintf("%s %s is on record in %s", p.Plan.Component, p.Plan.Version, each(len(units)))
+	has := fmt.Sprintf("%s %s is on record in %s", p.Plan.Subject, p.Plan.Version, each(len(units)))
 	if len(p.stale(now)) == 0 {
 		if p.Counts.Unchanged < len(units) {
 			return nil // there is drift to be put right, or a cluster that nobody could look at
@@ -226,9 +226,9 @@ func startOptions(queue string, planned *Planned, run ledger.Run) client.StartWo
 	keyword := func(name, value string) temporal.SearchAttributeUpdate {
 		return temporal.NewSearchAttributeKeyKeyword(name).ValueSet(value)
 	}
-	summary := fmt.Sprintf("%s %s by %s", run.Component, run.Version, planned.Plan.Pipeline)
+	summary := fmt.Sprintf("%s %s by %s", run.Subject, run.Version, planned.Plan.Pipeline)
 	if run.Back != "" {
-		summary = fmt.Sprintf("take back %s: %s %s", run.Back, run.Component, run.Version)
+		summary = fmt.Sprintf("take back %s: %s %s", run.Back, run.Subject, run.Version)
 	}
 	return client.StartWorkflowOptions{
 		ID:                       run.Name,
@@ -240,7 +240,7 @@ func startOptions(queue string, planned *Planned, run ledger.Run) client.StartWo
 		StaticSummary:                            summary,
 		StaticDetails:                            startDetails(planned, run),
 		TypedSearchAttributes: temporal.NewSearchAttributes(
-			keyword(api.AttributeComponent, run.Component), keyword(api.AttributeVersion, run.Version),
+			keyword(api.AttributeComponent, run.Subject.String()), keyword(api.AttributeVersion, run.Version),
 			keyword(api.AttributePipeline, planned.Plan.Pipeline), keyword(api.AttributePlanHash, run.Plan), keyword(api.AttributePhase, run.Phase),
 		),
 	}

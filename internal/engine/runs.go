@@ -45,7 +45,7 @@ func (e *Engine) Runs(ctx context.Context, q RunsQuery) ([]Listed, error) {
 	if len(q.Phases) > 0 || !q.After.IsZero() || !q.Before.IsZero() {
 		limit = 0
 	}
-	known, err := e.ledger.ListRuns(ctx, q.Component, limit)
+	known, err := e.ledger.ListRuns(ctx, api.ParseSubject(q.Component), limit)
 	if err != nil {
 		return nil, err
 	}

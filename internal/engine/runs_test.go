@@ -16,7 +16,7 @@ func TestRunsAreFound(t *testing.T) {
 	hash := b.plan().Hash
 	add := func(component string, age time.Duration, phase api.Phase, waits string) {
 		run, err := b.ledger.NewRun(t.Context(), ledger.Run{
-			Plan: hash, Component: component, Version: "2", Phase: string(api.PhasePending), Started: noon.Add(-age), By: "ann",
+			Plan: hash, Subject: api.Component(component), Version: "2", Phase: string(api.PhasePending), Started: noon.Add(-age), By: "ann",
 		})
 		if err != nil {
 			t.Fatal(err)

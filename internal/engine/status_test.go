@@ -117,7 +117,7 @@ func TestStatusWithoutWorker(t *testing.T) {
 	run := b.started()
 	b.temporal.workers = 0
 	b.deploy("c1", run.Name, "1.0.0")
-	err := b.ledger.SaveObservation(t.Context(), ledger.Observation{Cluster: "c2", Component: "agent", Run: run.Name, Version: "1.0.0", Armed: true, Seen: noon})
+	err := b.ledger.SaveObservation(t.Context(), ledger.Observation{Cluster: "c2", Subject: api.Component("agent"), Run: run.Name, Version: "1.0.0", Armed: true, Seen: noon})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -273,7 +273,7 @@ func TestClusters(t *testing.T) {
 		{Cluster: "e", Version: "2", Run: "agent-2", Updated: 39, Desired: 39, Behind: "n1", Seen: at},
 		{Cluster: "f", Version: "2", Run: "agent-2", Updated: 3, Desired: 36, Behind: "n1, n2, n3, n4", Seen: at},
 	} {
-		o.Component = "agent"
+		o.Subject = api.Component("agent")
 		if err := b.ledger.SaveObservation(t.Context(), o); err != nil {
 			t.Fatal(err)
 		}
@@ -299,7 +299,7 @@ func TestClusters(t *testing.T) {
 	}
 	_, err = b.Clusters(t.Context(), "nothing")
 	wants(t, err, fault.NotFound, "nothing")
-	if err := b.ledger.SaveDeployment(t.Context(), ledger.Deployment{Cluster: "a", Component: "other", Version: "9", Run: "other-1", Objects: b.blob("9"), Target: "t", Since: at}); err != nil {
+	if err := b.ledger.SaveDeployment(t.Context(), ledger.Deployment{Cluster: "a", Subject: api.Component("other"), Version: "9", Run: "other-1", Objects: b.blob("9"), Target: "t", Since: at}); err != nil {
 		t.Fatal(err)
 	}
 	fleet, err := b.Clusters(t.Context(), "")

@@ -19,7 +19,7 @@ func (b *bench) about(set func(u *api.UnitStatus)) engine.Reason {
 	set(&unit)
 	b.temporal.answers["prod/c2/agent"] = unit
 	all := b.temporal.answers[run.Name].(api.RunStatus)
-	all.Plan, all.Component, all.Version = run.Plan, run.Component, run.Version
+	all.Plan, all.Subject, all.Version = run.Plan, run.Subject, run.Version
 	open := &all.Stages[1].Units[1]
 	open.Phase, open.Waiting = unit.Phase, unit.Waiting
 	b.temporal.answers[run.Name] = all

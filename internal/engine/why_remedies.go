@@ -87,7 +87,7 @@ func (r remedies) commands(why *Reason, u *api.UnitStatus, kind api.WaitKind) []
 	}
 	switch {
 	case u != nil && u.Phase == api.PhaseRefused:
-		return append(out, fmt.Sprintf("sluice plan %s --to %s", r.view.Component, r.view.Version), "sluice resume "+run, "sluice abort "+run)
+		return append(out, fmt.Sprintf("sluice plan %s --to %s", r.view.Subject, r.view.Version), "sluice resume "+run, "sluice abort "+run)
 	case u != nil && u.Phase.Stands():
 		return append(out, "sluice resume "+run, fmt.Sprintf("sluice rollback %s --cluster %s", run, u.Cluster), "sluice abort "+run)
 	case kind == api.WaitDecision || kind == api.WaitCheck:

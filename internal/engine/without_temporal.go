@@ -21,7 +21,7 @@ func (e *Engine) fromLedger(ctx context.Context, known ledger.Run, info *workflo
 		return View{}, err
 	}
 	view := View{Note: note, RunStatus: api.RunStatus{
-		Name: known.Name, Component: known.Component, Version: known.Version, Pipeline: planned.Plan.Pipeline, Plan: known.Plan,
+		Name: known.Name, Subject: known.Subject, Version: known.Version, Pipeline: planned.Plan.Pipeline, Plan: known.Plan,
 		Back: known.Back, Origin: planned.Stored.Origin, Phase: api.Phase(known.Phase), By: known.By,
 		Reason: known.Reason, Started: known.Started, Ended: known.Ended,
 	}}
@@ -39,7 +39,7 @@ func (e *Engine) fromLedger(ctx context.Context, known ledger.Run, info *workflo
 // traces says of each cluster that a run has touched what the ledger knows of it.
 func (e *Engine) traces(ctx context.Context, known ledger.Run) (map[string]api.UnitStatus, error) {
 	units := map[string]api.UnitStatus{}
-	seen, err := e.ledger.ListObservations(ctx, known.Component)
+	seen, err := e.ledger.ListObservations(ctx, known.Subject)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func (e *Engine) traces(ctx context.Context, known ledger.Run) (map[string]api.U
 		}
 		units[o.Cluster] = u
 	}
-	present, err := e.ledger.ListDeployments(ctx, "", known.Component)
+	present, err := e.ledger.ListDeployments(ctx, "", known.Subject)
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,7 @@ import (
 // what it saw. The zero time where nothing is known.
 func (e *Engine) lastWorked(ctx context.Context, run ledger.Run, described *workflowservice.DescribeWorkflowExecutionResponse) time.Time {
 	last := run.Started
-	if seen, err := e.ledger.ListObservations(ctx, run.Component); err == nil {
+	if seen, err := e.ledger.ListObservations(ctx, run.Subject); err == nil {
 		for _, o := range seen {
 			if o.Run == run.Name {
 				last = later(last, o.Seen)

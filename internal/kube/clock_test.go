@@ -6,6 +6,7 @@ import (
 
 	testclock "k8s.io/utils/clock/testing"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/internal/kubetest"
 )
@@ -32,7 +33,7 @@ func TestALeaseThatWasReadIsTakenForAShortTime(t *testing.T) {
 		t.Run(c.reason, func(t *testing.T) {
 			clock, server := clocked(t)
 			cluster := server.Cluster()
-			spec := kube.LeaseSpec{Component: "agent", Installation: "east", Run: "run-1", Digest: "d1", Fence: 1}
+			spec := kube.LeaseSpec{Subject: api.Component("agent"), Installation: "east", Run: "run-1", Digest: "d1", Fence: 1}
 			if _, err := kube.AcquireLease(t.Context(), cluster, spec); err != nil {
 				t.Fatal(err)
 			}
@@ -53,7 +54,7 @@ func TestALeaseThatWasReadIsTakenForAShortTime(t *testing.T) {
 func TestAGuardWaitsForItsWatchBeforeItReadsTheLease(t *testing.T) {
 	clock, server := clocked(t)
 	cluster := server.Cluster()
-	first := kube.LeaseSpec{Component: "agent", Installation: "east", Run: "run-1", Digest: "d1", Fence: 1}
+	first := kube.LeaseSpec{Subject: api.Component("agent"), Installation: "east", Run: "run-1", Digest: "d1", Fence: 1}
 	if _, err := kube.AcquireLease(t.Context(), cluster, first); err != nil {
 		t.Fatal(err)
 	}

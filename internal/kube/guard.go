@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 )
 
@@ -69,9 +70,9 @@ func (g *Guard) Close() {
 
 func (g *Guard) check(ctx context.Context) error {
 	if g.view == nil {
-		g.view = watchLease(g.c, g.spec.Component)
+		g.view = watchLease(g.c, g.spec.Subject)
 	}
-	now, err := shown(ctx, g.view, g.spec.Component)
+	now, err := shown(ctx, g.view, g.spec.Subject)
 	if err != nil {
 		return err
 	}
@@ -79,18 +80,18 @@ func (g *Guard) check(ctx context.Context) error {
 		return g.spec.latest(g.c, now)
 	}
 	// The watch may still show what was there before we took it.
-	if known := g.c.known(g.spec.Component); known.stored != nil && g.spec.has(leaseOf(known.stored)) {
+	if known := g.c.known(g.spec.Subject); known.stored != nil && g.spec.has(leaseOf(known.stored)) {
 		if err := catchUp(ctx, g.c, g.view, known.stored); err != nil {
 			return err
 		}
-		if now, err = shown(ctx, g.view, g.spec.Component); err != nil {
+		if now, err = shown(ctx, g.view, g.spec.Subject); err != nil {
 			return err
 		}
 		if g.spec.has(now) {
 			return g.spec.latest(g.c, now)
 		}
 	}
-	if now, err = ReadLease(ctx, g.c, g.spec.Component); err != nil {
+	if now, err = ReadLease(ctx, g.c, g.spec.Subject); err != nil {
 		return err
 	}
 	if g.spec.has(now) {
@@ -101,7 +102,7 @@ func (g *Guard) check(ctx context.Context) error {
 		who = "installation " + now.Installation + " has it with fence " + strconv.FormatInt(now.Fence, 10) + " for run " + now.Run
 	}
 	return fault.New(fault.Conflict, "cannot write under the lease of component %s in cluster %s: %s, ours is %d for run %s",
-		g.spec.Component, g.c.context, who, g.spec.Fence, g.spec.Run)
+		g.spec.Subject, g.c.context, who, g.spec.Fence, g.spec.Run)
 }
 
 // latest checks that nothing later has begun under a Lease that is ours.
@@ -111,33 +112,33 @@ func (s LeaseSpec) latest(c *Cluster, now Lease) error {
 	}
 	return fault.New(fault.Conflict,
 		"cannot write under the lease of component %s in cluster %s: attempt %d of step %d has begun since, this is attempt %d of step %d",
-		s.Component, c.context, now.Try.Attempt, now.Try.Step, s.Try.Attempt, s.Try.Step)
+		s.Subject, c.context, now.Try.Attempt, now.Try.Step, s.Try.Attempt, s.Try.Step)
 }
 
 // SeeLease returns what a watch on the Lease of a component shows, which may be behind by a moment; the zero Lease where there is
 // none. The watch goes on for whoever guards the Lease next: the two take one request together.
-func SeeLease(ctx context.Context, c *Cluster, component string) (Lease, error) {
-	view := watchLease(c, component)
+func SeeLease(ctx context.Context, c *Cluster, subject api.Subject) (Lease, error) {
+	view := watchLease(c, subject)
 	defer view.Close()
 	if err := view.Wait(ctx); err != nil {
 		return Lease{}, err
 	}
-	if known := c.known(component); known.stored != nil {
+	if known := c.known(subject); known.stored != nil {
 		if err := catchUp(ctx, c, view, known.stored); err != nil {
 			return Lease{}, err
 		}
 	}
-	object, ok := view.Get(LeaseNamespace, leaseName(component))
-	c.remember(component, object)
+	object, ok := view.Get(LeaseNamespace, leaseName(subject))
+	c.remember(subject, object)
 	if !ok {
 		return Lease{}, nil
 	}
 	return leaseOf(object), nil
 }
 
-func watchLease(c *Cluster, component string) *View[*unstructured.Unstructured] {
+func watchLease(c *Cluster, subject api.Subject) *View[*unstructured.Unstructured] {
 	leases, _ := builtIn(leaseKind())
-	only := Filter{Fields: "metadata.name=" + leaseName(component)}
+	only := Filter{Fields: "metadata.name=" + leaseName(subject)}
 	selection := Selection{Resource: leases.Resource, Namespace: LeaseNamespace, Filter: only}
 	return Watch(c, selection, func(object *unstructured.Unstructured, _ **unstructured.Unstructured) *unstructured.Unstructured {
 		return object
@@ -145,11 +146,11 @@ func watchLease(c *Cluster, component string) *View[*unstructured.Unstructured] 
 }
 
 // shown is what a watch on a Lease shows now.
-func shown(ctx context.Context, view *View[*unstructured.Unstructured], component string) (Lease, error) {
+func shown(ctx context.Context, view *View[*unstructured.Unstructured], subject api.Subject) (Lease, error) {
 	if err := view.Wait(ctx); err != nil {
 		return Lease{}, err
 	}
-	object, ok := view.Get(LeaseNamespace, leaseName(component))
+	object, ok := view.Get(LeaseNamespace, leaseName(subject))
 	if !ok {
 		return Lease{}, nil
 	}

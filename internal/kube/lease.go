@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 )
 
@@ -30,7 +31,7 @@ const (
 
 // LeaseSpec says for whom a component is locked in a cluster.
 type LeaseSpec struct {
-	Component    string
+	Subject      api.Subject
 	Installation string
 	Run          string
 	Digest       string // of the component version that the run brings
@@ -74,28 +75,28 @@ func AcquireLease(ctx context.Context, c *Cluster, spec LeaseSpec) (Lease, error
 }
 
 // ReadLease returns what the Lease of a component says; the zero Lease where there is none.
-func ReadLease(ctx context.Context, c *Cluster, component string) (Lease, error) {
-	object, err := c.Get(ctx, leaseKind(), LeaseNamespace, leaseName(component))
+func ReadLease(ctx context.Context, c *Cluster, subject api.Subject) (Lease, error) {
+	object, err := c.Get(ctx, leaseKind(), LeaseNamespace, leaseName(subject))
 	if fault.CodeOf(err) == fault.NotFound {
 		return Lease{}, nil
 	}
 	if err != nil {
 		return Lease{}, err
 	}
-	c.remember(component, object)
+	c.remember(subject, object)
 	return leaseOf(object), nil
 }
 
 // ReleaseLease marks the Lease free and writes the digest that runs now. A Lease that another installation, run or
 // fence holds by now is left alone, and is fault.Conflict.
 func ReleaseLease(ctx context.Context, c *Cluster, spec LeaseSpec, digest string) error {
-	if known := c.known(spec.Component); known.stored != nil && spec.has(leaseOf(known.stored)) {
+	if known := c.known(spec.Subject); known.stored != nil && spec.has(leaseOf(known.stored)) {
 		err := release(ctx, c, spec, known.stored, digest)
 		if fault.CodeOf(err) != fault.Conflict {
 			return err
 		}
 	}
-	object, err := c.Get(ctx, leaseKind(), LeaseNamespace, leaseName(spec.Component))
+	object, err := c.Get(ctx, leaseKind(), LeaseNamespace, leaseName(spec.Subject))
 	if err != nil {
 		return err
 	}
@@ -103,13 +104,13 @@ func ReleaseLease(ctx context.Context, c *Cluster, spec LeaseSpec, digest string
 	if !spec.has(now) {
 		return fault.New(fault.Conflict,
 			"cannot release the lease of component %s in cluster %s: installation %s holds it with fence %d for run %s, ours is %d",
-			spec.Component, c.context, now.Installation, now.Fence, now.Run, spec.Fence)
+			spec.Subject, c.context, now.Installation, now.Fence, now.Run, spec.Fence)
 	}
 	return release(ctx, c, spec, object, digest)
 }
 
 func acquire(ctx context.Context, c *Cluster, spec LeaseSpec, first bool) (Lease, error) {
-	object, err := c.lease(ctx, spec.Component, first)
+	object, err := c.lease(ctx, spec.Subject, first)
 	if fault.CodeOf(err) == fault.NotFound {
 		return Lease{}, createLease(ctx, c, spec)
 	}
@@ -121,7 +122,7 @@ func acquire(ctx context.Context, c *Cluster, spec LeaseSpec, first bool) (Lease
 		return before, err
 	}
 	if before.State == LeaseHeld && before.Fence == spec.Fence && before.Digest == spec.Digest {
-		c.remember(spec.Component, object)
+		c.remember(spec.Subject, object)
 		return before, nil
 	}
 	object = object.DeepCopy()
@@ -130,12 +131,12 @@ func acquire(ctx context.Context, c *Cluster, spec LeaseSpec, first bool) (Lease
 	if err != nil {
 		return before, err
 	}
-	c.remember(spec.Component, stored)
+	c.remember(spec.Subject, stored)
 	return before, nil
 }
 
 func (l Lease) refuses(c *Cluster, spec LeaseSpec) error {
-	what := "cannot take the lease of component " + spec.Component + " in cluster " + c.context
+	what := "cannot take the lease of component " + spec.Subject.String() + " in cluster " + c.context
 	switch {
 	case l.Installation != "" && l.Installation != spec.Installation:
 		return fault.New(fault.Conflict, "%s: installation %s has it since %s, run %s; this is installation %s",
@@ -152,8 +153,8 @@ func createLease(ctx context.Context, c *Cluster, spec LeaseSpec) error {
 	object := &unstructured.Unstructured{}
 	object.SetGroupVersionKind(leaseKind())
 	object.SetNamespace(LeaseNamespace)
-	object.SetName(leaseName(spec.Component))
-	object.SetLabels(map[string]string{"app.kubernetes.io/managed-by": "sluice", "sluice.dev/component": spec.Component})
+	object.SetName(leaseName(spec.Subject))
+	object.SetLabels(map[string]string{"app.kubernetes.io/managed-by": "sluice", "sluice.dev/component": spec.Subject.String()})
 	spec.writeTo(object, spec.Digest, LeaseHeld, c.clock.Now())
 	stored, err := c.Create(ctx, object)
 	if fault.CodeOf(err) == fault.NotFound {
@@ -169,7 +170,7 @@ func createLease(ctx context.Context, c *Cluster, spec LeaseSpec) error {
 	if err != nil {
 		return err
 	}
-	c.remember(spec.Component, stored)
+	c.remember(spec.Subject, stored)
 	return nil
 }
 
@@ -183,7 +184,7 @@ func release(ctx context.Context, c *Cluster, spec LeaseSpec, object *unstructur
 	if err != nil {
 		return err
 	}
-	c.remember(spec.Component, stored)
+	c.remember(spec.Subject, stored)
 	return nil
 }
 
@@ -221,23 +222,23 @@ func (s LeaseSpec) writeTo(object *unstructured.Unstructured, digest, state stri
 }
 
 // lease returns a component's Lease, as it was just read where that is enough.
-func (c *Cluster) lease(ctx context.Context, component string, asKnown bool) (*unstructured.Unstructured, error) {
-	if known := c.known(component); asKnown && known.stored != nil && c.clock.Since(known.at) < knownFor {
+func (c *Cluster) lease(ctx context.Context, subject api.Subject, asKnown bool) (*unstructured.Unstructured, error) {
+	if known := c.known(subject); asKnown && known.stored != nil && c.clock.Since(known.at) < knownFor {
 		return known.stored, nil
 	}
-	return c.Get(ctx, leaseKind(), LeaseNamespace, leaseName(component))
+	return c.Get(ctx, leaseKind(), LeaseNamespace, leaseName(subject))
 }
 
-func (c *Cluster) known(component string) knownLease {
+func (c *Cluster) known(subject api.Subject) knownLease {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.leases[component]
+	return c.leases[subject.String()]
 }
 
-func (c *Cluster) remember(component string, stored *unstructured.Unstructured) {
+func (c *Cluster) remember(subject api.Subject, stored *unstructured.Unstructured) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.leases[component] = knownLease{stored: stored, at: c.clock.Now()}
+	c.leases[subject.String()] = knownLease{stored: stored, at: c.clock.Now()}
 }
 
 func leaseOf(object *unstructured.Unstructured) Lease {
@@ -258,7 +259,7 @@ func leaseOf(object *unstructured.Unstructured) Lease {
 // isRace tells a write that another one overtook from a Lease that is not ours to take.
 func isRace(err error) bool { return statusOf(err) != nil }
 
-func leaseName(component string) string { return "sluice-" + component }
+func leaseName(subject api.Subject) string { return "sluice-" + subject.String() }
 
 func leaseKind() schema.GroupVersionKind {
 	return schema.GroupVersionKind{Group: "coordination.k8s.io", Version: "v1", Kind: "Lease"}

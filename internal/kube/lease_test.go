@@ -5,13 +5,14 @@ import (
 	"testing"
 	"time"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/kube"
 )
 
 func TestFailureMode_R36_Lease(t *testing.T) {
 	ctx, c := cluster(t)
-	spec := kube.LeaseSpec{Component: "agent", Installation: "east", Run: "run-1", Digest: "d1", Fence: 7}
+	spec := kube.LeaseSpec{Subject: api.Component("agent"), Installation: "east", Run: "run-1", Digest: "d1", Fence: 7}
 	before, err := kube.AcquireLease(ctx, c, spec)
 	if err != nil || before != (kube.Lease{}) {
 		t.Fatalf("the first lease: %+v, %v", before, err)
@@ -54,7 +55,7 @@ func TestFailureMode_R36_Lease(t *testing.T) {
 			s := spec
 			change(&s)
 			code(t, kube.ReleaseLease(ctx, c, s, "d0"), fault.Conflict, "installation east holds it with fence 7 for run run-1")
-			if now, err := kube.ReadLease(ctx, other, "agent"); err != nil || now.State != kube.LeaseHeld {
+			if now, err := kube.ReadLease(ctx, other, api.Component("agent")); err != nil || now.State != kube.LeaseHeld {
 				t.Errorf("the lease is %+v, %v", now, err)
 			}
 		})
@@ -73,7 +74,7 @@ func TestFailureMode_R36_Lease(t *testing.T) {
 	_, err = kube.AcquireLease(ctx, c, west)
 	code(t, err, fault.Conflict, "east")
 
-	next := kube.LeaseSpec{Component: "agent", Installation: "east", Run: "run-2", Digest: "d2", Fence: 8}
+	next := kube.LeaseSpec{Subject: api.Component("agent"), Installation: "east", Run: "run-2", Digest: "d2", Fence: 8}
 	before, err = kube.AcquireLease(ctx, c, next)
 	if err != nil || before.State != kube.LeaseFree || before.Digest != "d1" || before.Run != "run-1" {
 		t.Errorf("the next run: %+v, %v", before, err)
@@ -83,18 +84,18 @@ func TestFailureMode_R36_Lease(t *testing.T) {
 	if err := kube.ReleaseLease(ctx, again, next, "d1"); err != nil {
 		t.Errorf("the release by another process: %v", err)
 	}
-	now, err := kube.ReadLease(ctx, c, "agent")
+	now, err := kube.ReadLease(ctx, c, api.Component("agent"))
 	if err != nil || now.State != kube.LeaseFree || now.Digest != "d1" || now.Fence != 8 || now.Installation != "east" {
 		t.Errorf("the lease at the end: %+v, %v", now, err)
 	}
-	if none, err := kube.ReadLease(ctx, c, "absent"); err != nil || none != (kube.Lease{}) {
+	if none, err := kube.ReadLease(ctx, c, api.Component("absent")); err != nil || none != (kube.Lease{}) {
 		t.Errorf("a lease that is not there: %+v, %v", none, err)
 	}
 }
 
 func TestAGuardKnowsWhoseTheLeaseIs(t *testing.T) {
 	ctx, c := cluster(t)
-	ours := kube.LeaseSpec{Component: "guarded", Installation: "east", Run: "run-1", Digest: "d1", Fence: 1}
+	ours := kube.LeaseSpec{Subject: api.Component("guarded"), Installation: "east", Run: "run-1", Digest: "d1", Fence: 1}
 	if _, err := kube.AcquireLease(ctx, c, ours); err != nil {
 		t.Fatal(err)
 	}
@@ -142,14 +143,14 @@ func TestAGuardKnowsWhoseTheLeaseIs(t *testing.T) {
 	elsewhere.Installation = "west"
 	lost(elsewhere, "installation east has it")
 	absent := next
-	absent.Component = "absent"
+	absent.Subject = api.Component("absent")
 	lost(absent, "nobody holds it")
 }
 
 func TestALaterAttemptIsHeardOfElsewhere(t *testing.T) {
 	ctx, c := cluster(t)
 	_, elsewhere := cluster(t)
-	first := kube.LeaseSpec{Component: "tried", Installation: "east", Run: "run-1", Digest: "d1", Fence: 1, Try: kube.Try{Step: 12, Attempt: 1}}
+	first := kube.LeaseSpec{Subject: api.Component("tried"), Installation: "east", Run: "run-1", Digest: "d1", Fence: 1, Try: kube.Try{Step: 12, Attempt: 1}}
 	if _, err := kube.AcquireLease(ctx, c, first); err != nil {
 		t.Fatal(err)
 	}
@@ -183,8 +184,8 @@ func TestALaterAttemptIsHeardOfElsewhere(t *testing.T) {
 		"the later attempt":           check(12, 2),
 		"a step after it":             check(13, 1),
 		"the later attempt once more": try(c, 12, 2),
-		"another run's":               kube.BeginTry(ctx, c, kube.LeaseSpec{Component: "tried", Installation: "east", Run: "run-0", Fence: 0, Try: kube.Try{Step: 99, Attempt: 2}}),
-		"where there is no lease":     kube.BeginTry(ctx, c, kube.LeaseSpec{Component: "untried", Try: kube.Try{Step: 99, Attempt: 2}}),
+		"another run's":               kube.BeginTry(ctx, c, kube.LeaseSpec{Subject: api.Component("tried"), Installation: "east", Run: "run-0", Fence: 0, Try: kube.Try{Step: 99, Attempt: 2}}),
+		"where there is no lease":     kube.BeginTry(ctx, c, kube.LeaseSpec{Subject: api.Component("untried"), Try: kube.Try{Step: 99, Attempt: 2}}),
 		"a later attempt still":       try(elsewhere, 14, 3),
 		"after it":                    check(15, 1),
 	} {
@@ -193,7 +194,7 @@ func TestALaterAttemptIsHeardOfElsewhere(t *testing.T) {
 		}
 	}
 	code(t, try(elsewhere, 14, 2), fault.Conflict, "attempt 3 of step 14")
-	now, err := kube.ReadLease(ctx, c, "tried")
+	now, err := kube.ReadLease(ctx, c, api.Component("tried"))
 	if err != nil || now.Try != (kube.Try{Step: 14, Attempt: 3}) || now.State != kube.LeaseHeld || now.Fence != 1 {
 		t.Errorf("the lease is %+v, %v", now, err)
 	}

@@ -5,6 +5,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/internal/kubetest"
@@ -34,17 +35,17 @@ func TestWhoMayTakeALease(t *testing.T) {
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			server := kubetest.New(t)
-			there := kube.LeaseSpec{Component: "agent", Installation: "east", Run: "run-2", Digest: "d2", Fence: 5}
+			there := kube.LeaseSpec{Subject: api.Component("agent"), Installation: "east", Run: "run-2", Digest: "d2", Fence: 5}
 			if _, err := kube.AcquireLease(t.Context(), server.Cluster(), there); err != nil {
 				t.Fatal(err)
 			}
-			c.spec.Component, c.spec.Digest = "agent", "d3"
+			c.spec.Subject, c.spec.Digest = api.Component("agent"), "d3"
 			elsewhere := server.Cluster()
 			_, err := kube.AcquireLease(t.Context(), elsewhere, c.spec)
 			if c.may != (err == nil) || err != nil && fault.CodeOf(err) != fault.Conflict {
 				t.Errorf("it says %v", err)
 			}
-			now, err := kube.SeeLease(t.Context(), elsewhere, "agent")
+			now, err := kube.SeeLease(t.Context(), elsewhere, api.Component("agent"))
 			want := there
 			if c.may {
 				want = c.spec

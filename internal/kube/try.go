@@ -39,7 +39,7 @@ func BeginTry(ctx context.Context, c *Cluster, spec LeaseSpec) error {
 		return nil
 	}
 	for attempt := 1; ; attempt++ {
-		object, err := c.Get(ctx, leaseKind(), LeaseNamespace, leaseName(spec.Component))
+		object, err := c.Get(ctx, leaseKind(), LeaseNamespace, leaseName(spec.Subject))
 		if fault.CodeOf(err) == fault.NotFound {
 			return nil
 		}
@@ -58,7 +58,7 @@ func BeginTry(ctx context.Context, c *Cluster, spec LeaseSpec) error {
 		object.SetAnnotations(annotations)
 		stored, err := c.Update(ctx, object)
 		if err == nil {
-			c.remember(spec.Component, stored)
+			c.remember(spec.Subject, stored)
 			return nil
 		}
 		if fault.CodeOf(err) != fault.Conflict || attempt == 4 {

@@ -4,20 +4,21 @@ import (
 	"context"
 	"time"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 )
 
 // Deployment is what runs in a cluster since a run ended there well. Objects is the blob digest of the rendered set.
 type Deployment struct {
-	Cluster   string    `json:"cluster"`
-	Component string    `json:"component"`
-	Version   string    `json:"version"`
-	Target    string    `json:"target"`  // digest of template + images + values
-	Objects   string    `json:"objects"` // blob digest of the objects as they were written
-	Run       string    `json:"run"`
-	Plan      string    `json:"plan"`
-	Fence     int64     `json:"fence"`
-	Since     time.Time `json:"since"`
+	Cluster string      `json:"cluster"`
+	Subject api.Subject `json:"component"`
+	Version string      `json:"version"`
+	Target  string      `json:"target"`  // digest of template + images + values
+	Objects string      `json:"objects"` // blob digest of the objects as they were written
+	Run     string      `json:"run"`
+	Plan    string      `json:"plan"`
+	Fence   int64       `json:"fence"`
+	Since   time.Time   `json:"since"`
 }
 
 // Deployments keeps the present deployment of each (cluster, component), and its history.
@@ -27,17 +28,17 @@ type Deployments interface {
 	// the same run, told apart by what was deployed. The objects must be stored before: Invalid otherwise.
 	SaveDeployment(ctx context.Context, d Deployment) error
 	// Deployment returns the present deployment, or NotFound.
-	Deployment(ctx context.Context, cluster, component string) (Deployment, error)
+	Deployment(ctx context.Context, cluster string, subject api.Subject) (Deployment, error)
 	// ListDeployments returns the present deployments sorted by cluster and component; "" means all.
-	ListDeployments(ctx context.Context, cluster, component string) ([]Deployment, error)
+	ListDeployments(ctx context.Context, cluster string, subject api.Subject) ([]Deployment, error)
 	// RemoveDeployment forgets the present deployment (a first installation that was taken back). Gone is fine. The
 	// store keeps that it was there, and which run took it back.
-	RemoveDeployment(ctx context.Context, cluster, component, run string) error
+	RemoveDeployment(ctx context.Context, cluster string, subject api.Subject, run string) error
 }
 
 // Check is Invalid where a deployment lacks what a store keeps it by.
 func (d Deployment) Check() error {
-	return required("deployment", "cluster", d.Cluster, "component", d.Component, "run", d.Run, "objects", d.Objects)
+	return required("deployment", "cluster", d.Cluster, "component", d.Subject.String(), "run", d.Run, "objects", d.Objects)
 }
 
 // Follows tells whether saving d changes what is present. It is Conflict where a run with a higher fence has taken over.

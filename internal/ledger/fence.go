@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 )
 
@@ -11,7 +12,7 @@ import (
 type Fences interface {
 	// NextFence returns a number for (cluster, component) that is above every number returned before it and above floor. A floor
 	// that no number can be above is Invalid, and so is a negative one.
-	NextFence(ctx context.Context, cluster, component string, floor int64) (int64, error)
+	NextFence(ctx context.Context, cluster string, subject api.Subject, floor int64) (int64, error)
 }
 
 // CheckFloor is Invalid where a floor is out of range.

@@ -11,15 +11,15 @@ import (
 
 // Plan is a stored plan. Body is a blob; its digest need not be the hash, which leaves out what does not count.
 type Plan struct {
-	Hash      string     `json:"hash"`
-	Component string     `json:"component"`
-	Version   string     `json:"version"`
-	Pipeline  string     `json:"pipeline"`
-	Body      string     `json:"body"` // blob digest
-	Live      string     `json:"live"` // blob digest of what would change now; "" until it was looked at
-	Origin    api.Origin `json:"origin"`
-	Created   time.Time  `json:"created"`
-	By        string     `json:"by"`
+	Hash     string      `json:"hash"`
+	Subject  api.Subject `json:"component"`
+	Version  string      `json:"version"`
+	Pipeline string      `json:"pipeline"`
+	Body     string      `json:"body"` // blob digest
+	Live     string      `json:"live"` // blob digest of what would change now; "" until it was looked at
+	Origin   api.Origin  `json:"origin"`
+	Created  time.Time   `json:"created"`
+	By       string      `json:"by"`
 }
 
 // Plans keeps plans by hash.
@@ -31,12 +31,12 @@ type Plans interface {
 	// "sha256:" of a hash may be left out of a prefix, and does not count in its length.
 	Plan(ctx context.Context, hash string) (Plan, error)
 	// ListPlans returns the newest plans first; component "" means all.
-	ListPlans(ctx context.Context, component string, limit int) ([]Plan, error)
+	ListPlans(ctx context.Context, subject api.Subject, limit int) ([]Plan, error)
 }
 
 // Check is Invalid where a plan lacks what a store keeps it by.
 func (p Plan) Check() error {
-	return required("plan", "hash", p.Hash, "component", p.Component, "body", p.Body)
+	return required("plan", "hash", p.Hash, "component", p.Subject.String(), "body", p.Body)
 }
 
 const minPlanPrefix = 6

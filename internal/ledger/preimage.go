@@ -3,19 +3,21 @@ package ledger
 import (
 	"context"
 	"time"
+
+	"sluice.dev/sluice/internal/api"
 )
 
 // PreImage is an object as it was before the first write to it since the last deployment that was recorded there. It is what
 // the object goes back to where no deployment says more.
 type PreImage struct {
-	Run       string    `json:"run"` // that was about to write
-	Cluster   string    `json:"cluster"`
-	Component string    `json:"component"`
-	Object    string    `json:"object"`              // group/Kind/namespace/name
-	UID       string    `json:"uid,omitempty"`       // "" where the object was not there
-	Image     string    `json:"image,omitempty"`     // blob digest of the object; "" where it was not there
-	TakenBack string    `json:"takenBack,omitempty"` // the run that gave it back; "" while none has
-	At        time.Time `json:"at"`
+	Run       string      `json:"run"` // that was about to write
+	Cluster   string      `json:"cluster"`
+	Subject   api.Subject `json:"component"`
+	Object    string      `json:"object"`              // group/Kind/namespace/name
+	UID       string      `json:"uid,omitempty"`       // "" where the object was not there
+	Image     string      `json:"image,omitempty"`     // blob digest of the object; "" where it was not there
+	TakenBack string      `json:"takenBack,omitempty"` // the run that gave it back; "" while none has
+	At        time.Time   `json:"at"`
 }
 
 // PreImages keeps pre-images by era. An era of (cluster, component) begins when a deployment is recorded there, and ends with
@@ -27,16 +29,16 @@ type PreImages interface {
 	SavePreImage(ctx context.Context, p PreImage) error
 	// ListPreImages returns the pre-images of a run's era, also those that were taken by other runs, in the order in which
 	// they were taken.
-	ListPreImages(ctx context.Context, run, cluster, component string) ([]PreImage, error)
+	ListPreImages(ctx context.Context, run, cluster string, subject api.Subject) ([]PreImage, error)
 	// ListEraWrites returns the writes that any run made in a run's era, in the order in which they were first made. A run
 	// from before eras were kept has its own writes only.
-	ListEraWrites(ctx context.Context, run, cluster, component string) ([]Write, error)
+	ListEraWrites(ctx context.Context, run, cluster string, subject api.Subject) ([]Write, error)
 	// EndPreImages marks the pre-images of a run's era, and of all later ones, as given back by a run: what is there now is
 	// what was there before. The next write takes a new one.
-	EndPreImages(ctx context.Context, run, cluster, component, by string) error
+	EndPreImages(ctx context.Context, run, cluster string, subject api.Subject, by string) error
 }
 
 // Check is Invalid where a pre-image lacks what names it.
 func (p PreImage) Check() error {
-	return required("pre-image", "run", p.Run, "cluster", p.Cluster, "component", p.Component, "object", p.Object)
+	return required("pre-image", "run", p.Run, "cluster", p.Cluster, "component", p.Subject.String(), "object", p.Object)
 }

@@ -4,22 +4,23 @@ import (
 	"context"
 	"time"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 )
 
 // Run is one execution of a plan. Its state lives in Temporal; the ledger keeps what outlives Temporal's retention.
 type Run struct {
-	Name      string    `json:"name"` // component-N; also the Temporal workflow ID
-	Plan      string    `json:"plan"`
-	Component string    `json:"component"`
-	Version   string    `json:"version"`
-	Back      string    `json:"back,omitempty"` // name of the run that this one rolls back
-	Phase     string    `json:"phase"`          // last known; final once Ended is set
-	Started   time.Time `json:"started"`
-	Ended     time.Time `json:"ended,omitzero"`
-	By        string    `json:"by"`
-	Reason    string    `json:"reason,omitempty"`
-	Report    string    `json:"report,omitempty"` // blob digest of the run's final status
+	Name    string      `json:"name"` // component-N; also the Temporal workflow ID
+	Plan    string      `json:"plan"`
+	Subject api.Subject `json:"component"`
+	Version string      `json:"version"`
+	Back    string      `json:"back,omitempty"` // name of the run that this one rolls back
+	Phase   string      `json:"phase"`          // last known; final once Ended is set
+	Started time.Time   `json:"started"`
+	Ended   time.Time   `json:"ended,omitzero"`
+	By      string      `json:"by"`
+	Reason  string      `json:"reason,omitempty"`
+	Report  string      `json:"report,omitempty"` // blob digest of the run's final status
 }
 
 // Runs keeps runs by name.
@@ -32,11 +33,11 @@ type Runs interface {
 	// Run returns a run by name, or NotFound.
 	Run(ctx context.Context, name string) (Run, error)
 	// ListRuns returns the newest runs first; component "" means all.
-	ListRuns(ctx context.Context, component string, limit int) ([]Run, error)
+	ListRuns(ctx context.Context, subject api.Subject, limit int) ([]Run, error)
 }
 
 // Check is Invalid where a run that is to be made lacks what it is named by.
-func (r Run) Check() error { return required("run", "component", r.Component, "plan", r.Plan) }
+func (r Run) Check() error { return required("run", "component", r.Subject.String(), "plan", r.Plan) }
 
 // Becomes tells whether saving a run changes the one that is stored. It is Conflict where that one has ended.
 func (r Run) Becomes(next Run) (bool, error) {

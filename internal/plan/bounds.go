@@ -32,7 +32,7 @@ func CheckBounds(p *Plan) error {
 		all += s.Units()
 		if n := s.Units(); n > MaxStageUnits {
 			return fault.New(fault.Refused, "cannot run the plan of %s %s: stage %s has %d clusters, and a stage of a run holds at most %d (MaxStageUnits); split it into stages, or narrow the run",
-				p.Component, p.Version, s.Name, n, MaxStageUnits)
+				p.Subject, p.Version, s.Name, n, MaxStageUnits)
 		}
 		groups := make([]Group, len(s.Groups))
 		for j := range s.Groups {
@@ -43,15 +43,15 @@ func CheckBounds(p *Plan) error {
 	}
 	if all > MaxRunUnits {
 		return fault.New(fault.Refused, "cannot run the plan of %s %s: it has %d clusters, and a run holds at most %d (MaxRunUnits); narrow the run",
-			p.Component, p.Version, all, MaxRunUnits)
+			p.Subject, p.Version, all, MaxRunUnits)
 	}
 	var body bytes.Buffer
 	if err := canonical(&body, slim); err != nil {
-		return fault.Wrap(fault.Internal, err, "cannot measure the plan of %s %s", p.Component, p.Version)
+		return fault.Wrap(fault.Internal, err, "cannot measure the plan of %s %s", p.Subject, p.Version)
 	}
 	if body.Len() > MaxPlanBytes {
 		return fault.New(fault.Refused, "cannot run the plan of %s %s: its stages take %d bytes, and a run carries at most %d (MaxPlanBytes); narrow the run",
-			p.Component, p.Version, body.Len(), MaxPlanBytes)
+			p.Subject, p.Version, body.Len(), MaxPlanBytes)
 	}
 	return nil
 }

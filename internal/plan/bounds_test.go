@@ -5,13 +5,14 @@ import (
 	"strings"
 	"testing"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/plan"
 )
 
 func TestCheckBounds(t *testing.T) {
 	wide := func(stages, units int) *plan.Plan {
-		p := &plan.Plan{Component: "x", Version: "1"}
+		p := &plan.Plan{Subject: api.Component("x"), Version: "1"}
 		for i := range stages {
 			g := plan.Group{}
 			for j := range units {

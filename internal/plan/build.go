@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/pipelines"
 )
@@ -140,7 +141,7 @@ func (b *builder) head() (*Plan, error) {
 	}
 	return &Plan{
 		Format:     Format,
-		Component:  component.Metadata.Name,
+		Subject:    api.Component(component.Metadata.Name),
 		Version:    component.Spec.Version,
 		Digest:     digest,
 		Pipeline:   pipeline.Metadata.Name,
@@ -167,7 +168,7 @@ func (b *builder) checkSomething(p *Plan) error {
 		reasons = append(reasons, "stage "+p.Stages[i].Name+" "+p.Stages[i].Skipped)
 	}
 	if len(reasons) > 0 {
-		return fault.New(fault.Invalid, "cannot plan %s with pipeline %s: no stage has a unit: %s", p.Component, p.Pipeline, strings.Join(reasons, "; "))
+		return fault.New(fault.Invalid, "cannot plan %s with pipeline %s: no stage has a unit: %s", p.Subject, p.Pipeline, strings.Join(reasons, "; "))
 	}
 	for _, n := range b.in.narrowings() {
 		if err := n.taken(b, p.Pipeline); err != nil {
@@ -184,7 +185,7 @@ func (b *builder) notes(p *Plan) []string {
 		notes = append(notes, narrowing)
 	}
 	if p.Rollback == pipelines.RollbackNever {
-		return append(notes, fmt.Sprintf("no way back: component %s says rollback: Never", p.Component))
+		return append(notes, fmt.Sprintf("no way back: component %s says rollback: Never", p.Subject))
 	}
 	none, total := 0, 0
 	for i := range p.Stages {

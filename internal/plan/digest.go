@@ -29,7 +29,7 @@ func targetDigest(p *Plan, place pipelines.Place, values string) string {
 		Source    Source          `json:"source"`
 		Place     pipelines.Place `json:"place"`
 		Values    string          `json:"values"`
-	}{p.Component, p.Version, source, place, values})
+	}{p.Subject.String(), p.Version, source, place, values})
 	if err != nil {
 		panic(err) // strings and flags only: they always encode
 	}

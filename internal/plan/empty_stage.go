@@ -33,7 +33,7 @@ func (b *builder) checkEmpty(p *Plan) error {
 		return nil
 	}
 	return fault.New(fault.Refused, "cannot plan %s with pipeline %s:\n  %s\nwhat follows a stage that is skipped would go without "+
-		"its checks and approvals; a stage that may select nothing says mayBeEmpty: true", p.Component, p.Pipeline, strings.Join(lines, "\n  "))
+		"its checks and approvals; a stage that may select nothing says mayBeEmpty: true", p.Subject, p.Pipeline, strings.Join(lines, "\n  "))
 }
 
 // doubts are what is hardly meant in a stage's selectors, as notes.

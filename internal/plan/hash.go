@@ -27,7 +27,7 @@ func Hash(p *Plan) string {
 func Encode(p *Plan) ([]byte, error) {
 	var body bytes.Buffer
 	if err := canonical(&body, p); err != nil {
-		return nil, fault.Wrap(fault.Internal, err, "cannot encode the plan of %s %s", p.Component, p.Version)
+		return nil, fault.Wrap(fault.Internal, err, "cannot encode the plan of %s %s", p.Subject, p.Version)
 	}
 	return body.Bytes(), nil
 }

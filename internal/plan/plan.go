@@ -23,7 +23,7 @@ const (
 // known by looking at a cluster (nodes, sizes, live diffs) is kept beside it in Live.
 type Plan struct {
 	Format     int                    `json:"format"` // 1
-	Component  string                 `json:"component"`
+	Subject    api.Subject            `json:"component"`
 	Version    string                 `json:"version"`
 	Digest     string                 `json:"digest"` // of the component version
 	Pipeline   string                 `json:"pipeline"`

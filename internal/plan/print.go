@@ -94,7 +94,7 @@ func (o *printer) top(p *Plan, live *Live) {
 
 func (o *printer) head(p *Plan, hash string) {
 	rows := [][]string{
-		{"component", p.Component + " " + p.Version + ", risk " + string(p.Risk)},
+		{"component", p.Subject.String() + " " + p.Version + ", risk " + string(p.Risk)},
 		{"pipeline", p.Pipeline},
 	}
 	if o.opts.Origin != "" {

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/pipelines"
@@ -68,7 +69,7 @@ func TestBackward(t *testing.T) {
 }
 
 func TestBackwardRefusesAStranger(t *testing.T) {
-	_, err := plan.Backward(&plan.Plan{Component: "x", Version: "1"}, []string{"b", "a"})
+	_, err := plan.Backward(&plan.Plan{Subject: api.Component("x"), Version: "1"}, []string{"b", "a"})
 	if want := "cannot order the way back of x 1: the plan has no cluster a"; fault.CodeOf(err) != fault.Invalid || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}

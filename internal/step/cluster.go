@@ -27,14 +27,14 @@ var (
 
 // Ref addresses one cluster of a run, and carries the fence under which it may be written.
 type Ref struct {
-	Run       string `json:"run"`
-	Plan      string `json:"plan"`
-	Component string `json:"component"`
-	Cluster   string `json:"cluster"`
-	Context   string `json:"context"`
-	Fence     int64  `json:"fence,omitempty"`
-	Back      bool   `json:"back,omitempty"`   // the unit goes to the plan's way back
-	BackOf    string `json:"backOf,omitempty"` // with Back: the run whose creations are taken back
+	Run     string      `json:"run"`
+	Plan    string      `json:"plan"`
+	Subject api.Subject `json:"component"`
+	Cluster string      `json:"cluster"`
+	Context string      `json:"context"`
+	Fence   int64       `json:"fence,omitempty"`
+	Back    bool        `json:"back,omitempty"`   // the unit goes to the plan's way back
+	BackOf  string      `json:"backOf,omitempty"` // with Back: the run whose creations are taken back
 }
 
 // DiffRequest asks what would change in a cluster.

@@ -29,7 +29,7 @@ var (
 
 // RunPlan is the part of a plan that the run itself needs.
 type RunPlan struct {
-	Component string                 `json:"component"`
+	Subject   api.Subject            `json:"component"`
 	Version   string                 `json:"version"`
 	Pipeline  string                 `json:"pipeline"`
 	OnFailure pipelines.OnFailure    `json:"onFailure"`

@@ -26,7 +26,7 @@ func Preview(ctx workflow.Context, in api.PreviewInput) error {
 		workflow.GoNamed(ctx, u.Cluster, func(ctx workflow.Context) {
 			defer group.Done()
 			defer slots.Release(1)
-			ref := step.Ref{Plan: in.Plan, Component: in.Component, Cluster: u.Cluster, Context: u.Context}
+			ref := step.Ref{Plan: in.Plan, Subject: in.Subject, Cluster: u.Cluster, Context: u.Context}
 			digest, err := ask.For(step.Preview, "compare "+u.Cluster, step.DiffRequest{Ref: ref}).Near(u.Site).Get(ctx)
 			seen[i].Cluster, seen[i].Digest = u.Cluster, digest
 			switch {

@@ -16,10 +16,10 @@ import (
 
 // childOptions are those of every child: it has the ID to itself, and is asked to end where its parent ends.
 func childOptions(
-	ctx workflow.Context, id, summary string, of tell.Subject, plan, stage string, more ...temporal.SearchAttributeUpdate,
+	ctx workflow.Context, id, summary string, of tell.Title, plan, stage string, more ...temporal.SearchAttributeUpdate,
 ) workflow.ChildWorkflowOptions {
 	attributes := append([]temporal.SearchAttributeUpdate{
-		show.AttrComponent.ValueSet(of.Component), show.AttrVersion.ValueSet(of.Version), show.AttrPipeline.ValueSet(of.Pipeline),
+		show.AttrComponent.ValueSet(of.Subject.String()), show.AttrVersion.ValueSet(of.Version), show.AttrPipeline.ValueSet(of.Pipeline),
 		show.AttrPlanHash.ValueSet(plan), show.AttrStage.ValueSet(stage),
 	}, more...)
 	return workflow.ChildWorkflowOptions{
@@ -31,12 +31,12 @@ func childOptions(
 	}
 }
 
-func unitOptions(ctx workflow.Context, of tell.Subject, in tell.ClusterInput) workflow.ChildWorkflowOptions {
-	action := fmt.Sprintf("%s to %s %s", in.Path, of.Component, of.Version)
+func unitOptions(ctx workflow.Context, of tell.Title, in tell.ClusterInput) workflow.ChildWorkflowOptions {
+	action := fmt.Sprintf("%s to %s %s", in.Path, of.Subject, of.Version)
 	if in.Back {
-		action = fmt.Sprintf("%s back from %s %s", in.Path, of.Component, of.Version)
+		action = fmt.Sprintf("%s back from %s %s", in.Path, of.Subject, of.Version)
 	}
-	return childOptions(ctx, api.UnitWorkflowID(in.Path, of.Component), action, of, in.Plan, in.Stage,
+	return childOptions(ctx, api.UnitWorkflowID(in.Path, of.Subject), action, of, in.Plan, in.Stage,
 		show.AttrGroup.ValueSet(in.Group), show.AttrCluster.ValueSet(in.Cluster), show.AttrPhase.ValueSet(string(api.PhasePending)))
 }
 

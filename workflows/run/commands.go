@@ -98,7 +98,7 @@ func (r *rollout) obey(ctx workflow.Context, c command, id string, cmd api.Comma
 // valid says why a command is refused; nil where it is not.
 func (r *rollout) valid(name string, c api.Command) error {
 	no := plan.Doing{
-		Run: r.in.Run, Plan: r.in.Plan, By: r.in.By, Component: r.plan.Component, Rollback: r.plan.Rollback,
+		Run: r.in.Run, Plan: r.in.Plan, By: r.in.By, Component: r.plan.Subject.String(), Rollback: r.plan.Rollback,
 		Closing: r.closing, Aborting: r.want.abort, RollingBack: r.rollingBack(), Awaits: r.awaited() != nil,
 		ByOthers: r.shape >= shape.ApprovedByOthers, Has: r.known, GoesBack: r.anyWayBack,
 	}.Refuses(name, c)

@@ -45,7 +45,7 @@ func (r *rollout) refresh(ctx workflow.Context) {
 
 func runDetails(s *api.RunStatus) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "**%s**: %s %s, %s, %d%%", s.Name, s.Component, s.Version, s.Phase, s.Percent)
+	fmt.Fprintf(&b, "**%s**: %s %s, %s, %d%%", s.Name, s.Subject, s.Version, s.Phase, s.Percent)
 	if w := firstWaiting(s); w != nil {
 		fmt.Fprintf(&b, ", waits for %s since %s", show.WaitingWords(w), w.Since.Format("15:04:05"))
 	}

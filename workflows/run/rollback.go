@@ -180,7 +180,7 @@ func (r *rollout) backStates(units []plan.Unit) []plan.State {
 
 // lean is the plan as far as the order of its units goes.
 func (r *rollout) lean() *plan.Plan {
-	p := &plan.Plan{Component: r.plan.Component, Version: r.plan.Version}
+	p := &plan.Plan{Subject: r.plan.Subject, Version: r.plan.Version}
 	for _, s := range r.plan.Stages {
 		p.Stages = append(p.Stages, *s.Stage())
 	}

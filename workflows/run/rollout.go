@@ -140,7 +140,7 @@ func (r *rollout) load(ctx workflow.Context) error {
 		return nil
 	}
 	s := &r.state.Status
-	s.Component, s.Version, s.Pipeline, s.Origin = r.plan.Component, r.plan.Version, r.plan.Pipeline, r.plan.Origin
+	s.Subject, s.Version, s.Pipeline, s.Origin = r.plan.Subject, r.plan.Version, r.plan.Pipeline, r.plan.Origin
 	for _, p := range r.plan.Stages {
 		st := api.StageStatus{Name: p.Name, Phase: api.PhasePending, Skipped: p.Skipped}
 		for _, g := range p.Groups {

@@ -133,7 +133,7 @@ func (r *rollout) unseen(s *soak) (unseen []string, borne int) {
 // lookAt looks at a unit until its time is over. A check that does not pass is a failure of the unit, as if it still moved.
 func (r *rollout) lookAt(ctx workflow.Context, s *soak, u plan.Unit, until time.Time) {
 	unit := r.unit(u.Cluster)
-	ref := step.Ref{Run: r.in.Run, Plan: r.in.Plan, Component: r.plan.Component, Cluster: u.Cluster, Context: u.Context}
+	ref := step.Ref{Run: r.in.Run, Plan: r.in.Plan, Subject: r.plan.Subject, Cluster: u.Cluster, Context: u.Context}
 	misses := 0
 	for unit.Phase == api.PhaseSucceeded && ctx.Err() == nil {
 		left := until.Sub(workflow.Now(ctx))

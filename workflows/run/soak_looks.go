@@ -54,7 +54,7 @@ func (r *rollout) watchOver(ctx workflow.Context, s *soak, u plan.Unit, until ti
 // lookBy has a workflow of its own look at a unit.
 func (r *rollout) lookBy(ctx workflow.Context, s *soak, u plan.Unit, until time.Time) (tell.Finding, error) {
 	in := tell.LookInput{
-		Ref:  step.Ref{Run: r.in.Run, Plan: r.in.Plan, Component: r.plan.Component, Cluster: u.Cluster, Context: u.Context},
+		Ref:  step.Ref{Run: r.in.Run, Plan: r.in.Plan, Subject: r.plan.Subject, Cluster: u.Cluster, Context: u.Context},
 		Path: u.Path, Site: u.Site, Stage: s.stage.Name, Group: u.Group, What: s.what, Record: r.unit(u.Cluster).Detail,
 		Until: until, Quiet: s.quiet, Parent: workflow.GetInfo(ctx).WorkflowExecution.ID,
 	}
@@ -82,9 +82,9 @@ func (r *rollout) lookBy(ctx workflow.Context, s *soak, u plan.Unit, until time.
 }
 
 // lookChild runs the workflow that looks at a unit. Begun hears which execution that is.
-func lookChild(ctx workflow.Context, of tell.Subject, in tell.LookInput, begun func(run string)) (found tell.Finding, err error) {
+func lookChild(ctx workflow.Context, of tell.Title, in tell.LookInput, begun func(run string)) (found tell.Finding, err error) {
 	summary := "look at " + in.Path + " while " + in.What + " soaks"
-	ctx = workflow.WithChildOptions(ctx, childOptions(ctx, api.LookWorkflowID(in.Path, of.Component), summary, of, in.Plan, in.Stage,
+	ctx = workflow.WithChildOptions(ctx, childOptions(ctx, api.LookWorkflowID(in.Path, of.Subject), summary, of, in.Plan, in.Stage,
 		show.AttrGroup.ValueSet(in.Group), show.AttrCluster.ValueSet(in.Cluster)))
 	give := workflow.Now(ctx).Add(pace.Tuned().FreeLook)
 	for {

@@ -66,7 +66,7 @@ func (r *rollout) judge(
 	checks := pipelines.ChecksAt(all, point)
 	for len(checks) > 0 && !r.ending() {
 		facts := rule.Facts{Stage: plan.StageFacts(st.Name, units), Change: rule.Change{
-			Component: r.plan.Component, Version: r.plan.Version, Pipeline: r.plan.Pipeline, Plan: r.in.Plan, Run: r.in.Run,
+			Component: r.plan.Subject.String(), Version: r.plan.Version, Pipeline: r.plan.Pipeline, Plan: r.in.Plan, Run: r.in.Run,
 		}}
 		st.Checks = ask.Gates(ctx, step.EvaluateRequest{Point: point, Checks: checks, Facts: facts})
 		bad, held := api.FirstBad(st.Checks)

@@ -78,7 +78,7 @@ func (p *stagePart) run(outer workflow.Context) error {
 func (p *stagePart) do(ctx, outer workflow.Context, e tell.Errand) {
 	switch {
 	case e.Start != nil:
-		u := &unitRun{id: api.UnitWorkflowID(e.Start.Path, e.Start.Component), cluster: e.Start.Cluster, back: e.Start.Back, paced: e.Start.Back}
+		u := &unitRun{id: api.UnitWorkflowID(e.Start.Path, e.Start.Subject), cluster: e.Start.Cluster, back: e.Start.Back, paced: e.Start.Back}
 		p.units[u.cluster] = u
 		p.open++
 		workflow.GoNamed(outer, e.Start.Path, func(ctx workflow.Context) {
@@ -95,7 +95,7 @@ func (p *stagePart) do(ctx, outer workflow.Context, e tell.Errand) {
 		p.open++
 		workflow.GoNamed(ctx, "look at "+e.Look.Path, func(ctx workflow.Context) {
 			end := tell.News{Report: tell.Report{Cluster: e.Look.Cluster, Look: true}}
-			found, err := lookChild(ctx, p.in.Subject, *e.Look, func(string) {})
+			found, err := lookChild(ctx, p.in.Title, *e.Look, func(string) {})
 			if end.Found = &found; err != nil {
 				end.Found, end.Crash = nil, ask.MessageOf(err)
 			}
@@ -118,7 +118,7 @@ func (p *stagePart) do(ctx, outer workflow.Context, e tell.Errand) {
 // follow runs a unit's workflow to its end.
 func (p *stagePart) follow(ctx workflow.Context, in tell.ClusterInput, u *unitRun) tell.News {
 	locked := false
-	end, err := u.follow(workflow.WithChildOptions(ctx, unitOptions(ctx, p.in.Subject, in)), holder{
+	end, err := u.follow(workflow.WithChildOptions(ctx, unitOptions(ctx, p.in.Title, in)), holder{
 		input: func() tell.ClusterInput { return in },
 		begun: func(workflow.Context) {
 			if locked {

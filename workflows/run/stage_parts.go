@@ -53,9 +53,9 @@ func (r *rollout) openPart(ctx workflow.Context, s *step.RunStage, n int) *part 
 	p := &part{id: id}
 	r.parts = append(r.parts, p)
 	parent := workflow.GetInfo(ctx).WorkflowExecution.ID
-	in := tell.PartInput{Subject: r.subject(), Run: r.in.Run, Plan: r.in.Plan, Stage: s.Name, Parent: parent}
+	in := tell.PartInput{Title: r.subject(), Run: r.in.Run, Plan: r.in.Plan, Stage: s.Name, Parent: parent}
 	summary := fmt.Sprintf("part %d of stage %s", n+1, s.Name)
-	ctx = workflow.WithChildOptions(ctx, childOptions(ctx, id, summary, in.Subject, in.Plan, in.Stage))
+	ctx = workflow.WithChildOptions(ctx, childOptions(ctx, id, summary, in.Title, in.Plan, in.Stage))
 	workflow.GoNamed(ctx, id, func(ctx workflow.Context) {
 		child := workflow.ExecuteChildWorkflow(ctx, api.StagePartName, in)
 		err := child.GetChildWorkflowExecution().Get(ctx, nil)
@@ -181,6 +181,6 @@ func (r *rollout) spare(u *api.UnitStatus) {
 	}
 }
 
-func (r *rollout) subject() tell.Subject {
-	return tell.Subject{Component: r.plan.Component, Version: r.plan.Version, Pipeline: r.plan.Pipeline}
+func (r *rollout) subject() tell.Title {
+	return tell.Title{Subject: r.plan.Subject, Version: r.plan.Version, Pipeline: r.plan.Pipeline}
 }

@@ -16,7 +16,7 @@ import (
 
 // start opens a unit's workflow and follows it to its end in a coroutine of its own.
 func (r *rollout) start(ctx workflow.Context, stage string, u plan.Unit) {
-	id := api.UnitWorkflowID(u.Path, r.plan.Component)
+	id := api.UnitWorkflowID(u.Path, r.plan.Subject)
 	run := &unitRun{id: id, cluster: u.Cluster, back: r.backing, paced: r.backing}
 	r.open[u.Cluster] = run
 	unit := r.unit(u.Cluster)
@@ -29,7 +29,7 @@ func (r *rollout) start(ctx workflow.Context, stage string, u plan.Unit) {
 	r.state.Status.Moves = append(r.state.Status.Moves, u.Path)
 	back := r.backing
 	ref := step.Ref{
-		Run: r.in.Run, Plan: r.in.Plan, Component: r.plan.Component, Cluster: u.Cluster, Context: u.Context, Back: back,
+		Run: r.in.Run, Plan: r.in.Plan, Subject: r.plan.Subject, Cluster: u.Cluster, Context: u.Context, Back: back,
 	}
 	if ref.Back {
 		ref.BackOf = r.backOf()

@@ -6,7 +6,7 @@ import (
 
 // PartInput starts a part of a stage that is too big for its run to hold every cluster of it.
 type PartInput struct {
-	Subject
+	Title
 	Run    string `json:"run"`
 	Plan   string `json:"plan"`
 	Stage  string `json:"stage"`

@@ -3,6 +3,7 @@ package tell
 import (
 	"time"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/step"
 )
 
@@ -22,9 +23,9 @@ type ClusterInput struct {
 	TellEvery time.Duration `json:"tellEvery,omitempty"`
 }
 
-// Subject is what a run moves, as its children show it.
-type Subject struct {
-	Component string `json:"component"`
-	Version   string `json:"version"`
-	Pipeline  string `json:"pipeline"`
+// Title is what a run moves, and by what, as its children show it.
+type Title struct {
+	Subject  api.Subject `json:"component"`
+	Version  string      `json:"version"`
+	Pipeline string      `json:"pipeline"`
 }

@@ -85,7 +85,7 @@ func (r *machine) lookCluster(ctx workflow.Context) (api.Facts, error) {
 			return api.Facts{Facts: facts}, err
 		}
 		facts.Workload = facts.Workload.Plus(one.Facts.Workload)
-		facts.Workload.Name = r.in.Component
+		facts.Workload.Name = r.in.Subject.String()
 		if stuck == nil {
 			stuck = one.Stuck
 		}

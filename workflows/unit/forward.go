@@ -58,7 +58,7 @@ func (r *machine) supersede(ctx workflow.Context) error {
 	}
 	o := tell.Order{Kind: tell.OrderSupersede, Run: r.in.Run}
 	// There are none as a rule.
-	_ = workflow.SignalExternalWorkflow(ctx, api.LookWorkflowID(r.in.Path, r.in.Component), "", tell.SignalOrder, o).Get(ctx, nil)
+	_ = workflow.SignalExternalWorkflow(ctx, api.LookWorkflowID(r.in.Path, r.in.Subject), "", tell.SignalOrder, o).Get(ctx, nil)
 	return nil
 }
 

@@ -65,9 +65,9 @@ func (d *drawer) head() []row {
 	about := func(format string, args ...any) row {
 		return row{free: true, rank: rankAbout, name: oneLine(fmt.Sprintf(format, args...))}
 	}
-	title := fmt.Sprintf("%s: %s %s by pipeline %s", v.Name, v.Component, v.Version, v.Pipeline)
+	title := fmt.Sprintf("%s: %s %s by pipeline %s", v.Name, v.Subject, v.Version, v.Pipeline)
 	if v.Back != "" {
-		title = fmt.Sprintf("%s: takes back %s (%s %s)", v.Name, v.Back, v.Component, v.Version)
+		title = fmt.Sprintf("%s: takes back %s (%s %s)", v.Name, v.Back, v.Subject, v.Version)
 	}
 	times := elapsed(v.Started, v.Ended, d.in.Now)
 	if left := d.pace.left; left > 0 && !v.Phase.Final() {

@@ -71,7 +71,7 @@ func underWay() tree.Input {
 	return tree.Input{
 		Now: after(120), Scales: scales, UI: "http://127.0.0.1:8233/namespaces/default/workflows/node-agent-3",
 		View: engine.View{RunStatus: api.RunStatus{
-			Name: "node-agent-3", Component: "node-agent", Version: "2.0.0", Pipeline: "careful", Plan: "3f2a9c01d2e4aaaaaaaaaaaa",
+			Name: "node-agent-3", Subject: api.Component("node-agent"), Version: "2.0.0", Pipeline: "careful", Plan: "3f2a9c01d2e4aaaaaaaaaaaa",
 			Origin: api.Origin{Repository: "https://git.example/fleet", Commit: "0123456789abcdef", Path: "agents", Dirty: true},
 			Phase:  api.PhaseMoving, By: "ann@example.com", Reason: "fixes a leak", Started: began, Percent: 20,
 			Waiting: &api.Waiting{Kind: "decision", Name: "production/p2", Since: after(101), Unmet: []string{"success-rate failed"}},

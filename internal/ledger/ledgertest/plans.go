@@ -11,7 +11,7 @@ import (
 func testPlans(t *testing.T, l ledger.Ledger) {
 	ctx := t.Context()
 	body := must[string](t)(l.PutBlob(ctx, []byte("the plan")))
-	plan := ledger.Plan{Hash: "sha256:aaaaaa1111", Component: "agent", Version: "1.2.0", Pipeline: "node-agent", Body: body,
+	plan := ledger.Plan{Hash: "sha256:aaaaaa1111", Subject: api.Component("agent"), Version: "1.2.0", Pipeline: "node-agent", Body: body,
 		Origin: api.Origin{Repository: "git@example:infra", Commit: "c0ffee", Dirty: true}, Created: at(1), By: "ann"}
 	ok(t, l.SavePlan(ctx, plan))
 	same(t, must[ledger.Plan](t)(l.Plan(ctx, plan.Hash)), plan, "a plan comes back as it was saved")
@@ -23,9 +23,9 @@ func testPlans(t *testing.T, l ledger.Ledger) {
 	want.Live, want.Created, want.By = body, at(3), "bob"
 	same(t, must[ledger.Plan](t)(l.Plan(ctx, plan.Hash)), want, "saving a hash again replaces Live, Origin, Created and By only")
 
-	other := ledger.Plan{Hash: "sha256:aaaaaa2222", Component: "proxy", Body: body, Created: at(2)}
+	other := ledger.Plan{Hash: "sha256:aaaaaa2222", Subject: api.Component("proxy"), Body: body, Created: at(2)}
 	ok(t, l.SavePlan(ctx, other))
-	bare := ledger.Plan{Hash: "bbbbbb3333", Component: "agent", Body: body, Created: at(4)}
+	bare := ledger.Plan{Hash: "bbbbbb3333", Subject: api.Component("agent"), Body: body, Created: at(4)}
 	ok(t, l.SavePlan(ctx, bare))
 
 	lookups := map[string]struct {
@@ -50,7 +50,7 @@ func testPlans(t *testing.T, l ledger.Ledger) {
 	}
 
 	hashes := func(component string, limit int) []string {
-		list := must[[]ledger.Plan](t)(l.ListPlans(ctx, component, limit))
+		list := must[[]ledger.Plan](t)(l.ListPlans(ctx, api.ParseSubject(component), limit))
 		names := []string{}
 		for _, p := range list {
 			names = append(names, p.Hash)
@@ -61,7 +61,7 @@ func testPlans(t *testing.T, l ledger.Ledger) {
 	same(t, hashes("agent", 1), []string{bare.Hash}, "one component, one row")
 	same(t, hashes("nobody", 10), []string{}, "a component without plans")
 
-	wantCode(t, l.SavePlan(ctx, ledger.Plan{Hash: "sha256:dddddd", Component: "agent", Body: ledger.Digest([]byte("missing"))}), fault.Invalid,
+	wantCode(t, l.SavePlan(ctx, ledger.Plan{Hash: "sha256:dddddd", Subject: api.Component("agent"), Body: ledger.Digest([]byte("missing"))}), fault.Invalid,
 		"a plan whose body is not stored could never be run")
-	wantCode(t, l.SavePlan(ctx, ledger.Plan{Component: "agent", Body: body}), fault.Invalid, "a plan without a hash")
+	wantCode(t, l.SavePlan(ctx, ledger.Plan{Subject: api.Component("agent"), Body: body}), fault.Invalid, "a plan without a hash")
 }

@@ -3,6 +3,7 @@ package ledgertest
 import (
 	"testing"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
 )
@@ -12,19 +13,19 @@ func testPreImages(t *testing.T, l ledger.Ledger) {
 	blob := func(text string) string { return must[string](t)(l.PutBlob(ctx, []byte(text))) }
 	before, ours := blob("as somebody had it"), blob("half of it ours")
 	image := func(run, object, uid, image string) ledger.PreImage {
-		return ledger.PreImage{Run: run, Cluster: "us-9", Component: "agent", Object: object, UID: uid, Image: image, At: at(1)}
+		return ledger.PreImage{Run: run, Cluster: "us-9", Subject: api.Component("agent"), Object: object, UID: uid, Image: image, At: at(1)}
 	}
 	write := func(run, object string) {
 		t.Helper()
-		w := ledger.Write{Run: run, Cluster: "us-9", Component: "agent", Object: object, Step: "apply", Intent: "sha256:i", At: at(1)}
+		w := ledger.Write{Run: run, Cluster: "us-9", Subject: api.Component("agent"), Object: object, Step: "apply", Intent: "sha256:i", At: at(1)}
 		ok(t, l.SaveWrite(ctx, w))
 	}
 	of := func(run string) []ledger.PreImage {
-		return must[[]ledger.PreImage](t)(l.ListPreImages(ctx, run, "us-9", "agent"))
+		return must[[]ledger.PreImage](t)(l.ListPreImages(ctx, run, "us-9", api.Component("agent")))
 	}
 	runsOf := func(run string) []string {
 		var runs []string
-		for _, w := range must[[]ledger.Write](t)(l.ListEraWrites(ctx, run, "us-9", "agent")) {
+		for _, w := range must[[]ledger.Write](t)(l.ListEraWrites(ctx, run, "us-9", api.Component("agent"))) {
 			runs = append(runs, w.Run)
 		}
 		return runs
@@ -32,7 +33,7 @@ func testPreImages(t *testing.T, l ledger.Ledger) {
 	deploy := func(run string, fence int64) {
 		t.Helper()
 		ok(t, l.SaveDeployment(ctx, ledger.Deployment{
-			Cluster: "us-9", Component: "agent", Version: run, Objects: before, Run: run, Fence: fence, Since: at(1),
+			Cluster: "us-9", Subject: api.Component("agent"), Version: run, Objects: before, Run: run, Fence: fence, Since: at(1),
 		}))
 	}
 
@@ -49,7 +50,7 @@ func testPreImages(t *testing.T, l ledger.Ledger) {
 	other := image("agent-2", found.Object, "u-2", ours)
 	ok(t, l.SavePreImage(ctx, other))
 	same(t, of("agent-2"), []ledger.PreImage{found, absent, other}, "an object made anew by somebody else has one of its own")
-	same(t, must[[]ledger.PreImage](t)(l.ListPreImages(ctx, "agent-2", "us-8", "agent")), []ledger.PreImage{}, "another cluster has none")
+	same(t, must[[]ledger.PreImage](t)(l.ListPreImages(ctx, "agent-2", "us-8", api.Component("agent"))), []ledger.PreImage{}, "another cluster has none")
 
 	deploy("agent-2", 1)
 	same(t, of("agent-3"), []ledger.PreImage{}, "a deployment that is recorded opens the next era")
@@ -60,7 +61,7 @@ func testPreImages(t *testing.T, l ledger.Ledger) {
 	same(t, of("agent-2"), []ledger.PreImage{found, absent, other}, "a run that has ended keeps those of its own era")
 	same(t, runsOf("agent-3"), []string{"agent-3"}, "writes of the era before are no part of it")
 
-	ok(t, l.EndPreImages(ctx, "agent-3", "us-9", "agent", "agent-4"))
+	ok(t, l.EndPreImages(ctx, "agent-3", "us-9", api.Component("agent"), "agent-4"))
 	given := later
 	given.TakenBack = "agent-4"
 	same(t, of("agent-3"), []ledger.PreImage{given}, "what was given back is marked")
@@ -69,7 +70,7 @@ func testPreImages(t *testing.T, l ledger.Ledger) {
 	ok(t, l.SavePreImage(ctx, again))
 	same(t, of("agent-5"), []ledger.PreImage{given, again}, "after which the next write takes a new one")
 
-	ok(t, l.EndPreImages(ctx, "agent-2", "us-9", "agent", "agent-6"))
+	ok(t, l.EndPreImages(ctx, "agent-2", "us-9", api.Component("agent"), "agent-6"))
 	for _, run := range []string{"agent-2", "agent-3"} {
 		for _, p := range of(run) {
 			if p.TakenBack == "" {
@@ -77,7 +78,7 @@ func testPreImages(t *testing.T, l ledger.Ledger) {
 			}
 		}
 	}
-	ok(t, l.RemoveDeployment(ctx, "us-9", "agent", "agent-6"))
+	ok(t, l.RemoveDeployment(ctx, "us-9", api.Component("agent"), "agent-6"))
 	ok(t, l.SavePreImage(ctx, absent))
 	same(t, len(of("agent-7")), 3, "a removed deployment ends no era: what is taken now is not mixed with what was before the first")
 	same(t, len(of("agent-1")), 3, "of which nothing is added")

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"testing"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
 )
@@ -12,12 +13,12 @@ import (
 func testRuns(t *testing.T, l ledger.Ledger) {
 	ctx := t.Context()
 	first := must[ledger.Run](t)(l.NewRun(ctx, ledger.Run{
-		Plan: "sha256:a", Component: "agent", Version: "1", Phase: "Running", Started: at(1), By: "ann",
+		Plan: "sha256:a", Subject: api.Component("agent"), Version: "1", Phase: "Running", Started: at(1), By: "ann",
 	}))
 	second := must[ledger.Run](t)(l.NewRun(ctx, ledger.Run{
-		Plan: "sha256:b", Component: "agent", Version: "0", Back: first.Name, Phase: "Running", Started: at(2), By: "bob", Reason: "it leaks",
+		Plan: "sha256:b", Subject: api.Component("agent"), Version: "0", Back: first.Name, Phase: "Running", Started: at(2), By: "bob", Reason: "it leaks",
 	}))
-	other := must[ledger.Run](t)(l.NewRun(ctx, ledger.Run{Plan: "sha256:c", Component: "agent-2", Started: at(3)}))
+	other := must[ledger.Run](t)(l.NewRun(ctx, ledger.Run{Plan: "sha256:c", Subject: api.Component("agent-2"), Started: at(3)}))
 	same(t, []string{first.Name, second.Name, other.Name}, []string{"agent-1", "agent-2", "agent-2-1"}, "numbers count within a component")
 	same(t, must[ledger.Run](t)(l.Run(ctx, "agent-2")), second, "a run comes back as it was made")
 	_, err := l.Run(ctx, "agent-9")
@@ -38,18 +39,18 @@ func testRuns(t *testing.T, l ledger.Ledger) {
 	same(t, must[ledger.Run](t)(l.Run(ctx, first.Name)), first, "a refused save changes nothing")
 
 	names := []string{}
-	for _, r := range must[[]ledger.Run](t)(l.ListRuns(ctx, "", 2)) {
+	for _, r := range must[[]ledger.Run](t)(l.ListRuns(ctx, api.Subject{}, 2)) {
 		names = append(names, r.Name)
 	}
 	same(t, names, []string{"agent-2-1", "agent-2"}, "newest first, bounded")
-	same(t, len(must[[]ledger.Run](t)(l.ListRuns(ctx, "agent", 0))), 2, "one component's runs")
+	same(t, len(must[[]ledger.Run](t)(l.ListRuns(ctx, api.Component("agent"), 0))), 2, "one component's runs")
 
 	const parallel = 20
 	var wg sync.WaitGroup
 	made := make([]string, parallel)
 	for i := range parallel {
 		wg.Go(func() {
-			r, err := l.NewRun(ctx, ledger.Run{Plan: "p", Component: "race"})
+			r, err := l.NewRun(ctx, ledger.Run{Plan: "p", Subject: api.Component("race")})
 			if err != nil {
 				t.Error(err)
 			}

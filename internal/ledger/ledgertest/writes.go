@@ -3,6 +3,7 @@ package ledgertest
 import (
 	"testing"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
 )
@@ -10,10 +11,10 @@ import (
 func testWrites(t *testing.T, l ledger.Ledger) {
 	ctx := t.Context()
 	a := ledger.Write{
-		Run: "agent-1", Cluster: "cn-1", Component: "agent", Object: "apps/DaemonSet/infra/agent", Step: "patch", Intent: "sha256:i", At: at(1),
+		Run: "agent-1", Cluster: "cn-1", Subject: api.Component("agent"), Object: "apps/DaemonSet/infra/agent", Step: "patch", Intent: "sha256:i", At: at(1),
 	}
 	b := ledger.Write{
-		Run: "agent-1", Cluster: "cn-1", Component: "agent", Object: "/ConfigMap/infra/agent", Step: "create", Intent: "sha256:j", At: at(2),
+		Run: "agent-1", Cluster: "cn-1", Subject: api.Component("agent"), Object: "/ConfigMap/infra/agent", Step: "create", Intent: "sha256:j", At: at(2),
 		Created: true,
 	}
 	elsewhere := a
@@ -28,10 +29,10 @@ func testWrites(t *testing.T, l ledger.Ledger) {
 	same(t, must[[]ledger.Write](t)(l.ListWrites(ctx, "agent-1", "cn-3")), []ledger.Write{}, "no writes there")
 	wantCode(t, l.SaveWrite(ctx, ledger.Write{Run: "agent-1", Cluster: "cn-1", Object: "o"}), fault.Invalid, "a write without a step")
 
-	made := func() []ledger.Write { return must[[]ledger.Write](t)(l.ListMade(ctx, "cn-1", "agent")) }
+	made := func() []ledger.Write { return must[[]ledger.Write](t)(l.ListMade(ctx, "cn-1", api.Component("agent"))) }
 	same(t, made(), []ledger.Write{b}, "what was patched was not made")
 	other := b
-	other.Component, other.Object = "proxy", "/ConfigMap/infra/proxy"
+	other.Subject, other.Object = api.Component("proxy"), "/ConfigMap/infra/proxy"
 	ok(t, l.SaveWrite(ctx, other))
 	same(t, made(), []ledger.Write{b}, "what another component made is not this one's")
 	gone := b

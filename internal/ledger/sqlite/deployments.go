@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
 )
@@ -17,13 +18,13 @@ const presentQuery = `SELECT ` + deploymentColumns + ` FROM present p JOIN deplo
 // SaveDeployment implements ledger.Deployments.
 func (s *Store) SaveDeployment(ctx context.Context, d ledger.Deployment) error {
 	if err := d.Check(); err != nil {
-		return failed(err, "cannot save deployment of %s in %s", d.Component, d.Cluster)
+		return failed(err, "cannot save deployment of %s in %s", d.Subject, d.Cluster)
 	}
 	err := s.write(ctx, func(tx *sql.Tx) error {
 		if err := needBlob(ctx, tx, "the deployment's objects", d.Objects); err != nil {
 			return err
 		}
-		was, err := presentDeployment(ctx, tx, d.Cluster, d.Component)
+		was, err := presentDeployment(ctx, tx, d.Cluster, d.Subject)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
@@ -34,48 +35,48 @@ func (s *Store) SaveDeployment(ctx context.Context, d ledger.Deployment) error {
 		}
 		return insertDeployment(ctx, tx, d)
 	})
-	return failed(err, "cannot save deployment of %s in %s", d.Component, d.Cluster)
+	return failed(err, "cannot save deployment of %s in %s", d.Subject, d.Cluster)
 }
 
 // Deployment implements ledger.Deployments.
-func (s *Store) Deployment(ctx context.Context, cluster, component string) (ledger.Deployment, error) {
-	d, err := presentDeployment(ctx, s.db, cluster, component)
+func (s *Store) Deployment(ctx context.Context, cluster string, subject api.Subject) (ledger.Deployment, error) {
+	d, err := presentDeployment(ctx, s.db, cluster, subject)
 	if errors.Is(err, sql.ErrNoRows) {
-		return ledger.Deployment{}, fault.New(fault.NotFound, "cannot find deployment of %s in %s", component, cluster)
+		return ledger.Deployment{}, fault.New(fault.NotFound, "cannot find deployment of %s in %s", subject, cluster)
 	}
-	return d, failed(err, "cannot read deployment of %s in %s", component, cluster)
+	return d, failed(err, "cannot read deployment of %s in %s", subject, cluster)
 }
 
 // ListDeployments implements ledger.Deployments.
-func (s *Store) ListDeployments(ctx context.Context, cluster, component string) ([]ledger.Deployment, error) {
+func (s *Store) ListDeployments(ctx context.Context, cluster string, subject api.Subject) ([]ledger.Deployment, error) {
 	query, args := presentQuery+` WHERE 1 = 1`, []any{}
 	if cluster != "" {
 		query, args = query+` AND p.cluster = ?`, append(args, cluster)
 	}
-	if component != "" {
-		query, args = query+` AND p.component = ?`, append(args, component)
+	if subject != (api.Subject{}) {
+		query, args = query+` AND p.component = ?`, append(args, subject.String())
 	}
 	list, err := rows(ctx, s.db, scanDeployment, query+` ORDER BY p.cluster, p.component`, args...)
 	return list, failed(err, "cannot list deployments")
 }
 
 // RemoveDeployment implements ledger.Deployments.
-func (s *Store) RemoveDeployment(ctx context.Context, cluster, component, run string) error {
+func (s *Store) RemoveDeployment(ctx context.Context, cluster string, subject api.Subject, run string) error {
 	err := s.write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `
 			UPDATE deployments SET removed_by = ?
-			WHERE seq IN (SELECT deployment FROM present WHERE cluster = ? AND component = ?)`, run, cluster, component)
+			WHERE seq IN (SELECT deployment FROM present WHERE cluster = ? AND component = ?)`, run, cluster, subject.String())
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `DELETE FROM present WHERE cluster = ? AND component = ?`, cluster, component)
+		_, err = tx.ExecContext(ctx, `DELETE FROM present WHERE cluster = ? AND component = ?`, cluster, subject.String())
 		return err
 	})
-	return failed(err, "cannot remove deployment of %s in %s", component, cluster)
+	return failed(err, "cannot remove deployment of %s in %s", subject, cluster)
 }
 
-func presentDeployment(ctx context.Context, q queryer, cluster, component string) (ledger.Deployment, error) {
-	return scanDeployment(q.QueryRowContext(ctx, presentQuery+` WHERE p.cluster = ? AND p.component = ?`, cluster, component))
+func presentDeployment(ctx context.Context, q queryer, cluster string, subject api.Subject) (ledger.Deployment, error) {
+	return scanDeployment(q.QueryRowContext(ctx, presentQuery+` WHERE p.cluster = ? AND p.component = ?`, cluster, subject.String()))
 }
 
 func insertDeployment(ctx context.Context, tx *sql.Tx, d ledger.Deployment) error {
@@ -83,20 +84,20 @@ func insertDeployment(ctx context.Context, tx *sql.Tx, d ledger.Deployment) erro
 	err := tx.QueryRowContext(ctx, `
 		INSERT INTO deployments (cluster, component, version, target, objects, run, plan, fence, since, removed_by)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, '') RETURNING seq`,
-		d.Cluster, d.Component, d.Version, d.Target, d.Objects, d.Run, d.Plan, d.Fence, formatTime(d.Since)).Scan(&seq)
+		d.Cluster, d.Subject.String(), d.Version, d.Target, d.Objects, d.Run, d.Plan, d.Fence, formatTime(d.Since)).Scan(&seq)
 	if err != nil {
 		return err
 	}
 	_, err = tx.ExecContext(ctx, `
 		INSERT INTO present (cluster, component, deployment) VALUES (?, ?, ?)
-		ON CONFLICT (cluster, component) DO UPDATE SET deployment = excluded.deployment`, d.Cluster, d.Component, seq)
+		ON CONFLICT (cluster, component) DO UPDATE SET deployment = excluded.deployment`, d.Cluster, d.Subject.String(), seq)
 	return err
 }
 
 func scanDeployment(row scanner) (ledger.Deployment, error) {
 	var d ledger.Deployment
 	var since string
-	err := row.Scan(&d.Cluster, &d.Component, &d.Version, &d.Target, &d.Objects, &d.Run, &d.Plan, &d.Fence, &since)
+	err := row.Scan(&d.Cluster, column{&d.Subject}, &d.Version, &d.Target, &d.Objects, &d.Run, &d.Plan, &d.Fence, &since)
 	if err != nil {
 		return ledger.Deployment{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/ledger"
 )
 
@@ -12,7 +13,7 @@ const observationColumns = `cluster, component, run, version, node_set, batch, u
 // SaveObservation implements ledger.Observations.
 func (s *Store) SaveObservation(ctx context.Context, o ledger.Observation) error {
 	if err := o.Check(); err != nil {
-		return failed(err, "cannot save observation of %s in %s", o.Component, o.Cluster)
+		return failed(err, "cannot save observation of %s in %s", o.Subject, o.Cluster)
 	}
 	replace := `run = excluded.run, version = excluded.version, node_set = excluded.node_set, batch = excluded.batch,
 		updated = excluded.updated, desired = excluded.desired, armed = excluded.armed, unreachable = 0, seen = excluded.seen,
@@ -24,25 +25,25 @@ func (s *Store) SaveObservation(ctx context.Context, o ledger.Observation) error
 		_, err := tx.ExecContext(ctx, `
 			INSERT INTO observations (`+observationColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (cluster, component) DO UPDATE SET `+replace,
-			o.Cluster, o.Component, o.Run, o.Version, o.NodeSet, o.Batch, o.Updated, o.Desired,
+			o.Cluster, o.Subject.String(), o.Run, o.Version, o.NodeSet, o.Batch, o.Updated, o.Desired,
 			asInt(o.Armed), asInt(o.Unreachable), formatTime(o.Seen), o.Behind)
 		return err
 	})
-	return failed(err, "cannot save observation of %s in %s", o.Component, o.Cluster)
+	return failed(err, "cannot save observation of %s in %s", o.Subject, o.Cluster)
 }
 
 // ListObservations implements ledger.Observations.
-func (s *Store) ListObservations(ctx context.Context, component string) ([]ledger.Observation, error) {
+func (s *Store) ListObservations(ctx context.Context, subject api.Subject) ([]ledger.Observation, error) {
 	list, err := rows(ctx, s.db, scanObservation, `
 		SELECT `+observationColumns+` FROM observations WHERE (? = '' OR component = ?)
-		ORDER BY cluster, component`, component, component)
+		ORDER BY cluster, component`, subject.String(), subject.String())
 	return list, failed(err, "cannot list observations")
 }
 
 func scanObservation(row scanner) (ledger.Observation, error) {
 	var o ledger.Observation
 	var seen string
-	err := row.Scan(&o.Cluster, &o.Component, &o.Run, &o.Version, &o.NodeSet, &o.Batch, &o.Updated, &o.Desired,
+	err := row.Scan(&o.Cluster, column{&o.Subject}, &o.Run, &o.Version, &o.NodeSet, &o.Batch, &o.Updated, &o.Desired,
 		&o.Armed, &o.Unreachable, &seen, &o.Behind)
 	if err != nil {
 		return ledger.Observation{}, err

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/ledger"
 )
 
@@ -28,7 +29,7 @@ func (s *Store) SavePlan(ctx context.Context, p ledger.Plan) error {
 			INSERT INTO plans (`+planColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (hash) DO UPDATE SET
 				live = excluded.live, origin = excluded.origin, created = excluded.created, made_by = excluded.made_by`,
-			p.Hash, p.Component, p.Version, p.Pipeline, p.Body, p.Live, string(origin), formatTime(p.Created), p.By)
+			p.Hash, p.Subject.String(), p.Version, p.Pipeline, p.Body, p.Live, string(origin), formatTime(p.Created), p.By)
 		return err
 	})
 	return failed(err, "cannot save plan %s", p.Hash)
@@ -58,17 +59,17 @@ func (s *Store) Plan(ctx context.Context, hash string) (ledger.Plan, error) {
 }
 
 // ListPlans implements ledger.Plans.
-func (s *Store) ListPlans(ctx context.Context, component string, limit int) ([]ledger.Plan, error) {
+func (s *Store) ListPlans(ctx context.Context, subject api.Subject, limit int) ([]ledger.Plan, error) {
 	list, err := rows(ctx, s.db, scanPlan, `
 		SELECT `+planColumns+` FROM plans WHERE (? = '' OR component = ?)
-		ORDER BY created DESC, hash LIMIT ?`, component, component, ledger.Rows(limit))
+		ORDER BY created DESC, hash LIMIT ?`, subject.String(), subject.String(), ledger.Rows(limit))
 	return list, failed(err, "cannot list plans")
 }
 
 func scanPlan(row scanner) (ledger.Plan, error) {
 	var p ledger.Plan
 	var origin, created string
-	err := row.Scan(&p.Hash, &p.Component, &p.Version, &p.Pipeline, &p.Body, &p.Live, &origin, &created, &p.By)
+	err := row.Scan(&p.Hash, column{&p.Subject}, &p.Version, &p.Pipeline, &p.Body, &p.Live, &origin, &created, &p.By)
 	if err != nil {
 		return ledger.Plan{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/ledger"
 )
 
@@ -30,45 +31,45 @@ func (s *Store) SavePreImage(ctx context.Context, p ledger.PreImage) error {
 		_, err := tx.ExecContext(ctx, `
 			INSERT INTO pre_images (era, `+preImageColumns+`) VALUES (`+presentEra+`, ?, ?, ?, ?, ?, ?, '', ?)
 			ON CONFLICT DO NOTHING`,
-			p.Cluster, p.Component, p.Run, p.Cluster, p.Component, p.Object, p.UID, p.Image, formatTime(p.At))
+			p.Cluster, p.Subject.String(), p.Run, p.Cluster, p.Subject.String(), p.Object, p.UID, p.Image, formatTime(p.At))
 		return err
 	})
 	return failed(err, "cannot save pre-image of %s in %s", p.Object, p.Cluster)
 }
 
 // ListPreImages implements ledger.PreImages.
-func (s *Store) ListPreImages(ctx context.Context, run, cluster, component string) ([]ledger.PreImage, error) {
+func (s *Store) ListPreImages(ctx context.Context, run, cluster string, subject api.Subject) ([]ledger.PreImage, error) {
 	list, err := rows(ctx, s.db, scanPreImage, `
 		SELECT `+preImageColumns+` FROM pre_images WHERE cluster = ? AND component = ? AND era = `+eraOf+` ORDER BY seq`,
-		cluster, component, run, cluster, component, cluster, component)
-	return list, failed(err, "cannot list pre-images of %s in %s", component, cluster)
+		cluster, subject.String(), run, cluster, subject.String(), cluster, subject.String())
+	return list, failed(err, "cannot list pre-images of %s in %s", subject, cluster)
 }
 
 // ListEraWrites implements ledger.PreImages.
-func (s *Store) ListEraWrites(ctx context.Context, run, cluster, component string) ([]ledger.Write, error) {
+func (s *Store) ListEraWrites(ctx context.Context, run, cluster string, subject api.Subject) ([]ledger.Write, error) {
 	list, err := rows(ctx, s.db, scanWrite, `
 		SELECT `+writeColumns+` FROM writes
 		WHERE cluster = ? AND component = ? AND (run = ? OR era >= 0 AND era = `+eraOf+`) ORDER BY seq`,
-		cluster, component, run, run, cluster, component, cluster, component)
-	return list, failed(err, "cannot list writes of %s in %s", component, cluster)
+		cluster, subject.String(), run, run, cluster, subject.String(), cluster, subject.String())
+	return list, failed(err, "cannot list writes of %s in %s", subject, cluster)
 }
 
 // EndPreImages implements ledger.PreImages.
-func (s *Store) EndPreImages(ctx context.Context, run, cluster, component, by string) error {
+func (s *Store) EndPreImages(ctx context.Context, run, cluster string, subject api.Subject, by string) error {
 	err := s.write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `
 			UPDATE pre_images SET taken_back = ?
 			WHERE cluster = ? AND component = ? AND taken_back = '' AND era >= `+eraOf,
-			by, cluster, component, run, cluster, component, cluster, component)
+			by, cluster, subject.String(), run, cluster, subject.String(), cluster, subject.String())
 		return err
 	})
-	return failed(err, "cannot end pre-images of %s in %s", component, cluster)
+	return failed(err, "cannot end pre-images of %s in %s", subject, cluster)
 }
 
 func scanPreImage(row scanner) (ledger.PreImage, error) {
 	var p ledger.PreImage
 	var at string
-	err := row.Scan(&p.Run, &p.Cluster, &p.Component, &p.Object, &p.UID, &p.Image, &p.TakenBack, &at)
+	err := row.Scan(&p.Run, &p.Cluster, column{&p.Subject}, &p.Object, &p.UID, &p.Image, &p.TakenBack, &at)
 	if err != nil {
 		return ledger.PreImage{}, err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
 )
@@ -19,18 +20,18 @@ func (s *Store) NewRun(ctx context.Context, r ledger.Run) (ledger.Run, error) {
 	}
 	err := s.write(ctx, func(tx *sql.Tx) error {
 		var number int64
-		err := tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(number), 0) + 1 FROM runs WHERE component = ?`, r.Component).Scan(&number)
+		err := tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(number), 0) + 1 FROM runs WHERE component = ?`, r.Subject.String()).Scan(&number)
 		if err != nil {
 			return err
 		}
-		r.Name = fmt.Sprintf("%s-%d", r.Component, number)
+		r.Name = fmt.Sprintf("%s-%d", r.Subject, number)
 		_, err = tx.ExecContext(ctx, `
 			INSERT INTO runs (number, `+runColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			number, r.Name, r.Plan, r.Component, r.Version, r.Back, r.Phase, formatTime(r.Started), formatTime(r.Ended), r.By, r.Reason, r.Report)
+			number, r.Name, r.Plan, r.Subject.String(), r.Version, r.Back, r.Phase, formatTime(r.Started), formatTime(r.Ended), r.By, r.Reason, r.Report)
 		return err
 	})
 	if err != nil {
-		return ledger.Run{}, failed(err, "cannot make run of %s", r.Component)
+		return ledger.Run{}, failed(err, "cannot make run of %s", r.Subject)
 	}
 	return r, nil
 }
@@ -65,17 +66,17 @@ func (s *Store) Run(ctx context.Context, name string) (ledger.Run, error) {
 }
 
 // ListRuns implements ledger.Runs.
-func (s *Store) ListRuns(ctx context.Context, component string, limit int) ([]ledger.Run, error) {
+func (s *Store) ListRuns(ctx context.Context, subject api.Subject, limit int) ([]ledger.Run, error) {
 	list, err := rows(ctx, s.db, scanRun, `
 		SELECT `+runColumns+` FROM runs WHERE (? = '' OR component = ?)
-		ORDER BY seq DESC LIMIT ?`, component, component, ledger.Rows(limit))
+		ORDER BY seq DESC LIMIT ?`, subject.String(), subject.String(), ledger.Rows(limit))
 	return list, failed(err, "cannot list runs")
 }
 
 func scanRun(row scanner) (ledger.Run, error) {
 	var r ledger.Run
 	var started, ended string
-	err := row.Scan(&r.Name, &r.Plan, &r.Component, &r.Version, &r.Back, &r.Phase, &started, &ended, &r.By, &r.Reason, &r.Report)
+	err := row.Scan(&r.Name, &r.Plan, column{&r.Subject}, &r.Version, &r.Back, &r.Phase, &started, &ended, &r.By, &r.Reason, &r.Report)
 	if err != nil {
 		return ledger.Run{}, err
 	}

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/ledger/ledgertest"
@@ -72,7 +73,7 @@ func TestTwoHandlesAreOneLedger(t *testing.T) {
 	for _, l := range handles {
 		wg.Go(func() {
 			for range 25 {
-				n, err := l.NextFence(context.Background(), "c", "agent", 0)
+				n, err := l.NextFence(context.Background(), "c", api.Component("agent"), 0)
 				if err != nil {
 					t.Error(err)
 					return
@@ -102,8 +103,8 @@ func TestTwoProcesses(t *testing.T) {
 	if path := os.Getenv(childEnv); path != "" {
 		l := open(t, path)
 		for range 30 {
-			fmt.Println("fence", must(l.NextFence(t.Context(), "c", "agent", 0)))
-			fmt.Println("run", must(l.NewRun(t.Context(), ledger.Run{Plan: "p", Component: "agent"})).Name)
+			fmt.Println("fence", must(l.NextFence(t.Context(), "c", api.Component("agent"), 0)))
+			fmt.Println("run", must(l.NewRun(t.Context(), ledger.Run{Plan: "p", Subject: api.Component("agent")})).Name)
 		}
 		return
 	}
@@ -221,11 +222,11 @@ func TestBlobThatWasChangedInTheStore(t *testing.T) {
 func TestADeploymentThatWasTakenBackIsKept(t *testing.T) {
 	l := open(t, filepath.Join(t.TempDir(), "ledger.db"))
 	objects := must(l.PutBlob(t.Context(), []byte("objects")))
-	d := ledger.Deployment{Cluster: "a", Component: "agent", Version: "1", Objects: objects, Run: "agent-1", Fence: 1}
+	d := ledger.Deployment{Cluster: "a", Subject: api.Component("agent"), Version: "1", Objects: objects, Run: "agent-1", Fence: 1}
 	if err := l.SaveDeployment(t.Context(), d); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.RemoveDeployment(t.Context(), "a", "agent", "agent-2"); err != nil {
+	if err := l.RemoveDeployment(t.Context(), "a", api.Component("agent"), "agent-2"); err != nil {
 		t.Fatal(err)
 	}
 	var run, by string
@@ -238,10 +239,10 @@ func TestCancelledWrite(t *testing.T) {
 	l := open(t, filepath.Join(t.TempDir(), "ledger.db"))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := l.NextFence(ctx, "c", "agent", 0); err == nil {
+	if _, err := l.NextFence(ctx, "c", api.Component("agent"), 0); err == nil {
 		t.Error("a cancelled call returned a fence")
 	}
-	if fence := must(l.NextFence(t.Context(), "c", "agent", 0)); fence != 1 {
+	if fence := must(l.NextFence(t.Context(), "c", api.Component("agent"), 0)); fence != 1 {
 		t.Errorf("a cancelled call has had an effect: the first fence is %d", fence)
 	}
 }
@@ -257,7 +258,7 @@ func BenchmarkSaveDeployment(b *testing.B) {
 		b.Fatal(err)
 	}
 	for i := 0; b.Loop(); i++ {
-		d := ledger.Deployment{Cluster: fmt.Sprintf("c-%d", i%1000), Component: "agent", Objects: objects, Run: fmt.Sprint(i), Fence: int64(i)}
+		d := ledger.Deployment{Cluster: fmt.Sprintf("c-%d", i%1000), Subject: api.Component("agent"), Objects: objects, Run: fmt.Sprint(i), Fence: int64(i)}
 		if err := l.SaveDeployment(b.Context(), d); err != nil {
 			b.Fatal(err)
 		}

@@ -19,6 +19,7 @@ import (
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the database/sql driver "sqlite"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
 )
@@ -90,9 +91,9 @@ func (s *Store) Close() error {
 func (s *Store) Installation(context.Context) (string, error) { return s.installation, nil }
 
 // NextFence implements ledger.Fences.
-func (s *Store) NextFence(ctx context.Context, cluster, component string, floor int64) (int64, error) {
+func (s *Store) NextFence(ctx context.Context, cluster string, subject api.Subject, floor int64) (int64, error) {
 	if err := ledger.CheckFloor(floor); err != nil {
-		return 0, failed(err, "cannot fence %s in %s", component, cluster)
+		return 0, failed(err, "cannot fence %s in %s", subject, cluster)
 	}
 	var fence int64
 	err := s.write(ctx, func(tx *sql.Tx) error {
@@ -100,10 +101,10 @@ func (s *Store) NextFence(ctx context.Context, cluster, component string, floor 
 			INSERT INTO fences (cluster, component, fence) VALUES (?, ?, ?)
 			ON CONFLICT (cluster, component) DO UPDATE SET fence =
 				CASE WHEN excluded.fence > fences.fence THEN excluded.fence ELSE fences.fence + 1 END
-			RETURNING fence`, cluster, component, floor+1).Scan(&fence)
+			RETURNING fence`, cluster, subject.String(), floor+1).Scan(&fence)
 	})
 	if err != nil {
-		return 0, failed(err, "cannot fence %s in %s", component, cluster)
+		return 0, failed(err, "cannot fence %s in %s", subject, cluster)
 	}
 	return fence, nil
 }

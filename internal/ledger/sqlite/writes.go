@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/ledger"
 )
 
@@ -20,7 +21,7 @@ func (s *Store) SaveWrite(ctx context.Context, w ledger.Write) error {
 			ON CONFLICT (run, cluster, object, step) DO UPDATE SET
 				component = excluded.component, intent = excluded.intent, uid = excluded.uid,
 				resource_version = excluded.resource_version, created = excluded.created, at = excluded.at`,
-			w.Cluster, w.Component, w.Run, w.Cluster, w.Component, w.Object, w.Step,
+			w.Cluster, w.Subject.String(), w.Run, w.Cluster, w.Subject.String(), w.Object, w.Step,
 			w.Intent, w.UID, w.ResourceVersion, asInt(w.Created), formatTime(w.At))
 		return err
 	})
@@ -35,21 +36,21 @@ func (s *Store) ListWrites(ctx context.Context, run, cluster string) ([]ledger.W
 }
 
 // ListMade implements ledger.Writes.
-func (s *Store) ListMade(ctx context.Context, cluster, component string) ([]ledger.Write, error) {
+func (s *Store) ListMade(ctx context.Context, cluster string, subject api.Subject) ([]ledger.Write, error) {
 	list, err := rows(ctx, s.db, scanWrite, `
 		SELECT `+writeColumns+` FROM writes AS made
 		WHERE cluster = ? AND component = ? AND created = 1 AND NOT EXISTS (
 			SELECT 1 FROM writes AS later
 			WHERE later.cluster = made.cluster AND later.component = made.component AND later.object = made.object
 				AND later.step = 'delete' AND later.seq > made.seq)
-		ORDER BY seq`, cluster, component)
-	return list, failed(err, "cannot list what was made of %s in %s", component, cluster)
+		ORDER BY seq`, cluster, subject.String())
+	return list, failed(err, "cannot list what was made of %s in %s", subject, cluster)
 }
 
 func scanWrite(row scanner) (ledger.Write, error) {
 	var w ledger.Write
 	var at string
-	err := row.Scan(&w.Run, &w.Cluster, &w.Component, &w.Object, &w.Step, &w.Intent, &w.UID, &w.ResourceVersion, &w.Created, &at)
+	err := row.Scan(&w.Run, &w.Cluster, column{&w.Subject}, &w.Object, &w.Step, &w.Intent, &w.UID, &w.ResourceVersion, &w.Created, &at)
 	if err != nil {
 		return ledger.Write{}, err
 	}

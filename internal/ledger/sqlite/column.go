@@ -1,0 +1,19 @@
+package sqlite
+
+import (
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/fault"
+)
+
+// column reads a subject out of a column that holds it as it is written.
+type column struct{ into *api.Subject }
+
+// Scan implements sql.Scanner.
+func (c column) Scan(value any) error {
+	text, ok := value.(string)
+	if !ok {
+		return fault.New(fault.Internal, "cannot read a subject from %T", value)
+	}
+	*c.into = api.ParseSubject(text)
+	return nil
+}
