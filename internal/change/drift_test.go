@@ -6,7 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sluice.dev/sluice/internal/api"
+
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/patch"
 	"sluice.dev/sluice/internal/plan"
@@ -60,6 +62,18 @@ func TestDrift(t *testing.T) {
 			s.records.fails = nil
 		}
 	}
+	// meant is a run that is killed between its first intent and the write.
+	meant := func(run, value string) func(*scene) {
+		return func(s *scene) {
+			s.begins(run, "meant", config("x", "key", value))
+			_, set := s.compare()
+			s.cluster.before = func(string, *unstructured.Unstructured) error { return errKilled }
+			if _, err := s.writer().Write(s.Context(), set, templates.Before); !errors.Is(err, errKilled) {
+				s.Fatalf("it was not killed: %v", err)
+			}
+			s.cluster.before = nil
+		}
+	}
 	for name, c := range map[string]struct {
 		reason string
 		since  func(s *scene) // what happens after 1.0.0 was recorded with key 1
@@ -111,6 +125,10 @@ func TestDrift(t *testing.T) {
 		},
 		"our own, half done, by a run that was given up": {
 			reason: "what an earlier run wrote is no drift", since: half("agent-7", "half"), action: patch.Patch, leaves: "2",
+		},
+		"our own, and a later run meant more": {
+			reason: "a run that was given up may have got as far as to say what it was about to write",
+			since:  func(s *scene) { half("agent-7", "half")(s); meant("agent-8", "meant")(s) }, action: patch.Patch, leaves: "2",
 		},
 		"our own, and then by hand": {
 			reason: "what somebody made of our own work is drift all the same",
