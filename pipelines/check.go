@@ -14,10 +14,11 @@ type Check struct {
 	TaskSpec    *TaskSpec    `json:"taskSpec,omitempty"` // a Task written in place; it reads its own params only
 	Gate        *Gate        `json:"gate,omitempty"`     // exactly one of taskRef, taskSpec, gate; a gate reads the pipeline's params
 	Params      []ParamValue `json:"params,omitempty" items:"0..50"`
-	At          []Point      `json:"at,omitempty" items:"1..9"`                   // default afterBatch and afterCluster, or the one whose facts the rules need
-	RunAfter    []string     `json:"runAfter,omitempty" is:"name" items:"1..100"` // other checks of the same list; a cycle is an error
-	Enforcement Enforcement  `json:"enforcement,omitempty"`                       // default Enforcing
-	Position    Position     `json:"-"`
+	// default afterBatch and afterCluster, or the one whose facts the rules need
+	At          []Point     `json:"at,omitempty" items:"1..9"`
+	RunAfter    []string    `json:"runAfter,omitempty" is:"name" items:"1..100"` // other checks of the same list; a cycle is an error
+	Enforcement Enforcement `json:"enforcement,omitempty"`                       // default Enforcing
+	Position    Position    `json:"-"`
 }
 
 // name is the check's own name, or its task's.

@@ -19,12 +19,14 @@ type ComponentSpec struct {
 	Images        map[string]Image `json:"images,omitempty" keys:"slot"`
 	Config        Config           `json:"config,omitempty"`
 	WorkloadOrder []string         `json:"workloadOrder,omitempty" is:"workload" items:"1..1000"` // Kind/name; default render order
-	Hooks         Hooks            `json:"hooks,omitempty"`                                       // a chart with hooks is refused where this is not said
-	Rollback      RollbackMode     `json:"rollback,omitempty"`                                    // default Auto
-	Drift         DriftPolicy      `json:"drift,omitempty"`                                       // default Refuse
-	Ignore        []IgnoreRule     `json:"ignore,omitempty" items:"0..100"`
-	Exceptions    []Exception      `json:"exceptions,omitempty" items:"0..100"` // beside those of the pipeline
-	Prune         bool             `json:"prune,omitempty"`                     // take away digest-named configuration that nothing needs any more
+	// a chart with hooks is refused where this is not said
+	Hooks      Hooks        `json:"hooks,omitempty"`
+	Rollback   RollbackMode `json:"rollback,omitempty"` // default Auto
+	Drift      DriftPolicy  `json:"drift,omitempty"`    // default Refuse
+	Ignore     []IgnoreRule `json:"ignore,omitempty" items:"0..100"`
+	Exceptions []Exception  `json:"exceptions,omitempty" items:"0..100"` // beside those of the pipeline
+	// take away digest-named configuration that nothing needs any more
+	Prune bool `json:"prune,omitempty"`
 }
 
 // Risk is a component's own risk class.

@@ -66,7 +66,8 @@ func (r *report) add(at Position, format string, args ...any) {
 	case n <= maxDiagnostics:
 		r.found = append(r.found, Diagnostic{at, fmt.Sprintf(format, args...)})
 	case n == maxDiagnostics+1:
-		r.found = append(r.found, Diagnostic{Position{File: at.File}, fmt.Sprintf("more than %d errors: the rest of this file is left out", maxDiagnostics)})
+		text := fmt.Sprintf("more than %d errors: the rest of this file is left out", maxDiagnostics)
+		r.found = append(r.found, Diagnostic{Position{File: at.File}, text})
 	}
 }
 

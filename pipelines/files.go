@@ -104,7 +104,9 @@ func (f *files) file(path string, info fs.FileInfo, given bool) {
 		return
 	}
 	f.bytes += len(data)
-	f.found = append(f.found, &source{Source: Source{Name: path, Data: data}, dir: filepath.Dir(path), absolute: filepath.Dir(absolute), given: given})
+	f.found = append(f.found, &source{
+		Source: Source{Name: path, Data: data}, dir: filepath.Dir(path), absolute: filepath.Dir(absolute), given: given,
+	})
 }
 
 // readBounded reads a file of at most maxFileBytes, whatever its size was said to be a moment ago.

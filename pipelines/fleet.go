@@ -74,7 +74,8 @@ type FleetSpec struct {
 
 // RiskSpec weighs the parts of a unit's risk score. Each part is a number from 0 to 1; the score is their weighted sum.
 type RiskSpec struct {
-	Weights        map[string]float64 `json:"weights,omitempty" keys:"riskPart" range:"0..1000"` // environment, businessSide, networkDomain, userGrade, size, role, component
+	// environment, businessSide, networkDomain, userGrade, size, role, component
+	Weights        map[string]float64 `json:"weights,omitempty" keys:"riskPart" range:"0..1000"`
 	BusinessSides  map[string]float64 `json:"businessSides,omitempty" keys:"name" range:"0..1"`  // 0..1; default 0.5
 	NetworkDomains map[string]float64 `json:"networkDomains,omitempty" keys:"name" range:"0..1"` // 0..1; default 0.5
 }

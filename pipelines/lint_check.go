@@ -179,7 +179,8 @@ func (l *linter) checkParam(p *Pipeline, v *ParamValue, declared Param, at spot)
 				continue
 			}
 			if own.Type != declared.Type && own.Type != "" && declared.Type != "" {
-				l.report.addAt(at.at("value"), "param %s must be of type %s: param %s of the pipeline is of type %s", v.Name, declared.Type, name, own.Type)
+				l.report.addAt(at.at("value"), "param %s must be of type %s: param %s of the pipeline is of type %s",
+					v.Name, declared.Type, name, own.Type)
 			}
 			return
 		}

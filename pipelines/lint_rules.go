@@ -94,7 +94,8 @@ func (l *linter) nodeSets(sets []NodeSet, at spot) {
 	l.unique("node set", names, func(i int) spot { return at.at(i, "name") })
 	last := at.at(len(sets) - 1)
 	if !sets[len(sets)-1].All && !last.flawed() {
-		l.report.addAt(last, "the last node set must be all: true: finishing the workload releases the nodes that no set covers, so they need a set of their own")
+		l.report.addAt(last, "the last node set must be all: true: "+
+			"finishing the workload releases the nodes that no set covers, so they need a set of their own")
 	}
 }
 

@@ -43,11 +43,12 @@ type Exception struct {
 type Stage struct {
 	Name          string    `json:"name" is:"name"`
 	ClusterGroups *Selector `json:"clusterGroups,omitempty"`
-	Clusters      *Selector `json:"clusters,omitempty"`                // narrows the groups' clusters; default all
-	MayBeEmpty    bool      `json:"mayBeEmpty,omitempty"`              // skip the stage where it selects no cluster, instead of refusing the plan
-	Approvals     int       `json:"approvals,omitempty" range:"0..10"` // people who must approve the plan before the stage starts
-	Rules         `json:",inline"`
-	Position      Position `json:"-"`
+	Clusters      *Selector `json:"clusters,omitempty"` // narrows the groups' clusters; default all
+	// skip the stage where it selects no cluster, instead of refusing the plan
+	MayBeEmpty bool `json:"mayBeEmpty,omitempty"`
+	Approvals  int  `json:"approvals,omitempty" range:"0..10"` // people who must approve the plan before the stage starts
+	Rules      `json:",inline"`
+	Position   Position `json:"-"`
 }
 
 // Stage finds a stage by its name, or returns nil.

@@ -7,18 +7,20 @@ import (
 
 // Rules are how units move. A nil or empty field is "not said here".
 type Rules struct {
-	NodeSets         []NodeSet `json:"nodeSets,omitempty" items:"1..50"` // default one set, all nodes; the last must be all: true
-	Batches          []Amount  `json:"batches,omitempty" items:"1..50"`  // cumulative within a node set; default 1, 10%, 50%, 100%
-	MaxUnavailable   *Amount   `json:"maxUnavailable,omitempty"`         // pods of a workload that may be unavailable at once; default 1
-	MaxBehind        *Amount   `json:"maxBehind,omitempty"`              // dead nodes of a node set that may stay behind; default 10%
-	Soak             *Soak     `json:"soak,omitempty"`
-	Checks           []Check   `json:"checks,omitempty" items:"0..100"` // those of a stage are added to the defaults'; one of the same name replaces it
-	GroupBy          string    `json:"groupBy,omitempty" is:"labelKey"` // cluster label, or region, group, environment, businessSide, networkDomain
-	Order            *Order    `json:"order,omitempty"`                 // default by risk
-	MaxConcurrency   *Amount   `json:"maxConcurrency,omitempty"`        // clusters that move at once within a group; default 1
-	MaxFailures      *Amount   `json:"maxFailures,omitempty"`           // failed clusters that a stage bears; default 0
-	MaxUnreachable   *Amount   `json:"maxUnreachable,omitempty"`        // unreachable clusters that a stage bears; default 0
-	ProgressDeadline *Duration `json:"progressDeadline,omitempty"`      // without progress for this long, a batch stalls; default 15m
+	NodeSets       []NodeSet `json:"nodeSets,omitempty" items:"1..50"` // default one set, all nodes; the last must be all: true
+	Batches        []Amount  `json:"batches,omitempty" items:"1..50"`  // cumulative within a node set; default 1, 10%, 50%, 100%
+	MaxUnavailable *Amount   `json:"maxUnavailable,omitempty"`         // pods of a workload that may be unavailable at once; default 1
+	MaxBehind      *Amount   `json:"maxBehind,omitempty"`              // dead nodes of a node set that may stay behind; default 10%
+	Soak           *Soak     `json:"soak,omitempty"`
+	// those of a stage are added to the defaults'; one of the same name replaces it
+	Checks []Check `json:"checks,omitempty" items:"0..100"`
+	// cluster label, or region, group, environment, businessSide, networkDomain
+	GroupBy          string    `json:"groupBy,omitempty" is:"labelKey"`
+	Order            *Order    `json:"order,omitempty"`            // default by risk
+	MaxConcurrency   *Amount   `json:"maxConcurrency,omitempty"`   // clusters that move at once within a group; default 1
+	MaxFailures      *Amount   `json:"maxFailures,omitempty"`      // failed clusters that a stage bears; default 0
+	MaxUnreachable   *Amount   `json:"maxUnreachable,omitempty"`   // unreachable clusters that a stage bears; default 0
+	ProgressDeadline *Duration `json:"progressDeadline,omitempty"` // without progress for this long, a batch stalls; default 15m
 }
 
 // Soak is the quiet time after a unit. Whole seconds; at most 30 days.

@@ -35,7 +35,8 @@ type Workload struct {
 	OldRestarts      int64    `json:"oldRestarts" cel:"oldRestarts"`           // container restarts in all other pods
 	Waiting          []string `json:"waiting" cel:"waiting"`                   // reasons why containers of updated pods wait; sorted, distinct
 	Events           []Event  `json:"events" cel:"events"`                     // warnings about pods of the revision; at most 20
-	Behind           []string `json:"behind,omitempty" cel:"behind"`           // dead nodes that have a pod of it; sorted, distinct, at most 100
+	// dead nodes that have a pod of it; sorted, distinct, at most 100
+	Behind []string `json:"behind,omitempty" cel:"behind"`
 }
 
 // Plus adds up what can be added up over two workloads. Their names, revisions and generations stay those of w.
@@ -73,7 +74,8 @@ type Batch struct {
 	Total        int64  `json:"total" cel:"total"`               // pods of the node set
 	Updated      int64  `json:"updated" cel:"updated"`           // pods of the node set at the revision
 	UpdatedReady int64  `json:"updatedReady" cel:"updatedReady"` // of these, ready
-	Lost         int64  `json:"lost" cel:"lost"`                 // nodes that died since the unit began, by which the batch falls short of its target
+	// nodes that died since the unit began, by which the batch falls short of its target
+	Lost int64 `json:"lost" cel:"lost"`
 }
 
 // Unit is where in the fleet the gate looks.
