@@ -119,7 +119,9 @@ func loadChart(files []file) (*chart.Chart, error) {
 	c.SetDependencies(dependencies...)
 	for _, wanted := range c.Metadata.Dependencies {
 		if !slices.ContainsFunc(dependencies, func(d *chart.Chart) bool { return d.Name() == wanted.Name }) {
-			return nil, &RenderError{File: "Chart.yaml", Message: fmt.Sprintf("dependency %q is not in charts/: run helm dependency build", wanted.Name)}
+			return nil, &RenderError{
+				File: "Chart.yaml", Message: fmt.Sprintf("dependency %q is not in charts/: run helm dependency build", wanted.Name),
+			}
 		}
 	}
 	return c, nil

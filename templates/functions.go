@@ -114,7 +114,11 @@ func (p *program) checkTexts(names []string) error {
 	for _, name := range names {
 		for _, b := range p.bodies[name] {
 			if b.tpl {
-				return &RenderError{File: name, Message: "runs tpl on something that is not written out, and is itself run by tpl: it could run itself for ever"}
+				return &RenderError{
+					File: name,
+					Message: "runs tpl on something that is not written out, and is itself run by tpl: " +
+						"it could run itself for ever",
+				}
 			}
 		}
 	}

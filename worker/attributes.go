@@ -36,7 +36,9 @@ func EnsureSearchAttributes(ctx context.Context, c client.Client, namespace stri
 	if len(want) == 0 {
 		return nil
 	}
-	_, err = c.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{Namespace: namespace, SearchAttributes: want})
+	_, err = c.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{
+		Namespace: namespace, SearchAttributes: want,
+	})
 	var taken *serviceerror.AlreadyExists
 	if err != nil && !errors.As(err, &taken) {
 		return fmt.Errorf("cannot add search attributes to namespace %s, which lacks %d of them: %w", namespace, len(want), err)

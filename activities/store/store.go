@@ -110,7 +110,9 @@ func runStage(s plan.StagePlan, live *plan.Live) step.RunStage {
 	}
 	for _, c := range s.Rules.Checks {
 		out.Looks = out.Looks || c.RunsAt(pipelines.During)
-		if c.RunsAt(pipelines.BeforeGroup) || c.RunsAt(pipelines.AfterGroup) || c.RunsAt(pipelines.BeforeStage) || c.RunsAt(pipelines.AfterStage) {
+		ofGroup := c.RunsAt(pipelines.BeforeGroup) || c.RunsAt(pipelines.AfterGroup)
+		ofStage := c.RunsAt(pipelines.BeforeStage) || c.RunsAt(pipelines.AfterStage)
+		if ofGroup || ofStage {
 			out.Checks = append(out.Checks, c)
 		}
 	}

@@ -11,13 +11,14 @@ type Stuck struct {
 
 // Pod is a pod that is not as it should be.
 type Pod struct {
-	Name      string    `json:"name"`
-	Node      string    `json:"node,omitempty"`
-	Container string    `json:"container,omitempty"`
-	Image     string    `json:"image,omitempty"`
-	Reason    string    `json:"reason"` // as Kubernetes calls it: ImagePullBackOff, CrashLoopBackOff, Unschedulable; else NotReady or Terminating
-	Message   string    `json:"message,omitempty"`
-	Restarts  int       `json:"restarts,omitempty"`
-	Since     time.Time `json:"since,omitzero"`   // as the cluster's clock says
-	Events    []string  `json:"events,omitempty"` // the last warnings about it, the latest first
+	Name      string `json:"name"`
+	Node      string `json:"node,omitempty"`
+	Container string `json:"container,omitempty"`
+	Image     string `json:"image,omitempty"`
+	// As Kubernetes calls it: ImagePullBackOff, CrashLoopBackOff, Unschedulable; else NotReady or Terminating.
+	Reason   string    `json:"reason"`
+	Message  string    `json:"message,omitempty"`
+	Restarts int       `json:"restarts,omitempty"`
+	Since    time.Time `json:"since,omitzero"`   // as the cluster's clock says
+	Events   []string  `json:"events,omitempty"` // the last warnings about it, the latest first
 }

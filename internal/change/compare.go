@@ -99,7 +99,8 @@ func (d *comparison) compare(ctx context.Context) error {
 		}
 	}
 	for _, name := range d.specs.unknown {
-		d.refuse(api.RuleUnknown, name, "nothing is known of what it was before the run, so it cannot go back, and what its pods need stays with it")
+		d.refuse(api.RuleUnknown, name,
+			"nothing is known of what it was before the run, so it cannot go back, and what its pods need stays with it")
 	}
 	if err := d.leftBehind(ctx); err != nil {
 		return err

@@ -31,7 +31,12 @@ func (o *listOptions) addFlags(cmd *cobra.Command) {
 }
 
 // newList makes a command that lists something and prints it as a table.
-func newList[T any](f *Factory, o *listOptions, cmd *cobra.Command, list func(context.Context, *engine.Engine, *listOptions) ([]T, error), head []string, cells func(T) []string, notes ...func(T) string) *cobra.Command {
+func newList[T any](
+	f *Factory, o *listOptions, cmd *cobra.Command,
+	list func(context.Context, *engine.Engine, *listOptions) ([]T, error),
+	head []string, cells func(T) []string,
+	notes ...func(T) string,
+) *cobra.Command {
 	o.addFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {
@@ -97,7 +102,10 @@ nothing to do.`,
 	}, func(ctx context.Context, e *engine.Engine, o *listOptions) ([]engine.ListedPlan, error) {
 		return e.Plans(ctx, o.of, o.limit)
 	}, []string{"PLAN", "COMPONENT", "VERSION", "PIPELINE", "STATE", "MADE", "BY", "ORIGIN"}, func(p engine.ListedPlan) []string {
-		return []string{fmt.Sprintf("%.12s", p.Hash), p.Subject.String(), p.Version, p.Pipeline, p.State, stamp(p.Created), p.By, or(origin.Text(p.Origin))}
+		return []string{
+			fmt.Sprintf("%.12s", p.Hash), p.Subject.String(), p.Version, p.Pipeline,
+			p.State, stamp(p.Created), p.By, or(origin.Text(p.Origin)),
+		}
 	})
 }
 

@@ -44,7 +44,10 @@ by a person, Unreachable, or Locked by another run.`,
 		if r.Back != "" {
 			phase += " (takes back " + r.Back + ")"
 		}
-		return []string{r.Name, r.Subject.String(), r.Version, phase, or(shortened(r.WaitsFor, 60)), stamp(r.Started), stamp(r.Ended), fmt.Sprintf("%.12s", r.Plan), r.By}
+		return []string{
+			r.Name, r.Subject.String(), r.Version, phase, or(shortened(r.WaitsFor, 60)),
+			stamp(r.Started), stamp(r.Ended), fmt.Sprintf("%.12s", r.Plan), r.By,
+		}
 	}, func(r engine.Listed) string { return r.Note })
 	cmd.PreRunE = func(cmd *cobra.Command, args []string) (err error) {
 		q, err = filter.query(cmd, strings.Join(args, ""), f.Clock.Now())

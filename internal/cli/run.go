@@ -220,7 +220,8 @@ func stopper(v engine.View) string {
 	for _, s := range v.Stages {
 		for _, u := range s.Units {
 			if u.Failure != nil {
-				return fmt.Sprintf(": %s stopped at %s by %s %s: %s", u.Path, or(u.FailedAt), u.Failure.Name, u.Failure.Verdict, oneLine(u.Failure.Message))
+				return fmt.Sprintf(": %s stopped at %s by %s %s: %s",
+					u.Path, or(u.FailedAt), u.Failure.Name, u.Failure.Verdict, oneLine(u.Failure.Message))
 			}
 		}
 	}

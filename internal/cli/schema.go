@@ -52,7 +52,8 @@ func schemaRun(o *SchemaOptions) error {
 			return write(o.Out, body)
 		}
 	}
-	return fault.New(fault.Invalid, "cannot print the schema of %s: the kinds are %s", o.Kind, strings.Join(slices.Sorted(maps.Keys(all)), ", "))
+	return fault.New(fault.Invalid, "cannot print the schema of %s: the kinds are %s",
+		o.Kind, strings.Join(slices.Sorted(maps.Keys(all)), ", "))
 }
 
 func write(w io.Writer, body []byte) error {

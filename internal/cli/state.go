@@ -87,9 +87,11 @@ func (f *Factory) ledgerThere() error {
 		here = "this folder"
 	}
 	if isFolder(filepath.Dir(path)) {
-		return fault.New(fault.NotFound, "cannot find a ledger: the state folder %s has no %s; %s", absolute(filepath.Dir(path)), ledgerFile, make)
+		return fault.New(fault.NotFound, "cannot find a ledger: the state folder %s has no %s; %s",
+			absolute(filepath.Dir(path)), ledgerFile, make)
 	}
-	return fault.New(fault.NotFound, "cannot find a ledger: there is no %s in %s or in a folder above it; %s, or name yours with --ledger or SLUICE_LEDGER",
+	return fault.New(fault.NotFound, "cannot find a ledger: there is no %s in %s or in a folder above it; "+
+		"%s, or name yours with --ledger or SLUICE_LEDGER",
 		filepath.Join(stateFolder, ledgerFile), here, make)
 }
 

@@ -122,7 +122,8 @@ func (w *watching) lines(ctx context.Context, view engine.View) (engine.View, er
 func (w *watching) redraw(ctx context.Context, view engine.View) (engine.View, error) {
 	width, height := w.factory.Width()
 	model := &screen{watching: w, ctx: ctx, view: view, width: width, height: height}
-	program := tea.NewProgram(model, tea.WithContext(ctx), tea.WithOutput(w.factory.Out), tea.WithInput(w.factory.In), tea.WithWindowSize(width, height))
+	program := tea.NewProgram(model, tea.WithContext(ctx),
+		tea.WithOutput(w.factory.Out), tea.WithInput(w.factory.In), tea.WithWindowSize(width, height))
 	_, err := program.Run()
 	switch {
 	case ctx.Err() != nil:

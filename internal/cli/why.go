@@ -92,7 +92,8 @@ func explain(why engine.Explanation, now time.Time) string {
 			explainCheck(&b, *r.Cause)
 		}
 		if r.Batch != nil {
-			fmt.Fprintf(&b, "  at          %s, batch %d, %d of %d pods updated, target %d\n", r.Batch.NodeSet, r.Batch.Number, r.Batch.Updated, r.Batch.Total, r.Batch.Target)
+			fmt.Fprintf(&b, "  at          %s, batch %d, %d of %d pods updated, target %d\n",
+				r.Batch.NodeSet, r.Batch.Number, r.Batch.Updated, r.Batch.Total, r.Batch.Target)
 		}
 		if p := r.Progress; p != nil && p.Total > 0 {
 			fmt.Fprintf(&b, "  progress    %d of %d updated, %d ready%s\n", p.Updated, p.Target, p.Ready, stalled(p.Stalled, p.Note))

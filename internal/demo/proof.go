@@ -109,7 +109,8 @@ func (p *play) proveGood(recordings map[string]witness.Recording) error {
 		}
 	}
 	p.report.Proof.MostUnavailable = most
-	p.say("the witness saw each node's pod replaced once, and never more than %d of %d away in a cluster (%d are allowed)", most, p.shape.nodes, allowed)
+	p.say("the witness saw each node's pod replaced once, and never more than %d of %d away in a cluster (%d are allowed)",
+		most, p.shape.nodes, allowed)
 	return nil
 }
 
@@ -134,15 +135,19 @@ func (p *play) proveBad(run Rolled, before, after snapshots, recordings map[stri
 			continue
 		}
 		if moved := witness.Moved(before[name], after[name]); len(moved) > 0 || most > 0 {
-			return fmt.Errorf("%s should not have been touched, and %d things moved there: %s", name, len(moved), strings.Join(moved[:min(3, len(moved))], "; "))
+			return fmt.Errorf("%s should not have been touched, and %d things moved there: %s",
+				name, len(moved), strings.Join(moved[:min(3, len(moved))], "; "))
 		}
-		p.report.Proof.Untouched = append(p.report.Proof.Untouched, Untouched{Cluster: name, Pods: len(after[name].Pods), Objects: len(after[name].Objects)})
+		p.report.Proof.Untouched = append(p.report.Proof.Untouched, Untouched{
+			Cluster: name, Pods: len(after[name].Pods), Objects: len(after[name].Objects),
+		})
 	}
 	if moved := witness.Moved(before[blocked.Cluster].In(controller), after[blocked.Cluster].In(controller)); len(moved) > 0 {
 		return fmt.Errorf("%s of %s should not have been touched: %s", controller, blocked.Cluster, strings.Join(moved, "; "))
 	}
 	if stayed := same(before[blocked.Cluster].In(nodeAgent), after[blocked.Cluster].In(nodeAgent)); stayed != p.shape.nodes-batch[0].Size {
-		return fmt.Errorf("%d of %d pods of %s should be the ones of before in %s, and %d are", p.shape.nodes-batch[0].Size, p.shape.nodes, nodeAgent, blocked.Cluster, stayed)
+		return fmt.Errorf("%d of %d pods of %s should be the ones of before in %s, and %d are",
+			p.shape.nodes-batch[0].Size, p.shape.nodes, nodeAgent, blocked.Cluster, stayed)
 	}
 	p.say("blocked at %s by %s: %s", blocked.At, blocked.Check, blocked.Message)
 	p.say("the witness saw %d pod of the bad version, and the same pods and resource versions as before in the other %d clusters",
@@ -158,7 +163,8 @@ func (p *play) blockedIn(run Rolled) (Blocked, error) {
 			continue
 		}
 		if u.Phase != "RolledBack" || u.Blocked == nil {
-			return Blocked{}, fmt.Errorf("unit %s of run %s should have been stopped by a check and rolled back, and is %s", u.Path, run.Name, u.Phase)
+			return Blocked{}, fmt.Errorf("unit %s of run %s should have been stopped by a check and rolled back, and is %s",
+				u.Path, run.Name, u.Phase)
 		}
 		found = append(found, *u.Blocked)
 	}

@@ -99,7 +99,8 @@ func (p *play) judge(ctx context.Context, r rollout, code, expected int) (Rolled
 		return run, fmt.Errorf("run %s was left while it was %s", r.name(), run.Phase)
 	}
 	if code != expected {
-		return run, fmt.Errorf("run %s of %s %s ended with exit code %d (phase %s), not %d", r.name(), r.component, r.version, code, run.Phase, expected)
+		return run, fmt.Errorf("run %s of %s %s ended with exit code %d (phase %s), not %d",
+			r.name(), r.component, r.version, code, run.Phase, expected)
 	}
 	return run, nil
 }

@@ -94,7 +94,8 @@ func (p *play) clear(ctx context.Context) error {
 	}
 	mark := filepath.Join(p.o.Dir, markFile)
 	if _, err := os.Stat(mark); err != nil && len(entries) > 0 {
-		return fmt.Errorf("%s holds what no demo has made; remove it with `sluice local down --purge`, or choose another folder with --dir", p.o.Dir)
+		return fmt.Errorf("%s holds what no demo has made; "+
+			"remove it with `sluice local down --purge`, or choose another folder with --dir", p.o.Dir)
 	}
 	if len(entries) > 0 {
 		if err := p.down(ctx); err != nil {

@@ -98,7 +98,8 @@ func Dial(ctx context.Context, o DialOptions) (*Connection, error) {
 	where.Client, err = client.DialContext(ctx, options)
 	if err != nil {
 		return nil, fault.Wrap(fault.Unreachable, err,
-			"cannot reach a Temporal server at %s (from %s); start one here with 'sluice local up', or name yours with TEMPORAL_ADDRESS", where.Address, where.Source)
+			"cannot reach a Temporal server at %s (from %s); start one here with 'sluice local up', or name yours with TEMPORAL_ADDRESS",
+			where.Address, where.Source)
 	}
 	return where, nil
 }

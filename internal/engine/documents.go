@@ -44,7 +44,8 @@ func chooseComponent(docs *pipelines.Documents, name, version string) (*pipeline
 	}
 	switch {
 	case version != "":
-		return nil, fault.New(fault.Invalid, "cannot find version %s of component %s: the files have %s", version, name, strings.Join(versions, ", "))
+		return nil, fault.New(fault.Invalid, "cannot find version %s of component %s: the files have %s",
+			version, name, strings.Join(versions, ", "))
 	case len(all) > 1:
 		return nil, fault.New(fault.Invalid, "cannot tell which version of component %s is meant: the files have %s; choose with --to VERSION",
 			name, strings.Join(versions, ", "))
@@ -59,7 +60,8 @@ func choosePipeline(docs *pipelines.Documents, c *pipelines.Component, name stri
 	}
 	all := slices.Sorted(maps.Keys(docs.Pipelines))
 	if name == "" {
-		return nil, fault.New(fault.Invalid, "cannot plan component %s: it names no pipeline; choose with --pipeline NAME (%s)", c.Metadata.Name, have("pipelines", all))
+		return nil, fault.New(fault.Invalid, "cannot plan component %s: it names no pipeline; choose with --pipeline NAME (%s)",
+			c.Metadata.Name, have("pipelines", all))
 	}
 	p := docs.Pipelines[name]
 	if p == nil {
@@ -75,7 +77,8 @@ func have(noun string, names []string) string {
 	return "the files have the " + noun + " " + strings.Join(names, ", ")
 }
 
-// narrow tells clusters from cluster groups, for what the plan is to do with them. "group:NAME" and "cluster:NAME" say which is meant where both have it.
+// narrow tells clusters from cluster groups, for what the plan is to do with them. "group:NAME" and "cluster:NAME" say
+// which is meant where both have it.
 func narrow(docs *pipelines.Documents, names []string, what string) (plan.Only, error) {
 	var only plan.Only
 	for _, name := range names {
@@ -88,7 +91,8 @@ func narrow(docs *pipelines.Documents, names []string, what string) (plan.Only, 
 		case said && kind != "group" && kind != "cluster":
 			return only, fault.New(fault.Invalid, "cannot %s %q: write NAME, cluster:NAME or group:NAME", what, name)
 		case kind == "" && isCluster && isGroup:
-			return only, fault.New(fault.Invalid, "cannot %s %s: a cluster and a cluster group have this name; write cluster:%s or group:%s", what, bare, bare, bare)
+			return only, fault.New(fault.Invalid, "cannot %s %s: a cluster and a cluster group have this name; write cluster:%s or group:%s",
+				what, bare, bare, bare)
 		case kind == "group" || kind == "" && isGroup:
 			only.Groups = append(only.Groups, bare)
 		default:

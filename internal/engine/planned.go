@@ -89,7 +89,8 @@ func (p *Planned) Warnings() []string {
 	var all []string
 	for _, b := range p.Busy {
 		all = append(all, fmt.Sprintf("run %s (%s %s, by %s) moves %s of this plan now: %s; "+
-			"what is seen here will have changed when it ends, and until then this plan cannot start", b.Run, b.Component, b.Version, b.By, clusterCount(len(b.Clusters)), few(b.Clusters)))
+			"what is seen here will have changed when it ends, and until then this plan cannot start",
+			b.Run, b.Component, b.Version, b.By, clusterCount(len(b.Clusters)), few(b.Clusters)))
 	}
 	return all
 }

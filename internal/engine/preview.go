@@ -50,7 +50,8 @@ func (e *Engine) preview(ctx context.Context, p *plan.Plan, hash string) (*plan.
 		return nil, err
 	}
 	if stored.Live == "" {
-		return nil, fault.New(fault.Internal, "cannot find what was seen for plan %.12s: do the worker and this command use the same ledger?", hash)
+		return nil, fault.New(fault.Internal,
+			"cannot find what was seen for plan %.12s: do the worker and this command use the same ledger?", hash)
 	}
 	live := &plan.Live{}
 	return live, e.read(ctx, stored.Live, live)
@@ -104,7 +105,8 @@ func (e *Engine) served(ctx context.Context) error {
 			return nil
 		}
 	}
-	return fault.New(fault.Unreachable, "no worker answers on task queue %s of namespace %s at %s; start one on the same ledger with: %s worker",
+	return fault.New(fault.Unreachable,
+		"no worker answers on task queue %s of namespace %s at %s; start one on the same ledger with: %s worker",
 		queue, server.Namespace, server.Address, e.options.Program)
 }
 

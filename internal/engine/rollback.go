@@ -22,7 +22,8 @@ func (e *Engine) takeBack(ctx context.Context, known ledger.Run, c api.Command) 
 		return api.Answer{}, fault.New(fault.Refused, "cannot roll back %s: component %s says rollback: Never", known.Name, known.Subject)
 	}
 	if known.Back != "" {
-		return api.Answer{}, fault.New(fault.Refused, "cannot roll back %s: it is itself a rollback, of %s; to go forward again, start a plan", known.Name, known.Back)
+		return api.Answer{}, fault.New(fault.Refused,
+			"cannot roll back %s: it is itself a rollback, of %s; to go forward again, start a plan", known.Name, known.Back)
 	}
 	moved, err := e.moved(ctx, known, planned)
 	if err != nil {
@@ -136,7 +137,8 @@ func (e *Engine) stillThere(ctx context.Context, known ledger.Run, units []plan.
 		}
 	}
 	if len(later) > 0 {
-		return nil, fault.New(fault.Refused, "cannot roll back %s: other runs have moved %s since; %s", known.Name, few(later), e.instead(known.Name, here))
+		return nil, fault.New(fault.Refused, "cannot roll back %s: other runs have moved %s since; %s",
+			known.Name, few(later), e.instead(known.Name, here))
 	}
 	return here, nil
 }
@@ -150,7 +152,8 @@ func (e *Engine) instead(run string, here []plan.Unit) string {
 		return "roll those runs back instead"
 	}
 	if len(here) > mostNamed {
-		return fmt.Sprintf("roll those back first, or take back the other %s with: %s rollback %s --cluster NAMES", unitCount(len(here)), e.options.Program, run)
+		return fmt.Sprintf("roll those back first, or take back the other %s with: %s rollback %s --cluster NAMES",
+			unitCount(len(here)), e.options.Program, run)
 	}
 	hint := fmt.Sprintf("roll those back first, or take back the rest with: %s rollback %s", e.options.Program, run)
 	for _, u := range here {

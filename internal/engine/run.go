@@ -73,7 +73,9 @@ func (e *Engine) Run(ctx context.Context, req RunRequest) (ledger.Run, error) {
 	if err == nil {
 		unwritten = e.auditBypasses(ctx, planned.Plan, started)
 	}
-	return started, errors.Join(err, unwritten, e.audit(ctx, ledger.Entry{Who: req.By, Command: "run", Object: object, Reason: req.Reason, Outcome: outcome}))
+	return started, errors.Join(err, unwritten, e.audit(ctx, ledger.Entry{
+		Who: req.By, Command: "run", Object: object, Reason: req.Reason, Outcome: outcome,
+	}))
 }
 
 func (e *Engine) tryRun(ctx context.Context, planned *Planned, run ledger.Run, anyway bool) (ledger.Run, error) {

@@ -129,7 +129,8 @@ func (e *Engine) withoutWorker(ctx context.Context, server *Server, known ledger
 	described, err := server.Temporal.DescribeWorkflowExecution(ctx, known.Name, "")
 	var missing *serviceerror.NotFound
 	if errors.As(err, &missing) {
-		return e.fromLedger(ctx, known, nil, fmt.Sprintf("namespace %s at %s does not know this run; this is what the ledger says", server.Namespace, server.Address))
+		return e.fromLedger(ctx, known, nil, fmt.Sprintf(
+			"namespace %s at %s does not know this run; this is what the ledger says", server.Namespace, server.Address))
 	}
 	if err != nil {
 		return View{}, e.temporalFault(err, "cannot look at run %s", known.Name)

@@ -163,7 +163,9 @@ func (s *Server) deployment(path string, d *unstructured.Unstructured) {
 		was, _, _ := unstructured.NestedMap(r.Object, "spec", "template")
 		s.pods(d, r.GetName(), "pod-template-hash", old, was, left)
 	}
-	s.status(path, d, object{"observedGeneration": d.GetGeneration(), "replicas": replicas, "readyReplicas": replicas, "updatedReplicas": fresh})
+	s.status(path, d, object{
+		"observedGeneration": d.GetGeneration(), "replicas": replicas, "readyReplicas": replicas, "updatedReplicas": fresh,
+	})
 }
 
 // rolling is what a Deployment's strategy comes to.
@@ -246,7 +248,10 @@ func (s *Server) keep(owner *unstructured.Unstructured, kind, name string, label
 		"apiVersion": version, "kind": kind,
 		"metadata": object{
 			"name": name, "namespace": owner.GetNamespace(),
-			"ownerReferences": []any{object{"apiVersion": owner.GetAPIVersion(), "kind": owner.GetKind(), "name": owner.GetName(), "uid": string(owner.GetUID()), "controller": true}},
+			"ownerReferences": []any{object{
+				"apiVersion": owner.GetAPIVersion(), "kind": owner.GetKind(),
+				"name": owner.GetName(), "uid": string(owner.GetUID()), "controller": true,
+			}},
 		},
 	}}
 	selector, _, _ := unstructured.NestedStringMap(owner.Object, "spec", "selector", "matchLabels")

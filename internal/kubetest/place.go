@@ -115,7 +115,9 @@ func discover(w http.ResponseWriter, r *http.Request) bool {
 			}
 			seen[known.group] = true
 			version := metav1.GroupVersionForDiscovery{GroupVersion: known.group + "/" + known.version, Version: known.version}
-			list.Groups = append(list.Groups, metav1.APIGroup{Name: known.group, Versions: []metav1.GroupVersionForDiscovery{version}, PreferredVersion: version})
+			list.Groups = append(list.Groups, metav1.APIGroup{
+				Name: known.group, Versions: []metav1.GroupVersionForDiscovery{version}, PreferredVersion: version,
+			})
 		}
 		answer(w, list)
 	case path == "api/v1", strings.Count(path, "/") == 2 && strings.HasPrefix(path, "apis/"):
@@ -150,6 +152,7 @@ func refuse(w http.ResponseWriter, code int, message string) {
 	}
 	w.WriteHeader(code)
 	answer(w, metav1.Status{
-		TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: metav1.StatusFailure, Code: int32(code), Message: message, Reason: reasons[code],
+		TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"},
+		Status:   metav1.StatusFailure, Code: int32(code), Message: message, Reason: reasons[code],
 	})
 }

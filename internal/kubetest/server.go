@@ -71,7 +71,8 @@ func New(t *testing.T) *Server {
 func (s *Server) Pool() *kube.Pool {
 	s.t.Helper()
 	path := filepath.Join(s.t.TempDir(), "kubeconfig")
-	text := fmt.Sprintf(`{apiVersion: v1, kind: Config, clusters: [{name: a, cluster: {server: "%s"}}], users: [{name: a, user: {}}], contexts: [{name: a, context: {cluster: a, user: a}}]}`, s.url)
+	text := fmt.Sprintf(`{apiVersion: v1, kind: Config, clusters: [{name: a, cluster: {server: "%s"}}], `+
+		`users: [{name: a, user: {}}], contexts: [{name: a, context: {cluster: a, user: a}}]}`, s.url)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		s.t.Fatal(err)
 	}
@@ -183,7 +184,9 @@ func (s *Server) get(w http.ResponseWriter, r *http.Request, at place) {
 		refuse(w, http.StatusNotFound, at.what()+" not found")
 		return
 	}
-	list := &unstructured.UnstructuredList{Object: map[string]any{"apiVersion": at.kind().GroupVersion().String(), "kind": at.kind().Kind + "List"}}
+	list := &unstructured.UnstructuredList{Object: map[string]any{
+		"apiVersion": at.kind().GroupVersion().String(), "kind": at.kind().Kind + "List",
+	}}
 	list.SetResourceVersion(strconv.FormatInt(s.version, 10))
 	for _, path := range s.paths() {
 		if o := s.objects[path]; at.holds(path) && matches(o, r.URL.Query()) {
@@ -228,7 +231,10 @@ func (s *Server) write(w http.ResponseWriter, r *http.Request, at place, body []
 }
 
 // apply changes what is stored. The caller holds the lock.
-func (s *Server) apply(verb string, at place, contentType string, body []byte, sent map[string]any) (*unstructured.Unstructured, int, string) {
+func (s *Server) apply(
+	verb string, at place,
+	contentType string, body []byte, sent map[string]any,
+) (*unstructured.Unstructured, int, string) {
 	path := at.path()
 	live := s.objects[path]
 	if verb == "create" {

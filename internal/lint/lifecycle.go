@@ -34,7 +34,8 @@ func unserved(kind schema.GroupVersionKind, kubeVersion string) string {
 	reached := func(major, minor int) bool { return at.AtLeast(utilversion.MajorMinor(uint(major), uint(minor))) }
 	if since, said := object.(introduced); said && !reached(since.APILifecycleIntroduced()) {
 		major, minor := since.APILifecycleIntroduced()
-		return fmt.Sprintf("Kubernetes has %s in %s from v%d.%d on, and this is for %s", kind.Kind, kind.GroupVersion(), major, minor, kubeVersion)
+		return fmt.Sprintf("Kubernetes has %s in %s from v%d.%d on, and this is for %s",
+			kind.Kind, kind.GroupVersion(), major, minor, kubeVersion)
 	}
 	until, said := object.(removed)
 	if !said || !reached(until.APILifecycleRemoved()) {

@@ -21,7 +21,8 @@ import (
 const timeout = 5 * time.Second
 
 // Of returns the origin of a file or folder. Outside git, or without git on this machine, it is the absolute path alone
-// and no error. It is dirty where the path itself, or something below it, is not as the commit has it. Errors are fault.NotFound where path does not exist, and fault.Internal where git did not answer in five seconds.
+// and no error. It is dirty where the path itself, or something below it, is not as the commit has it. Errors are
+// fault.NotFound where path does not exist, and fault.Internal where git did not answer in five seconds.
 func Of(path string) (api.Origin, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()

@@ -264,8 +264,10 @@ func (c *computation) settle() {
 // or Secret has in the template.
 func (c *computation) isNamed(name string) bool {
 	kind := c.target.GetKind() + "/"
-	if base := c.target.GetAnnotations()[baseNameAnnotation]; base != "" && (name == kind+base || name == kind+c.target.GetNamespace()+"/"+base) {
-		return true
+	if base := c.target.GetAnnotations()[baseNameAnnotation]; base != "" {
+		if name == kind+base || name == kind+c.target.GetNamespace()+"/"+base {
+			return true
+		}
 	}
 	return name == c.change.Object || name == kind+c.target.GetName()
 }

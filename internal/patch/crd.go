@@ -97,7 +97,9 @@ func narrowed(p pointer, was, is map[string]any) []string {
 }
 
 // conditions are what a value has to meet besides its type. Which of two is the stricter one cannot be told.
-var conditions = []string{"allOf", "anyOf", "format", "multipleOf", "not", "oneOf", "pattern", "x-kubernetes-list-type", "x-kubernetes-validations"}
+var conditions = []string{
+	"allOf", "anyOf", "format", "multipleOf", "not", "oneOf", "pattern", "x-kubernetes-list-type", "x-kubernetes-validations",
+}
 
 func tightened(p pointer, was, is map[string]any) []string {
 	var found []string
@@ -136,7 +138,8 @@ func narrowedBelow(p pointer, was, is map[string]any) []string {
 			found = append(found, narrowed(p.with("*"), inner, now)...)
 		}
 	}
-	if was["additionalProperties"] != nil && (is["additionalProperties"] == nil || is["additionalProperties"] == false) && is[preserveUnknown] != true {
+	none := is["additionalProperties"] == nil || is["additionalProperties"] == false
+	if was["additionalProperties"] != nil && none && is[preserveUnknown] != true {
 		found = append(found, fieldName(p)+" no longer takes other keys")
 	}
 	return found

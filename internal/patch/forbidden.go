@@ -95,7 +95,9 @@ func placementChanged(c comparison) []string {
 	}{
 		{"nodeName", equal},
 		{"nodeSelector", equal},
-		{"affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution", func(a, b any) bool { return equal(unordered(a), unordered(b)) }},
+		{"affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution", func(a, b any) bool {
+			return equal(unordered(a), unordered(b))
+		}},
 		{"tolerations", func(a, b any) bool { return tolerated(asList(a), asList(b)) && tolerated(asList(b), asList(a)) }},
 	} {
 		path := parsePointer("/" + field.path)
@@ -169,15 +171,17 @@ func selectorChanged(c comparison) []string {
 var immutable = map[schema.GroupKind][]string{
 	{Kind: "PersistentVolumeClaim"}: {"/spec/accessModes", "/spec/storageClassName", "/spec/volumeMode", "/spec/volumeName", "/spec/selector"},
 	{Kind: "Secret"}:                {"/type"},
-	{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}: {"/spec/group", "/spec/scope", "/spec/names/kind", "/spec/names/plural"},
-	{Group: "apps", Kind: "StatefulSet"}:                              {"/spec/serviceName", "/spec/podManagementPolicy"},
-	{Group: "batch", Kind: "Job"}:                                     {"/spec/template", "/spec/completionMode"},
-	{Group: "networking.k8s.io", Kind: "IngressClass"}:                {"/spec/controller"},
-	{Group: "node.k8s.io", Kind: "RuntimeClass"}:                      {"/handler"},
-	{Group: "rbac.authorization.k8s.io", Kind: "ClusterRoleBinding"}:  {"/roleRef"},
-	{Group: "rbac.authorization.k8s.io", Kind: "RoleBinding"}:         {"/roleRef"},
-	{Group: "scheduling.k8s.io", Kind: "PriorityClass"}:               {"/value", "/preemptionPolicy"},
-	{Group: "storage.k8s.io", Kind: "StorageClass"}:                   {"/provisioner", "/parameters", "/reclaimPolicy", "/volumeBindingMode"},
+	{Group: "apiextensions.k8s.io", Kind: "CustomResourceDefinition"}: {
+		"/spec/group", "/spec/scope", "/spec/names/kind", "/spec/names/plural",
+	},
+	{Group: "apps", Kind: "StatefulSet"}:                             {"/spec/serviceName", "/spec/podManagementPolicy"},
+	{Group: "batch", Kind: "Job"}:                                    {"/spec/template", "/spec/completionMode"},
+	{Group: "networking.k8s.io", Kind: "IngressClass"}:               {"/spec/controller"},
+	{Group: "node.k8s.io", Kind: "RuntimeClass"}:                     {"/handler"},
+	{Group: "rbac.authorization.k8s.io", Kind: "ClusterRoleBinding"}: {"/roleRef"},
+	{Group: "rbac.authorization.k8s.io", Kind: "RoleBinding"}:        {"/roleRef"},
+	{Group: "scheduling.k8s.io", Kind: "PriorityClass"}:              {"/value", "/preemptionPolicy"},
+	{Group: "storage.k8s.io", Kind: "StorageClass"}:                  {"/provisioner", "/parameters", "/reclaimPolicy", "/volumeBindingMode"},
 }
 
 func immutableChanged(c comparison) []string {
@@ -239,7 +243,8 @@ func neverAllows(c comparison) []string {
 		{"minAvailable", []any{"100%"}},
 	} {
 		value := at(c.after, "spec", bad.key)
-		if value != nil && slices.ContainsFunc(bad.values, func(v any) bool { return equal(v, value) }) && (c.isNew() || !equal(value, at(c.before, "spec", bad.key))) {
+		isBad := value != nil && slices.ContainsFunc(bad.values, func(v any) bool { return equal(v, value) })
+		if isBad && (c.isNew() || !equal(value, at(c.before, "spec", bad.key))) {
 			return []string{fmt.Sprintf("/spec/%s is %v", bad.key, value)}
 		}
 	}

@@ -14,7 +14,8 @@ const componentAnnotation = "sluice.dev/component"
 func ownerOf(live *unstructured.Unstructured, component string) (owner, wayOut string) {
 	annotations, labels := live.GetAnnotations(), live.GetLabels()
 	if id := annotations["argocd.argoproj.io/tracking-id"]; id != "" {
-		return fmt.Sprintf("Argo CD (tracking-id %s)", id), "take it out of the application, or the application out of automated sync, and remove the annotation"
+		return fmt.Sprintf("Argo CD (tracking-id %s)", id),
+			"take it out of the application, or the application out of automated sync, and remove the annotation"
 	}
 	if name := labels["argocd.argoproj.io/instance"]; name != "" {
 		return fmt.Sprintf("Argo CD (application %s)", name), "take it out of the application and remove the label"

@@ -51,7 +51,10 @@ func Undo(found, live *unstructured.Unstructured, written []*unstructured.Unstru
 }
 
 // final are the rules that hold on the way back too: the API server would refuse, or it would not be ours to change.
-var final = []api.Rule{api.RuleOwnedBy, api.RuleTerminating, api.RuleImmutableSelector, api.RuleImmutableField, api.RuleVolumeClaimTemplates, api.RuleVolumeShrinks, api.RuleClusterIP}
+var final = []api.Rule{
+	api.RuleOwnedBy, api.RuleTerminating, api.RuleImmutableSelector, api.RuleImmutableField,
+	api.RuleVolumeClaimTemplates, api.RuleVolumeShrinks, api.RuleClusterIP,
+}
 
 // Final returns the first refusal that holds on the way back as well.
 func Final(refusals []api.Refusal) (api.Refusal, bool) {

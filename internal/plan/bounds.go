@@ -31,7 +31,8 @@ func CheckBounds(p *Plan) error {
 		s := p.Stages[i]
 		all += s.Units()
 		if n := s.Units(); n > MaxStageUnits {
-			return fault.New(fault.Refused, "cannot run the plan of %s %s: stage %s has %d clusters, and a stage of a run holds at most %d (MaxStageUnits); split it into stages, or narrow the run",
+			return fault.New(fault.Refused, "cannot run the plan of %s %s: stage %s has %d clusters, "+
+				"and a stage of a run holds at most %d (MaxStageUnits); split it into stages, or narrow the run",
 				p.Subject, p.Version, s.Name, n, MaxStageUnits)
 		}
 		groups := make([]Group, len(s.Groups))
@@ -42,7 +43,8 @@ func CheckBounds(p *Plan) error {
 		slim = append(slim, s)
 	}
 	if all > MaxRunUnits {
-		return fault.New(fault.Refused, "cannot run the plan of %s %s: it has %d clusters, and a run holds at most %d (MaxRunUnits); narrow the run",
+		return fault.New(fault.Refused, "cannot run the plan of %s %s: it has %d clusters, "+
+			"and a run holds at most %d (MaxRunUnits); narrow the run",
 			p.Subject, p.Version, all, MaxRunUnits)
 	}
 	var body bytes.Buffer
@@ -50,7 +52,8 @@ func CheckBounds(p *Plan) error {
 		return fault.Wrap(fault.Internal, err, "cannot measure the plan of %s %s", p.Subject, p.Version)
 	}
 	if body.Len() > MaxPlanBytes {
-		return fault.New(fault.Refused, "cannot run the plan of %s %s: its stages take %d bytes, and a run carries at most %d (MaxPlanBytes); narrow the run",
+		return fault.New(fault.Refused, "cannot run the plan of %s %s: its stages take %d bytes, "+
+			"and a run carries at most %d (MaxPlanBytes); narrow the run",
 			p.Subject, p.Version, body.Len(), MaxPlanBytes)
 	}
 	return nil

@@ -49,7 +49,8 @@ func Build(in Input) (*Plan, error) {
 	for i := range in.Pipeline.Spec.Stages {
 		s, err := b.stage(p, &in.Pipeline.Spec.Stages[i])
 		if err != nil {
-			return nil, fault.Wrap(fault.CodeOf(err), err, "cannot plan stage %s of pipeline %s", in.Pipeline.Spec.Stages[i].Name, in.Pipeline.Metadata.Name)
+			return nil, fault.Wrap(fault.CodeOf(err), err, "cannot plan stage %s of pipeline %s",
+				in.Pipeline.Spec.Stages[i].Name, in.Pipeline.Metadata.Name)
 		}
 		p.Stages = append(p.Stages, s)
 	}
@@ -168,7 +169,8 @@ func (b *builder) checkSomething(p *Plan) error {
 		reasons = append(reasons, "stage "+p.Stages[i].Name+" "+p.Stages[i].Skipped)
 	}
 	if len(reasons) > 0 {
-		return fault.New(fault.Invalid, "cannot plan %s with pipeline %s: no stage has a unit: %s", p.Subject, p.Pipeline, strings.Join(reasons, "; "))
+		return fault.New(fault.Invalid, "cannot plan %s with pipeline %s: no stage has a unit: %s",
+			p.Subject, p.Pipeline, strings.Join(reasons, "; "))
 	}
 	for _, n := range b.in.narrowings() {
 		if err := n.taken(b, p.Pipeline); err != nil {
@@ -199,7 +201,8 @@ func (b *builder) notes(p *Plan) []string {
 		}
 	}
 	if none > 0 {
-		notes = append(notes, fmt.Sprintf("nothing was recorded before in %d of %s: they go back to what is found there", none, count(total, "cluster")))
+		notes = append(notes, fmt.Sprintf("nothing was recorded before in %d of %s: they go back to what is found there",
+			none, count(total, "cluster")))
 	}
 	return notes
 }

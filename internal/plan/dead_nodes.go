@@ -49,7 +49,8 @@ func (c ClusterDiff) AboutBehind() []string {
 	var notes []string
 	for _, w := range c.Workloads {
 		for _, b := range w.Behind {
-			notes = append(notes, fmt.Sprintf("%s under %s in node set %s, and set aside: %s", deadNodes(b), b.Workload, b.NodeSet, b.Names(goal.MostNamed)))
+			notes = append(notes, fmt.Sprintf("%s under %s in node set %s, and set aside: %s",
+				deadNodes(b), b.Workload, b.NodeSet, b.Names(goal.MostNamed)))
 		}
 	}
 	return notes

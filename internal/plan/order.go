@@ -33,7 +33,8 @@ func orderStage(s *StagePlan, members []*member) error {
 			return err
 		}
 		if g.Name == NoValue {
-			s.Notes = append(s.Notes, fmt.Sprintf("what has no value for %s goes as a group of its own: %s", s.Rules.GroupBy, count(len(g.Units), "cluster")))
+			s.Notes = append(s.Notes, fmt.Sprintf("what has no value for %s goes as a group of its own: %s",
+				s.Rules.GroupBy, count(len(g.Units), "cluster")))
 		}
 		s.Groups = append(s.Groups, g)
 	}

@@ -56,10 +56,13 @@ func (b *builder) groupsBefore(m *member, left map[string]bool) ([]string, error
 			continue
 		}
 		if late := len(members) - b.groups[name]; late > 0 && b.groups[name] > 0 {
-			left[fmt.Sprintf("cluster group %s goes after %s, of which this stage and those before it leave out %s", m.Group, name, count(late, "cluster"))] = true
+			note := fmt.Sprintf("cluster group %s goes after %s, of which this stage and those before it leave out %s",
+				m.Group, name, count(late, "cluster"))
+			left[note] = true
 		}
 		if b.groups[name] == 0 {
-			return nil, fault.New(fault.Invalid, "cluster group %s goes after %s, of which neither this stage nor an earlier one takes a cluster", m.Group, name)
+			return nil, fault.New(fault.Invalid,
+				"cluster group %s goes after %s, of which neither this stage nor an earlier one takes a cluster", m.Group, name)
 		}
 		if !slices.ContainsFunc(members, func(p *placement) bool { return b.taken[p.Cluster] != "" && b.in.takes(p.Place) }) {
 			left["cluster group "+m.Group+" goes after "+name+", which this run leaves out"] = true

@@ -104,13 +104,14 @@ type Unit struct {
 	NetworkDomain string            `json:"networkDomain,omitempty"`
 	Region        string            `json:"region,omitempty"`
 	Labels        map[string]string `json:"labels,omitempty"`
-	After         []string          `json:"after,omitempty"`       // clusters of this plan that end before it starts
-	AfterGroups   []string          `json:"afterGroups,omitempty"` // cluster groups whose units in this plan's stages so far end before it starts
-	Score         float64           `json:"score"`                 // risk, 0..100, rounded to two places
-	Reasons       []Reason          `json:"reasons"`
-	Values        string            `json:"values"` // blob digest of the merged values
-	Target        string            `json:"target"` // digest of template + values: what will run there
-	WayBack       WayBack           `json:"wayBack"`
+	After         []string          `json:"after,omitempty"` // clusters of this plan that end before it starts
+	// Cluster groups whose units in this plan's stages so far end before it starts.
+	AfterGroups []string `json:"afterGroups,omitempty"`
+	Score       float64  `json:"score"` // risk, 0..100, rounded to two places
+	Reasons     []Reason `json:"reasons"`
+	Values      string   `json:"values"` // blob digest of the merged values
+	Target      string   `json:"target"` // digest of template + values: what will run there
+	WayBack     WayBack  `json:"wayBack"`
 }
 
 // Reason is a part of a risk score: weight x part, and what it was made of.

@@ -175,7 +175,8 @@ func (o *printer) stageGroup(s *StagePlan, g *Group) {
 	if g.FirstAlone {
 		alone = "; one at a time until one has succeeded"
 	}
-	at := fmt.Sprintf("%s, %s%s", count(len(g.Units), "cluster"), rounded("maxConcurrency", s.Rules.MaxConcurrency, len(g.Units), g.MaxConcurrency), alone)
+	pace := rounded("maxConcurrency", s.Rules.MaxConcurrency, len(g.Units), g.MaxConcurrency)
+	at := fmt.Sprintf("%s, %s%s", count(len(g.Units), "cluster"), pace, alone)
 	switch {
 	case s.Rules.GroupBy == "":
 		o.line(1, "%s", at)
@@ -278,11 +279,15 @@ func stageRules(s *StagePlan) [][]string {
 	if r.GroupBy != "" {
 		order += "; " + r.GroupBy + " after " + r.GroupBy
 	}
+	budgets := rounded("maxFailures", r.MaxFailures, s.Units(), s.MaxFailures) + ", " +
+		rounded("maxUnreachable", r.MaxUnreachable, s.Units(), s.MaxUnreachable)
+	batches := amounts(r.Batches) + "; maxUnavailable " + r.MaxUnavailable.String() + r.behindText() +
+		"; progressDeadline " + r.ProgressDeadline.String()
 	rows := [][]string{
 		{"order", order},
-		{"budgets", rounded("maxFailures", r.MaxFailures, s.Units(), s.MaxFailures) + ", " + rounded("maxUnreachable", r.MaxUnreachable, s.Units(), s.MaxUnreachable)},
+		{"budgets", budgets},
 		{"node sets", nodeSets(r.NodeSets)},
-		{"batches", amounts(r.Batches) + "; maxUnavailable " + r.MaxUnavailable.String() + r.behindText() + "; progressDeadline " + r.ProgressDeadline.String()},
+		{"batches", batches},
 		{"soak", soak(r.Soak)},
 	}
 	if s.Approvals > 0 {

@@ -42,7 +42,9 @@ func (o *printer) stages(p *Plan) {
 		if s.Approvals > 0 {
 			approvals = fmt.Sprint(s.Approvals)
 		}
-		rows = append(rows, append(row, fmt.Sprint(s.Units()), s.Rules.MaxConcurrency.String(), amounts(s.Rules.Batches), soak(s.Rules.Soak), approvals, scores(s)))
+		rows = append(rows, append(row,
+			fmt.Sprint(s.Units()), s.Rules.MaxConcurrency.String(), amounts(s.Rules.Batches),
+			soak(s.Rules.Soak), approvals, scores(s)))
 	}
 	o.line(0, "")
 	o.table(1, rows)

@@ -34,7 +34,8 @@ func Backward(p *Plan, moved []string) (Window, error) {
 		}
 	}
 	if len(want) > 0 {
-		return Window{}, fault.New(fault.Invalid, "cannot order the way back of %s %s: the plan has no cluster %s", p.Subject, p.Version, sortedKeys(want)[0])
+		return Window{}, fault.New(fault.Invalid, "cannot order the way back of %s %s: the plan has no cluster %s",
+			p.Subject, p.Version, sortedKeys(want)[0])
 	}
 	slices.Reverse(units)
 	turnAround(units)

@@ -94,7 +94,8 @@ func ordered(v engine.View) []entry {
 		var units []entry
 		for _, u := range s.Units {
 			unit := entry{
-				subject: u.Path, phase: u.Phase, says: oneLine(unitSays(&u)), at: since(u.Waiting, u.Started, u.Ended), quiet: u.Phase == api.PhasePending,
+				subject: u.Path, phase: u.Phase, says: oneLine(unitSays(&u)),
+				at: since(u.Waiting, u.Started, u.Ended), quiet: u.Phase == api.PhasePending,
 			}
 			var batches []entry
 			for _, b := range u.Batches {

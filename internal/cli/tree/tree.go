@@ -83,7 +83,8 @@ func (d *drawer) head() []row {
 	}
 	rows = append(rows, about("plan %.12s%s", v.Plan, from), about("started by %s%s", v.By, because(v.Reason)))
 	if v.Phase.Final() && v.Ending != nil {
-		rows = append(rows, row{free: true, name: oneLine(fmt.Sprintf("%s by %s%s", v.Phase, v.Ending.By, because(v.Ending.Reason))), phase: v.Phase})
+		ending := fmt.Sprintf("%s by %s%s", v.Phase, v.Ending.By, because(v.Ending.Reason))
+		rows = append(rows, row{free: true, name: oneLine(ending), phase: v.Phase})
 	}
 	if d.in.UI != "" {
 		rows = append(rows, about("%s", d.in.UI))
@@ -163,7 +164,10 @@ func (d *drawer) unit(u *api.UnitStatus) []row {
 		rows = append(rows, d.batch(u, &u.Batches[i]))
 	}
 	if u.Phase.Final() && len(u.Kept) > 0 {
-		rows = append(rows, row{indent: 2, mark: " ", name: "stays", phase: u.Phase, rank: rankEnded, cells: [4]string{3: strings.Join(u.Kept, "; ")}})
+		rows = append(rows, row{
+			indent: 2, mark: " ", name: "stays", phase: u.Phase, rank: rankEnded,
+			cells: [4]string{3: strings.Join(u.Kept, "; ")},
+		})
 	}
 	return rows
 }

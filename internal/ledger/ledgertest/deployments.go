@@ -13,10 +13,12 @@ func testDeployments(t *testing.T, l ledger.Ledger) {
 	objects := must[string](t)(l.PutBlob(ctx, []byte("objects")))
 	older := must[string](t)(l.PutBlob(ctx, []byte("older objects")))
 	one := ledger.Deployment{
-		Cluster: "cn-1", Subject: api.Component("agent"), Version: "1", Target: "t1", Objects: older, Run: "agent-1", Plan: "p1", Fence: 1, Since: at(1),
+		Cluster: "cn-1", Subject: api.Component("agent"), Version: "1", Target: "t1", Objects: older,
+		Run: "agent-1", Plan: "p1", Fence: 1, Since: at(1),
 	}
 	two := ledger.Deployment{
-		Cluster: "cn-1", Subject: api.Component("agent"), Version: "2", Target: "t2", Objects: objects, Run: "agent-2", Plan: "p2", Fence: 5, Since: at(2),
+		Cluster: "cn-1", Subject: api.Component("agent"), Version: "2", Target: "t2", Objects: objects,
+		Run: "agent-2", Plan: "p2", Fence: 5, Since: at(2),
 	}
 
 	_, err := l.Deployment(ctx, "cn-1", api.Component("agent"))
@@ -42,15 +44,21 @@ func testDeployments(t *testing.T, l ledger.Ledger) {
 	back := one
 	back.Run, back.Fence, back.Since = two.Run, two.Fence, at(4)
 	ok(t, l.SaveDeployment(ctx, back))
-	same(t, must[ledger.Deployment](t)(l.Deployment(ctx, "cn-1", api.Component("agent"))), back, "a run that went back on its way saves what it went back to")
+	same(t, must[ledger.Deployment](t)(l.Deployment(ctx, "cn-1", api.Component("agent"))), back,
+		"a run that went back on its way saves what it went back to")
 
 	unknown := ledger.Deployment{Cluster: "cn-1", Subject: api.Component("agent"), Run: "x", Objects: ledger.Digest([]byte("?")), Fence: 9}
 	wantCode(t, l.SaveDeployment(ctx, unknown), fault.Invalid,
 		"objects that are not stored cannot be gone back to")
-	wantCode(t, l.SaveDeployment(ctx, ledger.Deployment{Subject: api.Component("agent"), Run: "x", Objects: objects}), fault.Invalid, "no cluster")
+	nowhere := ledger.Deployment{Subject: api.Component("agent"), Run: "x", Objects: objects}
+	wantCode(t, l.SaveDeployment(ctx, nowhere), fault.Invalid, "no cluster")
 
-	east := ledger.Deployment{Cluster: "ap-1", Subject: api.Component("proxy"), Version: "7", Objects: objects, Run: "proxy-1", Fence: 1, Since: at(3)}
-	east2 := ledger.Deployment{Cluster: "ap-1", Subject: api.Component("agent"), Version: "1", Objects: objects, Run: "agent-1", Fence: 1, Since: at(3)}
+	east := ledger.Deployment{
+		Cluster: "ap-1", Subject: api.Component("proxy"), Version: "7", Objects: objects, Run: "proxy-1", Fence: 1, Since: at(3),
+	}
+	east2 := ledger.Deployment{
+		Cluster: "ap-1", Subject: api.Component("agent"), Version: "1", Objects: objects, Run: "agent-1", Fence: 1, Since: at(3),
+	}
 	ok(t, l.SaveDeployment(ctx, east))
 	ok(t, l.SaveDeployment(ctx, east2))
 	list := func(cluster, component string) []ledger.Deployment {

@@ -16,7 +16,8 @@ func testObservations(t *testing.T, l ledger.Ledger) {
 	ok(t, l.SaveObservation(ctx, o))
 	ok(t, l.SaveObservation(ctx, ledger.Observation{Cluster: "cn-2", Subject: api.Component("agent"), Unreachable: true, Seen: at(9)}))
 	o.Unreachable = true
-	same(t, must[[]ledger.Observation](t)(l.ListObservations(ctx, api.Component("agent"))), []ledger.Observation{o}, "out of reach keeps what was seen last")
+	same(t, must[[]ledger.Observation](t)(l.ListObservations(ctx, api.Component("agent"))), []ledger.Observation{o},
+		"out of reach keeps what was seen last")
 	o.Unreachable, o.Updated, o.Seen = false, 6, at(10)
 	ok(t, l.SaveObservation(ctx, o))
 	never := ledger.Observation{Cluster: "cn-1", Subject: api.Component("agent"), Version: "2", Unreachable: true}

@@ -61,7 +61,7 @@ func testPlans(t *testing.T, l ledger.Ledger) {
 	same(t, hashes("agent", 1), []string{bare.Hash}, "one component, one row")
 	same(t, hashes("nobody", 10), []string{}, "a component without plans")
 
-	wantCode(t, l.SavePlan(ctx, ledger.Plan{Hash: "sha256:dddddd", Subject: api.Component("agent"), Body: ledger.Digest([]byte("missing"))}), fault.Invalid,
-		"a plan whose body is not stored could never be run")
+	missing := ledger.Plan{Hash: "sha256:dddddd", Subject: api.Component("agent"), Body: ledger.Digest([]byte("missing"))}
+	wantCode(t, l.SavePlan(ctx, missing), fault.Invalid, "a plan whose body is not stored could never be run")
 	wantCode(t, l.SavePlan(ctx, ledger.Plan{Subject: api.Component("agent"), Body: body}), fault.Invalid, "a plan without a hash")
 }

@@ -17,7 +17,10 @@ func testPreImages(t *testing.T, l ledger.Ledger) {
 	}
 	write := func(run, object string) {
 		t.Helper()
-		w := ledger.Write{Run: run, Cluster: "us-9", Subject: api.Component("agent"), Object: object, Step: "apply", Intent: "sha256:i", At: at(1)}
+		w := ledger.Write{
+			Run: run, Cluster: "us-9", Subject: api.Component("agent"), Object: object,
+			Step: "apply", Intent: "sha256:i", At: at(1),
+		}
 		ok(t, l.SaveWrite(ctx, w))
 	}
 	of := func(run string) []ledger.PreImage {
@@ -50,7 +53,8 @@ func testPreImages(t *testing.T, l ledger.Ledger) {
 	other := image("agent-2", found.Object, "u-2", ours)
 	ok(t, l.SavePreImage(ctx, other))
 	same(t, of("agent-2"), []ledger.PreImage{found, absent, other}, "an object made anew by somebody else has one of its own")
-	same(t, must[[]ledger.PreImage](t)(l.ListPreImages(ctx, "agent-2", "us-8", api.Component("agent"))), []ledger.PreImage{}, "another cluster has none")
+	same(t, must[[]ledger.PreImage](t)(l.ListPreImages(ctx, "agent-2", "us-8", api.Component("agent"))), []ledger.PreImage{},
+		"another cluster has none")
 
 	deploy("agent-2", 1)
 	same(t, of("agent-3"), []ledger.PreImage{}, "a deployment that is recorded opens the next era")

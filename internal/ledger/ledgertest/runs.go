@@ -16,7 +16,8 @@ func testRuns(t *testing.T, l ledger.Ledger) {
 		Plan: "sha256:a", Subject: api.Component("agent"), Version: "1", Phase: "Running", Started: at(1), By: "ann",
 	}))
 	second := must[ledger.Run](t)(l.NewRun(ctx, ledger.Run{
-		Plan: "sha256:b", Subject: api.Component("agent"), Version: "0", Back: first.Name, Phase: "Running", Started: at(2), By: "bob", Reason: "it leaks",
+		Plan: "sha256:b", Subject: api.Component("agent"), Version: "0", Back: first.Name,
+		Phase: "Running", Started: at(2), By: "bob", Reason: "it leaks",
 	}))
 	other := must[ledger.Run](t)(l.NewRun(ctx, ledger.Run{Plan: "sha256:c", Subject: api.Component("agent-2"), Started: at(3)}))
 	same(t, []string{first.Name, second.Name, other.Name}, []string{"agent-1", "agent-2", "agent-2-1"}, "numbers count within a component")

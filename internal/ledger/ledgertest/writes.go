@@ -11,11 +11,12 @@ import (
 func testWrites(t *testing.T, l ledger.Ledger) {
 	ctx := t.Context()
 	a := ledger.Write{
-		Run: "agent-1", Cluster: "cn-1", Subject: api.Component("agent"), Object: "apps/DaemonSet/infra/agent", Step: "patch", Intent: "sha256:i", At: at(1),
+		Run: "agent-1", Cluster: "cn-1", Subject: api.Component("agent"), Object: "apps/DaemonSet/infra/agent",
+		Step: "patch", Intent: "sha256:i", At: at(1),
 	}
 	b := ledger.Write{
-		Run: "agent-1", Cluster: "cn-1", Subject: api.Component("agent"), Object: "/ConfigMap/infra/agent", Step: "create", Intent: "sha256:j", At: at(2),
-		Created: true,
+		Run: "agent-1", Cluster: "cn-1", Subject: api.Component("agent"), Object: "/ConfigMap/infra/agent",
+		Step: "create", Intent: "sha256:j", At: at(2), Created: true,
 	}
 	elsewhere := a
 	elsewhere.Cluster = "cn-2"

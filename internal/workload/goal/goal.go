@@ -64,7 +64,10 @@ func BehindOf(workload string, sets []pipelines.NodeSet, sizes []Size) []Behind 
 	var all []Behind
 	for i, size := range sizes {
 		if n := len(size.Behind); n > 0 {
-			all = append(all, Behind{Workload: workload, NodeSet: sets[i].Name, Count: n, Total: size.Pods + n, Nodes: size.Behind[:min(n, MostNamed)]})
+			all = append(all, Behind{
+				Workload: workload, NodeSet: sets[i].Name, Count: n, Total: size.Pods + n,
+				Nodes: size.Behind[:min(n, MostNamed)],
+			})
 		}
 	}
 	return all

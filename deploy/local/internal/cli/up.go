@@ -140,7 +140,13 @@ func runUp(ctx context.Context, env environment, o upOptions, f stack.Folder, sh
 	return superviseHere(ctx, env, o, f, shape, progress, ready)
 }
 
-func superviseHere(ctx context.Context, env environment, o upOptions, f stack.Folder, shape stack.Shape, progress func(string), ready func(stack.Description)) error {
+func superviseHere(
+	ctx context.Context,
+	env environment,
+	o upOptions,
+	f stack.Folder, shape stack.Shape,
+	progress func(string), ready func(stack.Description),
+) error {
 	err := supervisor.Run(ctx, supervisor.Options{
 		Folder: f, Shape: shape, Progress: progress,
 		Ready: func(d stack.Description) {
@@ -192,7 +198,8 @@ func alreadyUp(ctx context.Context, env environment, o upOptions, f stack.Folder
 		return fmt.Errorf("cannot look at the running stack in %s: %w", f.Root(), err)
 	}
 	if !status.Shape.Equal(shape) {
-		return fmt.Errorf("cannot start %s: the stack in %s is running with %s; stop it first with `sluice local down`", shape, f.Root(), status.Shape)
+		return fmt.Errorf("cannot start %s: the stack in %s is running with %s; stop it first with `sluice local down`",
+			shape, f.Root(), status.Shape)
 	}
 	if o.quiet {
 		return nil

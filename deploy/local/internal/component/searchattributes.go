@@ -60,7 +60,9 @@ func ensureSearchAttributes(ctx context.Context, address string) error {
 	}
 }
 
-func missingSearchAttributes(ctx context.Context, service operatorservice.OperatorServiceClient) (map[string]enumspb.IndexedValueType, error) {
+func missingSearchAttributes(
+	ctx context.Context, service operatorservice.OperatorServiceClient,
+) (map[string]enumspb.IndexedValueType, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	known, err := service.ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: stack.TemporalNamespace})

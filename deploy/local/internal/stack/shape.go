@@ -87,7 +87,8 @@ func (s Shape) Validate() error {
 	seen := map[string]bool{}
 	for _, name := range s.Clusters {
 		if len(name) > maxNameLength || !namePattern.MatchString(name) {
-			errs = append(errs, fmt.Errorf("cannot use cluster name %q: want lower-case letters, digits and dashes, at most %d characters", name, maxNameLength))
+			errs = append(errs, fmt.Errorf("cannot use cluster name %q: want lower-case letters, digits and dashes, at most %d characters",
+				name, maxNameLength))
 		}
 		if seen[name] {
 			errs = append(errs, fmt.Errorf("cannot use cluster name %q: it is given twice", name))

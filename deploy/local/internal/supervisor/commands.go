@@ -77,7 +77,8 @@ func (s *Supervisor) Part(ctx context.Context, req control.PartRequest) error {
 		})
 	}
 	if !slices.Contains(stack.ClusterParts[:], req.Part) {
-		return fmt.Errorf("cannot %s part %q: want one of %s, %s", req.Action, req.Part, strings.Join(stack.ClusterParts[:], ", "), stack.Temporal)
+		return fmt.Errorf("cannot %s part %q: want one of %s, %s",
+			req.Action, req.Part, strings.Join(stack.ClusterParts[:], ", "), stack.Temporal)
 	}
 	var chosen []*cluster
 	for _, c := range s.clusters {
