@@ -30,7 +30,7 @@ func (a *Activities) held(ctx context.Context, req step.WorkloadRequest) (held, 
 	}
 	object, err := set.Object(req.Object)
 	if err != nil {
-		return h, err
+		return h, fault.Wrap(fault.Internal, err, "cannot read change set %s", req.Changes)
 	}
 	if h.cluster, err = a.Clusters.Cluster(ctx, req.Context); err != nil {
 		return h, err

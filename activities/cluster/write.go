@@ -3,7 +3,6 @@ package cluster
 import (
 	"context"
 
-	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/change"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/step"
@@ -71,7 +70,7 @@ func (a *Activities) writer(ref step.Ref, c change.Cluster) change.Writer {
 // partOf is in whose name a request is done.
 func partOf(ref step.Ref) change.Part {
 	return change.Part{
-		Run: ref.Run, Subject: api.Component(ref.Subject.String()), Cluster: ref.Cluster, Fence: ref.Fence, Back: ref.Back, BackOf: ref.BackOf,
+		Run: ref.Run, Subject: ref.Subject, Cluster: ref.Cluster, Fence: ref.Fence, Back: ref.Back, BackOf: ref.BackOf,
 	}
 }
 

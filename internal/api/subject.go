@@ -19,13 +19,14 @@ func Component(name string) Subject { return Subject{KindComponent, name} }
 
 // ParseSubject reads what String has written.
 func ParseSubject(text string) Subject {
-	if kind, name, ok := strings.Cut(text, "/"); ok {
-		return Subject{SubjectKind(kind), name}
-	}
-	if text == "" {
+	kind, name, _ := strings.Cut(text, "/")
+	switch {
+	case text == "":
 		return Subject{}
+	case kind == "" || kind == string(KindComponent) || name == "":
+		return Component(text) // String writes none of these: what somebody typed stays what it is
 	}
-	return Component(text)
+	return Subject{SubjectKind(kind), name}
 }
 
 // String is the name of a component, and Kind/name for every other kind. What is stored, sent and shown has this form.

@@ -15,6 +15,10 @@ func TestASubjectReadsAsItIsWritten(t *testing.T) {
 		"node-agent":   {"what was stored before there were kinds is a component", api.Component("node-agent")},
 		"Train/spring": {"another kind says so", api.Subject{Kind: "Train", Name: "spring"}},
 		"":             {"nothing is nothing", api.Subject{}},
+		"/":            {"a name that somebody typed stays what it is", api.Component("/")},
+		"/x":           {"it has no kind", api.Component("/x")},
+		"Train/":       {"it names no train", api.Component("Train/")},
+		"Component/x":  {"a component does not say that it is one", api.Component("Component/x")},
 	} {
 		if got := api.ParseSubject(text); got != c.want || got.String() != text {
 			t.Errorf("%q reads as %#v and writes as %q: %s", text, got, got, c.reason)

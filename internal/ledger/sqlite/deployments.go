@@ -53,8 +53,8 @@ func (s *Store) ListDeployments(ctx context.Context, cluster string, subject api
 	if cluster != "" {
 		query, args = query+` AND p.cluster = ?`, append(args, cluster)
 	}
-	if subject != (api.Subject{}) {
-		query, args = query+` AND p.component = ?`, append(args, subject.String())
+	if name := subject.String(); name != "" {
+		query, args = query+` AND p.component = ?`, append(args, name)
 	}
 	list, err := rows(ctx, s.db, scanDeployment, query+` ORDER BY p.cluster, p.component`, args...)
 	return list, failed(err, "cannot list deployments")
