@@ -257,9 +257,10 @@ func (s *site) report(run string) api.RunStatus {
 }
 
 // soaking waits until a unit soaks: a batch is done and the next has not begun.
+// soaking waits longer than most: controllers take a while to act again once their API server is back.
 func (s *site) soaking(run string) {
 	s.t.Helper()
-	s.until(run, "soaking", time.Minute, func(r api.RunStatus) bool {
+	s.until(run, "soaking", 2*time.Minute, func(r api.RunStatus) bool {
 		for _, st := range r.Stages {
 			for _, u := range st.Units {
 				if u.Phase == api.PhaseSoaking {
