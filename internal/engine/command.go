@@ -89,7 +89,8 @@ func (e *Engine) update(ctx context.Context, run string, o api.StandingOrder) (a
 	if err != nil {
 		return answer, err
 	}
-	return answer, handle.Get(ctx, &answer)
+	err = handle.Get(ctx, &answer)
+	return answer, err
 }
 
 // endedFirst reports whether a run took a command, and ended before it could answer and write the audit.

@@ -77,7 +77,8 @@ func ReadStack(dir string) (Stack, error) {
 	if err != nil {
 		return s, fault.Wrap(fault.Internal, err, "cannot read the local stack")
 	}
-	return s, fault.Wrap(fault.Internal, json.Unmarshal(data, &s), "cannot read %s", file)
+	err = json.Unmarshal(data, &s)
+	return s, fault.Wrap(fault.Internal, err, "cannot read %s", file)
 }
 
 // Dial connects to the Temporal server that the options mean. A server that does not answer within some seconds is

@@ -97,7 +97,8 @@ func (e *Engine) stillOpen(ctx context.Context, run string) error {
 // ask queries a run.
 func (e *Engine) ask(ctx context.Context, server *Server, run string) (api.RunStatus, error) {
 	var seen api.RunStatus
-	return seen, e.query(ctx, server, run, &seen)
+	err := e.query(ctx, server, run, &seen)
+	return seen, err
 }
 
 func (e *Engine) query(ctx context.Context, server *Server, workflow string, into any) error {

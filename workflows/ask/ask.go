@@ -64,5 +64,6 @@ func (a Asked[Res]) Ready() bool { return a.future.IsReady() }
 
 // Get waits for its end, and returns what it answers.
 func (a Asked[Res]) Get(ctx workflow.Context) (answer Res, err error) {
-	return answer, a.future.Get(ctx, &answer)
+	err = a.future.Get(ctx, &answer)
+	return answer, err
 }

@@ -92,7 +92,8 @@ func lookChild(ctx workflow.Context, of tell.Title, in tell.LookInput, begun fun
 		var execution workflow.Execution
 		if err = child.GetChildWorkflowExecution().Get(ctx, &execution); err == nil {
 			begun(execution.RunID)
-			return found, child.Get(ctx, &found)
+			err = child.Get(ctx, &found)
+			return found, err
 		}
 		if !temporal.IsWorkflowExecutionAlreadyStartedError(err) {
 			return found, err
