@@ -227,8 +227,36 @@ func (s *site) until(run, what string, within time.Duration, met func(api.RunSta
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
-	s.t.Fatalf("%s was not %s within %s; it is %s, waits for %+v, stages %+v; last error %v", run, what, within, last.Phase, last.Waiting, last.Stages, failed)
+	s.t.Fatalf("%s was not %s within %s; it is %s, waits for %+v, stages %+v; last error %v; under way %v",
+		run, what, within, last.Phase, last.Waiting, last.Stages, failed, s.underWay(last))
 	return last
+}
+
+// underWay lists the activities that the units of a run wait for, as Temporal has them.
+func (s *site) underWay(run api.RunStatus) (all []string) {
+	server, err := engine.Dial(s.t.Context(), engine.DialOptions{Dir: s.stack.Dir})
+	if err != nil {
+		return []string{err.Error()}
+	}
+	defer server.Client.Close()
+	for _, st := range run.Stages {
+		for _, u := range st.Units {
+			if u.Workflow == "" {
+				continue
+			}
+			is, err := server.Client.DescribeWorkflowExecution(s.t.Context(), u.Workflow, "")
+			if err != nil {
+				return append(all, err.Error())
+			}
+			if u.Waiting != nil {
+				all = append(all, fmt.Sprintf("%s waits for %+v", u.Workflow, *u.Waiting))
+			}
+			for _, a := range is.PendingActivities {
+				all = append(all, fmt.Sprintf("%s %s %s attempt %d: %s", u.Workflow, a.ActivityType.GetName(), a.State, a.Attempt, a.LastFailure.GetMessage()))
+			}
+		}
+	}
+	return all
 }
 
 // ended waits until the run has ended.

@@ -125,7 +125,8 @@ func TestAClusterThatIsDownAtItsTurnGoesOnceItIsBack(t *testing.T) {
 	s.stack.Run(t, "start", "apiserver", "--cluster", "a")
 	s.soaking(run.Name)
 	s.tell(run.Name, api.UpdatePause, api.Scope{})
-	s.until(run.Name, "paused and disarmed", time.Minute, func(r api.RunStatus) bool {
+	// Some watches of its controllers may still be waiting for their next attempt.
+	s.until(run.Name, "paused and disarmed", 3*time.Minute, func(r api.RunStatus) bool {
 		u := unitOf(r, "a")
 		return u.Phase == api.PhasePaused && !u.Armed
 	})
