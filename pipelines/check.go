@@ -15,7 +15,7 @@ type Check struct {
 	Gate        *Gate        `json:"gate,omitempty"`     // exactly one of taskRef, taskSpec, gate; a gate reads the pipeline's params
 	Params      []ParamValue `json:"params,omitempty" items:"0..50"`
 	// default afterBatch and afterCluster, or the one whose facts the rules need
-	At          []Point     `json:"at,omitempty" items:"1..9"`
+	At          []Point     `json:"at,omitempty" items:"1..11"`
 	RunAfter    []string    `json:"runAfter,omitempty" is:"name" items:"1..100"` // other checks of the same list; a cycle is an error
 	Enforcement Enforcement `json:"enforcement,omitempty"`                       // default Enforcing
 	Position    Position    `json:"-"`
@@ -55,7 +55,8 @@ func (Enforcement) values() []string {
 // Point is where a check runs.
 type Point string
 
-// The points. During runs at every look of a batch and of the soaks that follow it.
+// The points. During runs at every look of a batch and of the soaks that follow it, beside the move. BeforeRun and AfterRun are once a
+// run; a stage counts all of its units there.
 const (
 	BeforeBatch   Point = "beforeBatch"
 	During        Point = "during"
@@ -66,12 +67,17 @@ const (
 	AfterGroup    Point = "afterGroup"
 	BeforeStage   Point = "beforeStage"
 	AfterStage    Point = "afterStage"
+	BeforeRun     Point = "beforeRun"
+	AfterRun      Point = "afterRun"
 )
 
 // Points lists every point, from the smallest unit to the largest.
 func Points() []Point {
-	return []Point{BeforeBatch, During, AfterBatch, BeforeCluster, AfterCluster, BeforeGroup, AfterGroup, BeforeStage, AfterStage}
+	return []Point{BeforeBatch, During, AfterBatch, BeforeCluster, AfterCluster, BeforeGroup, AfterGroup, BeforeStage, AfterStage, BeforeRun, AfterRun}
 }
+
+// OfRun reports whether what is at the point happens once a run.
+func (p Point) OfRun() bool { return p == BeforeRun || p == AfterRun }
 
 func (Point) values() []string {
 	var values []string
@@ -92,7 +98,7 @@ func ScopeOf(p Point) rule.Scope {
 		return rule.ScopeBatch
 	case BeforeCluster, AfterCluster:
 		return rule.ScopeCluster
-	case BeforeGroup, AfterGroup, BeforeStage, AfterStage:
+	case BeforeGroup, AfterGroup, BeforeStage, AfterStage, BeforeRun, AfterRun:
 		return rule.ScopeStage
 	}
 	return ""
@@ -122,10 +128,4 @@ type TaskSpec struct {
 	Description string  `json:"description,omitempty"`
 	Params      []Param `json:"params,omitempty" items:"0..50"`
 	Steps       []Step  `json:"steps" items:"1..50"`
-}
-
-// Step is one step of a Task. A gate is the only kind of step there is.
-type Step struct {
-	Name string `json:"name" is:"name"`
-	Gate *Gate  `json:"gate"`
 }

@@ -97,12 +97,12 @@ func (l *linter) run(p *Pipeline, c *Check, at spot) {
 	case c.TaskSpec != nil:
 		l.taskSpec(c.TaskSpec, at.at("taskSpec"))
 		l.checkParams(p, c, c.TaskSpec.Params, "taskSpec", at)
-		l.points(c, l.fit(stepGates(c.TaskSpec, at.at("taskSpec")), ruleParams(c.TaskSpec.Params)), at, true)
+		l.points(c, l.fit(stepsOf(c.TaskSpec, at.at("taskSpec")), ruleParams(c.TaskSpec.Params)), at, true)
 	case c.Gate != nil:
 		if len(c.Params) > 0 {
 			l.report.addAt(at.key("params"), "a gate takes no params: it reads those of the pipeline as params.NAME")
 		}
-		l.points(c, l.fit([]placedGate{{c.Gate, at.at("gate", "cel")}}, ruleParams(p.Spec.Params)), at, true)
+		l.points(c, l.fit([]placedStep{{&Step{StepKinds: StepKinds{Gate: c.Gate}}, at.at("gate")}}, ruleParams(p.Spec.Params)), at, true)
 	}
 }
 

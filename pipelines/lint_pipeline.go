@@ -2,7 +2,6 @@ package pipelines
 
 import (
 	"slices"
-	"strings"
 
 	"sluice.dev/sluice/pipelines/rule"
 )
@@ -42,6 +41,13 @@ func (l *linter) stage(p *Pipeline, s *Stage, at spot) {
 	l.doubts(s, at)
 	l.rules(&s.Rules, at)
 	if len(s.Checks) > 0 {
+		for i, c := range s.Checks {
+			for j, point := range c.At {
+				if point.OfRun() {
+					l.report.addAt(at.at("checks", i, "at", j), "%s is once a run: a check there stands in the pipeline's defaults", point)
+				}
+			}
+		}
 		l.checks(p, s.Checks, p.Spec.Defaults.Checks, at.at("checks"))
 	}
 }
@@ -106,7 +112,7 @@ func ruleParams(params []Param) []rule.Param {
 // task checks a task that stands for itself, and notes in which scopes it can run.
 func (l *linter) task(t *Task, at spot) {
 	l.taskSpec(&t.Spec, at.at("spec"))
-	f := l.fit(stepGates(&t.Spec, at.at("spec")), ruleParams(t.Spec.Params))
+	f := l.fit(stepsOf(&t.Spec, at.at("spec")), ruleParams(t.Spec.Params))
 	if len(f.scopes()) == 0 {
 		l.reportAll(f.best())
 	}
@@ -116,70 +122,9 @@ func (l *linter) task(t *Task, at spot) {
 func (l *linter) taskSpec(t *TaskSpec, at spot) {
 	l.params(t.Params, at.at("params"))
 	var names []string
-	for _, step := range t.Steps {
-		names = append(names, step.Name)
+	for i := range t.Steps {
+		names = append(names, t.Steps[i].Name)
+		l.step(&t.Steps[i], at.at("steps", i))
 	}
 	l.unique("step", names, func(i int) spot { return at.at("steps", i, "name") })
-}
-
-// placedGate is a gate and the place of its expression.
-type placedGate struct {
-	gate *Gate
-	at   spot
-}
-
-func stepGates(t *TaskSpec, at spot) []placedGate {
-	var gates []placedGate
-	for i := range t.Steps {
-		gates = append(gates, placedGate{t.Steps[i].Gate, at.at("steps", i, "gate", "cel")})
-	}
-	return gates
-}
-
-// fit is what is wrong with the gates of a check or task in each scope.
-type fit map[rule.Scope]Diagnostics
-
-func scopes() []rule.Scope {
-	return []rule.Scope{rule.ScopeBatch, rule.ScopeCluster, rule.ScopeStage}
-}
-
-// scopes are those in which nothing is wrong.
-func (f fit) scopes() []rule.Scope {
-	return slices.DeleteFunc(scopes(), func(s rule.Scope) bool { return len(f[s]) > 0 })
-}
-
-// best is what is wrong in the scope in which the least is.
-func (f fit) best() Diagnostics {
-	return f[slices.MinFunc(scopes(), func(a, b rule.Scope) int { return len(f[a]) - len(f[b]) })]
-}
-
-// fit compiles gates for every scope, and notes where each expression starts.
-func (l *linter) fit(gates []placedGate, params []rule.Param) fit {
-	f := fit{}
-	for _, g := range gates {
-		if g.gate == nil || g.gate.CEL == "" {
-			continue
-		}
-		g.gate.Position = g.at.textPosition(1, 1)
-		for _, scope := range scopes() {
-			_, err := l.compiler.Compile(scope, params, g.gate.CEL)
-			if err == nil {
-				continue
-			}
-			issues, ok := err.(rule.Issues)
-			if !ok {
-				f[scope] = append(f[scope], Diagnostic{g.gate.Position, err.Error()})
-			}
-			for _, issue := range issues {
-				f[scope] = append(f[scope], Diagnostic{g.at.textPosition(issue.Line, issue.Column), "cel: " + strings.TrimSpace(issue.Message)})
-			}
-		}
-	}
-	return f
-}
-
-func (l *linter) reportAll(found Diagnostics) {
-	for _, d := range found {
-		l.report.add(d.Position, "%s", d.Message)
-	}
 }

@@ -7,15 +7,17 @@ import (
 	"sluice.dev/sluice/pipelines/rule"
 )
 
-// ResolvedCheck is a check with nothing left to look up: its gates in order, and the typed values of the params that
-// they read. It survives JSON unchanged.
+// ResolvedCheck is a check with nothing left to look up, and the typed values of the params that it reads. One that is rules and
+// nothing else has Gates, and is judged wherever the facts are; any other has Steps, and is measured by workers of its own. It
+// survives JSON unchanged.
 type ResolvedCheck struct {
 	Name        string         `json:"name"`
 	DisplayName string         `json:"displayName,omitempty"`
 	At          []Point        `json:"at"` // in the order of a rollout
 	RunAfter    []string       `json:"runAfter,omitempty"`
 	Enforcement Enforcement    `json:"enforcement"`
-	Gates       []ResolvedGate `json:"gates"`            // all must hold
+	Gates       []ResolvedGate `json:"gates,omitempty"`  // all must hold
+	Steps       []ResolvedStep `json:"steps,omitempty"`  // in order; all must pass
 	Params      []ParamValue   `json:"params,omitempty"` // sorted by name
 }
 
@@ -25,6 +27,30 @@ type ResolvedGate struct {
 	CEL      string   `json:"cel"`
 	Message  string   `json:"message,omitempty"`
 	Position Position `json:"-"`
+}
+
+// ResolvedStep is one step of a check that is more than rules. Its name is check/step.
+type ResolvedStep struct {
+	Name string `json:"name"`
+	StepKinds
+	Repeat
+}
+
+// Measured reports whether the check has to look for itself, beside what the facts of a unit say.
+func (c *ResolvedCheck) Measured() bool { return len(c.Steps) > 0 }
+
+// Does says what the check may read or change beside the facts of its unit, in words, each once.
+func (c *ResolvedCheck) Does() []string {
+	var does []string
+	for i := range c.Steps {
+		kind, _ := StepKindOf(c.Steps[i].Kind())
+		for _, d := range kind.Does {
+			if !slices.Contains(does, d) {
+				does = append(does, d)
+			}
+		}
+	}
+	return does
 }
 
 // RuleParams declares the check's params to a rule.Compiler.
@@ -63,9 +89,19 @@ func ChecksAt(all []ResolvedCheck, p Point) []ResolvedCheck {
 
 // ResolveChecks makes the flat list of a stage's effective checks, each after those that it names in runAfter,
 // otherwise in the order of the file. Params are the pipeline's, as BindParams returns them. On loaded documents it
-// fails only where a param is missing.
+// fails only where a param is missing. What runs once a run is not among them.
 func (d *Documents) ResolveChecks(p *Pipeline, stage *Stage, params []ParamValue) ([]ResolvedCheck, error) {
-	checks := p.EffectiveRules(stage).Checks
+	return d.resolveAll(p.EffectiveRules(stage).Checks, "stage "+stage.Name, params, func(at Point) bool { return !at.OfRun() })
+}
+
+// ResolveRunChecks makes the flat list of what runs once a run, before its first stage and after its last. It stands among the
+// pipeline's defaults.
+func (d *Documents) ResolveRunChecks(p *Pipeline, params []ParamValue) ([]ResolvedCheck, error) {
+	return d.resolveAll(p.Spec.Defaults.Checks, "the run", params, Point.OfRun)
+}
+
+// resolveAll resolves those of some checks that run at a wanted point, at these points only.
+func (d *Documents) resolveAll(checks []Check, of string, params []ParamValue, wanted func(Point) bool) ([]ResolvedCheck, error) {
 	byName := make(map[string]*Check, len(checks))
 	names := make([]string, 0, len(checks))
 	for i := range checks {
@@ -74,15 +110,18 @@ func (d *Documents) ResolveChecks(p *Pipeline, stage *Stage, params []ParamValue
 	}
 	order := ordered(names, func(name string) []string { return byName[name].RunAfter })
 	if len(order) < len(names) {
-		return nil, fmt.Errorf("cannot resolve checks of stage %s: task cycle", stage.Name)
+		return nil, fmt.Errorf("cannot resolve checks of %s: task cycle", of)
 	}
 	resolved := make([]ResolvedCheck, 0, len(order))
 	for _, name := range order {
 		check, err := d.resolve(byName[name], params)
 		if err != nil {
-			return nil, fmt.Errorf("cannot resolve check %s of stage %s: %w", name, stage.Name, err)
+			return nil, fmt.Errorf("cannot resolve check %s of %s: %w", name, of, err)
 		}
-		resolved = append(resolved, check)
+		check.At = slices.DeleteFunc(check.At, func(p Point) bool { return !wanted(p) })
+		if len(check.At) > 0 {
+			resolved = append(resolved, check)
+		}
 	}
 	return resolved, nil
 }
@@ -115,8 +154,14 @@ func (d *Documents) resolve(c *Check, params []ParamValue) (ResolvedCheck, error
 	if spec == nil {
 		return ResolvedCheck{}, fmt.Errorf("it has no taskRef, taskSpec or gate")
 	}
-	for _, step := range spec.Steps {
-		check.Gates = append(check.Gates, ResolvedGate{check.Name + "/" + step.Name, step.Gate.CEL, step.Gate.Message, step.Gate.Position})
+	if spec.onlyRules() {
+		for _, step := range spec.Steps {
+			check.Gates = append(check.Gates, ResolvedGate{check.Name + "/" + step.Name, step.Gate.CEL, step.Gate.Message, step.Gate.Position})
+		}
+	} else {
+		for _, step := range spec.Steps {
+			check.Steps = append(check.Steps, ResolvedStep{check.Name + "/" + step.Name, step.StepKinds, step.Repeat})
+		}
 	}
 	bound, err := bind(spec.Params, c.Params, params)
 	if err != nil {
@@ -124,6 +169,11 @@ func (d *Documents) resolve(c *Check, params []ParamValue) (ResolvedCheck, error
 	}
 	check.Params = bound
 	return check, nil
+}
+
+// onlyRules reports whether every step is a gate that is judged once.
+func (t *TaskSpec) onlyRules() bool {
+	return !slices.ContainsFunc(t.Steps, func(s Step) bool { return s.Gate == nil || !s.Repeat.IsZero() })
 }
 
 // bind gives every declared param of a task its value: a literal, a param of the pipeline, or the default.

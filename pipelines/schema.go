@@ -167,11 +167,21 @@ func (g *schemaGenerator) tighten(schema *jsonschema.Schema, t reflect.Type) {
 	if t == nil || schema.Properties == nil {
 		return
 	}
+	if t == reflect.TypeFor[Step]() {
+		oneKind(schema)
+	}
 	for _, f := range g.structures.of(t).fields {
 		property, ok := schema.Properties.Get(f.name)
 		if ok {
 			tightenField(property, f, t.FieldByIndex(f.index).Type)
 		}
+	}
+}
+
+// oneKind says that a step is of exactly one kind.
+func oneKind(schema *jsonschema.Schema) {
+	for _, name := range stepFields {
+		schema.OneOf = append(schema.OneOf, &jsonschema.Schema{Required: []string{name}})
 	}
 }
 

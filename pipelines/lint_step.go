@@ -1,0 +1,150 @@
+package pipelines
+
+import (
+	"slices"
+	"strings"
+
+	"sluice.dev/sluice/pipelines/rule"
+)
+
+// placedStep is a step of a task, or the gate that is all of a check, and where it stands.
+type placedStep struct {
+	*Step
+	at spot // of the kind's field
+}
+
+// step checks a step for itself: that it is of one kind, and what that kind says.
+func (l *linter) step(s *Step, at spot) {
+	kinds := slices.DeleteFunc(slices.Clone(stepFields), func(name string) bool { return at.child(name) == nil })
+	switch {
+	case len(kinds) > 1:
+		l.report.addAt(at.key(kinds[1]), "a step is of one kind, not %s", strings.Join(kinds, " and "))
+		return
+	case len(kinds) == 0:
+		if !at.flawed() {
+			l.report.addAt(at, "the step has nothing to do: give one of %s", strings.Join(stepFields, ", "))
+		}
+		return
+	}
+	l.repeat(&s.Repeat, at)
+}
+
+// repeat checks how a step is measured.
+func (l *linter) repeat(r *Repeat, at spot) {
+	l.wait(r.InitialDelay, at.at("initialDelay"), "initialDelay")
+	l.wait(r.Interval, at.at("interval"), "interval")
+	l.wait(r.Timeout, at.at("timeout"), "timeout")
+	if r.Interval != nil && *r.Interval == 0 {
+		l.report.addAt(at.at("interval"), "interval must be above 0")
+	}
+	if r.Timeout != nil && *r.Timeout == 0 {
+		l.report.addAt(at.at("timeout"), "timeout must be above 0: nothing could be measured")
+	}
+}
+
+func stepsOf(t *TaskSpec, at spot) []placedStep {
+	var steps []placedStep
+	for i := range t.Steps {
+		s, here := &t.Steps[i], at.at("steps", i)
+		kind := s.Kind()
+		if kind == "" {
+			continue
+		}
+		steps = append(steps, placedStep{s, here.at(kind)})
+	}
+	return steps
+}
+
+// fit is what is wrong with the steps of a check or task in each scope.
+type fit map[rule.Scope]Diagnostics
+
+func scopes() []rule.Scope {
+	return []rule.Scope{rule.ScopeBatch, rule.ScopeCluster, rule.ScopeStage}
+}
+
+// scopes are those in which nothing is wrong.
+func (f fit) scopes() []rule.Scope {
+	return slices.DeleteFunc(scopes(), func(s rule.Scope) bool { return len(f[s]) > 0 })
+}
+
+// best is what is wrong in the scope in which the least is.
+func (f fit) best() Diagnostics {
+	return f[slices.MinFunc(scopes(), func(a, b rule.Scope) int { return len(f[a]) - len(f[b]) })]
+}
+
+// fit tries steps in every scope: gates are compiled, the names in texts looked up.
+func (l *linter) fit(steps []placedStep, params []rule.Param) fit {
+	f := fit{}
+	for _, s := range steps {
+		for _, scope := range scopes() {
+			if s.Gate != nil {
+				f[scope] = append(f[scope], l.compiles(scope, params, s.Gate, s.at.at("cel"))...)
+				continue
+			}
+			f[scope] = append(f[scope], l.runsIn(scope, params, s)...)
+		}
+	}
+	return f
+}
+
+// compiles is what is wrong with a gate in a scope. It notes where the expression starts.
+func (l *linter) compiles(scope rule.Scope, params []rule.Param, g *Gate, at spot) (found Diagnostics) {
+	if g.CEL == "" {
+		return nil
+	}
+	g.Position = at.textPosition(1, 1)
+	_, err := l.compiler.Compile(scope, params, g.CEL)
+	if err == nil {
+		return nil
+	}
+	issues, ok := err.(rule.Issues)
+	if !ok {
+		return Diagnostics{{g.Position, err.Error()}}
+	}
+	for _, issue := range issues {
+		found = append(found, Diagnostic{at.textPosition(issue.Line, issue.Column), "cel: " + strings.TrimSpace(issue.Message)})
+	}
+	return found
+}
+
+// runsIn is what is wrong with a step that is no gate in a scope.
+func (l *linter) runsIn(scope rule.Scope, params []rule.Param, s placedStep) (found Diagnostics) {
+	kind, _ := StepKindOf(s.Kind())
+	if !slices.Contains(kind.Scopes, scope) {
+		return Diagnostics{{s.at.position(), kind.Name + " is about a cluster, and there is none " + whereOf(scope)}}
+	}
+	for _, name := range s.References() {
+		if why := unknownName(name, scope, params); why != "" {
+			found = append(found, Diagnostic{s.at.position(), "$(" + name + "): " + why})
+		}
+	}
+	return found
+}
+
+func whereOf(scope rule.Scope) string {
+	if scope == rule.ScopeStage {
+		return "at a group, a stage or the run"
+	}
+	return "at a " + string(scope)
+}
+
+// unknownName says why a text cannot name something; "" where it can.
+func unknownName(name string, scope rule.Scope, params []rule.Param) string {
+	if param, ok := strings.CutPrefix(name, "params."); ok {
+		var names []string
+		for _, p := range params {
+			names = append(names, p.Name)
+		}
+		if slices.Contains(names, param) {
+			return ""
+		}
+		return "there is no param " + param + rule.Suggest(param, names)
+	}
+	return rule.Unreadable(scope, name)
+}
+
+func (l *linter) reportAll(found Diagnostics) {
+	for _, d := range found {
+		l.report.add(d.Position, "%s", d.Message)
+	}
+}

@@ -1,0 +1,94 @@
+package pipelines
+
+import (
+	"reflect"
+	"slices"
+
+	"sluice.dev/sluice/pipelines/rule"
+)
+
+// Step is one step of a Task. It is of exactly one kind, and says how often it is measured.
+type Step struct {
+	Name      string `json:"name" is:"name"`
+	StepKinds `json:",inline"`
+	Repeat    `json:",inline"`
+}
+
+// StepKinds are the kinds of steps, a field each. Exactly one is set.
+type StepKinds struct {
+	Gate *Gate `json:"gate,omitempty"`
+}
+
+// Repeat says how a step is measured: how often, for how long, and how many measurements that did not pass are borne. Names and
+// meanings are those of Argo Rollouts' analysis. Without any of it a step is measured once at a point, and every 15 s in the
+// background.
+type Repeat struct {
+	InitialDelay *Duration `json:"initialDelay,omitempty"` // before the first measurement
+	Interval     *Duration `json:"interval,omitempty"`     // between two measurements; default 15s
+	// measurements that are made; in the background default without end, at a point 1
+	Count   int       `json:"count,omitempty" range:"1..100000"`
+	Timeout *Duration `json:"timeout,omitempty"` // of one measurement; default 30s
+	// failed measurements that are borne; default 0, -1 any number
+	FailureLimit *int `json:"failureLimit,omitempty" range:"-1..100000"`
+	// inconclusive measurements that are borne; default 0, -1 any number
+	InconclusiveLimit *int `json:"inconclusiveLimit,omitempty" range:"-1..100000"`
+	// errors in a row that are borne; default 4
+	ConsecutiveErrorLimit *int `json:"consecutiveErrorLimit,omitempty" range:"0..100000"`
+	// so many measurements that pass in a row are enough; default off
+	ConsecutiveSuccessLimit int `json:"consecutiveSuccessLimit,omitempty" range:"1..100000"`
+}
+
+// IsZero reports whether nothing is said.
+func (r Repeat) IsZero() bool { return r == Repeat{} }
+
+// StepKind is what is known of a kind of step wherever there is no file of it at hand.
+type StepKind struct {
+	Name   string       // of its field
+	Scopes []rule.Scope // in which it can run
+	Does   []string     // what it may read or change, in words
+}
+
+// StepKindOf returns what is known of a kind by the name of its field.
+func StepKindOf(name string) (StepKind, bool) {
+	i := slices.IndexFunc(stepKinds(), func(k StepKind) bool { return k.Name == name })
+	if i < 0 {
+		return StepKind{}, false
+	}
+	return stepKinds()[i], true
+}
+
+// stepKinds lists every kind of step, in the order of their fields.
+func stepKinds() []StepKind {
+	return []StepKind{
+		{Name: "gate", Scopes: scopes(), Does: []string{"reads the facts of the unit"}},
+	}
+}
+
+// Kinds names the kinds that are set, in the order of the fields.
+func (k *StepKinds) Kinds() []string {
+	var names []string
+	v := reflect.ValueOf(k).Elem()
+	for i, name := range stepFields {
+		if !v.Field(i).IsNil() {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Kind names the kind that is set; "" where none is.
+func (k *StepKinds) Kind() string {
+	if names := k.Kinds(); len(names) > 0 {
+		return names[0]
+	}
+	return ""
+}
+
+// stepFields are the names of the fields of StepKinds, as documents write them.
+var stepFields = func() []string {
+	var names []string
+	for _, f := range newStructures().of(reflect.TypeFor[StepKinds]()).fields {
+		names = append(names, f.name)
+	}
+	return names
+}()
