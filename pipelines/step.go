@@ -46,6 +46,7 @@ type StepKind struct {
 	Name   string       // of its field
 	Scopes []rule.Scope // in which it can run
 	Does   []string     // what it may read or change, in words
+	Lasts  bool         // a measurement takes as long as it takes, where the step gives it no timeout
 }
 
 // StepKindOf returns what is known of a kind by the name of its field.

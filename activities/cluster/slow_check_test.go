@@ -19,13 +19,13 @@ import (
 // slowness is more than a look waits for.
 const slowness = 400 * time.Millisecond
 
-// slowly is a world whose one check, of a kind of its own, is a function.
+// slowly is a world whose one check is a function.
 func slowly(t *testing.T, ask func(ctx context.Context, w *world, f rule.Facts) api.Verdict) (*world, func() (api.Facts, error)) {
 	t.Helper()
 	w, d, object := underWay(t, "DaemonSet")
-	w.acts.Checks = check.New(check.SourceFunc(func(ctx context.Context, q check.Question) (check.Finding, bool) {
-		return check.Finding{Verdict: ask(ctx, w, q.Facts)}, true
-	}))
+	w.acts.Checks = check.NewOf(func(ctx context.Context, _ pipelines.ResolvedCheck, _ pipelines.Point, facts rule.Facts) check.Finding {
+		return check.Finding{Verdict: ask(ctx, w, facts)}
+	})
 	state := must(w, w.acts.Prepare, w.about(d, object, goal.State{}))
 	req := w.batch(d, object, state, 1, pipelines.Percent(100))
 	req.Checks = []pipelines.ResolvedCheck{{Name: "slow", At: []pipelines.Point{pipelines.During}, Enforcement: pipelines.Enforcing}}

@@ -18,34 +18,49 @@ type Rules struct {
 // NewRules returns Rules that compile each rule once.
 func NewRules() *Rules { return &Rules{compiler: rule.NewCompiler()} }
 
-// Ask runs the gates of a check; the first that does not hold decides.
-func (r *Rules) Ask(ctx context.Context, q Question) (Finding, bool) {
-	if len(q.Check.Gates) == 0 {
-		return Finding{}, false
+// check runs the gates of a check; the first that does not hold decides.
+func (r *Rules) check(ctx context.Context, c pipelines.ResolvedCheck, point pipelines.Point, facts rule.Facts) Finding {
+	if len(c.Gates) == 0 {
+		return Finding{Verdict: api.Error, Message: "the check has no gate"}
 	}
 	passed := Finding{Verdict: api.Passed}
-	for _, g := range q.Check.Gates {
-		f := r.gate(ctx, g, q)
+	for _, g := range c.Gates {
+		f := r.gate(ctx, g, c.RuleParams(), Question{Params: c.RuleValues(), Point: point, Facts: facts})
 		if f.Verdict != api.Passed {
-			return f, true
+			return f
 		}
 		passed.Seen = f.Seen
 	}
-	return passed, true
+	return passed
+}
+
+// step runs a gate that is a step among others.
+func (r *Rules) step(ctx context.Context, q Question) Finding {
+	g := pipelines.ResolvedGate{Name: q.Step.Name, CEL: q.Step.Gate.CEL, Message: q.Step.Gate.Message}
+	return r.gate(ctx, g, declared(q.Params), q)
+}
+
+// declared are the declarations of params that have these values.
+func declared(values rule.Params) []rule.Param {
+	params := make([]rule.Param, 0, len(values))
+	for name, value := range values {
+		v := pipelines.ParamValue{Name: name, Value: value}
+		params = append(params, rule.Param{Name: name, Type: rule.Type(v.Type())})
+	}
+	return params
 }
 
 // gate runs one rule.
-func (r *Rules) gate(ctx context.Context, g pipelines.ResolvedGate, q Question) Finding {
-	values := q.Check.RuleValues()
-	program, err := r.compiler.Compile(pipelines.ScopeOf(q.Point), q.Check.RuleParams(), g.CEL)
+func (r *Rules) gate(ctx context.Context, g pipelines.ResolvedGate, params []rule.Param, q Question) Finding {
+	program, err := r.compiler.Compile(pipelines.ScopeOf(q.Point), params, g.CEL)
 	if err != nil {
 		return Finding{Verdict: api.Error, Message: "cannot compile the rule: " + err.Error()}
 	}
 	if blind(program, q.Facts) {
 		return Finding{Verdict: api.Inconclusive, Message: "the rule reads the workload, and no workload was moved here"}
 	}
-	holds, err := program.Eval(ctx, q.Facts, values)
-	f := Finding{Verdict: api.Passed, Seen: program.Seen(q.Facts, values)}
+	holds, err := program.Eval(ctx, q.Facts, q.Params)
+	f := Finding{Verdict: api.Passed, Seen: program.Seen(q.Facts, q.Params)}
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		f.Verdict, f.Message = api.Error, "the evaluation was cut short: "+err.Error()

@@ -1,0 +1,26 @@
+package check
+
+import (
+	"context"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"sluice.dev/sluice/internal/kube"
+	"sluice.dev/sluice/pipelines/rule"
+)
+
+// Place is the cluster that a question is about.
+type Place struct {
+	Cluster string // its name in the fleet
+	API     *kube.Cluster
+	// Facts looks at the workloads of the unit anew.
+	Facts func(context.Context) (rule.Facts, error)
+	// Pods returns the pods of these workloads, from a watch.
+	Pods func(context.Context) (Pods, error)
+}
+
+// Pods are the pods of a unit's workloads, those of the new revision apart from all others. They are sorted by name, those that
+// are being deleted among them. They are shared, and must not be changed.
+type Pods struct {
+	New, Old []*corev1.Pod
+}
