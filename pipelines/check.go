@@ -73,7 +73,9 @@ const (
 
 // Points lists every point, from the smallest unit to the largest.
 func Points() []Point {
-	return []Point{BeforeBatch, During, AfterBatch, BeforeCluster, AfterCluster, BeforeGroup, AfterGroup, BeforeStage, AfterStage, BeforeRun, AfterRun}
+	return []Point{
+		BeforeBatch, During, AfterBatch, BeforeCluster, AfterCluster, BeforeGroup, AfterGroup, BeforeStage, AfterStage, BeforeRun, AfterRun,
+	}
 }
 
 // OfRun reports whether what is at the point happens once a run.

@@ -58,6 +58,9 @@ func StepKindOf(name string) (StepKind, bool) {
 	return stepKinds()[i], true
 }
 
+// StepKindNames names the kinds of steps, in the order of their fields.
+func StepKindNames() []string { return slices.Clone(stepFields) }
+
 // stepKinds lists every kind of step, in the order of their fields.
 func stepKinds() []StepKind {
 	return []StepKind{

@@ -10,6 +10,7 @@ import (
 
 	"go.temporal.io/sdk/activity"
 
+	"sluice.dev/sluice/activities/checks"
 	"sluice.dev/sluice/activities/cluster"
 	"sluice.dev/sluice/activities/runs"
 	"sluice.dev/sluice/activities/store"
@@ -24,6 +25,7 @@ func (s servedOnes) RegisterActivityWithOptions(_ any, o activity.RegisterOption
 func TestEveryDeclaredActivityIsServedOnce(t *testing.T) {
 	served := servedOnes{}
 	registerCentral(served, &cluster.Activities{}, &store.Activities{}, &runs.Activities{})
+	(&checks.Activities{}).Register(served)
 	declared := declaredActivities(t)
 	if len(declared) < 20 {
 		t.Errorf("only %d activities were found", len(declared))

@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/worker"
 	"k8s.io/utils/clock"
 
+	"sluice.dev/sluice/activities/checks"
 	"sluice.dev/sluice/activities/cluster"
 	"sluice.dev/sluice/activities/runs"
 	"sluice.dev/sluice/activities/store"
@@ -38,6 +39,7 @@ type Options struct {
 // Limits of one worker. A long activity waits on a watch and costs next to nothing, so many may be under way at once.
 const (
 	maxActivities    = 10_000          // or soaks would keep what disarms and takes back from beginning
+	maxChecks        = 5_000           // apart from the others: checks never keep what moves from moving
 	heartbeatWithin  = 5 * time.Second // for the SDK's own heartbeat, which says no more than that a cancel was heard
 	drainWithin      = 10 * time.Second
 	deadlockDetector = 5 * time.Second
@@ -55,9 +57,13 @@ func Run(ctx context.Context, o Options) error {
 	}
 	clusters := kube.NewPool(kube.Options{Kubeconfigs: o.Kubeconfigs, UserAgent: o.UserAgent})
 	defer clusters.Close()
-	checks := check.New()
-	near := &cluster.Activities{Clusters: clusters, Ledger: o.Ledger, Checks: checks, Clock: clock.RealClock{}, Installation: installation}
-	records := &store.Activities{Ledger: o.Ledger, Checks: checks, Clock: clock.RealClock{}}
+	rules := check.New()
+	near := &cluster.Activities{Clusters: clusters, Ledger: o.Ledger, Checks: rules, Clock: clock.RealClock{}, Installation: installation}
+	records := &store.Activities{Ledger: o.Ledger, Checks: rules, Clock: clock.RealClock{}}
+
+	measured := &checks.Activities{
+		Clusters: clusters, Ledger: o.Ledger, Measurer: check.NewMeasurer(clock.RealClock{}, rules.Rules, sources()), Clock: clock.RealClock{},
+	}
 
 	if o.Namespace != "" && !o.SiteOnly {
 		if err := EnsureSearchAttributes(ctx, o.Client, o.Namespace); err != nil {
@@ -67,9 +73,9 @@ func Run(ctx context.Context, o Options) error {
 	central := api.Queue(installation)
 	crew := newCrew()
 	defer crew.stop()
-	start := func(queue string, register func(worker.Worker)) error {
+	start := func(queue string, slots int, register func(worker.Worker)) error {
 		w := worker.New(o.Client, queue, worker.Options{
-			MaxConcurrentActivityExecutionSize: maxActivities,
+			MaxConcurrentActivityExecutionSize: slots,
 			MaxHeartbeatThrottleInterval:       heartbeatWithin,
 			WorkerStopTimeout:                  drainWithin,
 			DeadlockDetectionTimeout:           deadlockDetector,
@@ -84,16 +90,23 @@ func Run(ctx context.Context, o Options) error {
 		return nil
 	}
 	if !o.SiteOnly {
-		err := start(central, func(w worker.Worker) {
+		err := start(central, maxActivities, func(w worker.Worker) {
 			workflows.Register(w)
 			registerCentral(w, near, records, &runs.Activities{Client: o.Client, Clock: clock.RealClock{}})
 		})
 		if err != nil {
 			return err
 		}
+		if err := start(api.ChecksQueue(central), maxChecks, func(w worker.Worker) { measured.Register(w) }); err != nil {
+			return err
+		}
 	}
 	for _, site := range o.Sites {
-		if err := start(api.SiteQueue(central, site), func(w worker.Worker) { near.Register(w) }); err != nil {
+		queue := api.SiteQueue(central, site)
+		if err := start(queue, maxActivities, func(w worker.Worker) { near.Register(w) }); err != nil {
+			return err
+		}
+		if err := start(api.ChecksQueue(queue), maxChecks, func(w worker.Worker) { measured.Register(w) }); err != nil {
 			return err
 		}
 	}

@@ -16,3 +16,6 @@ func SiteQueue(central, site string) string {
 	}
 	return central + "-" + site
 }
+
+// ChecksQueue returns the task queue of the workers that measure checks, beside a queue.
+func ChecksQueue(queue string) string { return queue + "-checks" }

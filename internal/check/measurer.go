@@ -147,7 +147,9 @@ func stepsOf(c pipelines.ResolvedCheck) func(func(pipelines.ResolvedStep) bool) 
 }
 
 // step measures one step until it is decided. Most is how many measurements are made; 0 without end.
-func (m *Measurer) step(ctx context.Context, i Inquiry, b *book, c pipelines.ResolvedCheck, s pipelines.ResolvedStep, most int) (Tally, error) {
+func (m *Measurer) step(
+	ctx context.Context, i Inquiry, b *book, c pipelines.ResolvedCheck, s pipelines.ResolvedStep, most int,
+) (Tally, error) {
 	t, known := b.of(s.Name)
 	if !known {
 		t = begin(s.Repeat, m.clock.Now())

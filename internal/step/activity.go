@@ -28,6 +28,8 @@ const (
 	Idle
 	// Patient is Idle, and waits for a worker of its site too.
 	Patient
+	// Checking is Idle, and is done by the workers that are there for checks.
+	Checking
 	// Ledger is one of the ledger's: short, without heartbeats.
 	Ledger
 	// Vital is one of the ledger's that is tried until it succeeds: what it reads or writes down is what others go by.
@@ -43,6 +45,9 @@ func short[Req, Res any](name string) Activity[Req, Res]   { return Activity[Req
 func lasting[Req, Res any](name string) Activity[Req, Res] { return Activity[Req, Res]{name, Lasting} }
 func idle[Req, Res any](name string) Activity[Req, Res]    { return Activity[Req, Res]{name, Idle} }
 func patient[Req, Res any](name string) Activity[Req, Res] { return Activity[Req, Res]{name, Patient} }
+func checking[Req, Res any](name string) Activity[Req, Res] {
+	return Activity[Req, Res]{name, Checking}
+}
 func ofLedger[Req, Res any](name string) Activity[Req, Res] {
 	return Activity[Req, Res]{name, Ledger}
 }

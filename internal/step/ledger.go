@@ -47,9 +47,10 @@ type RunStage struct {
 	MaxUnreachable int                       `json:"maxUnreachable"`
 	SoakGroup      time.Duration             `json:"soakGroup,omitempty"`
 	SoakStage      time.Duration             `json:"soakStage,omitempty"`
-	Looks          bool                      `json:"looks,omitempty"`  // some check looks at units while they soak
-	Checks         []pipelines.ResolvedCheck `json:"checks,omitempty"` // of groups and the stage only
-	Groups         []plan.Group              `json:"groups"`           // units without labels, reasons and digests
+	Looks          bool                      `json:"looks,omitempty"`   // some check looks at units while they soak
+	Watches        bool                      `json:"watches,omitempty"` // some check is measured in the background meanwhile
+	Checks         []pipelines.ResolvedCheck `json:"checks,omitempty"`  // of groups and the stage only
+	Groups         []plan.Group              `json:"groups"`            // units without labels, reasons and digests
 }
 
 // Units returns how many units the stage has.
@@ -96,7 +97,8 @@ type Seen struct {
 // UnitRecord is what is kept of a unit that has ended: its whole status, and what the soaks of its group and stage look at.
 type UnitRecord struct {
 	api.UnitStatus
-	Soaking []AdvanceRequest `json:"soaking,omitempty"`
+	Soaking []AdvanceRequest          `json:"soaking,omitempty"`
+	Watched []pipelines.ResolvedCheck `json:"watched,omitempty"` // checks in the background
 }
 
 // SaveUnitRequest stores the record of a unit.

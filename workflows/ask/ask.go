@@ -36,8 +36,12 @@ func (c Call[Res]) Near(site string) Call[Res] {
 // Start schedules the activity. Cancelling ctx asks it to end, and it is ready only once it has.
 func (c Call[Res]) Start(ctx workflow.Context) Asked[Res] {
 	t := termsOf(c.class)
+	queue := api.SiteQueue(workflow.GetInfo(ctx).TaskQueueName, c.site)
+	if c.class == step.Checking {
+		queue = api.ChecksQueue(queue)
+	}
 	opts := workflow.ActivityOptions{
-		TaskQueue:           api.SiteQueue(workflow.GetInfo(ctx).TaskQueueName, c.site),
+		TaskQueue:           queue,
 		StartToCloseTimeout: t.takes,
 		HeartbeatTimeout:    t.heard,
 		WaitForCancellation: true,

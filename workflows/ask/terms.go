@@ -26,7 +26,7 @@ func termsOf(class step.Class) terms {
 	switch class {
 	case step.Lasting:
 		return terms{takes: t.LongActivity, heard: t.Heartbeat}
-	case step.Idle, step.Patient:
+	case step.Idle, step.Patient, step.Checking:
 		return terms{takes: t.LongActivity, heard: t.IdleHeartbeat}
 	case step.Ledger:
 		return terms{takes: t.LedgerActivity, tries: t.Attempts}

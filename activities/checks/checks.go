@@ -1,0 +1,115 @@
+// Package checks holds the activities that measure checks, on workers of their own. What a check makes of what it sees is for
+// internal/check to say; here it is found out what it is about, and what has been counted is kept in heartbeats.
+package checks
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"k8s.io/utils/clock"
+
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/change"
+	"sluice.dev/sluice/internal/check"
+	"sluice.dev/sluice/internal/kube"
+	"sluice.dev/sluice/internal/serve"
+	"sluice.dev/sluice/internal/step"
+)
+
+// Activities are the activities of checks. All fields are required.
+type Activities struct {
+	Clusters *kube.Pool
+	Ledger   change.Past
+	Measurer *check.Measurer
+	Clock    clock.WithTicker
+}
+
+// Register has checks measured here.
+func (a *Activities) Register(r serve.Registry) {
+	serve.Handle(r, step.Ask, a.Ask)
+	serve.Handle(r, step.Watch, a.Watch)
+}
+
+// Ask measures checks to their end.
+func (a *Activities) Ask(ctx context.Context, req step.ChecksRequest) ([]api.Check, error) {
+	return a.with(ctx, req, a.Measurer.Ask)
+}
+
+// Watch measures checks in the background until one does not pass.
+func (a *Activities) Watch(ctx context.Context, req step.ChecksRequest) ([]api.Check, error) {
+	return a.with(ctx, req, a.Measurer.Watch)
+}
+
+type measured func(context.Context, check.Inquiry) ([]api.Check, error)
+
+func (a *Activities) with(ctx context.Context, req step.ChecksRequest, measure measured) ([]api.Check, error) {
+	if req.Record != "" {
+		if err := a.recorded(ctx, &req); err != nil {
+			return nil, err
+		}
+	}
+	i := check.Inquiry{Point: req.Point, Checks: req.Checks, Facts: req.Facts, Key: keyOf(req)}
+	if activity.HasHeartbeatDetails(ctx) {
+		if err := activity.GetHeartbeatDetails(ctx, &i.Before); err != nil {
+			i.Before = nil // of a version that said other things
+		}
+	}
+	if req.Cluster != "" {
+		place, leave, err := a.place(ctx, req)
+		if err != nil {
+			return nil, err
+		}
+		defer leave()
+		i.Place = place
+	}
+	say, hush := a.heart(ctx, i.Before)
+	defer hush()
+	i.Say = say
+	return measure(ctx, i)
+}
+
+// recorded fills in what a unit that has ended is looked at by.
+func (a *Activities) recorded(ctx context.Context, req *step.ChecksRequest) error {
+	var record step.UnitRecord
+	if err := change.Load(ctx, a.Ledger, req.Record, &record); err != nil {
+		return err
+	}
+	req.Workloads, req.Checks = record.Soaking, record.Watched
+	return nil
+}
+
+// keyOf is the same for the same batch of the same unit of the same run.
+func keyOf(req step.ChecksRequest) string {
+	path := req.Facts.Unit.Path
+	if path == "" {
+		path = req.Cluster
+	}
+	return req.Run + "/" + path
+}
+
+// beat is how often an activity that measures says that it is alive.
+const beat = 5 * time.Second
+
+// heart says what has been counted last with every heartbeat, until it is hushed.
+func (a *Activities) heart(ctx context.Context, before check.Tallies) (say func(check.Tallies), hush func()) {
+	var last atomic.Value
+	last.Store(before)
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		ticker := a.Clock.NewTicker(beat)
+		defer ticker.Stop()
+		for {
+			activity.RecordHeartbeat(ctx, last.Load())
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C():
+			}
+		}
+	}()
+	return func(now check.Tallies) { last.Store(now) }, func() { cancel(); <-done }
+}
