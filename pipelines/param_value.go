@@ -159,6 +159,9 @@ func typeOf(value any) ParamType {
 	return TypeString
 }
 
+// Text is the value as people write it.
+func (v ParamValue) Text() string { return fmt.Sprint(written(v.Value)) }
+
 // Type is the type of the value.
 func (v ParamValue) Type() ParamType { return typeOf(v.Value) }
 

@@ -26,6 +26,7 @@ type RunStatus struct {
 	Stages   []StageStatus `json:"stages"`
 	Ending   *Ending       `json:"ending,omitempty"` // who took it back, or aborted it
 	Moves    []string      `json:"moves,omitempty"`  // unit paths in the order in which they started
+	TaskReport
 }
 
 // StageStatus is where a stage of a run is.
