@@ -36,7 +36,8 @@ func completeArgs() map[string][]names {
 	return map[string][]names{
 		"plan": {componentNames}, "run": {both(planHashes, componentNames)}, "get": {both(allRuns, planHashes)},
 		"get runs": {componentNames}, "get plans": {componentNames}, "get clusters": {componentNames}, "get audit": {both(allRuns, planHashes)},
-		"why": {allRuns, partsOfRun}, "pause": open, "resume": open, "approve": open, "abort": open, "rollback": {allRuns},
+		"get pipelinerun": {allRuns},
+		"why":             {allRuns, partsOfRun}, "pause": open, "resume": open, "approve": open, "abort": open, "rollback": {allRuns},
 	}
 }
 
