@@ -41,6 +41,10 @@ test: build tools ## run every test; those that lack a system program are skippe
 mutate: ## see whether the cheap tests notice mistakes: each of internal/mutate/mutations.txt, one at a time; ONLY=pattern picks some
 	@$(GO) test -count=1 -v -timeout 120m ./internal/mutate -run TestMutations -mutate -only "$(ONLY)"
 
+.PHONY: exhaustive
+exhaustive: ## play all simulated rollouts of the comparison with a baseline: 1,000 without a change and 1,000 with, of each kind
+	@$(GO) test -count=1 -v -timeout 60m ./internal/baseline -run TestFalseStopsAndFoundFaults -exhaustive
+
 .PHONY: bench
 bench: build ## print speed, memory and API requests against their limits; BIG=1 runs a stage of 2,000 fake clusters instead
 ifdef BIG
