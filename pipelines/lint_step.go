@@ -27,6 +27,9 @@ func (l *linter) step(s *Step, at spot) {
 		return
 	}
 	l.repeat(&s.Repeat, at)
+	if kind, _ := StepKindOf(kinds[0]); kind.lint != nil && !at.at(kinds[0]).flawed() {
+		kind.lint(l, s, at.at(kinds[0]))
+	}
 }
 
 // repeat checks how a step is measured.

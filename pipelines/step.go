@@ -47,6 +47,9 @@ type StepKind struct {
 	Scopes []rule.Scope // in which it can run
 	Does   []string     // what it may read or change, in words
 	Lasts  bool         // a measurement takes as long as it takes, where the step gives it no timeout
+
+	// lint reports what is wrong with a step of the kind by itself, at the kind's field; nil where its shape says all.
+	lint func(l *linter, s *Step, at spot)
 }
 
 // StepKindOf returns what is known of a kind by the name of its field.
