@@ -76,6 +76,16 @@ func (c *ResolvedCheck) RunsAt(p Point) bool {
 	return slices.Contains(c.At, p)
 }
 
+// Quick returns the checks that are rules, which are judged wherever the facts are.
+func Quick(all []ResolvedCheck) []ResolvedCheck {
+	return slices.DeleteFunc(slices.Clone(all), func(c ResolvedCheck) bool { return c.Measured() })
+}
+
+// Measured returns the checks that are more than rules, which workers of their own measure.
+func Measured(all []ResolvedCheck) []ResolvedCheck {
+	return slices.DeleteFunc(slices.Clone(all), func(c ResolvedCheck) bool { return !c.Measured() })
+}
+
 // ChecksAt returns the checks that run at a point, in their order.
 func ChecksAt(all []ResolvedCheck, p Point) []ResolvedCheck {
 	var out []ResolvedCheck
@@ -112,16 +122,17 @@ func (d *Documents) resolveAll(checks []Check, of string, params []ParamValue, w
 	if len(order) < len(names) {
 		return nil, fmt.Errorf("cannot resolve checks of %s: task cycle", of)
 	}
-	resolved := make([]ResolvedCheck, 0, len(order))
+	var resolved []ResolvedCheck
 	for _, name := range order {
+		if !slices.ContainsFunc(byName[name].points(), wanted) {
+			continue
+		}
 		check, err := d.resolve(byName[name], params)
 		if err != nil {
 			return nil, fmt.Errorf("cannot resolve check %s of %s: %w", name, of, err)
 		}
 		check.At = slices.DeleteFunc(check.At, func(p Point) bool { return !wanted(p) })
-		if len(check.At) > 0 {
-			resolved = append(resolved, check)
-		}
+		resolved = append(resolved, check)
 	}
 	return resolved, nil
 }

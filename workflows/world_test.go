@@ -50,12 +50,13 @@ type world struct {
 	closed   error // how the run closed in Temporal; nil for completed
 	audit    []step.AuditRequest
 	records  []step.UnitRecord
-	noBack   bool                   // nothing was recorded before the run
-	stays    string                 // why a revert leaves a workload as it is
-	kept     []string               // what a way back leaves in place
-	applies  func(*step.DiffResult) // what a comparison finds to write
-	created  bool                   // workloads were not there before it
-	whole    bool                   // and are planned to be created whole
+	noBack   bool                                          // nothing was recorded before the run
+	stays    string                                        // why a revert leaves a workload as it is
+	kept     []string                                      // what a way back leaves in place
+	applies  func(*step.DiffResult)                        // what a comparison finds to write
+	measures func(step.ChecksRequest) ([]api.Check, error) // what measured checks find
+	created  bool                                          // workloads were not there before it
+	whole    bool                                          // and are planned to be created whole
 }
 
 func newWorld(t *testing.T, clusters ...string) *world {
@@ -172,6 +173,9 @@ func (w *world) register() {
 	answer(w, step.Evaluate, func(step.EvaluateRequest) string { return "" }, func(r step.EvaluateRequest) ([]api.Check, error) {
 		return w.gates.Evaluate(context.Background(), r), nil
 	})
+	passes := func(r step.ChecksRequest) ([]api.Check, error) { return w.measures(r) }
+	answer(w, step.Watch, func(r step.ChecksRequest) string { return r.Cluster }, passes)
+	answer(w, step.Ask, func(r step.ChecksRequest) string { return strings.TrimSpace(r.Cluster + " " + string(r.Point)) }, passes)
 	// A batch takes virtual time, during which it can be cancelled; a watch during a soak lasts until it is.
 	w.env.OnActivity(step.Advance.Name(), mock.Anything, mock.Anything).AfterFn(func() time.Duration { return w.advances }).Return(
 		func(_ context.Context, r step.AdvanceRequest) (api.Facts, error) {

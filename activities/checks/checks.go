@@ -77,6 +77,9 @@ func (a *Activities) recorded(ctx context.Context, req *step.ChecksRequest) erro
 		return err
 	}
 	req.Workloads, req.Checks = record.Soaking, record.Watched
+	if len(record.Soaking) > 0 {
+		req.Facts.Unit, req.Facts.Change = record.Soaking[0].Unit, record.Soaking[0].Change
+	}
 	return nil
 }
 

@@ -77,7 +77,7 @@ func (a *Activities) LoadRun(ctx context.Context, hash string) (step.RunPlan, er
 	}
 	out := step.RunPlan{
 		Subject: p.Subject, Version: p.Version, Pipeline: p.Pipeline, OnFailure: p.OnFailure, Rollback: p.Rollback,
-		Origin: stored.Origin,
+		Origin: stored.Origin, Checks: p.Checks,
 	}
 	live, err := a.live(ctx, stored)
 	if err != nil {
@@ -109,7 +109,8 @@ func runStage(s plan.StagePlan, live *plan.Live) step.RunStage {
 		SoakGroup: time.Duration(s.Rules.Soak.Group), SoakStage: time.Duration(s.Rules.Soak.Stage),
 	}
 	for _, c := range s.Rules.Checks {
-		out.Looks = out.Looks || c.RunsAt(pipelines.During)
+		out.Looks = out.Looks || c.RunsAt(pipelines.During) && !c.Measured()
+		out.Watches = out.Watches || c.RunsAt(pipelines.During) && c.Measured()
 		ofGroup := c.RunsAt(pipelines.BeforeGroup) || c.RunsAt(pipelines.AfterGroup)
 		ofStage := c.RunsAt(pipelines.BeforeStage) || c.RunsAt(pipelines.AfterStage)
 		if ofGroup || ofStage {

@@ -23,6 +23,7 @@ type RunStatus struct {
 	Waiting  *Waiting      `json:"waiting,omitempty"`
 	Percent  int           `json:"percent"`
 	Failed   int           `json:"failed"`
+	Checks   []Check       `json:"checks,omitempty"` // of the run as a whole
 	Stages   []StageStatus `json:"stages"`
 	Ending   *Ending       `json:"ending,omitempty"` // who took it back, or aborted it
 	Moves    []string      `json:"moves,omitempty"`  // unit paths in the order in which they started

@@ -46,6 +46,9 @@ func Build(in Input) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	if p.Checks, err = in.Documents.ResolveRunChecks(in.Pipeline, p.Params); err != nil {
+		return nil, fault.Wrap(fault.Invalid, err, "cannot plan pipeline %s", in.Pipeline.Metadata.Name)
+	}
 	for i := range in.Pipeline.Spec.Stages {
 		s, err := b.stage(p, &in.Pipeline.Spec.Stages[i])
 		if err != nil {

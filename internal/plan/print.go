@@ -109,6 +109,7 @@ func (o *printer) head(p *Plan, hash string) {
 		[]string{"drift", string(p.Drift)},
 		[]string{"units", total(p)},
 	)
+	rows = append(rows, checkRows("checks", p.Checks)...)
 	o.line(0, "plan %s", hash)
 	o.table(1, rows)
 	for _, e := range p.Exceptions {
@@ -293,12 +294,17 @@ func stageRules(s *StagePlan) [][]string {
 	if s.Approvals > 0 {
 		rows = append(rows, []string{"approvals", fmt.Sprintf("%s of this hash before it starts", count(s.Approvals, "approval"))})
 	}
-	for i, c := range r.Checks {
-		head := ""
-		if i == 0 {
-			head = "checks"
-		}
+	return append(rows, checkRows("checks", r.Checks)...)
+}
+
+// checkRows say which checks there are, and what each may read or change.
+func checkRows(head string, checks []pipelines.ResolvedCheck) (rows [][]string) {
+	for _, c := range checks {
 		rows = append(rows, []string{head, checkText(c)})
+		if does := c.Does(); len(does) > 0 {
+			rows = append(rows, []string{"", "  it " + strings.Join(does, ", ")})
+		}
+		head = ""
 	}
 	return rows
 }

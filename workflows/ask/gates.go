@@ -1,11 +1,14 @@
 package ask
 
 import (
+	"slices"
+
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/workflows/pace"
 )
 
@@ -20,4 +23,9 @@ func Gates(ctx workflow.Context, req step.EvaluateRequest) []api.Check {
 		return []api.Check{{Name: "gates", At: req.Point, Verdict: api.Error, Message: MessageOf(err)}}
 	}
 	return found
+}
+
+// Measures reports whether some of the checks are more than rules: all of them are then measured together, in their order.
+func Measures(checks []pipelines.ResolvedCheck) bool {
+	return slices.ContainsFunc(checks, func(c pipelines.ResolvedCheck) bool { return c.Measured() })
 }

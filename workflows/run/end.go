@@ -54,7 +54,7 @@ func (r *rollout) finish(ctx workflow.Context) {
 // close computes the end from what the units recorded, and writes it down.
 func (r *rollout) close(ctx workflow.Context) (api.RunStatus, error) {
 	s := &r.state.Status
-	phase := api.Outcome(s.Stages)
+	phase := api.Outcome(append(slices.Clip(s.Stages), api.StageStatus{Checks: s.Checks}))
 	for i := range s.Stages {
 		st := &s.Stages[i]
 		for j := range st.Units {

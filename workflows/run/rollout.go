@@ -10,6 +10,7 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/workflows/ask"
 	"sluice.dev/sluice/workflows/pace"
 	"sluice.dev/sluice/workflows/shape"
@@ -113,6 +114,11 @@ func (r *rollout) run(outer workflow.Context) (api.RunStatus, error) {
 		r.finish(ctx)
 		return r.close(ctx)
 	}
+	if r.state.Stage == 0 {
+		if err := r.judgeRun(ctx, pipelines.BeforeRun); err != nil {
+			return r.state.Status, err
+		}
+	}
 	for ; r.state.Stage < len(r.plan.Stages) && !r.ending(); r.state.Stage++ {
 		if r.state.Stage > 0 && len(r.openUnits()) == 0 && workflow.GetInfo(ctx).GetCurrentHistoryLength() > pace.Tuned().HistoryBound {
 			if err := r.continueAsNew(ctx, outer); err != nil {
@@ -124,6 +130,9 @@ func (r *rollout) run(outer workflow.Context) (api.RunStatus, error) {
 			return r.state.Status, err
 		}
 		r.dismiss(ctx)
+	}
+	if err := r.judgeRun(ctx, pipelines.AfterRun); err != nil {
+		return r.state.Status, err
 	}
 	r.finish(ctx)
 	return r.close(ctx)

@@ -53,7 +53,7 @@ func (r *rollout) look(ctx workflow.Context, s *soak) (coming int) {
 		if r.open[u.Cluster] != nil && unit.Phase != api.PhaseUnreachable {
 			coming++
 		}
-		if s.begun[u.Cluster] || !s.stage.Looks || unit.Phase != api.PhaseSucceeded || !unit.Moved || unit.Detail == "" {
+		if s.begun[u.Cluster] || !s.stage.Looks && !s.stage.Watches || unit.Phase != api.PhaseSucceeded || !unit.Moved || unit.Detail == "" {
 			continue
 		}
 		s.begun[u.Cluster] = true

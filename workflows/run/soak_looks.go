@@ -56,7 +56,7 @@ func (r *rollout) lookBy(ctx workflow.Context, s *soak, u plan.Unit, until time.
 	in := tell.LookInput{
 		Ref:  step.Ref{Run: r.in.Run, Plan: r.in.Plan, Subject: r.plan.Subject, Cluster: u.Cluster, Context: u.Context},
 		Path: u.Path, Site: u.Site, Stage: s.stage.Name, Group: u.Group, What: s.what, Record: r.unit(u.Cluster).Detail,
-		Until: until, Quiet: s.quiet, Parent: workflow.GetInfo(ctx).WorkflowExecution.ID,
+		Until: until, Quiet: s.quiet, Parent: workflow.GetInfo(ctx).WorkflowExecution.ID, Watches: s.stage.Watches,
 	}
 	look := &lookRun{part: r.partOf(ctx, s.stage.Name, u.Cluster)}
 	r.looks[u.Cluster] = look

@@ -7,8 +7,6 @@ import (
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
-	"sluice.dev/sluice/pipelines/rule"
-	"sluice.dev/sluice/workflows/ask"
 	"sluice.dev/sluice/workflows/show"
 )
 
@@ -24,7 +22,7 @@ func (r *rollout) stage(ctx workflow.Context, i int) error {
 	if err := r.approval(ctx, p, st); err != nil {
 		return err
 	}
-	if err := r.judge(ctx, st, p.Checks, pipelines.BeforeStage, st.Units); err != nil {
+	if err := r.judgeStage(ctx, st, p.Checks, pipelines.BeforeStage, st.Units); err != nil {
 		return err
 	}
 	for g := range p.Groups {
@@ -35,7 +33,7 @@ func (r *rollout) stage(ctx workflow.Context, i int) error {
 	if err := r.soak(ctx, p.SoakStage, "stage "+p.Name, p, p.AllUnits()); err != nil {
 		return err
 	}
-	if err := r.judge(ctx, st, p.Checks, pipelines.AfterStage, st.Units); err != nil {
+	if err := r.judgeStage(ctx, st, p.Checks, pipelines.AfterStage, st.Units); err != nil {
 		return err
 	}
 	if !r.ending() {
@@ -59,30 +57,6 @@ func (r *rollout) approval(ctx workflow.Context, p *step.RunStage, st *api.Stage
 	}.Wait(ctx)
 }
 
-// judge runs the checks of a group or stage. One that does not pass holds the run until it is resumed.
-func (r *rollout) judge(
-	ctx workflow.Context, st *api.StageStatus, all []pipelines.ResolvedCheck, point pipelines.Point, units []api.UnitStatus,
-) error {
-	checks := pipelines.ChecksAt(all, point)
-	for len(checks) > 0 && !r.ending() {
-		facts := rule.Facts{Stage: plan.StageFacts(st.Name, units), Change: rule.Change{
-			Component: r.plan.Subject.String(), Version: r.plan.Version, Pipeline: r.plan.Pipeline, Plan: r.in.Plan, Run: r.in.Run,
-		}}
-		st.Checks = ask.Gates(ctx, step.EvaluateRequest{Point: point, Checks: checks, Facts: facts})
-		bad, held := api.FirstBad(st.Checks)
-		if !held {
-			return nil
-		}
-		why := show.Undecided(bad)
-		why.Kind, why.Since = api.WaitCheck, workflow.Now(ctx).UTC()
-		r.pause(why)
-		if err := r.unpaused(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // unpaused returns once the run is not paused, or is ending.
 func (r *rollout) unpaused(ctx workflow.Context) error {
 	if !r.state.Paused || r.ending() {
@@ -97,7 +71,7 @@ func (r *rollout) unpaused(ctx workflow.Context) error {
 // group starts units in the plan's order under its concurrency, and ends when each has ended or is out of reach.
 func (r *rollout) group(ctx workflow.Context, p *step.RunStage, st *api.StageStatus, i int) error {
 	g := &p.Groups[i]
-	if err := r.judge(ctx, st, p.Checks, pipelines.BeforeGroup, r.unitsOf(g)); err != nil {
+	if err := r.judgeStage(ctx, st, p.Checks, pipelines.BeforeGroup, r.unitsOf(g)); err != nil {
 		return err
 	}
 	window := p.Stage().Window(i, plan.LeftBefore(r.lean().Stages, r.state.Stage, i, r.stateOf))
@@ -111,7 +85,7 @@ func (r *rollout) group(ctx workflow.Context, p *step.RunStage, st *api.StageSta
 	if err := r.soak(ctx, p.SoakGroup, "group "+g.Name, p, g.Units); err != nil {
 		return err
 	}
-	return r.judge(ctx, st, p.Checks, pipelines.AfterGroup, r.unitsOf(g))
+	return r.judgeStage(ctx, st, p.Checks, pipelines.AfterGroup, r.unitsOf(g))
 }
 
 // slide starts the units of a window as it opens, until all have ended or the run is ending.

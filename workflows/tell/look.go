@@ -19,6 +19,8 @@ type LookInput struct {
 	Until  time.Time     `json:"until"`
 	Quiet  time.Duration `json:"quiet"`  // of the whole soak
 	Parent string        `json:"parent"` // workflow ID of whom it reports to
+	// some check is measured in the background meanwhile
+	Watches bool `json:"watches,omitempty"`
 }
 
 // Finding is what ended the looks before their time was over; nothing is set where it was.

@@ -38,7 +38,7 @@ func (r *machine) finishBatch(ctx workflow.Context, at *api.BatchStatus) {
 // advance moves the batch until its pods are there and available. A check that fails meanwhile stops the unit, and so does a
 // batch that does not get on.
 func (r *machine) advance(ctx workflow.Context, at *api.BatchStatus, req step.AdvanceRequest) error {
-	req.Checks = r.checksAt(pipelines.During)
+	req.Checks = pipelines.Quick(r.checksAt(pipelines.During))
 	req.Deadline = time.Duration(r.plan.Rules.ProgressDeadline)
 	for {
 		at.Phase = api.PhaseMoving

@@ -17,7 +17,12 @@ type look func(workflow.Context) (api.Facts, error)
 
 // judge runs the checks of a point and returns once they hold. at is the batch they are about, nil for the cluster.
 func (r *machine) judge(ctx workflow.Context, point pipelines.Point, at *api.BatchStatus, look look) error {
-	checks := r.checksAt(point)
+	return r.judgeBy(ctx, r.checksAt(point), point, at, look)
+}
+
+func (r *machine) judgeBy(
+	ctx workflow.Context, checks []pipelines.ResolvedCheck, point pipelines.Point, at *api.BatchStatus, look look,
+) error {
 	if len(checks) == 0 {
 		return nil
 	}
@@ -27,7 +32,10 @@ func (r *machine) judge(ctx workflow.Context, point pipelines.Point, at *api.Bat
 		if err != nil {
 			return err
 		}
-		found := ask.Gates(ctx, step.EvaluateRequest{Point: point, Checks: checks, Facts: seen.Facts})
+		found, err := r.verdicts(ctx, step.EvaluateRequest{Point: point, Checks: checks, Facts: seen.Facts}, at)
+		if err != nil {
+			return err
+		}
 		r.note(at, found)
 		bad, held := api.FirstBad(found)
 		if !held {
@@ -39,6 +47,21 @@ func (r *machine) judge(ctx workflow.Context, point pipelines.Point, at *api.Bat
 			return err
 		}
 	}
+}
+
+// verdicts are what checks make of facts. Those that are more than rules look for themselves, at the workloads of the batch or of
+// the cluster.
+func (r *machine) verdicts(ctx workflow.Context, req step.EvaluateRequest, at *api.BatchStatus) ([]api.Check, error) {
+	if !ask.Measures(req.Checks) {
+		return ask.Gates(ctx, req), nil
+	}
+	measured := step.ChecksRequest{Ref: r.in.Ref, Point: req.Point, Checks: req.Checks, Facts: req.Facts}
+	for _, h := range r.held {
+		if at == nil || at.Workload == h.object {
+			measured.Workloads = append(measured.Workloads, r.requestFor(h))
+		}
+	}
+	return do(ctx, r, near(r, step.Ask, "checks "+string(req.Point)+" of "+r.pathOf(at), measured))
 }
 
 // keepStuck notes what keeps pods from being ready where a check stands, with the batch: the last one, where it is about all of

@@ -26,6 +26,7 @@ func (r *machine) forward(ctx workflow.Context) error {
 		r.applyAfter,
 		r.soakCluster,
 		r.checkAfter,
+		r.endWatch,
 		r.prune,
 		r.record,
 	} {
@@ -154,13 +155,18 @@ func (r *machine) batch(ctx workflow.Context, held *heldWorkload, w plan.Divisio
 		return err
 	}
 	r.last = nil
+	r.watch(ctx)
 	if err := r.advance(ctx, at, req); err != nil {
 		return err
 	}
 	r.last = &moved{index: len(r.unit.Batches) - 1, req: req}
-	req.Checks = union(r.checksAt(pipelines.During), r.checksAt(pipelines.AfterBatch))
+	req.Checks = pipelines.Quick(union(r.checksAt(pipelines.During), r.checksAt(pipelines.AfterBatch)))
 	moved := func() []step.AdvanceRequest { return r.fresh(req) }
 	if err := r.soak(ctx, soak{quiet: r.plan.Rules.Soak.Batch, at: at, end: pipelines.AfterBatch, workloads: moved}); err != nil {
+		return err
+	}
+	// A batch ends with a look of what looked on beside it, too.
+	if err := r.judgeBy(ctx, r.watched(), pipelines.During, at, r.looker(req)); err != nil {
 		return err
 	}
 	if err := r.judge(ctx, pipelines.AfterBatch, at, r.looker(req)); err != nil {

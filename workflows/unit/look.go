@@ -8,6 +8,7 @@ import (
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/workflows/ask"
 	"sluice.dev/sluice/workflows/pace"
 	"sluice.dev/sluice/workflows/show"
@@ -24,6 +25,7 @@ type lookout struct {
 	quiet        time.Duration
 	heard        workflow.ReceiveChannel // what other runs say
 	superseded   string                  // the run that moves the unit now
+	watches      bool                    // background checks are measured meanwhile
 }
 
 // Look looks at a unit until its time is over, a check does not pass, or another run moves it. It waits for a cluster that is
@@ -35,7 +37,7 @@ func Look(ctx workflow.Context, in tell.LookInput) (tell.Finding, error) {
 	r.looks, r.unit.Moved = true, true
 	says := workflow.SignalChannelOptions{Description: "another run moves the unit now"}
 	l := &lookout{
-		machine: r, what: in.What, record: in.Record, until: in.Until, quiet: in.Quiet,
+		machine: r, what: in.What, record: in.Record, until: in.Until, quiet: in.Quiet, watches: in.Watches,
 		heard: workflow.GetSignalChannelWithOptions(ctx, tell.SignalOrder, says),
 	}
 	return l.look(ctx)
@@ -75,10 +77,49 @@ func (l *lookout) look(ctx workflow.Context) (tell.Finding, error) {
 func (l *lookout) observe(ctx workflow.Context, left time.Duration) (seen api.Facts, err error) {
 	req := step.ObserveRequest{Ref: l.in.Ref, For: left, Record: l.record}
 	looked := near(l.machine, step.Observe, "look at "+l.in.Path+" while "+l.what+" soaks", req).Start(ctx)
+	if l.watches {
+		return l.watchToo(ctx, looked, left)
+	}
 	if err := l.sit(ctx, looked.Ready); err != nil || l.superseded != "" {
 		return seen, err
 	}
 	return looked.Get(ctx)
+}
+
+// watchToo has the background checks measured beside the looks, for as long as they take, and once more at their end.
+func (l *lookout) watchToo(ctx workflow.Context, looked ask.Asked[api.Facts], left time.Duration) (seen api.Facts, err error) {
+	within, end := workflow.WithCancel(ctx)
+	defer end()
+	req := step.ChecksRequest{Ref: l.in.Ref, Point: pipelines.During, Record: l.record}
+	watched := near(l.machine, step.Watch, "background checks of "+l.in.Path, req).Start(within)
+	over := workflow.NewTimer(within, pace.WholeSeconds(left))
+	for looking, watching := true, true; ; {
+		some := func() bool {
+			return looking && looked.Ready() || watching && watched.Ready() || !looking && over.IsReady()
+		}
+		if err := l.sit(ctx, some); err != nil || l.superseded != "" {
+			return seen, err
+		}
+		switch {
+		case looking && looked.Ready():
+			looking = false
+			if seen, err = looked.Get(ctx); err != nil {
+				return seen, err
+			}
+			if _, bad := api.FirstBad(seen.Checks); bad {
+				return seen, nil
+			}
+		case watching && watched.Ready():
+			watching = false // all that was to be measured is
+			found, err := watched.Get(ctx)
+			if _, bad := api.FirstBad(found); err != nil || bad {
+				return api.Facts{Facts: seen.Facts, Checks: found}, err
+			}
+		default:
+			seen.Checks, err = near(l.machine, step.Ask, "last look at "+l.in.Path, req).Get(ctx)
+			return seen, err
+		}
+	}
 }
 
 // sit waits until something is so, or another run moves the unit.

@@ -52,6 +52,7 @@ type machine struct {
 	told    shown     // what the run was told last, and when
 	toldAt  time.Time
 	reports int // how many there were
+	watcher watcher
 }
 
 // moved is a batch that has been moved.
@@ -96,6 +97,7 @@ func (r *machine) run(outer workflow.Context) (api.UnitStatus, error) {
 		workflow.GoNamed(ctx, "herald", r.herald)
 	}
 	err := r.forward(ctx)
+	r.watchNoMore()
 	switch {
 	case err == nil:
 		return r.close(ctx, r.arrived())
@@ -137,7 +139,7 @@ func (r *machine) close(ctx workflow.Context, phase api.Phase) (api.UnitStatus, 
 	defer cancel()
 	record := step.UnitRecord{UnitStatus: r.unit}
 	if phase == api.PhaseSucceeded {
-		record.Soaking = r.soaking()
+		record.Soaking, record.Watched = r.soaking(), r.watched()
 	}
 	detail, err := ask.For(step.SaveUnit, "record the unit", step.SaveUnitRequest{Ref: r.in.Ref, Record: record}).Get(ctx)
 	if err != nil {

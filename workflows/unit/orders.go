@@ -95,7 +95,7 @@ func (r *machine) obey(ctx workflow.Context) error {
 		return err
 	}
 	if !r.orders.paused {
-		return nil
+		return r.heed(ctx)
 	}
 	before := r.unit.Phase
 	r.disarm(ctx)
@@ -135,6 +135,7 @@ func (r *machine) hold(ctx workflow.Context, phase api.Phase, failure api.Check,
 // disarm makes sure that no recreated pod gets the new template while the unit stands still. What keeps it from that is
 // noted, and does not keep the unit from standing still.
 func (r *machine) disarm(ctx workflow.Context) {
+	r.watchNoMore() // what stands still is not looked at, and has other pods than it is to have
 	for _, h := range r.held {
 		if h.done {
 			continue
@@ -160,6 +161,9 @@ func (r *machine) arm(ctx workflow.Context) error {
 			return err
 		}
 		h.state, r.unit.Armed = state, state.Armed
+	}
+	if r.unit.Moved {
+		r.watch(ctx)
 	}
 	return r.catchUp(ctx)
 }

@@ -1,0 +1,118 @@
+package unit
+
+import (
+	"go.temporal.io/sdk/workflow"
+
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/pipelines"
+	"sluice.dev/sluice/pipelines/rule"
+	"sluice.dev/sluice/workflows/ask"
+	"sluice.dev/sluice/workflows/pace"
+)
+
+// watcher is the background checks of a unit: one activity, on the workers of checks, beside whatever the unit does.
+type watcher struct {
+	end   workflow.CancelFunc // nil where nothing is watched
+	of    int                 // how many workloads it watches
+	alarm *api.Check          // what it found, and nobody has heeded yet
+}
+
+// watched are the checks that are measured in the background.
+func (r *machine) watched() []pipelines.ResolvedCheck {
+	return pipelines.Measured(r.checksAt(pipelines.During))
+}
+
+// watch has the workloads that were taken hold of so far watched from now on. It begins anew where there are more of them.
+func (r *machine) watch(ctx workflow.Context) {
+	checks := r.watched()
+	if len(checks) == 0 || r.watcher.end != nil && r.watcher.of == len(r.held) {
+		return
+	}
+	r.watchNoMore()
+	req := step.ChecksRequest{
+		Ref: r.in.Ref, Point: pipelines.During, Checks: checks, Facts: rule.Facts{Unit: r.plan.Unit, Change: r.plan.Change},
+	}
+	for _, h := range r.held {
+		req.Workloads = append(req.Workloads, r.requestFor(h))
+	}
+	r.watcher.of = len(r.held)
+	ctx, r.watcher.end = workflow.WithCancel(ctx)
+	workflow.GoNamed(ctx, "background checks", func(ctx workflow.Context) { r.watchBy(ctx, req) })
+}
+
+// watchBy watches until a check does not pass, all that was to be measured is, or nobody wants it any more. A cluster out of reach is
+// asked again: the unit finds out by itself.
+func (r *machine) watchBy(ctx workflow.Context, req step.ChecksRequest) {
+	for misses := 1; ; misses++ {
+		found, err := near(r, step.Watch, "background checks of "+r.unit.Path, req).Get(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err == nil:
+			r.note(r.underWay(), found)
+			if bad, held := api.FirstBad(found); held {
+				r.raise(bad)
+			}
+			return
+		case ask.CodeOf(err) != fault.Unreachable:
+			r.raise(api.Check{Name: "background checks", At: pipelines.During, Verdict: api.Error, Message: ask.MessageOf(err)})
+			return
+		}
+		if workflow.Sleep(ctx, pace.BackOff(misses)) != nil {
+			return
+		}
+	}
+}
+
+// raise has the unit stop at a check, whatever it does.
+func (r *machine) raise(bad api.Check) {
+	r.watcher.alarm = &bad
+	if r.cancel != nil && !r.firm {
+		r.cancel()
+	}
+}
+
+// heed stops at what the background checks have found, until somebody decides.
+func (r *machine) heed(ctx workflow.Context) error {
+	if r.watcher.alarm == nil {
+		return nil
+	}
+	bad, at := *r.watcher.alarm, r.underWay()
+	r.watcher.alarm = nil
+	if at == nil {
+		return r.stand(ctx, api.PhaseHeld, bad, nil)
+	}
+	before := at.Phase
+	if err := r.stand(ctx, api.PhaseHeld, bad, at); err != nil {
+		return err
+	}
+	at.Phase = before
+	return nil
+}
+
+// underWay is the batch that has not ended; nil where there is none.
+func (r *machine) underWay() *api.BatchStatus {
+	if n := len(r.unit.Batches); n > 0 && !r.unit.Batches[n-1].Phase.Final() {
+		return &r.unit.Batches[n-1]
+	}
+	return nil
+}
+
+// endWatch ends the background checks of a unit that has arrived, once what they found is heeded.
+func (r *machine) endWatch(ctx workflow.Context) error {
+	if err := r.obey(ctx); err != nil {
+		return err
+	}
+	r.watchNoMore()
+	return nil
+}
+
+// watchNoMore ends the background checks. Nobody waits for them: they change nothing. What they have found stays to be heeded.
+func (r *machine) watchNoMore() {
+	if r.watcher.end != nil {
+		r.watcher.end()
+	}
+	r.watcher.end, r.watcher.of = nil, 0
+}
