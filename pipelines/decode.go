@@ -103,6 +103,8 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, s subject) bool {
 		return d.amount(n, v, s)
 	case reflect.TypeFor[Duration]():
 		return d.duration(n, v, s)
+	case reflect.TypeFor[IntOrText]():
+		return d.intOrText(n, v, s)
 	}
 	switch v.Kind() {
 	case reflect.Pointer:

@@ -16,6 +16,7 @@ var namedText = regexp.MustCompile(`\$\(([A-Za-z_][A-Za-z0-9_./-]*)\)`)
 // expanded at all: they read values as variables.
 var escapes = map[string]func(string) string{
 	"":       func(value string) string { return value },
+	"regexp": regexp.QuoteMeta,
 	"promql": strings.NewReplacer(`\`, `\\`, `"`, `\"`, `'`, `\'`, "`", "\\`", "\n", `\n`).Replace,
 }
 

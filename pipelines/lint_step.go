@@ -22,7 +22,7 @@ func (l *linter) step(s *Step, at spot) {
 		return
 	case len(kinds) == 0:
 		if !at.flawed() {
-			l.report.addAt(at, "the step has nothing to do: give one of %s", strings.Join(stepFields, ", "))
+			l.report.addAt(at, "the step has nothing to do: say its kind, such as gate or http")
 		}
 		return
 	}
@@ -113,7 +113,7 @@ func (l *linter) compiles(scope rule.Scope, params []rule.Param, g *Gate, at spo
 // runsIn is what is wrong with a step that is no gate in a scope.
 func (l *linter) runsIn(scope rule.Scope, params []rule.Param, s placedStep) (found Diagnostics) {
 	kind, _ := StepKindOf(s.Kind())
-	if !slices.Contains(kind.Scopes, scope) {
+	if !slices.Contains(kind.Scopes, scope) || scope == rule.ScopeStage && kind.local != nil && kind.local(s.Step) {
 		return Diagnostics{{s.at.position(), kind.Name + " is about a cluster, and there is none " + whereOf(scope)}}
 	}
 	for _, name := range s.References() {

@@ -143,6 +143,8 @@ func mapType(t reflect.Type) *jsonschema.Schema {
 		}}
 	case Duration:
 		return &jsonschema.Schema{Type: "string", Pattern: durationPattern, Examples: []any{"90s", "10m", "24h", "7d"}}
+	case IntOrText:
+		return intOrTextSchema()
 	}
 	if kind, ok := reflect.Zero(t).Interface().(enum); ok && t.Kind() == reflect.String {
 		return enumeration(kind.values())

@@ -16,7 +16,11 @@ type Step struct {
 
 // StepKinds are the kinds of steps, a field each. Exactly one is set.
 type StepKinds struct {
-	Gate *Gate `json:"gate,omitempty"`
+	Gate        *Gate        `json:"gate,omitempty"`
+	HTTP        *HTTP        `json:"http,omitempty"`
+	TCP         *TCP         `json:"tcp,omitempty"`
+	DNS         *DNS         `json:"dns,omitempty"`
+	Certificate *Certificate `json:"certificate,omitempty"`
 }
 
 // Repeat says how a step is measured: how often, for how long, and how many measurements that did not pass are borne. Names and
@@ -48,6 +52,8 @@ type StepKind struct {
 	Does   []string     // what it may read or change, in words
 	Lasts  bool         // a measurement takes as long as it takes, where the step gives it no timeout
 
+	// local reports whether a step of the kind is about a cluster, though its kind can do without; nil where none is.
+	local func(s *Step) bool
 	// lint reports what is wrong with a step of the kind by itself, at the kind's field; nil where its shape says all.
 	lint func(l *linter, s *Step, at spot)
 }
@@ -68,6 +74,28 @@ func StepKindNames() []string { return slices.Clone(stepFields) }
 func stepKinds() []StepKind {
 	return []StepKind{
 		{Name: "gate", Scopes: scopes(), Does: []string{"reads the facts of the unit"}},
+		{
+			Name: "http", Scopes: scopes(), Does: []string{"asks the URLs that it names, or pods and nodes, by HTTP"},
+			lint: lintHTTP, local: func(s *Step) bool { return s.HTTP.isLocal() },
+		},
+		{
+			Name: "tcp", Scopes: scopes(), Does: []string{"connects to the addresses that it names, or to pods and nodes"},
+			lint: lintTCP, local: func(s *Step) bool { return s.TCP.isLocal() },
+		},
+		{
+			Name: "dns", Scopes: scopes(), Does: []string{"asks name servers, or pods and nodes, by DNS"},
+			lint: lintDNS, local: func(s *Step) bool { return s.DNS.isLocal() },
+		},
+		{
+			Name: "certificate", Scopes: scopes(),
+			Does: []string{
+				"connects to the addresses that it names, or to pods and nodes", "reads certificates in Secrets and webhook configurations",
+			},
+			lint: lintCertificate,
+			local: func(s *Step) bool {
+				return s.Certificate.isLocal() || s.Certificate.Secret != nil || s.Certificate.Webhook != nil
+			},
+		},
 	}
 }
 

@@ -1,8 +1,14 @@
 package worker
 
-import "sluice.dev/sluice/internal/check"
+import (
+	"k8s.io/utils/clock"
+
+	"sluice.dev/sluice/internal/check"
+	"sluice.dev/sluice/internal/probe"
+)
 
 // sources are the kinds of checks that a worker measures, by the name of the step's field. Gates are known to every measurer.
 func sources() check.Sources {
-	return check.Sources{}
+	clocked := clock.RealClock{}
+	return check.NewProbes(probe.New(clocked, nil), clocked)
 }

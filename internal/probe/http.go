@@ -53,7 +53,7 @@ type HTTP struct {
 	Have     map[string]*regexp.Regexp // headers of the answer that must be there, and match
 	Match    *regexp.Regexp            // what the body must have
 	Avoid    *regexp.Regexp            // what the body must not have
-	// Accept judges what the answer's other tests let pass; nil accepts all. An error is what is wrong with it.
+	// Accept judges what the other tests let pass, where all of the body was read; nil accepts all. An error is what is wrong with it.
 	Accept func(Answer) error
 }
 
@@ -61,8 +61,8 @@ type HTTP struct {
 type Answer struct {
 	Status int
 	Header http.Header
-	Body   []byte
-	Whole  bool // Body is all of it
+	Body   []byte // its first MaxBody bytes
+	Whole  bool   // that is all of it
 }
 
 // HTTP asks once.
@@ -237,6 +237,8 @@ func (q HTTP) read(got Answer) error {
 		return failed(Body, "the body, %d bytes, has nothing that matches %s", len(got.Body), q.Match)
 	case q.Avoid != nil && !got.Whole:
 		return unsure(Body, "the first %d bytes of the body have nothing that matches %s, and more are not read", MaxBody, q.Avoid)
+	case q.Accept != nil && !got.Whole:
+		return unsure(Body, "the body is longer than %d bytes, and more are not read", MaxBody)
 	case q.Accept != nil:
 		return q.Accept(got)
 	}

@@ -120,6 +120,8 @@ func TestHTTP(t *testing.T) {
 			want{api.Failed, probe.Body, "what matches xxx", false}},
 		{"the caller does not take it", probe.HTTP{URL: plain.URL + "/ok", Accept: func(probe.Answer) error { return errors.New("not this") }},
 			want{api.Failed, probe.Body, "not this", false}},
+		{"longer than is read, and the caller would judge", probe.HTTP{URL: plain.URL + "/long", Accept: func(probe.Answer) error { return nil }},
+			want{api.Inconclusive, probe.Body, "more are not read", false}},
 		{"the body stalls", probe.HTTP{URL: plain.URL + "/stalls"}, want{api.Failed, probe.Body, "no whole answer within 300ms", true}},
 		{"the body breaks off", probe.HTTP{URL: plain.URL + "/breaks"}, want{api.Failed, probe.Body, "broke off after 7 bytes", false}},
 		{"no answer in time", probe.HTTP{URL: plain.URL + "/slow"}, want{api.Failed, probe.Reply, "no answer within 300ms", true}},
