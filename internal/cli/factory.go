@@ -18,6 +18,7 @@ import (
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/ledger/sqlite"
 	"sluice.dev/sluice/pipelines"
+	"sluice.dev/sluice/pipelines/catalog"
 )
 
 // Factory gives commands what they need, when they need it: `--help` touches nothing. The zero value is not enough; start
@@ -51,7 +52,7 @@ type Factory struct {
 // System returns a factory on this process: its streams, environment and clock.
 func System() *Factory {
 	f := &Factory{
-		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Clock: clock.RealClock{}, Getenv: os.Getenv, Who: who,
+		In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Clock: clock.RealClock{}, Getenv: os.Getenv, Who: who, Library: catalog.Sources(),
 		Width: func() (int, int) {
 			w, h, err := term.GetSize(int(os.Stdout.Fd()))
 			if err != nil {
