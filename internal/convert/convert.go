@@ -1,0 +1,103 @@
+// Package convert carries Argo Rollouts' AnalysisTemplates over to Tasks with metrics steps, and names what it cannot carry
+// over. It guesses nothing: what has no exact counterpart is left out, and said. It reads no cluster and no file.
+package convert
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/pipelines"
+)
+
+// MaxBytes bounds a file.
+const MaxBytes = 1 << 20
+
+// Converted is what comes of a file.
+type Converted struct {
+	Tasks []Task
+	// Left is what was not carried over, or not as it was, and where it stands in the file.
+	Left pipelines.Diagnostics
+}
+
+// Analysis converts the AnalysisTemplates and ClusterAnalysisTemplates of a file. An error is about a file that cannot be
+// read at all.
+func Analysis(file string, body []byte) (Converted, error) {
+	c := &converter{file: file}
+	if len(body) > MaxBytes {
+		return c.Converted, fault.New(fault.Invalid, "cannot convert %s: it has more than %d bytes", file, MaxBytes)
+	}
+	for dec := yaml.NewDecoder(bytes.NewReader(body)); ; {
+		var doc yaml.Node
+		err := dec.Decode(&doc)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return c.Converted, fault.Wrap(fault.Invalid, err, "cannot convert %s", file)
+		}
+		if doc.Kind == yaml.DocumentNode && len(doc.Content) == 1 {
+			c.document(doc.Content[0])
+		}
+	}
+	c.Left = c.Left.Sorted()
+	return c.Converted, nil
+}
+
+// converter converts one file.
+type converter struct {
+	Converted
+	file string
+}
+
+// leave says what was not carried over.
+func (c *converter) leave(at *yaml.Node, format string, args ...any) {
+	c.Left = append(c.Left, pipelines.Diagnostic{
+		Position: pipelines.Position{File: c.file, Line: at.Line, Column: at.Column}, Message: fmt.Sprintf(format, args...),
+	})
+}
+
+func (c *converter) document(doc *yaml.Node) {
+	var kind, version, name string
+	var spec *yaml.Node
+	for f := range c.fields(doc, "the document") {
+		switch f.name {
+		case "apiVersion":
+			version = f.value.Value
+		case "kind":
+			kind = f.value.Value
+		case "metadata":
+			name = c.metadata(f.value)
+		case "spec":
+			spec = f.value
+		default:
+			c.unknown(f)
+		}
+	}
+	switch {
+	case !strings.HasPrefix(version, "argoproj.io/") || kind != "AnalysisTemplate" && kind != "ClusterAnalysisTemplate":
+		c.leave(doc, "%s %q: only AnalysisTemplate and ClusterAnalysisTemplate are carried over", strings.TrimSpace(version+" "+kind), name)
+	case spec == nil:
+		c.leave(doc, "%s %s has no spec", kind, name)
+	default:
+		c.template(doc, name, spec)
+	}
+}
+
+func (c *converter) metadata(n *yaml.Node) (name string) {
+	for f := range c.fields(n, "metadata") {
+		switch f.name {
+		case "name":
+			name = f.value.Value
+		case "namespace": // a Task belongs to none
+		default:
+			c.leave(f.key, "metadata.%s: a Task has none", f.name)
+		}
+	}
+	return name
+}
