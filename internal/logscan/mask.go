@@ -1,0 +1,85 @@
+package logscan
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+)
+
+// masked stands for what is not quoted.
+const masked = "***"
+
+// masks are the forms of secrets, each with what is left of it. Their order matters: what a later one would take for a word is
+// gone by then.
+var masks = []struct {
+	form *regexp.Regexp
+	left string
+}{
+	// a key on one line, with \n or without
+	{regexp.MustCompile(`-----BEGIN [A-Z0-9 ]+-----.*?(?:-----END [A-Z0-9 ]+-----|$)`), masked},
+	// Authorization: Bearer abc, "authorization":["Basic abc"], Cookie: a=b
+	{regexp.MustCompile(`(?i)((?:proxy-)?authorization|(?:set-)?cookie)(\\?["']?\s*[:=]\s*\[?\s*\\?["']?)` +
+		`(?:(?:bearer|basic|digest|negotiate|token|aws4-hmac-sha256)\s+)?[^"'\]\\]+`), "$1$2" + masked},
+	{regexp.MustCompile(`(?i)\b(bearer|basic)\s+[a-z0-9._~+/=-]{8,}`), "$1 " + masked},
+	// a user's password in an address
+	{regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*://[^\s:/?#@]*:)[^\s/?#]*@`), "$1" + masked + "@"},
+	// "password": "abc", {"client_secret":"a\"b"}, also within a text in JSON
+	{regexp.MustCompile(`(?i)(` + secretNames + `)(\\?["']\s*[:=]\s*)"(?:[^"\\]|\\.)*("|$)`), "$1$2\"" + masked + "\""},
+	{regexp.MustCompile(`(?i)(` + secretNames + `)(\\?["']?\s*[:=]\s*)'[^']*('|$)`), "$1$2'" + masked + "'"},
+	{regexp.MustCompile(`(?i)(` + secretNames + `)(\\["']\s*[:=]\s*)\\"(?:[^"\\]|\\[^"])*(\\"|$)`), "$1$2\\\"" + masked + "\\\""},
+	// password="a b"
+	{regexp.MustCompile(`(?i)(` + secretNames + `)(\s*[:=]\s*)"(?:[^"\\]|\\.)*("|$)`), "$1$2\"" + masked + "\""},
+	// password=abc, password: abc, --token abc, ?access_token=abc&
+	{regexp.MustCompile(`(?i)(` + secretNames + `)(["']?\s*[:=]\s*)[^\s"'&,;})\]]+`), "$1$2" + masked},
+	{regexp.MustCompile(`(?i)(--?[a-z-]*(?:` + secretNames + `))\s+[^\s-][^\s]*`), "$1 " + masked},
+	{regexp.MustCompile(`([?&]sig=)[^\s&"']+`), "$1" + masked},
+	// tokens that show what they are: JWT, AWS, GitHub, GitLab, Slack, Google, Stripe, npm
+	{regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{3,}(?:\.[A-Za-z0-9_-]*)?`), masked},
+	{regexp.MustCompile(`\b(?:AKIA|ASIA|ABIA|ACCA|AROA|AIDA)[A-Z0-9]{16}\b`), masked},
+	{regexp.MustCompile(`\b(?:gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|ya29\.|npm_|[sr]k_(?:live|test)_|hvs\.|dop_v1_)` +
+		`[A-Za-z0-9._-]{8,}`), masked},
+	{regexp.MustCompile(`\bAIza[A-Za-z0-9_-]{30,}`), masked},
+}
+
+// secretNames are the ends of names whose values are secret.
+const secretNames = `passw(?:or)?d|passwd|passphrase|pwd|secret|secret[-_]?key|token|api[-_]?key|access[-_]?key(?:[-_]?id)?|` +
+	`private[-_]?key|client[-_]?secret|credentials?|session[-_]?id|signature|x-amz-(?:security-token|credential)`
+
+// run is a text as long as a key, without a space.
+var run = regexp.MustCompile(`[A-Za-z0-9+/_-]{32,}={0,2}`)
+
+// mask is a line without the secrets that it shows.
+func mask(text string) string {
+	for _, m := range masks {
+		text = m.form.ReplaceAllString(text, m.left)
+	}
+	return run.ReplaceAllStringFunc(text, func(found string) string {
+		if random(found) {
+			return masked
+		}
+		return found
+	})
+}
+
+// random reports whether a long text looks drawn rather than written: letters of both cases and digits in a part of it that no
+// slash or hyphen divides. Names, paths and digests are not masked.
+func random(text string) bool {
+	for part := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == '/' || r == '-' || r == '_' }) {
+		upper := strings.IndexFunc(part, unicode.IsUpper) >= 0
+		lower := strings.IndexFunc(part, unicode.IsLower) >= 0
+		number := strings.IndexFunc(part, unicode.IsDigit) >= 0
+		if len(part) >= 20 && upper && lower && number {
+			return true
+		}
+	}
+	return false
+}
+
+// pemBody is a line within a PEM block.
+var pemBody = regexp.MustCompile(`^\s*[A-Za-z0-9+/=]+\s*$`)
+
+// pemEdges reports whether a line begins a PEM block that goes on behind it, and whether it ends one.
+func pemEdges(text string) (begins, ends bool) {
+	begin, end := strings.LastIndex(text, "-----BEGIN "), strings.LastIndex(text, "-----END ")
+	return begin > end, end >= 0
+}
