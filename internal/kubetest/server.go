@@ -42,7 +42,9 @@ func (w Write) String() string { return w.Verb + " " + w.Object }
 // client or the server's methods; where it returns a status other than 0 the write is answered with that and does nothing.
 type Server struct {
 	Before func(Write) (status int)
-	Clock  clock.WithDelayedExecution // when objects are made, and what clients go by; the real one unless set before they are made
+	// BeforeLog is called before the log of a container is read; a status other than 0 is the answer.
+	BeforeLog func(Log) (status int)
+	Clock     clock.WithDelayedExecution // when objects are made, and what clients go by; the real one unless set before they are made
 
 	t       *testing.T
 	still   bool // watches hear of nothing
@@ -52,6 +54,7 @@ type Server struct {
 	objects map[string]*unstructured.Unstructured // by path
 	watches map[*watch]bool
 	writes  []Write
+	logs    map[Log]string
 }
 
 // New starts an API server that ends with the test.
@@ -166,6 +169,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, "the server could not find the requested resource")
 	case r.Method == http.MethodGet && r.URL.Query().Get("watch") != "":
 		s.watch(w, r, at)
+	case r.Method == http.MethodGet && at.sub == "log":
+		s.serveLog(w, at, r.URL.Query())
 	case r.Method == http.MethodGet:
 		s.get(w, r, at)
 	default:

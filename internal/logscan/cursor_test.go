@@ -128,6 +128,15 @@ func TestAClockThatIsPutBackHidesNothingOfWhatIsThere(t *testing.T) {
 	}
 }
 
+func TestWhatANodeSaysInTheLogsPlaceIsNoLine(t *testing.T) {
+	log := logscan.Log{Stamped: true, Ended: true}
+	text := "unable to retrieve container logs for containerd://abc\n"
+	report, cursor, err := logscan.Scan(t.Context(), strings.NewReader(text), log, logscan.Options{})
+	if err != nil || report.Lines != 0 || report.Strays != 1 || !cursor.At.IsZero() {
+		t.Errorf("%v: %+v", err, report)
+	}
+}
+
 func TestReportsAddUp(t *testing.T) {
 	a := scan(t, "panic: boom 1\nERROR x\n", logscan.Options{})
 	b := scan(t, "panic: boom 2\n", logscan.Options{})

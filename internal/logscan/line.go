@@ -49,22 +49,14 @@ func (l *lineReader) next() (line, error) {
 
 // stamp takes the time from before a line. It is zero where there is none, and the line is as it was.
 func stamp(text []byte) (time.Time, []byte) {
-	const longest = len(time.RFC3339Nano)
-	first, rest, ok := bytes.Cut(text[:min(len(text), longest+1)], []byte(" "))
-	if !ok {
-		first, rest = text, nil // an empty line has its time alone
-		if len(first) > longest {
-			return time.Time{}, text
-		}
-	} else {
-		rest = text[len(first)+1:]
-	}
-	if len(first) < len("2006-01-02T15:04:05Z") || first[10] != 'T' {
+	const shortest, longest = len("2006-01-02T15:04:05Z"), len(time.RFC3339Nano)
+	first, _, _ := bytes.Cut(text[:min(len(text), longest+1)], []byte(" "))
+	if len(first) < shortest || len(first) > longest || first[10] != 'T' {
 		return time.Time{}, text
 	}
 	at, err := time.Parse(time.RFC3339Nano, string(first))
 	if err != nil {
 		return time.Time{}, text
 	}
-	return at, rest
+	return at, bytes.TrimPrefix(text[len(first):], []byte(" "))
 }

@@ -13,6 +13,7 @@ type Report struct {
 	Logs    int
 	Lines   int64 // that were new
 	Bytes   int64 // of these
+	Strays  int64 // lines that are not the container's own
 	Entries int64 // lines that are not part of the entry before them
 	Errors  int64 // entries that say that they are an error or worse, and all panics, fatal lines and stack traces
 	// Counts says how many there are of each kind, and Patterns how many lines of each pattern, of all groups.
@@ -47,6 +48,7 @@ func (r *Report) Add(other Report) {
 	r.Logs += other.Logs
 	r.Lines += other.Lines
 	r.Bytes += other.Bytes
+	r.Strays += other.Strays
 	r.Entries += other.Entries
 	r.Errors += other.Errors
 	r.Cut = r.Cut || other.Cut

@@ -52,6 +52,9 @@ type Log struct {
 	From Cursor
 	// Ended says that the log gets no more lines: one without its end is a line too.
 	Ended bool
+	// Stamped says that every line of the log has its time before it. One without is not the container's: a node that cannot
+	// read a log writes so in its place.
+	Stamped bool
 }
 
 // Scan reads a log to its end, its bound or the end of the context, whichever comes first. Each line may begin with its time
@@ -116,6 +119,10 @@ func (s *scan) last(line line, err error) error {
 // take counts a line, unless it was counted before. It is false where the bound is reached, and the line is not counted.
 func (s *scan) take(l line) bool {
 	at, text := stamp(l.text)
+	if s.log.Stamped && at.IsZero() {
+		s.report.Strays++
+		return true
+	}
 	if !s.seek.fresh(at) {
 		return true
 	}

@@ -73,8 +73,11 @@ func isGoroutine(text string) bool {
 	return strings.HasPrefix(text, "goroutine ") && goroutine.MatchString(text)
 }
 
+// goLines are how the lines of a trace begin that are not a call.
+var goLines = []string{"\t", "created by ", "[signal ", "[recovered", "runtime stack:", "exit status ", "...additional frames"}
+
 func isGoFrame(text string) bool {
-	for _, begins := range []string{"\t", "created by ", "[signal ", "[recovered", "runtime stack:", "exit status ", "...additional frames"} {
+	for _, begins := range goLines {
 		if strings.HasPrefix(text, begins) {
 			return true
 		}
@@ -122,8 +125,8 @@ func shapeOf(text string) shape {
 }
 
 // elsewhere are how frames begin that say nothing of where a program went wrong.
-var elsewhere = []string{"runtime.", "runtime/", "panic(", "testing.", "k8s.io/klog", "k8s.io/apimachinery/pkg/util/runtime", "std::", "core::",
-	"rust_", "__rust", "node:"}
+var elsewhere = []string{"runtime.", "runtime/", "panic(", "testing.", "k8s.io/klog",
+	"k8s.io/apimachinery/pkg/util/runtime", "std::", "core::", "rust_", "__rust", "node:"}
 
 var rustName = regexp.MustCompile(`^\s+\d+: (?:0x[0-9a-f]+ - )?(\S.*)$`)
 
