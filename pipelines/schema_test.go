@@ -135,6 +135,14 @@ func TestSchemaAcceptsWhatTheLoaderAccepts(t *testing.T) {
 					"tcp: {address: 'a:1', tls: {insecureBecause: ''}}", "tcp: {address: 'a:1', tls: {insecure: true}}", "certificate: {address: 'a:1', minDays: -1}",
 					"certificate: {secret: {name: a}}", "certificate: {webhook: {kind: Webhook, name: a}}", "ping: {}")...),
 		},
+		"Task that reads logs": {
+			kind: pipelines.KindTask,
+			text: "metadata: {name: t9}\nspec: {steps: [{name: s, logs: {%s}}]}",
+			changes: append(good("", "panics: false", "patterns: [{name: a, regexp: b, max: 1}]", "maxErrorsPerMinute: 0.5", "rate: {maxRatio: 2, noData: Passed}",
+				"containers: [a], maxPods: 200, maxBytes: 4096, maxUnreadable: 0, catchUp: 1m"),
+				bad("panics: 1", "patterns: [{name: a}]", "patterns: []", "maxErrorsPerMinute: -1", "maxErrorsPerMinute: a", "rate: {}", "rate: {maxRatio: 0.9}",
+					"rate: {maxRatio: 2, noData: Failed}", "containers: [A]", "maxPods: 0", "maxBytes: 1", "catchUp: 5", "panic: true")...),
+		},
 		"Pipeline": {
 			kind: pipelines.KindPipeline,
 			text: "metadata: {name: p9}\nspec: {stages: [" + stage + "%s}]}",

@@ -21,6 +21,7 @@ type StepKinds struct {
 	TCP         *TCP         `json:"tcp,omitempty"`
 	DNS         *DNS         `json:"dns,omitempty"`
 	Certificate *Certificate `json:"certificate,omitempty"`
+	Logs        *Logs        `json:"logs,omitempty"`
 }
 
 // Repeat says how a step is measured: how often, for how long, and how many measurements that did not pass are borne. Names and
@@ -95,6 +96,10 @@ func stepKinds() []StepKind {
 			local: func(s *Step) bool {
 				return s.Certificate.isLocal() || s.Certificate.Secret != nil || s.Certificate.Webhook != nil
 			},
+		},
+		{
+			Name: "logs", Scopes: []rule.Scope{rule.ScopeBatch, rule.ScopeCluster}, lint: lintLogs,
+			Does: []string{"reads the logs of the unit's pods"},
 		},
 	}
 }

@@ -10,5 +10,7 @@ import (
 // sources are the kinds of checks that a worker measures, by the name of the step's field. Gates are known to every measurer.
 func sources() check.Sources {
 	clocked := clock.RealClock{}
-	return check.NewProbes(probe.New(clocked, nil), clocked)
+	all := check.NewProbes(probe.New(clocked, nil), clocked)
+	all["logs"] = check.NewLogs(clocked)
+	return all
 }

@@ -55,7 +55,10 @@ func orElse(d *pipelines.Duration, other time.Duration) time.Duration {
 // add counts a measurement. Most is how many are made; 0 without end. The tally has a Verdict once the step is decided: a limit is
 // exceeded, enough have passed in a row, or all are made.
 func (t Tally) add(r pipelines.Repeat, most int, f Finding, now time.Time) Tally {
-	t.Message, t.Seen, t.Kept, t.Waits = f.Message, f.Seen, f.Keep, ""
+	t.Message, t.Seen, t.Waits = f.Message, f.Seen, ""
+	if f.Keep != nil { // one that broke or did not come back has kept nothing, and forgets nothing either
+		t.Kept = f.Keep
+	}
 	if !f.Again.IsZero() {
 		t.Waits, t.Due = f.Message, f.Again
 		return t
