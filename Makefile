@@ -23,6 +23,8 @@ sluice: ## build bin/sluice alone
 stack: ## build bin/sluice-local alone: Kubernetes control planes, simulated nodes and Temporal in one program
 	@echo "building bin/sluice-local (Kubernetes, KWOK and Temporal; only the first time is slow)"
 	@$(GO) build -C deploy/local -ldflags='-s -w' -o ../../bin/sluice-local .
+	@mkdir -p bin/programs
+	@$(GO) build -C deploy/local -ldflags='-s -w' -o ../../bin/programs/ ./programs/...
 
 .PHONY: demo
 demo: build ## watch a component travel through five clusters, and a bad version be stopped; KEEP=1 leaves the stack up

@@ -48,13 +48,15 @@ func (r *reporter) failed(err error) {
 
 // upDetached starts a supervisor that outlives this command and waits until
 // the stack is ready.
-func upDetached(ctx context.Context, f stack.Folder, shape stack.Shape, progress func(string), ready func(stack.Description)) error {
+func upDetached(
+	ctx context.Context, o upOptions, f stack.Folder, shape stack.Shape, progress func(string), ready func(stack.Description),
+) error {
 	reports, pipe, err := os.Pipe()
 	if err != nil {
 		return fmt.Errorf("cannot make pipe: %w", err)
 	}
 	defer reports.Close()
-	cmd, err := startSupervisor(f, shape, pipe)
+	cmd, err := startSupervisor(o, f, shape, pipe)
 	pipe.Close()
 	if err != nil {
 		return err
@@ -85,7 +87,7 @@ func upDetached(ctx context.Context, f stack.Folder, shape stack.Shape, progress
 	}
 }
 
-func startSupervisor(f stack.Folder, shape stack.Shape, pipe *os.File) (*exec.Cmd, error) {
+func startSupervisor(o upOptions, f stack.Folder, shape stack.Shape, pipe *os.File) (*exec.Cmd, error) {
 	binary, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("cannot find own program: %w", err)
@@ -99,7 +101,9 @@ func startSupervisor(f stack.Folder, shape stack.Shape, pipe *os.File) (*exec.Cm
 	}
 	defer out.Close()
 	const progressFD = 3 // the first of exec.Cmd's extra files
-	args := append([]string{"up", "--dir=" + f.Root(), fmt.Sprintf("--progress-fd=%d", progressFD)}, shapeFlags(shape)...)
+	args := append([]string{
+		"up", "--dir=" + f.Root(), "--programs=" + o.programs, fmt.Sprintf("--progress-fd=%d", progressFD),
+	}, shapeFlags(shape)...)
 	cmd := exec.Command(binary, args...)
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.ExtraFiles = []*os.File{pipe}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -26,6 +28,7 @@ type upOptions struct {
 	names      []string
 	nodes      int
 	pools      string
+	programs   string
 	detach     bool
 	quiet      bool
 	progressFD int
@@ -52,6 +55,9 @@ not given keep their earlier values.`,
 			if err != nil {
 				return err
 			}
+			if o.programs, err = programsFolder(o.programs); err != nil {
+				return err
+			}
 			return runUp(cmd.Context(), env, o, f, shape)
 		},
 	}
@@ -60,6 +66,7 @@ not given keep their earlier values.`,
 	flags.StringSliceVar(&o.names, "names", nil, "names of the clusters (default c1,c2,...)")
 	flags.IntVar(&o.nodes, "nodes", defaultNodes, "simulated nodes in each cluster")
 	flags.StringVar(&o.pools, "pools", "", "pools of the first nodes, as in canary=4,edge=2 (default: a tenth in canary); the rest is general")
+	flags.StringVar(&o.programs, "programs", "", "`FOLDER` of programs that the process nodes run in place of images (default: programs, beside this program)")
 	flags.BoolVar(&o.detach, "detach", false, "return when ready and keep running in the background")
 	flags.BoolVar(&o.quiet, "quiet", false, "print errors only")
 	flags.IntVar(&o.progressFD, "progress-fd", 0, "report to this file descriptor")
@@ -67,6 +74,22 @@ not given keep their earlier values.`,
 		panic(err)
 	}
 	return cmd
+}
+
+// programsFolder is where the programs lie that process nodes run. The folder need not exist.
+func programsFolder(given string) (string, error) {
+	if given != "" {
+		dir, err := filepath.Abs(given)
+		if err != nil {
+			return "", fmt.Errorf("cannot find folder of programs: %w", err)
+		}
+		return dir, nil
+	}
+	own, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("cannot find folder of programs: %w", err)
+	}
+	return filepath.Join(filepath.Dir(own), "programs"), nil
 }
 
 // shape is what the flags ask for, on top of what the folder remembers.
@@ -109,7 +132,7 @@ func (o upOptions) shape(changed func(string) bool, f stack.Folder) (stack.Shape
 
 func runUp(ctx context.Context, env environment, o upOptions, f stack.Folder, shape stack.Shape) error {
 	if o.progressFD > 0 {
-		return superviseDetached(ctx, o.progressFD, f, shape)
+		return superviseDetached(ctx, o, f, shape)
 	}
 	holder, err := f.Holder()
 	if err != nil {
@@ -135,7 +158,7 @@ func runUp(ctx context.Context, env environment, o upOptions, f stack.Folder, sh
 		}
 	}
 	if o.detach {
-		return upDetached(ctx, f, shape, progress, ready)
+		return upDetached(ctx, o, f, shape, progress, ready)
 	}
 	return superviseHere(ctx, env, o, f, shape, progress, ready)
 }
@@ -148,7 +171,7 @@ func superviseHere(
 	progress func(string), ready func(stack.Description),
 ) error {
 	err := supervisor.Run(ctx, supervisor.Options{
-		Folder: f, Shape: shape, Progress: progress,
+		Folder: f, Shape: shape, Programs: o.programs, Progress: progress,
 		Ready: func(d stack.Description) {
 			ready(d)
 			progress("press Ctrl-C to stop")
@@ -165,8 +188,8 @@ func superviseHere(
 }
 
 // superviseDetached is the process that `up --detach` leaves behind.
-func superviseDetached(ctx context.Context, fd int, f stack.Folder, shape stack.Shape) error {
-	report := newReporter(fd)
+func superviseDetached(ctx context.Context, o upOptions, f stack.Folder, shape stack.Shape) error {
+	report := newReporter(o.progressFD)
 	if err := f.Create(); err != nil {
 		report.failed(err)
 		return err
@@ -179,7 +202,7 @@ func superviseDetached(ctx context.Context, fd int, f stack.Folder, shape stack.
 	defer log.Close()
 	logger := slog.New(slog.NewTextHandler(log, nil))
 	err = supervisor.Run(ctx, supervisor.Options{
-		Folder: f, Shape: shape, Progress: report.line, Ready: report.ready, Log: logger,
+		Folder: f, Shape: shape, Programs: o.programs, Progress: report.line, Ready: report.ready, Log: logger,
 	})
 	if err != nil {
 		logger.Error("stack ended", "error", err)

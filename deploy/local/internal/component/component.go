@@ -1,5 +1,5 @@
 // Package component holds the parts of a stack: Kubernetes' own components,
-// etcd, KWOK with its simulated kubelets, and the Temporal server with its Web
+// etcd, KWOK with its simulated kubelets, the process node, and the Temporal server with its Web
 // UI. Each runs alone in a process. The package starts no process itself.
 package component
 
@@ -18,6 +18,8 @@ func Run(part string, args []string) int {
 		err = runEtcd(args)
 	case stack.Kwok:
 		err = runKwok(args)
+	case stack.ProcessNode:
+		err = runNode(args)
 	case stack.Temporal:
 		err = runTemporal(args)
 	case stack.APIServer, stack.ControllerManager, stack.Scheduler:

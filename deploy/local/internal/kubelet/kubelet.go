@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	noop "go.opentelemetry.io/otel/trace/noop"
@@ -193,7 +194,7 @@ func recordEvents(deps *upstream.Dependencies, client typedcorev1.EventsGetter, 
 	broadcaster.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: client.Events("")})
 	recorder := broadcaster.NewRecorder(legacyscheme.Scheme, corev1.EventSource{Component: "kubelet", Host: node})
 	deps.Recorder = &record.FakeRecorder{}
-	deps.TracerProvider = tracers{TracerProvider: noop.NewTracerProvider(), asked: func() { deps.Recorder = recorder }}
+	deps.TracerProvider = tracers{TracerProvider: noop.NewTracerProvider(), asked: sync.OnceFunc(func() { deps.Recorder = recorder })}
 }
 
 // volumePlugins are the kinds of volumes that need no storage.

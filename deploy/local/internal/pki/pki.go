@@ -30,9 +30,10 @@ const (
 	ControllerManager = "kube-controller-manager"
 	Scheduler         = "kube-scheduler"
 	Kwok              = "kwok"
+	Node              = "node"
 )
 
-var users = []string{Admin, Supervisor, ControllerManager, Scheduler, Kwok}
+var users = []string{Admin, Supervisor, ControllerManager, Scheduler, Kwok, Node}
 
 const lifetime = 10 * 365 * 24 * time.Hour
 
@@ -48,6 +49,12 @@ func (s Secrets) CertFile() string { return filepath.Join(s.dir, "apiserver.crt"
 
 // KeyFile is the API server's key.
 func (s Secrets) KeyFile() string { return filepath.Join(s.dir, "apiserver.key") }
+
+// KubeletClientCertFile is what the API server shows to the process node's kubelet. It is its own authority.
+func (s Secrets) KubeletClientCertFile() string { return filepath.Join(s.dir, "kubelet-client.crt") }
+
+// KubeletClientKeyFile is that certificate's key.
+func (s Secrets) KubeletClientKeyFile() string { return filepath.Join(s.dir, "kubelet-client.key") }
 
 // ServiceAccountKeyFile signs and verifies service account tokens.
 func (s Secrets) ServiceAccountKeyFile() string { return filepath.Join(s.dir, "service-account.key") }
@@ -73,7 +80,61 @@ func Ensure(dir string) (Secrets, error) {
 			return s, fmt.Errorf("cannot make secrets: %w", err)
 		}
 	}
-	return s, s.load()
+	if err := s.load(); err != nil {
+		return s, err
+	}
+	// A folder that an earlier release made lacks what came later.
+	if err := s.complete(); err != nil {
+		return s, fmt.Errorf("cannot complete secrets: %w", err)
+	}
+	return s, nil
+}
+
+// complete makes the secrets that are missing.
+func (s *Secrets) complete() error {
+	if _, err := os.Stat(s.KubeletClientCertFile()); os.IsNotExist(err) {
+		if err := s.createKubeletClient(); err != nil {
+			return err
+		}
+	}
+	missing := false
+	for _, user := range users {
+		if s.tokens[user] != "" {
+			continue
+		}
+		token, err := NewToken()
+		if err != nil {
+			return err
+		}
+		s.tokens[user], missing = token, true
+	}
+	if !missing {
+		return nil
+	}
+	return s.writeTokens()
+}
+
+func (s *Secrets) createKubeletClient() error {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	client := template("kube-apiserver-kubelet-client")
+	client.KeyUsage = x509.KeyUsageDigitalSignature
+	client.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+	// The certificate is written last: where it is, its key is.
+	if err := s.writeKey(s.KubeletClientKeyFile(), key); err != nil {
+		return err
+	}
+	return s.issue(filepath.Base(s.KubeletClientCertFile()), client, client, &key.PublicKey, key)
+}
+
+func (s *Secrets) writeTokens() error {
+	var table strings.Builder
+	for _, user := range users {
+		fmt.Fprintf(&table, "%s,%s,%s,system:masters\n", s.tokens[user], user, user)
+	}
+	return stack.WriteFile(s.TokenFile(), []byte(table.String()))
 }
 
 func (s *Secrets) load() error {
@@ -126,15 +187,12 @@ func (s *Secrets) create() error {
 	if err := s.writeKey(s.ServiceAccountKeyFile(), accountKey); err != nil {
 		return err
 	}
-	var table strings.Builder
 	for _, user := range users {
-		token, err := NewToken()
-		if err != nil {
+		if s.tokens[user], err = NewToken(); err != nil {
 			return err
 		}
-		fmt.Fprintf(&table, "%s,%s,%s,system:masters\n", token, user, user)
 	}
-	return stack.WriteFile(s.TokenFile(), []byte(table.String()))
+	return s.writeTokens()
 }
 
 // NewToken returns a random bearer token.

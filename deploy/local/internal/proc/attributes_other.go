@@ -9,3 +9,6 @@ import "syscall"
 func childAttributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true}
 }
+
+// OutliveParent does nothing: no process is killed with the supervisor.
+func OutliveParent() error { return nil }

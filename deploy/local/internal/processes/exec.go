@@ -37,7 +37,7 @@ func (r *Runtime) ExecSync(ctx context.Context, id string, words []string, limit
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = fmt.Errorf("%w: after %s", criclient.ErrCommandTimedOut, limit)
 	}
-	return stdout.Bytes(), stderr.Bytes(), err
+	return stdout.kept.Bytes(), stderr.kept.Bytes(), err
 }
 
 // exec runs a command with the environment of a container that runs. It ends with the context.
@@ -171,10 +171,10 @@ func (s streams) PortForward(ctx context.Context, id string, port int32, stream 
 }
 
 // bounded keeps the first bytes of what is written and takes the rest for nothing.
-type bounded struct{ bytes.Buffer }
+type bounded struct{ kept bytes.Buffer }
 
 // Write never fails.
 func (b *bounded) Write(p []byte) (int, error) {
-	b.Buffer.Write(p[:min(len(p), maxOutput-b.Len())])
+	b.kept.Write(p[:min(len(p), maxOutput-b.kept.Len())])
 	return len(p), nil
 }

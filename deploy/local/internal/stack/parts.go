@@ -7,11 +7,12 @@ const (
 	ControllerManager = "controller-manager"
 	Scheduler         = "scheduler"
 	Kwok              = "kwok"
+	ProcessNode       = "node"
 	Temporal          = "temporal"
 )
 
 // ClusterParts lists the parts of a cluster in the order in which they start.
-var ClusterParts = [...]string{Etcd, APIServer, ControllerManager, Scheduler, Kwok}
+var ClusterParts = [...]string{Etcd, APIServer, ControllerManager, Scheduler, Kwok, ProcessNode}
 
 // TemporalNamespace is the namespace that Sluice works in.
 const TemporalNamespace = "default"

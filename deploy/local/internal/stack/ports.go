@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"net/netip"
 	"strconv"
 	"time"
 )
@@ -19,7 +20,8 @@ const (
 
 	temporalOffset  = 1
 	clusterOffset   = 16
-	portsPerCluster = 4
+	portsPerCluster = 5
+	podAddressBits  = 10
 )
 
 // Ports is the block of ports that a stack owns.
@@ -29,7 +31,9 @@ type Ports struct {
 
 // ClusterPorts are the ports of one cluster.
 type ClusterPorts struct {
-	API, EtcdClient, EtcdPeer, Kubelet int
+	API, EtcdClient, EtcdPeer int
+	// Kubelet is where the simulated nodes are reached, Node where the process node is.
+	Kubelet, Node int
 }
 
 // TemporalPorts are the ports of the Temporal server.
@@ -40,7 +44,14 @@ type TemporalPorts struct {
 // Cluster returns the ports of the cluster in a slot.
 func (p Ports) Cluster(slot int) ClusterPorts {
 	first := p.Base + clusterOffset + slot*portsPerCluster
-	return ClusterPorts{API: first, EtcdClient: first + 1, EtcdPeer: first + 2, Kubelet: first + 3}
+	return ClusterPorts{API: first, EtcdClient: first + 1, EtcdPeer: first + 2, Kubelet: first + 3, Node: first + 4}
+}
+
+// PodAddresses returns the loopback addresses of the pods of one cluster's process node: 1,024 in 127.64.0.0/10, as no
+// other cluster on this machine has them.
+func (p Ports) PodAddresses(slot int) netip.Prefix {
+	cluster := (p.Base-firstPort)/blockSize*MaxClusters + slot
+	return netip.PrefixFrom(addressAt([4]byte{127, 64, 0, 0}, cluster<<podAddressBits), 32-podAddressBits)
 }
 
 // Temporal returns the ports of the Temporal server.
@@ -99,7 +110,7 @@ func (p Ports) used(slots []int) []int {
 	ports := []int{t.Frontend, t.HTTP, t.History, t.Matching, t.Worker, t.UI}
 	for _, slot := range slots {
 		c := p.Cluster(slot)
-		ports = append(ports, c.API, c.EtcdClient, c.EtcdPeer, c.Kubelet)
+		ports = append(ports, c.API, c.EtcdClient, c.EtcdPeer, c.Kubelet, c.Node)
 	}
 	return ports
 }

@@ -14,7 +14,7 @@ import (
 
 const (
 	// MaxClusters is how many clusters fit into one block of ports.
-	MaxClusters = 60
+	MaxClusters = 48
 	// MaxNodes is how many nodes of one cluster get a pod range of their own.
 	MaxNodes = 2000
 

@@ -72,6 +72,18 @@ func (c *cluster) arguments(part string) []string {
 			"--kube-api-qps=500",
 			"--kube-api-burst=1000",
 		}
+	case stack.ProcessNode:
+		return []string{
+			"--kubeconfig=" + c.partKubeconfig(part),
+			"--name=" + c.process.name,
+			"--dir=" + c.path("node"),
+			"--programs=" + c.process.programs,
+			"--pod-addresses=" + c.process.addresses.String(),
+			"--tls-cert-file=" + c.secrets.CertFile(),
+			"--tls-private-key-file=" + c.secrets.KeyFile(),
+			"--client-ca-file=" + c.secrets.KubeletClientCertFile(),
+			fmt.Sprintf("--port=%d", c.ports.Node),
+		}
 	default:
 		return []string{
 			"--kubeconfig=" + c.partKubeconfig(part),
@@ -101,6 +113,9 @@ func (c *cluster) apiServerArguments() []string {
 		// Every node's kubelet is at the same loopback address, which is the
 		// nodes' external one.
 		"--kubelet-preferred-address-types=ExternalIP",
+		// The process node answers nobody else: whoever reaches its kubelet can run programs.
+		"--kubelet-client-certificate=" + c.secrets.KubeletClientCertFile(),
+		"--kubelet-client-key=" + c.secrets.KubeletClientKeyFile(),
 		"--service-cluster-ip-range=172.30.0.0/16",
 		"--authorization-mode=Node,RBAC",
 		"--disable-admission-plugins=ServiceAccount",

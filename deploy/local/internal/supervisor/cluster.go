@@ -25,6 +25,7 @@ type cluster struct {
 	dir     string
 	ports   stack.ClusterPorts
 	nodes   []stack.Node
+	process processNode
 	secrets pki.Secrets
 	client  kubernetes.Interface
 	parts   map[string]*proc.Process
@@ -35,11 +36,16 @@ var partUsers = map[string]string{
 	stack.ControllerManager: pki.ControllerManager,
 	stack.Scheduler:         pki.Scheduler,
 	stack.Kwok:              pki.Kwok,
+	stack.ProcessNode:       pki.Node,
 }
 
 // newCluster writes the cluster's files. It starts nothing.
-func newCluster(folder stack.Folder, name string, ports stack.ClusterPorts, nodes []stack.Node) (*cluster, error) {
-	c := &cluster{name: name, dir: folder.Cluster(name), ports: ports, nodes: nodes, parts: map[string]*proc.Process{}}
+func newCluster(
+	folder stack.Folder, name string, ports stack.ClusterPorts, nodes []stack.Node, process processNode,
+) (*cluster, error) {
+	c := &cluster{
+		name: name, dir: folder.Cluster(name), ports: ports, nodes: nodes, process: process, parts: map[string]*proc.Process{},
+	}
 	var err error
 	if c.secrets, err = pki.Ensure(c.path("certs")); err != nil {
 		return nil, err
@@ -108,6 +114,10 @@ func (c *cluster) start(ctx context.Context, progress func(string)) error {
 	for _, part := range []string{stack.ControllerManager, stack.Scheduler, stack.Kwok} {
 		c.parts[part].Start()
 	}
+	if err := ensureProcessNode(ctx, c.client, c.process.object(c.ports.Node)); err != nil {
+		return fmt.Errorf("cannot start cluster %s: %w", c.name, err)
+	}
+	c.parts[stack.ProcessNode].Start()
 	if err := ensureNodes(ctx, c.client, c.nodes, c.ports.Kubelet); err != nil {
 		return fmt.Errorf("cannot start cluster %s: %w", c.name, err)
 	}
@@ -121,7 +131,7 @@ func (c *cluster) start(ctx context.Context, progress func(string)) error {
 // stop ends the cluster's processes, those that talk to the API server first.
 func (c *cluster) stop() {
 	var wg sync.WaitGroup
-	for _, part := range []string{stack.Kwok, stack.Scheduler, stack.ControllerManager} {
+	for _, part := range []string{stack.ProcessNode, stack.Kwok, stack.Scheduler, stack.ControllerManager} {
 		wg.Go(func() { c.parts[part].Stop(3 * time.Second) })
 	}
 	wg.Wait()

@@ -52,9 +52,9 @@ func (c *cluster) status(ctx context.Context, d stack.ClusterDescription) contro
 		status.Ready = status.Ready && p.State == string(proc.Running)
 		status.Parts = append(status.Parts, p)
 	}
-	nodes, err := c.readyNodes(ctx)
+	nodes, process, err := c.readyNodes(ctx)
 	status.NodesReady = nodes
-	status.Ready = status.Ready && err == nil && nodes >= d.Nodes
+	status.Ready = status.Ready && err == nil && process && nodes >= d.Nodes
 	if status.Ready {
 		status.Ready = c.probeAPI(ctx) == nil
 	}

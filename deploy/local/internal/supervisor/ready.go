@@ -65,9 +65,12 @@ func (c *cluster) probeAPI(ctx context.Context) error {
 // are not, and has shown a sign of life since a moment.
 func (c *cluster) waitNodes(ctx context.Context, since time.Time) error {
 	return until(ctx, "nodes", func(ctx context.Context) error {
-		ready, err := c.readyNodes(ctx)
+		ready, process, err := c.readyNodes(ctx)
 		if err != nil {
 			return err
+		}
+		if !process {
+			return fmt.Errorf("the process node is not ready")
 		}
 		if ready < len(c.nodes) {
 			return fmt.Errorf("%d of %d nodes are ready", ready, len(c.nodes))
@@ -82,26 +85,30 @@ func (c *cluster) waitNodes(ctx context.Context, since time.Time) error {
 				alive++
 			}
 		}
-		if alive < len(c.nodes) {
-			return fmt.Errorf("%d of %d nodes show signs of life", alive, len(c.nodes))
+		// The process node shows them too.
+		if wanted := len(c.nodes) + 1; alive < wanted {
+			return fmt.Errorf("%d of %d nodes show signs of life", alive, wanted)
 		}
 		return nil
 	})
 }
 
-// readyNodes counts the nodes that pods can run on.
-func (c *cluster) readyNodes(ctx context.Context) (int, error) {
+// readyNodes counts the nodes that pods can run on, and tells whether the process node, which is not counted, is one.
+func (c *cluster) readyNodes(ctx context.Context) (ready int, process bool, err error) {
 	nodes, err := c.client.CoreV1().Nodes().List(ctx, metav1.ListOptions{ResourceVersion: "0"})
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
-	ready := 0
 	for _, node := range nodes.Items {
-		if isReady(node) {
+		switch {
+		case !isReady(node):
+		case node.Name == c.process.name:
+			process = true
+		default:
 			ready++
 		}
 	}
-	return ready, nil
+	return ready, process, nil
 }
 
 func isReady(node corev1.Node) bool {

@@ -30,6 +30,8 @@ import (
 type Options struct {
 	Folder stack.Folder
 	Shape  stack.Shape
+	// Programs is the folder of the programs that process nodes run in place of images.
+	Programs string
 	// Progress gets a line for every step of the start. It must not block.
 	Progress func(line string)
 	// Ready is called once, when everything is.
@@ -138,7 +140,8 @@ func (s *Supervisor) makeParts(slots []int) error {
 	}
 	var contexts []kubeconfig.Context
 	for i, name := range s.Shape.Clusters {
-		c, err := newCluster(s.Folder, name, s.ports.Cluster(slots[i]), s.Shape.NodesOf(name, slots[i]))
+		process := processNode{name: name + "-process", programs: s.Programs, addresses: s.ports.PodAddresses(slots[i])}
+		c, err := newCluster(s.Folder, name, s.ports.Cluster(slots[i]), s.Shape.NodesOf(name, slots[i]), process)
 		if err != nil {
 			return fmt.Errorf("cannot prepare cluster %s: %w", name, err)
 		}
