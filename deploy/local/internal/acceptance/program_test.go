@@ -156,7 +156,7 @@ func (p *program) client(cluster string) kubernetes.Interface {
 	return client
 }
 
-// processes lists the processes whose command line names the state folder.
+// processes lists the processes whose command line names the state folder, and those of pods.
 func (p *program) processes() map[int]string {
 	p.t.Helper()
 	entries, err := os.ReadDir("/proc")
@@ -170,7 +170,12 @@ func (p *program) processes() map[int]string {
 			continue
 		}
 		line, err := os.ReadFile(filepath.Join("/proc", entry.Name(), "cmdline"))
-		if err == nil && bytes.Contains(line, []byte(p.dir)) {
+		if err != nil {
+			continue
+		}
+		env, err := os.ReadFile(filepath.Join("/proc", entry.Name(), "environ"))
+		pod := err == nil && bytes.Contains(env, []byte("SLUICE_LOCAL_NODE="+p.dir))
+		if pod || bytes.Contains(line, []byte(p.dir)) {
 			found[pid] = strings.ReplaceAll(string(line), "\x00", " ")
 		}
 	}

@@ -39,6 +39,8 @@ func TestStack(t *testing.T) {
 	step("changes an image in place", func(t *testing.T) { testImageInPlace(t, p.client("east")) })
 	step("serves logs", func(t *testing.T) { testLogs(t, p.client("east")) })
 	step("plays bad versions", func(t *testing.T) { testMisbehaviour(t, p.client("east")) })
+	step("runs processes", func(t *testing.T) { testProcesses(t, p) })
+	step("restarts pods with their node", func(t *testing.T) { testNodeKilled(t, p) })
 	step("logs requests", func(t *testing.T) { testAuditLog(t, p) })
 	step("runs kubectl", func(t *testing.T) { testKubectl(t, p) })
 	step("knows that it is up", func(t *testing.T) { testAlreadyUp(t, p) })
@@ -98,7 +100,7 @@ func testDescription(t *testing.T, p *program) {
 
 func testNodes(t *testing.T, p *program) {
 	for _, cluster := range []string{"east", "west"} {
-		list, err := p.client(cluster).CoreV1().Nodes().List(context.Background(), metav1.ListOptions{})
+		list, err := p.client(cluster).CoreV1().Nodes().List(context.Background(), metav1.ListOptions{LabelSelector: "!" + stack.ProcessLabel})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -155,7 +157,7 @@ func testKubectl(t *testing.T, p *program) {
 	cmd := p.command("kubectl")
 	cmd.Args = append(cmd.Args, "--cluster", "west", "get", "nodes", "-o", "name")
 	out, err := cmd.CombinedOutput()
-	if err != nil || strings.Count(string(out), "node/west-node-") != 4 {
+	if err != nil || strings.Count(string(out), "node/west-node-") != 4 || !strings.Contains(string(out), "node/west-process") {
 		t.Errorf("kubectl: %v\n%s", err, out)
 	}
 	cmd = p.command("kubectl")

@@ -62,7 +62,8 @@ type Options struct {
 	CertFile, KeyFile, ClientCA string
 	// LeaseSeconds is how long the node counts as alive without a sign of life.
 	LeaseSeconds int
-	// MaxBackoff is the longest pause before a container that crashed is started again. It begins at 10 s or this.
+	// MaxBackoff is the longest pause before a container that crashed is started again. It begins at 10 seconds, or at this
+	// where it is shorter.
 	MaxBackoff time.Duration
 }
 
@@ -111,16 +112,19 @@ func (o Options) configuration() (*kubeletconfig.KubeletConfiguration, *options.
 	c.MaxPods = maxPods
 	c.NodeLeaseDurationSeconds = int32(o.LeaseSeconds)
 	c.CrashLoopBackOff.MaxContainerRestartPeriod = &metav1.Duration{Duration: o.MaxBackoff}
-	// Pods wait for their volumes and for their end at this pace.
-	c.SyncFrequency.Duration = 10 * time.Second
+	// A container that waits for its next start is shown so at the next sync: with pauses this short, it must come soon.
+	c.SyncFrequency.Duration = time.Second
 	c.SerializeImagePulls = false
 	c.ResolverConfig = ""
-	c.ClusterDNS = nil
+	// Nobody answers there. Without one, every pod is warned of it.
+	c.ClusterDNS, c.ClusterDomain = []string{"127.0.0.1"}, "cluster.local"
 	// There is no machine that pods could fill.
 	c.EvictionHard, c.ImageGCHighThresholdPercent, c.LocalStorageCapacityIsolation = nil, 100, false
 	c.CgroupsPerQOS, c.EnforceNodeAllocatable, c.MakeIPTablesUtilChains = false, nil, false
 	c.EnableControllerAttachDetach = false
 	flags := options.NewKubeletFlags()
+	// The log before the last is wanted of what crashes quickly.
+	flags.MaxPerPodContainerCount = 3
 	flags.RootDirectory = filepath.Join(o.Dir, "kubelet")
 	flags.CertDirectory = filepath.Join(o.Dir, "kubelet", "pki")
 	for _, dir := range []string{flags.RootDirectory, flags.CertDirectory, c.PodLogsDir} {
@@ -150,7 +154,7 @@ func (o Options) dependencies(runtime *processes.Runtime, config *kubeletconfig.
 		KubeClient: client, HeartbeatClient: heartbeatClient, EventClient: client.CoreV1(),
 		RemoteRuntimeService: runtime, RemoteImageService: runtime.Programs,
 		CAdvisorInterface: newMachine(o.Node),
-		ContainerManager:  cm.NewStubContainerManager(),
+		ContainerManager:  noGroups{cm.NewStubContainerManager()},
 		OSInterface:       fileSystem{root: o.Dir},
 		HostUtil:          newHost(),
 		Mounter:           mount.NewFakeMounter(nil),

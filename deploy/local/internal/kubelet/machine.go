@@ -10,7 +10,10 @@ import (
 	cadvisorapi "github.com/google/cadvisor/info/v1"
 	cadvisorapiv2 "github.com/google/cadvisor/info/v2"
 	"go.opentelemetry.io/otel/trace"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/klog/v2"
 	"k8s.io/kubernetes/pkg/kubelet/cadvisor/testing"
+	"k8s.io/kubernetes/pkg/kubelet/cm"
 	"k8s.io/kubernetes/pkg/kubelet/container"
 	"k8s.io/kubernetes/pkg/volume/util/hostutil"
 )
@@ -56,6 +59,24 @@ func (m *machine) ContainerFsInfo(context.Context) (cadvisorapiv2.FsInfo, error)
 
 // GetDirFsInfo is an empty disk.
 func (m *machine) GetDirFsInfo(string) (cadvisorapiv2.FsInfo, error) { return room() }
+
+// noGroups has no control groups and says so once: the stub that it stands on fails whenever a pod's are asked for.
+type noGroups struct{ cm.ContainerManager }
+
+// NewPodContainerManager returns one whose pods have no limits.
+func (n noGroups) NewPodContainerManager() cm.PodContainerManager {
+	return noLimits{n.ContainerManager.NewPodContainerManager()}
+}
+
+type noLimits struct{ cm.PodContainerManager }
+
+// GetPodCgroupConfig says that there is nothing to say.
+func (noLimits) GetPodCgroupConfig(*corev1.Pod, corev1.ResourceName) (*cm.ResourceConfig, error) {
+	return nil, nil
+}
+
+// SetPodCgroupConfig accepts what it cannot enforce.
+func (noLimits) SetPodCgroupConfig(klog.Logger, *corev1.Pod, *cm.ResourceConfig) error { return nil }
 
 // fileSystem keeps the kubelet from making files outside of its folder: it would put links to logs into /var/log.
 type fileSystem struct {

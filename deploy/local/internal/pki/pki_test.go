@@ -52,3 +52,37 @@ func TestEnsureMakesUsableSecretsOnce(t *testing.T) {
 		t.Error("secrets that were there were made anew")
 	}
 }
+
+func TestEnsureCompletesWhatAnEarlierReleaseMade(t *testing.T) {
+	dir := t.TempDir()
+	first, err := Ensure(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := first.Token(Admin) + "," + Admin + "," + Admin + ",system:masters\n"
+	if err := os.WriteFile(first.TokenFile(), []byte(table), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(first.KubeletClientCertFile()); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		second, err := Ensure(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if second.Token(Admin) != first.Token(Admin) || len(second.Token(Node)) < 32 {
+			t.Errorf("tokens are %q and %q", second.Token(Admin), second.Token(Node))
+		}
+		first = second
+	}
+	pair, err := tls.LoadX509KeyPair(first.KubeletClientCertFile(), first.KubeletClientKeyFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := x509.NewCertPool()
+	own.AddCert(pair.Leaf)
+	if _, err := pair.Leaf.Verify(x509.VerifyOptions{Roots: own, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}); err != nil {
+		t.Errorf("the kubelet would not take its client: %v", err)
+	}
+}

@@ -2,6 +2,7 @@ package stack
 
 import (
 	"net"
+	"net/netip"
 	"testing"
 )
 
@@ -78,5 +79,18 @@ func TestPortsOfABlockAreDistinct(t *testing.T) {
 			t.Fatalf("port %d is used twice or outside its block", port)
 		}
 		seen[port] = true
+	}
+}
+
+func TestPodAddressesOfClustersAreDistinct(t *testing.T) {
+	loopback, seen := netip.MustParsePrefix("127.64.0.0/10"), map[netip.Prefix]bool{}
+	for base := firstPort; base+blockSize-1 <= lastPort; base += blockSize {
+		for slot := range MaxClusters {
+			addresses := Ports{Base: base}.PodAddresses(slot)
+			if seen[addresses] || !loopback.Contains(addresses.Addr()) || addresses != addresses.Masked() || addresses.Bits() != 22 {
+				t.Fatalf("pods of cluster %d at port %d have %s", slot, base, addresses)
+			}
+			seen[addresses] = true
+		}
 	}
 }

@@ -57,7 +57,7 @@ func TestValidate(t *testing.T) {
 		"TwoAlike":      {Shape{Clusters: []string{"a", "a"}}, []string{"given twice"}},
 		"Everything": {
 			Shape{Clusters: append(DefaultNames(MaxClusters), "B_", strings.Repeat("x", 41)), Nodes: MaxNodes + 1, Pools: []Pool{{GeneralPool, 3000}}},
-			[]string{"at most 60", `"B_"`, "xxx", "2000", `"general"`, "3000 nodes into pools"},
+			[]string{"at most 48", `"B_"`, "xxx", "2000", `"general"`, "3000 nodes into pools"},
 		},
 	}
 	for name, tc := range tests {
