@@ -41,7 +41,11 @@ func newUp(env environment, folder folderFunc) *cobra.Command {
 		Short: "Start the stack",
 		Long: `Start the stack and keep it running until Ctrl-C, or in the background with
 --detach. A folder that was used before comes up as it was left: flags that are
-not given keep their earlier values.`,
+not given keep their earlier values, but for --programs.
+
+Beside its simulated nodes each cluster has one, CLUSTER-process, that runs pods
+as processes of this machine. Pods must ask for it: it is labelled and tainted
+local.sluice.dev/process=true.`,
 		Example: `  sluice local up
   sluice local up --clusters 2 --nodes 10 --detach
   sluice local up --names e2e-1,canary-1,prod-eu-1,prod-eu-2,prod-us-1 --pools canary=4`,
