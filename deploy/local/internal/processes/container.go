@@ -107,6 +107,13 @@ func (r *Runtime) StartContainer(_ context.Context, id string) error {
 	if c.state() != runtimeapi.ContainerState_CONTAINER_CREATED {
 		return status.Errorf(codes.FailedPrecondition, "cannot start container %q: it was started before", id)
 	}
+	// Who closes the runtime waits for mu before it kills: nothing is started behind its back.
+	r.mu.Lock()
+	closed := r.closed
+	r.mu.Unlock()
+	if closed {
+		return errClosed
+	}
 	c.started = time.Now()
 	if err = r.start(c); err != nil {
 		c.end(startFailed, startError, err.Error())

@@ -46,6 +46,7 @@ type Runtime struct {
 	streams streaming.Server
 
 	mu         sync.Mutex
+	closed     bool
 	sandboxes  map[string]*sandbox
 	containers map[string]*container
 }
@@ -81,9 +82,10 @@ func New(o Options) (*Runtime, error) {
 func (r *Runtime) sandboxDir(id string) string   { return filepath.Join(r.Dir, "sandboxes", id) }
 func (r *Runtime) containerDir(id string) string { return filepath.Join(r.Dir, "containers", id) }
 
-// Close kills every process and waits until all are gone.
+// Close kills every process and waits until all are gone. None is started any more.
 func (r *Runtime) Close(context.Context) error {
 	r.mu.Lock()
+	r.closed = true
 	var running []*container
 	for _, c := range r.containers {
 		running = append(running, c)
@@ -131,6 +133,8 @@ func (r *Runtime) UpdatePodSandboxResources(
 ) (*runtimeapi.UpdatePodSandboxResourcesResponse, error) {
 	return &runtimeapi.UpdatePodSandboxResourcesResponse{}, nil
 }
+
+var errClosed = errors.New("cannot start a container: the runtime is closed")
 
 var errCannot = errors.New("a runtime of processes cannot do that")
 

@@ -460,3 +460,19 @@ func TestLogIsReopened(t *testing.T) {
 		t.Error("the new file has the old lines")
 	}
 }
+
+func TestNothingStartsAfterClose(t *testing.T) {
+	b := newBench(t)
+	running := b.start("echo up; while :; do sleep 0.02; done", nil)
+	b.says(running, "up")
+	later := b.create("exit 0", nil)
+	if err := b.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if s := b.status(running); s.ExitCode != 137 {
+		t.Errorf("what ran ended with %d", s.ExitCode)
+	}
+	if err := b.StartContainer(context.Background(), later); !errors.Is(err, errClosed) {
+		t.Errorf("a container was started: %v", err)
+	}
+}
