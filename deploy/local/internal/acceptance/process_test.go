@@ -78,7 +78,7 @@ func testProcesses(t *testing.T, p *program) {
 		t.Fatal(err)
 	}
 	createPod(t, c, "flaps", flaps())
-	createPod(t, c, "panics", onProcessNode(fixture("1.1", "PANIC_AFTER=200ms")))
+	createPod(t, c, "dies", onProcessNode(fixture("1.1", "PANIC_AFTER=200ms")))
 	createPod(t, c, "pull", onProcessNode(corev1.Container{Image: "sluice.local/no-such-program:1"}))
 	sick := fixture("1.0", "HEALTHY=yes:2s,no")
 	sick.LivenessProbe = probe("/healthz")
@@ -97,7 +97,7 @@ func testProcesses(t *testing.T, p *program) {
 	t.Run("a job leaves its message", func(t *testing.T) { testJobMessage(t, c) })
 	t.Run("commands run beside it", func(t *testing.T) { testExec(t, p) })
 	t.Run("nobody else reaches the kubelet", func(t *testing.T) { testKubeletIsGuarded(t, c) })
-	t.Run("deleted pods go", func(t *testing.T) { testProcessPodsGo(t, c, "flaps", "panics", "pull", "sick") })
+	t.Run("deleted pods go", func(t *testing.T) { testProcessPodsGo(t, c, "flaps", "dies", "pull", "sick") })
 }
 
 // flaps is ready, then not, then ready, and has everything that a pod may have.
@@ -174,14 +174,14 @@ func testFlapping(t *testing.T, c kubernetes.Interface) {
 
 func testCrashes(t *testing.T, c kubernetes.Interface) {
 	eventually(t, 30*time.Second, func() string {
-		pod, s, ok := onlyPod(t, c, "panics")
+		pod, s, ok := onlyPod(t, c, "dies")
 		last := s.LastTerminationState.Terminated
 		if !ok || waitingFor(s) != "CrashLoopBackOff" || s.RestartCount < 2 || last == nil || last.ExitCode != 2 {
 			return fmt.Sprintf("it does not crash again and again: %+v", pod.Status)
 		}
 		return ""
 	})
-	text := podLog(t, c, "panics", corev1.PodLogOptions{Previous: true})
+	text := podLog(t, c, "dies", corev1.PodLogOptions{Previous: true})
 	if !strings.Contains(text, "panic: runtime error") || !strings.Contains(text, "goroutine 1 [running]:") {
 		t.Errorf("the log before is:\n%s", text)
 	}
