@@ -86,6 +86,20 @@ func (s *Stack) Command(ctx context.Context, args ...string) *exec.Cmd {
 	return exec.CommandContext(ctx, s.binary, append([]string{args[0], "--dir", s.Dir}, args[1:]...)...)
 }
 
+// NeedProgram skips the test, or fails it where SLUICE_REQUIRE is "all", if the process nodes have no such program to run as an
+// image: `make stack` builds them beside the stack's program.
+func (s *Stack) NeedProgram(t testing.TB, name string) {
+	t.Helper()
+	file := filepath.Join(filepath.Dir(s.binary), "programs", name)
+	if _, err := os.Stat(file); err == nil {
+		return
+	}
+	if os.Getenv("SLUICE_REQUIRE") != "all" {
+		t.Skipf("skipped: %s is not there; build it with make stack", file)
+	}
+	t.Fatalf("cannot run pods of %s: %s is not there; build it with make stack", name, file)
+}
+
 // Run runs a command of the stack's program on this stack, as in Run(t, "stop", "apiserver", "--cluster", "a").
 func (s *Stack) Run(t testing.TB, args ...string) string {
 	t.Helper()
