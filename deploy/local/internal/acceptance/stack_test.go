@@ -255,6 +255,14 @@ func testKeepsState(t *testing.T, p *program) {
 }
 
 func testKilledSupervisor(t *testing.T, p *program) {
+	eventually(t, 20*time.Second, func() string {
+		for _, line := range p.processes() {
+			if strings.Contains(line, "programs/fixture") {
+				return ""
+			}
+		}
+		return "no pod runs on the process node"
+	})
 	if err := syscall.Kill(p.description().PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
