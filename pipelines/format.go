@@ -63,6 +63,7 @@ func formats() map[string]*format {
 			"must be a JSON pointer such as /spec/replicas"),
 		"valueKey": pattern(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`,
 			"must be a key of the values, with dots between its levels, such as image.tag"),
+		"date":     pattern(`^[0-9]{4}-[0-9]{2}-[0-9]{2}$`, "must be a date such as 2026-12-25"),
 		"image":    pattern(`^\S+$`, "must be an image reference without spaces"),
 		"path":     pattern(`^[^/\s]\S*$`, "must be a path without spaces, relative to the file"),
 		"text":     pattern(`\S`, "must not be empty"),

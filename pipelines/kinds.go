@@ -16,11 +16,12 @@ const (
 	KindClusterGroup = "ClusterGroup"
 	KindCluster      = "Cluster"
 	KindFleet        = "Fleet"
+	KindCalendar     = "Calendar"
 )
 
 // Kinds lists every kind, in the order in which they are documented.
 func Kinds() []string {
-	return []string{KindPipeline, KindTask, KindComponent, KindClusterGroup, KindCluster, KindFleet}
+	return []string{KindPipeline, KindTask, KindComponent, KindClusterGroup, KindCluster, KindFleet, KindCalendar}
 }
 
 // Position is a place in a file. Lines and columns count from 1, columns in characters; line 0 is the file as a whole.
@@ -52,6 +53,7 @@ type Documents struct {
 	Components    map[string][]*Component // by name, one for each version, sorted by version
 	ClusterGroups map[string]*ClusterGroup
 	Clusters      map[string]*Cluster
+	Calendars     map[string]*Calendar
 	Fleet         *Fleet // never nil: the built-in one where no file declares it
 	Files         []string
 	Warnings      Diagnostics // what is allowed and hardly meant, sorted; nil where nothing is

@@ -31,6 +31,7 @@ func newLinter(r *report, docs []*document) *linter {
 			Components:    map[string][]*Component{},
 			ClusterGroups: map[string]*ClusterGroup{},
 			Clusters:      map[string]*Cluster{},
+			Calendars:     map[string]*Calendar{},
 		},
 		compiler: rule.NewCompiler(),
 		fits:     map[string]fit{},
@@ -56,6 +57,8 @@ func (l *linter) lint() *Documents {
 			l.pipeline(value, doc.spot())
 		case *Component:
 			l.component(value, doc.spot())
+		case *Calendar:
+			l.calendar(value, doc.spot())
 		}
 	}
 	l.order()
@@ -100,6 +103,8 @@ func (l *linter) index() {
 		case *Fleet:
 			l.all.Fleet = value
 			fleet = doc
+		case *Calendar:
+			l.all.Calendars[name] = value
 		}
 	}
 	l.docs = kept
@@ -123,6 +128,8 @@ func identity(doc *document) (name, version string) {
 	case *Cluster:
 		return value.Metadata.Name, ""
 	case *Fleet:
+		return value.Metadata.Name, ""
+	case *Calendar:
 		return value.Metadata.Name, ""
 	}
 	return "", ""
@@ -161,6 +168,8 @@ func (l *linter) known(kind string) []string {
 		names = slices.Sorted(maps.Keys(l.all.ClusterGroups))
 	case KindCluster:
 		names = slices.Sorted(maps.Keys(l.all.Clusters))
+	case KindCalendar:
+		names = slices.Sorted(maps.Keys(l.all.Calendars))
 	}
 	l.names[kind] = names
 	return names

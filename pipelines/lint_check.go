@@ -110,12 +110,17 @@ func (l *linter) run(p *Pipeline, c *Check, at spot) {
 // wrong with gates that stand in the check itself is reported there, for a task's at the point.
 func (l *linter) points(c *Check, f fit, at spot, own bool) {
 	if at.child("at") != nil {
+		l.windowPoints(c, at)
 		for i, point := range c.At {
 			l.point(c, point, f, at.at("at", i), own)
 		}
 		return
 	}
-	fitting := slices.DeleteFunc(defaultPoints(), func(p Point) bool { return len(f[ScopeOf(p)]) > 0 })
+	chosen := defaultPoints()
+	if l.windowed(c) {
+		chosen = opening()
+	}
+	fitting := slices.DeleteFunc(chosen, func(p Point) bool { return len(f[ScopeOf(p)]) > 0 })
 	if len(fitting) > 0 {
 		c.At = fitting
 		return

@@ -125,6 +125,8 @@ func (d *decoder) kind(doc *document) bool {
 		doc.value = &Cluster{}
 	case KindFleet:
 		doc.value = &Fleet{}
+	case KindCalendar:
+		doc.value = &Calendar{}
 	default:
 		d.report.add(at.at("kind").position(), "kind %s %s", shortened(doc.kind), (&format{values: Kinds()}).complaint(doc.kind))
 		return false

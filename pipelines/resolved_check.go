@@ -171,7 +171,7 @@ func (d *Documents) resolve(c *Check, params []ParamValue) (ResolvedCheck, error
 		}
 	} else {
 		for _, step := range spec.Steps {
-			check.Steps = append(check.Steps, ResolvedStep{check.Name + "/" + step.Name, step.StepKinds, step.Repeat})
+			check.Steps = append(check.Steps, ResolvedStep{check.Name + "/" + step.Name, d.withHolidays(step.StepKinds), step.Repeat})
 		}
 	}
 	bound, err := bind(spec.Params, c.Params, params)

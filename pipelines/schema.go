@@ -67,6 +67,8 @@ func kindType(kind string) reflect.Type {
 		return reflect.TypeFor[Cluster]()
 	case KindFleet:
 		return reflect.TypeFor[Fleet]()
+	case KindCalendar:
+		return reflect.TypeFor[Calendar]()
 	}
 	return nil
 }

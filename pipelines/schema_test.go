@@ -168,6 +168,21 @@ func TestSchemaAcceptsWhatTheLoaderAccepts(t *testing.T) {
 				bad(", onFailure: rollback", ", params: {a: b}", ", params: [{name: a-b}]", ", params: [{name: a, type: number}]", ", params: [{name: a, default: {}}]", ", params: [{type: int}]",
 					", defaults: []", ", exceptions: [{rule: r, object: A/b}]", ", exceptions: [{rule: r, object: b, reason: why}]", ", finally: []", ", stage: []")...),
 		},
+		"Task's window": {
+			kind: pipelines.KindTask,
+			text: "metadata: {name: w9}\nspec: {steps: [{name: w, window: {%s}}]}",
+			changes: append(good("timeZone: UTC, deny: [{days: Sat}]", "timeZone: UTC, allow: [{schedule: 0 9 * * *, duration: 8h}], inFlight: Finish",
+				"timeZone: UTC, deny: [{holidays: [{from: '2026-12-24', to: '2026-12-26', name: x}], actions: [start, rollback], invokers: [ci]}]"),
+				bad("deny: [{days: Sat}]", "timeZone: 1, deny: [{days: Sat}]", "timeZone: UTC, deny: []", "timeZone: UTC, deny: [{days: []}]",
+					"timeZone: UTC, deny: [{days: Sat, actions: [go]}]", "timeZone: UTC, deny: [{days: Sat, invokers: []}]",
+					"timeZone: UTC, deny: [{days: Sat}], inFlight: finish", "timeZone: UTC, deny: [{holidays: [{from: 24.12.2026}]}]")...),
+		},
+		"Calendar": {
+			kind: pipelines.KindCalendar,
+			text: "metadata: {name: k9}\nspec: {%s}",
+			changes: append(good("holidays: [{from: '2026-12-25'}]", "description: d, holidays: [{name: a, from: '2026-12-25', to: '2026-12-26'}]"),
+				bad("", "holidays: []", "holidays: [{name: a}]", "holidays: [{from: 1.1.2027}]", "holidays: ['2026-12-25']")...),
+		},
 		"Component": {
 			kind: pipelines.KindComponent,
 			text: "metadata: {name: c9}\nspec: {version: v1, template: {chart: chart}%s}",
@@ -210,6 +225,7 @@ func TestSchemaAndLoaderKnowEveryField(t *testing.T) {
 		pipelines.KindPipeline: reflect.TypeFor[pipelines.Pipeline](), pipelines.KindTask: reflect.TypeFor[pipelines.Task](),
 		pipelines.KindComponent: reflect.TypeFor[pipelines.Component](), pipelines.KindClusterGroup: reflect.TypeFor[pipelines.ClusterGroup](),
 		pipelines.KindCluster: reflect.TypeFor[pipelines.Cluster](), pipelines.KindFleet: reflect.TypeFor[pipelines.Fleet](),
+		pipelines.KindCalendar: reflect.TypeFor[pipelines.Calendar](),
 	}
 	if len(kinds) != len(pipelines.Kinds()) {
 		t.Fatalf("the test knows %d kinds, the language has %d", len(kinds), len(pipelines.Kinds()))

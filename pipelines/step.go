@@ -17,6 +17,7 @@ type Step struct {
 // StepKinds are the kinds of steps, a field each. Exactly one is set.
 type StepKinds struct {
 	Gate        *Gate        `json:"gate,omitempty"`
+	Window      *Window      `json:"window,omitempty"`
 	HTTP        *HTTP        `json:"http,omitempty"`
 	TCP         *TCP         `json:"tcp,omitempty"`
 	DNS         *DNS         `json:"dns,omitempty"`
@@ -75,6 +76,7 @@ func StepKindNames() []string { return slices.Clone(stepFields) }
 func stepKinds() []StepKind {
 	return []StepKind{
 		{Name: "gate", Scopes: scopes(), Does: []string{"reads the facts of the unit"}},
+		{Name: "window", Scopes: scopes(), Does: []string{"reads the clock"}, lint: lintWindow},
 		{
 			Name: "http", Scopes: scopes(), Does: []string{"asks the URLs that it names, or pods and nodes, by HTTP"},
 			lint: lintHTTP, local: func(s *Step) bool { return s.HTTP.isLocal() },

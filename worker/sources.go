@@ -11,6 +11,7 @@ import (
 func sources() check.Sources {
 	clocked := clock.RealClock{}
 	all := check.NewProbes(probe.New(clocked, nil), clocked)
+	all["window"] = check.Windows(clocked)
 	all["logs"] = check.NewLogs(clocked)
 	return all
 }

@@ -137,6 +137,10 @@ func (a *Activities) LoadUnit(ctx context.Context, ref step.Ref) (step.UnitPlan,
 	if !ok {
 		return step.UnitPlan{}, fault.New(fault.Invalid, "cannot find cluster %s in plan %.12s", ref.Cluster, ref.Plan)
 	}
+	run, err := a.Ledger.Run(ctx, ref.Run)
+	if err != nil && fault.CodeOf(err) != fault.NotFound { // who started it is nobody then
+		return step.UnitPlan{}, err
+	}
 	out := step.UnitPlan{
 		Unit: rule.Unit{
 			Path: u.Path, Stage: s.Name, Group: u.Group, Cluster: u.Cluster, Environment: u.Environment,
@@ -144,6 +148,7 @@ func (a *Activities) LoadUnit(ctx context.Context, ref step.Ref) (step.UnitPlan,
 		},
 		Change: rule.Change{
 			Component: p.Subject.String(), Version: p.Version, Previous: u.WayBack.Version, Pipeline: p.Pipeline, Plan: ref.Plan, Run: ref.Run,
+			By: run.By,
 		},
 		Rules: s.Rules, WayBack: u.WayBack, Target: u.Target, Rollback: p.Rollback, Prune: p.Prune,
 	}

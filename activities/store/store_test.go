@@ -72,6 +72,20 @@ func TestARunGetsOnlyWhatItNeeds(t *testing.T) {
 	}
 }
 
+func TestAUnitKnowsWhoStartedItsRun(t *testing.T) {
+	a, l, hash := stored(t)
+	run, err := l.NewRun(t.Context(), ledger.Run{Plan: hash, Subject: api.Component("agent"), Version: "v2", Phase: "Pending", By: "ann", Started: noon})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for run, want := range map[string]string{run.Name: "ann", "nobody-knows": ""} {
+		got, err := a.LoadUnit(t.Context(), step.Ref{Plan: hash, Cluster: "a", Run: run})
+		if err != nil || got.Change.By != want {
+			t.Errorf("%s was started by %q, %v, want %q", run, got.Change.By, err, want)
+		}
+	}
+}
+
 func TestAUnitGoesBackUnderItsOwnRules(t *testing.T) {
 	a, _, hash := stored(t)
 	there, err := a.LoadUnit(t.Context(), step.Ref{Plan: hash, Cluster: "a", Run: "agent-1"})

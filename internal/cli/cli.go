@@ -65,6 +65,7 @@ waiting when --timeout ran out; 5 rolled back.`,
 	root.AddCommand(
 		NewCmdLint(f, nil), NewCmdSchema(f, nil), NewCmdConvert(f, nil),
 		NewCmdPlan(f, nil), NewCmdRun(f, nil), NewCmdGet(f), NewCmdWhy(f, nil),
+		NewCmdWindow(f, nil),
 		newCmdPause(f), newCmdResume(f), newCmdApprove(f), newCmdAbort(f), newCmdRollback(f),
 		NewCmdWorker(f, nil), NewCmdLocal(f, nil), NewCmdDemo(f, nil), NewCmdVersion(f),
 	)

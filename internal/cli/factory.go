@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/identity"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/ledger/sqlite"
 	"sluice.dev/sluice/pipelines"
@@ -72,8 +74,17 @@ const (
 	defaultHeight = 40
 )
 
-// who is the person at this machine: the e-mail address that git signs with, else the login name.
+// who is whoever calls: the person at this machine, or a job of a build system, which says so in the variable CI.
 func who() string {
+	name := person()
+	if inCI, err := strconv.ParseBool(os.Getenv("CI")); err == nil && inCI {
+		return identity.OfCI(name)
+	}
+	return name
+}
+
+// person is the person at this machine: the e-mail address that git signs with, else the login name.
+func person() string {
 	if mail, err := exec.Command("git", "config", "user.email").Output(); err == nil {
 		if mail := strings.TrimSpace(string(mail)); mail != "" {
 			return mail

@@ -77,19 +77,28 @@ func (o *PlanOptions) complete(cmd *cobra.Command) error {
 	if len(o.Request.Paths) == 0 {
 		o.Request.Paths = []string{"."}
 	}
-	o.Request.Params = map[string]string{}
-	for _, p := range o.Params {
-		name, value, said := strings.Cut(p, "=")
-		if !said || name == "" {
-			return usage(cmd, "cannot read --param %q: write NAME=VALUE", p)
-		}
-		if _, twice := o.Request.Params[name]; twice {
-			return usage(cmd, "param %s is given twice", name)
-		}
-		o.Request.Params[name] = value
+	var err error
+	if o.Request.Params, err = paramsOf(cmd, o.Params); err != nil {
+		return err
 	}
 	o.Request.By = o.Factory.Who()
 	return o.Length.complete(cmd)
+}
+
+// paramsOf reads what the flags --param say.
+func paramsOf(cmd *cobra.Command, flags []string) (map[string]string, error) {
+	params := map[string]string{}
+	for _, p := range flags {
+		name, value, said := strings.Cut(p, "=")
+		if !said || name == "" {
+			return nil, usage(cmd, "cannot read --param %q: write NAME=VALUE", p)
+		}
+		if _, twice := params[name]; twice {
+			return nil, usage(cmd, "param %s is given twice", name)
+		}
+		params[name] = value
+	}
+	return params, nil
 }
 
 func planRun(ctx context.Context, o *PlanOptions) error {

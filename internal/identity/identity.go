@@ -15,9 +15,9 @@ func Unverified(name string) string {
 	return name + mark
 }
 
-// Same reports whether two names are meant to be one person's: neither the mark nor upper case makes another person.
+// Same reports whether two names are meant to be one person's: neither a mark nor upper case makes another person.
 func Same(a, b string) bool { return bare(a) == bare(b) }
 
 func bare(name string) string {
-	return strings.ToLower(strings.TrimSpace(strings.TrimSuffix(name, mark)))
+	return strings.ToLower(strings.TrimSpace(strings.TrimSuffix(strings.TrimSuffix(name, mark), robot)))
 }

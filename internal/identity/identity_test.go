@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"sluice.dev/sluice/internal/identity"
+	"sluice.dev/sluice/pipelines/calendar"
 )
 
 func TestUnverified(t *testing.T) {
@@ -29,10 +30,30 @@ func TestSame(t *testing.T) {
 		{"Ann@Example.org", "ann@example.org", true, "an address in capitals is the same mailbox"},
 		{" ann ", "ann", true, "nor is the space around a name"},
 		{"ann", "bob", false, "two names are two people, as far as one can tell"},
+		{"ann [ci] (unverified)", "ann", true, "who has a build system start a run is still the one who started it"},
 		{"ann", "anna", false, "one that begins alike is another"},
 	} {
 		if got := identity.Same(c.a, c.b); got != c.want {
 			t.Errorf("Same(%q, %q) = %v: %s", c.a, c.b, got, c.reason)
+		}
+	}
+}
+
+func TestInvoker(t *testing.T) {
+	for name, c := range map[string]struct {
+		want   calendar.Invoker
+		reason string
+	}{
+		identity.Unverified("ann"):                {calendar.Person, "a name is a person's"},
+		identity.Unverified(identity.OfCI("ann")): {calendar.CI, "a job of a build system says so"},
+		identity.OfCI(identity.OfCI("ann")):       {calendar.CI, "however often"},
+		"sluice":                                  {calendar.Automatic, "what acts by itself has this name"},
+		identity.Unverified("sluice"):             {calendar.Person, "whoever calls himself so is not what acts by itself"},
+		"":                                        {calendar.Automatic, "nobody is trusted least"},
+		identity.OfCI(""):                         {calendar.Automatic, "no name becomes none by a mark"},
+	} {
+		if got := identity.Invoker(name); got != c.want {
+			t.Errorf("%q is %s, not %s: %s", name, got, c.want, c.reason)
 		}
 	}
 }

@@ -124,7 +124,8 @@ func (q question) look(at time.Time) look {
 	allow := weigh(q.admits, at)
 	switch {
 	case len(allow.covering) > 0:
-		return look{allowed: true, reason: "allowed by " + listed(allow.covering), windows: allow.covering, until: earlier(allow.longest, deny.next)}
+		until := earlier(allow.longest, deny.next)
+		return look{allowed: true, reason: "allowed by " + listed(allow.covering), windows: allow.covering, until: until}
 	case len(q.admits) == 0:
 		return look{reason: fmt.Sprintf("%s allows it to %s", noneOf(names(q.allow)), q.by), windows: names(q.allow), until: farFuture}
 	}

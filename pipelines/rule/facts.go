@@ -99,6 +99,7 @@ type Change struct {
 	Pipeline  string `json:"pipeline" cel:"pipeline"`
 	Plan      string `json:"plan" cel:"plan"` // hash
 	Run       string `json:"run" cel:"run"`
+	By        string `json:"by,omitempty" cel:"by"` // who started the run
 }
 
 // Stage counts the units (clusters) of a stage or group by how they ended.

@@ -37,6 +37,7 @@ func (r *rollout) judge(
 	for len(checks) > 0 && !r.ending() {
 		facts := rule.Facts{Stage: stage(), Change: rule.Change{
 			Component: r.plan.Subject.String(), Version: r.plan.Version, Pipeline: r.plan.Pipeline, Plan: r.in.Plan, Run: r.in.Run,
+			By: r.in.By,
 		}}
 		*kept = r.verdicts(ctx, step.EvaluateRequest{Point: point, Checks: checks, Facts: facts})
 		bad, held := api.FirstBad(*kept)
