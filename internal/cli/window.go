@@ -19,6 +19,8 @@ func NewCmdWindow(f *Factory, runF func(context.Context, *WindowOptions) error) 
 		Use:     "window",
 		Short:   "Say when windows allow a change",
 		Example: `  sluice window explain -f examples`,
+
+		SuggestionsMinimumDistance: 2,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return nil

@@ -1,8 +1,8 @@
 package engine
 
 import (
-	"encoding/json"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -68,7 +68,7 @@ func ExplainWindows(req WindowsRequest, library []pipelines.Source) ([]WindowSte
 	return out, nil
 }
 
-// windowsOf are the windows of one pipeline, those of the run first; one that several stages have alike is there once.
+// windowsOf are the windows of one pipeline; one that the run and several stages have alike is there once.
 func windowsOf(docs *pipelines.Documents, p *pipelines.Pipeline, req WindowsRequest) ([]WindowStep, error) {
 	params, err := pipelines.BindParams(p, req.Params)
 	if err != nil {
@@ -86,13 +86,14 @@ func windowsOf(docs *pipelines.Documents, p *pipelines.Pipeline, req WindowsRequ
 				}
 				one := explained(c, s, req.At)
 				one.Pipeline = p.Metadata.Name
-				i := slices.IndexFunc(out, func(o WindowStep) bool { return o.alike(one) })
-				if i < 0 {
-					i, out = len(out), append(out, one)
-				}
 				if stage != "" {
-					out[i].Stages = append(out[i].Stages, stage)
+					one.Stages = []string{stage}
 				}
+				if i := slices.IndexFunc(out, func(o WindowStep) bool { return o.alike(one) }); i >= 0 {
+					out[i].join(one)
+					continue
+				}
+				out = append(out, one)
 			}
 		}
 		return nil
@@ -110,12 +111,17 @@ func windowsOf(docs *pipelines.Documents, p *pipelines.Pipeline, req WindowsRequ
 	return out, nil
 }
 
-// alike reports whether two windows say the same, whatever the stages are.
+// alike reports whether two windows say the same, wherever they are asked.
 func (w WindowStep) alike(other WindowStep) bool {
-	w.Stages, other.Stages = nil, nil
-	a, errA := json.Marshal(w)
-	b, errB := json.Marshal(other)
-	return errA == nil && errB == nil && string(a) == string(b)
+	w.Stages, other.Stages, w.At, other.At = nil, nil, nil, nil
+	return reflect.DeepEqual(w, other)
+}
+
+// join adds where another window is asked that says the same.
+func (w *WindowStep) join(other WindowStep) {
+	w.Stages = append(w.Stages, other.Stages...)
+	at := append(slices.Clone(w.At), other.At...)
+	w.At = slices.DeleteFunc(pipelines.Points(), func(p pipelines.Point) bool { return !slices.Contains(at, p) })
 }
 
 func explained(c pipelines.ResolvedCheck, s pipelines.ResolvedStep, at time.Time) WindowStep {
