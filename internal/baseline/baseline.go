@@ -105,10 +105,10 @@ func (c Comparison) Look(d Data, earlier State, now time.Time) (Result, State) {
 	if elapsed > c.Over+c.Over/Looks {
 		return inconclusive("the %s of the comparison are over", c.Over), earlier
 	}
-	part := min(int(elapsed*Looks/c.Over), Looks)
-	if part < 1 {
-		return inconclusive("the first look is due %s after the change", c.Over/Looks), earlier
+	if first := c.first(); elapsed < first {
+		return inconclusive("the first look is due %s after the change", first), earlier
 	}
+	part := min(int(elapsed*Looks/c.Over), Looks)
 	if part <= earlier.Looks {
 		return earlier.Last, earlier
 	}
@@ -122,9 +122,20 @@ func (c Comparison) Look(d Data, earlier State, now time.Time) (Result, State) {
 	return found, State{Looks: part, Spent: spent, Last: found}
 }
 
-// Due is when the next look is due.
+// Due is when the next look is due. The first waits until there can be enough samples.
 func (c Comparison) Due(s State) time.Time {
-	return c.Began.Add(time.Duration(s.Looks+1) * (c.Over / Looks))
+	return c.Began.Add(max(c.first(), time.Duration(s.Looks+1)*(c.Over/Looks)))
+}
+
+func (c Comparison) first() time.Duration {
+	_, length := c.blocks()
+	return max(c.Over/Looks, minNow*length, time.Duration(c.MinSamples)*c.Step)
+}
+
+// blocks is how many blocks a day has, all of them equally long.
+func (c Comparison) blocks() (perDay int, length time.Duration) {
+	perDay = max(1, int(day/max(c.Over/perSoak, c.Step)))
+	return perDay, day / time.Duration(perDay)
 }
 
 func inconclusive(format string, args ...any) Result {
@@ -137,6 +148,8 @@ func (c Comparison) validate(d Data) error {
 		return fmt.Errorf("%s is too short for samples every %s: it takes %d of them", c.Over, c.Step, minNow)
 	case c.Over > 366*day:
 		return errors.New("it takes longer than a year")
+	case c.MinSamples < 0 || int64(c.MinSamples) > int64(c.Over/c.Step):
+		return fmt.Errorf("%d samples do not fit into %s, every %s", c.MinSamples, c.Over, c.Step)
 	case !(c.MinEffect >= 0):
 		return errors.New("the least effect is no number from 0 on")
 	case c.Worse != Higher && c.Worse != Lower:

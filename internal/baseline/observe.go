@@ -23,8 +23,8 @@ func (o observed) relative(shift float64) float64 {
 
 // observe takes the samples up to the last block that is complete. Its error says what is missing to tell anything.
 func (c Comparison) observe(d Data, elapsed time.Duration) (observed, error) {
-	perDay := max(1, int(day/max(c.Over/perSoak, c.Step)))
-	grid := grid{began: c.Began, length: day / time.Duration(perDay), until: int(elapsed / (day / time.Duration(perDay)))}
+	perDay, length := c.blocks()
+	grid := grid{began: c.Began, length: length, until: int(elapsed / length)}
 	grid.from = grid.oldest(d.Changed)
 	changed := grid.average(d.Changed)
 	if err := c.enough(changed, grid); err != nil {
