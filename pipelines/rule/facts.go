@@ -76,6 +76,9 @@ type Batch struct {
 	UpdatedReady int64  `json:"updatedReady" cel:"updatedReady"` // of these, ready
 	// nodes that died since the unit began, by which the batch falls short of its target
 	Lost int64 `json:"lost" cel:"lost"`
+	// names of the pods of the node set at the revision, and of the nodes that have one; sorted, distinct, at most 100 each
+	Pods  []string `json:"pods,omitempty" cel:"pods"`
+	Nodes []string `json:"nodes,omitempty" cel:"nodes"`
 }
 
 // Unit is where in the fleet the gate looks.

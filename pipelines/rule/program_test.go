@@ -51,6 +51,7 @@ func TestEval(t *testing.T) {
 		"Counts of a stage":         {"", rule.ScopeStage, "stage.succeeded == stage.units", true, ""},
 		"Text of a change":          {"", rule.ScopeCluster, "change.version > change.previous", true, ""},
 		"A list of texts":           {"", rule.ScopeBatch, "'ImagePullBackOff' in workload.waiting", true, ""},
+		"Pods of the batch":         {"", rule.ScopeBatch, "batch.pods.size() == 0 && !('a' in batch.nodes)", true, ""},
 		"Lost nodes":                {"", rule.ScopeBatch, "batch.updatedReady + batch.lost >= batch.target", false, ""},
 		"Dead nodes":                {"", rule.ScopeBatch, "size(workload.behind) == 0 && !('n1' in workload.behind)", true, ""},
 		"A list of events":          {"", rule.ScopeBatch, "workload.events.exists(e, e.reason == 'BackOff' && e.count > 2)", true, ""},

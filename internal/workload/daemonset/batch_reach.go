@@ -151,11 +151,14 @@ func (s *shot) batch(to kit.Aim) rule.Batch {
 	if b.NodeSet == "" {
 		b.NodeSet = set.String()
 	}
+	var made []kit.Pod
 	for _, at := range s.slots {
 		if at.set == to.Goal.Set && at.pod != nil && at.pod.Hash == to.Revision {
 			b.Updated++
 			b.UpdatedReady += kit.One(at.pod.Ready)
+			made = append(made, *at.pod)
 		}
 	}
+	b.Pods, b.Nodes = kit.Names(made)
 	return b
 }

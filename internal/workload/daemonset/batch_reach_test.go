@@ -222,6 +222,9 @@ func (h *meadow) rest(t *rapid.T) {
 			if b.Lost > 0 && b.UpdatedReady+b.Lost != b.Target {
 				t.Fatalf("the batch ended with %d ready and %d lost of %d", b.UpdatedReady, b.Lost, b.Target)
 			}
+			if len(b.Pods) != int(b.Updated) {
+				t.Fatalf("the batch has %d pods, and names %v", b.Updated, b.Pods)
+			}
 			if b.Lost == 0 && b.UpdatedReady < b.Target {
 				t.Fatalf("the batch ended with %d ready of %d, and lost none", b.UpdatedReady, b.Target)
 			}

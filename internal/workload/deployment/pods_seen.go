@@ -67,8 +67,7 @@ func seeTide(ctx context.Context, s *kit.Session, to kit.Aim) (tide, error) {
 	for _, r := range s.Revisions() {
 		owners[r.UID] = r.Owner == live.GetUID()
 	}
-	var pods []kit.Pod
-	at := 0
+	var pods, made []kit.Pod
 	now := s.Clock.Now()
 	seen.available = map[types.UID]int{}
 	for _, p := range s.Pods() {
@@ -76,18 +75,21 @@ func seeTide(ctx context.Context, s *kit.Session, to kit.Aim) (tide, error) {
 			continue
 		}
 		pods = append(pods, p)
-		at += int(kit.One(seen.known && p.Owner == seen.rev.UID))
+		if seen.known && p.Owner == seen.rev.UID {
+			made = append(made, p)
+		}
 		in, ready := p.AvailableIn(least, now)
 		seen.available[p.Owner] += int(kit.One(ready && in == 0))
 	}
 	seen.count(s.Revisions())
-	seen.moved, seen.rest = max(seen.moved, at), max(seen.rest, len(pods)-at)
+	seen.moved, seen.rest = max(seen.moved, len(made)), max(seen.rest, len(pods)-len(made))
 	seen.allowed = seen.replicas
 	if to.Goal.Set == 0 {
 		seen.allowed = to.Goal.Amount.Of(seen.replicas)
 	}
 	seen.facts.Workload = s.Count(live, seen.rev.Hash, seen.replicas, pods, least, now)
 	seen.facts.Batch = seen.batch(to)
+	seen.facts.Batch.Pods, seen.facts.Batch.Nodes = kit.Names(made)
 	seen.next = kit.Soonest(pods, least, now)
 	return seen, nil
 }

@@ -33,6 +33,26 @@ type Pod struct {
 	trouble    trouble
 }
 
+// mostNames is how many pods and nodes facts name at most.
+const mostNames = 100
+
+// Names are the names of pods, and of the nodes that they are on: sorted, each once, at most 100 each.
+func Names(all []Pod) (pods, nodes []string) {
+	for _, p := range all {
+		pods = append(pods, p.Name)
+		if p.Node != "" {
+			nodes = append(nodes, p.Node)
+		}
+	}
+	return bounded(pods), bounded(nodes)
+}
+
+func bounded(names []string) []string {
+	slices.Sort(names)
+	names = slices.Compact(names)
+	return names[:min(len(names), mostNames)]
+}
+
 // decodePod reads pods for a view. When we have seen one ready is a matter of the clock.
 func decodePod(on clock.PassiveClock) kube.Decode[Pod] {
 	return func(object *unstructured.Unstructured, before *Pod) Pod {

@@ -1,6 +1,8 @@
 package kit
 
 import (
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 )
@@ -25,5 +27,19 @@ func TestFailureMode_R38_Clocks(t *testing.T) {
 		if in, ready := c.pod.AvailableIn(least, now); in != c.in || ready != c.ready {
 			t.Errorf("%s: got %v, %v, want %v, %v: %s", name, in, ready, c.in, c.ready, c.reason)
 		}
+	}
+}
+
+func TestNamesOfPodsAndNodes(t *testing.T) {
+	pods, nodes := Names([]Pod{{Name: "b", Node: "n1"}, {Name: "a", Node: "n1"}, {Name: "c"}})
+	if !slices.Equal(pods, []string{"a", "b", "c"}) || !slices.Equal(nodes, []string{"n1"}) {
+		t.Errorf("got %v on %v", pods, nodes)
+	}
+	var many []Pod
+	for i := range mostNames + 5 {
+		many = append(many, Pod{Name: fmt.Sprintf("p%03d", i), Node: fmt.Sprintf("n%03d", i)})
+	}
+	if pods, nodes := Names(many); len(pods) != mostNames || len(nodes) != mostNames {
+		t.Errorf("%d pods and %d nodes are named", len(pods), len(nodes))
 	}
 }
