@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -383,5 +384,21 @@ func TestAClusterThatDoesNotAnswerIsAnError(t *testing.T) {
 	step := pipelines.ResolvedStep{StepKinds: pipelines.StepKinds{TCP: &pipelines.TCP{ProbeAim: pipelines.ProbeAim{Target: pipelines.NewPods, Port: "80"}}}}
 	if got := asked(t, Question{Step: step, Place: place}); got.Verdict != api.Error || !strings.Contains(got.Message, "unreachable") {
 		t.Errorf("got %s: %s", got.Verdict, got.Message)
+	}
+}
+
+func TestEachAddressIsAskedForTheNameThatWasGiven(t *testing.T) {
+	ask := probe.HTTP{URL: "https://a.test:8443/x?y=1", Headers: map[string]string{"X-Ask": "yes"}}
+	to, err := url.Parse(ask.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := aimed(ask, *to, endpoint{name: "2001:db8::1", host: "2001:db8::1", port: "8443"})
+	if got.URL != "https://[2001:db8::1]:8443/x?y=1" || got.Headers["Host"] != "a.test:8443" || got.Headers["X-Ask"] != "yes" ||
+		got.TLS.ServerName != "a.test" {
+		t.Errorf("got %+v", got)
+	}
+	if len(ask.Headers) != 1 {
+		t.Errorf("the step's own headers were changed: %v", ask.Headers)
 	}
 }
