@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -358,8 +359,14 @@ func TestPodsAreSampled(t *testing.T) {
 		b.pods.New = append(b.pods.New, b.put(running(name, restarts))...)
 		b.write(name, false, "fine")
 	}
+	var mu sync.Mutex
 	read := map[string]int{}
-	b.server.BeforeLog = func(l kubetest.Log) int { read[l.Pod]++; return 0 }
+	b.server.BeforeLog = func(l kubetest.Log) int {
+		mu.Lock()
+		defer mu.Unlock()
+		read[l.Pod]++
+		return 0
+	}
 	f := b.ask(&pipelines.Logs{})
 	b.wants(f, api.Failed, "default/p-077/main")
 	if diff := cmp.Diff([]any{50, 120, 51}, []any{f.Seen["logs.pods"], f.Seen["logs.podsThere"], f.Seen["logs.read"]}); diff != "" {
