@@ -13,7 +13,8 @@ type PipelineSpec struct {
 	Params      []Param     `json:"params,omitempty" items:"0..50"`
 	Defaults    Rules       `json:"defaults,omitempty"`
 	Stages      []Stage     `json:"stages" items:"1..50"`
-	OnFailure   OnFailure   `json:"onFailure,omitempty"` // default Pause
+	MaxFailures *Amount     `json:"maxFailures,omitempty"` // failed clusters that the whole run bears; default as many as its stages
+	OnFailure   OnFailure   `json:"onFailure,omitempty"`   // default Pause
 	Exceptions  []Exception `json:"exceptions,omitempty" items:"0..100"`
 }
 

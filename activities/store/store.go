@@ -77,7 +77,8 @@ func (a *Activities) LoadRun(ctx context.Context, hash string) (step.RunPlan, er
 	}
 	out := step.RunPlan{
 		Subject: p.Subject, Version: p.Version, Pipeline: p.Pipeline, OnFailure: p.OnFailure, Rollback: p.Rollback,
-		Origin: stored.Origin, Checks: p.Checks,
+		MaxFailures: p.MaxFailures,
+		Origin:      stored.Origin, Checks: p.Checks,
 	}
 	live, err := a.live(ctx, stored)
 	if err != nil {

@@ -57,6 +57,9 @@ func Build(in Input) (*Plan, error) {
 		}
 		p.Stages = append(p.Stages, s)
 	}
+	if most := in.Pipeline.Spec.MaxFailures; most != nil {
+		p.MaxFailures = new(most.BudgetOf(p.Units()))
+	}
 	if err := b.checkSomething(p); err != nil {
 		return nil, err
 	}

@@ -2,18 +2,31 @@ package plan
 
 import (
 	"fmt"
+	"strings"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/pipelines"
 )
 
-// Failing is a stage of which a unit has just failed: that a check said so. What could not be judged holds its unit, and
-// nothing else.
+// Failing is a unit that has just failed: a check said so. What could not be judged holds its unit, and nothing else.
 type Failing struct {
-	Stage       string
-	Failed      int // units of the stage, this one among them
-	MaxFailures int
-	OnFailure   pipelines.OnFailure
-	Rollback    pipelines.RollbackMode // of the component
+	Budgets   []Budget // of the group, the stage and the run; all must bear it
+	OnFailure pipelines.OnFailure
+	Rollback  pipelines.RollbackMode // of the component
+}
+
+// Budget is how many failed units something bears, and how many there are, the one that has just failed among them.
+type Budget struct {
+	Of     string // "stage production"
+	Failed int
+	Most   int
+}
+
+func (b Budget) bears() bool { return b.Failed <= b.Most }
+
+// String shows the arithmetic.
+func (b Budget) String() string {
+	return fmt.Sprintf("%s bears it: %s failed so far, maxFailures is %d", b.Of, count(b.Failed, "unit"), b.Most)
 }
 
 // Consequence is what a failed unit means for its run.
@@ -26,14 +39,27 @@ const (
 	Undecided Consequence = "Undecided" // the run pauses until somebody decides
 )
 
-// Consequence says what the failure means, and why the stage bears it where it does.
+// Consequence says what the failure means, and why it is borne where it is.
 func (f Failing) Consequence() (Consequence, string) {
-	switch {
-	case f.Failed <= f.MaxFailures:
-		return Borne, fmt.Sprintf("stage %s bears it: %s failed so far, maxFailures is %d", f.Stage, count(f.Failed, "unit"), f.MaxFailures)
-	case f.OnFailure == pipelines.Continue:
-		return Borne, fmt.Sprintf("the pipeline says onFailure: Continue; %s of stage %s failed so far", count(f.Failed, "unit"), f.Stage)
-	case f.OnFailure == pipelines.Rollback && f.Rollback == pipelines.RollbackAuto:
+	within, sums := true, make([]string, 0, len(f.Budgets))
+	for _, b := range f.Budgets {
+		within = within && b.bears()
+		sums = append(sums, b.String())
+	}
+	j := Judged{Verdict: api.Failed, OnFailure: f.OnFailure, Rollback: f.Rollback}
+	if within {
+		j.Is = append(j.Is, WithinBudget)
+	}
+	switch row := j.Rule(); {
+	case row.Ruling == Bear && within:
+		return Borne, strings.Join(sums, "; ")
+	case row.Ruling == Bear:
+		var so []string
+		for _, b := range f.Budgets {
+			so = append(so, fmt.Sprintf("%s of %s", count(b.Failed, "unit"), b.Of))
+		}
+		return Borne, fmt.Sprintf("the pipeline says onFailure: %s; %s failed so far", f.OnFailure, strings.Join(so, ", "))
+	case row.Ruling == TakeBack:
 		return TakenBack, ""
 	}
 	return Undecided, ""

@@ -29,6 +29,7 @@ type Window struct {
 	Group          Group
 	MaxFailures    int    // of the whole stage
 	MaxUnreachable int    // of the whole stage
+	MaxRunFailures *int   // of the whole run; nil without a bound
 	Earlier        []Left // what earlier groups and stages left behind
 	// Anyhow lets a unit start once those it goes after have ended, well or not. It is how a rollback goes: a cluster that
 	// cannot be brought back must not keep the next one on the bad version.
@@ -98,7 +99,7 @@ func (w Window) Next(states []State) Decision {
 }
 
 // tally counts the units of a window, and with them those of earlier groups of the stage that ended badly.
-type tally struct{ running, ended, succeeded, failed, unreachable int }
+type tally struct{ running, ended, succeeded, failed, unreachable, ofGroup, ofRun int }
 
 func (w Window) count(states []State) tally {
 	var t tally
@@ -114,11 +115,16 @@ func (w Window) count(states []State) tally {
 			t.succeeded++
 		case Failed:
 			t.failed++
+			t.ofGroup++
+			t.ofRun++
 		case Unreachable:
 			t.unreachable++
 		}
 	}
 	for _, l := range w.Earlier {
+		if l.State == Failed {
+			t.ofRun++
+		}
 		if l.SameStage && l.State == Failed {
 			t.failed++
 		}
@@ -133,6 +139,10 @@ func (w Window) held(now tally) string {
 	switch {
 	case now.failed > w.MaxFailures:
 		return fmt.Sprintf("%s failed, maxFailures is %d", count(now.failed, "unit"), w.MaxFailures)
+	case w.Group.MaxFailures != nil && now.ofGroup > *w.Group.MaxFailures:
+		return fmt.Sprintf("%s of group %s failed, maxGroupFailures is %d", count(now.ofGroup, "unit"), w.Group.Name, *w.Group.MaxFailures)
+	case w.MaxRunFailures != nil && now.ofRun > *w.MaxRunFailures:
+		return fmt.Sprintf("%s of the run failed, its maxFailures is %d", count(now.ofRun, "unit"), *w.MaxRunFailures)
 	case now.unreachable > w.MaxUnreachable:
 		return fmt.Sprintf("%s out of reach, maxUnreachable is %d", count(now.unreachable, "unit"), w.MaxUnreachable)
 	default:

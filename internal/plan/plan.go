@@ -22,24 +22,25 @@ const (
 // Plan is a pipeline for one component version on a fleet, resolved. Its hash covers everything in here; what is only
 // known by looking at a cluster (nodes, sizes, live diffs) is kept beside it in Live.
 type Plan struct {
-	Format     int                       `json:"format"` // 1
-	Subject    api.Subject               `json:"component"`
-	Version    string                    `json:"version"`
-	Digest     string                    `json:"digest"` // of the component version
-	Pipeline   string                    `json:"pipeline"`
-	Params     []pipelines.ParamValue    `json:"params,omitempty"`
-	Source     Source                    `json:"source"`
-	Risk       pipelines.Risk            `json:"risk"`
-	OnFailure  pipelines.OnFailure       `json:"onFailure"`
-	Rollback   pipelines.RollbackMode    `json:"rollback"`
-	Drift      pipelines.DriftPolicy     `json:"drift"`
-	Ignore     []pipelines.IgnoreRule    `json:"ignore,omitempty"`
-	Exceptions []pipelines.Exception     `json:"exceptions,omitempty"`
-	Prune      bool                      `json:"prune,omitempty"`    // take away what earlier versions left behind
-	Bypasses   []Bypass                  `json:"bypasses,omitempty"` // of stages that this component version has not passed
-	Checks     []pipelines.ResolvedCheck `json:"checks,omitempty"`   // once a run
-	Stages     []StagePlan               `json:"stages"`
-	Notes      []string                  `json:"notes,omitempty"` // what people should know before they say yes
+	Format      int                       `json:"format"` // 1
+	Subject     api.Subject               `json:"component"`
+	Version     string                    `json:"version"`
+	Digest      string                    `json:"digest"` // of the component version
+	Pipeline    string                    `json:"pipeline"`
+	Params      []pipelines.ParamValue    `json:"params,omitempty"`
+	Source      Source                    `json:"source"`
+	Risk        pipelines.Risk            `json:"risk"`
+	MaxFailures *int                      `json:"maxFailures,omitempty"` // units that may fail; nil where only the stages bound them
+	OnFailure   pipelines.OnFailure       `json:"onFailure"`
+	Rollback    pipelines.RollbackMode    `json:"rollback"`
+	Drift       pipelines.DriftPolicy     `json:"drift"`
+	Ignore      []pipelines.IgnoreRule    `json:"ignore,omitempty"`
+	Exceptions  []pipelines.Exception     `json:"exceptions,omitempty"`
+	Prune       bool                      `json:"prune,omitempty"`    // take away what earlier versions left behind
+	Bypasses    []Bypass                  `json:"bypasses,omitempty"` // of stages that this component version has not passed
+	Checks      []pipelines.ResolvedCheck `json:"checks,omitempty"`   // once a run
+	Stages      []StagePlan               `json:"stages"`
+	Notes       []string                  `json:"notes,omitempty"` // what people should know before they say yes
 }
 
 // Source is what the objects are rendered from.
@@ -90,6 +91,7 @@ type Group struct {
 	Name           string `json:"name"`                 // value of groupBy; "" where the stage has none
 	FirstAlone     bool   `json:"firstAlone,omitempty"` // one unit at a time until one has succeeded
 	MaxConcurrency int    `json:"maxConcurrency"`
+	MaxFailures    *int   `json:"maxFailures,omitempty"` // units that may fail; nil where only the stage bounds them
 	Units          []Unit `json:"units"`
 }
 
@@ -162,6 +164,7 @@ type StageRules struct {
 	Order            pipelines.Order           `json:"order"`
 	MaxConcurrency   pipelines.Amount          `json:"maxConcurrency"` // as written; what it comes to stands in each Group
 	MaxFailures      pipelines.Amount          `json:"maxFailures"`    // as written; what it comes to stands in the Stage
+	MaxGroupFailures *pipelines.Amount         `json:"maxGroupFailures,omitempty"`
 	MaxUnreachable   pipelines.Amount          `json:"maxUnreachable"`
 }
 

@@ -109,6 +109,9 @@ func (o *printer) head(p *Plan, hash string) {
 		[]string{"drift", string(p.Drift)},
 		[]string{"units", total(p)},
 	)
+	if p.MaxFailures != nil {
+		rows = append(rows, []string{"budget", fmt.Sprintf("maxFailures of the run: %d of %d", *p.MaxFailures, p.Units())})
+	}
 	rows = append(rows, checkRows("checks", p.Checks)...)
 	o.line(0, "plan %s", hash)
 	o.table(1, rows)
@@ -280,8 +283,11 @@ func stageRules(s *StagePlan) [][]string {
 	if r.GroupBy != "" {
 		order += "; " + r.GroupBy + " after " + r.GroupBy
 	}
-	budgets := rounded("maxFailures", r.MaxFailures, s.Units(), s.MaxFailures) + ", " +
-		rounded("maxUnreachable", r.MaxUnreachable, s.Units(), s.MaxUnreachable)
+	budgets := rounded("maxFailures", r.MaxFailures, s.Units(), s.MaxFailures) + ", "
+	if most := r.MaxGroupFailures; most != nil {
+		budgets += "maxGroupFailures " + most.String() + " of each group's, "
+	}
+	budgets += rounded("maxUnreachable", r.MaxUnreachable, s.Units(), s.MaxUnreachable)
 	batches := amounts(r.Batches) + "; maxUnavailable " + r.MaxUnavailable.String() + r.behindText() +
 		"; progressDeadline " + r.ProgressDeadline.String()
 	rows := [][]string{

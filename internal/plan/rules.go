@@ -40,6 +40,7 @@ func (b *builder) rules(p *Plan, s *pipelines.Stage) (StageRules, error) {
 		Order:            *r.Order,
 		MaxConcurrency:   *r.MaxConcurrency,
 		MaxFailures:      *r.MaxFailures,
+		MaxGroupFailures: r.MaxGroupFailures,
 		MaxUnreachable:   *r.MaxUnreachable,
 	}, nil
 }

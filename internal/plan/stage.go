@@ -50,6 +50,11 @@ func (b *builder) stage(p *Plan, s *pipelines.Stage) (StagePlan, error) {
 	out.Approvals = s.Approvals
 	out.MaxFailures = rules.MaxFailures.BudgetOf(len(members))
 	out.MaxUnreachable = rules.MaxUnreachable.BudgetOf(len(members))
+	if most := rules.MaxGroupFailures; most != nil {
+		for i := range out.Groups {
+			out.Groups[i].MaxFailures = new(most.BudgetOf(len(out.Groups[i].Units)))
+		}
+	}
 	return out, nil
 }
 

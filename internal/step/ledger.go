@@ -29,14 +29,15 @@ var (
 
 // RunPlan is the part of a plan that the run itself needs.
 type RunPlan struct {
-	Subject   api.Subject               `json:"component"`
-	Version   string                    `json:"version"`
-	Pipeline  string                    `json:"pipeline"`
-	OnFailure pipelines.OnFailure       `json:"onFailure"`
-	Rollback  pipelines.RollbackMode    `json:"rollback"`
-	Origin    api.Origin                `json:"origin"`
-	Checks    []pipelines.ResolvedCheck `json:"checks,omitempty"` // once a run
-	Stages    []RunStage                `json:"stages"`
+	Subject     api.Subject               `json:"component"`
+	Version     string                    `json:"version"`
+	Pipeline    string                    `json:"pipeline"`
+	MaxFailures *int                      `json:"maxFailures,omitempty"` // of the whole run
+	OnFailure   pipelines.OnFailure       `json:"onFailure"`
+	Rollback    pipelines.RollbackMode    `json:"rollback"`
+	Origin      api.Origin                `json:"origin"`
+	Checks      []pipelines.ResolvedCheck `json:"checks,omitempty"` // once a run
+	Stages      []RunStage                `json:"stages"`
 }
 
 // RunStage is a stage without what only its units need.

@@ -75,8 +75,9 @@ func (r *rollout) group(ctx workflow.Context, p *step.RunStage, st *api.StageSta
 		return err
 	}
 	window := p.Stage().Window(i, plan.LeftBefore(r.lean().Stages, r.state.Stage, i, r.stateOf))
+	window.MaxRunFailures = r.plan.MaxFailures
 	if r.plan.OnFailure == pipelines.Continue {
-		window.MaxFailures = p.Units()
+		window.MaxFailures, window.MaxRunFailures, window.Group.MaxFailures = p.Units(), nil, nil
 	}
 	start, explain := func(u plan.Unit) { r.start(ctx, p.Name, u) }, func(now plan.Decision) { r.explain(ctx, st, now) }
 	if err := r.slide(ctx, window, start, explain); err != nil {

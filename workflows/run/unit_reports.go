@@ -2,6 +2,7 @@ package run
 
 import (
 	"fmt"
+	"slices"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -56,10 +57,7 @@ func (u *unitRun) heardLater(rep tell.Report) bool {
 // decide says what a failed unit means for the run, and whether its stage bears it: then the run goes on without it. Only
 // Failed comes here: what could not be judged holds its unit and nothing else.
 func (r *rollout) decide(ctx workflow.Context, u *api.UnitStatus) (borne bool, why string) {
-	fate, why := plan.Failing{
-		Stage: u.Stage, Failed: r.failedIn(u.Stage), MaxFailures: r.stageOf(u.Stage).MaxFailures,
-		OnFailure: r.plan.OnFailure, Rollback: r.plan.Rollback,
-	}.Consequence()
+	fate, why := plan.Failing{Budgets: r.budgets(u), OnFailure: r.plan.OnFailure, Rollback: r.plan.Rollback}.Consequence()
 	if fate == plan.Borne {
 		return true, why
 	}
@@ -77,15 +75,32 @@ func (r *rollout) decide(ctx workflow.Context, u *api.UnitStatus) (borne bool, w
 	return false, why
 }
 
-// failedIn counts the units of a stage that failed, those that wait for a decision included.
-func (r *rollout) failedIn(stage string) int {
+// budgets are how many failed units those bear that a unit belongs to, and how many there are.
+func (r *rollout) budgets(u *api.UnitStatus) []plan.Budget {
+	stage := r.stageOf(u.Stage)
+	ofStage := r.failed(func(o *api.UnitStatus) bool { return o.Stage == u.Stage })
+	of := []plan.Budget{{Of: "stage " + u.Stage, Failed: ofStage, Most: stage.MaxFailures}}
+	for _, g := range stage.Groups {
+		mine := func(o *api.UnitStatus) bool {
+			return slices.ContainsFunc(g.Units, func(p plan.Unit) bool { return p.Cluster == o.Cluster })
+		}
+		if g.MaxFailures != nil && mine(u) {
+			of = append(of, plan.Budget{Of: "group " + g.Name, Failed: r.failed(mine), Most: *g.MaxFailures})
+		}
+	}
+	if most := r.plan.MaxFailures; most != nil {
+		of = append(of, plan.Budget{Of: "the run", Failed: r.failed(func(*api.UnitStatus) bool { return true }), Most: *most})
+	}
+	return of
+}
+
+// failed counts the units of some that failed, those that wait for a decision included.
+func (r *rollout) failed(among func(*api.UnitStatus) bool) int {
 	n := 0
 	for _, st := range r.state.Status.Stages {
-		if st.Name != stage {
-			continue
-		}
-		for _, u := range st.Units {
-			if u.Phase == api.PhaseFailed || u.Failure != nil && u.Failure.Verdict == api.Failed {
+		for i := range st.Units {
+			u := &st.Units[i]
+			if among(u) && (u.Phase == api.PhaseFailed || u.Failure != nil && u.Failure.Verdict == api.Failed) {
 				n++
 			}
 		}
