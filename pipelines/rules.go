@@ -19,7 +19,7 @@ type Rules struct {
 	Order            *Order    `json:"order,omitempty"`            // default by risk
 	MaxConcurrency   *Amount   `json:"maxConcurrency,omitempty"`   // clusters that move at once within a group; default 1
 	MaxFailures      *Amount   `json:"maxFailures,omitempty"`      // failed clusters that a stage bears; default 0
-	MaxGroupFailures *Amount   `json:"maxGroupFailures,omitempty"` // failed clusters that a group of a stage bears; default as many as the stage
+	MaxGroupFailures *Amount   `json:"maxGroupFailures,omitempty"` // of these, in one group; default as many as the stage
 	MaxUnreachable   *Amount   `json:"maxUnreachable,omitempty"`   // unreachable clusters that a stage bears; default 0
 	ProgressDeadline *Duration `json:"progressDeadline,omitempty"` // without progress for this long, a batch stalls; default 15m
 }

@@ -13,7 +13,10 @@ func NewCmdExplain(f *Factory) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain policy",
 		Short: "Explain by what Sluice decides",
-		Args:  exactly(),
+		Long: `Explain by what Sluice decides: the policy is the table from the verdicts of checks to what a unit and its
+run do about them.`,
+		Example: `  sluice explain policy`,
+		Args:    exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return usage(cmd, "what is to be explained is missing: policy")
 		},
