@@ -55,6 +55,8 @@ func formats() map[string]*format {
 			"must be a label value as in Kubernetes: at most 63 letters, digits, dashes, underscores and dots"),
 		"kind": pattern(`^[A-Z][A-Za-z0-9]*$`,
 			"must be a Kubernetes kind such as Deployment"),
+		"reason": pattern(`^[A-Za-z][A-Za-z0-9_:-]{0,127}$`,
+			"must be a reason as Kubernetes has it, such as CrashLoopBackOff"),
 		"workload": pattern(`^[A-Z][A-Za-z0-9]*/[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`,
 			"must be Kind/name, such as DaemonSet/node-agent"),
 		"object": pattern(`^[A-Z][A-Za-z0-9]*(/[A-Za-z0-9]([-A-Za-z0-9:._]*[A-Za-z0-9])?){1,2}$`,

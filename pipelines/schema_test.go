@@ -143,6 +143,14 @@ func TestSchemaAcceptsWhatTheLoaderAccepts(t *testing.T) {
 				bad("panics: 1", "patterns: [{name: a}]", "patterns: []", "maxErrorsPerMinute: -1", "maxErrorsPerMinute: a", "rate: {}", "rate: {maxRatio: 0.9}",
 					"rate: {maxRatio: 2, noData: Failed}", "containers: [A]", "maxPods: 0", "maxBytes: 1", "catchUp: 5", "panic: true")...),
 		},
+		"Task that looks at a workload": {
+			kind: pipelines.KindTask,
+			text: "metadata: {name: t9}\nspec: {steps: [{name: s, workload: {%s}}]}",
+			changes: append(good("", "ready: false", "maxRestarts: -1", "waitingReasons: [CrashLoopBackOff]", "events: [{reason: BackOff, max: 1}]",
+				"leader: {lease: a, within: 1m}", "webhooks: [{kind: MutatingWebhookConfiguration, name: a}]"),
+				bad("ready: maybe", "maxRestarts: -2", "waitingReasons: []", "waitingReasons: ['']", "events: [{}]", "leader: {}", "webhooks: [{kind: Service, name: a}]",
+					"readyWithin: 5", "webhooks: []")...),
+		},
 		"Pipeline": {
 			kind: pipelines.KindPipeline,
 			text: "metadata: {name: p9}\nspec: {stages: [" + stage + "%s}]}",

@@ -23,6 +23,7 @@ type StepKinds struct {
 	DNS         *DNS         `json:"dns,omitempty"`
 	Certificate *Certificate `json:"certificate,omitempty"`
 	Logs        *Logs        `json:"logs,omitempty"`
+	Workload    *Workload    `json:"workload,omitempty"`
 }
 
 // Repeat says how a step is measured: how often, for how long, and how many measurements that did not pass are borne. Names and
@@ -102,6 +103,10 @@ func stepKinds() []StepKind {
 		{
 			Name: "logs", Scopes: []rule.Scope{rule.ScopeBatch, rule.ScopeCluster}, lint: lintLogs,
 			Does: []string{"reads the logs of the unit's pods"},
+		},
+		{
+			Name: "workload", Scopes: []rule.Scope{rule.ScopeBatch, rule.ScopeCluster}, lint: lintWorkload,
+			Does: []string{"reads the unit's workloads and pods, and a Lease that it names", "asks webhooks that it names for a dry run"},
 		},
 	}
 }

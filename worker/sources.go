@@ -10,8 +10,10 @@ import (
 // sources are the kinds of checks that a worker measures, by the name of the step's field. Gates are known to every measurer.
 func sources() check.Sources {
 	clocked := clock.RealClock{}
-	all := check.NewProbes(probe.New(clocked, nil), clocked)
+	prober := probe.New(clocked, nil)
+	all := check.NewProbes(prober, clocked)
 	all["window"] = check.Windows(clocked)
 	all["logs"] = check.NewLogs(clocked)
+	all["workload"] = check.NewWorkload(clocked, prober)
 	return all
 }

@@ -39,7 +39,7 @@ func (a *Activities) place(ctx context.Context, req step.ChecksRequest) (*check.
 			return nil, nil, err
 		}
 	}
-	return &check.Place{Cluster: req.Cluster, API: c, Facts: s.look, Pods: s.pods}, s.leave, nil
+	return &check.Place{Cluster: req.Cluster, API: c, Facts: s.look, Objects: s.objects, Pods: s.pods}, s.leave, nil
 }
 
 // loaded is one workload with its driver.
@@ -119,6 +119,20 @@ func (s *scene) look(ctx context.Context) (rule.Facts, error) {
 		}
 	}
 	return facts, nil
+}
+
+// objects are the workloads as they are now.
+func (s *scene) objects(ctx context.Context) ([]*unstructured.Unstructured, error) {
+	all := make([]*unstructured.Unstructured, 0, len(s.all))
+	for _, w := range s.all {
+		target := w.load.Target()
+		o, err := s.cluster.Get(ctx, target.GroupVersionKind(), target.GetNamespace(), target.GetName())
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, o)
+	}
+	return all, nil
 }
 
 // pods are the pods of the workloads. Those of the new revision carry the hash that the workload's own facts name.

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/pipelines/rule"
@@ -15,6 +16,8 @@ type Place struct {
 	API     *kube.Cluster
 	// Facts looks at the workloads of the unit anew.
 	Facts func(context.Context) (rule.Facts, error)
+	// Objects returns these workloads themselves, as they are now.
+	Objects func(context.Context) ([]*unstructured.Unstructured, error)
 	// Pods returns the pods of these workloads, from a watch.
 	Pods func(context.Context) (Pods, error)
 }

@@ -44,7 +44,9 @@ type Server struct {
 	Before func(Write) (status int)
 	// BeforeLog is called before the log of a container is read; a status other than 0 is the answer.
 	BeforeLog func(Log) (status int)
-	Clock     clock.WithDelayedExecution // when objects are made, and what clients go by; the real one unless set before they are made
+	// Service answers what is sent to a Service, named as in the path: https:NAME:PORT. Without it no Service has endpoints.
+	Service func(name, path string, body []byte) (status int, answer string)
+	Clock   clock.WithDelayedExecution // when objects are made, and what clients go by; the real one unless set before they are made
 
 	t       *testing.T
 	still   bool // watches hear of nothing
@@ -173,6 +175,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveLog(w, at, r.URL.Query())
 	case r.Method == http.MethodGet:
 		s.get(w, r, at)
+	case at.resource == "services" && at.sub == "proxy":
+		s.serveService(w, r, at, body)
 	default:
 		s.write(w, r, at, body)
 	}
