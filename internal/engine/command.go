@@ -18,16 +18,19 @@ import (
 
 // Command tells a run something: api.UpdatePause and its like. It returns once the run has accepted it. Where nobody
 // can, since no worker serves runs or none answers, the order stands until one does, and the Answer says so. A run that says
-// no is a fault.Refused with its words, and the refusal is in the audit, unless it was a dry run. A run that has ended takes
-// a rollback, by a run of its own that Answer names; pause, resume and abort do nothing there, and say so; an approval is
-// refused.
+// no is a fault.Refused with its words, and so is a command that a window of the run denies; the refusal is in the audit, unless it
+// was a dry run. A run that has ended takes a rollback, by a run of its own that Answer names; pause, resume and abort do nothing
+// there, and say so; an approval is refused.
 func (e *Engine) Command(ctx context.Context, run, name string, c api.Command) (api.Answer, error) {
 	c.Who = identity.Unverified(c.Who)
 	known, err := e.ledger.Run(ctx, run)
 	if err != nil {
 		return api.Answer{}, err
 	}
-	answer, err := e.command(ctx, known, name, c)
+	var answer api.Answer
+	if err = e.windowed(ctx, known, name, c); err == nil {
+		answer, err = e.command(ctx, known, name, c)
+	}
 	if c.DryRun || fault.CodeOf(err) != fault.Refused && fault.CodeOf(err) != fault.Conflict {
 		return answer, err
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -124,20 +125,24 @@ func (w *WindowStep) join(other WindowStep) {
 	w.At = slices.DeleteFunc(pipelines.Points(), func(p pipelines.Point) bool { return !slices.Contains(at, p) })
 }
 
-func explained(c pipelines.ResolvedCheck, s pipelines.ResolvedStep, at time.Time) WindowStep {
-	out := WindowStep{Step: s.Name, At: c.At, TimeZone: s.Window.TimeZone, InFlight: s.Window.InFlight}
+// windowsFor are the windows of a step, with the values of its check's params; with the step as it reads then.
+func windowsFor(c pipelines.ResolvedCheck, s pipelines.ResolvedStep) (*calendar.Calendar, pipelines.ResolvedStep, error) {
 	values := c.RuleValues()
-	s, err := s.Expanded(func(name string) (any, bool) {
+	expanded, err := s.Expanded(func(name string) (any, bool) {
 		param, ok := strings.CutPrefix(name, "params.")
 		v, given := values[param]
 		return v, ok && given
 	})
 	if err != nil {
-		out.Unknown = err.Error() + ": only a run knows it"
-		return out
+		return nil, s, fmt.Errorf("%w: only a run knows it", err)
 	}
-	out.TimeZone = s.Window.TimeZone
-	windows, err := s.Window.Calendar()
+	windows, err := expanded.Window.Calendar()
+	return windows, expanded, err
+}
+
+func explained(c pipelines.ResolvedCheck, s pipelines.ResolvedStep, at time.Time) WindowStep {
+	windows, s, err := windowsFor(c, s)
+	out := WindowStep{Step: s.Name, At: c.At, TimeZone: s.Window.TimeZone, InFlight: s.Window.InFlight}
 	if err != nil {
 		out.Unknown = err.Error()
 		return out
