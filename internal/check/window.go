@@ -13,6 +13,9 @@ import (
 	"sluice.dev/sluice/pipelines/calendar"
 )
 
+// SeenUntil is the name of what is seen of a window that changes by itself: the time at which it does, as RFC 3339 has it.
+const SeenUntil = "until"
+
 // windowLook is how long a closed window is waited for before it is looked at again. The clock of a machine may jump, and a timer
 // does not jump with it.
 const windowLook = time.Minute
@@ -44,7 +47,7 @@ func window(now time.Time, q Question) Finding {
 		},
 	}
 	if !answer.Until.IsZero() {
-		f.Seen["until"] = answer.Until.Format(time.RFC3339)
+		f.Seen[SeenUntil] = answer.Until.Format(time.RFC3339)
 	}
 	switch {
 	case answer.Allowed:

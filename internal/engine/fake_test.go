@@ -25,6 +25,7 @@ import (
 	testclock "k8s.io/utils/clock/testing"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/check"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/ledger/sqlite/sqlitetest"
@@ -49,6 +50,7 @@ type fakeTemporal struct {
 	holders  map[string]string                          // the run that a unit's workflow belongs to, by the unit's ID
 	retries  map[string]string                          // what the last attempt of a unit's activity said, by ID
 	progress map[string]step.Progress
+	tallies  map[string]check.Tallies // what checks that are measured said last, by workflow
 	workers  int
 	signals  []api.StandingOrder
 	history  []*historypb.HistoryEvent // of every workflow
@@ -117,6 +119,12 @@ func (f *fakeTemporal) DescribeWorkflowExecution(_ context.Context, id, _ string
 		return &workflowservice.DescribeWorkflowExecutionResponse{PendingActivities: []*workflowpb.PendingActivityInfo{{
 			ActivityType: &commonpb.ActivityType{Name: step.Prepare.Name()}, Attempt: 3, LastFailure: &failurepb.Failure{Message: said},
 		}}}, nil
+	}
+	if all, measured := f.tallies[id]; measured {
+		details, err := converter.GetDefaultDataConverter().ToPayloads(all)
+		return &workflowservice.DescribeWorkflowExecutionResponse{PendingActivities: []*workflowpb.PendingActivityInfo{
+			{ActivityType: &commonpb.ActivityType{Name: step.Ask.Name()}, HeartbeatDetails: details},
+		}}, err
 	}
 	if p, moving := f.progress[id]; moving {
 		details, err := converter.GetDefaultDataConverter().ToPayloads(p)

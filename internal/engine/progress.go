@@ -15,6 +15,7 @@ import (
 // underWay is what an open unit has asked of the outside, as Temporal knows it: it is there while no worker is.
 type underWay struct {
 	progress *step.Progress // what its long activity said last; nil where it has said nothing
+	waits    *waited        // what a check waits for; nil where none does
 	retry    string         // what is tried again, how often it was, and what it said; "" for a first try
 }
 
@@ -41,6 +42,10 @@ func (e *Engine) underWay(ctx context.Context, server *Server, workflow string) 
 		case step.Advance.Name(), step.Observe.Name(), step.Revert.Name():
 			if p, ok := decodeProgress(a.GetHeartbeatDetails()); ok && under.progress == nil {
 				under.progress = &p
+			}
+		case step.Ask.Name():
+			if w, ok := decodeWaited(a.GetHeartbeatDetails()); ok && under.waits == nil {
+				under.waits = &w
 			}
 		}
 		if under.retry == "" {

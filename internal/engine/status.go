@@ -81,6 +81,7 @@ func (e *Engine) Status(ctx context.Context, run string) (View, error) {
 		return e.withoutWorker(ctx, server, known, err)
 	}
 	view := View{RunStatus: seen}
+	e.tell(ctx, server, run, view.Waiting)
 	e.fill(ctx, server, &view)
 	return view, nil
 }
@@ -274,6 +275,7 @@ func (e *Engine) visit(ctx context.Context, server *Server, u *api.UnitStatus) {
 		u.Cause, u.CauseAt = cause, at
 	}
 	e.remember(ctx, u)
+	e.tell(ctx, server, u.Workflow, u.Waiting)
 	if batch := moving(u); batch != nil {
 		if progress, ok := e.progress(ctx, server, u.Workflow); ok && progress.Total > 0 {
 			batch.Updated, batch.Ready = progress.Updated, progress.Ready

@@ -1,0 +1,56 @@
+package engine
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	commonpb "go.temporal.io/api/common/v1"
+	"go.temporal.io/sdk/converter"
+
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/check"
+)
+
+// waited is what a step of a check waits for before it judges anything, such as a window that is closed.
+type waited struct {
+	step, message string
+	until         time.Time // zero where that is not known
+}
+
+// decodeWaited reads it from the heartbeats of checks that are measured; false where no step waits.
+func decodeWaited(details *commonpb.Payloads) (waited, bool) {
+	var all check.Tallies
+	if len(details.GetPayloads()) == 0 || converter.GetDefaultDataConverter().FromPayloads(details, &all) != nil {
+		return waited{}, false
+	}
+	for _, step := range slices.Sorted(maps.Keys(all)) {
+		t := all[step]
+		if t.Waits == "" || t.Verdict != "" {
+			continue
+		}
+		w := waited{step: step, message: t.Waits}
+		if text, ok := t.Seen[check.SeenUntil].(string); ok {
+			if until, err := time.Parse(time.RFC3339, text); err == nil {
+				w.until = until
+			}
+		}
+		return w, true
+	}
+	return waited{}, false
+}
+
+// tell adds to what waits for checks which of them waits, for what and until when: the workflow does not know, and heartbeats do.
+func (e *Engine) tell(ctx context.Context, server *Server, workflow string, w *api.Waiting) {
+	if server == nil || w == nil || w.Kind != api.WaitCheck {
+		return
+	}
+	under, ok := e.underWay(ctx, server, workflow)
+	if !ok || under.waits == nil {
+		return
+	}
+	w.Name = under.waits.step
+	w.Unmet = append(w.Unmet, under.waits.message)
+	w.Until = under.waits.until
+}
