@@ -65,7 +65,7 @@ func TestReadyMadeWindows(t *testing.T) {
 		{"release-hours", ", {name: days, value: Fri}, {name: from, value: '22:00'}, {name: to, value: '02:00'}", "2026-11-28T01:00:00+01:00",
 			calendar.Advance, "open: allowed by release-hours; it closes Sat 2026-11-28 02:00 CET", "hours are the team's own"},
 	} {
-		task, err := os.ReadFile("catalog/" + c.task + ".yaml")
+		task, err := os.ReadFile("catalog/documents/" + c.task + ".yaml")
 		if err != nil {
 			t.Fatal(err)
 		}
