@@ -91,12 +91,14 @@ func (l *linter) run(p *Pipeline, c *Check, at spot) {
 			return
 		}
 		l.checkParams(p, c, task.Spec.Params, "task "+c.TaskRef.Name, at)
+		l.windowValues(p, c, &task.Spec, at)
 		if f := l.fits[c.TaskRef.Name]; len(f.scopes()) > 0 {
 			l.points(c, f, at, false)
 		}
 	case c.TaskSpec != nil:
 		l.taskSpec(c.TaskSpec, at.at("taskSpec"))
 		l.checkParams(p, c, c.TaskSpec.Params, "taskSpec", at)
+		l.windowValues(p, c, c.TaskSpec, at)
 		l.points(c, l.fit(stepsOf(c.TaskSpec, at.at("taskSpec")), ruleParams(c.TaskSpec.Params)), at, true)
 	case c.Gate != nil:
 		if len(c.Params) > 0 {

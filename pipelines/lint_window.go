@@ -2,6 +2,7 @@ package pipelines
 
 import (
 	"slices"
+	"strings"
 
 	"sluice.dev/sluice/pipelines/calendar"
 )
@@ -59,17 +60,44 @@ func (l *linter) timeWindow(w *TimeWindow, does string, at spot) bool {
 
 // opens warns of windows that contradict each other, so that nobody is ever allowed to go on.
 func (l *linter) opens(w *Window, at spot) {
-	filled := l.all.withHolidays(StepKinds{Window: w}).Window
-	c, err := filled.Calendar()
+	c, err := l.all.withHolidays(StepKinds{Window: w}).Window.Calendar()
 	if err != nil {
 		return // it is reported where it stands
 	}
 	for _, a := range []calendar.Action{calendar.Start, calendar.Advance} {
 		opens := func(by calendar.Invoker) bool { return c.Opens(a, by) }
-		if slices.ContainsFunc(calendar.Invokers(), opens) {
+		if !slices.ContainsFunc(calendar.Invokers(), opens) {
+			l.warnings.addAt(at, "the windows never allow anybody to %s: what is allowed is always denied, or never comes", a)
+		}
+	}
+}
+
+// windowValues checks the windows of a task with the values that a check gives to its params.
+func (l *linter) windowValues(p *Pipeline, c *Check, t *TaskSpec, at spot) {
+	var own []ParamValue
+	for _, param := range p.Spec.Params {
+		own = append(own, ParamValue{param.Name, param.Default})
+	}
+	values, err := bind(t.Params, c.Params, own)
+	if err != nil {
+		return // it is reported, or given when the plan is made
+	}
+	for _, s := range t.Steps {
+		if s.Window == nil || len(s.References()) == 0 {
 			continue
 		}
-		l.warnings.addAt(at, "the windows never allow anybody to %s: what is allowed is always denied, or never comes", a)
+		step, err := ResolvedStep{StepKinds: s.StepKinds}.Expanded(func(name string) (any, bool) {
+			v := valueOf(strings.TrimPrefix(name, "params."), values)
+			return v, v != nil && strings.HasPrefix(name, "params.")
+		})
+		if err != nil {
+			continue // it names what only a run knows
+		}
+		if _, err := step.Window.Calendar(); err != nil {
+			l.report.addAt(at.at("params"), "check %s: step %s cannot be read with these params: %v", c.Name, s.Name, err)
+			continue
+		}
+		l.opens(step.Window, at.at("params"))
 	}
 }
 

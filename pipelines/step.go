@@ -54,6 +54,7 @@ type StepKind struct {
 	Scopes []rule.Scope // in which it can run
 	Does   []string     // what it may read or change, in words
 	Lasts  bool         // a measurement takes as long as it takes, where the step gives it no timeout
+	Blind  bool         // it looks at nothing in a cluster, and needs none that can be reached
 
 	// local reports whether a step of the kind is about a cluster, though its kind can do without; nil where none is.
 	local func(s *Step) bool
@@ -77,7 +78,7 @@ func StepKindNames() []string { return slices.Clone(stepFields) }
 func stepKinds() []StepKind {
 	return []StepKind{
 		{Name: "gate", Scopes: scopes(), Does: []string{"reads the facts of the unit"}},
-		{Name: "window", Scopes: scopes(), Does: []string{"reads the clock"}, lint: lintWindow},
+		{Name: "window", Scopes: scopes(), Does: []string{"reads the clock"}, Blind: true, lint: lintWindow},
 		{
 			Name: "http", Scopes: scopes(), Does: []string{"asks the URLs that it names, or pods and nodes, by HTTP"},
 			lint: lintHTTP, local: func(s *Step) bool { return s.HTTP.isLocal() },

@@ -118,6 +118,19 @@ func TestAClosedWindowIsWaitedFor(t *testing.T) {
 	})
 }
 
+// A cluster that is out of reach over the weekend is no matter of the window, which waits, and opens on Monday.
+func TestAWindowNeedsNoCluster(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		i := measuredWindow()
+		i.Place = &Place{Cluster: "a", Facts: func(context.Context) (rule.Facts, error) { return rule.Facts{}, errors.New("out of reach") }}
+		m := NewMeasurer(clock.RealClock{}, NewRules(), Sources{"window": Windows(clock.RealClock{})})
+		found, err := m.Ask(t.Context(), i)
+		if err != nil || found[0].Verdict != api.Passed {
+			t.Errorf("%+v, %v", found, err)
+		}
+	})
+}
+
 func TestAnEndWhileAWindowIsWaitedForIsNoVerdict(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var said Tallies
