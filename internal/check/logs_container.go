@@ -31,18 +31,22 @@ func logsOf(p *corev1.Pod, only []string) []containerLog {
 		log := func(id string, previous, ended bool) {
 			logs = append(logs, containerLog{p.Namespace, p.Name, s.Name, previous, ended, logKey(p, s.Name, id)})
 		}
-		if was := s.LastTerminationState.Terminated; was != nil {
-			log(was.ContainerID, true, true)
+		was, is := s.LastTerminationState.Terminated, s.State.Terminated
+		if was != nil {
+			log(cmp.Or(was.ContainerID, run(s.RestartCount-1)), true, true)
 		}
 		switch {
 		case s.State.Running != nil:
-			log(cmp.Or(s.ContainerID, "after "+strconv.Itoa(int(s.RestartCount))), false, false)
-		case s.State.Terminated != nil && s.State.Terminated.ContainerID != "":
-			log(s.State.Terminated.ContainerID, false, true)
+			log(cmp.Or(s.ContainerID, run(s.RestartCount)), false, false)
+		case is != nil && (is.ContainerID != "" || was == nil): // else a node gives the log of the one before
+			log(cmp.Or(is.ContainerID, run(s.RestartCount)), false, true)
 		}
 	}
 	return logs
 }
+
+// run names a container that has no identity, by how many there were in its place.
+func run(before int32) string { return "after " + strconv.Itoa(int(before)) }
 
 // logKey is a short name of a log: many are kept.
 func logKey(p *corev1.Pod, container, id string) string {

@@ -178,6 +178,49 @@ func TestALogIsReadOnWhereItWasLeft(t *testing.T) {
 	}
 }
 
+// TestEveryDeathIsRead: a node need not say which container it was that died.
+func TestEveryDeathIsRead(t *testing.T) {
+	for _, named := range []bool{true, false} {
+		b := newLogBench(t)
+		for n := int32(1); n <= 3; n++ {
+			p := running("p", n)
+			s := &p.Status.ContainerStatuses[0]
+			s.State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}}
+			if !named {
+				s.ContainerID, s.LastTerminationState.Terminated.ContainerID = "", ""
+			}
+			b.pods.New = b.put(p)
+			b.write("p", true, "panic: boom")
+			b.wants(b.ask(&pipelines.Logs{}), api.Failed, "1 panic")
+			b.wants(b.ask(&pipelines.Logs{}), api.Passed)
+		}
+	}
+}
+
+// TestAContainerThatEndsKeepsItsPlace: what ran, ended and lies before what runs now is one log, with names of containers or without.
+func TestAContainerThatEndsKeepsItsPlace(t *testing.T) {
+	for _, named := range []bool{true, false} {
+		b := newLogBench(t)
+		ended := corev1.ContainerStateTerminated{}
+		if named {
+			ended.ContainerID = "cri://p/0"
+		}
+		p := running("p", 0)
+		s := &p.Status.ContainerStatuses[0]
+		s.ContainerID = ended.ContainerID
+		b.pods.New = b.put(p)
+		b.write("p", false, "ready")
+		b.wants(b.ask(&pipelines.Logs{}), api.Passed, "1 new line ")
+		s.State = corev1.ContainerState{Terminated: &ended}
+		b.write("p", false, "ready", "bye")
+		b.wants(b.ask(&pipelines.Logs{}), api.Passed, "1 new line ")
+		s.State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}}
+		s.LastTerminationState.Terminated, s.RestartCount = &ended, 1
+		b.write("p", true, "ready", "bye")
+		b.wants(b.ask(&pipelines.Logs{}), api.Passed, "0 new lines")
+	}
+}
+
 func TestLogsThatCannotBeRead(t *testing.T) {
 	for _, c := range []struct {
 		reason string
