@@ -127,7 +127,8 @@ type Task struct {
 
 // TaskSpec is the body of a Task.
 type TaskSpec struct {
-	Description string  `json:"description,omitempty"`
-	Params      []Param `json:"params,omitempty" items:"0..50"`
-	Steps       []Step  `json:"steps" items:"1..50"`
+	Description string       `json:"description,omitempty"`
+	Params      []Param      `json:"params,omitempty" items:"0..50"`
+	Results     []TaskResult `json:"results,omitempty" items:"0..50"` // at most 4096 bytes together
+	Steps       []Step       `json:"steps" items:"1..50"`
 }

@@ -24,6 +24,7 @@ func (l *linter) pipeline(p *Pipeline, at spot) {
 		l.stage(p, stage, spec.at("stages", i))
 	}
 	l.unique("stage", names, func(i int) spot { return spec.at("stages", i, "name") })
+	l.tasksOf(p, spec)
 }
 
 func (l *linter) stage(p *Pipeline, s *Stage, at spot) {
@@ -121,6 +122,7 @@ func (l *linter) task(t *Task, at spot) {
 
 func (l *linter) taskSpec(t *TaskSpec, at spot) {
 	l.params(t.Params, at.at("params"))
+	l.results(t.Results, at.at("results"))
 	var names []string
 	for i := range t.Steps {
 		names = append(names, t.Steps[i].Name)

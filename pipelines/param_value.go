@@ -94,6 +94,19 @@ func (t ParamType) parse(text string) (any, error) {
 	return nil, t.mismatch(strconv.Quote(text))
 }
 
+// Convert makes a value that a program has yielded one of the type: a value that has it, or a text that people would write it as.
+func (t ParamType) Convert(value any) (any, error) {
+	switch v := value.(type) {
+	case string:
+		return t.parse(v)
+	case float64: // JSON has one kind of number
+		if t == TypeInt && v == math.Trunc(v) && math.Abs(v) < 1<<53 {
+			return int64(v), nil
+		}
+	}
+	return t.convert(value)
+}
+
 // convert makes a value that was decoded from YAML or JSON one of the param's type.
 func (t ParamType) convert(value any) (any, error) {
 	switch v := value.(type) {

@@ -16,6 +16,11 @@ type PipelineSpec struct {
 	MaxFailures *Amount     `json:"maxFailures,omitempty"` // failed clusters that the whole run bears; default as many as its stages
 	OnFailure   OnFailure   `json:"onFailure,omitempty"`   // default Pause
 	Exceptions  []Exception `json:"exceptions,omitempty" items:"0..100"`
+
+	// Tasks are done once a run, before the first stage: what fails here keeps it from moving.
+	Tasks    []PipelineTask `json:"tasks,omitempty" items:"0..100"`
+	Finally  []PipelineTask `json:"finally,omitempty" items:"0..100"` // once at the end, beside each other, whatever happened
+	Timeouts *Timeouts      `json:"timeouts,omitempty"`
 }
 
 // OnFailure says what a run does once its failure budget is spent.

@@ -35,6 +35,7 @@ type When struct {
 	Input    string       `json:"input,omitempty"`
 	Operator WhenOperator `json:"operator,omitempty"`
 	Values   []string     `json:"values,omitempty" items:"1..100"`
+	Reads    []string     `json:"-"` // tasks whose results the rule reads; known once the documents are loaded
 	Position Position     `json:"-"` // of the rule's first character
 }
 

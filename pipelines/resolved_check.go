@@ -165,21 +165,25 @@ func (d *Documents) resolve(c *Check, params []ParamValue) (ResolvedCheck, error
 	if spec == nil {
 		return ResolvedCheck{}, fmt.Errorf("it has no taskRef, taskSpec or gate")
 	}
-	if spec.onlyRules() {
-		for _, step := range spec.Steps {
-			check.Gates = append(check.Gates, ResolvedGate{check.Name + "/" + step.Name, step.Gate.CEL, step.Gate.Message, step.Gate.Position})
-		}
-	} else {
-		for _, step := range spec.Steps {
-			check.Steps = append(check.Steps, ResolvedStep{check.Name + "/" + step.Name, d.withHolidays(step.StepKinds), step.Repeat})
-		}
-	}
+	d.steps(&check, spec)
 	bound, err := bind(spec.Params, c.Params, params)
 	if err != nil {
 		return ResolvedCheck{}, err
 	}
 	check.Params = bound
 	return check, nil
+}
+
+// steps gives a check the steps of a task.
+func (d *Documents) steps(c *ResolvedCheck, spec *TaskSpec) {
+	for _, step := range spec.Steps {
+		name := c.Name + "/" + step.Name
+		if spec.onlyRules() {
+			c.Gates = append(c.Gates, ResolvedGate{name, step.Gate.CEL, step.Gate.Message, step.Gate.Position})
+			continue
+		}
+		c.Steps = append(c.Steps, ResolvedStep{name, d.withHolidays(step.StepKinds), step.Repeat})
+	}
 }
 
 // onlyRules reports whether every step is a gate that is judged once.

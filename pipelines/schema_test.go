@@ -174,7 +174,7 @@ func TestSchemaAcceptsWhatTheLoaderAccepts(t *testing.T) {
 			changes: append(good("", ", onFailure: Rollback", ", params: [{name: a, default: b}]", ", params: [{name: a, type: double, default: 1.5}]", ", defaults: {}",
 				", exceptions: [{rule: r, object: A/b, reason: why}]", ", exceptions: []"),
 				bad(", onFailure: rollback", ", params: {a: b}", ", params: [{name: a-b}]", ", params: [{name: a, type: number}]", ", params: [{name: a, default: {}}]", ", params: [{type: int}]",
-					", defaults: []", ", exceptions: [{rule: r, object: A/b}]", ", exceptions: [{rule: r, object: b, reason: why}]", ", finally: []", ", stage: []")...),
+					", defaults: []", ", exceptions: [{rule: r, object: A/b}]", ", exceptions: [{rule: r, object: b, reason: why}]", ", atLast: []", ", stage: []")...),
 		},
 		"Task's window": {
 			kind: pipelines.KindTask,

@@ -176,6 +176,7 @@ func (w *world) register() {
 	passes := func(r step.ChecksRequest) ([]api.Check, error) { return w.measures(r) }
 	answer(w, step.Watch, func(r step.ChecksRequest) string { return r.Cluster }, passes)
 	answer(w, step.Ask, func(r step.ChecksRequest) string { return strings.TrimSpace(r.Cluster + " " + string(r.Point)) }, passes)
+	w.registerTasks()
 	// A batch takes virtual time, during which it can be cancelled; a watch during a soak lasts until it is.
 	w.env.OnActivity(step.Advance.Name(), mock.Anything, mock.Anything).AfterFn(func() time.Duration { return w.advances }).Return(
 		func(_ context.Context, r step.AdvanceRequest) (api.Facts, error) {

@@ -30,6 +30,7 @@ type Activities struct {
 func (a *Activities) Register(r serve.Registry) {
 	serve.Handle(r, step.Ask, a.Ask)
 	serve.Handle(r, step.Watch, a.Watch)
+	serve.Handle(r, step.Attempt, a.Attempt)
 }
 
 // Ask measures checks to their end.

@@ -49,6 +49,13 @@ func (a *Activities) Register(r serve.Registry) {
 	serve.Handle(r, step.AddAudit, a.AddAudit)
 	serve.Handle(r, step.Unobserved, a.Unobserved)
 	serve.Handle(r, step.Evaluate, a.Evaluate)
+	serve.Handle(r, step.Whether, a.Whether)
+}
+
+// Whether tells whether a task's conditions hold.
+func (a *Activities) Whether(ctx context.Context, req step.WhetherRequest) (bool, error) {
+	holds, err := a.Checks.Whether(ctx, req)
+	return holds, fault.Wrap(fault.Invalid, err, "cannot tell whether the task runs")
 }
 
 // Evaluate runs gates. It never fails: what could not be judged is a verdict.
@@ -86,6 +93,9 @@ func (a *Activities) LoadRun(ctx context.Context, hash string) (step.RunPlan, er
 	}
 	for _, s := range p.Stages {
 		out.Stages = append(out.Stages, runStage(s, live))
+	}
+	if p.Tasks.Any() {
+		out.Tasks, out.Params = p.Tasks, p.Params
 	}
 	return out, nil
 }

@@ -94,6 +94,19 @@ type TaskReport struct {
 	FinallyStarted time.Time    `json:"finallyStarted,omitzero"`
 }
 
+// Outcome is the final phase of a run whose units came to a phase, with what became of its tasks. What was taken back, or ended by
+// somebody, stays that.
+func (r *TaskReport) Outcome(units Phase, ended bool) Phase {
+	aborted := func(t TaskStatus) bool { return t.Phase == PhaseAborted }
+	switch {
+	case (r.Broke() || r.TimedOut != "") && (units == PhaseSucceeded || units == PhaseAborted && !ended):
+		return PhaseFailed
+	case units == PhaseSucceeded && slices.ContainsFunc(r.Tasks, aborted):
+		return PhaseAborted
+	}
+	return units
+}
+
 // Broke reports whether a task ends the run as failed.
 func (r *TaskReport) Broke() bool {
 	return slices.ContainsFunc(r.Tasks, func(t TaskStatus) bool { return t.Broke() })

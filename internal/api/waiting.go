@@ -14,6 +14,7 @@ const (
 	WaitWorker   WaitKind = "worker"   // nobody serves the run
 	WaitTurn     WaitKind = "turn"     // what goes before it has not ended
 	WaitCheck    WaitKind = "check"    // one runs, or did not pass
+	WaitTasks    WaitKind = "tasks"    // what the run does beside its stages
 	WaitPods     WaitKind = "pods"     // a batch, or a workload on its way back
 	WaitSoak     WaitKind = "soak"     // quiet time that is not over
 	WaitApproval WaitKind = "approval" // of a stage

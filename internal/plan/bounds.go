@@ -47,6 +47,9 @@ func CheckBounds(p *Plan) error {
 			"and a run holds at most %d (MaxRunUnits); narrow the run",
 			p.Subject, p.Version, all, MaxRunUnits)
 	}
+	if err := checkTasksBounds(p); err != nil {
+		return err
+	}
 	var body bytes.Buffer
 	if err := canonical(&body, slim); err != nil {
 		return fault.Wrap(fault.Internal, err, "cannot measure the plan of %s %s", p.Subject, p.Version)
@@ -55,6 +58,23 @@ func CheckBounds(p *Plan) error {
 		return fault.New(fault.Refused, "cannot run the plan of %s %s: its stages take %d bytes, "+
 			"and a run carries at most %d (MaxPlanBytes); narrow the run",
 			p.Subject, p.Version, body.Len(), MaxPlanBytes)
+	}
+	return nil
+}
+
+// checkTasksBounds refuses tasks that would not fit beside the stages: the run carries both.
+func checkTasksBounds(p *Plan) error {
+	if p.Tasks == nil {
+		return nil
+	}
+	var body bytes.Buffer
+	if err := canonical(&body, p.Tasks); err != nil {
+		return fault.Wrap(fault.Internal, err, "cannot measure the plan of %s %s", p.Subject, p.Version)
+	}
+	if body.Len() > MaxTasksBytes {
+		return fault.New(fault.Refused, "cannot run the plan of %s %s: its tasks take %d bytes, "+
+			"and a run carries at most %d of them (MaxTasksBytes); split the pipeline",
+			p.Subject, p.Version, body.Len(), MaxTasksBytes)
 	}
 	return nil
 }

@@ -63,6 +63,9 @@ func Build(in Input) (*Plan, error) {
 	if err := b.checkSomething(p); err != nil {
 		return nil, err
 	}
+	if p.Tasks, err = b.tasks(p); err != nil {
+		return nil, err
+	}
 	if err := b.checkEmpty(p); err != nil {
 		return nil, err
 	}

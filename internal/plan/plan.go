@@ -16,6 +16,7 @@ import (
 const (
 	MaxStageUnits = 2000       // clusters in one stage of a run
 	MaxRunUnits   = 2500       // clusters in all stages of a run: what it says of each of them is one payload
+	MaxTasksBytes = 256 << 10  // of what a run does beside its stages
 	MaxPlanBytes  = 1536 << 10 // of the part of a plan that one activity result carries: every stage, its units slim
 )
 
@@ -41,6 +42,8 @@ type Plan struct {
 	Checks      []pipelines.ResolvedCheck `json:"checks,omitempty"`   // once a run
 	Stages      []StagePlan               `json:"stages"`
 	Notes       []string                  `json:"notes,omitempty"` // what people should know before they say yes
+
+	Tasks *Tasks `json:"tasks,omitempty"` // what the run does beside its stages
 }
 
 // Source is what the objects are rendered from.

@@ -38,12 +38,15 @@ func Render(w io.Writer, p *Plan, live *Live, opts RenderOptions) error {
 	}
 	out.top(p, live)
 	out.head(p, hash)
+	out.tasks(p, false)
 	if opts.Summary {
 		out.summary(p, seen)
+		out.tasks(p, true)
 	} else {
 		for i := range p.Stages {
 			out.stage(p, i)
 		}
+		out.tasks(p, true)
 		out.live(seen)
 	}
 	if _, err := w.Write(out.buf.Bytes()); err != nil {

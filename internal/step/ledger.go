@@ -38,6 +38,9 @@ type RunPlan struct {
 	Origin      api.Origin                `json:"origin"`
 	Checks      []pipelines.ResolvedCheck `json:"checks,omitempty"` // once a run
 	Stages      []RunStage                `json:"stages"`
+
+	Tasks  *plan.Tasks            `json:"tasks,omitempty"`  // what the run does beside its stages
+	Params []pipelines.ParamValue `json:"params,omitempty"` // of the pipeline, where it has tasks
 }
 
 // RunStage is a stage without what only its units need.

@@ -20,6 +20,10 @@ func (a *activation) ResolveName(name string) (any, bool) {
 		value, given := a.params[param]
 		return value, given
 	}
+	if strings.HasPrefix(name, tasksPrefix) {
+		value, given := a.params[name]
+		return value, given
+	}
 	part := a.part(name)
 	return part, part != nil
 }

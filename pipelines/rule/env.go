@@ -38,7 +38,7 @@ func newEnv(scope Scope, params []Param) (*cel.Env, error) {
 		variables = append(variables, cel.Variable(fact, cel.ObjectType(typeName(t))))
 	}
 	for _, p := range params {
-		variables = append(variables, cel.Variable(paramsPrefix+p.Name, p.Type.cel()))
+		variables = append(variables, cel.Variable(p.path(), p.Type.cel()))
 	}
 	options := []cel.EnvOption{
 		ext.NativeTypes(natives...),
@@ -50,6 +50,7 @@ func newEnv(scope Scope, params []Param) (*cel.Env, error) {
 		cel.ParserErrorRecoveryLimit(4),
 		cel.ExpressionNodeLimit(maxNodes),
 		cel.RegexProgramSizeLimit(maxRegexSize),
+		cel.EnableIdentifierEscapeSyntax(),
 		cel.ASTValidators(
 			cel.ValidateDurationLiterals(),
 			cel.ValidateTimestampLiterals(),

@@ -101,6 +101,10 @@ func (n *names) path(root ast.Expr, path []string, exprs []ast.Expr, bound []str
 		n.param(root, path, exprs)
 		return
 	}
+	if path[0] == strings.TrimSuffix(tasksPrefix, ".") {
+		n.result(root, path, exprs)
+		return
+	}
 	t := factType(path[0])
 	if t == nil {
 		return
@@ -144,6 +148,36 @@ func (n *names) param(root ast.Expr, path []string, exprs []ast.Expr) {
 		return
 	}
 	n.paths[paramsPrefix+path[1]] = true
+}
+
+// result resolves tasks.TASK.results.NAME.
+func (n *names) result(root ast.Expr, path []string, exprs []ast.Expr) {
+	var tasks, results []string
+	for _, p := range n.params {
+		if p.Task == "" {
+			continue
+		}
+		tasks = append(tasks, p.Task)
+		if len(path) > 1 && p.Task == path[1] {
+			results = append(results, p.Name)
+		}
+	}
+	switch {
+	case len(tasks) == 0:
+		n.report(root, "there are no results of tasks here")
+	case len(path) < 4 || path[2] != "results":
+		n.report(root, "a rule reads results of tasks as tasks.TASK.results.NAME; a task's name with dashes stands in backquotes")
+	case len(results) == 0:
+		n.said[n.place(root)] = true
+		n.reportField(exprs[1], fmt.Sprintf("there is no task %s with results here%s", path[1], Suggest(path[1], tasks)))
+	case !slices.Contains(results, path[3]):
+		n.said[n.place(root)] = true
+		n.reportField(exprs[3], fmt.Sprintf("task %s has no result %s%s", path[1], path[3], Suggest(path[3], results)))
+	case exprs[3].AsSelect().IsTestOnly():
+		n.report(root, strings.Join(path[:4], ".")+" is always there: a task is not asked about while a result is missing")
+	default:
+		n.paths[strings.Join(path[:4], ".")] = true
+	}
 }
 
 // report puts an issue where the expression starts.

@@ -20,14 +20,27 @@ const (
 	TypeDuration Type = "duration"
 )
 
-// Param declares a variable that a rule reads as params.NAME. Name is an identifier.
+// Param declares a variable that a rule reads as params.NAME. Name is an identifier. With Task it is a result of that task, which
+// a rule reads as tasks.TASK.results.NAME; a name with dashes stands in backquotes.
 type Param struct {
 	Name string
 	Type Type
+	Task string
 }
 
-// Params are the values of a rule's params, by name.
+// Params are the values of a rule's params, by name; those of results by ResultPath.
 type Params = map[string]any
+
+// ResultPath is the name under which Params have a result of a task.
+func ResultPath(task, result string) string { return tasksPrefix + task + resultsPart + result }
+
+// path is the name under which CEL knows the param.
+func (p Param) path() string {
+	if p.Task == "" {
+		return paramsPrefix + p.Name
+	}
+	return ResultPath(p.Task, p.Name)
+}
 
 func (t Type) cel() *cel.Type {
 	switch t {
@@ -45,10 +58,10 @@ func (t Type) cel() *cel.Type {
 
 // signature identifies a set of params, whatever order they are declared in.
 func signature(params []Param) string {
-	sorted := slices.SortedFunc(slices.Values(params), func(a, b Param) int { return cmp.Compare(a.Name, b.Name) })
+	sorted := slices.SortedFunc(slices.Values(params), func(a, b Param) int { return cmp.Compare(a.path(), b.path()) })
 	var b strings.Builder
 	for _, p := range sorted {
-		b.WriteString(p.Name)
+		b.WriteString(p.path())
 		b.WriteByte(':')
 		b.WriteString(string(p.Type))
 		b.WriteByte(';')
@@ -59,7 +72,9 @@ func signature(params []Param) string {
 func paramNames(params []Param) []string {
 	names := make([]string, 0, len(params))
 	for _, p := range params {
-		names = append(names, p.Name)
+		if p.Task == "" {
+			names = append(names, p.Name)
+		}
 	}
 	slices.Sort(names)
 	return names

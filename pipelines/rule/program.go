@@ -83,6 +83,12 @@ func (p *Program) Seen(facts Facts, params Params) map[string]any {
 			}
 			continue
 		}
+		if strings.HasPrefix(path, tasksPrefix) {
+			if value, given := params[path]; given {
+				seen[path] = value
+			}
+			continue
+		}
 		if value, ok := a.resolve(strings.Split(path, ".")); ok {
 			seen[path] = value
 		}

@@ -15,6 +15,8 @@ const (
 	ScopeBatch   Scope = "batch"
 	ScopeCluster Scope = "cluster"
 	ScopeStage   Scope = "stage"
+	// ScopeTasks is for what decides whether a task of a run starts: there is nothing to look at but results.
+	ScopeTasks Scope = "tasks"
 )
 
 // The names under which a rule reads the parts of Facts, and its params.
@@ -26,6 +28,8 @@ const (
 	factStage    = "stage"
 
 	paramsPrefix = "params."
+	tasksPrefix  = "tasks."
+	resultsPart  = ".results."
 )
 
 // Facts lists the names of the facts that a rule of the scope can read, in the order in which messages print them.
@@ -38,6 +42,8 @@ func (s Scope) Facts() []string {
 		return []string{factWorkload, factUnit, factChange}
 	case ScopeStage:
 		return []string{factStage, factChange}
+	case ScopeTasks:
+		return []string{factChange}
 	}
 	return nil
 }

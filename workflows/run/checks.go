@@ -21,13 +21,24 @@ func (r *rollout) judgeStage(
 
 // judgeRun runs the checks of the run as a whole, which see its units of all stages.
 func (r *rollout) judgeRun(ctx workflow.Context, point pipelines.Point) error {
-	return r.judge(ctx, &r.state.Status.Checks, pipelines.ChecksAt(r.plan.Checks, point), point, func() rule.Stage {
-		var units []api.UnitStatus
-		for _, st := range r.state.Status.Stages {
-			units = append(units, st.Units...)
-		}
-		return plan.StageFacts("", units)
-	})
+	return r.judge(ctx, &r.state.Status.Checks, pipelines.ChecksAt(r.plan.Checks, point), point, r.allUnits)
+}
+
+// allUnits is where the units of all stages are.
+func (r *rollout) allUnits() rule.Stage {
+	var units []api.UnitStatus
+	for _, st := range r.state.Status.Stages {
+		units = append(units, st.Units...)
+	}
+	return plan.StageFacts("", units)
+}
+
+// change is what the run moves, as facts have it.
+func (r *rollout) change() rule.Change {
+	return rule.Change{
+		Component: r.plan.Subject.String(), Version: r.plan.Version, Pipeline: r.plan.Pipeline, Plan: r.in.Plan, Run: r.in.Run,
+		By: r.in.By,
+	}
 }
 
 // judge runs checks until they hold. What they found last is kept with whatever they are about.
@@ -35,10 +46,7 @@ func (r *rollout) judge(
 	ctx workflow.Context, kept *[]api.Check, checks []pipelines.ResolvedCheck, point pipelines.Point, stage func() rule.Stage,
 ) error {
 	for len(checks) > 0 && !r.ending() {
-		facts := rule.Facts{Stage: stage(), Change: rule.Change{
-			Component: r.plan.Subject.String(), Version: r.plan.Version, Pipeline: r.plan.Pipeline, Plan: r.in.Plan, Run: r.in.Run,
-			By: r.in.By,
-		}}
+		facts := rule.Facts{Stage: stage(), Change: r.change()}
 		*kept = r.verdicts(ctx, step.EvaluateRequest{Point: point, Checks: checks, Facts: facts})
 		bad, held := api.FirstBad(*kept)
 		if !held {

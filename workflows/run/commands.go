@@ -189,6 +189,7 @@ func (r *rollout) unapproved(stage string) []string {
 }
 
 func (r *rollout) doAbort(ctx workflow.Context, c api.Command) api.Answer {
+	r.aborts++
 	if r.want.abort {
 		r.tellAll(ctx, tell.Order{Kind: tell.OrderAbort, Who: c.Who, Reason: c.Reason})
 		return api.Answer{Message: r.in.Run + " is being aborted already"}

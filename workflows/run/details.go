@@ -60,6 +60,7 @@ func runDetails(s *api.RunStatus) string {
 		}
 		fmt.Fprintf(&b, " from %s at `%.12s`%s", s.Origin.Repository, s.Origin.Commit, dirty)
 	}
+	b.WriteString(taskDetails(s.Tasks))
 	b.WriteString("\n\n| stage | unit | phase | waits for |\n|---|---|---|---|\n")
 	left := 0
 	for _, u := range byInterest(s.Stages) {
@@ -101,4 +102,23 @@ func byInterest(stages []api.StageStatus) []*api.UnitStatus {
 		}
 	}
 	return all
+}
+
+// taskDetails is a table of what the run does beside its stages; it takes at most a quarter of the details.
+func taskDetails(tasks []api.TaskStatus) string {
+	if len(tasks) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString("\n\n| task | phase | |\n|---|---|---|\n")
+	for i := range tasks {
+		t := &tasks[i]
+		line := fmt.Sprintf("| %s | %s | %s |\n", t.Label(), t.Phase, show.Clip(strings.TrimSpace(t.Reason+" "+t.Message), 80))
+		if b.Len()+len(line) > pace.Tuned().MaxDetails/4 {
+			fmt.Fprintf(&b, "| ... | %d more | |\n", len(tasks)-i)
+			break
+		}
+		b.WriteString(line)
+	}
+	return b.String()
 }

@@ -44,6 +44,11 @@ func (r *rollout) finish(ctx workflow.Context) {
 		turn := r.inTurn
 		_ = workflow.Await(ctx, func() bool { return len(r.openUnits()) == 0 || r.inTurn != turn })
 		if len(r.openUnits()) == 0 && len(r.goingBack()) == 0 {
+			if !r.last(ctx) {
+				turn = r.inTurn
+				_ = workflow.Await(ctx, func() bool { return r.inTurn != turn })
+				continue
+			}
 			r.closing = true
 			r.dismiss(ctx)
 			return
@@ -54,7 +59,7 @@ func (r *rollout) finish(ctx workflow.Context) {
 // close computes the end from what the units recorded, and writes it down.
 func (r *rollout) close(ctx workflow.Context) (api.RunStatus, error) {
 	s := &r.state.Status
-	phase := api.Outcome(append(slices.Clip(s.Stages), api.StageStatus{Checks: s.Checks}))
+	phase := s.TaskReport.Outcome(api.Outcome(append(slices.Clip(s.Stages), api.StageStatus{Checks: s.Checks})), s.Ending != nil)
 	for i := range s.Stages {
 		st := &s.Stages[i]
 		for j := range st.Units {

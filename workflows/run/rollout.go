@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/workflows/ask"
@@ -43,6 +44,8 @@ type rollout struct {
 	waitsFor string          // what its search attribute says
 	obeying  int             // standing orders that are being obeyed
 	writing  int             // what it writes into the audit of itself
+	aborts   int             // how often it was told to abort
+	lastDone bool            // finally has ended
 	inTurn   int             // how many changes there have been; what waits, waits for it to move on
 
 	standingOrders workflow.ReceiveChannel
@@ -118,6 +121,11 @@ func (r *rollout) run(outer workflow.Context) (api.RunStatus, error) {
 		if err := r.judgeRun(ctx, pipelines.BeforeRun); err != nil {
 			return r.state.Status, err
 		}
+		r.tasks(ctx)
+	}
+	if r.stopped() {
+		r.finish(ctx)
+		return r.close(ctx)
 	}
 	for ; r.state.Stage < len(r.plan.Stages) && !r.ending(); r.state.Stage++ {
 		if r.state.Stage > 0 && len(r.openUnits()) == 0 && workflow.GetInfo(ctx).GetCurrentHistoryLength() > pace.Tuned().HistoryBound {
@@ -158,6 +166,9 @@ func (r *rollout) load(ctx workflow.Context) error {
 			}
 		}
 		s.Stages = append(s.Stages, st)
+	}
+	if t := r.plan.Tasks; t != nil && r.in.Back == nil {
+		s.Tasks = append(plan.TasksBegin(t.First, false), plan.TasksBegin(t.Finally, true)...)
 	}
 	r.show(ctx, api.PhaseMoving, nil)
 	return nil

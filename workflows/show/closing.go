@@ -40,6 +40,12 @@ func RunEnd(s *api.RunStatus) string {
 			}
 		}
 	}
+	for i := range s.Tasks {
+		if t := &s.Tasks[i]; t.Broke() {
+			said += fmt.Sprintf("; task %s: %s: %s", t.Label(), t.Reason, t.Message)
+			break
+		}
+	}
 	if stopped > 1 {
 		said += fmt.Sprintf(", and %s more", api.Counted(stopped-1, "unit"))
 	}
