@@ -50,6 +50,8 @@ func (r remedies) add(why *Reason, u *api.UnitStatus) {
 		why.ByItself = "as soon as a worker is there"
 	case api.WaitTurn:
 		why.ByItself = "as soon as what goes before it has ended"
+	case api.WaitTasks:
+		why.ByItself = "as soon as they have ended; how far each is, sluice get and get taskrun say"
 	case api.WaitRetry:
 		why.ByItself = "it is tried again and again"
 	}
@@ -78,6 +80,8 @@ func (r remedies) commands(why *Reason, u *api.UnitStatus, kind api.WaitKind) []
 			return nil
 		}
 		return []string{"sluice why " + why.Holder}
+	case api.WaitTasks:
+		return []string{"sluice get " + run, "sluice abort " + run}
 	case api.WaitSoak, api.WaitTurn, api.WaitRetry:
 		return nil
 	}

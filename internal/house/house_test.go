@@ -101,6 +101,7 @@ var pure = []string{
 	"pipelines", "pipelines/rule", "templates", "templates/podkind", "workflows", "internal/fault", "internal/identity", "internal/plan",
 	"internal/api", "internal/step", "internal/patch", "internal/baseline", "internal/logscan",
 	"internal/workload/goal", "internal/workload/field", "internal/workload/podtemplate",
+	"internal/tekton",
 }
 
 // waits are packages that wait for something outside.

@@ -35,9 +35,11 @@ func Draw(in Input, o Options) []string {
 	d := &drawer{in: in, o: o, pace: paceOf(in)}
 	rows := d.head()
 	rows = append(rows, row{})
+	rows = append(rows, d.tasks(false)...)
 	for i := range in.View.Stages {
 		rows = append(rows, d.stage(&in.View.Stages[i])...)
 	}
+	rows = append(rows, d.tasks(true)...)
 	rows = fit(rows, o.Height)
 	return d.lay(rows)
 }

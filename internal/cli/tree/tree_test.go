@@ -119,6 +119,21 @@ func behind() tree.Input {
 	return in
 }
 
+// withTasks is a run that was stopped by one of its tasks, and does what comes at its end.
+func withTasks() tree.Input {
+	in := underWay()
+	in.View.Waiting = &api.Waiting{Kind: api.WaitTasks, Name: "finally", Since: after(92), Unmet: []string{"notify"}}
+	in.View.Stages = []api.StageStatus{{Name: "all", Phase: api.PhasePending, Units: []api.UnitStatus{{Path: "p/p1", Cluster: "p1", Phase: api.PhasePending}}}}
+	in.View.Tasks = []api.TaskStatus{
+		{Name: "look", Phase: api.PhaseSucceeded, Reason: api.ReasonSucceeded, Message: "all passed", Started: began, Ended: after(30)},
+		{Name: "warm", Combination: 1, Phase: api.PhaseFailed, Reason: api.ReasonFailureIgnored, Message: "x", Started: began, Ended: after(9)},
+		{Name: "warm", Combination: 2, Phase: api.PhaseFailed, Reason: api.ReasonFailed, Message: "warm/a: Failed:\nno", Started: began, Ended: after(90)},
+		{Name: "report", Phase: api.PhaseSkipped, Reason: api.SkippedAsStopping},
+		{Name: "notify", Finally: true, Phase: api.PhaseMoving, Reason: api.ReasonToBeRetried, Message: "it is not there", Started: after(92)},
+	}
+	return in
+}
+
 func TestDraw(t *testing.T) {
 	for name, c := range map[string]struct {
 		in tree.Input
@@ -130,6 +145,7 @@ func TestDraw(t *testing.T) {
 		"low-14":           {underWay(), tree.Options{Width: 100, Height: 14, Bars: true}},
 		"rolled-back":      {rolledBack(), tree.Options{}},
 		"behind":           {behind(), tree.Options{}},
+		"tasks":            {withTasks(), tree.Options{}},
 		"paced-100":        {paced(), tree.Options{Width: 100, Bars: true}},
 		"nothing-is-known": {tree.Input{View: engine.View{RunStatus: api.RunStatus{Name: "a-1", Phase: api.PhasePending, Started: began}}, Now: began}, tree.Options{}},
 	} {
