@@ -100,6 +100,7 @@ var pure = []string{
 	"pipelines/calendar",
 	"pipelines", "pipelines/rule", "templates", "templates/podkind", "workflows", "internal/fault", "internal/identity", "internal/plan",
 	"internal/api", "internal/step", "internal/patch", "internal/baseline", "internal/logscan",
+	"internal/pod",
 	"internal/workload/goal", "internal/workload/field", "internal/workload/podtemplate",
 	"internal/tekton",
 }

@@ -24,6 +24,7 @@ type object = map[string]any
 func (s *Server) control(changed *unstructured.Unstructured) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.play(changed)
 	switch changed.GetKind() {
 	case "DaemonSet", "Deployment", "ReplicaSet", "Node", "Pod":
 	default:

@@ -46,6 +46,8 @@ type Server struct {
 	BeforeLog func(Log) (status int)
 	// Service answers what is sent to a Service, named as in the path: https:NAME:PORT. Without it no Service has endpoints.
 	Service func(name, path string, body []byte) (status int, answer string)
+	// Kubelet says, where it is set, what becomes of a pod that a client has made: its status, nil for none.
+	Kubelet func(pod *unstructured.Unstructured) (status map[string]any)
 	Clock   clock.WithDelayedExecution // when objects are made, and what clients go by; the real one unless set before they are made
 
 	t       *testing.T
