@@ -116,6 +116,11 @@ func (l *linter) runsIn(scope rule.Scope, params []rule.Param, s placedStep) (fo
 	if !slices.Contains(kind.Scopes, scope) || scope == rule.ScopeStage && kind.local != nil && kind.local(s.Step) {
 		return Diagnostics{{s.at.position(), kind.Name + " is about a cluster, and there is none " + whereOf(scope)}}
 	}
+	if s.Job != nil || s.Script != nil {
+		if why := clashes(params); why != "" {
+			found = append(found, Diagnostic{s.at.position(), why})
+		}
+	}
 	for _, name := range s.References() {
 		if why := unknownName(name, scope, params); why != "" {
 			found = append(found, Diagnostic{s.at.position(), "$(" + name + "): " + why})

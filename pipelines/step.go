@@ -24,6 +24,8 @@ type StepKinds struct {
 	Certificate *Certificate `json:"certificate,omitempty"`
 	Logs        *Logs        `json:"logs,omitempty"`
 	Workload    *Workload    `json:"workload,omitempty"`
+	Job         *Job         `json:"job,omitempty"`
+	Script      *Script      `json:"script,omitempty"`
 }
 
 // Repeat says how a step is measured: how often, for how long, and how many measurements that did not pass are borne. Names and
@@ -109,6 +111,11 @@ func stepKinds() []StepKind {
 			Name: "workload", Scopes: []rule.Scope{rule.ScopeBatch, rule.ScopeCluster}, lint: lintWorkload,
 			Does: []string{"reads the unit's workloads and pods, and a Lease that it names", "asks webhooks that it names for a dry run"},
 		},
+		{
+			Name: "job", Scopes: []rule.Scope{rule.ScopeBatch, rule.ScopeCluster}, lint: lintJob, Lasts: true,
+			Does: []string{"creates pods in the cluster, and deletes them"},
+		},
+		{Name: "script", Scopes: scopes(), lint: lintScript, Does: []string{"runs an executable on the worker, if the worker allows it"}},
 	}
 }
 

@@ -4,16 +4,20 @@ import (
 	"k8s.io/utils/clock"
 
 	"sluice.dev/sluice/internal/check"
+	"sluice.dev/sluice/internal/logscan"
 	"sluice.dev/sluice/internal/probe"
 )
 
-// sources are the kinds of checks that a worker measures, by the name of the step's field. Gates are known to every measurer.
-func sources() check.Sources {
+// sources are the kinds of checks that a worker measures, by the name of the step's field. Scripts are the
+// executables that they may run, by name. Gates are known to every measurer.
+func sources(scripts map[string]string) check.Sources {
 	clocked := clock.RealClock{}
 	prober := probe.New(clocked, nil)
 	all := check.NewProbes(prober, clocked)
 	all["window"] = check.Windows(clocked)
 	all["logs"] = check.NewLogs(clocked)
 	all["workload"] = check.NewWorkload(clocked, prober)
+	all["job"] = check.NewJobs(clocked, logscan.Mask)
+	all["script"] = check.NewScripts(scripts, logscan.Mask)
 	return all
 }

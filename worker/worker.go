@@ -29,9 +29,10 @@ type Options struct {
 	Client      client.Client
 	Namespace   string // of the client; where it is set, search attributes that it lacks are added
 	Ledger      ledger.Ledger
-	Kubeconfigs []string // default $KUBECONFIG, else ~/.kube/config
-	Sites       []string // besides the central queue, serve the clusters of these sites
-	SiteOnly    bool     // serve the sites only: an agent near its clusters
+	Kubeconfigs []string          // default $KUBECONFIG, else ~/.kube/config
+	Sites       []string          // besides the central queue, serve the clusters of these sites
+	Scripts     map[string]string // executables that checks may run here, by the name that they call them by
+	SiteOnly    bool              // serve the sites only: an agent near its clusters
 	UserAgent   string
 	Logger      *slog.Logger
 }
@@ -62,7 +63,8 @@ func Run(ctx context.Context, o Options) error {
 	records := &store.Activities{Ledger: o.Ledger, Checks: rules, Clock: clock.RealClock{}}
 
 	measured := &checks.Activities{
-		Clusters: clusters, Ledger: o.Ledger, Measurer: check.NewMeasurer(clock.RealClock{}, rules.Rules, sources()), Clock: clock.RealClock{},
+		Clusters: clusters, Ledger: o.Ledger, Clock: clock.RealClock{},
+		Measurer: check.NewMeasurer(clock.RealClock{}, rules.Rules, sources(o.Scripts)),
 	}
 
 	if o.Namespace != "" && !o.SiteOnly {

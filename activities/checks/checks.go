@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
 	"k8s.io/utils/clock"
 
 	"sluice.dev/sluice/internal/api"
@@ -51,7 +52,7 @@ func (a *Activities) with(ctx context.Context, req step.ChecksRequest, measure m
 			return nil, err
 		}
 	}
-	i := check.Inquiry{Point: req.Point, Checks: req.Checks, Facts: req.Facts, Key: keyOf(req)}
+	i := check.Inquiry{Point: req.Point, Checks: req.Checks, Facts: req.Facts, Key: keyOf(ctx, req)}
 	if activity.HasHeartbeatDetails(ctx) {
 		if err := activity.GetHeartbeatDetails(ctx, &i.Before); err != nil {
 			i.Before = nil // of a version that said other things
@@ -68,7 +69,22 @@ func (a *Activities) with(ctx context.Context, req step.ChecksRequest, measure m
 	say, hush := a.heart(ctx, i.Before)
 	defer hush()
 	i.Say = say
+	ctx, ended := ending(ctx)
+	defer ended()
 	return measure(ctx, i)
+}
+
+// ending is a context that says, where Temporal cancels the activity, that nobody will ask again.
+func ending(ctx context.Context) (context.Context, func()) {
+	within, end := context.WithCancelCause(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		cause := context.Cause(ctx)
+		if temporal.IsCanceledError(cause) {
+			cause = check.ErrOver
+		}
+		end(cause)
+	})
+	return within, func() { stop(); end(nil) }
 }
 
 // recorded fills in what a unit that has ended is looked at by.
@@ -84,13 +100,15 @@ func (a *Activities) recorded(ctx context.Context, req *step.ChecksRequest) erro
 	return nil
 }
 
-// keyOf is the same for the same batch of the same unit of the same run.
-func keyOf(req step.ChecksRequest) string {
+// keyOf is the same for every attempt of one activity, and for nothing else: checks that a person has asked for again are measured
+// anew, and what was made for them before is not taken for theirs.
+func keyOf(ctx context.Context, req step.ChecksRequest) string {
 	path := req.Facts.Unit.Path
 	if path == "" {
 		path = req.Cluster
 	}
-	return req.Run + "/" + path
+	info := activity.GetInfo(ctx)
+	return req.Run + "/" + path + "/" + info.WorkflowExecution.RunID + "/" + info.ActivityID
 }
 
 // beat is how often an activity that measures says that it is alive.

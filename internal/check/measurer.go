@@ -3,6 +3,7 @@ package check
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"slices"
@@ -93,7 +94,8 @@ func (m *Measurer) Ask(ctx context.Context, i Inquiry) ([]api.Check, error) {
 func (m *Measurer) Watch(ctx context.Context, i Inquiry) ([]api.Check, error) {
 	book := newBook(i)
 	found := make([]api.Check, len(i.Checks))
-	within, end := context.WithCancel(ctx)
+	within, over := context.WithCancelCause(ctx)
+	end := func() { over(ErrOver) }
 	defer end()
 	var all sync.WaitGroup
 	var mu sync.Mutex
@@ -216,6 +218,18 @@ func (m *Measurer) measure(ctx context.Context, i Inquiry, b *book, c pipelines.
 	return bounded(m.asked(ctx, source, q))
 }
 
+// ErrOver is the cause of a context's end where nobody asks the question again: what was made for it can go. Where a worker only
+// goes, the next one asks again.
+var ErrOver = errors.New("the answer is not needed any more")
+
+// tookLonger is the cause of the end of a measurement that took too long. It counts, and the next one is another.
+type tookLonger time.Duration
+
+func (d tookLonger) Error() string { return "it took longer than " + pipelines.Duration(d).String() }
+
+// Is says that nobody waits for it.
+func (d tookLonger) Is(target error) bool { return target == ErrOver }
+
 // within is a context that ends after a time of the measurer's clock.
 func (m *Measurer) within(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
 	ctx, end := context.WithCancelCause(ctx)
@@ -225,7 +239,7 @@ func (m *Measurer) within(ctx context.Context, d time.Duration) (context.Context
 		defer timer.Stop()
 		select {
 		case <-timer.C():
-			end(fmt.Errorf("it took longer than %s", pipelines.Duration(d)))
+			end(tookLonger(d))
 		case <-over:
 			end(nil)
 		}

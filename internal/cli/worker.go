@@ -26,6 +26,7 @@ type WorkerRun struct {
 	Kubeconfigs []string
 	Sites       []string
 	SiteOnly    bool
+	Scripts     map[string]string // executables that checks may run here, by name
 	Logger      *slog.Logger
 }
 
@@ -35,6 +36,7 @@ type WorkerOptions struct {
 	Kubeconfigs []string
 	Sites       []string
 	SiteOnly    bool
+	Scripts     []string // NAME=PATH
 	Verbose     bool
 }
 
@@ -49,7 +51,8 @@ loses nothing: the next one goes on where it was. Without --kubeconfig it uses t
 there is one, else $KUBECONFIG or ~/.kube/config.`,
 		Example: `  sluice worker
   sluice worker --kubeconfig .sluice/kubeconfig
-  sluice worker --site eu --site-only --kubeconfig .sluice/kubeconfig`,
+  sluice worker --site eu --site-only --kubeconfig .sluice/kubeconfig
+  sluice worker --allow-script smoke-test=/opt/checks/smoke-test`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if runF != nil {
@@ -62,6 +65,7 @@ there is one, else $KUBECONFIG or ~/.kube/config.`,
 	flags.StringArrayVar(&opts.Kubeconfigs, "kubeconfig", nil, "`FILE` with a context for each cluster; may be repeated")
 	flags.StringSliceVar(&opts.Sites, "site", nil, "`SITES` whose clusters are served too")
 	flags.BoolVar(&opts.SiteOnly, "site-only", false, "serve the sites only, not the central queue")
+	flags.StringArrayVar(&opts.Scripts, "allow-script", nil, "`NAME=PATH` of an executable that checks may run here; may be repeated")
 	flags.BoolVarP(&opts.Verbose, "verbose", "v", false, "log what is done, not only what goes wrong")
 	return cmd
 }
@@ -73,6 +77,10 @@ func workerRun(ctx context.Context, o *WorkerOptions) error {
 	}
 	if f.Worker == nil {
 		return fault.New(fault.Internal, "this build of sluice has no worker")
+	}
+	scripts, err := allowedScripts(o.Scripts)
+	if err != nil {
+		return err
 	}
 	level := slog.LevelWarn
 	if o.Verbose {
@@ -104,7 +112,8 @@ func workerRun(ctx context.Context, o *WorkerOptions) error {
 		return err
 	}
 	return f.Worker(ctx, WorkerRun{
-		Client: c.Client, Namespace: c.Namespace, Ledger: l, Kubeconfigs: o.Kubeconfigs, Sites: o.Sites, SiteOnly: o.SiteOnly, Logger: logger,
+		Client: c.Client, Namespace: c.Namespace, Ledger: l, Kubeconfigs: o.Kubeconfigs, Sites: o.Sites, SiteOnly: o.SiteOnly,
+		Scripts: scripts, Logger: logger,
 	})
 }
 

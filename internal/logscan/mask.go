@@ -48,6 +48,9 @@ const secretNames = `passw(?:or)?d|passwd|passphrase|pwd|secret|secret[-_]?key|t
 // run is a text as long as a key, without a space.
 var run = regexp.MustCompile(`[A-Za-z0-9+/_-]{32,}={0,2}`)
 
+// Mask is a text without the secrets that it shows.
+func Mask(text string) string { return mask(text) }
+
 // mask is a line without the secrets that it shows.
 func mask(text string) string {
 	for _, m := range masks {
