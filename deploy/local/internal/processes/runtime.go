@@ -97,6 +97,8 @@ func (r *Runtime) Close(context.Context) error {
 	for _, c := range running {
 		c.wait(time.Minute)
 	}
+	// What left its container's group is still there.
+	killLeftovers(r.Dir)
 	return r.streams.Stop()
 }
 

@@ -461,9 +461,10 @@ func TestLogIsReopened(t *testing.T) {
 	}
 }
 
-func TestNothingStartsAfterClose(t *testing.T) {
+func TestNothingRunsAfterClose(t *testing.T) {
 	b := newBench(t)
-	running := b.start("echo up; while :; do sleep 0.02; done", nil)
+	pids := filepath.Join(t.TempDir(), "pids")
+	running := b.start("setsid sleep 1000 & echo $! > "+pids+"; echo up; while :; do sleep 0.02; done", nil)
 	b.says(running, "up")
 	later := b.create("exit 0", nil)
 	if err := b.Close(context.Background()); err != nil {
@@ -472,6 +473,7 @@ func TestNothingStartsAfterClose(t *testing.T) {
 	if s := b.status(running); s.ExitCode != 137 {
 		t.Errorf("what ran ended with %d", s.ExitCode)
 	}
+	expectGone(t, pids)
 	if err := b.StartContainer(context.Background(), later); !errors.Is(err, errClosed) {
 		t.Errorf("a container was started: %v", err)
 	}
