@@ -86,6 +86,10 @@ func (s *Stack) Command(ctx context.Context, args ...string) *exec.Cmd {
 	return exec.CommandContext(ctx, s.binary, append([]string{args[0], "--dir", s.Dir}, args[1:]...)...)
 }
 
+// ProcessNode is the label of each cluster's process node and the key of its taint: a pod that is to run there, as a process of
+// this machine, selects nodes where it is "true" and tolerates it.
+const ProcessNode = "local.sluice.dev/process"
+
 // NeedProgram skips the test, or fails it where SLUICE_REQUIRE is "all", if the process nodes have no such program to run as an
 // image: `make stack` builds them beside the stack's program.
 func (s *Stack) NeedProgram(t testing.TB, name string) {
