@@ -41,8 +41,8 @@ func (o LogOptions) params() map[string]string {
 
 // Logs reads the log of a container, each line behind its time in RFC 3339 with nanoseconds. It does not follow the log: the
 // reader ends where the log ends now, after 15 seconds, or with the context. Where there is no such pod or container, no
-// container before it, or none that has begun, it is fault.NotFound; a node that does not answer is fault.Unreachable. So it is for
-// what goes wrong while it is read. The reader is to be closed.
+// container before it, or none that has begun, it is fault.NotFound; a pod on no node has an empty log. A node that does not
+// answer is fault.Unreachable, and so is what goes wrong while it is read. The reader is to be closed.
 func (c *Cluster) Logs(ctx context.Context, namespace, pod, container string, o LogOptions) (io.ReadCloser, error) {
 	what := "the log of " + container + " in " + label("Pod", namespace, pod)
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
@@ -73,7 +73,7 @@ func logless(err error) bool {
 }
 
 // withoutLog are the words with which a pod or node says that a container has no log.
-var withoutLog = []string{"waiting to start", "previous terminated container", "is not valid for pod", "does not have a host assigned"}
+var withoutLog = []string{"waiting to start", "previous terminated container", "is not valid for pod"}
 
 // logBody ends its request when it is closed.
 type logBody struct {

@@ -3,8 +3,10 @@ package kube_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -91,5 +93,62 @@ func TestAReadOfALogEndsWithItsContext(t *testing.T) {
 	defer close(gone)
 	if _, err := server.Cluster().Logs(ctx, "default", "p", "main", kube.LogOptions{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("it ends with %v", err)
+	}
+}
+
+// TestLogsOfARealAPIServer holds what is made of its words to a real one, with a node that plays a container that crashes.
+func TestLogsOfARealAPIServer(t *testing.T) {
+	ctx, c := cluster(t)
+	pod := func(name, image, node string) string {
+		return fmt.Sprintf(`{apiVersion: v1, kind: Pod, metadata: {name: %s, namespace: default}, spec: {%s containers: [{name: main, image: "registry.local/agent:%s"}]}}`, name, node, image)
+	}
+	create(t, ctx, c, pod("crashes", "1-crash", ""))
+	create(t, ctx, c, pod("runs", "1", ""))
+	create(t, ctx, c, pod("nowhere", "1", "nodeSelector: {no: node},"))
+	create(t, ctx, c, pod("unpulled", "1-pull-error", ""))
+	read := func(name, container string, previous bool) (string, error) {
+		r, err := c.Logs(ctx, "default", name, container, kube.LogOptions{Previous: previous})
+		if err != nil {
+			return "", err
+		}
+		defer func() { _ = r.Close() }()
+		text, err := io.ReadAll(r)
+		return string(text), err
+	}
+	for _, cs := range []struct {
+		reason    string
+		pod       string
+		container string
+		previous  bool
+		want      string // "" for fault.NotFound, "nothing" for an empty log
+	}{
+		{"what the container wrote that crashed", "crashes", "main", true, "Z panic: runtime error"},
+		{"what one writes that runs", "runs", "main", false, "Z INFO ready"},
+		{"none ran before it", "runs", "main", true, ""},
+		{"no such container", "runs", "other", false, ""},
+		{"no such pod", "gone", "main", false, ""},
+		{"a pod on no node", "nowhere", "main", false, "nothing"},
+		{"an image that cannot be pulled", "unpulled", "main", false, ""},
+	} {
+		var got string
+		var err error
+		for range 200 {
+			if got, err = read(cs.pod, cs.container, cs.previous); got == "" && err == nil {
+				got = "nothing"
+			}
+			if cs.want != "" && strings.Contains(got, cs.want) || cs.want == "" && err != nil {
+				break
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		if cs.want == "" {
+			if fault.CodeOf(err) != fault.NotFound {
+				t.Errorf("%s: %v", cs.reason, err)
+			}
+			continue
+		}
+		if err != nil || !strings.Contains(got, cs.want) {
+			t.Errorf("%s: %v: %q", cs.reason, err, got)
+		}
 	}
 }
