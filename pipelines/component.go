@@ -18,6 +18,7 @@ type ComponentSpec struct {
 	Template      Template         `json:"template"`
 	Images        map[string]Image `json:"images,omitempty" keys:"slot"`
 	Config        Config           `json:"config,omitempty"`
+	Indicators    *Indicators      `json:"indicators,omitempty"`                                  // what checks can ask of it
 	WorkloadOrder []string         `json:"workloadOrder,omitempty" is:"workload" items:"1..1000"` // Kind/name; default render order
 	// a chart with hooks is refused where this is not said
 	Hooks      Hooks        `json:"hooks,omitempty"`

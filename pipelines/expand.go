@@ -17,13 +17,15 @@ var namedText = regexp.MustCompile(`\$\(([A-Za-z_][A-Za-z0-9_./-]*)\)`)
 var escapes = map[string]func(string) string{
 	"":       func(value string) string { return value },
 	"regexp": regexp.QuoteMeta,
-	"promql": strings.NewReplacer(`\`, `\\`, `"`, `\"`, `'`, `\'`, "`", "\\`", "\n", `\n`).Replace,
 }
+
+// tagPromQL is the tag expand of a query: how a value is written in it depends on where it stands.
+const tagPromQL = "promql"
 
 // References are the names for which the texts of a step's kind have a place, sorted, each once.
 func (k *StepKinds) References() []string {
 	var names []string
-	k.texts(func(text string, _ func(string) string) (string, error) {
+	k.texts(func(text, _ string) (string, error) {
 		for _, found := range namedText.FindAllStringSubmatch(text, -1) {
 			names = append(names, found[1])
 		}
@@ -38,15 +40,24 @@ func (s ResolvedStep) Expanded(value func(name string) (any, bool)) (ResolvedSte
 	copied := reflect.New(reflect.TypeFor[StepKinds]()).Elem()
 	copied.Set(deepCopy(reflect.ValueOf(s.StepKinds)))
 	s.StepKinds = copied.Interface().(StepKinds)
-	err := s.texts(func(text string, escape func(string) string) (string, error) {
+	lookup := func(name string) (string, error) {
+		v, ok := value(name)
+		if !ok {
+			return "", fmt.Errorf("cannot expand $(%s): it has no value here", name)
+		}
+		return textOf(v), nil
+	}
+	err := s.texts(func(text, tag string) (string, error) {
+		if tag == tagPromQL {
+			return expandPromQL(text, lookup)
+		}
 		var missing error
 		out := namedText.ReplaceAllStringFunc(text, func(match string) string {
-			name := match[2 : len(match)-1]
-			v, ok := value(name)
-			if !ok {
-				missing = fmt.Errorf("cannot expand %s: it has no value here", match)
+			v, err := lookup(match[2 : len(match)-1])
+			if err != nil {
+				missing = err
 			}
-			return escape(textOf(v))
+			return escapes[tag](v)
 		})
 		return out, missing
 	})
@@ -66,12 +77,13 @@ func textOf(v any) string {
 	return fmt.Sprint(v)
 }
 
-// texts hands every text of the kind that may be expanded to a function, and keeps what that returns.
-func (k *StepKinds) texts(each func(text string, escape func(string) string) (string, error)) error {
+// texts hands every text of the kind that may be expanded to a function, with the tag expand of its field, and keeps what that
+// returns.
+func (k *StepKinds) texts(each func(text, tag string) (string, error)) error {
 	return eachText(reflect.ValueOf(k).Elem(), "", each)
 }
 
-func eachText(v reflect.Value, tag string, each func(string, func(string) string) (string, error)) error {
+func eachText(v reflect.Value, tag string, each func(text, tag string) (string, error)) error {
 	switch v.Kind() {
 	case reflect.Pointer:
 		if v.IsNil() || v.Type() == reflect.TypeFor[*Gate]() {
@@ -99,7 +111,7 @@ func eachText(v reflect.Value, tag string, each func(string, func(string) string
 			if v.Type().Elem().Kind() != reflect.String {
 				continue
 			}
-			out, err := each(v.MapIndex(key).String(), escapes[tag])
+			out, err := each(v.MapIndex(key).String(), tag)
 			if err != nil {
 				return err
 			}
@@ -109,7 +121,7 @@ func eachText(v reflect.Value, tag string, each func(string, func(string) string
 		if _, closed := v.Interface().(enum); closed {
 			return nil
 		}
-		out, err := each(v.String(), escapes[tag])
+		out, err := each(v.String(), tag)
 		if err != nil {
 			return err
 		}

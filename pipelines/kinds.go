@@ -17,11 +17,12 @@ const (
 	KindCluster      = "Cluster"
 	KindFleet        = "Fleet"
 	KindCalendar     = "Calendar"
+	KindDataSource   = "DataSource"
 )
 
 // Kinds lists every kind, in the order in which they are documented.
 func Kinds() []string {
-	return []string{KindPipeline, KindTask, KindComponent, KindClusterGroup, KindCluster, KindFleet, KindCalendar}
+	return []string{KindPipeline, KindTask, KindComponent, KindClusterGroup, KindCluster, KindFleet, KindCalendar, KindDataSource}
 }
 
 // Position is a place in a file. Lines and columns count from 1, columns in characters; line 0 is the file as a whole.
@@ -54,6 +55,7 @@ type Documents struct {
 	ClusterGroups map[string]*ClusterGroup
 	Clusters      map[string]*Cluster
 	Calendars     map[string]*Calendar
+	DataSources   map[string]*DataSource
 	Fleet         *Fleet // never nil: the built-in one where no file declares it
 	Files         []string
 	Warnings      Diagnostics // what is allowed and hardly meant, sorted; nil where nothing is

@@ -32,6 +32,7 @@ func newLinter(r *report, docs []*document) *linter {
 			ClusterGroups: map[string]*ClusterGroup{},
 			Clusters:      map[string]*Cluster{},
 			Calendars:     map[string]*Calendar{},
+			DataSources:   map[string]*DataSource{},
 		},
 		compiler: rule.NewCompiler(),
 		fits:     map[string]fit{},
@@ -59,9 +60,12 @@ func (l *linter) lint() *Documents {
 			l.component(value, doc.spot())
 		case *Calendar:
 			l.calendar(value, doc.spot())
+		case *DataSource:
+			l.dataSource(value, doc.spot())
 		}
 	}
 	l.order()
+	l.defaults()
 	l.all.Warnings = l.warnings.found.sorted()
 	return l.all
 }
@@ -100,6 +104,9 @@ func (l *linter) index() {
 		case *Cluster:
 			l.all.Clusters[name] = value
 			l.places[KindCluster+name] = doc.spot()
+		case *DataSource:
+			l.all.DataSources[name] = value
+			l.places[KindDataSource+name] = doc.spot()
 		case *Fleet:
 			l.all.Fleet = value
 			fleet = doc
@@ -126,6 +133,8 @@ func identity(doc *document) (name, version string) {
 	case *ClusterGroup:
 		return value.Metadata.Name, ""
 	case *Cluster:
+		return value.Metadata.Name, ""
+	case *DataSource:
 		return value.Metadata.Name, ""
 	case *Fleet:
 		return value.Metadata.Name, ""
@@ -170,6 +179,8 @@ func (l *linter) known(kind string) []string {
 		names = slices.Sorted(maps.Keys(l.all.Clusters))
 	case KindCalendar:
 		names = slices.Sorted(maps.Keys(l.all.Calendars))
+	case KindDataSource:
+		names = slices.Sorted(maps.Keys(l.all.DataSources))
 	}
 	l.names[kind] = names
 	return names

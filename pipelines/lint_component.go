@@ -17,6 +17,7 @@ func (l *linter) component(c *Component, at spot) {
 	l.template(c, spec)
 	l.images(c, spec)
 	l.config(&c.Spec.Config, spec.at("config"))
+	l.indicators(c.Spec.Indicators, spec.at("indicators"))
 	order := spec.at("workloadOrder")
 	l.unique("workload", c.Spec.WorkloadOrder, func(i int) spot { return order.at(i) })
 

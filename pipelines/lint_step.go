@@ -126,6 +126,9 @@ func (l *linter) runsIn(scope rule.Scope, params []rule.Param, s placedStep) (fo
 			found = append(found, Diagnostic{s.at.position(), "$(" + name + "): " + why})
 		}
 	}
+	if s.Metrics != nil {
+		found = append(found, l.conditions(s, params)...)
+	}
 	return found
 }
 

@@ -127,6 +127,8 @@ func (d *decoder) kind(doc *document) bool {
 		doc.value = &Fleet{}
 	case KindCalendar:
 		doc.value = &Calendar{}
+	case KindDataSource:
+		doc.value = &DataSource{}
 	default:
 		d.report.add(at.at("kind").position(), "kind %s %s", shortened(doc.kind), (&format{values: Kinds()}).complaint(doc.kind))
 		return false

@@ -34,6 +34,19 @@ type ResolvedStep struct {
 	Name string `json:"name"`
 	StepKinds
 	Repeat
+	DataSources []BoundDataSource `json:"dataSources,omitempty"` // that it asks, by name; a plan fills them in
+}
+
+// DataSourceOf returns what the step asks about a cluster group; about no group, what it asks about all.
+func (s *ResolvedStep) DataSourceOf(group string) (BoundDataSource, bool) {
+	i := slices.IndexFunc(s.DataSources, func(b BoundDataSource) bool { return slices.Contains(b.ClusterGroups, group) })
+	switch {
+	case i >= 0:
+		return s.DataSources[i], true
+	case group == "" && len(s.DataSources) == 1:
+		return s.DataSources[0], true
+	}
+	return BoundDataSource{}, false
 }
 
 // Measured reports whether the check has to look for itself, beside what the facts of a unit say.
@@ -182,7 +195,7 @@ func (d *Documents) steps(c *ResolvedCheck, spec *TaskSpec) {
 			c.Gates = append(c.Gates, ResolvedGate{name, step.Gate.CEL, step.Gate.Message, step.Gate.Position})
 			continue
 		}
-		c.Steps = append(c.Steps, ResolvedStep{name, d.withHolidays(step.StepKinds), step.Repeat})
+		c.Steps = append(c.Steps, ResolvedStep{Name: name, StepKinds: d.withHolidays(step.StepKinds), Repeat: step.Repeat})
 	}
 }
 

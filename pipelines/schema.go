@@ -69,6 +69,8 @@ func kindType(kind string) reflect.Type {
 		return reflect.TypeFor[Fleet]()
 	case KindCalendar:
 		return reflect.TypeFor[Calendar]()
+	case KindDataSource:
+		return reflect.TypeFor[DataSource]()
 	}
 	return nil
 }

@@ -233,7 +233,8 @@ func TestSchemaAndLoaderKnowEveryField(t *testing.T) {
 		pipelines.KindPipeline: reflect.TypeFor[pipelines.Pipeline](), pipelines.KindTask: reflect.TypeFor[pipelines.Task](),
 		pipelines.KindComponent: reflect.TypeFor[pipelines.Component](), pipelines.KindClusterGroup: reflect.TypeFor[pipelines.ClusterGroup](),
 		pipelines.KindCluster: reflect.TypeFor[pipelines.Cluster](), pipelines.KindFleet: reflect.TypeFor[pipelines.Fleet](),
-		pipelines.KindCalendar: reflect.TypeFor[pipelines.Calendar](),
+		pipelines.KindCalendar:   reflect.TypeFor[pipelines.Calendar](),
+		pipelines.KindDataSource: reflect.TypeFor[pipelines.DataSource](),
 	}
 	if len(kinds) != len(pipelines.Kinds()) {
 		t.Fatalf("the test knows %d kinds, the language has %d", len(kinds), len(pipelines.Kinds()))

@@ -18,6 +18,7 @@ type Step struct {
 type StepKinds struct {
 	Gate        *Gate        `json:"gate,omitempty"`
 	Window      *Window      `json:"window,omitempty"`
+	Metrics     *Metrics     `json:"metrics,omitempty"`
 	HTTP        *HTTP        `json:"http,omitempty"`
 	TCP         *TCP         `json:"tcp,omitempty"`
 	DNS         *DNS         `json:"dns,omitempty"`
@@ -81,6 +82,7 @@ func stepKinds() []StepKind {
 	return []StepKind{
 		{Name: "gate", Scopes: scopes(), Does: []string{"reads the facts of the unit"}},
 		{Name: "window", Scopes: scopes(), Does: []string{"reads the clock"}, Blind: true, lint: lintWindow},
+		{Name: "metrics", Scopes: scopes(), Does: []string{"asks a DataSource for metrics"}, lint: lintMetrics},
 		{
 			Name: "http", Scopes: scopes(), Does: []string{"asks the URLs that it names, or pods and nodes, by HTTP"},
 			lint: lintHTTP, local: func(s *Step) bool { return s.HTTP.isLocal() },

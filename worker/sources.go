@@ -6,6 +6,7 @@ import (
 	"sluice.dev/sluice/internal/check"
 	"sluice.dev/sluice/internal/logscan"
 	"sluice.dev/sluice/internal/probe"
+	"sluice.dev/sluice/internal/secret"
 )
 
 // sources are the kinds of checks that a worker measures, by the name of the step's field. Scripts are the
@@ -19,5 +20,6 @@ func sources(scripts map[string]string) check.Sources {
 	all["workload"] = check.NewWorkload(clocked, prober)
 	all["job"] = check.NewJobs(clocked, logscan.Mask)
 	all["script"] = check.NewScripts(scripts, logscan.Mask)
+	all["metrics"] = check.NewMetrics(clocked, check.NewDataSources(secret.Environment()))
 	return all
 }

@@ -66,6 +66,9 @@ func Build(in Input) (*Plan, error) {
 	if p.Tasks, err = b.tasks(p); err != nil {
 		return nil, err
 	}
+	if err := cmp.Or(b.bindMetrics(p.Checks, groupsOf(p)), b.bindTasks(p)); err != nil {
+		return nil, fault.Wrap(fault.CodeOf(err), err, "cannot plan pipeline %s", in.Pipeline.Metadata.Name)
+	}
 	if err := b.checkEmpty(p); err != nil {
 		return nil, err
 	}
@@ -191,7 +194,7 @@ func (b *builder) checkSomething(p *Plan) error {
 
 // notes tells what is allowed and still worth a second look.
 func (b *builder) notes(p *Plan) []string {
-	notes := b.environmentNotes(p)
+	notes := append(b.environmentNotes(p), asked(p)...)
 	if narrowing := b.in.narrowing(); narrowing != "" {
 		notes = append(notes, narrowing)
 	}

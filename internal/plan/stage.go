@@ -33,6 +33,9 @@ func (b *builder) stage(p *Plan, s *pipelines.Stage) (StagePlan, error) {
 	if out.Skipped = sel.empty(); out.Skipped != "" {
 		return out, nil
 	}
+	if err := b.bindMetrics(out.Rules.Checks, sel.groupsOfUnits()); err != nil {
+		return StagePlan{}, err
+	}
 	members, err := b.members(sel.units)
 	if err != nil {
 		return StagePlan{}, err
@@ -119,6 +122,17 @@ func (s *selection) empty() string {
 	default:
 		return head + s.narrowing
 	}
+}
+
+// groupsOfUnits are the cluster groups of the units, each once.
+func (s *selection) groupsOfUnits() []string {
+	var groups []string
+	for _, u := range s.units {
+		if !slices.Contains(groups, u.Group) {
+			groups = append(groups, u.Group)
+		}
+	}
+	return groups
 }
 
 func (s *selection) notes() []string {

@@ -17,8 +17,9 @@ const (
 // Compiler turns rules into programs, and remembers both the environments and the programs. It is safe for
 // concurrent use.
 type Compiler struct {
-	envs     *lru[envKey, *cel.Env]
-	programs *lru[programKey, *Program]
+	envs       *lru[envKey, *cel.Env]
+	programs   *lru[programKey, *Program]
+	conditions *lru[programKey, *Condition]
 }
 
 type envKey struct {
@@ -33,7 +34,11 @@ type programKey struct {
 
 // NewCompiler makes a Compiler that has nothing compiled yet.
 func NewCompiler() *Compiler {
-	return &Compiler{envs: newLRU[envKey, *cel.Env](maxEnvs), programs: newLRU[programKey, *Program](maxPrograms)}
+	return &Compiler{
+		envs:       newLRU[envKey, *cel.Env](maxEnvs),
+		programs:   newLRU[programKey, *Program](maxPrograms),
+		conditions: newLRU[programKey, *Condition](maxPrograms),
+	}
 }
 
 // Compile parses and type-checks a rule for the scope, with the params declared, and plans it. What is wrong with the
@@ -66,24 +71,42 @@ func (c *Compiler) env(key envKey, params []Param) (*cel.Env, error) {
 }
 
 func compile(env *cel.Env, scope Scope, params []Param, source string) (*Program, error) {
+	checked, reads, err := check(env, scope, params, source)
+	if err != nil {
+		return nil, err
+	}
+	planned, err := plan(env, checked)
+	if err != nil {
+		return nil, err
+	}
+	return &Program{source: source, scope: scope, reads: reads, planned: planned}, nil
+}
+
+// check parses and type-checks what yields a bool, and says what it reads.
+func check(env *cel.Env, scope Scope, params []Param, source string) (*cel.Ast, []string, error) {
 	if strings.TrimSpace(source) == "" {
-		return nil, Issues{{Line: 1, Column: 1, Message: "the rule is empty"}}
+		return nil, nil, Issues{{Line: 1, Column: 1, Message: "the rule is empty"}}
 	}
 	if n := utf8.RuneCountInString(source); n > MaxSource {
-		return nil, Issues{{Line: 1, Column: 1, Message: fmt.Sprintf("the rule has %d characters, at most %d are allowed", n, MaxSource)}}
+		return nil, nil, Issues{{Line: 1, Column: 1, Message: fmt.Sprintf("the rule has %d characters, at most %d are allowed", n, MaxSource)}}
 	}
 	parsed, found := env.Parse(source)
 	if found.Err() != nil {
-		return nil, issuesOf(found, scope, nil).sorted()
+		return nil, nil, issuesOf(found, scope, nil).sorted()
 	}
 	names := readNames(parsed.NativeRep(), scope, params)
 	checked, found := env.Check(parsed)
 	if found.Err() != nil || len(names.issues) > 0 {
-		return nil, append(names.issues, issuesOf(found, scope, names.said)...).sorted()
+		return nil, nil, append(names.issues, issuesOf(found, scope, names.said)...).sorted()
 	}
 	if out := checked.OutputType(); !out.IsExactType(cel.BoolType) {
-		return nil, Issues{{Line: 1, Column: 1, Message: fmt.Sprintf("the rule yields %s, not bool", out)}}
+		return nil, nil, Issues{{Line: 1, Column: 1, Message: fmt.Sprintf("the rule yields %s, not bool", out)}}
 	}
+	return checked, names.sorted(), nil
+}
+
+// plan makes what is checked ready to be evaluated, within bounds.
+func plan(env *cel.Env, checked *cel.Ast) (cel.Program, error) {
 	planned, err := env.Program(checked,
 		cel.EvalOptions(cel.OptOptimize),
 		cel.CostLimit(MaxCost),
@@ -92,5 +115,5 @@ func compile(env *cel.Env, scope Scope, params []Param, source string) (*Program
 	if err != nil {
 		return nil, Issues{{Line: 1, Column: 1, Message: plain(err.Error())}}
 	}
-	return &Program{source: source, scope: scope, reads: names.sorted(), planned: planned}, nil
+	return planned, nil
 }

@@ -40,8 +40,17 @@ func newEnv(scope Scope, params []Param) (*cel.Env, error) {
 	for _, p := range params {
 		variables = append(variables, cel.Variable(p.path(), p.Type.cel()))
 	}
-	options := []cel.EnvOption{
-		ext.NativeTypes(natives...),
+	options := append(language(), ext.NativeTypes(natives...))
+	env, err := cel.NewEnv(append(options, variables...)...)
+	if err != nil {
+		return nil, fmt.Errorf("cannot build rule environment: %w", err)
+	}
+	return env, nil
+}
+
+// language is what every rule is written in, and its bounds.
+func language() []cel.EnvOption {
+	return []cel.EnvOption{
 		ext.Strings(ext.StringsVersion(5)),
 		ext.Lists(ext.ListsVersion(3), ext.ListsMaxRangeSize(maxRange)),
 		ext.Math(ext.MathVersion(3)),
@@ -58,11 +67,6 @@ func newEnv(scope Scope, params []Param) (*cel.Env, error) {
 			cel.ValidateComprehensionNestingLimit(maxLoopDepth),
 		),
 	}
-	env, err := cel.NewEnv(append(options, variables...)...)
-	if err != nil {
-		return nil, fmt.Errorf("cannot build rule environment: %w", err)
-	}
-	return env, nil
 }
 
 // typeName is the name under which ext.NativeTypes declares a Go struct.

@@ -2,8 +2,10 @@ package rule
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/cel-go/cel"
 )
@@ -78,4 +80,24 @@ func paramNames(params []Param) []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// ParamsOf declares params of which only the values are at hand, sorted by name.
+func ParamsOf(values Params) []Param {
+	params := make([]Param, 0, len(values))
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		t := TypeString
+		switch values[name].(type) {
+		case int64:
+			t = TypeInt
+		case float64:
+			t = TypeDouble
+		case bool:
+			t = TypeBool
+		case time.Duration:
+			t = TypeDuration
+		}
+		params = append(params, Param{Name: name, Type: t})
+	}
+	return params
 }

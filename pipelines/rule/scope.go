@@ -44,6 +44,8 @@ func (s Scope) Facts() []string {
 		return []string{factStage, factChange}
 	case ScopeTasks:
 		return []string{factChange}
+	case scopeMeasurement:
+		return []string{factResult, factValue, factSeries, factLabels}
 	}
 	return nil
 }
