@@ -186,10 +186,41 @@ func TestStableUnitsSeeThroughAnIncident(t *testing.T) {
 	}
 }
 
+// TestASlowWaveIsOneWitness has the same shift in two series: one whose minutes know nothing of each other, and one that stays
+// what it is for two hours, so that six hours are only three numbers.
+func TestASlowWaveIsOneWitness(t *testing.T) {
+	r := rand.New(rand.NewPCG(11, 11))
+	held := 0.0
+	slow := minutes(7, 6, func(m int, _ float64) float64 {
+		if m%120 == 0 {
+			held = r.NormFloat64()
+		}
+		v := 100 + 3*held
+		if m >= 0 {
+			v += 3
+		}
+		return v
+	})
+	quick := minutes(7, 6, raised(1.03, 0))
+	for _, c := range []struct {
+		reason string
+		data   []baseline.Sample
+		want   api.Verdict
+	}{
+		{"every minute is a witness", quick, api.Failed},
+		{"two hours are one", slow, api.Passed},
+	} {
+		got, _ := comparison().Look(baseline.Data{Changed: c.data}, baseline.State{}, began.Add(6*time.Hour))
+		if got.Verdict != c.want || got.Effect < 0.02 {
+			t.Errorf("%s: %s %q with a memory of %.1f, want %s", c.reason, got.Verdict, got.Message, got.Memory, c.want)
+		}
+	}
+}
+
 // TestALookCountsOnce plays looks every five minutes, each twice, as after a crash, and with its state through JSON.
 func TestALookCountsOnce(t *testing.T) {
 	d, state := baseline.Data{Changed: minutes(3, 6, calm)}, baseline.State{}
-	ask, paid := comparison(), 0
+	ask, paid, bounds := comparison(), 0, 0.0
 	for at := time.Duration(0); at <= ask.Over; at += 5 * time.Minute {
 		result, next := ask.Look(d, state, began.Add(at))
 		again, same := ask.Look(d, state, began.Add(at))
@@ -204,6 +235,7 @@ func TestALookCountsOnce(t *testing.T) {
 				t.Errorf("a look after %s, and the next was due at %s", at, due)
 			}
 			paid++
+			bounds += result.Bound
 		}
 		text, err := json.Marshal(next)
 		if err != nil || len(text) > 1024 {
@@ -213,6 +245,9 @@ func TestALookCountsOnce(t *testing.T) {
 		if err := json.Unmarshal(text, &state); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if math.Abs(bounds-baseline.Budget) > 1e-12 {
+		t.Errorf("the bounds of all looks add up to %v, not to %v", bounds, baseline.Budget)
 	}
 	if math.Abs(state.Spent-baseline.Budget) > 1e-12 || paid > baseline.Looks {
 		t.Errorf("%d looks spent %v of %v", paid, state.Spent, baseline.Budget)
