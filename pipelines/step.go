@@ -82,7 +82,10 @@ func stepKinds() []StepKind {
 	return []StepKind{
 		{Name: "gate", Scopes: scopes(), Does: []string{"reads the facts of the unit"}},
 		{Name: "window", Scopes: scopes(), Does: []string{"reads the clock"}, Blind: true, lint: lintWindow},
-		{Name: "metrics", Scopes: scopes(), Does: []string{"asks a DataSource for metrics"}, lint: lintMetrics},
+		{
+			Name: "metrics", Scopes: scopes(), Does: []string{"asks a DataSource for metrics"}, lint: lintMetrics,
+			local: func(s *Step) bool { return s.Metrics.Baseline != nil },
+		},
 		{
 			Name: "http", Scopes: scopes(), Does: []string{"asks the URLs that it names, or pods and nodes, by HTTP"},
 			lint: lintHTTP, local: func(s *Step) bool { return s.HTTP.isLocal() },

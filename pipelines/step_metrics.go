@@ -18,13 +18,15 @@ type Metrics struct {
 	DataSource string `json:"dataSource,omitempty" is:"name"`
 	// CEL over result (all numbers), value (the only one), series and labels, and the params
 	SuccessCondition string `json:"successCondition,omitempty" is:"text" expand:"-"`
-	FailureCondition string `json:"failureCondition,omitempty" is:"text" expand:"-"` // at least one of the two
+	FailureCondition string `json:"failureCondition,omitempty" is:"text" expand:"-"` // at least one of the two, or baseline
 	// what it is where there is no number, or none in some of the series (NaN); default Inconclusive. A condition that asks isNaN,
 	// size or default judges that itself
 	NoData NoData `json:"noData,omitempty"`
 	// the query is evaluated once a step over so long a time up to now, instead of now: a series has many numbers then
 	Range *Duration `json:"range,omitempty"`
 	Step  *Duration `json:"step,omitempty"` // default 15s
+	// instead of conditions: a statistical test against what the numbers were, or are elsewhere
+	Baseline *Baseline `json:"baseline,omitempty"`
 }
 
 // NoData is a verdict for want of data.
@@ -57,8 +59,10 @@ func lintMetrics(l *linter, s *Step, at spot) {
 	case !hasQuery && !hasPromQL:
 		l.report.addAt(at, "it asks nothing: give query, an indicator of the component, or promql")
 	}
-	if !at.has("successCondition") && !at.has("failureCondition") {
-		l.report.addAt(at, "it judges nothing: give successCondition, failureCondition or both")
+	if m.Baseline != nil {
+		lintBaseline(l, s, at)
+	} else if !at.has("successCondition") && !at.has("failureCondition") && !at.has("baseline") {
+		l.report.addAt(at, "it judges nothing: give successCondition, failureCondition or both, or baseline")
 	}
 	l.promql(m.PromQL, at.at("promql"))
 	if m.DataSource != "" {

@@ -15,6 +15,7 @@ import (
 	"sluice.dev/sluice/internal/change"
 	"sluice.dev/sluice/internal/check"
 	"sluice.dev/sluice/internal/kube"
+	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/serve"
 	"sluice.dev/sluice/internal/step"
 )
@@ -22,9 +23,15 @@ import (
 // Activities are the activities of checks. All fields are required.
 type Activities struct {
 	Clusters *kube.Pool
-	Ledger   change.Past
+	Ledger   Records
 	Measurer *check.Measurer
 	Clock    clock.WithTicker
+}
+
+// Records are those that checks read: what a unit moves, and what the run has written elsewhere.
+type Records interface {
+	change.Past
+	ListWrites(ctx context.Context, run, cluster string) ([]ledger.Write, error)
 }
 
 // Register has checks measured here.

@@ -39,7 +39,11 @@ func (a *Activities) place(ctx context.Context, req step.ChecksRequest) (*check.
 			return nil, nil, err
 		}
 	}
-	return &check.Place{Cluster: req.Cluster, API: c, Facts: s.look, Objects: s.objects, Pods: s.pods}, s.leave, nil
+	untouched := func(ctx context.Context, cluster string) (bool, error) {
+		writes, err := a.Ledger.ListWrites(ctx, req.Run, cluster)
+		return len(writes) == 0, err
+	}
+	return &check.Place{Cluster: req.Cluster, API: c, Facts: s.look, Objects: s.objects, Pods: s.pods, Untouched: untouched}, s.leave, nil
 }
 
 // loaded is one workload with its driver.

@@ -55,6 +55,9 @@ func (m *Metrics) Ask(ctx context.Context, q Question) Finding {
 	if !bound {
 		return Finding{Verdict: api.Error, Message: "the plan has bound no DataSource to cluster group " + q.Facts.Unit.Group}
 	}
+	if step.Baseline != nil {
+		return m.compare(ctx, q, source)
+	}
 	query := overTime(step)
 	seen := map[string]any{"query": clipped(query, maxShownQuery), "dataSource": source.Name}
 	began := m.clock.Now()

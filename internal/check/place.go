@@ -20,6 +20,8 @@ type Place struct {
 	Objects func(context.Context) ([]*unstructured.Unstructured, error)
 	// Pods returns the pods of these workloads, from a watch.
 	Pods func(context.Context) (Pods, error)
+	// Untouched reports whether the run has written nothing into a cluster of the fleet.
+	Untouched func(ctx context.Context, cluster string) (bool, error)
 }
 
 // Pods are the pods of a unit's workloads, those of the new revision apart from all others. They are sorted by name, those that

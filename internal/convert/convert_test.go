@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"sluice.dev/sluice/internal/convert"
+	"sluice.dev/sluice/pipelines"
 )
 
 // template is an AnalysisTemplate with one metric, that asks Prometheus and is judged by a condition.
@@ -24,6 +25,7 @@ spec:
 `, condition)
 }
 
+// TestConditions compares what is written, and has the language check that it is a Task.
 func TestConditions(t *testing.T) {
 	for _, c := range []struct{ reason, from, want, left string }{
 		{reason: "a whole number becomes a double: CEL does not mix them", from: "result[0] >= 1", want: "result[0] >= 1.0"},
@@ -74,6 +76,13 @@ func TestConditions(t *testing.T) {
 		if c.want != "" && len(got.Tasks) == 1 {
 			if had := got.Tasks[0].Spec.Steps[0].Metrics.SuccessCondition; had != c.want {
 				t.Errorf("%s: %s becomes\n%s, want\n%s", c.reason, c.from, had, c.want)
+			}
+			text, err := convert.YAML(got.Tasks)
+			if err == nil {
+				_, err = pipelines.Parse(pipelines.Source{Name: "task.yaml", Data: text})
+			}
+			if err != nil {
+				t.Errorf("%s: it is no task: %v", c.reason, err)
 			}
 			continue
 		}
