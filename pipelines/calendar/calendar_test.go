@@ -169,6 +169,10 @@ func TestWhoMayDoWhat(t *testing.T) {
 			calendar.Advance, calendar.Person, "open: no window speaks of it"},
 		"an allow window for people does not let automation in": {windows{win("a", always, nil, calendar.Person)}, nil, calendar.Advance,
 			calendar.Automatic, "closed: not even a allows it to automatic; it does not open before Tue 2028-01-04 00:00 UTC"},
+		"a window closes as a denial begins": {windows{win("a", always, nil)}, windows{win("d", weekly(t, "Mon", "09:00", "10:00"), nil)},
+			calendar.Advance, calendar.Person, "open: allowed by a; it closes Mon 2026-11-30 09:00 UTC"},
+		"a window is open while any is": {windows{win("a", weekly(t, "Mon", "00:00", "09:00"), nil), win("b", weekly(t, "Mon", "00:00", "08:00"), nil)}, nil,
+			calendar.Advance, calendar.Person, "open: allowed by a, b; it closes Mon 2026-11-30 09:00 UTC"},
 		"one of several allow windows is enough": {windows{win("a", never, nil), win("b", always, nil)}, nil, calendar.Advance,
 			calendar.Person, "open: allowed by b"},
 	} {
