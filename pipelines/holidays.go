@@ -12,7 +12,7 @@ type Calendar struct {
 // CalendarSpec is the body of a Calendar.
 type CalendarSpec struct {
 	Description string    `json:"description,omitempty"`
-	Holidays    []Holiday `json:"holidays" items:"1..1000"`
+	Holidays    []Holiday `json:"holidays" items:"1..500"`
 }
 
 // Holiday is a day, or some in a row, in the time zone of the window that names it.

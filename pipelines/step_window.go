@@ -13,8 +13,8 @@ import (
 // allowed. Before a run the action is start, at any other point advance.
 type Window struct {
 	TimeZone string       `json:"timeZone" is:"text"` // IANA name, such as Europe/Berlin, or UTC
-	Allow    []TimeWindow `json:"allow,omitempty" items:"1..50"`
-	Deny     []TimeWindow `json:"deny,omitempty" items:"1..50"`
+	Allow    []TimeWindow `json:"allow,omitempty" items:"1..20"`
+	Deny     []TimeWindow `json:"deny,omitempty" items:"1..20"`
 	InFlight InFlight     `json:"inFlight,omitempty"` // default PauseAtBoundary
 }
 
@@ -27,9 +27,9 @@ type TimeWindow struct {
 	From     string   `json:"from,omitempty" is:"text"`     // 09:00; with to. After to: until the day after
 	To       string   `json:"to,omitempty" is:"text"`       // 17:00, at most 24:00
 	// whole days; those of calendars are added
-	Holidays []Holiday `json:"holidays,omitempty" items:"1..1000"`
+	Holidays []Holiday `json:"holidays,omitempty" items:"1..500"`
 	// names of Calendars, whose days are holidays here
-	Calendars []string       `json:"calendars,omitempty" is:"name" items:"1..20"`
+	Calendars []string       `json:"calendars,omitempty" is:"name" items:"1..5"`
 	Actions   []WindowAction `json:"actions,omitempty" items:"1..5"`  // default start, advance, resume
 	Invokers  []Invoker      `json:"invokers,omitempty" items:"1..3"` // default all
 }
