@@ -60,7 +60,8 @@ var (
 		corev1.ResourceCPU: "500m", corev1.ResourceMemory: "128Mi", corev1.ResourceEphemeralStorage: "64Mi",
 	}
 	requests = map[corev1.ResourceName]string{
-		corev1.ResourceCPU: "20m", corev1.ResourceMemory: "32Mi", corev1.ResourceEphemeralStorage: "16Mi",
+		corev1.ResourceCPU: "20m", corev1.ResourceMemory: "32Mi",
+		corev1.ResourceEphemeralStorage: "0", // not every node reports that it has any
 	}
 )
 
