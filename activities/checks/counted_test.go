@@ -1,0 +1,120 @@
+package checks_test
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/testsuite"
+	"k8s.io/utils/clock"
+
+	"sluice.dev/sluice/activities/checks"
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/check"
+	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/pipelines"
+)
+
+// asked is an environment with the activities of checks, every step of which is answered by a function.
+func asked(t *testing.T, answer func(check.Question) check.Finding) *testsuite.TestActivityEnvironment {
+	t.Helper()
+	var suite testsuite.WorkflowTestSuite
+	env := suite.NewTestActivityEnvironment()
+	source := check.SourceFunc(func(_ context.Context, q check.Question) check.Finding { return answer(q) })
+	a := &checks.Activities{Clock: clock.RealClock{}, Measurer: check.NewMeasurer(clock.RealClock{}, check.NewRules(), check.Sources{"gate": source})}
+	a.Register(env)
+	return env
+}
+
+func request(repeat pipelines.Repeat) step.ChecksRequest {
+	return step.ChecksRequest{Ref: step.Ref{Run: "agent-1"}, Point: pipelines.BeforeStage, Checks: []pipelines.ResolvedCheck{{
+		Name: "c", At: []pipelines.Point{pipelines.BeforeStage}, Enforcement: pipelines.Enforcing, Steps: []pipelines.ResolvedStep{
+			{Name: "c/s", StepKinds: pipelines.StepKinds{Gate: &pipelines.Gate{CEL: "true"}}, Repeat: repeat},
+		},
+	}}}
+}
+
+func verdicts(t *testing.T, answer converter.EncodedValue, err error) []api.Check {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []api.Check
+	if err := answer.Get(&found); err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+func TestChecksAtNoClusterAreMeasured(t *testing.T) {
+	env := asked(t, func(q check.Question) check.Finding {
+		if q.Place != nil || !strings.HasPrefix(q.Key, "agent-1/") || !strings.HasSuffix(q.Key, "/beforeStage/c/s/0") {
+			t.Errorf("it is asked at %+v, with the key %q", q.Place, q.Key)
+		}
+		return check.Finding{Verdict: api.Failed, Message: "no"}
+	})
+	answer, err := env.ExecuteActivity(step.Ask.Name(), request(pipelines.Repeat{}))
+	if found := verdicts(t, answer, err); len(found) != 1 || found[0].Verdict != api.Failed || found[0].At != pipelines.BeforeStage {
+		t.Errorf("it found %+v", found)
+	}
+}
+
+// TestAnotherWorkerGoesOnCounting: what the attempt before this one had counted is in its heartbeats.
+func TestAnotherWorkerGoesOnCounting(t *testing.T) {
+	for _, c := range []struct {
+		reason string
+		before any
+		want   api.Verdict
+		tries  int
+	}{
+		{"one failure was counted, and one is borne", check.Tallies{"c/s": {Began: time.Now(), Due: time.Now(), Tried: 1, Measured: 1, Failed: 1}}, api.Failed, 1},
+		{"nothing was", check.Tallies(nil), api.Passed, 3},
+		{"a version that said other things counts for nothing", []string{"?"}, api.Passed, 3},
+	} {
+		t.Run(c.reason, func(t *testing.T) {
+			tries := 0
+			env := asked(t, func(check.Question) check.Finding {
+				if tries++; tries == 1 {
+					return check.Finding{Verdict: api.Failed}
+				}
+				return check.Finding{Verdict: api.Passed}
+			})
+			env.SetHeartbeatDetails(c.before)
+			answer, err := env.ExecuteActivity(step.Ask.Name(), request(pipelines.Repeat{
+				Count: 3, FailureLimit: new(1), Interval: new(pipelines.Duration(time.Millisecond)),
+			}))
+			if found := verdicts(t, answer, err); found[0].Verdict != c.want || tries != c.tries {
+				t.Errorf("it found %+v after %d tries", found, tries)
+			}
+		})
+	}
+}
+
+func TestWhatIsCountedIsInTheHeartbeats(t *testing.T) {
+	env := asked(t, func(check.Question) check.Finding { return check.Finding{Verdict: api.Passed, Message: "fine"} })
+	var mu sync.Mutex
+	var beats []check.Tallies
+	env.SetOnActivityHeartbeatListener(func(_ *activity.Info, details converter.EncodedValues) {
+		var said check.Tallies
+		if err := details.Get(&said); err != nil {
+			t.Error(err)
+		}
+		mu.Lock()
+		beats = append(beats, said)
+		mu.Unlock()
+	})
+	answer, err := env.ExecuteActivity(step.Watch.Name(), request(pipelines.Repeat{Count: 2, Interval: new(pipelines.Duration(6 * time.Second))}))
+	if found := verdicts(t, answer, err); found[0].Verdict != api.Passed {
+		t.Errorf("it found %+v", found)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if !slices.ContainsFunc(beats, func(said check.Tallies) bool { return said["c/s"].Measured == 1 && said["c/s"].Message == "fine" }) {
+		t.Errorf("the heartbeats said %+v", beats)
+	}
+}
