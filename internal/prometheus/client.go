@@ -86,7 +86,7 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 // Query evaluates PromQL at an instant; the zero time is the server's own now. It ends with the context.
 //
 // Errors are fault.Invalid for a question that the server does not understand or whose answer is too large, fault.Unauthorized,
-// fault.NotFound where there is no such API, and else fault.Unreachable. A context that ended is wrapped.
+// fault.NotFound where there is no such API, and else fault.Unreachable. The cause of a context that ended is wrapped.
 func (c *Client) Query(ctx context.Context, promql string, at time.Time) (Answer, error) {
 	form := url.Values{"query": {promql}}
 	if !at.IsZero() {
@@ -160,8 +160,8 @@ func (c *Client) identify(r *http.Request) (Login, error) {
 
 // failed is why there is no answer, without the URL that package net/http puts before it.
 func (c *Client) failed(ctx context.Context, err error) error {
-	if ended := ctx.Err(); ended != nil {
-		return fault.Wrap(fault.Unreachable, ended, "cannot ask %s: no whole answer in time", c.base)
+	if ctx.Err() != nil {
+		return fault.Wrap(fault.Unreachable, context.Cause(ctx), "cannot ask %s: no whole answer in time", c.base)
 	}
 	var said *url.Error
 	if errors.As(err, &said) {
