@@ -117,6 +117,23 @@ func TestChecksOfTheRunAreBoundToo(t *testing.T) {
 	}
 }
 
+func TestTasksOfTheRunAreBoundToo(t *testing.T) {
+	m := pipelines.Metrics{PromQL: "up"}
+	task := pipelines.PipelineTask{Name: "ask", TaskSpec: &pipelines.TaskSpec{
+		Steps: []pipelines.Step{{Name: "rate", StepKinds: pipelines.StepKinds{Metrics: &m}}},
+	}}
+	in := measured(m, pipelines.During, source("of-us", "us"), source("of-eu", "eu"))
+	in.Pipeline.Spec.Tasks = []pipelines.PipelineTask{task}
+	if _, err := plan.Build(in); fault.CodeOf(err) != fault.Refused || !strings.Contains(err.Error(), "a task of the run is about clusters of several") {
+		t.Errorf("about all clusters: %v", err)
+	}
+	in.Pipeline.Spec.Tasks[0].Cluster = "b"
+	p := build(t, in)
+	if got, ok := p.Tasks.First[0].Check.Steps[0].DataSourceOf("us"); !ok || got.Name != "of-us" {
+		t.Errorf("about a cluster it asks %+v", p.Tasks.First[0].Check.Steps[0].DataSources)
+	}
+}
+
 func TestAPlanSaysWhomItsChecksAsk(t *testing.T) {
 	in := measured(pipelines.Metrics{PromQL: "up"}, pipelines.During, source("main"))
 	p := build(t, in)
