@@ -2,7 +2,8 @@ package pipelines
 
 // Indicators are what can be asked of a component to tell how it does. Checks name them, so that one Task serves many components.
 type Indicators struct {
-	Queries []IndicatorQuery `json:"queries,omitempty" items:"0..100"`
+	Queries     []IndicatorQuery `json:"queries,omitempty" items:"0..100"`
+	LogPatterns []LogPattern     `json:"logPatterns,omitempty" items:"0..20"` // lines that are no good in its logs
 }
 
 // IndicatorQuery is a question to a source of metrics. It may name facts of the unit: $(unit.cluster), $(change.version).

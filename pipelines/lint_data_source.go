@@ -97,4 +97,5 @@ func (l *linter) indicators(i *Indicators, at spot) {
 		}
 	}
 	l.unique("query", names, func(n int) spot { return queries.at(n, "name") })
+	l.logPatterns(i.LogPatterns, at.at("logPatterns"))
 }

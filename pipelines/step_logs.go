@@ -12,6 +12,7 @@ type Logs struct {
 	Fatal *bool `json:"fatal,omitempty"`
 	// a stack trace fails that no panic or fatal line stands above; default false
 	StackTraces bool         `json:"stackTraces,omitempty"`
+	Indicators  bool         `json:"indicators,omitempty"` // the log patterns of the component, too
 	Patterns    []LogPattern `json:"patterns,omitempty" items:"1..50"`
 	// errors a minute in a pod, on average over all measurements; from a minute of log on
 	MaxErrorsPerMinute *float64 `json:"maxErrorsPerMinute,omitempty" range:"0..1000000"`
@@ -59,30 +60,28 @@ func (LogNoData) values() []string {
 
 func lintLogs(l *linter, s *Step, at spot) {
 	g := s.Logs
-	patterns := at.at("patterns")
-	for i, p := range g.Patterns {
-		if _, err := regexp.Compile(p.Regexp); err != nil {
-			l.report.addAt(patterns.at(i, "regexp"), "regexp: %v", err)
-		}
-	}
-	l.unique("pattern", logPatternNames(g.Patterns), func(i int) spot { return patterns.at(i) })
+	l.logPatterns(g.Patterns, at.at("patterns"))
 	if !g.judges() {
 		l.report.addAt(at, "it judges nothing: panics, fatal lines and stack traces are all off, and there is neither a pattern nor a rate")
 	}
 	l.wait(g.CatchUp, at.at("catchUp"), "catchUp")
 }
 
-func logPatternNames(patterns []LogPattern) []string {
+// logPatterns checks patterns of lines.
+func (l *linter) logPatterns(patterns []LogPattern, at spot) {
 	var names []string
-	for _, p := range patterns {
+	for i, p := range patterns {
 		names = append(names, p.Name)
+		if _, err := regexp.Compile(p.Regexp); err != nil {
+			l.report.addAt(at.at(i, "regexp"), "regexp: %v", err)
+		}
 	}
-	return names
+	l.unique("pattern", names, func(i int) spot { return at.at(i) })
 }
 
 // judges reports whether anything in a log could fail the step.
 func (g *Logs) judges() bool {
-	return g.FailsOnPanics() || g.FailsOnFatal() || g.StackTraces || len(g.Patterns) > 0 || g.MaxErrorsPerMinute != nil || g.Rate != nil
+	return g.FailsOnPanics() || g.FailsOnFatal() || g.StackTraces || g.Indicators || len(g.Patterns) > 0 || g.MaxErrorsPerMinute != nil || g.Rate != nil
 }
 
 // FailsOnPanics reports whether a panic fails the step.

@@ -33,6 +33,7 @@ func (b *builder) stage(p *Plan, s *pipelines.Stage) (StagePlan, error) {
 	if out.Skipped = sel.empty(); out.Skipped != "" {
 		return out, nil
 	}
+	b.addLogPatterns(out.Rules.Checks)
 	if err := b.bindMetrics(out.Rules.Checks, sel.groupsOfUnits()); err != nil {
 		return StagePlan{}, err
 	}
