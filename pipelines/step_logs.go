@@ -81,7 +81,8 @@ func (l *linter) logPatterns(patterns []LogPattern, at spot) {
 
 // judges reports whether anything in a log could fail the step.
 func (g *Logs) judges() bool {
-	return g.FailsOnPanics() || g.FailsOnFatal() || g.StackTraces || g.Indicators || len(g.Patterns) > 0 || g.MaxErrorsPerMinute != nil || g.Rate != nil
+	return g.FailsOnPanics() || g.FailsOnFatal() || g.StackTraces || g.Indicators || len(g.Patterns) > 0 ||
+		g.MaxErrorsPerMinute != nil || g.Rate != nil
 }
 
 // FailsOnPanics reports whether a panic fails the step.
