@@ -1,11 +1,15 @@
 package e2e_test
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/prometheus/prometheustest"
 )
 
 // TestABackgroundCheckOfLogsAloneStopsABadVersion plays two versions that are bad in ways of their own, with no rule about pods
@@ -42,5 +46,88 @@ func TestABackgroundCheckOfLogsAloneStopsABadVersion(t *testing.T) {
 	}
 	if n := s.snapshot("a").Tags()["2.0.0"]; n != nodes {
 		t.Errorf("%d pods of %d are back", n, nodes)
+	}
+}
+
+// TestARunAsksEveryKindOfCheck has one run judged by metrics of a real Prometheus, logs and objects of real control planes, a pod that
+// runs, and a window.
+func TestARunAsksEveryKindOfCheck(t *testing.T) {
+	now := time.Now()
+	prometheus := prometheustest.Filled(t, fmt.Sprintf("# TYPE agent_success gauge\nagent_success{cluster=\"a\"} 0.995 %d\nagent_success{cluster=\"a\"} 0.995 %d\n# EOF\n",
+		now.Add(-time.Minute).Unix(), now.Unix()))
+	s := newSite(t, "asked")
+	s.stack.NeedProgram(t, "fixture")
+	s.work()
+	text := "apiVersion: sluice.dev/v1alpha1\nkind: DataSource\nmetadata: {name: all}\nspec: {address: \"" + prometheus.URL + "\", clusterGroups: {all: true}}\n"
+	if err := os.WriteFile(filepath.Join(s.files, "source.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.declare("every-kind", `
+  defaults:
+    nodeSets: [{name: canary, matchLabels: {pool: canary}}, {name: rest, all: true}]
+    batches: [1, 100%]
+    soak: {batch: 6s}
+    checks:
+    - name: open
+      at: [beforeRun, beforeBatch]
+      taskSpec: {steps: [{name: hours, window: {timeZone: Europe/Berlin, allow: [{name: always, days: Mon-Sun}]}}]}
+    - name: success-rate
+      at: [during, afterBatch]
+      taskSpec:
+        steps:
+        - name: rate
+          interval: 2s
+          metrics: {promql: 'agent_success{cluster="$(unit.cluster)"}', successCondition: value >= 0.99}
+    - name: no-panics
+      at: [during]
+      taskSpec: {steps: [{name: look, interval: 2s, logs: {}}]}
+    - name: healthy
+      at: [afterBatch]
+      taskSpec: {steps: [{name: look, workload: {maxRestarts: 0}}]}
+    - name: canary-job
+      at: [afterCluster]
+      taskSpec:
+        steps:
+        - name: run
+          job:
+            image: sluice.local/fixture:1
+            script: 'echo "{\"message\": \"it works in $SLUICE_CLUSTER\"}" > $TERMINATION_LOG'
+            profile: node
+            nodeSelector: {local.sluice.dev/process: "true"}
+  stages:
+  - {name: first, clusterGroups: {matchLabels: {environment: canary}}}
+  onFailure: Rollback
+`)
+	s.install()
+	run := s.start("2.0.0", "every-kind")
+	if end := s.ended(run, 3*time.Minute); end.Phase != api.PhaseSucceeded {
+		t.Fatalf("the run ended %s: %+v", end.Phase, end)
+	}
+	report := s.report(run)
+	found := map[string]string{}
+	note := func(checks []api.Check) {
+		for _, c := range checks {
+			if c.Verdict != api.Passed {
+				t.Errorf("%s at %s is %s: %s", c.Name, c.At, c.Verdict, c.Message)
+			}
+			found[c.Name+" at "+string(c.At)] = c.Message
+		}
+	}
+	note(report.Checks)
+	unit := report.Stages[0].Units[0]
+	note(unit.Checks)
+	for _, b := range unit.Batches {
+		note(b.Checks)
+	}
+	for _, want := range []string{
+		"open at beforeRun", "open at beforeBatch", "success-rate at during", "success-rate at afterBatch", "no-panics at during",
+		"healthy at afterBatch", "canary-job at afterCluster",
+	} {
+		if _, there := found[want]; !there {
+			t.Errorf("nobody says what %s found: %v", want, found)
+		}
+	}
+	if said := found["canary-job at afterCluster"]; said != "it works in a" {
+		t.Errorf("the job says %q", said)
 	}
 }
