@@ -13,6 +13,7 @@ func (l *linter) rules(r *Rules, at spot) {
 	l.positive(r.MaxConcurrency, at.at("maxConcurrency"), "maxConcurrency", "no cluster could ever start")
 	if r.Soak != nil {
 		soak := at.at("soak")
+		l.wait(r.Soak.FirstBatch, soak.at("firstBatch"), "soak.firstBatch")
 		l.wait(r.Soak.Batch, soak.at("batch"), "soak.batch")
 		l.wait(r.Soak.Cluster, soak.at("cluster"), "soak.cluster")
 		l.wait(r.Soak.Group, soak.at("group"), "soak.group")

@@ -26,10 +26,11 @@ type Rules struct {
 
 // Soak is the quiet time after a unit. Whole seconds; at most 30 days.
 type Soak struct {
-	Batch   *Duration `json:"batch,omitempty"`
-	Cluster *Duration `json:"cluster,omitempty"`
-	Group   *Duration `json:"group,omitempty"`
-	Stage   *Duration `json:"stage,omitempty"`
+	FirstBatch *Duration `json:"firstBatch,omitempty"` // after the first batch of a cluster; default that of every batch
+	Batch      *Duration `json:"batch,omitempty"`
+	Cluster    *Duration `json:"cluster,omitempty"`
+	Group      *Duration `json:"group,omitempty"`
+	Stage      *Duration `json:"stage,omitempty"`
 }
 
 // Order says in which order the units of a stage go.
@@ -118,6 +119,9 @@ func (r Rules) overlaid(over Rules) Rules {
 
 func (s *Soak) overlaid(over Soak) *Soak {
 	merged := *s
+	if over.FirstBatch != nil {
+		merged.FirstBatch = over.FirstBatch
+	}
 	if over.Batch != nil {
 		merged.Batch = over.Batch
 	}

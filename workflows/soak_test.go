@@ -234,3 +234,15 @@ func TestAStageIsJudgedAfterItsSoak(t *testing.T) {
 	w.command(3*time.Hour, api.UpdateAbort, api.Command{})
 	w.run(t)
 }
+
+// TestTheFirstBatchMaySoakLonger: what is wrong with a version shows in its first pods.
+func TestTheFirstBatchMaySoakLonger(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	first := pipelines.Duration(time.Hour)
+	w.rules.Soak.FirstBatch, w.rules.Soak.Batch = &first, pipelines.Duration(10*time.Minute)
+	end := w.run(t)
+	// Two clusters, one after the other, of two batches each.
+	if took, want := end.Ended.Sub(end.Started), 2*(time.Hour+10*time.Minute); end.Phase != api.PhaseSucceeded || took < want || took > want+10*time.Minute {
+		t.Errorf("the run ended as %s after %s, want about %s", end.Phase, took, want)
+	}
+}

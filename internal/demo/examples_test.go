@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"sluice.dev/sluice/pipelines"
+	"sluice.dev/sluice/pipelines/catalog"
 	"sluice.dev/sluice/templates"
 )
 
@@ -16,7 +17,7 @@ const examples = "../../examples"
 
 // TestExamples keeps the documents and what the demo says of them together.
 func TestExamples(t *testing.T) {
-	docs, err := pipelines.Load(examples)
+	docs, err := pipelines.Loader{Library: catalog.Sources()}.Load(examples)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +60,7 @@ func TestExamples(t *testing.T) {
 
 // TestExamplesRender renders every version for every cluster.
 func TestExamplesRender(t *testing.T) {
-	docs, err := pipelines.Load(examples)
+	docs, err := pipelines.Loader{Library: catalog.Sources()}.Load(examples)
 	if err != nil {
 		t.Fatal(err)
 	}

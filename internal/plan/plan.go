@@ -173,10 +173,20 @@ type StageRules struct {
 
 // Soak is how long it stays quiet after a batch, cluster, group and stage; 0 is not at all.
 type Soak struct {
-	Batch   pipelines.Duration `json:"batch"`
-	Cluster pipelines.Duration `json:"cluster"`
-	Group   pipelines.Duration `json:"group"`
-	Stage   pipelines.Duration `json:"stage"`
+	// after the first batch of a cluster; nil where it is as after every batch
+	FirstBatch *pipelines.Duration `json:"firstBatch,omitempty"`
+	Batch      pipelines.Duration  `json:"batch"`
+	Cluster    pipelines.Duration  `json:"cluster"`
+	Group      pipelines.Duration  `json:"group"`
+	Stage      pipelines.Duration  `json:"stage"`
+}
+
+// AfterBatch is how long it stays quiet after a batch of a cluster.
+func (s Soak) AfterBatch(first bool) pipelines.Duration {
+	if first && s.FirstBatch != nil {
+		return *s.FirstBatch
+	}
+	return s.Batch
 }
 
 // Live is what was seen in the clusters when a plan was made. It is not part of the hash.

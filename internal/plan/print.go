@@ -345,6 +345,9 @@ func amounts(list []pipelines.Amount) string {
 
 func soak(s Soak) string {
 	var all []string
+	if s.FirstBatch != nil {
+		all = append(all, "first batch "+s.FirstBatch.String())
+	}
 	for _, part := range []struct {
 		name string
 		d    pipelines.Duration

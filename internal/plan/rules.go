@@ -34,7 +34,9 @@ func (b *builder) rules(p *Plan, s *pipelines.Stage) (StageRules, error) {
 		MaxUnavailable:   *r.MaxUnavailable,
 		MaxBehind:        r.MaxBehind,
 		ProgressDeadline: *r.ProgressDeadline,
-		Soak:             Soak{Batch: *r.Soak.Batch, Cluster: *r.Soak.Cluster, Group: *r.Soak.Group, Stage: *r.Soak.Stage},
+		Soak: Soak{
+			FirstBatch: r.Soak.FirstBatch, Batch: *r.Soak.Batch, Cluster: *r.Soak.Cluster, Group: *r.Soak.Group, Stage: *r.Soak.Stage,
+		},
 		Checks:           checks,
 		GroupBy:          r.GroupBy,
 		Order:            *r.Order,

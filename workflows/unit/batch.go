@@ -31,6 +31,16 @@ func (r *machine) open(ctx workflow.Context, w plan.Division, set int, b plan.Ba
 	return &r.unit.Batches[len(r.unit.Batches)-1]
 }
 
+// isFirst reports whether no batch of the unit moved before this one.
+func (r *machine) isFirst(at *api.BatchStatus) bool {
+	for i := range r.unit.Batches {
+		if b := &r.unit.Batches[i]; b.Skipped == "" {
+			return b == at
+		}
+	}
+	return false
+}
+
 func (r *machine) finishBatch(ctx workflow.Context, at *api.BatchStatus) {
 	at.Phase, at.Ended = api.PhaseSucceeded, workflow.Now(ctx).UTC()
 }

@@ -162,7 +162,8 @@ func (r *machine) batch(ctx workflow.Context, held *heldWorkload, w plan.Divisio
 	r.last = &moved{index: len(r.unit.Batches) - 1, req: req}
 	req.Checks = pipelines.Quick(union(r.checksAt(pipelines.During), r.checksAt(pipelines.AfterBatch)))
 	moved := func() []step.AdvanceRequest { return r.fresh(req) }
-	if err := r.soak(ctx, soak{quiet: r.plan.Rules.Soak.Batch, at: at, end: pipelines.AfterBatch, workloads: moved}); err != nil {
+	quiet := r.plan.Rules.Soak.AfterBatch(r.isFirst(at))
+	if err := r.soak(ctx, soak{quiet: quiet, at: at, end: pipelines.AfterBatch, workloads: moved}); err != nil {
 		return err
 	}
 	// A batch ends with a look of what looked on beside it, too.

@@ -1,0 +1,96 @@
+package check
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/pipelines"
+)
+
+// TestFailureMode_R03_ALongSoakKeepsNoMoreThanAShortOne: what is carried from one measurement to the next is as big after a month as
+// after an hour.
+func TestFailureMode_R03_ALongSoakKeepsNoMoreThanAShortOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const hour, month = 240, 240 * 24 * 30 // measurements, one in 15 s
+		n := 0
+		sizes := map[int]int{}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		m := measurerOf(SourceFunc(func(context.Context, Question) Finding {
+			n++
+			v := api.Passed
+			switch {
+			case n%100 == 0:
+				v = api.Error
+			case n%50 == 0:
+				v = api.Failed
+			}
+			return Finding{
+				Verdict: v, Message: "as ever", Seen: map[string]any{"value": 1.5}, Results: map[string]any{"value": 1.5}, Keep: json.RawMessage(`"the place"`),
+			}
+		}))
+		_, err := m.Watch(ctx, Inquiry{
+			Point: pipelines.During, Checks: []pipelines.ResolvedCheck{aCheck("c", pipelines.Repeat{FailureLimit: new(-1)})},
+			Say: func(now Tallies) {
+				if n != hour && n != month {
+					return
+				}
+				said, err := json.Marshal(now)
+				if err != nil {
+					t.Error(err)
+				}
+				if sizes[n] = len(said); n == month {
+					cancel()
+				}
+			},
+		})
+		if err == nil || sizes[hour] == 0 || sizes[month] > sizes[hour]+20 { // digits of counts
+			t.Errorf("it carries %v bytes after so many measurements, %v", sizes, err)
+		}
+	})
+}
+
+// TestFailureMode_R12_WhatPassesByIsNotFinal tells what passes by from what stays: an error of our own, a failure within its limit and
+// an end of the worker are no verdict, and a verdict once made is.
+func TestFailureMode_R12_WhatPassesByIsNotFinal(t *testing.T) {
+	for name, c := range map[string]struct {
+		answers string
+		repeat  pipelines.Repeat
+		want    api.Verdict
+		asked   int
+	}{
+		"errors that pass by":           {"EEP", pipelines.Repeat{}, api.Passed, 3},
+		"a failure that is borne":       {"FP", every(time.Second, pipelines.Repeat{Count: 2, FailureLimit: new(1)}), api.Passed, 2},
+		"a failure that is not, stays":  {"FP", pipelines.Repeat{Count: 2}, api.Failed, 1},
+		"errors that stay are no fault": {"E", pipelines.Repeat{}, api.Error, 5},
+		"what cannot be told stays so":  {"IP", pipelines.Repeat{Count: 2}, api.Inconclusive, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newScript(verdicts(c.answers)...)
+				found, err := measurerOf(s).Ask(t.Context(), Inquiry{Point: pipelines.AfterBatch, Checks: []pipelines.ResolvedCheck{aCheck("c", c.repeat)}})
+				if err != nil || found[0].Verdict != c.want || len(s.asked) != c.asked {
+					t.Errorf("%+v, %v, asked %d times", found, err, len(s.asked))
+				}
+			})
+		})
+	}
+	t.Run("the worker ends", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, end := context.WithTimeout(t.Context(), time.Minute)
+			defer end()
+			slow := SourceFunc(func(ctx context.Context, _ Question) Finding {
+				<-ctx.Done()
+				return Finding{Verdict: api.Failed}
+			})
+			check := aCheck("c", pipelines.Repeat{Timeout: new(pipelines.Duration(time.Hour))})
+			if found, err := measurerOf(slow).Ask(ctx, Inquiry{Checks: []pipelines.ResolvedCheck{check}}); err == nil {
+				t.Errorf("what was cut short has the verdict %+v", found)
+			}
+		})
+	})
+}
