@@ -13,13 +13,14 @@ import (
 	"sluice.dev/sluice/internal/cli"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/pipelines"
+	"sluice.dev/sluice/pipelines/catalog"
 )
 
 // TestEveryExampleWorks runs what needs no server, from where people type it: the root of a clone. Of the rest it looks up
 // every name.
 func TestEveryExampleWorks(t *testing.T) {
 	t.Chdir("../..")
-	docs, err := engine.LoadDocuments([]string{"examples"}, nil)
+	docs, err := engine.LoadDocuments([]string{"examples"}, catalog.Sources())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +52,7 @@ func TestEveryExampleWorks(t *testing.T) {
 }
 
 func TestUnknownNamesAreFound(t *testing.T) {
-	docs, err := engine.LoadDocuments([]string{"../../examples"}, nil)
+	docs, err := engine.LoadDocuments([]string{"../../examples"}, catalog.Sources())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,13 +9,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"sluice.dev/sluice/internal/cli"
+	"sluice.dev/sluice/pipelines/catalog"
 )
 
 // silent is a factory whose every dependency fails the test: help may use none.
 func silent(t *testing.T) *cli.Factory {
 	t.Helper()
 	return &cli.Factory{
-		In: strings.NewReader(""), Out: io.Discard, Err: io.Discard,
+		In: strings.NewReader(""), Out: io.Discard, Err: io.Discard, Library: catalog.Sources(),
 		Who:    func() string { t.Error("help asks who we are"); return "" },
 		Getenv: func(string) string { t.Error("help reads the environment"); return "" },
 		Exec:   func(context.Context, string, []string) error { t.Error("help runs a program"); return nil },
