@@ -296,6 +296,7 @@ func TestFailureMode_P03(t *testing.T) {
 	c := s.Cluster()
 	within, cancel := context.WithCancel(t.Context())
 	long := s.run(within, c, made(t, "long"))
+	until(t, "no pod runs", func() bool { return s.pods() == 1 })
 	for i := range 3 {
 		if _, err := s.run(t.Context(), c, made(t, fmt.Sprint(i)))(); err != nil {
 			t.Fatal(err)
