@@ -119,7 +119,7 @@ func (s *scene) look(ctx context.Context) (rule.Facts, error) {
 		}
 		if len(s.all) == 1 {
 			facts.Batch = seen.Batch
-			facts.Batch.Size = int64(w.req.Size)
+			facts.Batch.Size = cmp.Or(int64(w.req.Size), s.facts.Batch.Size)
 		}
 	}
 	return facts, nil
