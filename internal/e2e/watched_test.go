@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -50,7 +51,7 @@ func TestABackgroundCheckOfLogsAloneStopsABadVersion(t *testing.T) {
 }
 
 // TestARunAsksEveryKindOfCheck has one run judged by metrics of a real Prometheus, logs and objects of real control planes, a pod that
-// runs, and a window.
+// runs, and a window. Its tasks are pods as well, and hand results on.
 func TestARunAsksEveryKindOfCheck(t *testing.T) {
 	now := time.Now()
 	prometheus := prometheustest.Filled(t, fmt.Sprintf("# TYPE agent_success gauge\nagent_success{cluster=\"a\"} 0.995 %d\nagent_success{cluster=\"a\"} 0.995 %d\n# EOF\n",
@@ -62,7 +63,27 @@ func TestARunAsksEveryKindOfCheck(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(s.files, "source.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	job := func(script string) string {
+		return `{image: "sluice.local/fixture:1", profile: node, nodeSelector: {local.sluice.dev/process: "true"}, script: ` + strconv.Quote(script) + `}`
+	}
 	s.declare("every-kind", `
+  tasks:
+  - name: prepare
+    cluster: a
+    taskSpec:
+      results: [{name: ready, type: int}]
+      steps:
+      - {name: run, job: `+strings.TrimSuffix(job(`echo '{"results": {"ready": 7}}' > $TERMINATION_LOG`), "}")+`, results: [{name: ready, type: int}]}}
+  - name: use
+    cluster: a
+    when: [{cel: "tasks.prepare.results.ready == 7"}]
+    params: [{name: ready, value: $(tasks.prepare.results.ready)}]
+    taskSpec: {params: [{name: ready, type: int}], steps: [{name: run, job: `+job(`test "$PARAM_READY" = 7`)+`}]}
+  finally:
+  - name: tell
+    cluster: a
+    params: [{name: how, value: $(tasks.status)}]
+    taskSpec: {params: [{name: how}], steps: [{name: run, job: `+job(`test "$PARAM_HOW" = Succeeded`)+`}]}
   defaults:
     nodeSets: [{name: canary, matchLabels: {pool: canary}}, {name: rest, all: true}]
     batches: [1, 100%]
@@ -89,11 +110,7 @@ func TestARunAsksEveryKindOfCheck(t *testing.T) {
       taskSpec:
         steps:
         - name: run
-          job:
-            image: sluice.local/fixture:1
-            script: 'echo "{\"message\": \"it works in $SLUICE_CLUSTER\"}" > $TERMINATION_LOG'
-            profile: node
-            nodeSelector: {local.sluice.dev/process: "true"}
+          job: `+job(`echo "{\"message\": \"it works in $SLUICE_CLUSTER\"}" > $TERMINATION_LOG`)+`
   stages:
   - {name: first, clusterGroups: {matchLabels: {environment: canary}}}
   onFailure: Rollback
@@ -126,6 +143,14 @@ func TestARunAsksEveryKindOfCheck(t *testing.T) {
 		if _, there := found[want]; !there {
 			t.Errorf("nobody says what %s found: %v", want, found)
 		}
+	}
+	for _, task := range report.Tasks {
+		if task.Phase != api.PhaseSucceeded {
+			t.Errorf("task %s is %s: %+v", task.Name, task.Phase, task)
+		}
+	}
+	if len(report.Tasks) != 3 {
+		t.Errorf("%d tasks were done", len(report.Tasks))
 	}
 	if said := found["canary-job at afterCluster"]; said != "it works in a" {
 		t.Errorf("the job says %q", said)
