@@ -72,9 +72,9 @@ func choosePipeline(docs *pipelines.Documents, c *pipelines.Component, name stri
 
 func have(noun string, names []string) string {
 	if len(names) == 0 {
-		return "the files have no " + noun
+		return "there are no " + noun
 	}
-	return "the files have the " + noun + " " + strings.Join(names, ", ")
+	return "there are the " + noun + " " + strings.Join(names, ", ")
 }
 
 // narrow tells clusters from cluster groups, for what the plan is to do with them. "group:NAME" and "cluster:NAME" say
