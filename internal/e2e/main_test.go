@@ -316,6 +316,9 @@ spec:
 func (s *site) revive(cluster string) {
 	s.t.Helper()
 	s.stack.Run(s.t, "start", "apiserver", "--cluster", cluster)
+	// Controllers find a new API server watch by watch: one may act, and stand still a minute later. New ones see all of it.
+	s.stack.Run(s.t, "stop", "controller-manager", "--cluster", cluster)
+	s.stack.Run(s.t, "start", "controller-manager", "--cluster", cluster)
 	path := filepath.Join(s.t.TempDir(), "idle.yaml")
 	if err := os.WriteFile(path, []byte(idle), 0o600); err != nil {
 		s.t.Fatal(err)
