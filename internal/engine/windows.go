@@ -44,7 +44,7 @@ type WindowAnswer struct {
 	Text    string           `json:"text"`
 }
 
-// ExplainWindows reads documents, and says of each window of each pipeline who may do what at a time, and until when. It needs
+// ExplainWindows reads documents, and says of each window of each pipeline of theirs who may do what at a time, and until when. It needs
 // neither ledger nor Temporal.
 func ExplainWindows(req WindowsRequest, library []pipelines.Source) ([]WindowStep, error) {
 	docs, err := LoadDocuments(req.Paths, library)
@@ -57,6 +57,8 @@ func ExplainWindows(req WindowsRequest, library []pipelines.Source) ([]WindowSte
 			return nil, fault.New(fault.NotFound, "cannot find pipeline %s: %s", req.Pipeline, have("pipelines", names))
 		}
 		names = []string{req.Pipeline}
+	} else { // one of the library is asked about by its name
+		names = slices.DeleteFunc(names, func(name string) bool { return !slices.Contains(docs.Files, docs.Pipelines[name].Position.File) })
 	}
 	out := []WindowStep{}
 	for _, name := range names {
