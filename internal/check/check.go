@@ -33,24 +33,38 @@ func NewOf(ask Rule) *Runner { return &Runner{NewRules(), ask} }
 // Evaluate runs the checks in their order. A check that others run after, and that did not pass, has them Skipped. The
 // result has one entry for each check, in the same order; a context that ends leaves Error for what was not run.
 func (r *Runner) Evaluate(ctx context.Context, req step.EvaluateRequest) []api.Check {
-	out := make([]api.Check, 0, len(req.Checks))
+	out, _ := inOrder(req.Checks, req.Point, func(c pipelines.ResolvedCheck, found api.Check) (api.Check, error) {
+		f := r.ask(ctx, c, req.Point, req.Facts)
+		found.Verdict, found.Message, found.Seen = f.Verdict, f.Message, f.Seen
+		return found, nil
+	})
+	return out
+}
+
+// inOrder judges checks one after another. One that runs after a check that did not pass is Skipped. An error ends it.
+func inOrder(
+	checks []pipelines.ResolvedCheck, at pipelines.Point, judge func(pipelines.ResolvedCheck, api.Check) (api.Check, error),
+) ([]api.Check, error) {
+	out := make([]api.Check, 0, len(checks))
 	stopped := map[string]bool{}
-	for _, c := range req.Checks {
-		found := api.Check{Name: c.Name, At: req.Point, Advisory: c.Enforcement == pipelines.Advisory}
+	for _, c := range checks {
+		found := api.Check{Name: c.Name, At: at, Advisory: c.Enforcement == pipelines.Advisory}
 		if i := slices.IndexFunc(c.RunAfter, func(n string) bool { return stopped[n] }); i >= 0 {
 			found.Verdict, found.Message = api.Skipped, "runs after "+c.RunAfter[i]+", which did not pass"
 			stopped[c.Name] = true
 			out = append(out, found)
 			continue
 		}
-		f := r.ask(ctx, c, req.Point, req.Facts)
-		found.Verdict, found.Message, found.Seen = f.Verdict, f.Message, f.Seen
+		found, err := judge(c, found)
+		if err != nil {
+			return nil, err
+		}
 		if found.Verdict != api.Passed && !found.Advisory {
 			stopped[c.Name] = true
 		}
 		out = append(out, found)
 	}
-	return out
+	return out, nil
 }
 
 // Judge runs checks, each at its own point: those that run during a batch, and those that are to judge its end.

@@ -2,7 +2,6 @@ package check
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
@@ -47,32 +46,19 @@ type Inquiry struct {
 // did not pass, has them Skipped. A context that ends is an error: what was cut short is no verdict.
 func (m *Measurer) Ask(ctx context.Context, i Inquiry) ([]api.Check, error) {
 	book := newBook(i)
-	out := make([]api.Check, 0, len(i.Checks))
-	stopped := map[string]bool{}
-	for _, c := range i.Checks {
-		found := api.Check{Name: c.Name, At: i.Point, Advisory: c.Enforcement == pipelines.Advisory}
-		if n := slices.IndexFunc(c.RunAfter, func(n string) bool { return stopped[n] }); n >= 0 {
-			found.Verdict, found.Message = api.Skipped, "runs after "+c.RunAfter[n]+", which did not pass"
-			stopped[c.Name] = true
-			out = append(out, found)
-			continue
-		}
+	return inOrder(i.Checks, i.Point, func(c pipelines.ResolvedCheck, found api.Check) (api.Check, error) {
 		for s := range stepsOf(c) {
 			t, err := m.step(ctx, i, book, c, s, max(1, s.Count))
 			if err != nil {
-				return nil, err
+				return found, err
 			}
 			found = told(found, t)
 			if found.Verdict != api.Passed {
 				break
 			}
 		}
-		if found.Verdict != api.Passed && !found.Advisory {
-			stopped[c.Name] = true
-		}
-		out = append(out, found)
-	}
-	return out, nil
+		return found, nil
+	})
 }
 
 // Watch measures the steps of all checks beside each other until the first check that holds does not pass, or all measurements
