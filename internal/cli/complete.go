@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -15,9 +14,6 @@ import (
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/pipelines"
 )
-
-// completeWithin is how long a shell waits for names. It asks no server: the ledger and the files know all of them.
-const completeWithin = 700 * time.Millisecond
 
 // names lists what may be typed, each with a tab and a few words about it where there is something to say. What cannot be
 // found out is left out: a shell has no place for errors.
@@ -78,11 +74,12 @@ func addCompletion(f *Factory, root *cobra.Command) {
 	walk(root)
 }
 
-// complete lists the names that go on from what has begun. Of a list with commas only the last one is completed.
+// complete lists the names that go on from what has begun, from the ledger and the files: it asks no server. Of a list with
+// commas only the last one is completed.
 func complete(f *Factory, cmd *cobra.Command, args []string, begun string, list names) ([]string, cobra.ShellCompDirective) {
 	quiet := *f
 	quiet.Init = false // looking for names makes no ledger
-	ctx, cancel := context.WithTimeout(cmd.Context(), completeWithin)
+	ctx, cancel := context.WithTimeout(cmd.Context(), f.NamesIn)
 	found := make(chan []string, 1)
 	go func() {
 		defer cancel()

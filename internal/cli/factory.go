@@ -35,6 +35,7 @@ type Factory struct {
 	Who       func() string // who asks: what audits and runs call the person
 	Getenv    func(string) string
 	LookEvery time.Duration      // how often a run that is watched is asked
+	NamesIn   time.Duration      // how long a shell that completes waits for names
 	Library   []pipelines.Source // documents that files may refer to without declaring them
 	Version   string
 	Worker    func(context.Context, WorkerRun) error // serves task queues
@@ -62,7 +63,7 @@ func System() *Factory {
 			}
 			return w, h
 		},
-		Exec: replace, LookEvery: time.Second,
+		Exec: replace, LookEvery: time.Second, NamesIn: 700 * time.Millisecond,
 	}
 	f.Terminal = term.IsTerminal(int(os.Stdout.Fd()))
 	f.Lively = f.Terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
