@@ -20,7 +20,9 @@ const maxNamed = 5
 // readiness looks at which pods of the new revision are not ready, and since when they have not been.
 func (l *workloadLook) readiness() {
 	within := orElse(l.step.ReadyWithin, defaultReadyWithin)
-	if len(l.pods.New) == 0 {
+	going := func(p *corev1.Pod) bool { return p.DeletionTimestamp != nil } // about to be replaced
+	staying := slices.DeleteFunc(slices.Clone(l.pods.New), going)
+	if len(staying) == 0 {
 		if l.watched <= within {
 			l.waits = append(l.waits, "there is no pod of the new revision yet")
 			return
@@ -33,10 +35,7 @@ func (l *workloadLook) readiness() {
 	}
 	var early, late []string
 	ready, longest := 0, time.Duration(0)
-	for _, p := range l.pods.New {
-		if p.DeletionTimestamp != nil {
-			continue // it is about to be replaced
-		}
+	for _, p := range staying {
 		state, says := podStatus(p)
 		if state == stateCurrent {
 			ready++

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	testclock "k8s.io/utils/clock/testing"
@@ -84,6 +85,12 @@ func unready(name string) *corev1.Pod {
 	return p
 }
 
+func going(name string) *corev1.Pod {
+	p := ready(name, 0)
+	p.DeletionTimestamp = new(metav1.Now())
+	return p
+}
+
 func waiting(name, reason string) *corev1.Pod {
 	p := unready(name)
 	p.Status.ContainerStatuses[0].State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason}}
@@ -115,6 +122,9 @@ func TestWorkload(t *testing.T) {
 		{reason: "no pod yet", want: api.Inconclusive, again: true, says: "no pod of the new revision yet"},
 		{reason: "no pod at all", later: time.Hour, want: api.Inconclusive, says: "no pod of the new revision"},
 		{reason: "a pod that is not ready is waited for", pods: []*corev1.Pod{ready("a", 0), unready("b")}, want: api.Inconclusive, again: true, says: "default/b"},
+		{reason: "pods that are all about to go are none", pods: []*corev1.Pod{going("a"), going("b")}, want: api.Inconclusive, again: true, says: "no pod of the new revision yet"},
+		{reason: "and stay none", pods: []*corev1.Pod{going("a")}, later: time.Hour, want: api.Inconclusive, says: "no pod of the new revision"},
+		{reason: "one that goes beside one that stays", pods: []*corev1.Pod{going("a"), ready("b", 0)}, want: api.Passed},
 		{reason: "nobody asks whether it is", step: pipelines.Workload{Ready: &off}, pods: []*corev1.Pod{unready("b")}, want: api.Passed},
 		{reason: "a restart", pods: []*corev1.Pod{ready("a", 1)}, want: api.Failed, says: "started again 1 times, 0 are borne: default/a 1x (main: ended, exit code 0)"},
 		{reason: "as many as are borne", step: pipelines.Workload{MaxRestarts: &two}, pods: []*corev1.Pod{ready("a", 1), ready("b", 1)}, want: api.Passed},
