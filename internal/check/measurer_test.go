@@ -127,6 +127,41 @@ func TestInTheBackgroundAStepIsMeasuredUntilItDoesNotPass(t *testing.T) {
 	})
 }
 
+// TestWhatWasNotMeasuredHasNotPassed: the check that ends the looks leaves others behind that have seen nothing good yet.
+func TestWhatWasNotMeasuredHasNotPassed(t *testing.T) {
+	for name, repeat := range map[string]pipelines.Repeat{
+		"not begun":          {InitialDelay: new(pipelines.Duration(time.Hour))},
+		"failed, and borne":  {FailureLimit: new(9)},
+		"errors in a row":    {ConsecutiveErrorLimit: new(99)},
+		"waits for a moment": {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := measurerOf(SourceFunc(func(_ context.Context, q Question) Finding {
+					switch {
+					case q.Step.Name == "bad/step":
+						return Finding{Verdict: api.Failed}
+					case repeat.FailureLimit != nil:
+						return Finding{Verdict: api.Failed}
+					case repeat.ConsecutiveErrorLimit != nil:
+						return Finding{Verdict: api.Error}
+					}
+					return Finding{Verdict: api.Inconclusive, Again: time.Now().Add(time.Second)}
+				}))
+				found, err := m.Watch(t.Context(), Inquiry{Point: pipelines.During, Checks: []pipelines.ResolvedCheck{
+					aCheck("other", repeat), aCheck("bad", pipelines.Repeat{InitialDelay: new(pipelines.Duration(time.Minute))}),
+				}})
+				if err != nil || found[0].Verdict != api.Skipped || !strings.Contains(found[0].Message, "not passed once") {
+					t.Errorf("%+v, %v", found[0], err)
+				}
+				if bad, held := api.FirstBad(found); !held || bad.Name != "bad" {
+					t.Errorf("what holds is %+v", bad)
+				}
+			})
+		})
+	}
+}
+
 func TestWhatOnlyAdvisesEndsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := aCheck("advice", pipelines.Repeat{})
