@@ -135,7 +135,7 @@ func (d *decoder) structure(n *yaml.Node, v reflect.Value, ignored ...string) bo
 	if st.position != nil {
 		v.FieldByIndex(st.position).Set(reflect.ValueOf(spot{d.doc, n}.position()))
 	}
-	ok := true
+	ok := v.Type() != reflect.TypeFor[Step]() || d.container(n)
 	seen := make(map[string]int, len(n.Content)/2)
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]

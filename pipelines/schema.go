@@ -107,6 +107,9 @@ func (g *schemaGenerator) kind(kind string) *jsonschema.Schema {
 		g.tighten(definition, g.types[name])
 	}
 	g.tighten(schema, t)
+	if step, ok := schema.Definitions["Step"]; ok {
+		inStep(step, schema.Definitions["Job"], schema.Definitions["PodLimits"])
+	}
 
 	schema.Title = kind
 	schema.Properties.Set("apiVersion", &jsonschema.Schema{Const: APIVersion, Description: "The version of the language."})

@@ -135,6 +135,16 @@ func TestSchemaAcceptsWhatTheLoaderAccepts(t *testing.T) {
 					"tcp: {address: 'a:1', tls: {insecureBecause: ''}}", "tcp: {address: 'a:1', tls: {insecure: true}}", "certificate: {address: 'a:1', minDays: -1}",
 					"certificate: {secret: {name: a}}", "certificate: {webhook: {kind: Webhook, name: a}}", "ping: {}")...),
 		},
+		"Task as Tekton's people write it": {
+			kind: pipelines.KindTask,
+			text: "metadata: {name: t9}\nspec: {steps: [{name: s, %s}]}",
+			changes: append(good("image: a", "image: a, script: echo", "image: a, command: [a], args: [b], env: [{name: A, value: b}], workingDir: /tmp", "script: {name: a}",
+				"image: a, computeResources: {limits: {cpu: 500m, memory: 1Gi, ephemeral-storage: 1Gi}}", "image: a, results: [{name: r, type: int}], timeout: 5m"),
+				bad("script: echo", "args: [a]", "command: [a]", "env: [{name: A}]", "workingDir: /tmp", "results: [{name: r}]", "computeResources: {limits: {cpu: '1'}}",
+					"image: 5", "image: a, script: 5", "image: a, script: {name: a}", "image: a, job: {image: a}", "image: a, gate: {cel: 'true'}", "script: {name: a}, args: [a]",
+					"image: a, args: a", "image: a, computeResources: {requests: {cpu: '1'}}", "image: a, computeResources: {limits: {gpu: '1'}}", "image: a, profile: node",
+					"image: a, computeResources: {limits: {cpu: lots}}", "image: a, workingDir: ''", "image: a, computeResources: {}", "image: a, computeResources: 5")...),
+		},
 		"Task that reads logs": {
 			kind: pipelines.KindTask,
 			text: "metadata: {name: t9}\nspec: {steps: [{name: s, logs: {%s}}]}",
@@ -262,6 +272,9 @@ type walker struct {
 
 // walk visits a struct and the property that stands for it. Path holds what a document has to look like to get there.
 func (w *walker) walk(t reflect.Type, schema map[string]any, path []string) {
+	if either, ok := schema["anyOf"].([]any); ok { // a text, or the struct
+		schema, _ = either[len(either)-1].(map[string]any)
+	}
 	if ref, ok := schema["$ref"].(string); ok {
 		schema, _ = w.defs[strings.TrimPrefix(ref, "#/$defs/")].(map[string]any)
 	}
@@ -304,6 +317,9 @@ func (w *walker) walk(t reflect.Type, schema map[string]any, path []string) {
 		if inner.Kind() == reflect.Struct && inner != reflect.TypeFor[pipelines.Amount]() {
 			w.walk(inner, innerSchema, here)
 		}
+	}
+	if t == reflect.TypeFor[pipelines.Step]() { // fields of a job that may stand here
+		names = append(names, "image", "command", "args", "env", "workingDir", "computeResources", "results")
 	}
 	for name := range properties {
 		known := len(path) == 0 && (name == "apiVersion" || name == "kind")

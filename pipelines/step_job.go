@@ -17,9 +17,11 @@ type Job struct {
 	Args    []string `json:"args,omitempty" items:"1..100"`
 	// a program as text, instead of command; its first line may name its interpreter (#!), default /bin/sh that ends at the first
 	// command that fails. Nothing is put into it: it reads params as variables
-	Script  string        `json:"script,omitempty" is:"text" expand:"-"`
-	Env     []EnvVariable `json:"env,omitempty" items:"1..50"`
-	Profile PodProfile    `json:"profile,omitempty"` // what it may do; default restricted
+	Script string        `json:"script,omitempty" is:"text" expand:"-"`
+	Env    []EnvVariable `json:"env,omitempty" items:"1..50"`
+	// the folder in which it starts; default the image's own
+	WorkingDir string     `json:"workingDir,omitempty" is:"text"`
+	Profile    PodProfile `json:"profile,omitempty"` // what it may do; default restricted
 	// the name of the node that runs it; not for the profile restricted
 	Node         string            `json:"node,omitempty" is:"text"`
 	NodeSelector map[string]string `json:"nodeSelector,omitempty" keys:"labelKey" is:"labelValue" items:"1..20" expand:"-"`
@@ -97,6 +99,11 @@ func lintJob(l *linter, s *Step, at spot) {
 // a program are a way to run another one.
 func (l *linter) notPastedInto(script string, at spot) {
 	for _, found := range namedText.FindAllStringSubmatch(script, -1) {
+		if strings.HasPrefix(found[1], "results.") && strings.HasSuffix(found[1], ".path") {
+			l.report.addAt(at.at("script"), "script: %s is no file here: write %s to ${TERMINATION_LOG:-/dev/termination-log}",
+				found[0], `{"results": {...}}`)
+			continue
+		}
 		name, ok := strings.CutPrefix(found[1], "params.")
 		if !ok && !strings.HasPrefix(found[1], "unit.") && !strings.HasPrefix(found[1], "change.") {
 			continue // a shell runs such a command

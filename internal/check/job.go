@@ -107,7 +107,7 @@ func (j *Jobs) pod(ctx context.Context, q Question) (*corev1.Pod, error) {
 	}
 	spec := pod.Spec{
 		Purpose: "job", Key: q.Key, Namespace: cmp.Or(job.Namespace, kube.LeaseNamespace),
-		Image: job.Image, Command: job.Command, Args: job.Args, Script: job.Script,
+		Image: job.Image, Command: job.Command, Args: job.Args, Script: job.Script, WorkingDir: job.WorkingDir,
 		Profile: cmp.Or(pod.Profile(job.Profile), pod.Restricted), Node: job.Node, NodeSelector: job.NodeSelector,
 		ServiceAccount: job.ServiceAccount,
 		Within:         orElse(q.Step.Timeout, defaultDeadline),

@@ -170,7 +170,7 @@ func TestAPodOfAJob(t *testing.T) {
 	}
 	s.Kubelet = ends(0, `{"results": {"n": 3}}`)
 	q := jobAsked(c, "k", pipelines.Job{
-		Image: "registry.example/canary:1", Script: "exit 0", Env: []pipelines.EnvVariable{{Name: "URL", Value: "http://x/$(HOME)"}},
+		Image: "registry.example/canary:1", Script: "exit 0", WorkingDir: "/tmp", Env: []pipelines.EnvVariable{{Name: "URL", Value: "http://x/$(HOME)"}},
 		Results: []pipelines.TaskResult{{Name: "n", Type: pipelines.TypeInt}},
 	})
 	q.Step.Timeout = new(pipelines.Duration(10 * time.Minute))
@@ -191,6 +191,9 @@ func TestAPodOfAJob(t *testing.T) {
 		t.Errorf("its node ends it after %d s", deadline)
 	}
 	containers, _, _ := unstructured.NestedSlice(made.Object, "spec", "containers")
+	if folder := containers[0].(map[string]any)["workingDir"]; folder != "/tmp" {
+		t.Errorf("it starts in %v", folder)
+	}
 	env := map[string]string{}
 	for _, v := range containers[0].(map[string]any)["env"].([]any) {
 		variable := v.(map[string]any)

@@ -48,6 +48,7 @@ type Spec struct {
 	// Script is a program as text, run instead of Command, with Args. Its first line names its interpreter; without, it is
 	// /bin/sh, which ends at the first command that fails.
 	Script         string
+	WorkingDir     string // the folder in which it starts; "" is the image's own
 	Env            []corev1.EnvVar
 	Profile        Profile
 	Node           string // its name; the scheduler is not asked. Not for Restricted
@@ -107,7 +108,8 @@ func Make(s Spec) (*corev1.Pod, error) {
 func (s Spec) container() (corev1.Container, error) {
 	resources, err := s.Limits.requirements()
 	return corev1.Container{
-		Name: container, Image: s.Image, Command: s.Command, Args: s.Args, Env: s.Env, Resources: resources,
+		Name: container, Image: s.Image, Command: s.Command, Args: s.Args, WorkingDir: s.WorkingDir,
+		Env: s.Env, Resources: resources,
 		TerminationMessagePolicy: corev1.TerminationMessageFallbackToLogsOnError,
 	}, err
 }
