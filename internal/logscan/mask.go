@@ -2,6 +2,7 @@ package logscan
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -9,36 +10,50 @@ import (
 // masked stands for what is not quoted.
 const masked = "***"
 
-// masks are the forms of secrets, each with what is left of it. Their order matters: what a later one would take for a word is
-// gone by then.
-var masks = []struct {
-	form *regexp.Regexp
-	left string
-}{
+// form is a form of secrets, and what is left of it. Expressions as these are slow: one is only tried on a text that has, in small
+// letters, any of the words without which it fits nothing.
+type form struct {
+	words      []string
+	expression *regexp.Regexp
+	left       string
+}
+
+// named are the words of secretNames.
+var named = []string{"passw", "passphrase", "pwd", "secret", "token", "key", "credential", "session", "signature"}
+
+// masks are the forms. Their order matters: what a later one would take for a word is gone by then.
+var masks = []form{
 	// a key on one line, with \n or without
-	{regexp.MustCompile(`-----BEGIN [A-Z0-9 ]+-----.*?(?:-----END [A-Z0-9 ]+-----|$)`), masked},
+	{[]string{"-----begin"}, regexp.MustCompile(`-----BEGIN [A-Z0-9 ]+-----.*?(?:-----END [A-Z0-9 ]+-----|$)`), masked},
 	// Authorization: Bearer abc, "authorization":["Basic abc"], Cookie: a=b
-	{regexp.MustCompile(`(?i)((?:proxy-)?authorization|(?:set-)?cookie)(\\?["']?\s*[:=]\s*\[?\s*\\?["']?)` +
-		`(?:(?:bearer|basic|digest|negotiate|token|aws4-hmac-sha256)\s+)?[^"'\]\\]+`), "$1$2" + masked},
-	{regexp.MustCompile(`(?i)\b(bearer|basic)\s+[a-z0-9._~+/=-]{8,}`), "$1 " + masked},
+	{[]string{"authorization", "cookie"},
+		regexp.MustCompile(`(?i)((?:proxy-)?authorization|(?:set-)?cookie)(\\?["']?\s*[:=]\s*\[?\s*\\?["']?)` +
+			`(?:(?:bearer|basic|digest|negotiate|token|aws4-hmac-sha256)\s+)?[^"'\]\\]+`), "$1$2" + masked},
+	{[]string{"bearer", "basic"}, regexp.MustCompile(`(?i)\b(bearer|basic)\s+[a-z0-9._~+/=-]{8,}`), "$1 " + masked},
 	// a user's password in an address
-	{regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*://[^\s:/?#@]*:)[^\s/?#]*@`), "$1" + masked + "@"},
+	{[]string{"://"}, regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*://[^\s:/?#@]*:)[^\s/?#]*@`), "$1" + masked + "@"},
 	// "password": "abc", {"client_secret":"a\"b"}, also within a text in JSON
-	{regexp.MustCompile(`(?i)(` + secretNames + `)(\\?["']\s*[:=]\s*)"(?:[^"\\]|\\.)*("|$)`), "$1$2\"" + masked + "\""},
-	{regexp.MustCompile(`(?i)(` + secretNames + `)(\\?["']?\s*[:=]\s*)'[^']*('|$)`), "$1$2'" + masked + "'"},
-	{regexp.MustCompile(`(?i)(` + secretNames + `)(\\["']\s*[:=]\s*)\\"(?:[^"\\]|\\[^"])*(\\"|$)`), "$1$2\\\"" + masked + "\\\""},
+	{named, regexp.MustCompile(`(?i)(` + secretNames + `)(\\?["']\s*[:=]\s*)"(?:[^"\\]|\\.)*("|$)`), "$1$2\"" + masked + "\""},
+	{named, regexp.MustCompile(`(?i)(` + secretNames + `)(\\?["']?\s*[:=]\s*)'[^']*('|$)`), "$1$2'" + masked + "'"},
+	{named,
+		regexp.MustCompile(`(?i)(` + secretNames + `)(\\["']\s*[:=]\s*)\\"(?:[^"\\]|\\[^"])*(\\"|$)`), "$1$2\\\"" + masked + "\\\""},
 	// password="a b"
-	{regexp.MustCompile(`(?i)(` + secretNames + `)(\s*[:=]\s*)"(?:[^"\\]|\\.)*("|$)`), "$1$2\"" + masked + "\""},
+	{named, regexp.MustCompile(`(?i)(` + secretNames + `)(\s*[:=]\s*)"(?:[^"\\]|\\.)*("|$)`), "$1$2\"" + masked + "\""},
 	// password=abc, password: abc, --token abc, ?access_token=abc&
-	{regexp.MustCompile(`(?i)(` + secretNames + `)(["']?\s*[:=]\s*)[^\s"'&,;})\]]+`), "$1$2" + masked},
-	{regexp.MustCompile(`(?i)(--?[a-z-]*(?:` + secretNames + `))\s+[^\s-][^\s]*`), "$1 " + masked},
-	{regexp.MustCompile(`([?&]sig=)[^\s&"']+`), "$1" + masked},
+	{named, regexp.MustCompile(`(?i)(` + secretNames + `)(["']?\s*[:=]\s*)[^\s"'&,;})\]]+`), "$1$2" + masked},
+	{named, regexp.MustCompile(`(?i)(--?[a-z-]*(?:` + secretNames + `))\s+[^\s-][^\s]*`), "$1 " + masked},
+	{[]string{"sig="}, regexp.MustCompile(`([?&]sig=)[^\s&"']+`), "$1" + masked},
 	// tokens that show what they are: JWT, AWS, GitHub, GitLab, Slack, Google, Stripe, npm
-	{regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{3,}(?:\.[A-Za-z0-9_-]*)?`), masked},
-	{regexp.MustCompile(`\b(?:AKIA|ASIA|ABIA|ACCA|AROA|AIDA)[A-Z0-9]{16}\b`), masked},
-	{regexp.MustCompile(`\b(?:gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|ya29\.|npm_|[sr]k_(?:live|test)_|hvs\.|dop_v1_)` +
-		`[A-Za-z0-9._-]{8,}`), masked},
-	{regexp.MustCompile(`\bAIza[A-Za-z0-9_-]{30,}`), masked},
+	{[]string{"eyj"}, regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{3,}(?:\.[A-Za-z0-9_-]*)?`), masked},
+	{[]string{"akia", "asia", "abia", "acca", "aroa", "aida"},
+		regexp.MustCompile(`\b(?:AKIA|ASIA|ABIA|ACCA|AROA|AIDA)[A-Z0-9]{16}\b`), masked},
+	{[]string{
+		"ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "xox", "ya29.", "npm_",
+		"k_live_", "k_test_", "hvs.", "dop_v1_",
+	},
+		regexp.MustCompile(`\b(?:gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-|ya29\.|npm_|[sr]k_(?:live|test)_|hvs\.|dop_v1_)` +
+			`[A-Za-z0-9._-]{8,}`), masked},
+	{[]string{"aiza"}, regexp.MustCompile(`\bAIza[A-Za-z0-9_-]{30,}`), masked},
 }
 
 // secretNames are the ends of names whose values are secret.
@@ -53,8 +68,11 @@ func Mask(text string) string { return mask(text) }
 
 // mask is a line without the secrets that it shows.
 func mask(text string) string {
+	small := strings.ToLower(text)
 	for _, m := range masks {
-		text = m.form.ReplaceAllString(text, m.left)
+		if slices.ContainsFunc(m.words, func(word string) bool { return strings.Contains(small, word) }) {
+			text = m.expression.ReplaceAllString(text, m.left)
+		}
 	}
 	return run.ReplaceAllStringFunc(text, func(found string) string {
 		if random(found) {

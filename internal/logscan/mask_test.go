@@ -81,3 +81,48 @@ func TestNothingThatIsQuotedControlsATerminal(t *testing.T) {
 		t.Errorf("%d bytes", len(wide))
 	}
 }
+
+// TestEveryFormOfASecretIsTried: no form is left out for want of a word that a secret of it does without.
+func TestEveryFormOfASecretIsTried(t *testing.T) {
+	const value = "abcdefghijklmnop1234"
+	var lines []string
+	for _, name := range []string{
+		"passwd", "password", "passphrase", "pwd", "secret", "secret-key", "token", "api_key", "apikey", "access-key", "access_key_id",
+		"private-key", "client_secret", "credential", "credentials", "session-id", "sessionid", "signature", "X-Amz-Security-Token",
+		"X-Amz-Credential",
+	} {
+		lines = append(lines, name+"="+value, `"`+name+`": "`+value+`"`, "'"+name+"': '"+value+"'", `\"`+name+`\":\"`+value+`\"`,
+			name+`="`+value+`"`, "--"+name+" "+value)
+	}
+	for _, header := range []string{"Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie"} {
+		lines = append(lines, header+": "+value)
+	}
+	for _, prefix := range []string{
+		"Bearer ", "Basic ", "ftp://me:", "https://x/?sig=", "eyJabcdef.", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-",
+		"xoxa-", "xoxb-", "xoxe-", "xoxo-", "xoxp-", "xoxr-", "xoxs-", "ya29.", "npm_", "sk_live_", "rk_live_", "sk_test_", "rk_test_", "hvs.",
+		"dop_v1_", "AIza" + value,
+	} {
+		lines = append(lines, prefix+value+"@")
+	}
+	for _, prefix := range []string{"AKIA", "ASIA", "ABIA", "ACCA", "AROA", "AIDA"} {
+		lines = append(lines, prefix+"ABCDEFGHIJKLMNOP")
+	}
+	for _, line := range lines {
+		got := logscan.Mask(line)
+		if strings.Contains(got, value) || !strings.Contains(got, "***") {
+			t.Errorf("%s is quoted as %s", line, got)
+		}
+	}
+	for _, name := range []string{"PASSWORD", "Api-Key", "CLIENT_SECRET", "Credentials", "SESSION_ID", "SIGNATURE"} {
+		if got := logscan.Mask(name + "=" + value); strings.Contains(got, value) {
+			t.Errorf("quoted is %s", got)
+		}
+	}
+}
+
+func BenchmarkMask(b *testing.B) {
+	line := strings.Repeat("Readiness probe failed: HTTP probe failed with statuscode 503 ", 10)
+	for b.Loop() {
+		logscan.Mask(line)
+	}
+}
