@@ -180,7 +180,7 @@ func (q HTTP) follow(to *http.Request, via []*http.Request) error {
 		return http.ErrUseLastResponse
 	}
 	if len(via) > MaxHops {
-		return failed(Status, "more than %d redirects, the last to %s", MaxHops, to.URL.Redacted())
+		return failed(Status, "more than %d redirects, the last to %s", MaxHops, bare(to.URL.String()))
 	}
 	from := via[0].URL
 	upgraded := from.Scheme == "http" && to.URL.Scheme == "https"
@@ -201,7 +201,7 @@ func (q HTTP) judge(a *attempt, response *http.Response) error {
 	}
 	if !q.takes(response.StatusCode) {
 		if to := response.Header.Get("Location"); to != "" && response.StatusCode/100 == 3 {
-			return failed(Status, "status %d, a redirect to %s that is not followed", response.StatusCode, shortened(to))
+			return failed(Status, "status %d, a redirect to %s that is not followed", response.StatusCode, bare(to))
 		}
 		return failed(Status, "status %d", response.StatusCode)
 	}
@@ -250,6 +250,16 @@ func (q HTTP) takes(status int) bool {
 		return status/100 == 2
 	}
 	return slices.ContainsFunc(q.Statuses, func(r StatusRange) bool { return r.Low <= status && status <= r.High })
+}
+
+// bare is where a redirect leads, without the user and the query: a login hands over its secrets there.
+func bare(location string) string {
+	to, err := url.Parse(location)
+	if err != nil {
+		return "what is no URL"
+	}
+	to.User, to.RawQuery, to.ForceQuery, to.Fragment = nil, "", false, ""
+	return shortened(to.String())
 }
 
 // shortened is at most 200 characters of a text that somebody else wrote.

@@ -28,6 +28,7 @@ func site() http.Handler {
 	mux.HandleFunc("/teapot", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
 	mux.Handle("/there", http.RedirectHandler("/ok", http.StatusFound))
 	mux.Handle("/away", http.RedirectHandler("http://gone.test/", http.StatusFound))
+	mux.Handle("/login", http.RedirectHandler("https://me:pass@gone.test/back?code=s3cret#id_token=s3cret", http.StatusFound))
 	mux.Handle("/metadata", http.RedirectHandler("http://169.254.169.254/latest", http.StatusFound))
 	mux.Handle("/loop", http.RedirectHandler("/loop", http.StatusFound))
 	mux.HandleFunc("/long", func(w http.ResponseWriter, _ *http.Request) {
@@ -99,6 +100,8 @@ func TestHTTP(t *testing.T) {
 		{"a redirect is not followed", probe.HTTP{URL: plain.URL + "/there"}, want{api.Failed, probe.Status, "a redirect to /ok", false}},
 		{"a redirect to another host is not followed", probe.HTTP{URL: plain.URL + "/away", Redirects: probe.SameHost},
 			want{api.Failed, probe.Status, "a redirect to http://gone.test/", false}},
+		{"a redirect that hands over a secret", probe.HTTP{URL: plain.URL + "/login"},
+			want{api.Failed, probe.Status, "a redirect to https://gone.test/back that is not followed", false}},
 		{"a redirect leads nowhere", probe.HTTP{URL: plain.URL + "/away", Redirects: probe.AnyHost},
 			want{api.Failed, probe.Resolve, "cannot resolve gone.test", false}},
 		{"a redirect to a metadata service", probe.HTTP{URL: plain.URL + "/metadata", Redirects: probe.AnyHost},

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
+	"sluice.dev/sluice/internal/logscan"
 	"sluice.dev/sluice/internal/workload/field"
 	"sluice.dev/sluice/pipelines/rule"
 )
@@ -68,8 +69,13 @@ func (s *Session) eventsAbout(uids map[types.UID]bool) []rule.Event {
 	return found[:min(len(found), mostEvents)]
 }
 
-// clipped is a message that is not longer than what facts carry.
+// clipped is a message that is not longer than what facts carry, without the secrets that it shows: a container may end with the last
+// lines of its log, and an event quotes what a probe was answered.
 func clipped(message string) string {
+	if len(message) > 2*mostMessage { // a secret that is cut here is behind what is carried
+		message = message[:2*mostMessage]
+	}
+	message = logscan.Mask(message)
 	if len(message) <= mostMessage {
 		return message
 	}

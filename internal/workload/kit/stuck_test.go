@@ -1,6 +1,7 @@
 package kit
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -114,5 +115,27 @@ func TestThePodsThatKeepABatch(t *testing.T) {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestWhatAClusterSaysIsWithoutSecrets: the words of a container that died, of a probe that failed and of an event reach histories,
+// records and terminals.
+func TestWhatAClusterSaysIsWithoutSecrets(t *testing.T) {
+	const secret = "hunter2-hunter2"
+	says := "panic: cannot reach postgres://agent:" + secret + "@db:5432; password=" + secret
+	died := podLike(t, "p1", "new", func(p *corev1.Pod) {
+		waits("CrashLoopBackOff", "back-off")(p)
+		p.Status.ContainerStatuses[1].LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: 2, Message: says}
+	})
+	for where, shown := range map[string]string{
+		"a container that died": died.trouble.message,
+		"an event": decodeEvent(&unstructured.Unstructured{Object: map[string]any{
+			"message": "Readiness probe failed: " + says,
+		}}, nil).fact.Message,
+		"a long message": clipped(strings.Repeat("x", mostMessage-40) + says + strings.Repeat("x", 1<<20)),
+	} {
+		if strings.Contains(shown, "hunter2") || !strings.Contains(shown, "postgres://agent:***") || len(shown) > mostMessage+len("...") {
+			t.Errorf("%s says %q", where, shown)
+		}
 	}
 }
