@@ -117,6 +117,18 @@ func eachText(v reflect.Value, tag string, each func(text, tag string) (string, 
 			}
 			v.SetMapIndex(key, reflect.ValueOf(out).Convert(v.Type().Elem()))
 		}
+	case reflect.Interface: // a scalar: only a text has a place for values, and stays one
+		text, ok := v.Interface().(string)
+		if !ok {
+			return nil
+		}
+		out, err := each(text, tag)
+		if err != nil {
+			return err
+		}
+		if out != text {
+			v.Set(reflect.ValueOf(out))
+		}
 	case reflect.String:
 		if _, closed := v.Interface().(enum); closed {
 			return nil
