@@ -56,8 +56,7 @@ func (c *ResolvedCheck) Measured() bool { return len(c.Steps) > 0 }
 func (c *ResolvedCheck) Does() []string {
 	var does []string
 	for i := range c.Steps {
-		kind, _ := StepKindOf(c.Steps[i].Kind())
-		for _, d := range kind.Does {
+		for _, d := range c.Steps[i].Does() {
 			if !slices.Contains(does, d) {
 				does = append(does, d)
 			}

@@ -55,7 +55,7 @@ func (r Repeat) IsZero() bool { return r == Repeat{} }
 type StepKind struct {
 	Name   string       // of its field
 	Scopes []rule.Scope // in which it can run
-	Does   []string     // what it may read or change, in words
+	Does   []string     // what every step of it may read or change, in words
 	Lasts  bool         // a measurement takes as long as it takes, where the step gives it no timeout
 	Blind  bool         // it looks at nothing in a cluster, and needs none that can be reached
 
@@ -142,6 +142,19 @@ func (k *StepKinds) Kind() string {
 		return names[0]
 	}
 	return ""
+}
+
+// Does says what the step may read or change, in words: what its kind does, and what follows from what the step says itself.
+func (k *StepKinds) Does() []string {
+	kind, _ := StepKindOf(k.Kind())
+	does := slices.Clone(kind.Does)
+	switch {
+	case k.Job != nil:
+		does = append(does, k.Job.rights()...)
+	case k.HTTP != nil && k.HTTP.changes():
+		does = append(does, "may change whom it asks ("+k.HTTP.Method+")")
+	}
+	return does
 }
 
 // stepFields are the names of the fields of StepKinds, as documents write them.

@@ -36,7 +36,7 @@ type HTTPExpect struct {
 // JSONValue is a value that a JSON text must have somewhere.
 type JSONValue struct {
 	Pointer string `json:"pointer" is:"pointer"` // where, as RFC 6901 has it, such as /status or /checks/0/state
-	Equals  any    `json:"equals" is:"scalar"`   // a text, number, true or false
+	Equals  any    `json:"equals" is:"scalar"`   // a text, number, true or false; $(...) in a text leaves it a text
 }
 
 // URLScheme is how a target is asked by HTTP.
@@ -81,6 +81,11 @@ func lintHTTP(l *linter, s *Step, at spot) {
 	if h.Expect != nil {
 		l.answer(h.Expect, at.at("expect"))
 	}
+}
+
+// changes reports whether it may change whom it asks, as far as methods say that.
+func (h *HTTP) changes() bool {
+	return !slices.Contains([]string{"", http.MethodGet, http.MethodHead, http.MethodOptions}, h.Method)
 }
 
 func (l *linter) url(text string, at spot) {

@@ -95,6 +95,17 @@ func lintJob(l *linter, s *Step, at spot) {
 	l.programResults(j.Results, at)
 }
 
+// rights are what its pod may do beyond running.
+func (j *Job) rights() (more []string) {
+	if j.ServiceAccount != "" {
+		more = append(more, "may do there whatever ServiceAccount "+j.Namespace+"/"+j.ServiceAccount+" may")
+	}
+	if j.Profile == ProfileHostNetwork {
+		more = append(more, "reaches what only its node does (profile "+string(ProfileHostNetwork)+")")
+	}
+	return more
+}
+
 // notPastedInto checks that a script has no names in it that other texts have values in the place of: values that are pasted into
 // a program are a way to run another one.
 func (l *linter) notPastedInto(script string, at spot) {

@@ -84,8 +84,8 @@ func catalogOf(library []pipelines.Source) ([]catalogEntry, error) {
 			Kind: pipelines.KindTask, Name: name, Description: t.Spec.Description, Params: t.Spec.Params, Text: texts[t.Position.File],
 		}
 		for i := range t.Spec.Steps {
-			kind, _ := pipelines.StepKindOf(t.Spec.Steps[i].Kind())
-			e.Steps = append(e.Steps, catalogStep{Name: t.Spec.Steps[i].Name, Kind: kind.Name, Does: kind.Does})
+			s := &t.Spec.Steps[i]
+			e.Steps = append(e.Steps, catalogStep{Name: s.Name, Kind: s.Kind(), Does: s.Does()})
 		}
 		all = append(all, e)
 	}
