@@ -30,14 +30,15 @@ type WhyOptions struct {
 func NewCmdWhy(f *Factory, runF func(context.Context, *WhyOptions) error) *cobra.Command {
 	opts := &WhyOptions{Factory: f}
 	cmd := &cobra.Command{
-		Use:   "why RUN [UNIT]",
+		Use:   "why RUN [PART]",
 		Short: "Say what a run waits for, since when, and who can act",
-		Long: `Say of a run, or of a stage, cluster, unit or batch of it: what it waits for, since when, which
-conditions are not met and what was seen, who can act, and when it changes by itself.`,
+		Long: `Say of a run, or of a task, stage, cluster, unit or batch of it: what it waits for, since when, which
+conditions are not met and what was seen, who can act, and when it changes by itself. Of a task it
+says why it was skipped or failed, too.`,
 		Example: `  sluice why node-agent-2
   sluice why node-agent-2 prod-eu-1
   sluice why node-agent-2 production/prod-eu-1 -o json`,
-		Args: between(1, "RUN", "UNIT"),
+		Args: between(1, "RUN", "PART"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.Run = args[0]
 			if len(args) > 1 {
@@ -84,6 +85,9 @@ func explain(why engine.Explanation, now time.Time) string {
 	for _, r := range why.Reasons {
 		fmt.Fprintf(&b, "\n%s: %s\n", r.Subject, r.Phase)
 		explainWaiting(&b, r.Waiting, now)
+		for i, a := range r.Attempts {
+			fmt.Fprintf(&b, "  attempt %-3d %s\n", i+1, oneLine(strings.Trim(a.Reason+": "+a.Message, ": ")))
+		}
 		if r.Failure != nil {
 			explainFailure(&b, r)
 		}

@@ -33,6 +33,17 @@ func TestWhySaysWhatAUnitWentBackFor(t *testing.T) {
 	}
 }
 
+func TestWhyTellsOfTheAttemptsAtATask(t *testing.T) {
+	text := explain(engine.Explanation{Run: "a-1", Reasons: []engine.Reason{{
+		Subject: "task ask", Phase: api.PhaseFailed, Waiting: &api.Waiting{Kind: api.WaitNothing, Unmet: []string{"Failed"}},
+		Attempts: []api.TaskAttempt{{Reason: "ToBeRetried", Message: "5 of 12"}},
+		FailedAt: "task ask", Failure: &api.Check{Name: "look", Verdict: api.Failed, Message: "3 of 12"},
+	}}}, time.Time{})
+	if want := "  attempt 1   ToBeRetried: 5 of 12\n  stopped at  task ask, by look Failed: 3 of 12\n"; !strings.Contains(text, want) {
+		t.Errorf("it says %q, want %q", text, want)
+	}
+}
+
 func TestWhySaysWhatARollbackLeftInPlace(t *testing.T) {
 	text := explain(engine.Explanation{Run: "a-1", Reasons: []engine.Reason{
 		{Subject: "prod/a", Phase: api.PhaseRolledBack, Stays: []string{"Namespace/infra", "ConfigMap/infra/c (it is immutable)"}},

@@ -14,25 +14,26 @@ import (
 
 // Reason is why something stands where it stands.
 type Reason struct {
-	Subject  string           `json:"subject"` // run, "stage NAME", or a unit's path
-	Phase    api.Phase        `json:"phase"`
-	Waiting  *api.Waiting     `json:"waiting,omitempty"`
-	Failure  *api.Check       `json:"failure,omitempty"` // the check that stopped it, with what it saw
-	FailedAt string           `json:"failedAt,omitempty"`
-	Cause    *api.Check       `json:"cause,omitempty"` // the check for which it was taken back, where Failure is another
-	CauseAt  string           `json:"causeAt,omitempty"`
-	Stopped  *api.BatchStatus `json:"stopped,omitempty"`  // the batch at which a check stopped it, as it was left
-	Batch    *api.BatchStatus `json:"batch,omitempty"`    // the batch that it is at
-	Progress *step.Progress   `json:"progress,omitempty"` // what its long activity said last
-	Stays    []string         `json:"stays,omitempty"`    // what a rollback left in place, with why
-	Stuck    *api.Stuck       `json:"stuck,omitempty"`    // the pods that keep it, as seen last
-	Retry    string           `json:"retry,omitempty"`    // what its activity is tried again for
-	Holder   string           `json:"holder,omitempty"`   // the run that has the unit, where it waits for that
-	Ending   *api.Ending      `json:"ending,omitempty"`   // who ended it, and why
-	Since    time.Time        `json:"since,omitzero"`     // when it last got on
-	ByItself string           `json:"byItself,omitempty"` // how it goes on without anybody
-	Commands []string         `json:"commands,omitempty"` // what would help, ready to paste
-	Behind   []goal.Behind    `json:"behind,omitempty"`   // dead nodes of the unit
+	Subject  string            `json:"subject"` // run, "stage NAME", "task NAME", or a unit's path
+	Phase    api.Phase         `json:"phase"`
+	Waiting  *api.Waiting      `json:"waiting,omitempty"`
+	Failure  *api.Check        `json:"failure,omitempty"` // the check that stopped it, with what it saw
+	FailedAt string            `json:"failedAt,omitempty"`
+	Cause    *api.Check        `json:"cause,omitempty"` // the check for which it was taken back, where Failure is another
+	CauseAt  string            `json:"causeAt,omitempty"`
+	Stopped  *api.BatchStatus  `json:"stopped,omitempty"`  // the batch at which a check stopped it, as it was left
+	Batch    *api.BatchStatus  `json:"batch,omitempty"`    // the batch that it is at
+	Progress *step.Progress    `json:"progress,omitempty"` // what its long activity said last
+	Stays    []string          `json:"stays,omitempty"`    // what a rollback left in place, with why
+	Stuck    *api.Stuck        `json:"stuck,omitempty"`    // the pods that keep it, as seen last
+	Retry    string            `json:"retry,omitempty"`    // what its activity is tried again for
+	Holder   string            `json:"holder,omitempty"`   // the run that has the unit, where it waits for that
+	Ending   *api.Ending       `json:"ending,omitempty"`   // who ended it, and why
+	Since    time.Time         `json:"since,omitzero"`     // when it last got on
+	ByItself string            `json:"byItself,omitempty"` // how it goes on without anybody
+	Commands []string          `json:"commands,omitempty"` // what would help, ready to paste
+	Behind   []goal.Behind     `json:"behind,omitempty"`   // dead nodes of the unit
+	Attempts []api.TaskAttempt `json:"attempts,omitempty"` // at a task, that failed and were followed by another
 }
 
 // Explanation is why a run, or a part of it, stands where it stands. Reasons is empty where nothing waits.
@@ -44,8 +45,8 @@ type Explanation struct {
 	Reasons []Reason   `json:"reasons"`
 }
 
-// Why says what a run waits for: the run itself, then its stages, then its units. About narrows it to a stage, a
-// cluster, a unit's path or the path of a batch; that part is listed even where it waits for nothing. Errors are those of
+// Why says what a run waits for: the run itself, then tasks that broke it, its stages, its units. About narrows it to a task, a
+// stage, a cluster, a unit's path or the path of a batch; that part is listed even where it waits for nothing. Errors are those of
 // Status, and fault.NotFound where the run has no such part.
 func (e *Engine) Why(ctx context.Context, run, about string) (Explanation, error) {
 	view, err := e.Status(ctx, run)
@@ -61,6 +62,14 @@ func (e *Engine) Why(ctx context.Context, run, about string) (Explanation, error
 		remedy.add(&why.Reasons[i], nil)
 	}
 	found := about == ""
+	for i := range view.Tasks {
+		if t := &view.Tasks[i]; isTask(t, about) || about == "" && t.Broke() {
+			found = true
+			reason := taskReason(view, t)
+			remedy.add(&reason, nil)
+			why.Reasons = append(why.Reasons, reason)
+		}
+	}
 	for i := range view.Stages {
 		s := &view.Stages[i]
 		if about == s.Name || about == "" && s.Waiting != nil {
@@ -80,7 +89,8 @@ func (e *Engine) Why(ctx context.Context, run, about string) (Explanation, error
 		}
 	}
 	if !found {
-		return Explanation{}, fault.New(fault.NotFound, "cannot find %s in run %s: it is no stage, cluster, unit or batch of it", about, run)
+		return Explanation{}, fault.New(fault.NotFound,
+			"cannot find %s in run %s: it is no task, stage, cluster, unit or batch of it", about, run)
 	}
 	return why, nil
 }
