@@ -23,9 +23,14 @@ import (
 // asked is an environment with the activities of checks, every step of which is answered by a function.
 func asked(t *testing.T, answer func(check.Question) check.Finding) *testsuite.TestActivityEnvironment {
 	t.Helper()
+	return askedOf(t, func(_ context.Context, q check.Question) check.Finding { return answer(q) })
+}
+
+// askedOf is the same, with a source that may wait for its end.
+func askedOf(t *testing.T, source check.SourceFunc) *testsuite.TestActivityEnvironment {
+	t.Helper()
 	var suite testsuite.WorkflowTestSuite
 	env := suite.NewTestActivityEnvironment()
-	source := check.SourceFunc(func(_ context.Context, q check.Question) check.Finding { return answer(q) })
 	a := &checks.Activities{Clock: clock.RealClock{}, Measurer: check.NewMeasurer(clock.RealClock{}, check.NewRules(), check.Sources{"gate": source})}
 	a.Register(env)
 	return env
