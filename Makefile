@@ -26,12 +26,16 @@ stack: ## build bin/sluice-local alone: Kubernetes control planes, simulated nod
 	@mkdir -p bin/programs
 	@$(GO) build -C deploy/local -ldflags='-s -w' -o ../../bin/programs/ ./programs/...
 
+.PHONY: programs
+programs: ## install the system programs that the demo needs, where we are root on Debian; else name them
+	@.ci/install prometheus
+
 .PHONY: demo
-demo: build ## watch a component travel through five clusters, and a bad version be stopped; KEEP=1 leaves the stack up
+demo: programs build ## watch a component travel through five clusters, and bad versions be stopped; KEEP=1 leaves the stack up
 	@bin/sluice demo $(if $(KEEP),--keep)
 
 .PHONY: demo-short
-demo-short: build ## the demo on three small clusters
+demo-short: programs build ## the demo on three small clusters
 	@bin/sluice demo --short
 
 .PHONY: test

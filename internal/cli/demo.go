@@ -30,10 +30,11 @@ func NewCmdDemo(f *Factory, runF func(context.Context, *DemoOptions) error) *cob
 	opts := &DemoOptions{Factory: f}
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Watch a component go through a fleet, and a bad version be stopped",
+		Short: "Watch a component go through a fleet, and bad versions be stopped",
 		Long: `Start a local stack, install version 1 of a node agent and a controller everywhere, roll version 2
-through all of it, then try version 3, whose pods crash: it is stopped in its first batch and rolled back
-there. Exits 0 only where all of this happened.`,
+through all of it, then try two bad versions: pods of the one crash, those of the other panic in their logs
+alone. Each is stopped in its first batch and rolled back there. Needs the program prometheus. Exits 0 only
+where all of this happened.`,
 		Example: `  sluice demo
   sluice demo --keep`,
 		Args: exactly(),

@@ -1,5 +1,5 @@
-// Package demo plays what `sluice demo` shows: two versions of two components through a fleet on this machine, and a bad
-// version that is stopped in its first batch. It runs the same programs as people do, shows what they print, and has
+// Package demo plays what `sluice demo` shows: two versions of two components through a fleet on this machine, and two bad
+// versions that are stopped in their first batch. It runs the same programs as people do, shows what they print, and has
 // everything proved by a witness that knows nothing of Sluice. It must not reach into the engine.
 package demo
 
@@ -19,14 +19,15 @@ import (
 
 // Options say how the demo is played. The zero value works where bin/ and examples/ are.
 type Options struct {
-	Bin      string // folder of the programs sluice and sluice-local; default that of the running program
-	Examples string // folder of the documents; default examples
-	Dir      string // state folder, removed afterwards; default .sluice; one that is not a demo's is not touched
-	Out      string // folder of report.json and worker.log; default out/demo
-	Keep     bool   // leave the stack and its state folder when all is done
-	Short    bool   // three clusters of ten nodes instead of five of forty
-	Stdout   io.Writer
-	Stderr   io.Writer
+	Bin        string // folder of the programs sluice and sluice-local; default that of the running program
+	Examples   string // folder of the documents; default examples
+	Dir        string // state folder, removed afterwards; default .sluice; one that is not a demo's is not touched
+	Out        string // folder of report.json and worker.log; default out/demo
+	Keep       bool   // leave the stack and its state folder when all is done
+	Short      bool   // three clusters of ten nodes instead of five of forty
+	Prometheus string // program that is asked for metrics; default the one on the path
+	Stdout     io.Writer
+	Stderr     io.Writer
 }
 
 func (o Options) withDefaults() (Options, error) {
@@ -55,6 +56,11 @@ func (o Options) withDefaults() (Options, error) {
 			return o, fmt.Errorf("cannot play the demo without %s (run `make build` in the repository): %w", path, err)
 		}
 	}
+	if o.Prometheus == "" {
+		if o.Prometheus, err = findPrometheus(); err != nil {
+			return o, err
+		}
+	}
 	return o, nil
 }
 
@@ -73,15 +79,17 @@ func Run(ctx context.Context, options Options) error {
 
 // play is one playing of the demo.
 type play struct {
-	o       Options
-	shape   shape
-	report  *Report
-	stack   stack
-	cleared bool           // the state folder is the demo's
-	beside  sync.WaitGroup // runs that go on beside others
-	worker  *process
-	readers []*witness.Reader
-	fail    context.CancelCauseFunc // ends the play because something that it stands on has gone
+	o          Options
+	shape      shape
+	report     *Report
+	stack      stack
+	cleared    bool           // the state folder is the demo's
+	beside     sync.WaitGroup // runs that go on beside others
+	worker     *process
+	prometheus *process
+	source     string // file of the DataSource that says where Prometheus is
+	readers    []*witness.Reader
+	fail       context.CancelCauseFunc // ends the play because something that it stands on has gone
 }
 
 // step is a part of the play that must end within a bound.
@@ -98,10 +106,12 @@ func (p *play) run(ctx context.Context) (failed error) {
 	for _, s := range []step{
 		{"clear what an earlier demo left", time.Minute, p.clear},
 		{fmt.Sprintf("start %d clusters of %d nodes and Temporal", len(p.shape.clusters), p.shape.nodes), 3 * time.Minute, p.startStack},
+		{"start a Prometheus that scrapes the API servers", 30 * time.Second, p.startPrometheus},
 		{"start a worker", 20 * time.Second, p.startWorker},
 		{"install version 1 everywhere", 2 * time.Minute, p.install},
 		{"roll version 2 through the fleet", 5 * time.Minute, p.rollGood},
-		{"try version 3, which is bad", 3 * time.Minute, p.rollBad},
+		{"try version 3.0, whose pods crash: a rule over pods sees it", 3 * time.Minute, p.rollCrashing},
+		{"try version 3.1, whose pods look healthy: their logs tell", 3 * time.Minute, p.rollPanicking},
 		{"read what every cluster runs", time.Minute, p.sum},
 	} {
 		if err := p.take(ctx, s); err != nil {

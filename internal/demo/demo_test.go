@@ -28,7 +28,7 @@ func TestRunSaysWhatFailed(t *testing.T) {
 	var shown bytes.Buffer
 	err := Run(context.Background(), Options{
 		Bin:      programs(t, `echo "$1" >> `+log+`; [ "$1" = down ] || { echo "no room"; exit 1; }`),
-		Examples: examples, Dir: state, Out: out, Stdout: &shown, Stderr: &shown,
+		Examples: examples, Dir: state, Out: out, Prometheus: "true", Stdout: &shown, Stderr: &shown,
 	})
 	if err == nil || !strings.Contains(err.Error(), "cannot start 5 clusters of 40 nodes and Temporal: sluice-local up ended with exit code 1") {
 		t.Errorf("Run() = %v, want an error that names the step", err)
@@ -55,7 +55,7 @@ func TestRunLeavesForeignStateAlone(t *testing.T) {
 	}
 	var shown bytes.Buffer
 	err := Run(context.Background(), Options{
-		Bin: programs(t, `rm -rf "$4"; exit 1`), Examples: examples, Dir: state, Out: t.TempDir(), Stdout: &shown, Stderr: &shown,
+		Bin: programs(t, `rm -rf "$4"; exit 1`), Examples: examples, Dir: state, Out: t.TempDir(), Prometheus: "true", Stdout: &shown, Stderr: &shown,
 	})
 	if err == nil || !strings.Contains(err.Error(), "holds what no demo has made") {
 		t.Errorf("Run() = %v, want a refusal", err)
@@ -69,5 +69,17 @@ func TestRunNamesAMissingProgram(t *testing.T) {
 	err := Run(context.Background(), Options{Bin: t.TempDir(), Examples: examples, Out: t.TempDir()})
 	if err == nil || !strings.Contains(err.Error(), "make build") {
 		t.Errorf("Run() = %v, want an error that says how to build", err)
+	}
+}
+
+func TestRunNamesTheMissingPackage(t *testing.T) {
+	bin, state := programs(t, "exit 1"), filepath.Join(t.TempDir(), ".sluice")
+	t.Setenv("PATH", t.TempDir())
+	err := Run(context.Background(), Options{Bin: bin, Examples: examples, Dir: state, Out: t.TempDir()})
+	if err == nil || !strings.Contains(err.Error(), "install the package prometheus") {
+		t.Errorf("Run() = %v, want an error that names the package", err)
+	}
+	if _, err := os.Stat(state); err == nil {
+		t.Error("it began without Prometheus")
 	}
 }

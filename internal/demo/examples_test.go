@@ -49,7 +49,8 @@ func TestExamples(t *testing.T) {
 	want := map[string]string{
 		"node-agent 1.0.0": "registry.example/node-agent:" + version1,
 		"node-agent 2.0.0": "registry.example/node-agent:" + version2,
-		"node-agent 3.0.0": "registry.example/node-agent:" + badTag,
+		"node-agent 3.0.0": "registry.example/node-agent:" + crashingTag,
+		"node-agent 3.1.0": "registry.example/node-agent:" + panickingTag,
 		"controller 1.0.0": "registry.example/controller:" + version1,
 		"controller 2.0.0": "registry.example/controller:" + version2,
 	}

@@ -114,19 +114,22 @@ func (p *play) proveGood(recordings map[string]witness.Recording) error {
 	return nil
 }
 
-// proveBad proves that version 3 was stopped in the first batch of the first cluster, that this cluster is back, and that
+// proveBad proves that a bad version was stopped in the first batch of the first cluster by the check that is there for it, that this cluster is back, and that
 // nothing else was touched.
-func (p *play) proveBad(run Rolled, before, after snapshots, recordings map[string]witness.Recording) error {
+func (p *play) proveBad(b bad, run Rolled, before, after snapshots, recordings map[string]witness.Recording) error {
 	blocked, err := p.blockedIn(run)
 	if err != nil {
 		return err
+	}
+	if blocked.Check != b.check {
+		return fmt.Errorf("run %s should have been stopped by %s, and was by %s: %s", run.Name, b.check, blocked.Check, blocked.Message)
 	}
 	batch := run.moved(blocked.Cluster)
 	if len(batch) != 1 || batch[0].Number != 1 {
 		return fmt.Errorf("run %s should have been stopped in its first batch, and began %d in %s", run.Name, len(batch), blocked.Cluster)
 	}
 	for _, name := range p.shape.clusters {
-		most := recordings[name].MostWithTag(badTag)
+		most := recordings[name].MostWithTag(b.tag)
 		if name == blocked.Cluster {
 			p.report.Proof.MostBad = most
 			if most != batch[0].Size {

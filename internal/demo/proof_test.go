@@ -40,20 +40,24 @@ func replaced(s witness.Snapshot, uids ...string) witness.Snapshot {
 	return s
 }
 
-func bad(n int) witness.Recording {
+func ofBad(n int) witness.Recording {
 	var rec witness.Recording
 	for i := range n {
-		rec = append(rec, witness.Event{Pod: witness.Pod{UID: fmt.Sprint("bad", i), Node: fmt.Sprint("n", i), Image: "agent:" + badTag}})
+		rec = append(rec, witness.Event{Pod: witness.Pod{UID: fmt.Sprint("bad", i), Node: fmt.Sprint("n", i), Image: "agent:" + crashingTag}})
 	}
 	return rec
 }
 
 func TestProveBad(t *testing.T) {
-	stopped := &Blocked{Run: "node-agent-3", Cluster: "a", At: "g/a/all/1", Check: "healthy", Verdict: "Failed"}
+	stopped := &Blocked{Run: "node-agent-3", Cluster: "a", At: "g/a/all/1", Check: rulesCheck, Verdict: "Failed"}
 	asTold := Rolled{Name: "node-agent-3", Units: []Unit{
 		{Path: "g/a", Cluster: "a", Phase: "RolledBack", Moved: true, Blocked: stopped, Batches: []Batch{{Number: 1, Size: 1}}},
 		{Path: "g/b", Cluster: "b", Phase: "Skipped"},
 	}}
+	byLogs := asTold
+	byLogs.Units = []Unit{asTold.Units[0], asTold.Units[1]}
+	byLogs.Units[0].Blocked = &Blocked{Run: "node-agent-3", Cluster: "a", At: "g/a/all/1", Check: logsCheck, Verdict: "Failed"}
+	crashes := bad{tag: crashingTag, check: rulesCheck}
 	_, before := playOf()
 	after := snapshots{"a": replaced(before["a"], "a0"), "b": before["b"]}
 	written := before["b"]
@@ -68,31 +72,36 @@ func TestProveBad(t *testing.T) {
 	}{
 		"AsTold": {
 			reason: "one pod of one cluster was replaced and is back",
-			run:    asTold, after: after, recordings: map[string]witness.Recording{"a": bad(1)},
+			run:    asTold, after: after, recordings: map[string]witness.Recording{"a": ofBad(1)},
 		},
 		"SecondPodOfTheBadVersion": {
 			reason: "the first batch is one pod",
-			run:    asTold, after: after, recordings: map[string]witness.Recording{"a": bad(2)},
+			run:    asTold, after: after, recordings: map[string]witness.Recording{"a": ofBad(2)},
 			want: "2 pods of the bad version",
+		},
+		"StoppedByAnotherCheck": {
+			reason: "each bad version is there to show one check",
+			run:    byLogs, after: after, recordings: map[string]witness.Recording{"a": ofBad(1)},
+			want: "should have been stopped by pods-stay-healthy, and was by no-panics",
 		},
 		"AnotherClusterWritten": {
 			reason: "a write without a pod is a touch too",
-			run:    asTold, after: snapshots{"a": after["a"], "b": written}, recordings: map[string]witness.Recording{"a": bad(1)},
+			run:    asTold, after: snapshots{"a": after["a"], "b": written}, recordings: map[string]witness.Recording{"a": ofBad(1)},
 			want: "b should not have been touched",
 		},
 		"BadPodElsewhereThatIsGone": {
 			reason: "what came and went between the snapshots is in the recording",
-			run:    asTold, after: after, recordings: map[string]witness.Recording{"a": bad(1), "b": bad(1)},
+			run:    asTold, after: after, recordings: map[string]witness.Recording{"a": ofBad(1), "b": ofBad(1)},
 			want: "b should not have been touched",
 		},
 		"MorePodsReplacedThanTheBatch": {
 			reason: "the rollback must leave alone what had not moved",
-			run:    asTold, after: snapshots{"a": replaced(before["a"], "a0", "a1"), "b": before["b"]}, recordings: map[string]witness.Recording{"a": bad(1)},
+			run:    asTold, after: snapshots{"a": replaced(before["a"], "a0", "a1"), "b": before["b"]}, recordings: map[string]witness.Recording{"a": ofBad(1)},
 			want: "2 of 3 pods of node-agent should be the ones of before in a, and 1 are",
 		},
 		"OtherComponentTouched": {
 			reason: "the controller of the same cluster is none of the run's business",
-			run:    asTold, after: snapshots{"a": replaced(before["a"], "a0", "ac"), "b": before["b"]}, recordings: map[string]witness.Recording{"a": bad(1)},
+			run:    asTold, after: snapshots{"a": replaced(before["a"], "a0", "ac"), "b": before["b"]}, recordings: map[string]witness.Recording{"a": ofBad(1)},
 			want: "controller of a should not have been touched",
 		},
 		"TwoUnitsMoved": {
@@ -118,7 +127,7 @@ func TestProveBad(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			p, _ := playOf()
-			err := p.proveBad(tc.run, before, tc.after, tc.recordings)
+			err := p.proveBad(crashes, tc.run, before, tc.after, tc.recordings)
 			if got := fmt.Sprint(err); (tc.want == "") != (err == nil) || !strings.Contains(got, tc.want) {
 				t.Errorf("%s: proveBad() = %v, want an error with %q", tc.reason, err, tc.want)
 			}
@@ -155,6 +164,41 @@ func TestProveGood(t *testing.T) {
 			err := p.proveGood(map[string]witness.Recording{"a": tc.a, "b": made("n1", "n2", "n3")})
 			if got := fmt.Sprint(err); (tc.want == "") != (err == nil) || !strings.Contains(got, tc.want) {
 				t.Errorf("%s: proveGood() = %v, want an error with %q", tc.reason, err, tc.want)
+			}
+		})
+	}
+}
+
+func TestProveAsked(t *testing.T) {
+	whole := func(cluster string) Unit {
+		u := Unit{Cluster: cluster}
+		for _, a := range asked {
+			u.Verdicts = append(u.Verdicts, Verdict{Check: a.check, Verdict: "Passed", Message: a.check + " is content"})
+		}
+		return u
+	}
+	failed, without := whole("b"), whole("b")
+	failed.Verdicts[1].Verdict = "Inconclusive"
+	without.Verdicts = without.Verdicts[:len(asked)-1]
+	tests := map[string]struct {
+		reason string
+		b      Unit
+		want   string
+	}{
+		"All":         {reason: "each kind was asked everywhere", b: whole("b")},
+		"NotPassed":   {reason: "a check that could not tell proves nothing", b: failed, want: "check api-answers of run r should have passed, and is Inconclusive"},
+		"NotAsked":    {reason: "no silence is a pass", b: without, want: "check smoke-test of run r should have been asked in b, and was not"},
+		"NothingSeen": {reason: "nor is a cluster that is left out", b: Unit{Cluster: "b"}, want: "check open of run r should have been asked in b"},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			p, _ := playOf()
+			err := p.proveAsked(Rolled{Name: "r", Units: []Unit{whole("a"), tc.b}})
+			if got := fmt.Sprint(err); (tc.want == "") != (err == nil) || !strings.Contains(got, tc.want) {
+				t.Errorf("%s: proveAsked() = %v, want an error with %q", tc.reason, err, tc.want)
+			}
+			if shown := fmt.Sprint(p.o.Stdout); tc.want == "" && !strings.Contains(shown, "smoke-test is content") {
+				t.Errorf("it does not show what was seen:\n%s", shown)
 			}
 		})
 	}

@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -29,7 +31,10 @@ func (r rollout) name() string { return fmt.Sprintf("%s-%d", r.component, r.numb
 
 // start is what a person would type to start a run and wait for it.
 func (p *play) start(ctx context.Context, r rollout) *exec.Cmd {
-	args := []string{"run", r.component, "--to", r.version, "--pipeline", r.pipeline, "-f", p.o.Examples, "--go", "--wait", "--timeout", "5m"}
+	args := []string{
+		"run", r.component, "--to", r.version, "--pipeline", r.pipeline, "-f", p.o.Examples, "-f", near(p.source),
+		"--go", "--wait", "--timeout", "5m",
+	}
 	return p.sluice(ctx, append(args, p.shape.narrowing()...)...)
 }
 
@@ -42,6 +47,18 @@ func (p *play) roll(ctx context.Context, r rollout, expected int) (Rolled, error
 		return Rolled{}, err
 	}
 	return p.judge(ctx, r, code, expected)
+}
+
+// near is a path as it would be typed here.
+func near(path string) string {
+	here, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	if short, err := filepath.Rel(here, path); err == nil && filepath.IsLocal(short) {
+		return short
+	}
+	return path
 }
 
 // typed is a command line as it would be typed where the state folder is the usual one.
@@ -143,7 +160,8 @@ func (p *play) rollGood(ctx context.Context) error {
 	}
 	defer watches.stop()
 	other := p.rollAside(ctx, rollout{controller, version2, rollPipeline, 2})
-	if _, err := p.roll(ctx, rollout{nodeAgent, version2, rollPipeline, 2}, exitDone); err != nil {
+	run, err := p.roll(ctx, rollout{nodeAgent, version2, rollPipeline, 2}, exitDone)
+	if err != nil {
 		return err
 	}
 	if _, err := p.await(ctx, other); err != nil {
@@ -152,11 +170,29 @@ func (p *play) rollGood(ctx context.Context) error {
 	if err := p.everywhere(ctx, version2); err != nil {
 		return err
 	}
-	return p.proveGood(watches.stop())
+	if err := p.proveGood(watches.stop()); err != nil {
+		return err
+	}
+	return p.proveAsked(run)
 }
 
-// rollBad tries version 3 of the node agent, and proves that nothing but its first batch has moved, and that it is back.
-func (p *play) rollBad(ctx context.Context) error {
+// bad is a version of the node agent that has to be stopped.
+type bad struct {
+	rollout rollout
+	tag     string // of its image
+	check   string // that stops it
+}
+
+func (p *play) rollCrashing(ctx context.Context) error {
+	return p.rollBad(ctx, bad{rollout{nodeAgent, crashing, rollPipeline, 3}, crashingTag, rulesCheck})
+}
+
+func (p *play) rollPanicking(ctx context.Context) error {
+	return p.rollBad(ctx, bad{rollout{nodeAgent, panicking, rollPipeline, 4}, panickingTag, logsCheck})
+}
+
+// rollBad tries a bad version, and proves that nothing but its first batch has moved, and that it is back.
+func (p *play) rollBad(ctx context.Context, b bad) error {
 	before, err := p.settled(ctx)
 	if err != nil {
 		return err
@@ -166,7 +202,7 @@ func (p *play) rollBad(ctx context.Context) error {
 		return err
 	}
 	defer watches.stop()
-	run, err := p.roll(ctx, rollout{nodeAgent, version3, rollPipeline, 3}, exitRolledBack)
+	run, err := p.roll(ctx, b.rollout, exitRolledBack)
 	if err != nil {
 		return err
 	}
@@ -177,7 +213,7 @@ func (p *play) rollBad(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return p.proveBad(run, before, after, watches.stop())
+	return p.proveBad(b, run, before, after, watches.stop())
 }
 
 // pause waits, unless ctx ends before.

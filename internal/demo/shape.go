@@ -8,14 +8,19 @@ const (
 	controller = "controller"
 	replicas   = 4 // of the controller
 
-	version1 = "1.0.0"
-	version2 = "2.0.0"
-	version3 = "3.0.0"
-	badTag   = "3.0.0-crash-after-ready" // the image of version 3
+	version1     = "1.0.0"
+	version2     = "2.0.0"
+	crashing     = "3.0.0"
+	crashingTag  = "3.0.0-crash-after-ready"
+	panicking    = "3.1.0"
+	panickingTag = "3.1.0-panic-logs"
 
 	installPipeline = "install"
-	rollPipeline    = "node-agent"
+	rollPipeline    = "watched"
 	mostUnavailable = 25 // percent of a workload's pods, as the pipeline says
+
+	rulesCheck = "pods-stay-healthy" // of the pipeline: stops what crashes
+	logsCheck  = "no-panics"         // of the pipeline: stops what panics
 )
 
 // shape is how large the demo is. The clusters are those of the fleet in the examples.

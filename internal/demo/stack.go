@@ -57,12 +57,9 @@ func (p *play) startStack(ctx context.Context) error {
 // startWorker starts the worker beside the play; should it end, so does the play.
 func (p *play) startWorker(ctx context.Context) error {
 	path := filepath.Join(p.o.Out, "worker.log")
-	if err := os.MkdirAll(p.o.Out, 0o755); err != nil {
-		return fmt.Errorf("cannot make the folder of the worker's log: %w", err)
-	}
-	log, err := os.Create(path)
+	log, err := createLog(path)
 	if err != nil {
-		return fmt.Errorf("cannot open the worker's log: %w", err)
+		return err
 	}
 	defer log.Close()
 	// The worker outlives this step; it is stopped when the play cleans up.
@@ -81,6 +78,18 @@ func (p *play) startWorker(ctx context.Context) error {
 	case <-time.After(time.Second): // a worker that cannot begin says so at once
 		return nil
 	}
+}
+
+// createLog opens the log of a program that runs beside the play.
+func createLog(path string) (*os.File, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, fmt.Errorf("cannot make the folder of a log: %w", err)
+	}
+	log, err := os.Create(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open a log: %w", err)
+	}
+	return log, nil
 }
 
 // markFile is in a state folder that a demo made.
@@ -116,6 +125,7 @@ func (p *play) clear(ctx context.Context) error {
 func (p *play) cleanUp() error {
 	p.beside.Wait()
 	p.worker.stop()
+	p.prometheus.stop()
 	if !p.cleared {
 		return nil
 	}
