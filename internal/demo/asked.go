@@ -68,8 +68,8 @@ const maxSaw = 60
 // saw is what a check says that it saw, in a line.
 func (v Verdict) saw() string {
 	text := v.Message
-	if values, there := v.Seen["values"]; there {
-		text = fmt.Sprintf("%v of requests answered", values)
+	if values, there := v.Seen["values"].([]any); there && text == "" {
+		text = fmt.Sprint("the query yields ", strings.Trim(fmt.Sprint(values), "[]"))
 	}
 	if text == "" {
 		var facts []string

@@ -114,8 +114,8 @@ func (p *play) proveGood(recordings map[string]witness.Recording) error {
 	return nil
 }
 
-// proveBad proves that a bad version was stopped in the first batch of the first cluster by the check that is there for it, that this cluster is back, and that
-// nothing else was touched.
+// proveBad proves that a bad version was stopped in the first batch of the first cluster, by the check that is there for it; that
+// this cluster is back; and that nothing else was touched.
 func (p *play) proveBad(b bad, run Rolled, before, after snapshots, recordings map[string]witness.Recording) error {
 	blocked, err := p.blockedIn(run)
 	if err != nil {
@@ -127,6 +127,10 @@ func (p *play) proveBad(b bad, run Rolled, before, after snapshots, recordings m
 	batch := run.moved(blocked.Cluster)
 	if len(batch) != 1 || batch[0].Number != 1 {
 		return fmt.Errorf("run %s should have been stopped in its first batch, and began %d in %s", run.Name, len(batch), blocked.Cluster)
+	}
+	if i := slices.IndexFunc(batch[0].Verdicts, func(v Verdict) bool { return v.At == "afterBatch" }); b.early && i >= 0 {
+		late := batch[0].Verdicts[i].Check
+		return fmt.Errorf("run %s should have been stopped before its batch had soaked, and %s was asked after it", run.Name, late)
 	}
 	for _, name := range p.shape.clusters {
 		most := recordings[name].MostWithTag(b.tag)
@@ -153,6 +157,9 @@ func (p *play) proveBad(b bad, run Rolled, before, after snapshots, recordings m
 			p.shape.nodes-batch[0].Size, p.shape.nodes, nodeAgent, blocked.Cluster, stayed)
 	}
 	p.say("blocked at %s by %s: %s", blocked.At, blocked.Check, blocked.Message)
+	if b.early {
+		p.say("that was before the checks after the batch were asked")
+	}
 	p.say("the witness saw %d pod of the bad version, and the same pods and resource versions as before in the other %d clusters",
 		batch[0].Size, len(p.shape.clusters)-1)
 	return nil

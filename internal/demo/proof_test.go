@@ -58,6 +58,10 @@ func TestProveBad(t *testing.T) {
 	byLogs.Units = []Unit{asTold.Units[0], asTold.Units[1]}
 	byLogs.Units[0].Blocked = &Blocked{Run: "node-agent-3", Cluster: "a", At: "g/a/all/1", Check: logsCheck, Verdict: "Failed"}
 	crashes := bad{tag: crashingTag, check: rulesCheck}
+	soaked := asTold
+	soaked.Units = []Unit{byLogs.Units[0], asTold.Units[1]}
+	soaked.Units[0].Batches = []Batch{{Number: 1, Size: 1, Verdicts: []Verdict{{Check: "batch-is-ready", At: "afterBatch", Verdict: "Passed"}}}}
+	panics := bad{tag: crashingTag, check: logsCheck, early: true}
 	_, before := playOf()
 	after := snapshots{"a": replaced(before["a"], "a0"), "b": before["b"]}
 	written := before["b"]
@@ -65,6 +69,7 @@ func TestProveBad(t *testing.T) {
 
 	tests := map[string]struct {
 		reason     string
+		bad        bad // crashes unless it is said
 		run        Rolled
 		after      snapshots
 		recordings map[string]witness.Recording
@@ -83,6 +88,15 @@ func TestProveBad(t *testing.T) {
 			reason: "each bad version is there to show one check",
 			run:    byLogs, after: after, recordings: map[string]witness.Recording{"a": ofBad(1)},
 			want: "should have been stopped by pods-stay-healthy, and was by no-panics",
+		},
+		"StoppedEarly": {
+			reason: "logs are read while the batch soaks",
+			bad:    panics, run: byLogs, after: after, recordings: map[string]witness.Recording{"a": ofBad(1)},
+		},
+		"StoppedLate": {
+			reason: "what the checks after the batch would have found as well shows nothing",
+			bad:    panics, run: soaked, after: after, recordings: map[string]witness.Recording{"a": ofBad(1)},
+			want: "before its batch had soaked, and batch-is-ready was asked after it",
 		},
 		"AnotherClusterWritten": {
 			reason: "a write without a pod is a touch too",
@@ -127,7 +141,10 @@ func TestProveBad(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			p, _ := playOf()
-			err := p.proveBad(crashes, tc.run, before, tc.after, tc.recordings)
+			if tc.bad == (bad{}) {
+				tc.bad = crashes
+			}
+			err := p.proveBad(tc.bad, tc.run, before, tc.after, tc.recordings)
 			if got := fmt.Sprint(err); (tc.want == "") != (err == nil) || !strings.Contains(got, tc.want) {
 				t.Errorf("%s: proveBad() = %v, want an error with %q", tc.reason, err, tc.want)
 			}

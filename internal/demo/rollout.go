@@ -181,14 +181,15 @@ type bad struct {
 	rollout rollout
 	tag     string // of its image
 	check   string // that stops it
+	early   bool   // before the checks that are asked once the batch has soaked
 }
 
 func (p *play) rollCrashing(ctx context.Context) error {
-	return p.rollBad(ctx, bad{rollout{nodeAgent, crashing, rollPipeline, 3}, crashingTag, rulesCheck})
+	return p.rollBad(ctx, bad{rollout{nodeAgent, crashing, rollPipeline, 3}, crashingTag, rulesCheck, false})
 }
 
 func (p *play) rollPanicking(ctx context.Context) error {
-	return p.rollBad(ctx, bad{rollout{nodeAgent, panicking, rollPipeline, 4}, panickingTag, logsCheck})
+	return p.rollBad(ctx, bad{rollout{nodeAgent, panicking, rollPipeline, 4}, panickingTag, logsCheck, true})
 }
 
 // rollBad tries a bad version, and proves that nothing but its first batch has moved, and that it is back.
