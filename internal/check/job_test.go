@@ -142,6 +142,14 @@ func TestFailureMode_R10(t *testing.T) {
 			t.Fatalf("what was cut short is %v", err)
 		}
 	}
+	// Whoever asks next hears how that pod ended.
+	s.Kubelet = ends(0, "")
+	over := s.All("Pod")[0]
+	over.Object["status"] = s.Kubelet(over)
+	s.Put(over)
+	if found, err := ask(t.Context(), 0); err != nil || found[0].Verdict != api.Passed {
+		t.Errorf("who asks again hears %+v, %v", found, err)
+	}
 	if names := made(); len(names) != 1 {
 		t.Errorf("made were %v", names)
 	}
