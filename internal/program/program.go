@@ -1,5 +1,6 @@
 // Package program runs an executable of this machine to its end, within bounds: nothing of the caller's environment gets in, what
-// it prints is kept to its end only, and nothing that it started outlives it. It says nothing about what an end means.
+// it prints is kept to its end only, and nothing of its process group outlives it. What it starts in a session of its own (setsid) does.
+// It says nothing about what an end means.
 package program
 
 import (
@@ -33,7 +34,7 @@ type End struct {
 	errors tail
 }
 
-// Run runs a program. A context that ends kills it, with all that it started, and is the error; so is a program that could not be
+// Run runs a program. A context that ends kills it, with its process group, and is the error; so is a program that could not be
 // started.
 func Run(ctx context.Context, p Program) (End, error) {
 	home, err := os.MkdirTemp("", "sluice-script-")
