@@ -6,6 +6,7 @@ MAKEFLAGS += --no-builtin-rules
 
 GO      ?= go
 KEEP    ?=
+SLICE   ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null)
 
 .PHONY: help
 help: ## list the targets
@@ -40,7 +41,8 @@ demo-short: programs build ## the demo on three small clusters
 
 .PHONY: test
 test: build tools ## run every test; those that lack a system program are skipped by name and listed at the end
-	@bin/tools/gotestsum --format pkgname --format-hide-empty-pkg -- -timeout 30m -p 2 ./...
+	@echo "of the simulated rollouts, the slice of commit $(SLICE) is played (make test SLICE=... plays another's)"
+	@SLUICE_SLICE=$(SLICE) bin/tools/gotestsum --format pkgname --format-hide-empty-pkg -- -timeout 30m -p 2 ./...
 	@cd deploy/local && ../../bin/tools/gotestsum --format pkgname --format-hide-empty-pkg -- -timeout 20m -p 1 ./...
 
 .PHONY: mutate

@@ -2,8 +2,11 @@ package baseline_test
 
 import (
 	"flag"
+	"fmt"
+	"hash/fnv"
 	"math"
 	"math/rand/v2"
+	"os"
 	"testing"
 	"time"
 
@@ -12,6 +15,23 @@ import (
 )
 
 var exhaustive = flag.Bool("exhaustive", false, "simulate 1,000 rollouts of every kind")
+
+// sliceEnv names the commit that chooses which slice of the rollouts is played where not all of them are.
+const sliceEnv = "SLUICE_SLICE"
+
+// The rollouts of each kind, by seed, and the slices that they are played in. The whole table holds every slice, so that no commit
+// meets one that fails.
+const (
+	rollouts = 1000
+	slices   = 11
+)
+
+// sliceOf is the slice that a commit chooses.
+func sliceOf(commit string) int {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(commit))
+	return int(h.Sum32() % slices)
+}
 
 // course is how a simulated series goes, minute by minute.
 type course struct {
@@ -184,30 +204,46 @@ func kinds() (all []kind) {
 }
 
 // TestFalseStopsAndFoundFaults holds the test to what is promised of it, over whole soaks: nothing is stopped without a
-// change, and what got worse is found. A short run plays 1,000 rollouts of either sort, and -exhaustive 1,000 of each kind.
+// change, and what got worse is found. A short run plays a slice, about 1,000 rollouts of either sort, which the commit chooses;
+// -exhaustive plays 1,000 of each kind, and holds each kind and each slice.
 func TestFalseStopsAndFoundFaults(t *testing.T) {
-	each, which := 1000/len(kinds())+1, "the first"
-	if *exhaustive {
-		each, which = 1000, "all"
-	}
-	var calm, worse tally
+	commit := os.Getenv(sliceEnv)
+	chosen := sliceOf(commit)
+	var calm, worse [slices]tally
 	for _, k := range kinds() {
 		var c, w tally
-		for seed := range each {
-			c.add(rollout(k, uint64(seed), false))
-			w.add(rollout(k, uint64(seed), true))
+		for seed := range rollouts {
+			slice := seed % slices
+			if !*exhaustive && slice != chosen {
+				continue
+			}
+			still, changed := rollout(k, uint64(seed), false), rollout(k, uint64(seed), true)
+			c.add(still)
+			w.add(changed)
+			calm[slice].add(still)
+			worse[slice].add(changed)
 		}
 		t.Logf("%-14s %-20s %-12s soak %-4s %4d false stops of %d, %4d found of %d, after %2.0f%% of the soak; cannot tell: %d", k.course.name,
 			k.metric.name, k.against, k.over, c.stopped, c.rollouts, w.stopped, w.rollouts, w.delay(k.over), c.untold+w.untold)
 		if *exhaustive {
 			hold(t, k.course.name+", "+k.metric.name+", "+string(k.against), c, w)
 		}
-		calm.add(c)
-		worse.add(w)
 	}
-	t.Logf("%d false stops in %d rollouts without change, %d of %d faults found (%s %d seeds of each of %d kinds)",
-		calm.stopped, calm.rollouts, worse.stopped, worse.rollouts, which, each, len(kinds()))
-	hold(t, "all", calm, worse)
+	var allCalm, allWorse tally
+	for slice := range slices {
+		if !*exhaustive && slice != chosen {
+			continue
+		}
+		hold(t, fmt.Sprintf("slice %d of %d (commit %q)", slice+1, slices, commit), calm[slice], worse[slice])
+		allCalm.add(calm[slice])
+		allWorse.add(worse[slice])
+	}
+	what := fmt.Sprintf("slice %d of %d, of commit %q", chosen+1, slices, commit)
+	if *exhaustive {
+		what = "all slices"
+	}
+	t.Logf("%s: %d false stops in %d rollouts without change, %d of %d faults found", what,
+		allCalm.stopped, allCalm.rollouts, allWorse.stopped, allWorse.rollouts)
 }
 
 // hold fails the test where more than 1% were stopped for nothing, or less than 95% of faults were found.
