@@ -11,6 +11,7 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/baseline"
+	"sluice.dev/sluice/internal/clip"
 	"sluice.dev/sluice/internal/prometheus"
 	"sluice.dev/sluice/pipelines"
 )
@@ -38,7 +39,7 @@ func (m *Metrics) compare(ctx context.Context, q Question, source pipelines.Boun
 		return looked(state.Last, state, nil)
 	}
 	query := backThen(q.Step.Metrics, c, now)
-	seen := map[string]any{"query": cut(query, maxShownQuery), "dataSource": source.Name}
+	seen := map[string]any{"query": clip.Runes(query, maxShownQuery), "dataSource": source.Name}
 	answer, err := m.ask.Ask(ctx, source, query)
 	if err == nil && answer.Type != prometheus.Matrix {
 		err = fmt.Errorf("it answers a range with a %s: it does not know subqueries as Prometheus has them", answer.Type)

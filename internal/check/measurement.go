@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/clip"
 	"sluice.dev/sluice/pipelines"
 )
 
@@ -137,8 +138,6 @@ func bounded(f Finding) Finding {
 	if seen, err := json.Marshal(f.Seen); err != nil || len(seen) > maxSeen {
 		f.Seen = map[string]any{"tooLong": true}
 	}
-	if len(f.Message) > maxMessage {
-		f.Message = strings.ToValidUTF8(f.Message[:maxMessage], "") + "..."
-	}
+	f.Message = clip.Bytes(f.Message, maxMessage)
 	return f
 }

@@ -11,6 +11,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/clip"
 	"sluice.dev/sluice/internal/prometheus"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
@@ -59,7 +60,7 @@ func (m *Metrics) Ask(ctx context.Context, q Question) Finding {
 		return m.compare(ctx, q, source)
 	}
 	query := overTime(step)
-	seen := map[string]any{"query": clipped(query, maxShownQuery), "dataSource": source.Name}
+	seen := map[string]any{"query": clip.Runes(query, maxShownQuery), "dataSource": source.Name}
 	began := m.clock.Now()
 	answer, err := m.ask.Ask(ctx, source, query)
 	seen["took"] = m.clock.Since(began).Round(time.Millisecond).String()
@@ -235,7 +236,7 @@ func show(seen map[string]any, a prometheus.Answer) {
 	seen["series"] = len(a.Series)
 	values := []any{}
 	for _, s := range a.Series[:min(len(a.Series), maxShownSeries)] {
-		values = append(values, clipped(labelsOf(s.Labels), maxShownLabels)+numbersShown(s.Samples))
+		values = append(values, clip.Runes(labelsOf(s.Labels), maxShownLabels)+numbersShown(s.Samples))
 	}
 	if len(values) > 0 {
 		seen["values"] = values
@@ -267,11 +268,4 @@ func numbersShown(samples []prometheus.Sample) string {
 		return fmt.Sprint(samples[0].Value)
 	}
 	return fmt.Sprintf("%d numbers, the last %v", len(samples), samples[len(samples)-1].Value)
-}
-
-func clipped(text string, most int) string {
-	if runes := []rune(text); len(runes) > most {
-		return string(runes[:most]) + "..."
-	}
-	return text
 }

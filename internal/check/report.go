@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/clip"
 	"sluice.dev/sluice/pipelines"
 )
 
@@ -79,7 +80,7 @@ func (f Finding) contradicts(v api.Verdict) string {
 		}
 		return string(v)
 	}
-	return fmt.Sprintf("the verdict %q, which is none", cut(string(v), 40))
+	return fmt.Sprintf("the verdict %q, which is none", clip.Bytes(string(v), 40))
 }
 
 // broke is an Error in the place of a finding.
@@ -115,7 +116,7 @@ func read(said string) (r report, isReport bool, err error) {
 		return r, true, err
 	}
 	if rest := bytes.TrimSpace([]byte(said[decoder.InputOffset():])); len(rest) > 0 {
-		return r, true, fmt.Errorf("there is more behind it: %q", cut(string(rest), 40))
+		return r, true, fmt.Errorf("there is more behind it: %q", clip.Bytes(string(rest), 40))
 	}
 	return r, true, nil
 }
@@ -133,7 +134,7 @@ func resultsOf(given map[string]any, declared []pipelines.TaskResult) (map[strin
 		}
 		typed, ok := typedAs(d.Type, value)
 		if !ok {
-			return nil, fmt.Errorf("it reported the result %s as %s, which is no %s", d.Name, cut(fmt.Sprint(value), 40), orString(d.Type))
+			return nil, fmt.Errorf("it reported the result %s as %s, which is no %s", d.Name, clip.Bytes(fmt.Sprint(value), 40), orString(d.Type))
 		}
 		results[d.Name] = typed
 	}
@@ -184,11 +185,4 @@ func quote(text string) string {
 		text = "..." + strings.ToValidUTF8(text[len(text)-quotedBytes:], "")
 	}
 	return text
-}
-
-func cut(text string, most int) string {
-	if len(text) <= most {
-		return text
-	}
-	return strings.ToValidUTF8(text[:most], "") + "..."
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sluice.dev/sluice/internal/clip"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
@@ -150,9 +151,5 @@ func newCmdGetAudit(f *Factory) *cobra.Command {
 
 // shortened keeps a cell in its column, on one line.
 func shortened(text string, most int) string {
-	text = oneLine(text)
-	if runes := []rune(text); len(runes) > most {
-		return string(runes[:most-3]) + "..."
-	}
-	return text
+	return clip.Runes(oneLine(text), most)
 }

@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"sluice.dev/sluice/internal/clip"
 )
 
 // Bounds on an answer by HTTP.
@@ -259,13 +261,5 @@ func bare(location string) string {
 		return "what is no URL"
 	}
 	to.User, to.RawQuery, to.ForceQuery, to.Fragment = nil, "", false, ""
-	return shortened(to.String())
-}
-
-// shortened is at most 200 characters of a text that somebody else wrote.
-func shortened(text string) string {
-	if runes := []rune(text); len(runes) > 200 {
-		return string(runes[:200]) + "..."
-	}
-	return text
+	return clip.Runes(to.String(), 200)
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 	"unicode"
 
+	"sluice.dev/sluice/internal/clip"
 	"sluice.dev/sluice/internal/fault"
 )
 
@@ -160,7 +161,7 @@ func (s *sample) UnmarshalJSON(text []byte) error {
 		badValue = nil // it is infinite then
 	}
 	if !isList || !isClosed || !isPair || badTime != nil || badValue != nil || math.Abs(when) > math.MaxInt64/1e6 {
-		return fmt.Errorf("a sample is %s, not a time and a value", shortened(string(text)))
+		return fmt.Errorf("a sample is %s, not a time and a value", clip.Runes(string(text), maxQuote))
 	}
 	s.Time, s.Value = time.UnixMilli(int64(math.Round(when*1000))), number
 	return nil
@@ -199,12 +200,5 @@ func clean(text string, login Login) string {
 		}
 	}
 	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
-	return shortened(text)
-}
-
-func shortened(text string) string {
-	if runes := []rune(text); len(runes) > maxQuote {
-		return string(runes[:maxQuote]) + "..."
-	}
-	return text
+	return clip.Runes(text, maxQuote)
 }

@@ -3,9 +3,9 @@ package show
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/clip"
 	"sluice.dev/sluice/workflows/pace"
 )
 
@@ -31,9 +31,5 @@ func Briefly(kept []string) []string {
 	return short
 }
 
-func Clip(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	return strings.ToValidUTF8(s[:n-3], "") + "..."
-}
+// Clip is a text of at most so many bytes.
+func Clip(s string, n int) string { return clip.Bytes(s, n) }

@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
+	"sluice.dev/sluice/internal/clip"
 	"sluice.dev/sluice/internal/logscan"
 	"sluice.dev/sluice/internal/workload/field"
 	"sluice.dev/sluice/pipelines/rule"
@@ -75,9 +76,5 @@ func clipped(message string) string {
 	if len(message) > 2*mostMessage { // a secret that is cut here is behind what is carried
 		message = message[:2*mostMessage]
 	}
-	message = logscan.Mask(message)
-	if len(message) <= mostMessage {
-		return message
-	}
-	return strings.ToValidUTF8(message[:mostMessage], "") + "..."
+	return clip.Bytes(logscan.Mask(message), mostMessage)
 }
