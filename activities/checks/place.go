@@ -54,21 +54,13 @@ type loaded struct {
 }
 
 func (a *Activities) load(ctx context.Context, req step.AdvanceRequest) (loaded, error) {
-	var set change.Set
-	if err := change.Load(ctx, a.Ledger, req.Changes, &set); err != nil {
+	part := change.Part{Run: req.Run, Subject: req.Subject, Cluster: req.Cluster, Fence: req.Fence, Back: req.Back, BackOf: req.BackOf}
+	load, err := change.LoadWorkload(ctx, a.Ledger, part, req.Changes, req.Object)
+	if err != nil {
 		return loaded{}, err
 	}
-	object, err := set.Object(req.Object)
-	if err != nil {
-		return loaded{}, fault.Wrap(fault.Internal, err, "cannot read change set %s", req.Changes)
-	}
-	part := change.Part{Run: req.Run, Subject: req.Subject, Cluster: req.Cluster, Fence: req.Fence, Back: req.Back, BackOf: req.BackOf}
-	l := loaded{req: req}
-	if l.load, err = change.WorkloadOf(ctx, a.Ledger, part, object); err != nil {
-		return l, err
-	}
-	l.driver, err = drivers.For(object.Target().GroupVersionKind().GroupKind())
-	return l, err
+	driver, err := drivers.For(load.Target().GroupVersionKind().GroupKind())
+	return loaded{req: req, driver: driver, load: load}, err
 }
 
 // scene is the workloads of a unit as they are now.

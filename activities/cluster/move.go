@@ -24,21 +24,15 @@ type held struct {
 
 func (a *Activities) held(ctx context.Context, req step.WorkloadRequest) (held, error) {
 	var h held
-	set, err := a.changes(ctx, req.Changes)
+	load, err := change.LoadWorkload(ctx, a.Ledger, partOf(req.Ref), req.Changes, req.Object)
 	if err != nil {
 		return h, err
 	}
-	object, err := set.Object(req.Object)
-	if err != nil {
-		return h, fault.Wrap(fault.Internal, err, "cannot read change set %s", req.Changes)
-	}
+	h.load = load
 	if h.cluster, err = a.Clusters.Cluster(ctx, req.Context); err != nil {
 		return h, err
 	}
-	if h.load, err = change.WorkloadOf(ctx, a.Ledger, partOf(req.Ref), object); err != nil {
-		return h, err
-	}
-	h.driver, err = drivers.For(object.Target().GroupVersionKind().GroupKind())
+	h.driver, err = drivers.For(load.Target().GroupVersionKind().GroupKind())
 	return h, err
 }
 

@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
+	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/patch"
 	"sluice.dev/sluice/internal/workload"
 	"sluice.dev/sluice/internal/workload/goal"
@@ -21,9 +22,9 @@ type Workload struct {
 	found types.UID // of the one that was found; "" where a deployment says what it goes back to, or it was not there
 }
 
-// WorkloadOf says between which shapes a part moves a workload. Where no deployment says what it goes back to, it is its
+// workloadOf says between which shapes a part moves a workload. Where no deployment says what it goes back to, it is its
 // pre-image, in what the run writes of it, or out of the cluster where Sluice made it.
-func WorkloadOf(ctx context.Context, records Past, p Part, o Object) (Workload, error) {
+func workloadOf(ctx context.Context, records Past, p Part, o Object) (Workload, error) {
 	w := Workload{Object: o, Spec: o.spec(p)}
 	if w.Spec.WayBack != nil || p.Back {
 		return w, nil
@@ -48,6 +49,19 @@ func WorkloadOf(ctx context.Context, records Past, p Part, o Object) (Workload, 
 	w.found = types.UID(before.UID)
 	w.Spec.WayBack = patch.Earlier(o.Target(), image)
 	return w, nil
+}
+
+// LoadWorkload reads a workload of a stored change set, and between which shapes a part moves it.
+func LoadWorkload(ctx context.Context, records Past, p Part, changes, name string) (Workload, error) {
+	var set Set
+	if err := Load(ctx, records, changes, &set); err != nil {
+		return Workload{}, err
+	}
+	o, err := set.Object(name)
+	if err != nil {
+		return Workload{}, fault.Wrap(fault.Internal, err, "cannot read change set %s", changes)
+	}
+	return workloadOf(ctx, records, p, o)
 }
 
 // Replaced says, before a workload goes back to a pre-image, why it stays: where it is another one by now than was found. ""
