@@ -2,6 +2,7 @@ package plan
 
 import (
 	"bytes"
+	"slices"
 
 	"sluice.dev/sluice/internal/fault"
 )
@@ -62,19 +63,38 @@ func CheckBounds(p *Plan) error {
 	return nil
 }
 
-// checkTasksBounds refuses tasks that would not fit beside the stages: the run carries both.
+// checkTasksBounds refuses tasks that would not fit beside the stages: the run carries both, and so does its status.
 func checkTasksBounds(p *Plan) error {
 	if p.Tasks == nil {
 		return nil
 	}
-	var body bytes.Buffer
-	if err := canonical(&body, p.Tasks); err != nil {
-		return fault.Wrap(fault.Internal, err, "cannot measure the plan of %s %s", p.Subject, p.Version)
+	all := slices.Concat(p.Tasks.First, p.Tasks.Finally)
+	yielding := 0
+	for _, t := range all {
+		if len(t.Results) > 0 && !t.Matrix {
+			yielding++
+		}
 	}
-	if body.Len() > MaxTasksBytes {
-		return fault.New(fault.Refused, "cannot run the plan of %s %s: its tasks take %d bytes, "+
-			"and a run carries at most %d of them (MaxTasksBytes); split the pipeline",
-			p.Subject, p.Version, body.Len(), MaxTasksBytes)
+	if yielding > MaxYielding {
+		return fault.New(fault.Refused, "cannot run the plan of %s %s: %d of its tasks have results, "+
+			"and a run keeps those of at most %d (MaxYielding); split the pipeline", p.Subject, p.Version, yielding, MaxYielding)
+	}
+	for _, b := range []struct {
+		what, name string
+		of         any
+		most       int
+	}{
+		{"its tasks take", "MaxTasksBytes", p.Tasks, MaxTasksBytes},
+		{"the status of its tasks begins with", "MaxTasksBegun", TasksBegin(all, false), MaxTasksBegun},
+	} {
+		var body bytes.Buffer
+		if err := canonical(&body, b.of); err != nil {
+			return fault.Wrap(fault.Internal, err, "cannot measure the plan of %s %s", p.Subject, p.Version)
+		}
+		if body.Len() > b.most {
+			return fault.New(fault.Refused, "cannot run the plan of %s %s: %s %d bytes, "+
+				"and a run carries at most %d of them (%s); split the pipeline", p.Subject, p.Version, b.what, body.Len(), b.most, b.name)
+		}
 	}
 	return nil
 }

@@ -17,6 +17,8 @@ const (
 	MaxStageUnits = 2000       // clusters in one stage of a run
 	MaxRunUnits   = 2500       // clusters in all stages of a run: what it says of each of them is one payload
 	MaxTasksBytes = 256 << 10  // of what a run does beside its stages
+	MaxTasksBegun = 96 << 10   // of the same as its status has it, with each combination for itself
+	MaxYielding   = 48         // tasks of a run with results, each of which may take 4 KiB of its status
 	MaxPlanBytes  = 1536 << 10 // of the part of a plan that one activity result carries: every stage, its units slim
 )
 

@@ -153,13 +153,33 @@ func TestAPlanRefusesTasks(t *testing.T) {
 	if err := plan.CheckBounds(p); err != nil {
 		t.Errorf("a plan within its bounds: %v", err)
 	}
-	for i := range 300 {
-		one := p.Tasks.First[0]
-		one.Name = fmt.Sprint("t", i)
-		one.DisplayName = strings.Repeat("x", 1000)
-		p.Tasks.First = append(p.Tasks.First, one)
+	many := func(n int, bend func(*plan.Task)) *plan.Plan {
+		p := planWithTasks(t, pipelineWithTasks)
+		for i := range n {
+			one := p.Tasks.First[0]
+			one.Name = fmt.Sprint("t", i)
+			one.Results = nil
+			bend(&one)
+			p.Tasks.First = append(p.Tasks.First, one)
+		}
+		return p
 	}
-	if err := plan.CheckBounds(p); fault.CodeOf(err) != fault.Refused || !strings.Contains(err.Error(), "MaxTasksBytes") {
-		t.Errorf("tasks that no run could carry: %v", err)
+	for _, c := range []struct {
+		reason string
+		plan   *plan.Plan
+		want   string
+	}{
+		{"tasks that no run could carry", many(300, func(t *plan.Task) { t.DisplayName = strings.Repeat("x", 1000) }), "MaxTasksBytes"},
+		{"conditions that each of many combinations has", many(1, func(t *plan.Task) {
+			t.Matrix, t.Combinations = true, make([]pipelines.Combination, 250)
+			t.When = []pipelines.When{{CEL: "'" + strings.Repeat("x", 500) + "' != ''"}}
+		}), "MaxTasksBegun"},
+		{"more results than its status holds", many(plan.MaxYielding+1, func(t *plan.Task) {
+			t.Results = []pipelines.TaskResult{{Name: "r"}}
+		}), "MaxYielding"},
+	} {
+		if err := plan.CheckBounds(c.plan); fault.CodeOf(err) != fault.Refused || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", c.reason, err)
+		}
 	}
 }

@@ -1,6 +1,8 @@
 package run
 
 import (
+	"slices"
+
 	"go.temporal.io/sdk/workflow"
 
 	"sluice.dev/sluice/internal/api"
@@ -9,6 +11,7 @@ import (
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
 	"sluice.dev/sluice/workflows/ask"
+	"sluice.dev/sluice/workflows/pace"
 	"sluice.dev/sluice/workflows/show"
 )
 
@@ -49,6 +52,7 @@ func (r *rollout) judge(
 		facts := rule.Facts{Stage: stage(), Change: r.change()}
 		*kept = r.verdicts(ctx, step.EvaluateRequest{Point: point, Checks: checks, Facts: facts})
 		bad, held := api.FirstBad(*kept)
+		r.spareChecks(*kept)
 		if !held {
 			return nil
 		}
@@ -60,6 +64,25 @@ func (r *rollout) judge(
 		}
 	}
 	return nil
+}
+
+// spareChecks keeps what checks say and saw within what the run's status can hold. Those of now keep theirs, then those of the run,
+// then those of its stages from the last one on.
+func (r *rollout) spareChecks(now []api.Check) {
+	lists := [][]api.Check{now}
+	add := func(list []api.Check) {
+		if len(list) > 0 && &list[0] != &now[0] {
+			lists = append(lists, list)
+		}
+	}
+	if len(now) == 0 {
+		return
+	}
+	add(r.state.Status.Checks)
+	for _, st := range slices.Backward(r.state.Status.Stages) {
+		add(st.Checks)
+	}
+	show.SpareChecks(pace.Tuned().SaidOfChecks, lists...)
 }
 
 // verdicts are what checks make of facts. Those that are more than rules take their time: a run that ends waits for none.

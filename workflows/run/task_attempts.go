@@ -85,6 +85,7 @@ func (l *taskList) do(ctx workflow.Context, t *plan.Task, n, at int) {
 				s.Results = made.Results
 			}
 			s.Ended = workflow.Now(ctx).UTC()
+			l.spare(s)
 			l.r.inTurn++
 			return
 		case l.cut != "" || number > t.Retries:
@@ -98,6 +99,7 @@ func (l *taskList) do(ctx workflow.Context, t *plan.Task, n, at int) {
 			Reason: made.Reason, Message: s.Message, Started: began, Ended: workflow.Now(ctx).UTC(), Steps: unpassed(s.Steps),
 		})
 		s.Reason = api.ReasonToBeRetried
+		l.spare(s)
 		l.r.inTurn++
 		_ = workflow.Await(ctx, func() bool { return !l.r.state.Paused || l.cut != "" })
 		if l.cut != "" {
@@ -115,7 +117,13 @@ func (l *taskList) fail(ctx workflow.Context, at int, reason, message string) {
 		s.Phase = api.PhaseAborted
 	}
 	s.Ended = workflow.Now(ctx).UTC()
+	l.spare(s)
 	l.r.inTurn++
+}
+
+// spare keeps what a task says within its part of what all of them may say: the status of a run is one payload.
+func (l *taskList) spare(s *api.TaskStatus) {
+	show.SpareTask(s, pace.Tuned().SaidOfTasks/len(l.r.state.Status.Tasks))
 }
 
 // attempt makes one attempt, and returns once whoever makes it has ended: nothing of it goes on behind the run's back.
