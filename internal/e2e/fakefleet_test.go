@@ -35,6 +35,10 @@ type fakeFleet struct {
 	plan   step.RunPlan
 	moves  func(ctx context.Context, r step.AdvanceRequest) error // what a batch waits for; nil for nothing
 	gates  *check.Runner
+
+	batches []pipelines.Amount // of the ten pods of each cluster; all at once unless a test says otherwise
+	checks  []pipelines.ResolvedCheck
+	changes string // digest of the change set of every cluster
 }
 
 // fakePlan is the number of the plan that every run of a fake fleet runs.
@@ -48,7 +52,10 @@ func newFakeFleet(t testing.TB, component string, clusters ...int) *fakeFleet {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	f := &fakeFleet{t: t, client: c.Client, queue: "fake-" + component, gates: check.New()}
+	f := &fakeFleet{
+		t: t, client: c.Client, queue: "fake-" + component, gates: check.New(),
+		batches: []pipelines.Amount{pipelines.Percent(100)}, changes: "sha256:c",
+	}
 	f.plan = step.RunPlan{Subject: api.Component(component), Version: "2.0.0", Pipeline: "fake", OnFailure: pipelines.Pause, Rollback: pipelines.RollbackAuto}
 	for i, n := range clusters {
 		g := plan.Group{Name: fmt.Sprintf("region-%d", i+1), MaxConcurrency: max(1, n/10)}
@@ -94,16 +101,17 @@ func (f *fakeFleet) register(w worker.Worker) {
 			Unit: rule.Unit{Cluster: r.Cluster}, Change: rule.Change{Component: r.Subject.String(), Version: f.plan.Version}, Rollback: f.plan.Rollback,
 			Rules: plan.StageRules{
 				NodeSets:       []pipelines.NodeSet{{Name: "all", Selector: pipelines.Selector{All: true}}},
-				Batches:        []pipelines.Amount{{Value: 100, Percent: true}},
+				Batches:        f.batches,
 				MaxUnavailable: pipelines.Count(1),
+				Checks:         f.checks,
 			},
 			WayBack: plan.WayBack{Version: "1.0.0", Objects: "sha256:1", Target: "sha256:2"},
 		}
 	})
 	fake(w, step.Acquire, func(r step.Ref) step.Ref { r.Fence = 1; return r })
 	fake(w, step.Diff, func(r step.DiffRequest) step.DiffResult {
-		batches := plan.Batches([]pipelines.Amount{{Value: 100, Percent: true}}, 10)
-		return step.DiffResult{Changes: "sha256:c", Cluster: plan.ClusterDiff{Cluster: r.Cluster, Workloads: []plan.Division{
+		batches := plan.Batches(f.batches, 10)
+		return step.DiffResult{Changes: f.changes, Cluster: plan.ClusterDiff{Cluster: r.Cluster, Workloads: []plan.Division{
 			{Object: "DaemonSet/infra/agent", NodeSets: []plan.NodeSetBatch{{Name: "all", Pods: 10, Batches: batches}}},
 		}}}
 	})
