@@ -182,7 +182,7 @@ func TestCertificate(t *testing.T) {
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			t.Parallel()
-			got := prober(t).Certificate(t.Context(), probe.Certificate{Address: c.at, TLS: c.tls, Valid: c.valid, Within: short})
+			got := prober(t).Certificate(t.Context(), probe.Certificate{Address: c.at, TLS: c.tls, Valid: c.valid, Within: c.want.within()})
 			c.want.test(t, got)
 			if days, _ := got.Seen["daysLeft"].(int64); days != c.days {
 				t.Errorf("%d days left, want %d", days, c.days)

@@ -68,7 +68,7 @@ func TestDNS(t *testing.T) {
 			if c.ask.Server == "" {
 				c.ask.Server = server
 			}
-			c.ask.Within = short
+			c.ask.Within = c.want.within()
 			c.want.test(t, p.DNS(t.Context(), c.ask))
 		})
 	}

@@ -150,7 +150,7 @@ func TestHTTP(t *testing.T) {
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			t.Parallel()
-			c.ask.Within = short
+			c.ask.Within = c.want.within()
 			got := p.HTTP(t.Context(), c.ask)
 			c.want.test(t, got)
 			if strings.Contains(got.Target+got.Message, "hidden") {

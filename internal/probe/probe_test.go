@@ -13,8 +13,11 @@ import (
 	"sluice.dev/sluice/internal/probe"
 )
 
-// short is long enough for what answers on this machine, and little to wait for what does not.
-const short = 300 * time.Millisecond
+// How long a probe waits: for what does not answer, short; for what does, as long as a busy machine may need.
+const (
+	short = 300 * time.Millisecond
+	ample = 20 * time.Second
+)
 
 // prober resolves names by a name server of the test's own, which knows few.
 func prober(t *testing.T) *probe.Prober {
@@ -40,6 +43,14 @@ type want struct {
 	layer   probe.Layer
 	message string // part of the message
 	late    bool
+}
+
+// within is how long the probe waits for that.
+func (w want) within() time.Duration {
+	if w.late {
+		return short
+	}
+	return ample
 }
 
 func (w want) test(t *testing.T, got probe.Result) {

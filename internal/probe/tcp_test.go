@@ -69,7 +69,7 @@ func TestTCP(t *testing.T) {
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			t.Parallel()
-			c.ask.Within = short
+			c.ask.Within = c.want.within()
 			c.want.test(t, p.TCP(t.Context(), c.ask))
 		})
 	}
