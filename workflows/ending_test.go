@@ -12,6 +12,7 @@ import (
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
+	"sluice.dev/sluice/workflows/ask"
 )
 
 var away = fault.New(fault.Unreachable, "cannot reach it")
@@ -128,6 +129,9 @@ func TestNothingIsTakenOnceTheEndIsWrittenDown(t *testing.T) {
 		end := w.run(t)
 		if asked.rejected == nil || !strings.Contains(asked.rejected.Error(), "has just ended") || end.Phase != api.PhaseSucceeded {
 			t.Errorf("%s: %+v, the run ended %s", name, asked, end.Phase)
+		}
+		if code := ask.CodeOf(asked.rejected); code != fault.Conflict {
+			t.Errorf("%s: it is %s, want what is asked again once the run has ended", name, code)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"time"
 
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
@@ -46,6 +47,9 @@ func (e *Engine) command(ctx context.Context, known ledger.Run, name string, c a
 	answer, err := e.order(ctx, known.Name, api.StandingOrder{ID: name + "-" + rand.Text(), Name: name, Command: c})
 	if endedFirst(err) {
 		return e.taken(ctx, known.Name, name, c)
+	}
+	if closing(err) {
+		return e.afterClosing(ctx, known.Name, name, c)
 	}
 	var missing *serviceerror.NotFound
 	if !errors.As(err, &missing) {
@@ -100,6 +104,37 @@ func (e *Engine) update(ctx context.Context, run string, o api.StandingOrder) (a
 func endedFirst(err error) bool {
 	var app *temporal.ApplicationError
 	return errors.As(err, &app) && app.Type() == "AcceptedUpdateCompletedWorkflow"
+}
+
+// closing reports whether a run took no command, since its end is being written down.
+func closing(err error) bool {
+	var app *temporal.ApplicationError
+	return errors.As(err, &app) && app.Type() == string(fault.Conflict)
+}
+
+// lookAgain is how often the ledger is asked whether a run that closes has ended.
+const lookAgain = 200 * time.Millisecond
+
+// afterClosing answers for a run whose end is being written down, once it is.
+func (e *Engine) afterClosing(ctx context.Context, run, name string, c api.Command) (api.Answer, error) {
+	within, cancel := context.WithTimeout(ctx, e.options.Patience.Command)
+	defer cancel()
+	ticker := e.options.Clock.NewTicker(lookAgain)
+	defer ticker.Stop()
+	for {
+		known, err := e.ledger.Run(ctx, run)
+		if err != nil {
+			return api.Answer{}, err
+		}
+		if !known.Ended.IsZero() {
+			return e.afterEnd(ctx, known, name, c)
+		}
+		select {
+		case <-within.Done():
+			return api.Answer{}, fault.New(fault.Conflict, "cannot %s %s: its end is being written down; try again", spelled(name), run)
+		case <-ticker.C():
+		}
+	}
 }
 
 // taken answers, and writes the audit, in the place of a run that has just ended.

@@ -85,6 +85,31 @@ func TestCommandOfARunThatEndsBeforeItAnswers(t *testing.T) {
 	}
 }
 
+// TestARollbackOfARunThatHasJustEnded: a run takes no command while its end is written down, and a rollback is not refused for that.
+func TestARollbackOfARunThatHasJustEnded(t *testing.T) {
+	b := newBench(t)
+	run := b.started()
+	closes := temporal.NewNonRetryableApplicationError("cannot rollback agent-1: it has just ended", string(fault.Conflict), nil)
+	b.temporal.onUpdate = func(client.UpdateWorkflowOptions) (api.Answer, error) {
+		b.end(run, moved("c1"))
+		return api.Answer{}, closes
+	}
+	answer, err := b.Command(t.Context(), run.Name, api.UpdateRollback, api.Command{Who: "ann", Reason: "hm"})
+	if err != nil || !strings.HasPrefix(answer.Message, "run agent-2 takes back run of agent-1") {
+		t.Errorf("the answer is %q, %v", answer.Message, err)
+	}
+}
+
+func TestARunThatNeverEndsClosing(t *testing.T) {
+	b := newBench(t)
+	run := b.started()
+	b.temporal.onUpdate = func(client.UpdateWorkflowOptions) (api.Answer, error) {
+		return api.Answer{}, temporal.NewNonRetryableApplicationError("cannot abort agent-1: it has just ended", string(fault.Conflict), nil)
+	}
+	_, err := b.Command(t.Context(), run.Name, api.UpdateAbort, api.Command{Who: "ann", Reason: "hm"})
+	wants(t, err, fault.Conflict, "its end is being written down; try again")
+}
+
 func TestAnOrderThatNobodyObeysStands(t *testing.T) {
 	silent := func(client.UpdateWorkflowOptions) (api.Answer, error) {
 		return api.Answer{}, client.NewWorkflowUpdateServiceTimeoutOrCanceledError(context.DeadlineExceeded)

@@ -105,7 +105,11 @@ func (r *rollout) valid(name string, c api.Command) error {
 	if no == "" {
 		return nil
 	}
-	return temporal.NewNonRetryableApplicationError("cannot "+no, string(fault.Refused), nil)
+	code := fault.Refused
+	if r.closing {
+		code = fault.Conflict // whoever asks again once it has ended is answered
+	}
+	return temporal.NewNonRetryableApplicationError("cannot "+no, string(code), nil)
 }
 
 func (r *rollout) rollingBack() bool { return r.backing || len(r.want.rollback) > 0 }
