@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+
+	"sluice.dev/sluice/internal/clip"
 )
 
 // asked are the checks of the pipeline that look further than Kubernetes, by what they ask.
@@ -79,8 +81,5 @@ func (v Verdict) saw() string {
 		slices.Sort(facts)
 		text = strings.Join(facts, " ")
 	}
-	if short := []rune(text); len(short) > maxSaw {
-		return string(short[:maxSaw-1]) + "…"
-	}
-	return text
+	return clip.Runes(text, maxSaw)
 }

@@ -8,7 +8,7 @@ import (
 
 // isTask reports whether a task of a run is asked about: by its name, which is all combinations of its matrix, or one of them.
 func isTask(t *api.TaskStatus, about string) bool {
-	return about != "" && (about == t.Name || about == t.Label())
+	return about == t.Name || about == t.Label()
 }
 
 // taskReason is why a task has not begun, was left out, or failed.

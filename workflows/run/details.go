@@ -7,6 +7,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/clip"
 	"sluice.dev/sluice/workflows/pace"
 	"sluice.dev/sluice/workflows/shape"
 	"sluice.dev/sluice/workflows/show"
@@ -65,7 +66,7 @@ func runDetails(s *api.RunStatus) string {
 	left := 0
 	for _, u := range byInterest(s.Stages) {
 		if left == 0 {
-			line := fmt.Sprintf("| %s | %s | %s | %s |\n", u.Stage, u.Path, u.Phase, show.Clip(show.WaitingWords(u.Waiting), 80))
+			line := fmt.Sprintf("| %s | %s | %s | %s |\n", u.Stage, u.Path, u.Phase, clip.Bytes(show.WaitingWords(u.Waiting), 80))
 			if b.Len()+len(line) <= pace.Tuned().MaxDetails {
 				b.WriteString(line)
 				continue
@@ -113,7 +114,7 @@ func taskDetails(tasks []api.TaskStatus) string {
 	b.WriteString("\n\n| task | phase | |\n|---|---|---|\n")
 	for i := range tasks {
 		t := &tasks[i]
-		line := fmt.Sprintf("| %s | %s | %s |\n", t.Label(), t.Phase, show.Clip(strings.TrimSpace(t.Reason+" "+t.Message), 80))
+		line := fmt.Sprintf("| %s | %s | %s |\n", t.Label(), t.Phase, clip.Bytes(strings.TrimSpace(t.Reason+" "+t.Message), 80))
 		if b.Len()+len(line) > pace.Tuned().MaxDetails/4 {
 			fmt.Fprintf(&b, "| ... | %d more | |\n", len(tasks)-i)
 			break

@@ -7,10 +7,10 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/clip"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/workflows/pace"
 	"sluice.dev/sluice/workflows/shape"
-	"sluice.dev/sluice/workflows/show"
 	"sluice.dev/sluice/workflows/tell"
 )
 
@@ -170,13 +170,13 @@ func (r *rollout) spare(u *api.UnitStatus) {
 	for _, c := range []**api.Check{&u.Failure, &u.Cause} {
 		if *c != nil && len((*c).Message) > most {
 			short := **c
-			short.Message = show.Clip(short.Message, most)
+			short.Message = clip.Bytes(short.Message, most)
 			*c = &short
 		}
 	}
 	if u.Waiting != nil {
 		for i := range u.Waiting.Unmet {
-			u.Waiting.Unmet[i] = show.Clip(u.Waiting.Unmet[i], most)
+			u.Waiting.Unmet[i] = clip.Bytes(u.Waiting.Unmet[i], most)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/clip"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
@@ -77,7 +78,7 @@ func (l *taskList) do(ctx workflow.Context, t *plan.Task, n, at int) {
 		s.Phase, s.Reason, s.Message = api.PhaseMoving, api.ReasonRunning, ""
 		l.r.inTurn++
 		made := l.attempt(ctx, t, params, n, number)
-		s.Steps, s.Message = briefly(made.Steps), show.Clip(made.Message, pace.Tuned().MaxMessage)
+		s.Steps, s.Message = briefly(made.Steps), clip.Bytes(made.Message, pace.Tuned().MaxMessage)
 		switch {
 		case made.Succeeded:
 			s.Phase, s.Reason = api.PhaseSucceeded, api.ReasonSucceeded
@@ -112,7 +113,7 @@ func (l *taskList) do(ctx workflow.Context, t *plan.Task, n, at int) {
 // fail ends one combination of a task that did not succeed. What a person ended has not failed.
 func (l *taskList) fail(ctx workflow.Context, at int, reason, message string) {
 	s := &l.r.state.Status.Tasks[at]
-	s.Phase, s.Reason, s.Message = api.PhaseFailed, reason, show.Clip(message, pace.Tuned().MaxMessage)
+	s.Phase, s.Reason, s.Message = api.PhaseFailed, reason, clip.Bytes(message, pace.Tuned().MaxMessage)
 	if reason == api.ReasonTaskRunCancelled {
 		s.Phase = api.PhaseAborted
 	}

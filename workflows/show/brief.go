@@ -15,7 +15,7 @@ func Brief(c *api.Check) *api.Check {
 		return nil
 	}
 	short := *c
-	short.Seen, short.Message = nil, Clip(c.Message, pace.Tuned().MaxMessage)
+	short.Seen, short.Message = nil, clip.Bytes(c.Message, pace.Tuned().MaxMessage)
 	return &short
 }
 
@@ -26,10 +26,7 @@ func Briefly(kept []string) []string {
 	}
 	short := make([]string, len(kept))
 	for i, object := range kept {
-		short[i] = Clip(object, pace.Tuned().MaxMessage/pace.Tuned().MaxKept*2)
+		short[i] = clip.Bytes(object, pace.Tuned().MaxMessage/pace.Tuned().MaxKept*2)
 	}
 	return short
 }
-
-// Clip is a text of at most so many bytes.
-func Clip(s string, n int) string { return clip.Bytes(s, n) }

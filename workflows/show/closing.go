@@ -6,6 +6,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/clip"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/workflows/pace"
 )
@@ -27,7 +28,7 @@ func Closing(phase api.Phase, back bool, by *api.Ending, reason string, end any)
 func RunEnd(s *api.RunStatus) string {
 	said := endedBy(s.Phase, s.Ending)
 	if takenBackByItself(s.Phase, s.Ending) {
-		return Clip(said, pace.Tuned().MaxMessage)
+		return clip.Bytes(said, pace.Tuned().MaxMessage)
 	}
 	stopped := 0
 	for _, st := range s.Stages {
@@ -49,7 +50,7 @@ func RunEnd(s *api.RunStatus) string {
 	if stopped > 1 {
 		said += fmt.Sprintf(", and %s more", api.Counted(stopped-1, "unit"))
 	}
-	return Clip(said, pace.Tuned().MaxMessage)
+	return clip.Bytes(said, pace.Tuned().MaxMessage)
 }
 
 // UnitEnd is how a unit ended, in one line.
@@ -58,7 +59,7 @@ func UnitEnd(u api.UnitStatus) string {
 	if u.Failure != nil && !takenBackByItself(u.Phase, u.Ending) {
 		said += "; " + stoppedBy(u)
 	}
-	return Clip(said, pace.Tuned().MaxMessage)
+	return clip.Bytes(said, pace.Tuned().MaxMessage)
 }
 
 // endedBy reads "RolledBack by ops: too slow".

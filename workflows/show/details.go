@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/clip"
 	"sluice.dev/sluice/workflows/pace"
 )
 
@@ -17,7 +18,7 @@ func WaitingWords(w *api.Waiting) string {
 	if len(w.Unmet) > 0 {
 		words += ": " + w.Unmet[0]
 	}
-	return Clip(words, 200)
+	return clip.Bytes(words, 200)
 }
 
 func UnitDetails(u api.UnitStatus) string {

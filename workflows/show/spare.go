@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/clip"
 )
 
 // spared is how long a text stays that is nobody's first question any more.
@@ -16,16 +17,16 @@ func SpareTask(t *api.TaskStatus, most int) {
 		t.Attempts[i].Steps = nil
 	}
 	for i := 0; i < len(t.Attempts) && saidBy(t) > most; i++ {
-		t.Attempts[i].Message = Clip(t.Attempts[i].Message, spared)
+		t.Attempts[i].Message = clip.Bytes(t.Attempts[i].Message, spared)
 	}
 	for len(t.Steps) > 1 && saidBy(t) > most {
 		t.Steps = t.Steps[1:]
 	}
 	for i := 0; i < len(t.Steps) && saidBy(t) > most; i++ {
-		t.Steps[i].Message = Clip(t.Steps[i].Message, spared)
+		t.Steps[i].Message = clip.Bytes(t.Steps[i].Message, spared)
 	}
 	if saidBy(t) > most {
-		t.Message = Clip(t.Message, spared)
+		t.Message = clip.Bytes(t.Message, spared)
 	}
 }
 
@@ -40,7 +41,7 @@ func SpareChecks(most int, lists ...[]api.Check) {
 			if most -= stored(*c); most >= 0 {
 				continue
 			}
-			c.Message = Clip(c.Message, spared)
+			c.Message = clip.Bytes(c.Message, spared)
 			if c.Seen != nil {
 				c.Seen = map[string]any{"tooLong": true}
 			}

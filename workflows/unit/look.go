@@ -6,12 +6,12 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/clip"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/workflows/ask"
 	"sluice.dev/sluice/workflows/pace"
-	"sluice.dev/sluice/workflows/show"
 	"sluice.dev/sluice/workflows/tell"
 )
 
@@ -64,7 +64,7 @@ func (l *lookout) look(ctx workflow.Context) (tell.Finding, error) {
 		case err != nil:
 			return tell.Finding{Check: &api.Check{Name: "watch during soak", Verdict: api.Error, Message: ask.MessageOf(err)}}, nil
 		case held:
-			bad.Message = show.Clip(bad.Message, pace.Tuned().MaxMessage)
+			bad.Message = clip.Bytes(bad.Message, pace.Tuned().MaxMessage)
 			return tell.Finding{Check: &bad}, nil // with what it saw: the unit's own record does not have it
 		default:
 			return tell.Finding{}, nil

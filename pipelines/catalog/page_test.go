@@ -1,11 +1,10 @@
-package demo
+package catalog_test
 
 import (
 	"flag"
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -17,18 +16,25 @@ import (
 	"sluice.dev/sluice/pipelines/catalog"
 )
 
+// pageFile is where the page stands.
+const pageFile = "../../docs/catalog.md"
+
 var update = flag.Bool("update", false, "write docs/catalog.md anew")
 
 // TestCatalogPage keeps docs/catalog.md what the catalog's own documents say.
 func TestCatalogPage(t *testing.T) {
 	want := catalogPage(t)
 	if *update {
-		if err := os.WriteFile(filepath.Join(root, "docs/catalog.md"), []byte(want), 0o644); err != nil {
+		if err := os.WriteFile(pageFile, []byte(want), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if diff := cmp.Diff(want, text(t, "docs/catalog.md")); diff != "" {
-		t.Errorf("docs/catalog.md is not what the catalog says (go test ./internal/demo -run CatalogPage -update writes it): -want +got:\n%s", diff)
+	written, err := os.ReadFile(pageFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, string(written)); diff != "" {
+		t.Errorf("docs/catalog.md is not what the catalog says (go test ./pipelines/catalog -run CatalogPage -update writes it): -want +got:\n%s", diff)
 	}
 }
 
@@ -57,8 +63,8 @@ the same kind and name goes before it. ` + "`sluice get catalog NAME`" + ` print
 		head(&page, name, task.Spec.Description)
 		page.WriteString("\n| step | kind | it |\n|---|---|---|\n")
 		for i := range task.Spec.Steps {
-			kind, _ := pipelines.StepKindOf(task.Spec.Steps[i].Kind())
-			fmt.Fprintf(&page, "| `%s` | `%s` | %s |\n", task.Spec.Steps[i].Name, kind.Name, strings.Join(kind.Does, ", "))
+			s := &task.Spec.Steps[i]
+			fmt.Fprintf(&page, "| `%s` | `%s` | %s |\n", s.Name, s.Kind(), strings.Join(s.Does(), ", "))
 		}
 		params(&page, task.Spec.Params)
 		fmt.Fprintf(&page, "\n```yaml\n%s```\n", texts[task.Position.File])
