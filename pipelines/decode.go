@@ -103,6 +103,8 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, s subject) bool {
 		return d.amount(n, v, s)
 	case reflect.TypeFor[Duration]():
 		return d.duration(n, v, s)
+	case reflect.TypeFor[BatchSoak]():
+		return d.batchSoak(n, v, s)
 	case reflect.TypeFor[IntOrText]():
 		return d.intOrText(n, v, s)
 	}
@@ -184,12 +186,18 @@ func (d *decoder) key(key *yaml.Node, seen map[string]int) (string, bool) {
 	return key.Value, true
 }
 
+// moved says where fields are that had another place.
+var moved = map[string]string{"firstBatch": "soak.batch.first"}
+
 func (d *decoder) unknown(n, key *yaml.Node, names []string) bool {
 	if name := meansField(key.Value, names); name != "" {
 		if d.doc.excused[n] == nil {
 			d.doc.excused[n] = map[string]bool{}
 		}
 		d.doc.excused[n][name] = true
+	}
+	if place, ok := moved[key.Value]; ok {
+		return d.fail(key, "unknown field %s: it is written as %s", key.Value, place)
 	}
 	return d.fail(key, "unknown field %s%s", shortened(key.Value), rule.Suggest(key.Value, names))
 }

@@ -11,14 +11,7 @@ func (l *linter) rules(r *Rules, at spot) {
 	l.batches(r.Batches, at.at("batches"))
 	l.positive(r.MaxUnavailable, at.at("maxUnavailable"), "maxUnavailable", "nothing could ever move")
 	l.positive(r.MaxConcurrency, at.at("maxConcurrency"), "maxConcurrency", "no cluster could ever start")
-	if r.Soak != nil {
-		soak := at.at("soak")
-		l.wait(r.Soak.FirstBatch, soak.at("firstBatch"), "soak.firstBatch")
-		l.wait(r.Soak.Batch, soak.at("batch"), "soak.batch")
-		l.wait(r.Soak.Cluster, soak.at("cluster"), "soak.cluster")
-		l.wait(r.Soak.Group, soak.at("group"), "soak.group")
-		l.wait(r.Soak.Stage, soak.at("stage"), "soak.stage")
-	}
+	l.soak(r.Soak, at.at("soak"))
 	if d := r.ProgressDeadline; d != nil {
 		l.wait(d, at.at("progressDeadline"), "progressDeadline")
 		if *d == 0 {

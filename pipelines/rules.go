@@ -24,15 +24,6 @@ type Rules struct {
 	ProgressDeadline *Duration `json:"progressDeadline,omitempty"` // without progress for this long, a batch stalls; default 15m
 }
 
-// Soak is the quiet time after a unit. Whole seconds; at most 30 days.
-type Soak struct {
-	FirstBatch *Duration `json:"firstBatch,omitempty"` // after the first batch of a cluster; default that of every batch
-	Batch      *Duration `json:"batch,omitempty"`
-	Cluster    *Duration `json:"cluster,omitempty"`
-	Group      *Duration `json:"group,omitempty"`
-	Stage      *Duration `json:"stage,omitempty"`
-}
-
 // Order says in which order the units of a stage go.
 type Order struct {
 	By    string   `json:"by,omitempty" is:"order"`   // risk (default) or name
@@ -52,7 +43,7 @@ func DefaultRules() Rules {
 		Batches:          []Amount{Count(1), Percent(10), Percent(50), Percent(100)},
 		MaxUnavailable:   new(Count(1)),
 		MaxBehind:        new(Percent(10)),
-		Soak:             &Soak{Batch: new(Duration(0)), Cluster: new(Duration(0)), Group: new(Duration(0)), Stage: new(Duration(0))},
+		Soak:             noSoak(),
 		Order:            &Order{By: OrderByRisk},
 		MaxConcurrency:   new(Count(1)),
 		MaxFailures:      new(Count(0)),
@@ -115,26 +106,6 @@ func (r Rules) overlaid(over Rules) Rules {
 		r.ProgressDeadline = over.ProgressDeadline
 	}
 	return r
-}
-
-func (s *Soak) overlaid(over Soak) *Soak {
-	merged := *s
-	if over.FirstBatch != nil {
-		merged.FirstBatch = over.FirstBatch
-	}
-	if over.Batch != nil {
-		merged.Batch = over.Batch
-	}
-	if over.Cluster != nil {
-		merged.Cluster = over.Cluster
-	}
-	if over.Group != nil {
-		merged.Group = over.Group
-	}
-	if over.Stage != nil {
-		merged.Stage = over.Stage
-	}
-	return &merged
 }
 
 func overlaidChecks(under, over []Check) []Check {

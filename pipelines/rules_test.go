@@ -25,7 +25,7 @@ kind: Pipeline
 metadata: {name: p}
 spec: {stages: [{name: s, clusterGroups: {all: true}}]}`).Pipelines["p"]
 	want := `{"nodeSets":[{"name":"all","all":true}],"batches":[1,"10%","50%","100%"],"maxUnavailable":1,` +
-		`"maxBehind":"10%","soak":{"batch":"0s","cluster":"0s","group":"0s","stage":"0s"},"order":{"by":"risk"},` +
+		`"maxBehind":"10%","soak":{"batch":{"rest":"0s"},"cluster":"0s","group":"0s","stage":"0s"},"order":{"by":"risk"},` +
 		`"maxConcurrency":1,"maxFailures":0,"maxUnreachable":0,"progressDeadline":"15m"}`
 	if diff := cmp.Diff(want, rulesJSON(t, p.EffectiveRules(&p.Spec.Stages[0]))); diff != "" {
 		t.Errorf("EffectiveRules(s): -want +got:\n%s", diff)
@@ -43,7 +43,7 @@ spec:
   defaults:
     nodeSets: [{matchLabels: {pool: canary}}, {matchLabels: {pool: canary}, name: pool-canary-2}, {names: [n1]}, {all: true}]
     batches: [5, 100%]
-    soak: {batch: 10m, stage: 1h}
+    soak: {batch: {first: 1h, rest: 10m}, stage: 1h}
     maxConcurrency: 2
     order: {units: [c1]}
     checks:
@@ -53,7 +53,7 @@ spec:
   - name: s
     clusterGroups: {all: true}
     batches: [100%]
-    soak: {stage: 24h}
+    soak: {batch: 5m, stage: 24h}
     maxFailures: 10%
     checks:
     - {name: third, gate: {cel: "true"}}
@@ -77,7 +77,7 @@ spec:
 		t.Errorf("node sets have names of their own: -want +got:\n%s", diff)
 	}
 	r.Checks, r.NodeSets = nil, nil
-	want := `{"batches":["100%"],"maxUnavailable":1,"maxBehind":"10%","soak":{"batch":"10m","cluster":"0s","group":"0s","stage":"1d"},` +
+	want := `{"batches":["100%"],"maxUnavailable":1,"maxBehind":"10%","soak":{"batch":{"first":"1h","rest":"5m"},"cluster":"0s","group":"0s","stage":"1d"},` +
 		`"order":{"by":"risk","units":["c1"]},"maxConcurrency":2,"maxFailures":"10%","maxUnreachable":0,"progressDeadline":"15m"}`
 	if diff := cmp.Diff(want, rulesJSON(t, r)); diff != "" {
 		t.Errorf("EffectiveRules(s): -want +got:\n%s", diff)

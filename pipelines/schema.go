@@ -110,6 +110,9 @@ func (g *schemaGenerator) kind(kind string) *jsonschema.Schema {
 	if step, ok := schema.Definitions["Step"]; ok {
 		inStep(step, schema.Definitions["Job"], schema.Definitions["PodLimits"])
 	}
+	if soak, ok := schema.Definitions["Soak"]; ok {
+		orDuration(soak)
+	}
 
 	schema.Title = kind
 	schema.Properties.Set("apiVersion", &jsonschema.Schema{Const: APIVersion, Description: "The version of the language."})

@@ -125,12 +125,15 @@ func TestEveryPlanTakesEachClusterOnce(t *testing.T) {
 func TestHashCovers(t *testing.T) {
 	before := plan.Hash(build(t, whole()))
 	cases := map[string]func(*plan.Input){
-		"a cluster":                    func(in *plan.Input) { in.Documents.Clusters["f"] = cluster("f", "shop", 1) },
-		"the order":                    func(in *plan.Input) { in.Documents.Clusters["d"].Spec.UserGrade = 9 },
-		"an order by name":             func(in *plan.Input) { in.Pipeline.Spec.Stages[1].Order = &pipelines.Order{By: "name"} },
-		"a check":                      func(in *plan.Input) { in.Pipeline.Spec.Defaults.Checks[0].Name = "other" },
-		"a rule of a check":            func(in *plan.Input) { in.Pipeline.Spec.Defaults.Checks[0].Gate.CEL = "true" },
-		"a batch":                      func(in *plan.Input) { in.Pipeline.Spec.Stages[0].Batches = []pipelines.Amount{pipelines.Percent(100)} },
+		"a cluster":         func(in *plan.Input) { in.Documents.Clusters["f"] = cluster("f", "shop", 1) },
+		"the order":         func(in *plan.Input) { in.Documents.Clusters["d"].Spec.UserGrade = 9 },
+		"an order by name":  func(in *plan.Input) { in.Pipeline.Spec.Stages[1].Order = &pipelines.Order{By: "name"} },
+		"a check":           func(in *plan.Input) { in.Pipeline.Spec.Defaults.Checks[0].Name = "other" },
+		"a rule of a check": func(in *plan.Input) { in.Pipeline.Spec.Defaults.Checks[0].Gate.CEL = "true" },
+		"a batch":           func(in *plan.Input) { in.Pipeline.Spec.Stages[0].Batches = []pipelines.Amount{pipelines.Percent(100)} },
+		"a soak of first batches": func(in *plan.Input) {
+			in.Pipeline.Spec.Stages[1].Soak.Batch = &pipelines.BatchSoak{First: new(pipelines.Duration(time.Hour))}
+		},
 		"a soak":                       func(in *plan.Input) { in.Pipeline.Spec.Stages[1].Soak.Group = new(pipelines.Duration(time.Hour)) },
 		"a budget":                     func(in *plan.Input) { in.Pipeline.Spec.Stages[0].MaxFailures = new(pipelines.Count(1)) },
 		"the values":                   func(in *plan.Input) { in.Values = func(pipelines.Place) (string, error) { return "sha256:v", nil } },

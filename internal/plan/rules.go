@@ -35,7 +35,7 @@ func (b *builder) rules(p *Plan, s *pipelines.Stage) (StageRules, error) {
 		MaxBehind:        r.MaxBehind,
 		ProgressDeadline: *r.ProgressDeadline,
 		Soak: Soak{
-			FirstBatch: r.Soak.FirstBatch, Batch: *r.Soak.Batch, Cluster: *r.Soak.Cluster, Group: *r.Soak.Group, Stage: *r.Soak.Stage,
+			FirstBatch: r.Soak.Batch.First, Batch: *r.Soak.Batch.Rest, Cluster: *r.Soak.Cluster, Group: *r.Soak.Group, Stage: *r.Soak.Stage,
 		},
 		Checks:           checks,
 		GroupBy:          r.GroupBy,
