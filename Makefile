@@ -63,7 +63,7 @@ endif
 
 .PHONY: histories
 histories: build ## write the histories of the integration tests' runs into the folder of the newest shape; SHAPE=N names it
-	@test -n "$(SHAPE)" || { echo "which shape? make histories SHAPE=2 (the newest of workflows/shape)"; exit 1; }
+	@test -n "$(SHAPE)" || { echo "which shape? make histories SHAPE=3 (the newest of workflows/shape)"; exit 1; }
 	@test ! -e workflows/testdata/histories/$(SHAPE)/SHA256SUMS || { echo "shape $(SHAPE) is closed: a change of what workflows ask for needs a new shape"; exit 1; }
 	@mkdir -p workflows/testdata/histories/$(SHAPE)
 	@SLUICE_RECORD_HISTORIES=$(CURDIR)/workflows/testdata/histories/$(SHAPE) $(GO) test -count=1 -timeout 20m ./internal/e2e
