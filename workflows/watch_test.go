@@ -239,22 +239,3 @@ func TestAMeasuredCheckOfAStageHoldsTheRun(t *testing.T) {
 		t.Errorf("the run ended as %s; it was asked %d times", end.Phase, asked)
 	}
 }
-
-// TestASoakOfSevenDaysAsksForLittle: whatever is measured in the background, however often, a week is a few events in the history.
-func TestASoakOfSevenDaysAsksForLittle(t *testing.T) {
-	w := newWorld(t, "a")
-	w.background()
-	w.rules.Soak.Batch, w.rules.Soak.Cluster = pipelines.Duration(7*24*time.Hour), pipelines.Duration(7*24*time.Hour)
-	w.watches(watching{after: never})
-	w.lastLooks(api.Passed)
-	end := w.run(t)
-	if took := end.Ended.Sub(end.Started); end.Phase != api.PhaseSucceeded || took < 21*24*time.Hour {
-		t.Fatalf("the run ended as %s after %s", end.Phase, took)
-	}
-	// An activity is three events and at most as many of workflow tasks.
-	if n := len(w.asked()); n*6 > 2000 {
-		t.Errorf("three soaks of a week asked for %d activities:\n%s", n, strings.Join(w.asked(), "\n"))
-	} else {
-		t.Logf("three soaks of a week asked for %d activities", n)
-	}
-}
