@@ -3,6 +3,7 @@ package check
 import (
 	"context"
 	"encoding/json"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -12,12 +13,12 @@ import (
 )
 
 // TestFailureMode_R03_ALongSoakKeepsNoMoreThanAShortOne: what is carried from one measurement to the next is as big after a month as
-// after an hour.
+// after an hour, and so is the process that measures.
 func TestFailureMode_R03_ALongSoakKeepsNoMoreThanAShortOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const hour, month = 240, 240 * 24 * 30 // measurements, one in 15 s
 		n := 0
-		sizes := map[int]int{}
+		sizes, memory, working := map[int]int{}, map[int]uint64{}, map[int]int{}
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		m := measurerOf(SourceFunc(func(context.Context, Question) Finding {
@@ -43,7 +44,8 @@ func TestFailureMode_R03_ALongSoakKeepsNoMoreThanAShortOne(t *testing.T) {
 				if err != nil {
 					t.Error(err)
 				}
-				if sizes[n] = len(said); n == month {
+				sizes[n], memory[n], working[n] = len(said), heap(), runtime.NumGoroutine()
+				if n == month {
 					cancel()
 				}
 			},
@@ -51,7 +53,18 @@ func TestFailureMode_R03_ALongSoakKeepsNoMoreThanAShortOne(t *testing.T) {
 		if err == nil || sizes[hour] == 0 || sizes[month] > sizes[hour]+20 { // digits of counts
 			t.Errorf("it carries %v bytes after so many measurements, %v", sizes, err)
 		}
+		if memory[month] > memory[hour]+1<<20 || working[month] > working[hour]+5 {
+			t.Errorf("after so many measurements the process has %v bytes and %v goroutines", memory, working)
+		}
 	})
+}
+
+// heap is what is in use, without what is waste.
+func heap() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }
 
 // TestFailureMode_R12_WhatPassesByIsNotFinal tells what passes by from what stays: an error of our own, a failure within its limit and
