@@ -21,13 +21,13 @@ func (l *linter) pipeline(p *Pipeline, at spot) {
 	for i := range p.Spec.Stages {
 		stage := &p.Spec.Stages[i]
 		names = append(names, stage.Name)
-		l.stage(p, stage, spec.at("stages", i))
+		l.stage(p, stage, spec.at("stages", i), defaults)
 	}
 	l.unique("stage", names, func(i int) spot { return spec.at("stages", i, "name") })
 	l.tasksOf(p, spec)
 }
 
-func (l *linter) stage(p *Pipeline, s *Stage, at spot) {
+func (l *linter) stage(p *Pipeline, s *Stage, at, defaults spot) {
 	if s.ClusterGroups == nil && s.Clusters == nil && !at.has("clusterGroups") && !at.has("clusters") {
 		l.report.addAt(at, "stage %s has no clusterGroups or clusters: write clusterGroups: {all: true} for everything", s.Name)
 	}
@@ -51,6 +51,7 @@ func (l *linter) stage(p *Pipeline, s *Stage, at spot) {
 		}
 		l.checks(p, s.Checks, p.Spec.Defaults.Checks, at.at("checks"))
 	}
+	l.samples(p, s, at, defaults)
 }
 
 // doubts warns of what the selectors of a stage ask for in vain. The library is not the user's to mend.

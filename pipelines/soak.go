@@ -19,6 +19,8 @@ type Soak struct {
 type BatchSoak struct {
 	First *Duration `json:"first,omitempty"` // after the first batch of a cluster; default as the rest
 	Rest  *Duration `json:"rest,omitempty"`  // after every other; default 0
+	// no batch's soak is over before each background check was measured so often since its pods arrived; default off
+	MinSamples int `json:"minSamples,omitempty" range:"1..10000"`
 }
 
 func noSoak() *Soak {
@@ -50,6 +52,9 @@ func (s *BatchSoak) overlaid(over BatchSoak) *BatchSoak {
 	}
 	if over.Rest != nil {
 		merged.Rest = over.Rest
+	}
+	if over.MinSamples > 0 {
+		merged.MinSamples = over.MinSamples
 	}
 	return &merged
 }

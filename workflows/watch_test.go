@@ -25,21 +25,29 @@ func (w *world) background() {
 }
 
 // watches says what background checks find, in the order in which they are begun, and after how long; the last is for ever.
-func (w *world) watches(finds ...watching) {
+func (w *world) watches(finds ...watching) { w.beside("Watch", "Watched", false, finds) }
+
+// samples says the same of the measurements that the soaks of batches are to have.
+func (w *world) samples(finds ...watching) { w.beside("Sample", "Sampled", true, finds) }
+
+func (w *world) beside(begins, ends string, counted bool, finds []watching) {
 	begun := -1
 	now := func() watching { return finds[min(begun, len(finds)-1)] }
 	begin := func() time.Duration {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		begun++
-		w.log = append(w.log, "Watch")
+		w.log = append(w.log, begins)
 		return now().after
 	}
-	w.env.OnActivity(step.Watch.Name(), mock.Anything, mock.Anything).AfterFn(begin).Return(
+	ours := mock.MatchedBy(func(r step.ChecksRequest) bool {
+		return (len(r.Checks) > 0 && r.Checks[0].Steps[0].Count > 0) == counted
+	})
+	w.env.OnActivity(step.Watch.Name(), mock.Anything, ours).Maybe().AfterFn(begin).Return(
 		func(_ context.Context, r step.ChecksRequest) ([]api.Check, error) {
 			w.mu.Lock()
 			f := now()
-			w.log = append(w.log, strings.TrimSpace("Watched "+r.Cluster+" "+r.Record))
+			w.log = append(w.log, strings.TrimSpace(ends+" "+r.Cluster+" "+r.Record))
 			w.mu.Unlock()
 			if f.err != nil {
 				return nil, temporal.NewNonRetryableApplicationError(f.err.Error(), string(fault.CodeOf(f.err)), nil)

@@ -101,6 +101,19 @@ func TestAnotherWorkerGoesOnCounting(t *testing.T) {
 	}
 }
 
+// TestSamplesOutliveTheirWorker: of a hundred, those that another worker had made are not made again.
+func TestSamplesOutliveTheirWorker(t *testing.T) {
+	tries := 0
+	env := asked(t, func(check.Question) check.Finding { tries++; return check.Finding{Verdict: api.Passed} })
+	env.SetHeartbeatDetails(check.Tallies{"c/s": {Began: time.Now(), Due: time.Now(), Tried: 120, Measured: 98, Passed: 98, PassedInRow: 98}})
+	req := request(pipelines.Repeat{Interval: new(pipelines.Duration(time.Millisecond)), ConsecutiveSuccessLimit: 5})
+	req.Checks = pipelines.Sampled(req.Checks, 100)
+	answer, err := env.ExecuteActivity(step.Watch.Name(), req)
+	if found := verdicts(t, answer, err); found[0].Verdict != api.Passed || tries != 2 {
+		t.Errorf("it found %+v after %d tries", found, tries)
+	}
+}
+
 // TestWhatIsCountedIsInTheHeartbeats: the environment of tests sends one heartbeat in a minute, as a rule before anything was counted,
 // and the last one where an activity ends without an answer. So its worker goes, once the heart has beaten for the second time.
 func TestWhatIsCountedIsInTheHeartbeats(t *testing.T) {

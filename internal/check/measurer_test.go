@@ -127,6 +127,41 @@ func TestInTheBackgroundAStepIsMeasuredUntilItDoesNotPass(t *testing.T) {
 	})
 }
 
+// TestSamplesAreMeasurementsOfEachStep: errors are none, what is enough otherwise is not, and one that fails ends the rest.
+func TestSamplesAreMeasurementsOfEachStep(t *testing.T) {
+	for name, c := range map[string]struct {
+		answers string
+		want    api.Verdict
+		asked   int
+		took    time.Duration
+	}{
+		"all pass":           {"P", api.Passed, 10, 9 * time.Minute},
+		"some are no answer": {"PEEPP", api.Passed, 12, 9*time.Minute + 20*time.Second},
+		"the last one fails": {"PPPPPPPPPF", api.Failed, 10, 9 * time.Minute},
+		"an early one fails": {"PPF", api.Failed, 3, 2 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newScript(verdicts(c.answers)...)
+				m := NewMeasurer(clock.RealClock{}, NewRules(), Sources{"gate": SourceFunc(func(ctx context.Context, q Question) Finding {
+					if q.Step.Name != "c/step" {
+						return Finding{Verdict: api.Passed}
+					}
+					return s.Ask(ctx, q)
+				})})
+				begun := time.Now()
+				checks := pipelines.Sampled([]pipelines.ResolvedCheck{
+					aCheck("quick", every(time.Second, pipelines.Repeat{})), aCheck("c", every(time.Minute, pipelines.Repeat{Count: 2, ConsecutiveSuccessLimit: 1})),
+				}, 10)
+				found, err := m.Watch(t.Context(), Inquiry{Point: pipelines.During, Checks: checks})
+				if took := time.Since(begun); err != nil || found[1].Verdict != c.want || len(s.asked) != c.asked || took != c.took {
+					t.Errorf("%+v, %v; asked %d times in %s", found, err, len(s.asked), took)
+				}
+			})
+		})
+	}
+}
+
 // TestWhatWasNotMeasuredHasNotPassed: the check that ends the looks leaves others behind that have seen nothing good yet.
 func TestWhatWasNotMeasuredHasNotPassed(t *testing.T) {
 	for name, repeat := range map[string]pipelines.Repeat{

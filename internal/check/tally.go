@@ -34,10 +34,9 @@ type Tallies map[string]Tally
 
 // Intervals that hold where a step names none.
 const (
-	defaultInterval = 15 * time.Second
-	errorInterval   = 10 * time.Second // after a measurement that was an error, as Argo Rollouts has it
-	defaultTimeout  = 30 * time.Second
-	defaultErrors   = 4
+	errorInterval  = 10 * time.Second // after a measurement that was an error, as Argo Rollouts has it
+	defaultTimeout = 30 * time.Second
+	defaultErrors  = 4
 )
 
 // begin is the tally of a step before its first measurement.
@@ -68,7 +67,7 @@ func (t Tally) add(r pipelines.Repeat, most int, f Finding, now time.Time) Tally
 	}
 	t.Tried++
 	t.Measured++
-	t.Due = t.Due.Add(orElse(r.Interval, defaultInterval))
+	t.Due = t.Due.Add(r.Every())
 	if f.Verdict != api.Error {
 		t.ErrorsInRow = 0
 	}

@@ -181,6 +181,7 @@ type Soak struct {
 	Cluster    pipelines.Duration  `json:"cluster"`
 	Group      pipelines.Duration  `json:"group"`
 	Stage      pipelines.Duration  `json:"stage"`
+	MinSamples int                 `json:"minSamples,omitempty"` // of each background check, before the soak of a batch is over
 }
 
 // AfterBatch is how long it stays quiet after a batch of a cluster.

@@ -300,6 +300,9 @@ func stageRules(s *StagePlan) [][]string {
 		{"batches", batches},
 		{"soak", soak(r.Soak)},
 	}
+	if text := r.samplesText(); text != "" {
+		rows = append(rows, []string{"", text})
+	}
 	if s.Approvals > 0 {
 		rows = append(rows, []string{"approvals", fmt.Sprintf("%s of this hash before it starts", count(s.Approvals, "approval"))})
 	}
@@ -356,10 +359,24 @@ func soak(s Soak) string {
 			all = append(all, part.name+" "+part.d.String())
 		}
 	}
+	if s.MinSamples > 0 {
+		all = append(all, count(s.MinSamples, "sample")+" a batch")
+	}
 	if len(all) == 0 {
 		return "none"
 	}
 	return strings.Join(all, ", ")
+}
+
+// samplesText says how long the soak of a batch takes for its measurements.
+func (r *StageRules) samplesText() string {
+	n := r.Soak.MinSamples
+	slowest, found := pipelines.Slowest(pipelines.Sampled(pipelines.Measured(pipelines.ChecksAt(r.Checks, pipelines.During)), n))
+	if n == 0 || !found {
+		return ""
+	}
+	return fmt.Sprintf("each batch at least %s: %s every %s (%s)",
+		pipelines.Duration(slowest.Takes()), count(n, "sample"), pipelines.Duration(slowest.Every()), slowest.Name)
 }
 
 func params(all []pipelines.ParamValue) string {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -47,6 +48,10 @@ func TestRender(t *testing.T) {
 				s := stage("production", "production", groupBy("region"), orderBy("name", "c", "gone"), concurrency(pipelines.Percent(70)))
 				s.MaxFailures, s.MaxUnreachable = new(pipelines.Percent(30)), new(pipelines.Percent(10))
 				s.NodeSets = []pipelines.NodeSet{{Selector: pipelines.Selector{MatchLabels: map[string]string{"pool": "canary"}}}, {Name: "rest", Selector: pipelines.Selector{All: true}}}
+				s.Soak = &pipelines.Soak{Batch: &pipelines.BatchSoak{First: new(pipelines.Duration(time.Hour)), Rest: new(pipelines.Duration(10 * time.Minute)), MinSamples: 100}}
+				s.Checks = []pipelines.Check{{Name: "quick", At: []pipelines.Point{pipelines.During}, TaskSpec: logsEvery(0)}, {
+					Name: "logs", At: []pipelines.Point{pipelines.During}, TaskSpec: logsEvery(30 * time.Second),
+				}}
 				s.Approvals = 2
 				in := input(documents([]*pipelines.ClusterGroup{group("prod", "production"), group("e2e", "e2e")}, clusters), s, stage("late", "e2e"))
 				in.Component.Spec.Rollback = pipelines.RollbackNever
@@ -143,6 +148,15 @@ func live(p *plan.Plan) *plan.Live {
 			{Cluster: "d", Unreachable: "connection refused"},
 		},
 	}
+}
+
+// logsEvery is a task that reads logs; 0 is as often as where nothing is said.
+func logsEvery(interval time.Duration) *pipelines.TaskSpec {
+	look := pipelines.Step{Name: "look", StepKinds: pipelines.StepKinds{Logs: &pipelines.Logs{}}}
+	if interval > 0 {
+		look.Interval = new(pipelines.Duration(interval))
+	}
+	return &pipelines.TaskSpec{Steps: []pipelines.Step{look}}
 }
 
 func TestRenderRefusesWhatWasSeenForAnotherPlan(t *testing.T) {

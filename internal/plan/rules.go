@@ -36,6 +36,7 @@ func (b *builder) rules(p *Plan, s *pipelines.Stage) (StageRules, error) {
 		ProgressDeadline: *r.ProgressDeadline,
 		Soak: Soak{
 			FirstBatch: r.Soak.Batch.First, Batch: *r.Soak.Batch.Rest, Cluster: *r.Soak.Cluster, Group: *r.Soak.Group, Stage: *r.Soak.Stage,
+			MinSamples: r.Soak.Batch.MinSamples,
 		},
 		Checks:           checks,
 		GroupBy:          r.GroupBy,

@@ -166,8 +166,12 @@ func (r *machine) batch(ctx workflow.Context, held *heldWorkload, w plan.Divisio
 	if err := r.soak(ctx, soak{quiet: quiet, at: at, end: pipelines.AfterBatch, workloads: moved}); err != nil {
 		return err
 	}
-	// A batch ends with a look of what looked on beside it, too.
-	if err := r.judgeBy(ctx, r.watched(), pipelines.During, at, r.looker(req)); err != nil {
+	// A batch ends with a look of what looked on beside it, too: of its rules only, where all else was measured while it soaked.
+	last := r.watched()
+	if r.sampler.made {
+		last = pipelines.Quick(r.checksAt(pipelines.During))
+	}
+	if err := r.judgeBy(ctx, last, pipelines.During, at, r.looker(req)); err != nil {
 		return err
 	}
 	if err := r.judge(ctx, pipelines.AfterBatch, at, r.looker(req)); err != nil {

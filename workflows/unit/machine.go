@@ -53,6 +53,7 @@ type machine struct {
 	toldAt  time.Time
 	reports int // how many there were
 	watcher watcher
+	sampler sampler
 }
 
 // moved is a batch that has been moved.

@@ -23,13 +23,14 @@ type soak struct {
 	workloads func() []step.AdvanceRequest
 }
 
-// soak waits, durably, while checks keep looking at workloads. What was out of sight meanwhile, or stood at a check, is
-// looked at again for a while, however late it is.
+// soak waits, durably, while checks keep looking at workloads, and for as many measurements as it is to have. What was out of sight
+// meanwhile, or stood at a check, is looked at again for a while, however late it is.
 func (r *machine) soak(ctx workflow.Context, s soak) error {
+	r.sampler = sampler{}
 	until := workflow.Now(ctx).Add(time.Duration(s.quiet))
 	for {
 		left := until.Sub(workflow.Now(ctx))
-		if left <= 0 {
+		if left <= 0 && !r.lacks(s) {
 			return nil
 		}
 		before := workflow.Now(ctx)
@@ -37,8 +38,11 @@ func (r *machine) soak(ctx workflow.Context, s soak) error {
 			return err
 		}
 		until = until.Add(workflow.Now(ctx).Sub(before)) // a pause is no part of it
-		r.set(ctx, api.PhaseSoaking, &api.Waiting{Kind: api.WaitSoak, Name: string(s.end), Until: until.UTC()})
+		r.sample(ctx, s)
+		left, waiting := r.quietFor(ctx, s, left, until)
+		r.set(ctx, api.PhaseSoaking, waiting)
 		seen, err := r.watchFor(ctx, left, s.workloads())
+		r.sampler.last = false
 		switch {
 		case err == nil:
 			r.here(ctx)

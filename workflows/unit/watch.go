@@ -31,22 +31,29 @@ func (r *machine) watch(ctx workflow.Context) {
 		return
 	}
 	r.watchNoMore()
-	req := step.ChecksRequest{
-		Ref: r.in.Ref, Point: pipelines.During, Checks: checks, Facts: rule.Facts{Unit: r.plan.Unit, Change: r.plan.Change},
-	}
+	req := r.watching(checks)
 	for _, h := range r.held {
 		req.Workloads = append(req.Workloads, r.requestFor(h))
 	}
 	r.watcher.of = len(r.held)
 	ctx, r.watcher.end = workflow.WithCancel(ctx)
-	workflow.GoNamed(ctx, "background checks", func(ctx workflow.Context) { r.watchBy(ctx, req) })
+	workflow.GoNamed(ctx, "background checks", func(ctx workflow.Context) {
+		r.watchBy(ctx, near(r, step.Watch, "background checks of "+r.unit.Path, req), func() {})
+	})
 }
 
-// watchBy watches until a check does not pass, all that was to be measured is, or nobody wants it any more. A cluster out of reach is
-// asked again: the unit finds out by itself.
-func (r *machine) watchBy(ctx workflow.Context, req step.ChecksRequest) {
+// watching asks for checks in the background of no workload yet.
+func (r *machine) watching(checks []pipelines.ResolvedCheck) step.ChecksRequest {
+	return step.ChecksRequest{
+		Ref: r.in.Ref, Point: pipelines.During, Checks: checks, Facts: rule.Facts{Unit: r.plan.Unit, Change: r.plan.Change},
+	}
+}
+
+// watchBy watches until a check does not pass, all that was to be measured is, which it calls made, or nobody wants it any more. A
+// cluster out of reach is asked again: the unit finds out by itself.
+func (r *machine) watchBy(ctx workflow.Context, c ask.Call[[]api.Check], made func()) {
 	for misses := 1; ; misses++ {
-		found, err := near(r, step.Watch, "background checks of "+r.unit.Path, req).Get(ctx)
+		found, err := c.Get(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -54,7 +61,9 @@ func (r *machine) watchBy(ctx workflow.Context, req step.ChecksRequest) {
 			r.note(r.underWay(), found)
 			if bad, held := api.FirstBad(found); held {
 				r.raise(bad)
+				return
 			}
+			made()
 			return
 		case ask.CodeOf(err) != fault.Unreachable:
 			r.raise(api.Check{Name: "background checks", At: pipelines.During, Verdict: api.Error, Message: ask.MessageOf(err)})
@@ -115,4 +124,5 @@ func (r *machine) watchNoMore() {
 		r.watcher.end()
 	}
 	r.watcher.end, r.watcher.of = nil, 0
+	r.sampleNoMore()
 }
