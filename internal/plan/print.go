@@ -167,7 +167,7 @@ func (o *printer) stage(p *Plan, i int) {
 		}
 		return
 	}
-	o.table(1, stageRules(s))
+	o.table(1, append(stageRules(s), stageChecks(p, i)...))
 	for _, note := range s.Notes {
 		o.line(1, "note: %s", note)
 	}
@@ -306,18 +306,6 @@ func stageRules(s *StagePlan) [][]string {
 	if s.Approvals > 0 {
 		rows = append(rows, []string{"approvals", fmt.Sprintf("%s of this hash before it starts", count(s.Approvals, "approval"))})
 	}
-	return append(rows, checkRows("checks", r.Checks)...)
-}
-
-// checkRows say which checks there are, and what each may read or change.
-func checkRows(head string, checks []pipelines.ResolvedCheck) (rows [][]string) {
-	for _, c := range checks {
-		rows = append(rows, []string{head, checkText(c)})
-		if does := c.Does(); len(does) > 0 {
-			rows = append(rows, []string{"", "  it " + strings.Join(does, ", ")})
-		}
-		head = ""
-	}
 	return rows
 }
 
@@ -389,16 +377,4 @@ func params(all []pipelines.ParamValue) string {
 		parts = append(parts, fmt.Sprintf("%s=%v", p.Name, value))
 	}
 	return strings.Join(parts, ", ")
-}
-
-func checkText(c pipelines.ResolvedCheck) string {
-	var at []string
-	for _, point := range c.At {
-		at = append(at, string(point))
-	}
-	text := c.Name + " at " + strings.Join(at, ", ")
-	if c.Enforcement == pipelines.Advisory {
-		text += " (Advisory: it holds nothing)"
-	}
-	return text
 }
