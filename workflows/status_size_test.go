@@ -88,3 +88,47 @@ func arrived(n int) (units []api.UnitStatus) {
 	}
 	return units
 }
+
+// TestTheRecordOfABigUnitIsOnePayload plays 300 batches, each with a hundred checks that say and see as much as one may.
+func TestTheRecordOfABigUnitIsOnePayload(t *testing.T) {
+	const batches, checks = 300, 100
+	w := newWorld(t, "a")
+	w.env.SetTestTimeout(2 * time.Minute)
+	w.pods, w.rules.Batches, w.advances = batches, nil, time.Second
+	for n := range batches {
+		w.rules.Batches = append(w.rules.Batches, pipelines.Amount{Value: n + 1})
+	}
+	w.rules.Checks = nil
+	for n := range checks {
+		name := fmt.Sprint("metrics-", n)
+		w.rules.Checks = append(w.rules.Checks, pipelines.ResolvedCheck{
+			Name: name, At: []pipelines.Point{pipelines.AfterBatch}, Enforcement: pipelines.Advisory,
+			Steps: []pipelines.ResolvedStep{{Name: name + "/success", StepKinds: pipelines.StepKinds{Gate: &pipelines.Gate{CEL: "true"}}}},
+		})
+	}
+	w.measures = func(r step.ChecksRequest) (found []api.Check, _ error) {
+		for _, c := range r.Checks {
+			found = append(found, api.Check{
+				Name: c.Name, At: r.Point, Verdict: api.Failed, Advisory: true, Message: strings.Repeat("m", 1000),
+				Seen: map[string]any{"series": strings.Repeat("s", 8<<10)},
+			})
+		}
+		return found, nil
+	}
+	if end := w.run(t); end.Phase != api.PhaseSucceeded || len(w.records) != 1 {
+		t.Fatalf("the run ended as %s with %d records", end.Phase, len(w.records))
+	}
+	record := w.records[0]
+	body, err := json.Marshal(record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d batches with %d checks each take %d bytes", batches, checks, len(body))
+	if len(body) > payload/4 {
+		t.Errorf("the record of the unit takes %d bytes", len(body))
+	}
+	last := record.Batches[len(record.Batches)-1]
+	if len(record.Batches) != batches || last.Checks[0].Seen["series"] == nil || !record.Batches[0].Spared {
+		t.Errorf("of %d batches the last one saw %v", len(record.Batches), last.Checks[0].Seen)
+	}
+}

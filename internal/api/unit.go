@@ -23,6 +23,7 @@ type UnitStatus struct {
 	FailedAt string        `json:"failedAt,omitempty"` // path of the batch or unit that it stopped at
 	Batches  []BatchStatus `json:"batches,omitempty"`
 	Checks   []Check       `json:"checks,omitempty"` // of the cluster itself
+	Spared   bool          `json:"spared,omitempty"` // there were more of these, and no room for them
 	Kept     []string      `json:"kept,omitempty"`   // objects that a rollback left in place
 	Ending   *Ending       `json:"ending,omitempty"` // who took it back, or ended it where it was
 	// Behind is the dead nodes: set aside, or lost under a batch. What they have is left to the owner's strategy.
@@ -56,5 +57,6 @@ type BatchStatus struct {
 	Started  time.Time `json:"started,omitzero"`
 	Ended    time.Time `json:"ended,omitzero"`
 	Checks   []Check   `json:"checks,omitempty"`
-	Stuck    *Stuck    `json:"stuck,omitempty"` // what kept it from getting on where it stands
+	Spared   bool      `json:"spared,omitempty"` // there were more checks, and no room for them
+	Stuck    *Stuck    `json:"stuck,omitempty"`  // what kept it from getting on where it stands
 }

@@ -34,7 +34,7 @@ func NewOf(ask Rule) *Runner { return &Runner{NewRules(), ask} }
 // result has one entry for each check, in the same order; a context that ends leaves Error for what was not run.
 func (r *Runner) Evaluate(ctx context.Context, req step.EvaluateRequest) []api.Check {
 	out, _ := inOrder(req.Checks, req.Point, func(c pipelines.ResolvedCheck, found api.Check) (api.Check, error) {
-		f := r.ask(ctx, c, req.Point, req.Facts)
+		f := bounded(r.ask(ctx, c, req.Point, req.Facts))
 		found.Verdict, found.Message, found.Seen = f.Verdict, f.Message, f.Seen
 		return found, nil
 	})

@@ -42,6 +42,8 @@ type Tunables struct {
 	// SaidOfUnits is how much of what units say of their failures a run keeps of all of them together, in bytes: its status is one
 	// payload. What a unit said in full is in its own record.
 	SaidOfUnits int
+	// SaidOfUnit is how much of what its checks say and saw a unit keeps, in bytes.
+	SaidOfUnit int
 	// SaidOfTasks is the same of what tasks say of their steps and attempts, and SaidOfChecks of what checks of the run and of its
 	// stages say and saw.
 	SaidOfTasks, SaidOfChecks int
@@ -71,7 +73,7 @@ func Tuned() Tunables {
 
 		MaxChildren: 400, DirectUnits: 100, HistoryBound: 2000, HeardOrders: 200, PreviewWindow: 16,
 
-		SaidOfUnits: 400_000, SaidOfTasks: 160_000, SaidOfChecks: 80_000,
+		SaidOfUnits: 400_000, SaidOfUnit: 300_000, SaidOfTasks: 160_000, SaidOfChecks: 80_000,
 		MostWitnessed: 20, MaxMessage: 1000, MaxKept: 10, FewNodes: 3, FewUnits: 40, MaxDetails: 4000,
 	}
 }

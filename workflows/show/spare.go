@@ -41,11 +41,16 @@ func SpareChecks(most int, lists ...[]api.Check) {
 			if most -= stored(*c); most >= 0 {
 				continue
 			}
-			c.Message = clip.Bytes(c.Message, spared)
-			if c.Seen != nil {
-				c.Seen = map[string]any{"tooLong": true}
-			}
+			shorten(c)
 		}
+	}
+}
+
+// shorten has a check say little, and that it saw more.
+func shorten(c *api.Check) {
+	c.Message = clip.Bytes(c.Message, spared)
+	if c.Seen != nil {
+		c.Seen = map[string]any{"tooLong": true}
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
 	"sluice.dev/sluice/workflows/ask"
+	"sluice.dev/sluice/workflows/pace"
+	"sluice.dev/sluice/workflows/show"
 )
 
 // look returns what is there now, and what keeps pods from being ready.
@@ -131,7 +133,7 @@ func union(a, b []pipelines.ResolvedCheck) []pipelines.ResolvedCheck {
 	return a
 }
 
-// note keeps the latest verdict of each check with the batch, or with the cluster where at is nil.
+// note keeps the latest verdict of each check with the batch, or with the cluster where at is nil, as far as there is room.
 func (r *machine) note(at *api.BatchStatus, found []api.Check) {
 	list := &r.unit.Checks
 	if at != nil {
@@ -144,5 +146,8 @@ func (r *machine) note(at *api.BatchStatus, found []api.Check) {
 			continue
 		}
 		(*list)[i] = f
+	}
+	if len(found) > 0 {
+		show.SpareUnit(&r.unit, at, pace.Tuned().SaidOfUnit)
 	}
 }
