@@ -80,7 +80,9 @@ func (m *Measurer) Watch(ctx context.Context, i Inquiry) ([]api.Check, error) {
 				defer mu.Unlock()
 				judged := found[n].Verdict != api.Passed && found[n].Verdict != api.Skipped
 				switch {
-				case judged || t.Verdict == api.Passed || err != nil && t.Passed > 0:
+				case judged || err != nil && t.Passed > 0:
+				case t.Verdict == api.Passed:
+					found[n].Message, found[n].Seen = t.Message, t.Seen
 				case err != nil:
 					found[n].Verdict, found[n].Message = api.Skipped, "had not passed once when another check ended the looks"
 				default:

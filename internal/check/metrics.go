@@ -162,7 +162,7 @@ func decide(
 			return Finding{Verdict: api.Failed, Message: "failureCondition holds: " + step.FailureCondition + of(seen)}
 		}
 		if success == nil {
-			return Finding{Verdict: api.Passed}
+			return Finding{Verdict: api.Passed, Message: "failureCondition does not hold: " + step.FailureCondition + of(seen)}
 		}
 	}
 	holds, err := success.Eval(ctx, seen, params)
@@ -170,7 +170,7 @@ func decide(
 	case err != nil:
 		return Finding{Verdict: api.Error, Message: "successCondition: " + err.Error()}
 	case holds:
-		return Finding{Verdict: api.Passed}
+		return Finding{Verdict: api.Passed, Message: "successCondition holds: " + step.SuccessCondition + of(seen)}
 	case failure != nil:
 		return Finding{Verdict: api.Inconclusive, Message: "neither condition holds: " + step.SuccessCondition + of(seen)}
 	}

@@ -96,6 +96,9 @@ func (p *Probes) askTarget(ctx context.Context, q Question, aim pipelines.ProbeA
 	if waiting > 0 {
 		f.Seen["notReady"] = int64(waiting)
 	}
+	if f.Verdict == api.Passed && waiting > 0 {
+		f.Message += fmt.Sprintf("; %d pods are not ready, and were not asked", waiting)
+	}
 	if f.Verdict != api.Failed || !allOutOfReach(results) || ctx.Err() != nil {
 		return f
 	}
@@ -140,6 +143,9 @@ func allOutOfReach(results []probe.Result) bool {
 func found(results []probe.Result, targets int) Finding {
 	f := Finding{Seen: map[string]any{}}
 	f.Verdict, f.Message = probe.Sum(results, targets)
+	if f.Verdict == api.Passed {
+		f.Message = answered(results)
+	}
 	if targets == 1 && len(results) == 1 {
 		maps.Copy(f.Seen, results[0].Seen)
 		if results[0].Layer != "" {
@@ -163,6 +169,26 @@ func found(results []probe.Result, targets int) Finding {
 		f.Seen["who"] = bad[:min(len(bad), probe.Enough)]
 	}
 	return f
+}
+
+// answered says what results that have passed have seen.
+func answered(results []probe.Result) string {
+	var slowest time.Duration
+	for _, r := range results {
+		slowest = max(slowest, r.Took)
+	}
+	took := fmt.Sprintf("%d ms", slowest.Milliseconds())
+	if len(results) > 1 {
+		return fmt.Sprintf("all %d answered as they are to, within %s", len(results), took)
+	}
+	for _, known := range []struct{ name, text string }{
+		{"status", "status %v"}, {"code", "%v"}, {"daysLeft", "a certificate for %v more days"},
+	} {
+		if v, there := results[0].Seen[known.name]; there {
+			return fmt.Sprintf(known.text, v) + " within " + took
+		}
+	}
+	return "it answered within " + took
 }
 
 // plainOf are the results of a step: what was seen of numbers and texts.

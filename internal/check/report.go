@@ -43,8 +43,7 @@ func judged(exit int, said string, declared []pipelines.TaskResult) Finding {
 			f.Verdict = r.Verdict
 		}
 	}
-	if f.Verdict != api.Passed {
-		f.Message = withStatus(exit, f.Message)
+	if f.Message = withStatus(exit, f.Message); f.Verdict != api.Passed {
 		return f
 	}
 	results, err := resultsOf(r.Results, declared)
@@ -88,11 +87,11 @@ func (f Finding) broke(format string, args ...any) Finding {
 	return Finding{Verdict: api.Error, Message: fmt.Sprintf(format, args...), Seen: f.Seen}
 }
 
-// withStatus is a message with the exit status before it.
+// withStatus is a message with the exit status before it, which nobody has to hear where it is 0 and something was said.
 func withStatus(exit int, said string) string {
 	status := fmt.Sprintf("exit status %d", exit)
 	switch {
-	case exit == 0:
+	case exit == 0 && said != "":
 		return said
 	case exit == 126 || exit == 127:
 		status += ", a command could not be run"

@@ -3,12 +3,19 @@ package check
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/clip"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
 )
+
+// mostSaid is how much a rule that holds says, in bytes: there are many, and all are kept.
+const mostSaid = 200
 
 // Rules are the checks that are gates: CEL rules over the facts. They read nothing else.
 type Rules struct {
@@ -23,21 +30,43 @@ func (r *Rules) check(ctx context.Context, c pipelines.ResolvedCheck, point pipe
 	if len(c.Gates) == 0 {
 		return Finding{Verdict: api.Error, Message: "the check has no gate"}
 	}
-	passed := Finding{Verdict: api.Passed}
+	passed := Finding{Verdict: api.Passed, Seen: map[string]any{}}
 	for _, g := range c.Gates {
 		f := r.gate(ctx, g, c.RuleParams(), Question{Params: c.RuleValues(), Point: point, Facts: facts})
 		if f.Verdict != api.Passed {
 			return f
 		}
-		passed.Seen = f.Seen
+		maps.Copy(passed.Seen, f.Seen)
 	}
+	passed.Message = saw(passed.Seen)
 	return passed
 }
 
 // step runs a gate that is a step among others.
 func (r *Rules) step(ctx context.Context, q Question) Finding {
 	g := pipelines.ResolvedGate{Name: q.Step.Name, CEL: q.Step.Gate.CEL, Message: q.Step.Gate.Message}
-	return r.gate(ctx, g, declared(q.Params), q)
+	f := r.gate(ctx, g, declared(q.Params), q)
+	if f.Verdict == api.Passed {
+		f.Message = saw(f.Seen)
+	}
+	return f
+}
+
+// saw is what a rule that holds has read, in few words. Of lists and the like it tells only that they are there.
+func saw(seen map[string]any) string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(seen)) {
+		switch v := seen[name].(type) {
+		case string, bool, int64, float64:
+			parts = append(parts, fmt.Sprintf("%s is %v", name, v))
+		default:
+			parts = append(parts, name)
+		}
+	}
+	if len(parts) == 0 {
+		return "it holds, and reads no fact"
+	}
+	return clip.Bytes(strings.Join(parts, ", "), mostSaid)
 }
 
 // declared are the declarations of params that have these values.
