@@ -1,6 +1,8 @@
 package pipelines
 
 import (
+	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -37,6 +39,23 @@ type HTTPExpect struct {
 type JSONValue struct {
 	Pointer string `json:"pointer" is:"pointer"` // where, as RFC 6901 has it, such as /status or /checks/0/state
 	Equals  any    `json:"equals" is:"scalar"`   // a text, number, true or false; $(...) in a text leaves it a text
+}
+
+// UnmarshalJSON reads a whole number as one: as a float64 it might be another.
+func (v *JSONValue) UnmarshalJSON(data []byte) error {
+	var read struct {
+		Pointer string
+		Equals  json.RawMessage
+	}
+	if err := json.Unmarshal(data, &read); err != nil {
+		return fmt.Errorf("cannot read a value of a body: %w", err)
+	}
+	equals, err := decodeJSON(read.Equals)
+	if err != nil {
+		return fmt.Errorf("cannot read what %s equals: it %w", read.Pointer, err)
+	}
+	v.Pointer, v.Equals = read.Pointer, equals
+	return nil
 }
 
 // URLScheme is how a target is asked by HTTP.

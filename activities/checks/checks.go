@@ -132,7 +132,7 @@ func (a *Activities) heart(ctx context.Context, before check.Tallies) (say func(
 		ticker := a.Clock.NewTicker(beat)
 		defer ticker.Stop()
 		for {
-			activity.RecordHeartbeat(ctx, last.Load())
+			activity.RecordHeartbeat(ctx, check.Spared(last.Load().(check.Tallies)))
 			select {
 			case <-ctx.Done():
 				return

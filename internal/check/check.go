@@ -38,7 +38,7 @@ func (r *Runner) Evaluate(ctx context.Context, req step.EvaluateRequest) []api.C
 		found.Verdict, found.Message, found.Seen = f.Verdict, f.Message, f.Seen
 		return found, nil
 	})
-	return out
+	return spareFound(out)
 }
 
 // inOrder judges checks one after another. One that runs after a check that did not pass is Skipped. An error ends it.

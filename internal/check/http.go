@@ -1,12 +1,14 @@
 package check
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -125,7 +127,9 @@ func patternOf(field, text string) (*regexp.Regexp, error) {
 // holds says which value a JSON text does not have. It quotes nothing of the text: what stands there may be secret.
 func holds(text []byte, wanted []pipelines.JSONValue) error {
 	var body any
-	if err := json.Unmarshal(text, &body); err != nil {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	if err := decoder.Decode(&body); err != nil || len(bytes.TrimSpace(text[decoder.InputOffset():])) > 0 {
 		return errors.New("the body is no JSON")
 	}
 	for _, w := range wanted {
@@ -133,7 +137,12 @@ func holds(text []byte, wanted []pipelines.JSONValue) error {
 		switch {
 		case !there:
 			return fmt.Errorf("the body has no %s", w.Pointer)
-		case got != number(w.Equals):
+		}
+		same, err := equal(got, w.Equals)
+		if err != nil {
+			return fmt.Errorf("%s of the body %w", w.Pointer, err)
+		}
+		if !same {
 			return fmt.Errorf("%s of the body is not %v", w.Pointer, w.Equals)
 		}
 	}
@@ -168,13 +177,41 @@ func valueAt(value any, pointer string) (any, bool) {
 	return value, true
 }
 
-// number is a value as JSON has it: numbers are of one type there.
-func number(v any) any {
-	switch v := v.(type) {
-	case int64:
-		return float64(v)
-	case int:
-		return float64(v)
+// exact is the least number beyond which not every whole one is a float64.
+const exact = 1 << 53
+
+// equal compares a value of a JSON text with a wanted one. Whole numbers are compared as such; where both are so large that one of
+// them may have been rounded, that is an error.
+func equal(got, want any) (bool, error) {
+	number, is := got.(json.Number)
+	if !is {
+		return got == want, nil
 	}
-	return v
+	if n, err := number.Int64(); err == nil {
+		switch want := want.(type) {
+		case int64:
+			return n == want, nil
+		case int:
+			return n == int64(want), nil
+		}
+	}
+	var f float64
+	switch want := want.(type) {
+	case int64:
+		f = float64(want)
+	case int:
+		f = float64(want)
+	case float64:
+		f = want
+	default:
+		return false, nil
+	}
+	n, err := number.Float64()
+	switch {
+	case err != nil:
+		return false, errors.New("is beyond all numbers")
+	case n == f && math.Abs(f) >= exact:
+		return false, errors.New("is too large to be compared without loss: write both as whole numbers")
+	}
+	return n == f, nil
 }

@@ -17,9 +17,11 @@ import (
 
 // Bounds on what a source says.
 const (
-	maxKept    = 16 << 10
-	maxSeen    = 8 << 10
-	maxMessage = 1000
+	maxKept = 16 << 10
+	maxSeen = 8 << 10
+	// a task that hands all of it on may have half of that
+	maxStepResults = 8 << 10
+	maxMessage     = 1000
 	// comeBack is how long a source that was told to end is waited for.
 	comeBack = 5 * time.Second
 )
@@ -135,8 +137,11 @@ func bounded(f Finding) Finding {
 	if len(f.Keep) > maxKept {
 		return Finding{Verdict: api.Error, Message: fmt.Sprintf("the check wanted to keep %d bytes, at most %d can be", len(f.Keep), maxKept)}
 	}
+	if n := stored(f.Results); n > maxStepResults {
+		return Finding{Verdict: api.Error, Message: fmt.Sprintf("the results take %d bytes, at most %d are allowed", n, maxStepResults)}
+	}
 	if seen, err := json.Marshal(f.Seen); err != nil || len(seen) > maxSeen {
-		f.Seen = map[string]any{"tooLong": true}
+		f.Seen = tooLong(f.Seen)
 	}
 	f.Message = clip.Bytes(f.Message, maxMessage)
 	return f

@@ -46,7 +46,7 @@ type Inquiry struct {
 // did not pass, has them Skipped. A context that ends is an error: what was cut short is no verdict.
 func (m *Measurer) Ask(ctx context.Context, i Inquiry) ([]api.Check, error) {
 	book := newBook(i)
-	return inOrder(i.Checks, i.Point, func(c pipelines.ResolvedCheck, found api.Check) (api.Check, error) {
+	found, err := inOrder(i.Checks, i.Point, func(c pipelines.ResolvedCheck, found api.Check) (api.Check, error) {
 		for s := range stepsOf(c) {
 			t, err := m.step(ctx, i, book, c, s, max(1, s.Count))
 			if err != nil {
@@ -59,6 +59,7 @@ func (m *Measurer) Ask(ctx context.Context, i Inquiry) ([]api.Check, error) {
 		}
 		return found, nil
 	})
+	return spareFound(found), err
 }
 
 // Watch measures the steps of all checks beside each other until the first check that holds does not pass, or all measurements
@@ -98,7 +99,7 @@ func (m *Measurer) Watch(ctx context.Context, i Inquiry) ([]api.Check, error) {
 	if _, bad := api.FirstBad(found); !bad && ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	return found, nil
+	return spareFound(found), nil
 }
 
 // told is a check as the tally of one of its steps has it.
@@ -136,7 +137,7 @@ func (m *Measurer) step(
 		if err := m.until(ctx, t.Due); err != nil {
 			return t, err
 		}
-		f := m.measure(ctx, i, b, c, s, t)
+		f := b.within(s.Name, m.measure(ctx, i, b, c, s, t))
 		if ctx.Err() != nil {
 			return t, ctx.Err()
 		}

@@ -64,13 +64,13 @@ func TestWhatAProgramHandsOut(t *testing.T) {
 		exit     int
 		said     string
 		declared []pipelines.TaskResult
-		want     map[string]any
+		want     Results
 		says     string // of the Error
 	}{
 		{
 			"in their types", 0, `{"results": {"n": 3, "share": 1, "ok": true, "text": "x", "more": 1}}`,
 			[]pipelines.TaskResult{result("n", "int"), result("share", "double"), result("ok", "bool"), result("text", "")},
-			map[string]any{"n": int64(3), "share": 1.0, "ok": true, "text": "x"}, "",
+			Results{"n": int64(3), "share": 1.0, "ok": true, "text": "x"}, "",
 		},
 		{"nothing is wanted", 0, `{"results": {"n": 3}}`, nil, nil, ""},
 		{"one is missing", 0, `{"results": {"n": 3}}`, []pipelines.TaskResult{result("m", "int")}, nil, "it did not report the result m"},

@@ -29,7 +29,7 @@ type Finding struct {
 	Verdict api.Verdict
 	Message string
 	Seen    map[string]any  // what the verdict rests on, by name
-	Results map[string]any  // what steps after it read: a string, int64, float64 or bool each
+	Results Results         // what steps after it read
 	Keep    json.RawMessage // at most 16 KiB, for the next measurement; nil leaves what was kept
 	// Again is set where nothing is to be judged yet: the source is asked once more at that time, and this measurement counts
 	// nowhere. Message says what is waited for.

@@ -24,7 +24,7 @@ type Tally struct {
 	Verdict      api.Verdict     `json:"verdict,omitempty"` // once it is decided
 	Message      string          `json:"message,omitempty"` // of the last measurement
 	Seen         map[string]any  `json:"seen,omitempty"`
-	Results      map[string]any  `json:"results,omitempty"`
+	Results      Results         `json:"results,omitempty"`
 	Kept         json.RawMessage `json:"kept,omitempty"`
 	Waits        string          `json:"waits,omitempty"` // what is waited for before anything is judged
 }

@@ -48,6 +48,7 @@ func attempted(task pipelines.ResolvedCheck, found api.Check, tallies Tallies, d
 			yielded[name] = value
 		}
 	}
+	r.Steps = spareFound(r.Steps)
 	if found.Verdict != api.Passed {
 		return r
 	}
