@@ -15,11 +15,13 @@ type Rules struct {
 	// those of a stage are added to the defaults'; one of the same name replaces it
 	Checks []Check `json:"checks,omitempty" items:"0..100"`
 	// cluster label, or region, group, environment, businessSide, networkDomain
-	GroupBy          string    `json:"groupBy,omitempty" is:"labelKey"`
-	Order            *Order    `json:"order,omitempty"`            // default by risk
-	MaxConcurrency   *Amount   `json:"maxConcurrency,omitempty"`   // clusters that move at once within a group; default 1
-	MaxFailures      *Amount   `json:"maxFailures,omitempty"`      // failed clusters that a stage bears; default 0
-	MaxGroupFailures *Amount   `json:"maxGroupFailures,omitempty"` // of these, in one group; default as many as the stage
+	GroupBy          string  `json:"groupBy,omitempty" is:"labelKey"`
+	Order            *Order  `json:"order,omitempty"`            // default by risk
+	MaxConcurrency   *Amount `json:"maxConcurrency,omitempty"`   // clusters that move at once within a group; default 1
+	MaxFailures      *Amount `json:"maxFailures,omitempty"`      // failed clusters that a stage bears; default 0
+	MaxGroupFailures *Amount `json:"maxGroupFailures,omitempty"` // of these, in one group; default as many as the stage
+	// failed batches that a cluster bears, and goes on; default 0
+	MaxBatchFailures *int      `json:"maxBatchFailures,omitempty" range:"0..1000"`
 	MaxUnreachable   *Amount   `json:"maxUnreachable,omitempty"`   // unreachable clusters that a stage bears; default 0
 	ProgressDeadline *Duration `json:"progressDeadline,omitempty"` // without progress for this long, a batch stalls; default 15m
 }
@@ -47,6 +49,7 @@ func DefaultRules() Rules {
 		Order:            &Order{By: OrderByRisk},
 		MaxConcurrency:   new(Count(1)),
 		MaxFailures:      new(Count(0)),
+		MaxBatchFailures: new(0),
 		MaxUnreachable:   new(Count(0)),
 		ProgressDeadline: new(Duration(15 * time.Minute)),
 	}
@@ -98,6 +101,9 @@ func (r Rules) overlaid(over Rules) Rules {
 	}
 	if over.MaxGroupFailures != nil {
 		r.MaxGroupFailures = over.MaxGroupFailures
+	}
+	if over.MaxBatchFailures != nil {
+		r.MaxBatchFailures = over.MaxBatchFailures
 	}
 	if over.MaxUnreachable != nil {
 		r.MaxUnreachable = over.MaxUnreachable

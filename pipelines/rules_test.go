@@ -26,7 +26,7 @@ metadata: {name: p}
 spec: {stages: [{name: s, clusterGroups: {all: true}}]}`).Pipelines["p"]
 	want := `{"nodeSets":[{"name":"all","all":true}],"batches":[1,"10%","50%","100%"],"maxUnavailable":1,` +
 		`"maxBehind":"10%","soak":{"batch":{"rest":"0s"},"cluster":"0s","group":"0s","stage":"0s"},"order":{"by":"risk"},` +
-		`"maxConcurrency":1,"maxFailures":0,"maxUnreachable":0,"progressDeadline":"15m"}`
+		`"maxConcurrency":1,"maxFailures":0,"maxBatchFailures":0,"maxUnreachable":0,"progressDeadline":"15m"}`
 	if diff := cmp.Diff(want, rulesJSON(t, p.EffectiveRules(&p.Spec.Stages[0]))); diff != "" {
 		t.Errorf("EffectiveRules(s): -want +got:\n%s", diff)
 	}
@@ -45,6 +45,7 @@ spec:
     batches: [5, 100%]
     soak: {batch: {first: 1h, rest: 10m}, stage: 1h}
     maxConcurrency: 2
+    maxBatchFailures: 2
     order: {units: [c1]}
     checks:
     - {name: first, gate: {cel: "true"}}
@@ -78,7 +79,7 @@ spec:
 	}
 	r.Checks, r.NodeSets = nil, nil
 	want := `{"batches":["100%"],"maxUnavailable":1,"maxBehind":"10%","soak":{"batch":{"first":"1h","rest":"5m"},"cluster":"0s","group":"0s","stage":"1d"},` +
-		`"order":{"by":"risk","units":["c1"]},"maxConcurrency":2,"maxFailures":"10%","maxUnreachable":0,"progressDeadline":"15m"}`
+		`"order":{"by":"risk","units":["c1"]},"maxConcurrency":2,"maxFailures":"10%","maxBatchFailures":2,"maxUnreachable":0,"progressDeadline":"15m"}`
 	if diff := cmp.Diff(want, rulesJSON(t, r)); diff != "" {
 		t.Errorf("EffectiveRules(s): -want +got:\n%s", diff)
 	}

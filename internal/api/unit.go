@@ -24,8 +24,10 @@ type UnitStatus struct {
 	Batches  []BatchStatus `json:"batches,omitempty"`
 	Checks   []Check       `json:"checks,omitempty"` // of the cluster itself
 	Spared   bool          `json:"spared,omitempty"` // there were more of these, and no room for them
-	Kept     []string      `json:"kept,omitempty"`   // objects that a rollback left in place
-	Ending   *Ending       `json:"ending,omitempty"` // who took it back, or ended it where it was
+	// FailedBatches is how many of its batches failed, and it went on all the same: its own budget bore them.
+	FailedBatches int      `json:"failedBatches,omitempty"`
+	Kept          []string `json:"kept,omitempty"`   // objects that a rollback left in place
+	Ending        *Ending  `json:"ending,omitempty"` // who took it back, or ended it where it was
 	// Behind is the dead nodes: set aside, or lost under a batch. What they have is left to the owner's strategy.
 	Behind []goal.Behind `json:"behind,omitempty"`
 	// Superseded is the run that moves this cluster since: this one neither looks at it any more nor takes it back.
@@ -58,5 +60,6 @@ type BatchStatus struct {
 	Ended    time.Time `json:"ended,omitzero"`
 	Checks   []Check   `json:"checks,omitempty"`
 	Spared   bool      `json:"spared,omitempty"` // there were more checks, and no room for them
+	Borne    string    `json:"borne,omitempty"`  // what it has failed by, and why the unit went on
 	Stuck    *Stuck    `json:"stuck,omitempty"`  // what kept it from getting on where it stands
 }

@@ -105,6 +105,9 @@ func explain(why engine.Explanation, now time.Time) string {
 		for _, object := range r.Stays {
 			fmt.Fprintf(&b, "  stays       %s\n", oneLine(object))
 		}
+		for _, batch := range r.Borne {
+			fmt.Fprintf(&b, "  failed      %s\n", oneLine(batch))
+		}
 		for _, of := range r.Behind {
 			explainBehind(&b, of, now)
 		}

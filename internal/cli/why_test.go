@@ -90,6 +90,15 @@ func TestWhySaysThatAStageBearsAFailure(t *testing.T) {
 	}
 }
 
+func TestWhyNamesFailedBatches(t *testing.T) {
+	text := explain(engine.Explanation{Run: "a-1", Reasons: []engine.Reason{{
+		Subject: "prod/c1", Phase: api.PhaseSucceeded, Borne: []string{"prod/c1/all/1: ready: no; cluster c1 bears it: 1 batch failed so far, maxBatchFailures is 1"},
+	}}}, time.Time{})
+	if want := "  failed      prod/c1/all/1: ready: no; cluster c1 bears it: 1 batch failed so far, maxBatchFailures is 1\n"; !strings.Contains(text, want) {
+		t.Errorf("it says\n%s", text)
+	}
+}
+
 func TestWhyNamesDeadNodes(t *testing.T) {
 	now := time.Date(2026, 11, 22, 15, 0, 0, 0, time.Local)
 	text := explain(engine.Explanation{Run: "a-1", Reasons: []engine.Reason{{Subject: "prod/a", Behind: []goal.Behind{{

@@ -33,6 +33,7 @@ type Reason struct {
 	ByItself string            `json:"byItself,omitempty"` // how it goes on without anybody
 	Commands []string          `json:"commands,omitempty"` // what would help, ready to paste
 	Behind   []goal.Behind     `json:"behind,omitempty"`   // dead nodes of the unit
+	Borne    []string          `json:"borne,omitempty"`    // batches that failed, by what, and why it went on all the same
 	Attempts []api.TaskAttempt `json:"attempts,omitempty"` // at a task, that failed and were followed by another
 }
 
@@ -95,10 +96,10 @@ func (e *Engine) Why(ctx context.Context, run, about string) (Explanation, error
 	return why, nil
 }
 
-// stands reports whether there is something to say about a unit: it waits, a check has stopped it, something stays of it, or
-// nodes of it are behind.
+// stands reports whether there is something to say about a unit: it waits, a check has stopped it, something stays of it, nodes of
+// it are behind, or batches of it have failed.
 func stands(u *api.UnitStatus) bool {
-	return u.Waiting != nil || u.Failure != nil || u.Cause != nil || len(u.Kept) > 0 || len(u.Behind) > 0
+	return u.Waiting != nil || u.Failure != nil || u.Cause != nil || len(u.Kept) > 0 || len(u.Behind) > 0 || u.FailedBatches > 0
 }
 
 func concerns(u *api.UnitStatus, about string) bool {
@@ -147,7 +148,7 @@ func (e *Engine) unitReason(ctx context.Context, u *api.UnitStatus, turn *api.Wa
 		return Reason{Subject: u.Path, Phase: u.Phase, Waiting: turn}
 	}
 	r := Reason{Subject: u.Path, Phase: u.Phase, Waiting: u.Waiting, Failure: u.Failure, FailedAt: u.FailedAt, Since: lastStep(u)}
-	r.Stays, r.Behind = u.Kept, u.Behind
+	r.Stays, r.Behind, r.Borne = u.Kept, u.Behind, borne(u)
 	r.Cause, r.CauseAt, r.Stopped = u.Cause, u.CauseAt, e.stoppedAt(ctx, u)
 	r.Ending, r.Batch, r.Stuck = u.Ending, moving(u), stuckAt(u)
 	if r.Stuck == nil && r.Stopped != nil {
@@ -189,6 +190,16 @@ func stuckAt(u *api.UnitStatus) *api.Stuck {
 		}
 	}
 	return nil
+}
+
+// borne says which batches of a unit have failed that its cluster bore.
+func borne(u *api.UnitStatus) (all []string) {
+	for _, b := range u.Batches {
+		if b.Borne != "" {
+			all = append(all, b.Path+": "+b.Borne)
+		}
+	}
+	return all
 }
 
 // lastStep is the latest time at which a unit is known to have got on.

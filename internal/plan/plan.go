@@ -170,6 +170,7 @@ type StageRules struct {
 	MaxConcurrency   pipelines.Amount          `json:"maxConcurrency"` // as written; what it comes to stands in each Group
 	MaxFailures      pipelines.Amount          `json:"maxFailures"`    // as written; what it comes to stands in the Stage
 	MaxGroupFailures *pipelines.Amount         `json:"maxGroupFailures,omitempty"`
+	MaxBatchFailures int                       `json:"maxBatchFailures,omitempty"`
 	MaxUnreachable   pipelines.Amount          `json:"maxUnreachable"`
 }
 

@@ -290,6 +290,9 @@ func stageRules(s *StagePlan) [][]string {
 	if most := r.MaxGroupFailures; most != nil {
 		budgets += "maxGroupFailures " + most.String() + " of each group's, "
 	}
+	if most := r.MaxBatchFailures; most > 0 {
+		budgets += fmt.Sprintf("maxBatchFailures %d of each cluster's, ", most)
+	}
 	budgets += rounded("maxUnreachable", r.MaxUnreachable, s.Units(), s.MaxUnreachable)
 	batches := amounts(r.Batches) + "; maxUnavailable " + r.MaxUnavailable.String() + r.behindText() +
 		"; progressDeadline " + r.ProgressDeadline.String()

@@ -52,7 +52,7 @@ func TestRender(t *testing.T) {
 				s.Checks = []pipelines.Check{{Name: "quick", At: []pipelines.Point{pipelines.During}, TaskSpec: logsEvery(0)}, {
 					Name: "logs", At: []pipelines.Point{pipelines.During}, TaskSpec: logsEvery(30 * time.Second),
 				}}
-				s.Approvals = 2
+				s.Approvals, s.MaxBatchFailures = 2, new(1)
 				in := input(documents([]*pipelines.ClusterGroup{group("prod", "production"), group("e2e", "e2e")}, clusters), s, stage("late", "e2e"))
 				in.Component.Spec.Rollback = pipelines.RollbackNever
 				first := build(t, in)

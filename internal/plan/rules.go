@@ -44,6 +44,7 @@ func (b *builder) rules(p *Plan, s *pipelines.Stage) (StageRules, error) {
 		MaxConcurrency:   *r.MaxConcurrency,
 		MaxFailures:      *r.MaxFailures,
 		MaxGroupFailures: r.MaxGroupFailures,
+		MaxBatchFailures: *r.MaxBatchFailures,
 		MaxUnreachable:   *r.MaxUnreachable,
 	}, nil
 }

@@ -13,6 +13,7 @@ const (
 	GoesOn       Ruling = "go on"
 	MeasureAgain Ruling = "measure again"
 	Hold         Ruling = "hold"
+	BearBatch    Ruling = "go on, the batch has failed"
 	Bear         Ruling = "end the unit, go on without it"
 	TakeBack     Ruling = "roll back"
 )
@@ -22,10 +23,11 @@ type Condition string
 
 // The conditions. The zero value is any.
 const (
-	GoingBack    Condition = "the unit goes back"
-	OnlyAdvises  Condition = "the check is Advisory"
-	WithinLimit  Condition = "within the step's own limits"
-	WithinBudget Condition = "within every failure budget"
+	GoingBack     Condition = "the unit goes back"
+	OnlyAdvises   Condition = "the check is Advisory"
+	WithinLimit   Condition = "within the step's own limits"
+	WithinCluster Condition = "within its cluster's budget"
+	WithinBudget  Condition = "within every failure budget"
 )
 
 // Judged is a verdict, and what a ruling about it depends on.
@@ -59,6 +61,7 @@ func VerdictPolicy() []PolicyRow {
 		{Verdict: api.Error, When: WithinLimit, Ruling: MeasureAgain, Why: "consecutiveErrorLimit bears it: 4 in a row, where nothing is said"},
 		{Verdict: api.Inconclusive, Ruling: Hold, Why: "nobody can tell: whoever may resume, abort or roll back decides"},
 		{Verdict: api.Error, Ruling: Hold, Why: "nobody could look: whoever may resume, abort or roll back decides"},
+		{Verdict: api.Failed, When: WithinCluster, Ruling: BearBatch, Why: "maxBatchFailures bears it, at during and afterBatch"},
 		{Verdict: api.Failed, When: WithinBudget, Ruling: Bear, Why: "maxFailures of the run, the stage and the group bear it"},
 		{Verdict: api.Failed, OnFailure: pipelines.Continue, Ruling: Bear, Why: "the pipeline goes on whatever fails"},
 		{

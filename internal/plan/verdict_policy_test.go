@@ -11,7 +11,7 @@ import (
 // TestEveryVerdictHasARuling goes through every verdict, condition and policy, and holds the table to the rules of safety.
 func TestEveryVerdictHasARuling(t *testing.T) {
 	verdicts := []api.Verdict{api.Passed, api.Failed, api.Inconclusive, api.Error, api.Skipped, "Unheard"}
-	conditions := []plan.Condition{"", plan.GoingBack, plan.OnlyAdvises, plan.WithinLimit, plan.WithinBudget}
+	conditions := []plan.Condition{"", plan.GoingBack, plan.OnlyAdvises, plan.WithinLimit, plan.WithinCluster, plan.WithinBudget}
 	used := map[plan.PolicyRow]bool{}
 	for _, v := range verdicts {
 		for _, is := range conditions {
@@ -26,7 +26,7 @@ func TestEveryVerdictHasARuling(t *testing.T) {
 						t.Errorf("%+v is rolled back: only a failure may be, where pipeline and component say so", j)
 					case row.Ruling == plan.GoesOn && v != api.Passed && v != api.Skipped && !free:
 						t.Errorf("%+v goes on: only what passed may", j)
-					case row.Ruling == plan.Bear && v != api.Failed:
+					case (row.Ruling == plan.Bear || row.Ruling == plan.BearBatch) && v != api.Failed:
 						t.Errorf("%+v is borne: a budget is of failures", j)
 					case row.Ruling != plan.GoesOn && (v == api.Passed || free):
 						t.Errorf("%+v comes to %q", j, row.Ruling)

@@ -42,7 +42,7 @@ func (r *machine) isFirst(at *api.BatchStatus) bool {
 }
 
 func (r *machine) finishBatch(ctx workflow.Context, at *api.BatchStatus) {
-	at.Phase, at.Ended = api.PhaseSucceeded, workflow.Now(ctx).UTC()
+	at.Phase, at.Ended = endOf(at), workflow.Now(ctx).UTC()
 }
 
 // advance moves the batch until its pods are there and available. A check that fails meanwhile stops the unit, and so does a
@@ -52,6 +52,9 @@ func (r *machine) advance(ctx workflow.Context, at *api.BatchStatus, req step.Ad
 	req.Deadline = time.Duration(r.plan.Rules.ProgressDeadline)
 	for {
 		at.Phase = api.PhaseMoving
+		if borne(at) {
+			req.Checks = nil // they have said it
+		}
 		r.set(ctx, api.PhaseMoving, &api.Waiting{Kind: api.WaitPods, Name: at.Path})
 		req.State = r.stateOf(req.Object)
 		seen, err := r.push(ctx, at, req)

@@ -45,7 +45,7 @@ func (r *machine) judgeBy(
 			return nil
 		}
 		r.keepStuck(at, seen.Stuck)
-		if err := r.stand(ctx, api.PhaseHeld, bad, at); err != nil {
+		if err := r.stand(ctx, api.PhaseHeld, bad, at); err != nil || borne(at) {
 			return err
 		}
 	}
@@ -77,8 +77,15 @@ func (r *machine) keepStuck(at *api.BatchStatus, seen *api.Stuck) {
 	}
 }
 
-// stand stops at a check that did not pass, until somebody decides.
+// stand stops at a check that did not pass, until somebody decides, unless the cluster bears that the batch has failed.
 func (r *machine) stand(ctx workflow.Context, phase api.Phase, bad api.Check, at *api.BatchStatus) error {
+	says, borne := r.bears(bad, at)
+	if borne {
+		return nil
+	}
+	if says != "" {
+		bad.Message += "; " + says
+	}
 	if at != nil {
 		at.Phase = phase
 	}

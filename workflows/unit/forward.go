@@ -129,6 +129,9 @@ func (r *machine) move(ctx workflow.Context, w plan.Division) error {
 			}
 		}
 	}
+	if r.unit.FailedBatches > 0 {
+		r.watch(ctx) // a batch that failed has ended it
+	}
 	if err := r.gather(ctx, held); err != nil {
 		return err
 	}
@@ -154,7 +157,7 @@ func (r *machine) batch(ctx workflow.Context, held *heldWorkload, w plan.Divisio
 	if err := r.judge(ctx, pipelines.BeforeBatch, at, r.looker(req)); err != nil {
 		return err
 	}
-	r.last = nil
+	r.last, r.begun = nil, len(r.unit.Batches)
 	r.watch(ctx)
 	if err := r.advance(ctx, at, req); err != nil {
 		return err
@@ -166,19 +169,27 @@ func (r *machine) batch(ctx workflow.Context, held *heldWorkload, w plan.Divisio
 	if err := r.soak(ctx, soak{quiet: quiet, at: at, end: pipelines.AfterBatch, workloads: moved}); err != nil {
 		return err
 	}
-	// A batch ends with a look of what looked on beside it, too: of its rules only, where all else was measured while it soaked.
-	last := r.watched()
-	if r.sampler.made {
-		last = pipelines.Quick(r.checksAt(pipelines.During))
-	}
-	if err := r.judgeBy(ctx, last, pipelines.During, at, r.looker(req)); err != nil {
-		return err
-	}
-	if err := r.judge(ctx, pipelines.AfterBatch, at, r.looker(req)); err != nil {
+	if err := r.judgeBatch(ctx, at, r.looker(req)); err != nil {
 		return err
 	}
 	r.finishBatch(ctx, at)
 	return nil
+}
+
+// judgeBatch ends a batch that has soaked, unless it has failed.
+func (r *machine) judgeBatch(ctx workflow.Context, at *api.BatchStatus, look look) error {
+	if borne(at) {
+		return nil
+	}
+	// It ends with a look of what looked on beside it, too: of its rules only, where all else was measured while it soaked.
+	last := r.watched()
+	if r.sampler.made {
+		last = pipelines.Quick(r.checksAt(pipelines.During))
+	}
+	if err := r.judgeBy(ctx, last, pipelines.During, at, look); err != nil || borne(at) {
+		return err
+	}
+	return r.judge(ctx, pipelines.AfterBatch, at, look)
 }
 
 func (r *machine) soakCluster(ctx workflow.Context) error {

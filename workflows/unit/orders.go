@@ -180,7 +180,9 @@ func (r *machine) catchUp(ctx workflow.Context) error {
 	if err := r.advance(ctx, at, last.req); err != nil {
 		return err
 	}
-	r.last, at.Phase = last, was
+	if r.last, at.Phase = last, was; was.Final() {
+		at.Phase = endOf(at)
+	}
 	r.set(ctx, phase, nil)
 	return nil
 }

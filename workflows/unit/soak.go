@@ -30,12 +30,15 @@ func (r *machine) soak(ctx workflow.Context, s soak) error {
 	until := workflow.Now(ctx).Add(time.Duration(s.quiet))
 	for {
 		left := until.Sub(workflow.Now(ctx))
-		if left <= 0 && !r.lacks(s) {
+		if left <= 0 && !r.lacks(s) || borne(s.at) {
 			return nil
 		}
 		before := workflow.Now(ctx)
 		if err := r.obey(ctx); err != nil {
 			return err
+		}
+		if borne(s.at) {
+			continue
 		}
 		until = until.Add(workflow.Now(ctx).Sub(before)) // a pause is no part of it
 		r.sample(ctx, s)

@@ -174,10 +174,22 @@ func (d *drawer) unit(u *api.UnitStatus) []row {
 	return rows
 }
 
-// says is what has to be said about a unit: what stopped it, else what it waits for; and which nodes of it are dead.
+// says is what has to be said about a unit: what stopped it, else what it waits for; how many of its batches failed without that; and
+// which nodes of it are dead.
 func (d *drawer) says(u *api.UnitStatus) string {
-	said := []string{d.stands(u), behind(u)}
+	said := []string{d.stands(u), borne(u), behind(u)}
 	return strings.Join(slices.DeleteFunc(said, func(text string) bool { return text == "" }), "; ")
+}
+
+// borne is how many batches of a unit failed that its cluster bore.
+func borne(u *api.UnitStatus) string {
+	switch u.FailedBatches {
+	case 0:
+		return ""
+	case 1:
+		return "1 batch failed, and was borne"
+	}
+	return fmt.Sprintf("%d batches failed, and were borne", u.FailedBatches)
 }
 
 // behind is which nodes of a unit are dead.

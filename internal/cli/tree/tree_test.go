@@ -119,6 +119,16 @@ func behind() tree.Input {
 	return in
 }
 
+// bearing is a run with failed batches that were borne, in a unit that has succeeded and in one that moves.
+func bearing() tree.Input {
+	in := paced()
+	in.View.Stages[0].Units[0].FailedBatches = 2
+	u := &in.View.Stages[2].Units[0]
+	u.FailedBatches, u.Batches[0].Phase = 1, api.PhaseFailed
+	u.Batches[0].Checks = []api.Check{{Name: "ready", Verdict: api.Failed, Message: "no"}}
+	return in
+}
+
 // withTasks is a run that was stopped by one of its tasks, and does what comes at its end.
 func withTasks() tree.Input {
 	in := underWay()
@@ -145,6 +155,7 @@ func TestDraw(t *testing.T) {
 		"low-14":           {underWay(), tree.Options{Width: 100, Height: 14, Bars: true}},
 		"rolled-back":      {rolledBack(), tree.Options{}},
 		"behind":           {behind(), tree.Options{}},
+		"bearing":          {bearing(), tree.Options{}},
 		"tasks":            {withTasks(), tree.Options{}},
 		"paced-100":        {paced(), tree.Options{Width: 100, Bars: true}},
 		"nothing-is-known": {tree.Input{View: engine.View{RunStatus: api.RunStatus{Name: "a-1", Phase: api.PhasePending, Started: began}}, Now: began}, tree.Options{}},

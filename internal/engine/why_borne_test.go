@@ -1,0 +1,24 @@
+package engine_test
+
+import (
+	"slices"
+	"testing"
+
+	"sluice.dev/sluice/internal/api"
+)
+
+// TestWhyNamesFailedBatchesOfAUnitThatHasArrived: nobody asked for it, and the run knows how many there were only.
+func TestWhyNamesFailedBatchesOfAUnitThatHasArrived(t *testing.T) {
+	b := newBench(t)
+	run := b.started()
+	whole := api.UnitStatus{Path: "prod/c1", Cluster: "c1", Phase: api.PhaseSucceeded, FailedBatches: 1, Batches: []api.BatchStatus{
+		{Path: "prod/c1/all/1", Phase: api.PhaseFailed, Borne: "ready: no; cluster c1 bears it: 1 batch failed so far, maxBatchFailures is 1"},
+		{Path: "prod/c1/all/2", Phase: api.PhaseSucceeded},
+	}}
+	b.end(run, api.UnitStatus{Path: "prod/c1", Cluster: "c1", Stage: "all", Phase: api.PhaseSucceeded, FailedBatches: 1, Detail: b.blob(whole)})
+	why, err := b.Why(t.Context(), run.Name, "")
+	want := []string{"prod/c1/all/1: ready: no; cluster c1 bears it: 1 batch failed so far, maxBatchFailures is 1"}
+	if err != nil || len(why.Reasons) != 1 || !slices.Equal(why.Reasons[0].Borne, want) {
+		t.Errorf("it says %+v, %v", why.Reasons, err)
+	}
+}
