@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -44,6 +45,22 @@ func TestRunSaysWhatFailed(t *testing.T) {
 	body, readErr := os.ReadFile(filepath.Join(out, "report.json"))
 	if readErr != nil || json.Unmarshal(body, &report) != nil || report.AsTold || report.Reason == "" {
 		t.Errorf("report = %s (%v), want one that says what did not happen as told", body, readErr)
+	}
+}
+
+// TestAStackThatIsLeftUpSaysHowToGoOn: what ran beside the play has ended with it, and the checks of metrics of whatever is run there
+// afterwards need the Prometheus at the address that their DataSource has.
+func TestAStackThatIsLeftUpSaysHowToGoOn(t *testing.T) {
+	var shown bytes.Buffer
+	p := &play{
+		o:          Options{Bin: "bin", Dir: "/somewhere/.sluice", Stdout: &shown},
+		prometheus: &process{cmd: exec.Command("prometheus", "--config.file=c", "--web.listen-address=127.0.0.1:9")},
+	}
+	p.leave()
+	for _, line := range []string{"  prometheus --config.file=c --web.listen-address=127.0.0.1:9 &\n", "  bin/sluice worker &\n", "local down --purge"} {
+		if !strings.Contains(shown.String(), line) {
+			t.Errorf("it does not say %q:\n%s", line, shown.String())
+		}
 	}
 }
 

@@ -145,15 +145,20 @@ func (p *play) leave() {
 	if filepath.Base(p.o.Dir) != ".sluice" {
 		dir = " --dir " + p.o.Dir
 	}
-	for _, line := range []string{
+	lines := []string{
 		"",
 		"The stack is left up.",
 		"  Temporal UI   " + p.stack.Temporal.UI,
 		"  kubeconfig    " + p.stack.Kubeconfig,
-		"  " + sluice + " worker" + dir + " &",
-		"  " + sluice + " get runs" + dir,
-		"  " + sluice + " local down --purge" + dir + "   # ends it",
-	} {
+	}
+	if p.prometheus != nil { // without it every check of metrics would hold
+		lines = append(lines, "  "+strings.Join(p.prometheus.cmd.Args, " ")+" &")
+	}
+	for _, line := range append(lines,
+		"  "+sluice+" worker"+dir+" &",
+		"  "+sluice+" get runs"+dir,
+		"  "+sluice+" local down --purge"+dir+"   # ends it",
+	) {
 		fmt.Fprintln(p.o.Stdout, line)
 	}
 }
