@@ -203,6 +203,10 @@ func (d *decoder) unknown(n, key *yaml.Node, names []string) bool {
 }
 
 func (d *decoder) list(n *yaml.Node, v reflect.Value, s subject) bool {
+	if _, ok := v.Interface().(MatrixValues); ok && n.Kind == yaml.ScalarNode && spreadText.MatchString(n.Value) {
+		v.Set(reflect.ValueOf(MatrixValues{n.Value}))
+		return true
+	}
 	if n.Kind != yaml.SequenceNode {
 		return d.fail(n, "%s must be a list, not %s", s, nature(n))
 	}
@@ -268,6 +272,8 @@ func (d *decoder) free(n *yaml.Node, v reflect.Value, s subject) bool {
 	var value any
 	ok := true
 	switch {
+	case s.field != nil && s.field.parts && (n.Kind == yaml.MappingNode || n.Kind == yaml.SequenceNode):
+		return d.valueParts(n, v, s)
 	case s.field != nil && s.field.scalar && (n.Kind != yaml.ScalarNode || n.ShortTag() == "!!null"):
 		return d.fail(n, "%s must be text, a number, true or false, not %s", s, nature(n))
 	case n.Kind == yaml.MappingNode:

@@ -9,23 +9,28 @@ import (
 	"time"
 )
 
-// named is a name in a text of a step that stands for a value: $(params.version), $(unit.labels.tier).
-var namedText = regexp.MustCompile(`\$\(([A-Za-z_][A-Za-z0-9_./-]*)\)`)
+// namedText is a name in a text of a step that stands for a value: $(params.version), $(params.hosts[0]), $(unit.labels.tier).
+var namedText = regexp.MustCompile(`\$\(([A-Za-z_][A-Za-z0-9_./-]*(?:\[(?:\*|[0-9]+)\])?)\)`)
 
 // escapes are how a value is written where a text has a grammar of its own, by the tag expand of the field. Texts of CEL are not
 // expanded at all: they read values as variables.
 var escapes = map[string]func(string) string{
 	"":       func(value string) string { return value },
+	tagList:  func(value string) string { return value },
 	"regexp": regexp.QuoteMeta,
 }
 
 // tagPromQL is the tag expand of a query: how a value is written in it depends on where it stands.
 const tagPromQL = "promql"
 
-// References are the names for which the texts of a step's kind have a place, sorted, each once.
+// References are the names for which the texts of a step's kind have a place, sorted, each once. Those of which the items are
+// arguments of their own are among Spreads.
 func (k *StepKinds) References() []string {
 	var names []string
-	k.texts(func(text, _ string) (string, error) {
+	k.texts(func(text, tag string) (string, error) {
+		if tag == tagList && spreadText.MatchString(text) {
+			return text, nil
+		}
 		for _, found := range namedText.FindAllStringSubmatch(text, -1) {
 			names = append(names, found[1])
 		}
@@ -41,13 +46,22 @@ func (s ResolvedStep) Expanded(value func(name string) (any, bool)) (ResolvedSte
 	copied.Set(deepCopy(reflect.ValueOf(s.StepKinds)))
 	s.StepKinds = copied.Interface().(StepKinds)
 	lookup := func(name string) (string, error) {
-		v, ok := value(name)
+		whole, part := partsOf(name)
+		v, ok := value(whole)
 		if !ok {
 			return "", fmt.Errorf("cannot expand $(%s): it has no value here", name)
 		}
+		v, err := partOf(v, part)
+		if err != nil {
+			return "", fmt.Errorf("cannot expand $(%s): it %w", name, err)
+		}
 		return textOf(v), nil
 	}
-	err := s.texts(func(text, tag string) (string, error) {
+	put, err := s.spread(value)
+	if err != nil {
+		return s, err
+	}
+	err = s.texts(func(text, tag string) (string, error) {
 		if tag == tagPromQL {
 			return expandPromQL(text, lookup)
 		}
@@ -61,7 +75,25 @@ func (s ResolvedStep) Expanded(value func(name string) (any, bool)) (ResolvedSte
 		})
 		return out, missing
 	})
+	put()
 	return s, err
+}
+
+// partsOf takes a name in a text apart: what has the value, and what is taken of it. Only params, and results of steps, have parts.
+func partsOf(name string) (whole, part string) {
+	prefix, rest, ok := strings.Cut(name, "params.")
+	if !ok || prefix != "" {
+		if prefix, rest, ok = strings.Cut(name, ".results."); !ok || !strings.HasPrefix(name, "steps.") {
+			return name, ""
+		}
+		prefix += ".results."
+	} else {
+		prefix = "params."
+	}
+	if found := paramPath.FindStringSubmatch(rest); found != nil {
+		return prefix + found[1], found[2]
+	}
+	return name, ""
 }
 
 // textOf is a value as a text has it.

@@ -16,6 +16,7 @@ type field struct {
 	is       *format // of the text, or of each text in a list or map
 	keys     *format // of a map's keys
 	scalar   bool    // an any that holds a text, number or bool
+	parts    bool    // or, beside that, a list or mapping of them
 	bounded  bool    // whether lowest and highest hold
 	lowest   float64
 	highest  float64
@@ -94,6 +95,7 @@ func (s *structures) read(t reflect.Type, f reflect.StructField, name string) fi
 		most:     maxItems,
 	}
 	out.is, out.scalar = s.format(t, f, "is")
+	out.parts = f.Tag.Get("is") == "value"
 	out.keys, _ = s.format(t, f, "keys")
 	if low, high, ok := strings.Cut(f.Tag.Get("range"), ".."); ok {
 		out.bounded, out.lowest, out.highest = true, mustNumber(low), mustNumber(high)

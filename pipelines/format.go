@@ -34,7 +34,8 @@ func (f *format) complaint(text string) string {
 	return f.says
 }
 
-// formats makes the table of formats by name. A scalar is a text, number or bool and is checked by the decoder.
+// formats makes the table of formats by name. A scalar is a text, number or bool, a value one of them, or a list
+// or mapping of such; the decoder checks both.
 func formats() map[string]*format {
 	pattern := func(expr, says string) *format {
 		return &format{pattern: regexp.MustCompile(expr), says: says}
@@ -80,6 +81,7 @@ func formats() map[string]*format {
 		"order":    {values: []string{OrderByRisk, OrderByName}},
 		"riskPart": {values: RiskParts()},
 		"scalar":   nil,
+		"value":    nil,
 	}
 }
 

@@ -168,7 +168,7 @@ func (l *linter) checkParams(p *Pipeline, c *Check, declared []Param, task strin
 	}
 	l.unique("param", names, func(i int) spot { return given.at(i, "name") })
 	for _, d := range declared {
-		if d.Default == nil && d.Name != "" && !slices.Contains(names, d.Name) {
+		if d.required() && d.Name != "" && !slices.Contains(names, d.Name) {
 			l.report.addAt(at, "check %s does not give param %s, which %s needs", c.Name, d.Name, task)
 		}
 	}
@@ -178,30 +178,13 @@ func (l *linter) checkParam(p *Pipeline, v *ParamValue, declared Param, at spot)
 	if at.flawed() || v.Value == nil {
 		return
 	}
-	if name, ok := passed(v.Value); ok {
-		var names []string
-		for _, own := range p.Spec.Params {
-			names = append(names, own.Name)
-			if own.Name != name {
-				continue
-			}
-			if own.Type != declared.Type && own.Type != "" && declared.Type != "" {
-				l.report.addAt(at.at("value"), "param %s must be of type %s: param %s of the pipeline is of type %s",
-					v.Name, declared.Type, name, own.Type)
-			}
-			return
-		}
-		l.report.addAt(at.at("value"), "the pipeline has no param %s%s", name, rule.Suggest(name, names))
+	if from, ok := passed(v.Value); ok {
+		l.passedOn(p, from, &declared, at.at("value"))
 		return
 	}
-	if text, ok := v.Value.(string); ok && strings.Contains(text, "$(") {
+	if pasted(v.Value) {
 		l.report.addAt(at.at("value"), "params are values, not text to paste: $(params.NAME) must be all of the value")
 		return
 	}
-	value, err := declared.Type.convert(v.Value)
-	if err != nil {
-		l.report.addAt(at.at("value"), "param %s %v", v.Name, err)
-		return
-	}
-	v.Value = value
+	l.literal(v, &declared, at.at("value"))
 }

@@ -1,6 +1,8 @@
 package pipelines
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 
 	"sluice.dev/sluice/pipelines/rule"
@@ -84,13 +86,18 @@ func (l *linter) params(params []Param, at spot) {
 		if slices.Contains(celReserved(), p.Name) {
 			l.report.addAt(here.at("name"), "param %s: no rule could read it, the word is reserved in CEL", p.Name)
 		}
-		if p.Type == "" && !here.flawed() {
-			p.Type = TypeString
+		if here.flawed() {
+			continue
 		}
-		if p.Default == nil || here.flawed() {
+		p.Type = inferred(p.Type, p.Properties, p.Default)
+		l.properties("param "+p.Name, p.Type, p.Properties, here)
+		if p.Default == nil {
 			continue
 		}
 		value, err := p.Type.convert(p.Default)
+		if err == nil {
+			err = unasked(p.Properties, value)
+		}
 		if err != nil {
 			l.report.addAt(here.at("default"), "the default of param %s %v", p.Name, err)
 			continue
@@ -100,13 +107,54 @@ func (l *linter) params(params []Param, at spot) {
 	l.unique("param", names, func(i int) spot { return at.at(i, "name") })
 }
 
+// inferred is the type that is meant where none is said.
+func inferred(said ParamType, properties map[string]Property, value any) ParamType {
+	_, isArray := value.([]string)
+	_, isObject := value.(map[string]string)
+	switch {
+	case said != "":
+		return said
+	case isArray:
+		return TypeArray
+	case isObject, len(properties) > 0:
+		return TypeObject
+	}
+	return TypeString
+}
+
+// properties checks that an object, and nothing else, says its keys.
+func (l *linter) properties(of string, t ParamType, properties map[string]Property, at spot) {
+	switch {
+	case t == TypeObject && len(properties) == 0:
+		l.report.addAt(at, "%s is an object: say its keys, as properties: {KEY: {type: string}}", of)
+	case t != TypeObject && len(properties) > 0:
+		l.report.addAt(at.key("properties"), "%s is of type %s: an object has properties", of, t)
+	}
+	for _, key := range keysOf(properties) {
+		if slices.Contains(celReserved(), key) {
+			l.report.addAt(at.at("properties").key(key), "%s: no rule could read its key %s, the word is reserved in CEL", of, key)
+		}
+	}
+}
+
+// unasked says which key of an object that is written out nobody has declared.
+func unasked(properties map[string]Property, value any) error {
+	given, _ := value.(map[string]string)
+	for _, key := range slices.Sorted(maps.Keys(given)) {
+		if _, ok := properties[key]; !ok {
+			return fmt.Errorf("has the key %s, which is none of its properties%s", key, rule.Suggest(key, keysOf(properties)))
+		}
+	}
+	return nil
+}
+
 func ruleParams(params []Param) []rule.Param {
 	declared := make([]rule.Param, 0, len(params))
 	for _, p := range params {
 		if p.Name == "" || slices.ContainsFunc(declared, func(d rule.Param) bool { return d.Name == p.Name }) {
 			continue
 		}
-		declared = append(declared, rule.Param{Name: p.Name, Type: rule.Type(p.Type)})
+		declared = append(declared, rule.Param{Name: p.Name, Type: rule.Type(p.Type), Keys: keysOf(p.Properties)})
 	}
 	return declared
 }

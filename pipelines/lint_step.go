@@ -121,6 +121,7 @@ func (l *linter) runsIn(scope rule.Scope, params []rule.Param, s placedStep) (fo
 			found = append(found, Diagnostic{s.at.position(), why})
 		}
 	}
+	found = append(found, unknownSpreads(s, params)...)
 	for _, name := range s.References() {
 		if why := unknownName(name, scope, params); why != "" {
 			found = append(found, Diagnostic{s.at.position(), "$(" + name + "): " + why})
@@ -141,17 +142,56 @@ func whereOf(scope rule.Scope) string {
 
 // unknownName says why a text cannot name something; "" where it can.
 func unknownName(name string, scope rule.Scope, params []rule.Param) string {
-	if param, ok := strings.CutPrefix(name, "params."); ok {
-		var names []string
-		for _, p := range params {
-			names = append(names, p.Name)
-		}
-		if slices.Contains(names, param) {
-			return ""
-		}
-		return "there is no param " + param + rule.Suggest(param, names)
+	if strings.HasPrefix(name, "params.") {
+		return unknownParam(name, params)
 	}
 	return rule.Unreadable(scope, name)
+}
+
+// unknownParam is unknownName of a param, or a part of one. What is more than one text has no place in a text.
+func unknownParam(name string, params []rule.Param) string {
+	whole, part := partsOf(name)
+	param := strings.TrimPrefix(whole, "params.")
+	var names []string
+	for _, p := range params {
+		names = append(names, p.Name)
+		if p.Name != param {
+			continue
+		}
+		properties := map[string]Property{}
+		for _, key := range p.Keys {
+			properties[key] = Property{}
+		}
+		t, why := ParamType(p.Type).part(part, properties)
+		switch {
+		case why != "":
+			return "it " + why
+		case t == TypeArray:
+			return "an array is no text: name an item as $(" + whole + "[0]), or all as an item of args that is $(" + whole + "[*])"
+		case t == TypeObject:
+			return "an object is no text: name what stands under a key, as $(" + whole + ".KEY)"
+		}
+		return ""
+	}
+	return "there is no param " + param + rule.Suggest(param, names)
+}
+
+// unknownSpreads is what is wrong with arrays whose items are arguments.
+func unknownSpreads(s placedStep, params []rule.Param) (found Diagnostics) {
+	for _, name := range s.Spreads() {
+		i := slices.IndexFunc(params, func(p rule.Param) bool { return "params."+p.Name == name })
+		why := ""
+		switch {
+		case i < 0:
+			why = unknownParam(name, params)
+		case ParamType(params[i].Type) != TypeArray:
+			why = "it is of type " + string(params[i].Type) + ", and no array"
+		default:
+			continue
+		}
+		found = append(found, Diagnostic{s.at.position(), "$(" + name + allItems + "): " + why})
+	}
+	return found
 }
 
 func (l *linter) reportAll(found Diagnostics) {

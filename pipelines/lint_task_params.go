@@ -1,8 +1,11 @@
 package pipelines
 
 import (
+	"maps"
 	"slices"
 	"strings"
+
+	"go.yaml.in/yaml/v4"
 
 	"sluice.dev/sluice/pipelines/rule"
 )
@@ -19,7 +22,7 @@ func (k *taskList) params(t *PipelineTask, declared []Param, of string, at spot)
 		names = append(names, k.matrix(t, declared, of, at)...)
 	}
 	for _, d := range declared {
-		if d.Default == nil && d.Name != "" && !slices.Contains(names, d.Name) {
+		if d.required() && d.Name != "" && !slices.Contains(names, d.Name) {
 			k.l.report.addAt(at, "task %s does not give param %s, which %s needs", t.Name, d.Name, of)
 		}
 	}
@@ -42,6 +45,9 @@ func (k *taskList) matrix(t *PipelineTask, declared []Param, of string, at spot)
 			continue
 		}
 		for j, value := range p.Value {
+			if k.spread(p.Name, value, declared, at.at("value"), j) {
+				continue
+			}
 			v := ParamValue{p.Name, value}
 			k.param(&v, declared, of, at.at("value", j))
 			p.Value[j] = v.Value
@@ -61,6 +67,26 @@ func (k *taskList) matrix(t *PipelineTask, declared []Param, of string, at spot)
 	return names
 }
 
+// spread checks a value of a matrix that is all items of an array, and reports whether it is one.
+func (k *taskList) spread(into string, value any, declared []Param, at spot, j int) bool {
+	from, ok := passed(value)
+	if !ok || from.part != allItems {
+		return false
+	}
+	if at.node.Kind == yaml.SequenceNode {
+		at = at.at(j)
+	}
+	d := slices.IndexFunc(declared, func(d Param) bool { return d.Name == into })
+	array := declared[d]
+	array.Type, array.Properties = TypeArray, nil
+	if want := declared[d].Type; want != TypeString && want != "" {
+		k.l.report.addAt(at, "param %s must be of type %s: the items of an array are texts", into, want)
+		return true
+	}
+	k.l.passedOn(k.p, from, &array, at)
+	return true
+}
+
 // param checks one value, and gives a literal the type that the task wants. A place in a matrix is that of the value itself.
 func (k *taskList) param(v *ParamValue, declared []Param, of string, at spot) {
 	d := slices.IndexFunc(declared, func(d Param) bool { return d.Name == v.Name })
@@ -73,49 +99,110 @@ func (k *taskList) param(v *ParamValue, declared []Param, of string, at spot) {
 	if at.flawed() || v.Value == nil {
 		return
 	}
-	value, want := at.at("value"), declared[d].Type
-	if name, ok := passed(v.Value); ok {
-		k.l.passedOn(k.p, name, v.Name, want, value)
+	value, want := at.at("value"), &declared[d]
+	if from, ok := passed(v.Value); ok {
+		k.l.passedOn(k.p, from, want, value)
 		return
 	}
 	if ref, ok := ReferenceOf(v.Value); ok {
-		k.reference(ref, v.Name, want, value)
+		k.reference(ref, want, value)
 		return
 	}
-	if text, ok := v.Value.(string); ok && strings.Contains(text, "$(") {
+	if pasted(v.Value) {
 		k.l.report.addAt(value, "params are values, not text to paste: $(params.NAME) or $(tasks.TASK.results.NAME) must be all of the value")
 		return
 	}
-	typed, err := want.convert(v.Value)
+	k.l.literal(v, want, value)
+}
+
+// literal gives a value that is written out the type of the param that it is for.
+func (l *linter) literal(v *ParamValue, want *Param, at spot) {
+	typed, err := want.fill(v.Value)
+	if err == nil {
+		err = unasked(want.Properties, typed)
+	}
 	if err != nil {
-		k.l.report.addAt(value, "param %s %v", v.Name, err)
+		l.report.addAt(at, "param %s %v", v.Name, err)
 		return
 	}
 	v.Value = typed
 }
 
-// passedOn checks that the pipeline has a param, of the wanted type where one is.
-func (l *linter) passedOn(p *Pipeline, name, into string, want ParamType, at spot) {
-	for _, own := range p.Spec.Params {
-		if own.Name != name {
-			continue
-		}
-		if own.Type != want && own.Type != "" && want != "" {
-			l.report.addAt(at, "param %s must be of type %s: param %s of the pipeline is of type %s", into, want, name, own.Type)
-		}
+// pasted reports whether a value has $(...) in it, and is nothing else.
+func pasted(value any) bool {
+	has := func(text string) bool { return strings.Contains(text, "$(") }
+	switch v := value.(type) {
+	case string:
+		return has(v)
+	case []string:
+		return slices.ContainsFunc(v, has)
+	case map[string]string:
+		return slices.ContainsFunc(slices.Collect(maps.Values(v)), has)
+	}
+	return false
+}
+
+// passedOn checks that the pipeline has a param, of the type of the one that it is for; nil where any will do.
+func (l *linter) passedOn(p *Pipeline, from paramPart, want *Param, at spot) {
+	i := slices.IndexFunc(p.Spec.Params, func(own Param) bool { return own.Name == from.name })
+	if i < 0 {
+		l.report.addAt(at, "the pipeline has no param %s%s", from.name, rule.Suggest(from.name, paramNames(p.Spec.Params)))
 		return
 	}
-	l.report.addAt(at, "the pipeline has no param %s%s", name, rule.Suggest(name, paramNames(p.Spec.Params)))
+	own := p.Spec.Params[i]
+	if own.Type == "" {
+		return
+	}
+	has, why := own.Type.part(from.part, own.Properties)
+	if why != "" {
+		l.report.addAt(at, "param %s of the pipeline %s", from.name, why)
+		return
+	}
+	if want == nil {
+		l.oneText(has, at)
+		return
+	}
+	if has != want.Type && want.Type != "" {
+		l.report.addAt(at, "param %s must be of type %s: param %s of the pipeline is of type %s", want.Name, want.Type, from.name+from.part, has)
+		return
+	}
+	l.keys(want, "param "+from.name+" of the pipeline", has, own.Properties, at)
+}
+
+// oneText checks that what stands in a text is one.
+func (l *linter) oneText(has ParamType, at spot) {
+	if has == TypeArray || has == TypeObject {
+		l.report.addAt(at, "a text cannot be of type %s: name one item, such as [0] or .KEY", has)
+	}
+}
+
+// keys checks that an object has those that a param needs.
+func (l *linter) keys(want *Param, of string, has ParamType, properties map[string]Property, at spot) {
+	if has != TypeObject || want.Type != TypeObject {
+		return
+	}
+	all := map[string]any{}
+	for key := range properties {
+		all[key] = nil
+	}
+	if own, ok := want.Default.(map[string]string); ok {
+		for key := range own {
+			all[key] = nil
+		}
+	}
+	if missing := lacking(want.Properties, all); len(missing) > 0 {
+		l.report.addAt(at, "param %s needs the key %s, and %s has none", want.Name, strings.Join(missing, ", "), of)
+	}
 }
 
 // reference checks what is read of another task, and its type where one is wanted.
-func (k *taskList) reference(ref TaskReference, into string, want ParamType, at spot) {
+func (k *taskList) reference(ref TaskReference, want *Param, at spot) {
 	if ref.Of != "results" && !k.finally {
 		k.l.report.addAt(at, "%s is known in finally only", ref)
 		return
 	}
 	if ref.Task == "" {
-		k.fits(ref, TypeString, into, want, at)
+		k.fits(ref, TaskResult{}, want, at)
 		return
 	}
 	names := namesOf(k.readable())
@@ -129,7 +216,7 @@ func (k *taskList) reference(ref TaskReference, into string, want ParamType, at 
 		return
 	}
 	if ref.Of != "results" {
-		k.fits(ref, TypeString, into, want, at)
+		k.fits(ref, TaskResult{}, want, at)
 		return
 	}
 	other := k.readable()[i]
@@ -145,13 +232,21 @@ func (k *taskList) reference(ref TaskReference, into string, want ParamType, at 
 		}
 		return
 	}
-	k.fits(ref, results[r].typed(), into, want, at)
+	k.fits(ref, results[r], want, at)
 }
 
-// fits reports a value of another type than the param that it goes into. A whole number is a double too.
-func (k *taskList) fits(ref TaskReference, has ParamType, into string, want ParamType, at spot) {
-	if want != "" && has != want && (has != TypeInt || want != TypeDouble) {
-		k.l.report.addAt(at, "param %s must be of type %s: %s is of type %s", into, want, ref, has)
+// fits reports a value of another type than the param that it goes into; nil is a text. A whole number is a double too.
+func (k *taskList) fits(ref TaskReference, from TaskResult, want *Param, at spot) {
+	has, why := from.typed().part(ref.Part, from.Properties)
+	switch {
+	case why != "":
+		k.l.report.addAt(at, "%s: the result %s", ref, why)
+	case want == nil:
+		k.l.oneText(has, at)
+	case want.Type != "" && has != want.Type && (has != TypeInt || want.Type != TypeDouble):
+		k.l.report.addAt(at, "param %s must be of type %s: %s is of type %s", want.Name, want.Type, ref, has)
+	default:
+		k.l.keys(want, ref.String(), has, from.Properties, at)
 	}
 }
 
@@ -172,8 +267,9 @@ func (l *linter) results(results []TaskResult, at spot) {
 		if slices.Contains(celReserved(), results[i].Name) {
 			l.report.addAt(at.at(i, "name"), "result %s: no rule could read it, the word is reserved in CEL", results[i].Name)
 		}
-		if results[i].Type == "" && !at.at(i).flawed() {
-			results[i].Type = TypeString
+		if !at.at(i).flawed() {
+			results[i].Type = inferred(results[i].Type, results[i].Properties, nil)
+			l.properties("result "+results[i].Name, results[i].Type, results[i].Properties, at.at(i))
 		}
 	}
 	l.unique("result", resultNames(results), func(i int) spot { return at.at(i, "name") })

@@ -144,6 +144,7 @@ func (k *taskList) runs(t *PipelineTask, steps []placedStep, declared []Param) (
 		if local && t.Cluster == "" {
 			found = append(found, Diagnostic{s.at.position(), kind.Name + " is about a cluster: say which, as cluster: NAME of the task"})
 		}
+		found = append(found, unknownSpreads(s, params)...)
 		for _, name := range s.References() {
 			ofUnit := strings.HasPrefix(name, "unit.") && rule.Unreadable(rule.ScopeCluster, name) == ""
 			if strings.HasPrefix(name, "steps.") || t.Cluster != "" && ofUnit {
@@ -241,7 +242,7 @@ func (k *taskList) resultParams() (declared []rule.Param) {
 			continue
 		}
 		for _, r := range k.l.resultsOf(&t) {
-			param := rule.Param{Name: r.Name, Type: rule.Type(r.typed()), Task: t.Name}
+			param := rule.Param{Name: r.Name, Type: rule.Type(r.typed()), Task: t.Name, Keys: keysOf(r.Properties)}
 			twice := func(d rule.Param) bool { return d.Task == param.Task && d.Name == param.Name }
 			if !slices.ContainsFunc(declared, twice) { // that it is declared twice is said where it is
 				declared = append(declared, param)
@@ -253,12 +254,12 @@ func (k *taskList) resultParams() (declared []rule.Param) {
 
 // text checks a text of a condition that may stand for a value.
 func (k *taskList) text(text string, at spot) {
-	if name, ok := passed(text); ok {
-		k.l.passedOn(k.p, name, "", "", at)
+	if from, ok := passed(text); ok {
+		k.l.passedOn(k.p, from, nil, at)
 		return
 	}
 	if ref, ok := ReferenceOf(text); ok {
-		k.reference(ref, "", "", at)
+		k.reference(ref, nil, at)
 		return
 	}
 	if strings.Contains(text, "$(") {

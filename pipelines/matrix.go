@@ -1,6 +1,9 @@
 package pipelines
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // Bounds on what a run does beside its stages: its history has to stay small.
 const (
@@ -57,6 +60,34 @@ func (m *Matrix) Combinations() [][]ParamValue {
 		all = append(all, inc.Params)
 	}
 	return all
+}
+
+// with is the matrix with the items of arrays of the pipeline among its values.
+func (m *Matrix) with(pipeline []ParamValue) (*Matrix, error) {
+	out := &Matrix{Include: m.Include}
+	for _, p := range m.Params {
+		values := MatrixValues{}
+		for _, v := range p.Value {
+			from, ok := passed(v)
+			if !ok || from.part != allItems {
+				values = append(values, v)
+				continue
+			}
+			items, err := from.of(pipeline)
+			if err != nil {
+				return nil, err
+			}
+			array, _ := items.([]string)
+			for _, item := range array {
+				values = append(values, item)
+			}
+		}
+		out.Params = append(out.Params, MatrixParam{p.Name, values})
+	}
+	if n := out.count(); n > maxCombinations {
+		return nil, fmt.Errorf("its matrix has %d combinations or more, at most %d are allowed", n, maxCombinations)
+	}
+	return out, nil
 }
 
 // explicit are the includes that join no combination of the params: each is one for itself.

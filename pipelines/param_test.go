@@ -92,6 +92,8 @@ func TestParamValuesKeepTheirTypeInJSON(t *testing.T) {
 			{Name: "f", Value: rapid.Float64Range(-math.MaxFloat64, math.MaxFloat64).Draw(t, "double")},
 			{Name: "s", Value: rapid.StringMatching(`[a-z0-9 .%]{0,20}`).Draw(t, "string")},
 			{Name: "b", Value: rapid.Bool().Draw(t, "bool")},
+			{Name: "l", Value: rapid.SliceOfN(rapid.StringMatching(`[a-z0-9 .%"]{0,20}`), 0, 9).Draw(t, "array")},
+			{Name: "o", Value: rapid.MapOfN(rapid.StringMatching(`[a-z]{1,5}`), rapid.StringMatching(`[a-z0-9 ]{0,9}`), 0, 9).Draw(t, "object")},
 			{Name: "d", Value: time.Duration(rapid.Int64Range(0, int64(365*pipelines.Day)).Draw(t, "duration"))},
 		}
 		data, err := json.Marshal(values)

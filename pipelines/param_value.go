@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,22 +14,6 @@ import (
 
 	"sluice.dev/sluice/pipelines/rule"
 )
-
-// passing is the text by which a check passes a param of its pipeline on to a task.
-var passing = regexp.MustCompile(`^\$\(params\.([A-Za-z_][A-Za-z0-9_]*)\)$`)
-
-// passed is the name of the pipeline's param that the value stands for.
-func passed(value any) (name string, ok bool) {
-	text, ok := value.(string)
-	if !ok {
-		return "", false
-	}
-	found := passing.FindStringSubmatch(text)
-	if found == nil {
-		return "", false
-	}
-	return found[1], true
-}
 
 // BindParams gives every param of a pipeline its value: the one that is given as text, as on a command line, or its
 // default. The values are of the Go types that ParamValue names, sorted by name. The error lists every param that is
@@ -43,14 +26,18 @@ func BindParams(p *Pipeline, given map[string]string) ([]ParamValue, error) {
 		names = append(names, param.Name)
 		text, ok := given[param.Name]
 		if !ok {
-			if param.Default == nil {
-				failed = append(failed, fmt.Errorf("param %s of pipeline %s is missing: it has no default", param.Name, p.Metadata.Name))
+			if param.required() {
+				failed = append(failed, fmt.Errorf("param %s of pipeline %s is missing: it has no default%s",
+					param.Name, p.Metadata.Name, param.ofSomeKeys()))
 				continue
 			}
 			values = append(values, ParamValue{param.Name, param.Default})
 			continue
 		}
 		value, err := param.Type.parse(text)
+		if err == nil {
+			value, err = param.fill(value)
+		}
 		if err != nil {
 			failed = append(failed, fmt.Errorf("param %s of pipeline %s %w", param.Name, p.Metadata.Name, err))
 			continue
@@ -88,6 +75,8 @@ func (t ParamType) parse(text string) (any, error) {
 		if text == "true" || text == "false" {
 			return text == "true", nil
 		}
+	case TypeArray, TypeObject:
+		return t.parseParts(text)
 	default:
 		return t.convert(text)
 	}
@@ -109,6 +98,12 @@ func (t ParamType) Convert(value any) (any, error) {
 
 // convert makes a value that was decoded from YAML or JSON one of the param's type.
 func (t ParamType) convert(value any) (any, error) {
+	switch t {
+	case TypeArray:
+		return orNil(array(value))
+	case TypeObject:
+		return orNil(object(value))
+	}
 	switch v := value.(type) {
 	case string:
 		if t == TypeString || t == "" {
@@ -144,10 +139,28 @@ func (t ParamType) convert(value any) (any, error) {
 			return v, nil
 		}
 	}
-	if text, ok := value.(string); ok {
-		return nil, t.mismatch(strconv.Quote(text))
+	return nil, t.mismatch(said(value))
+}
+
+// orNil is a value, or an error and none.
+func orNil[V any](value V, err error) (any, error) {
+	if err != nil {
+		return nil, err
 	}
-	return nil, t.mismatch(fmt.Sprint(value))
+	return value, nil
+}
+
+// said is a value as a message quotes it.
+func said(value any) string {
+	switch v := value.(type) {
+	case string:
+		return strconv.Quote(v)
+	case []string, []any:
+		return "a list"
+	case map[string]string, map[string]any:
+		return "a mapping"
+	}
+	return fmt.Sprint(value)
 }
 
 func (t ParamType) mismatch(value string) error {
@@ -168,12 +181,23 @@ func typeOf(value any) ParamType {
 		return TypeBool
 	case time.Duration:
 		return TypeDuration
+	case []string:
+		return TypeArray
+	case map[string]string:
+		return TypeObject
 	}
 	return TypeString
 }
 
-// Text is the value as people write it.
-func (v ParamValue) Text() string { return fmt.Sprint(written(v.Value)) }
+// Text is the value as people write it; an array or object is JSON.
+func (v ParamValue) Text() string {
+	switch v.Value.(type) {
+	case []string, map[string]string:
+		raw, _ := json.Marshal(v.Value) // texts can always be written
+		return string(raw)
+	}
+	return fmt.Sprint(written(v.Value))
+}
 
 // Type is the type of the value.
 func (v ParamValue) Type() ParamType { return typeOf(v.Value) }
@@ -210,14 +234,25 @@ func (v *ParamValue) UnmarshalJSON(data []byte) error {
 		return fmt.Errorf("cannot read param: %w", err)
 	}
 	value, err := decodeJSON(typed.Value)
-	if err == nil && typed.Type != "" {
-		value, err = typed.Type.convert(value)
+	if err == nil {
+		value, err = cmp.Or(typed.Type, looksLike(value)).convert(value)
 	}
 	if err != nil {
 		return fmt.Errorf("cannot read param %s: it %w", typed.Name, err)
 	}
 	v.Name, v.Value = typed.Name, value
 	return nil
+}
+
+// looksLike is the type of a value that was decoded and says none.
+func looksLike(value any) ParamType {
+	switch value.(type) {
+	case []any:
+		return TypeArray
+	case map[string]any:
+		return TypeObject
+	}
+	return typeOf(value)
 }
 
 func decodeJSON(raw json.RawMessage) (any, error) {
@@ -229,7 +264,7 @@ func decodeJSON(raw json.RawMessage) (any, error) {
 	}
 	number, ok := value.(json.Number)
 	if !ok {
-		return value, nil
+		return value, nil // numbers in lists and objects stay as they are written
 	}
 	if n, err := strconv.ParseInt(number.String(), 10, 64); err == nil {
 		return n, nil

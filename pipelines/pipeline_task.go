@@ -1,5 +1,10 @@
 package pipelines
 
+import (
+	"fmt"
+	"strings"
+)
+
 // PipelineTask is a Task that a run does once: under tasks before its first stage, under finally at its end, whatever happened.
 type PipelineTask struct {
 	Name        string    `json:"name" is:"name"`
@@ -58,9 +63,13 @@ type Matrix struct {
 
 // MatrixParam is a param with the values that it takes in turn. Without any, the task is skipped.
 type MatrixParam struct {
-	Name  string `json:"name" is:"identifier"`
-	Value []any  `json:"value" is:"scalar" items:"0..256"`
+	Name  string       `json:"name" is:"identifier"`
+	Value MatrixValues `json:"value" is:"scalar" items:"0..256"`
 }
+
+// MatrixValues are values of a param. One that is $(params.ARRAY[*]) is all items of an array of the pipeline, and may stand without a
+// list around it.
+type MatrixValues []any
 
 // MatrixInclude adds params to the combinations that have its values of the matrix's params; where there is none, it is one.
 type MatrixInclude struct {
@@ -79,6 +88,22 @@ type Timeouts struct {
 // TaskResult is a value that a Task yields: what a step of it hands out under the same name.
 type TaskResult struct {
 	Name        string    `json:"name" is:"identifier"`
-	Type        ParamType `json:"type,omitempty"` // default string
+	Type        ParamType `json:"type,omitempty"` // default object where properties are, else string
 	Description string    `json:"description,omitempty"`
+	// of an object: its keys, all of which have a value
+	Properties map[string]Property `json:"properties,omitempty" keys:"identifier" items:"1..50"`
+}
+
+// Check makes a value that a program has yielded one of the result's type, with all of its keys.
+func (r *TaskResult) Check(value any) (any, error) {
+	typed, err := r.Type.Convert(value)
+	if err != nil {
+		return nil, err
+	}
+	if given, ok := typed.(map[string]string); ok {
+		if missing := lacking(r.Properties, given); len(missing) > 0 {
+			return nil, fmt.Errorf("has no key %s", strings.Join(missing, ", "))
+		}
+	}
+	return typed, nil
 }

@@ -210,14 +210,17 @@ func bind(declared []Param, given, pipeline []ParamValue) ([]ParamValue, error) 
 		value := d.Default
 		if i := slices.IndexFunc(given, func(v ParamValue) bool { return v.Name == d.Name }); i >= 0 {
 			value = given[i].Value
-			if name, ok := passed(value); ok {
-				value = valueOf(name, pipeline)
+			if from, ok := passed(value); ok {
+				var err error
+				if value, err = from.of(pipeline); err != nil {
+					return nil, err
+				}
 			}
 		}
 		if value == nil {
 			return nil, fmt.Errorf("param %s has no value", d.Name)
 		}
-		typed, err := d.Type.convert(value)
+		typed, err := d.fill(value)
 		if err != nil {
 			return nil, fmt.Errorf("param %s %w", d.Name, err)
 		}

@@ -34,7 +34,8 @@ type Combination struct {
 type ParamFrom struct {
 	Name  string    `json:"name"`
 	Type  ParamType `json:"type"`
-	Value string    `json:"value"` // the reference, as documents write it
+	Value string    `json:"value"`        // the reference, as documents write it
+	Of    *Param    `json:"of,omitempty"` // the param itself, where it is an object: its keys, and those of its default
 }
 
 // Bound returns the params of a combination with what has been yielded. Yielded is asked for each reference, and false for what is
@@ -47,7 +48,11 @@ func (c *Combination) Bound(yielded func(TaskReference) (any, bool)) ([]ParamVal
 		if !ok {
 			return nil, fmt.Errorf("cannot give param %s: there is no %s", f.Name, f.Value)
 		}
-		typed, err := f.Type.convert(value)
+		want := &Param{Name: f.Name, Type: f.Type}
+		if f.Of != nil {
+			want = f.Of
+		}
+		typed, err := want.fill(value)
 		if err != nil {
 			return nil, fmt.Errorf("cannot give param %s: %s %w", f.Name, f.Value, err)
 		}
@@ -97,12 +102,17 @@ func (d *Documents) resolveTasks(tasks []PipelineTask, params []ParamValue) ([]R
 		return nil, fmt.Errorf("cannot resolve tasks: task cycle")
 	}
 	var resolved []ResolvedTask
+	runs := 0
 	for _, name := range order {
 		task, err := d.resolveTask(find(name), names, params)
 		if err != nil {
 			return nil, fmt.Errorf("cannot resolve task %s: %w", name, err)
 		}
 		resolved = append(resolved, task)
+		runs += max(1, len(task.Combinations))
+	}
+	if runs > maxTaskRuns {
+		return nil, fmt.Errorf("cannot resolve tasks: they run %d times in all, with each combination: at most %d are allowed", runs, maxTaskRuns)
 	}
 	return resolved, nil
 }
@@ -119,9 +129,13 @@ func (d *Documents) resolveTask(t *PipelineTask, list []string, params []ParamVa
 	if spec == nil {
 		return ResolvedTask{}, fmt.Errorf("it has no taskRef or taskSpec")
 	}
+	when, err := whens(t.When, params)
+	if err != nil {
+		return ResolvedTask{}, err
+	}
 	r := ResolvedTask{
 		Name: t.Name, DisplayName: t.DisplayName, Cluster: t.Cluster, Retries: t.Retries, OnError: t.OnError, Matrix: t.Matrix != nil,
-		Results: slices.Clone(spec.Results), When: whens(t.When, params),
+		Results: slices.Clone(spec.Results), When: when,
 	}
 	if r.OnError == "" {
 		r.OnError = StopAndFail
@@ -141,7 +155,11 @@ func (d *Documents) resolveTask(t *PipelineTask, list []string, params []ParamVa
 	d.steps(&r.Check, spec)
 	given := [][]ParamValue{nil}
 	if t.Matrix != nil {
-		given = t.Matrix.Combinations()
+		matrix, err := t.Matrix.with(params)
+		if err != nil {
+			return r, err
+		}
+		given = matrix.Combinations()
 	}
 	for _, own := range given {
 		c, err := combination(spec.Params, slices.Concat(t.Params, own), params)
@@ -169,7 +187,11 @@ func combination(declared []Param, given, pipeline []ParamValue) (c Combination,
 	for _, d := range declared {
 		if i := slices.IndexFunc(given, func(v ParamValue) bool { return v.Name == d.Name }); i >= 0 {
 			if ref, later := ReferenceOf(given[i].Value); later {
-				c.From = append(c.From, ParamFrom{d.Name, d.Type, ref.String()})
+				from := ParamFrom{Name: d.Name, Type: d.Type, Value: ref.String()}
+				if d.Type == TypeObject {
+					from.Of = &d
+				}
+				c.From = append(c.From, from)
 				continue
 			}
 		}
@@ -180,14 +202,18 @@ func combination(declared []Param, given, pipeline []ParamValue) (c Combination,
 }
 
 // whens are conditions with the params of the pipeline in their texts, and without places: a plan does not know where its files lie.
-func whens(all []When, params []ParamValue) []When {
+func whens(all []When, params []ParamValue) (out []When, failed error) {
 	text := func(s string) string {
-		if name, ok := passed(s); ok {
-			return ParamValue{name, valueOf(name, params)}.Text()
+		from, ok := passed(s)
+		if !ok {
+			return s
 		}
-		return s
+		value, err := from.of(params)
+		if err != nil {
+			failed = err
+		}
+		return ParamValue{from.name, value}.Text()
 	}
-	var out []When
 	for _, w := range all {
 		w.Position, w.Input, w.Values = Position{}, text(w.Input), slices.Clone(w.Values)
 		for i := range w.Values {
@@ -195,5 +221,5 @@ func whens(all []When, params []ParamValue) []When {
 		}
 		out = append(out, w)
 	}
-	return out
+	return out, failed
 }

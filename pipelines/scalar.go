@@ -145,6 +145,37 @@ func (d *decoder) plain(n *yaml.Node, s subject) (any, bool) {
 	return nil, d.fail(n, "%s cannot be %s", s, nature(n))
 }
 
+// valueParts decodes a list or mapping of scalars, each a text as it is written: 1.10 is a version, too.
+func (d *decoder) valueParts(n *yaml.Node, v reflect.Value, s subject) bool {
+	text := func(item *yaml.Node) (string, bool) {
+		item = target(item)
+		if item.Kind != yaml.ScalarNode || item.ShortTag() == "!!null" {
+			return "", d.fail(item, "%s must hold texts, numbers, true or false, not %s", s, nature(item))
+		}
+		return item.Value, true
+	}
+	ok := true
+	if n.Kind == yaml.SequenceNode {
+		list := make([]string, len(n.Content))
+		for i, item := range n.Content {
+			var fine bool
+			list[i], fine = text(item)
+			ok = ok && fine
+		}
+		v.Set(reflect.ValueOf(list))
+		return ok
+	}
+	keyed, seen := make(map[string]string, len(n.Content)/2), map[string]int{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, fine := d.key(n.Content[i], seen)
+		item, readable := text(n.Content[i+1])
+		keyed[key] = item
+		ok = ok && fine && readable
+	}
+	v.Set(reflect.ValueOf(keyed))
+	return ok
+}
+
 func isScalar(n *yaml.Node, tag string) bool {
 	return n.Kind == yaml.ScalarNode && n.ShortTag() == tag
 }

@@ -155,6 +155,11 @@ func mapType(t reflect.Type) *jsonschema.Schema {
 		return &jsonschema.Schema{Type: "string", Pattern: durationPattern, Examples: []any{"90s", "10m", "24h", "7d"}}
 	case IntOrText:
 		return intOrTextSchema()
+	case MatrixValues:
+		return &jsonschema.Schema{AnyOf: []*jsonschema.Schema{
+			{Type: "array", Items: &jsonschema.Schema{AnyOf: scalarSchemas()}, MaxItems: new(uint64(maxParts))},
+			{Type: "string", Pattern: spreadText.String()},
+		}}
 	}
 	if kind, ok := reflect.Zero(t).Interface().(enum); ok && t.Kind() == reflect.String {
 		return enumeration(kind.values())
@@ -226,9 +231,20 @@ func tightenField(s *jsonschema.Schema, f field, t reflect.Type) {
 		}
 	case reflect.Interface:
 		if f.scalar {
-			s.AnyOf = []*jsonschema.Schema{{Type: "string"}, {Type: "number"}, {Type: "boolean"}}
+			s.AnyOf = scalarSchemas()
+		}
+		if f.parts {
+			s.AnyOf = append(s.AnyOf,
+				&jsonschema.Schema{Type: "array", Items: &jsonschema.Schema{AnyOf: scalarSchemas()}, MaxItems: new(uint64(maxParts))},
+				&jsonschema.Schema{
+					Type: "object", AdditionalProperties: &jsonschema.Schema{AnyOf: scalarSchemas()}, MaxProperties: new(uint64(maxParts)),
+				})
 		}
 	}
+}
+
+func scalarSchemas() []*jsonschema.Schema {
+	return []*jsonschema.Schema{{Type: "string"}, {Type: "number"}, {Type: "boolean"}}
 }
 
 func tightenText(s *jsonschema.Schema, f *format) {

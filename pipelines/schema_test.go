@@ -176,7 +176,7 @@ func TestSchemaAcceptsWhatTheLoaderAccepts(t *testing.T) {
 					", clusters: {matchExpressions: [{operator: Exists}]}", ", clusters: {matchExpressions: [{key: a, operator: Is}]}",
 					", checks: [{name: g, gate: {cel: 'true'}, at: [lunch]}]", ", checks: [{name: g, gate: {cel: 'true'}, at: []}]", ", checks: [{name: g, gate: {}}]",
 					", checks: [{name: g, gate: {cel: ''}}]", ", checks: [{name: g, gate: 'true'}]", ", checks: [{taskRef: t1}]",
-					", checks: [{taskRef: {name: t1}, params: [{name: x, value: [5]}]}]", ", checks: [{taskRef: {name: t1}, params: [{name: x}]}]",
+					", checks: [{taskRef: {name: t1}, params: [{name: x, value: [[5]]}]}]", ", checks: [{taskRef: {name: t1}, params: [{name: x}]}]",
 					", checks: [{taskRef: {name: t1}, params: [{name: x, value: null}]}]", ", rules: {}")...),
 		},
 		"Pipeline's spec": {
@@ -184,7 +184,7 @@ func TestSchemaAcceptsWhatTheLoaderAccepts(t *testing.T) {
 			text: "metadata: {name: p9}\nspec: {stages: [" + stage + "}]%s}",
 			changes: append(good("", ", onFailure: Rollback", ", params: [{name: a, default: b}]", ", params: [{name: a, type: double, default: 1.5}]", ", defaults: {}",
 				", exceptions: [{rule: r, object: A/b, reason: why}]", ", exceptions: []"),
-				bad(", onFailure: rollback", ", params: {a: b}", ", params: [{name: a-b}]", ", params: [{name: a, type: number}]", ", params: [{name: a, default: {}}]", ", params: [{type: int}]",
+				bad(", onFailure: rollback", ", params: {a: b}", ", params: [{name: a-b}]", ", params: [{name: a, type: number}]", ", params: [{name: a, default: {b: [c]}}]", ", params: [{type: int}]",
 					", defaults: []", ", exceptions: [{rule: r, object: A/b}]", ", exceptions: [{rule: r, object: b, reason: why}]", ", atLast: []", ", stage: []")...),
 		},
 		"Task's window": {

@@ -13,8 +13,8 @@ import (
 // unit as SLUICE_CLUSTER and the like.
 type Job struct {
 	Image   string   `json:"image" is:"image"`
-	Command []string `json:"command,omitempty" items:"1..50"` // instead of the image's own
-	Args    []string `json:"args,omitempty" items:"1..100"`
+	Command []string `json:"command,omitempty" items:"1..50" expand:"list"` // instead of the image's own
+	Args    []string `json:"args,omitempty" items:"1..100" expand:"list"`   // $(params.ARRAY[*]) as an item is all items of an array
 	// a program as text, instead of command; its first line may name its interpreter (#!), default /bin/sh that ends at the first
 	// command that fails. Nothing is put into it: it reads params as variables
 	Script string        `json:"script,omitempty" is:"text" expand:"-"`

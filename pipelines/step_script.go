@@ -6,7 +6,7 @@ package pipelines
 // last line of what it prints may say more, as a job's termination message does. A program that runs in the cluster is a job.
 type Script struct {
 	Name    string       `json:"name" is:"name"` // under which the worker allows it
-	Args    []string     `json:"args,omitempty" items:"1..100"`
+	Args    []string     `json:"args,omitempty" items:"1..100" expand:"list"`
 	Results []TaskResult `json:"results,omitempty" items:"1..50"` // what it hands to steps after it
 }
 

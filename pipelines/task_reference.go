@@ -13,10 +13,12 @@ type TaskReference struct {
 	Task   string // "" in $(tasks.status)
 	Result string // where Of is "results"
 	Of     string // results, status or reason
+	Part   string // of an array or object: [*], [0], .KEY; "" is all of it
 }
 
 var (
-	ofTask  = regexp.MustCompile(`^\$\(tasks\.([a-z0-9][-a-z0-9]*)\.(results|status|reason)(?:\.([A-Za-z_][A-Za-z0-9_]*))?\)$`)
+	ofTask = regexp.MustCompile(`^\$\(tasks\.([a-z0-9][-a-z0-9]*)` +
+		`\.(results|status|reason)(?:\.([A-Za-z_][A-Za-z0-9_]*)` + partPattern + `)?\)$`)
 	ofTasks = "$(tasks.status)"
 )
 
@@ -33,7 +35,13 @@ func ReferenceOf(value any) (TaskReference, bool) {
 	if found == nil || (found[2] == "results") != (found[3] != "") {
 		return TaskReference{}, false
 	}
-	return TaskReference{Task: found[1], Of: found[2], Result: found[3]}, true
+	return TaskReference{Task: found[1], Of: found[2], Result: found[3], Part: found[4]}, true
+}
+
+// In is what the reference takes of the result that it names; false where that has no such part.
+func (r TaskReference) In(result any) (any, bool) {
+	value, err := partOf(result, r.Part)
+	return value, err == nil
 }
 
 // String is the reference as documents write it.
@@ -42,7 +50,7 @@ func (r TaskReference) String() string {
 	case r.Task == "":
 		return ofTasks
 	case r.Of == "results":
-		return "$(" + rule.ResultPath(r.Task, r.Result) + ")"
+		return "$(" + rule.ResultPath(r.Task, r.Result) + r.Part + ")"
 	}
 	return "$(tasks." + r.Task + "." + r.Of + ")"
 }

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"time"
 
 	"sluice.dev/sluice/pipelines"
 )
@@ -67,10 +66,7 @@ func numberOf(n int64) string {
 	return strconv.FormatInt(n, 10)
 }
 
-// textOf is a param as a program reads it.
+// textOf is a param as a program reads it; an array or object is JSON.
 func textOf(v any) string {
-	if d, ok := v.(time.Duration); ok {
-		return pipelines.Duration(d).String()
-	}
-	return fmt.Sprint(v)
+	return pipelines.ParamValue{Value: v}.Text()
 }

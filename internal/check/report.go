@@ -131,6 +131,14 @@ func resultsOf(given map[string]any, declared []pipelines.TaskResult) (map[strin
 		if !ok {
 			return nil, fmt.Errorf("it did not report the result %s", d.Name)
 		}
+		if d.Type == pipelines.TypeArray || d.Type == pipelines.TypeObject {
+			parts, err := d.Check(value)
+			if err != nil {
+				return nil, fmt.Errorf("it reported the result %s, which %w", d.Name, err)
+			}
+			results[d.Name] = parts
+			continue
+		}
 		typed, ok := typedAs(d.Type, value)
 		if !ok {
 			return nil, fmt.Errorf("it reported the result %s as %s, which is no %s", d.Name, clip.Bytes(fmt.Sprint(value), 40), orString(d.Type))

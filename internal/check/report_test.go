@@ -55,6 +55,28 @@ func TestWhatAProgramHasFound(t *testing.T) {
 	}
 }
 
+func TestAProgramHandsOutArraysAndObjects(t *testing.T) {
+	declared := []pipelines.TaskResult{
+		{Name: "hosts", Type: pipelines.TypeArray},
+		{Name: "link", Type: pipelines.TypeObject, Properties: map[string]pipelines.Property{"url": {}}},
+	}
+	got := judged(0, `{"results": {"hosts": ["a", 1.10, true], "link": {"url": "u", "more": 1}}}`, declared)
+	want := Results{"hosts": []string{"a", "1.10", "true"}, "link": map[string]string{"url": "u", "more": "1"}}
+	if diff := cmp.Diff(want, got.Results); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", got.Message, diff)
+	}
+	for said, want := range map[string]string{
+		`{"hosts": {"a": "b"}, "link": {"url": "u"}}`:                             "it reported the result hosts, which must be of type array, not a mapping",
+		`{"hosts": [["a"]], "link": {"url": "u"}}`:                                "it reported the result hosts, which must hold texts, not [a]",
+		`{"hosts": [], "link": {"ulr": "u"}}`:                                     "it reported the result link, which has no key url",
+		`{"hosts": [` + strings.Repeat(`"",`, 256) + `""], "link": {"url": "u"}}`: "it reported the result hosts, which has 257 items, at most 256 are allowed",
+	} {
+		if got := judged(0, `{"results": `+said+`}`, declared); got.Verdict != api.Error || got.Message != want {
+			t.Errorf("%s: %q, want %q", got.Verdict, got.Message, want)
+		}
+	}
+}
+
 func TestWhatAProgramHandsOut(t *testing.T) {
 	result := func(name string, as pipelines.ParamType) pipelines.TaskResult {
 		return pipelines.TaskResult{Name: name, Type: as}

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Results are what steps after one read of it, by name: a string, int64, float64 or bool each.
+// Results are what steps after one read of it, by name: a string, int64, float64, bool, or a list or map of texts each.
 type Results map[string]any
 
 // UnmarshalJSON reads a whole number as an int64: as a float64 it would not be what it was.

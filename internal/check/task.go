@@ -58,7 +58,7 @@ func attempted(task pipelines.ResolvedCheck, found api.Check, tallies Tallies, d
 		if !ok {
 			continue // whoever reads it is not started
 		}
-		typed, err := d.Type.Convert(value)
+		typed, err := d.Check(value)
 		if err != nil {
 			r.Reason, r.Message = api.ReasonTaskValidationFailed, fmt.Sprintf("result %s %v", d.Name, err)
 			return r

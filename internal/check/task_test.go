@@ -36,6 +36,18 @@ func TestAnAttemptAtATask(t *testing.T) {
 			[]pipelines.ParamValue{{Name: "n", Value: int64(3)}, {Name: "share", Value: 0.5}, {Name: "text", Value: "x"}},
 		},
 		{
+			"arrays and objects, from JSON and as text",
+			results(map[string]any{"hosts": []any{"a", "b"}, "link": `{"url": "u"}`}),
+			[]pipelines.TaskResult{{Name: "hosts", Type: "array"}, {Name: "link", Type: "object", Properties: map[string]pipelines.Property{"url": {}}}},
+			"Succeeded: All Steps have completed executing",
+			[]pipelines.ParamValue{{Name: "hosts", Value: []string{"a", "b"}}, {Name: "link", Value: map[string]string{"url": "u"}}},
+		},
+		{
+			"an object without a key", results(map[string]any{"link": map[string]any{}}),
+			[]pipelines.TaskResult{{Name: "link", Type: "object", Properties: map[string]pipelines.Property{"url": {}}}},
+			"TaskValidationFailed: result link has no key url", nil,
+		},
+		{
 			"a result of another type", results(map[string]any{"n": "three"}), []pipelines.TaskResult{{Name: "n", Type: "int"}},
 			`TaskValidationFailed: result n must be of type int, not "three"`, nil,
 		},

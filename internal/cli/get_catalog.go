@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -146,8 +145,5 @@ func defaultOf(p pipelines.Param) string {
 	if p.Default == nil {
 		return "(required)"
 	}
-	if d, ok := p.Default.(time.Duration); ok {
-		return pipelines.Duration(d).String()
-	}
-	return fmt.Sprint(p.Default)
+	return pipelines.ParamValue{Value: p.Default}.Text()
 }

@@ -138,7 +138,7 @@ func (n TasksNow) Value(ref pipelines.TaskReference) (any, bool) {
 	if i < 0 || all[0].Phase != api.PhaseSucceeded {
 		return nil, false
 	}
-	return all[0].Results[i].Value, true
+	return ref.In(all[0].Results[i].Value)
 }
 
 // statusOf is a task's status as finally reads it.

@@ -59,6 +59,10 @@ func typed(value any, want pipelines.ParamType) (any, error) {
 		_, ok = value.(bool)
 	case pipelines.TypeDuration:
 		_, ok = value.(time.Duration)
+	case pipelines.TypeArray:
+		_, ok = value.([]string)
+	case pipelines.TypeObject:
+		_, ok = value.(map[string]string)
 	}
 	if !ok {
 		return nil, fmt.Errorf("%v is a %T, not a %s", value, value, want)

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/pipelines"
@@ -373,11 +372,7 @@ func (r *StageRules) samplesText() string {
 func params(all []pipelines.ParamValue) string {
 	var parts []string
 	for _, p := range all {
-		value := p.Value
-		if d, ok := value.(time.Duration); ok {
-			value = pipelines.Duration(d)
-		}
-		parts = append(parts, fmt.Sprintf("%s=%v", p.Name, value))
+		parts = append(parts, p.Name+"="+p.Text())
 	}
 	return strings.Join(parts, ", ")
 }

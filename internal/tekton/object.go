@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/pipelines"
 )
 
 // APIVersion is the version of Tekton's objects whose layout this is.
@@ -42,11 +43,19 @@ type Reference struct {
 	Name       string `json:"name"`
 }
 
-// Value is a result.
+// Value is a result: a text, a list of them (array) or a map of them (object). Other types of Sluice's are texts to Tekton.
 type Value struct {
 	Name  string `json:"name"`
 	Type  string `json:"type,omitempty"`
-	Value string `json:"value"`
+	Value any    `json:"value"`
+}
+
+func valueOf(v pipelines.ParamValue) Value {
+	switch v.Type() {
+	case pipelines.TypeArray, pipelines.TypeObject:
+		return Value{v.Name, string(v.Type()), v.Value}
+	}
+	return Value{v.Name, string(pipelines.TypeString), v.Text()}
 }
 
 // second is a time as Kubernetes writes it.

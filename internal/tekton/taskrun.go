@@ -77,7 +77,7 @@ func (c *child) taskRun(r *api.RunStatus) TaskRun {
 	run.Spec.TaskRef = Reference{APIVersion: pipelines.APIVersion, Kind: "Task", Name: c.of.Name}
 	run.Status.Steps = steps("", c.of.Steps)
 	for _, v := range c.of.Results {
-		run.Status.Results = append(run.Status.Results, Value{v.Name, "string", v.Text()})
+		run.Status.Results = append(run.Status.Results, valueOf(v))
 	}
 	for _, a := range c.of.Attempts {
 		run.Status.RetriesStatus = append(run.Status.RetriesStatus, TaskRunStatus{

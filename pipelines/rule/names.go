@@ -147,7 +147,16 @@ func (n *names) param(root ast.Expr, path []string, exprs []ast.Expr) {
 		n.report(root, fmt.Sprintf("params.%s is always there: compare its value instead of asking has()", path[1]))
 		return
 	}
+	i := slices.IndexFunc(n.params, func(p Param) bool { return p.Task == "" && p.Name == path[1] })
+	n.key(n.params[i], path[2:], exprs[2:])
 	n.paths[paramsPrefix+path[1]] = true
+}
+
+// key checks what is read of an object whose keys are known.
+func (n *names) key(of Param, path []string, exprs []ast.Expr) {
+	if len(path) > 0 && of.Keys != nil && !slices.Contains(of.Keys, path[0]) {
+		n.reportField(exprs[0], fmt.Sprintf("%s has no key %s%s", of.path(), path[0], Suggest(path[0], of.Keys)))
+	}
 }
 
 // result resolves tasks.TASK.results.NAME.
@@ -176,6 +185,8 @@ func (n *names) result(root ast.Expr, path []string, exprs []ast.Expr) {
 	case exprs[3].AsSelect().IsTestOnly():
 		n.report(root, strings.Join(path[:4], ".")+" is always there: a task is not asked about while a result is missing")
 	default:
+		i := slices.IndexFunc(n.params, func(p Param) bool { return p.Task == path[1] && p.Name == path[3] })
+		n.key(n.params[i], path[4:], exprs[4:])
 		n.paths[strings.Join(path[:4], ".")] = true
 	}
 }

@@ -13,13 +13,15 @@ import (
 // Type is the type of a param.
 type Type string
 
-// The param types. A value of each is a Go string, int64, float64, bool or time.Duration.
+// The param types. A value of each is a Go string, int64, float64, bool, time.Duration, []string or map[string]string.
 const (
 	TypeString   Type = "string"
 	TypeInt      Type = "int"
 	TypeDouble   Type = "double"
 	TypeBool     Type = "bool"
 	TypeDuration Type = "duration"
+	TypeArray    Type = "array"
+	TypeObject   Type = "object"
 )
 
 // Param declares a variable that a rule reads as params.NAME. Name is an identifier. With Task it is a result of that task, which
@@ -28,6 +30,7 @@ type Param struct {
 	Name string
 	Type Type
 	Task string
+	Keys []string // of an object, where they are known: a rule that reads another is refused
 }
 
 // Params are the values of a rule's params, by name; those of results by ResultPath.
@@ -54,6 +57,10 @@ func (t Type) cel() *cel.Type {
 		return cel.BoolType
 	case TypeDuration:
 		return cel.DurationType
+	case TypeArray:
+		return cel.ListType(cel.StringType)
+	case TypeObject:
+		return cel.MapType(cel.StringType, cel.StringType)
 	}
 	return cel.StringType
 }
@@ -66,6 +73,9 @@ func signature(params []Param) string {
 		b.WriteString(p.path())
 		b.WriteByte(':')
 		b.WriteString(string(p.Type))
+		for _, key := range p.Keys {
+			b.WriteString("." + key)
+		}
 		b.WriteByte(';')
 	}
 	return b.String()
@@ -96,6 +106,10 @@ func ParamsOf(values Params) []Param {
 			t = TypeBool
 		case time.Duration:
 			t = TypeDuration
+		case []string:
+			t = TypeArray
+		case map[string]string:
+			t = TypeObject
 		}
 		params = append(params, Param{Name: name, Type: t})
 	}

@@ -12,9 +12,11 @@ func TestResultsOfTasks(t *testing.T) {
 		{Name: "limit", Type: rule.TypeInt},
 		{Name: "found", Type: rule.TypeInt, Task: "count"},
 		{Name: "verdict", Type: rule.TypeString, Task: "pre-check"},
+		{Name: "hosts", Type: rule.TypeArray, Task: "count"},
+		{Name: "link", Type: rule.TypeObject, Keys: []string{"url"}},
 	}
 	values := rule.Params{
-		"limit": int64(3), rule.ResultPath("count", "found"): int64(5), rule.ResultPath("pre-check", "verdict"): "pass",
+		"limit": int64(3), "link": map[string]string{"url": "u"}, rule.ResultPath("count", "hosts"): []string{"a", "b"}, rule.ResultPath("count", "found"): int64(5), rule.ResultPath("pre-check", "verdict"): "pass",
 	}
 	compiler := rule.NewCompiler()
 	for _, c := range []struct {
@@ -25,6 +27,9 @@ func TestResultsOfTasks(t *testing.T) {
 		{"a result is typed", "tasks.count.results.found > params.limit", true, ""},
 		{"a name with dashes stands in backquotes", "tasks.`pre-check`.results.verdict == 'fail'", false, ""},
 		{"both beside a fact", "tasks.count.results.found == 5 && change.version == '2'", true, ""},
+		{"an array is a list of texts", "tasks.count.results.hosts.exists(h, h == 'b') && size(tasks.count.results.hosts) == 2", true, ""},
+		{"an object is a map of them", "params.link.url == 'u' && has(params.link.url) && tasks.count.results.hosts[0] == 'a'", true, ""},
+		{"an object has the keys that it says", "params.link.ulr == 'u'", false, "params.link has no key ulr: did you mean url?"},
 		{"of another type", "tasks.count.results.found == 'pass'", false, "found no matching overload"},
 		{"there is no such result", "tasks.count.results.fund > 1", false, "task count has no result fund: did you mean found?"},
 		{"there is no such task", "tasks.cunt.results.found > 1", false, "there is no task cunt with results here: did you mean count?"},
