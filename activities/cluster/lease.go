@@ -7,11 +7,14 @@ import (
 	"go.temporal.io/sdk/activity"
 
 	"sluice.dev/sluice/internal/change"
+	"sluice.dev/sluice/internal/check"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/podrun"
 	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/pipelines"
 )
 
 // Acquire takes the component's Lease in the cluster under a new fence, once ledger, Lease and plan agree on what runs
@@ -99,9 +102,10 @@ func target(ref step.Ref, unit *plan.Unit) string {
 }
 
 // Release records how the unit ended, and frees the Lease. What runs is written to the ledger first: a crash between the
-// two is seen as this run's own Lease.
+// two is seen as this run's own Lease. At last it takes away what checks of the unit have left running: whoever measured them may be
+// dead.
 func (a *Activities) Release(ctx context.Context, req step.ReleaseRequest) (string, error) {
-	_, unit, _, err := a.unitOf(ctx, req.Ref)
+	_, unit, stage, err := a.unitOf(ctx, req.Ref)
 	if err != nil {
 		return "", err
 	}
@@ -116,7 +120,20 @@ func (a *Activities) Release(ctx context.Context, req step.ReleaseRequest) (stri
 	}
 	err = kube.ReleaseLease(ctx, c, a.lease(req.Ref, target(req.Ref, unit)), runs)
 	if code := fault.CodeOf(err); code == fault.NotFound || code == fault.Conflict {
-		return runs, nil // it is gone, or a newer run has it: either way it is not ours to free
+		err = nil // it is gone, or a newer run has it: either way it is not ours to free
 	}
-	return runs, err
+	if err != nil {
+		return runs, err
+	}
+	return runs, removeJobs(ctx, c, req.Run, stage.Rules.Checks)
+}
+
+// removeJobs takes away the jobs of a run's checks in a cluster that still run. Where no pods may be listed none were made.
+func removeJobs(ctx context.Context, c *kube.Cluster, run string, checks []pipelines.ResolvedCheck) error {
+	for _, namespace := range check.JobNamespaces(checks) {
+		if err := podrun.RemoveOf(ctx, c, namespace, check.JobPurpose, run); err != nil && fault.CodeOf(err) != fault.Unauthorized {
+			return err
+		}
+	}
+	return nil
 }

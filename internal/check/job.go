@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +17,7 @@ import (
 	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/internal/pod"
 	"sluice.dev/sluice/internal/podrun"
+	"sluice.dev/sluice/pipelines"
 )
 
 // Jobs are the checks that are a pod in the cluster of the unit, one for each measurement.
@@ -106,7 +109,7 @@ func (j *Jobs) pod(ctx context.Context, q Question) (*corev1.Pod, error) {
 		return nil, err
 	}
 	spec := pod.Spec{
-		Purpose: "job", Key: q.Key, Namespace: cmp.Or(job.Namespace, kube.LeaseNamespace),
+		Purpose: JobPurpose, Key: q.Key, Namespace: namespaceOf(job),
 		Image: job.Image, Command: job.Command, Args: job.Args, Script: job.Script, WorkingDir: job.WorkingDir,
 		Profile: cmp.Or(pod.Profile(job.Profile), pod.Restricted), Node: job.Node, NodeSelector: job.NodeSelector,
 		ServiceAccount: job.ServiceAccount,
@@ -134,6 +137,29 @@ func (j *Jobs) pod(ctx context.Context, q Question) (*corev1.Pod, error) {
 		}
 	}
 	return pod.Make(spec)
+}
+
+// JobPurpose is what pods of jobs are for.
+const JobPurpose = "job"
+
+func namespaceOf(job *pipelines.Job) string { return cmp.Or(job.Namespace, kube.LeaseNamespace) }
+
+// JobNamespaces are the namespaces in which checks make pods; "" alone stands for all of them, where one is known only once it is
+// asked.
+func JobNamespaces(checks []pipelines.ResolvedCheck) []string {
+	found := map[string]bool{}
+	for _, c := range checks {
+		for _, s := range c.Steps {
+			switch {
+			case s.Job == nil:
+			case strings.Contains(s.Job.Namespace, "$("):
+				return []string{""}
+			default:
+				found[namespaceOf(s.Job)] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(found))
 }
 
 // literal is a value in which Kubernetes expands nothing.

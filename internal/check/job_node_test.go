@@ -1,15 +1,21 @@
 package check
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/utils/clock"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/internal/localtest"
+	"sluice.dev/sluice/internal/podrun"
 	"sluice.dev/sluice/pipelines"
 )
 
@@ -24,6 +30,7 @@ func TestJobsOnANodeThatRunsThem(t *testing.T) {
 		t.Fatal(err)
 	}
 	jobs := NewJobs(clock.RealClock{}, asIs)
+	t.Run("what a dead worker left is taken away", func(t *testing.T) { aDeadWorkersJob(t, c, jobs) })
 	for _, j := range []struct {
 		reason  string
 		job     pipelines.Job
@@ -55,5 +62,61 @@ func TestJobsOnANodeThatRunsThem(t *testing.T) {
 				t.Errorf("%s: %q; want %s: %q", f.Verdict, f.Message, j.want, j.says)
 			}
 		})
+	}
+}
+
+// aDeadWorkersJob has a worker go while its pod runs, and the run end without it.
+func aDeadWorkersJob(t *testing.T, c *kube.Cluster, jobs *Jobs) {
+	job := pipelines.Job{
+		Image: "sluice.local/fixture:1", Script: "sleep 600", Profile: pipelines.ProfileNode,
+		NodeSelector: map[string]string{"local.sluice.dev/process": "true"},
+	}
+	left := func(run string) *corev1.Pod {
+		q := jobAsked(c, "left by "+run, job)
+		q.Facts.Change.Run = run
+		want, err := jobs.pod(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		within, die := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); jobs.Ask(within, q) }()
+		waitFor(t, "no pod runs", func() bool { return phaseOf(t, c, want) == corev1.PodRunning })
+		die()
+		<-done
+		return want
+	}
+	mine, others := left("agent-7"), left("agent-8")
+	for range 2 { // what is asked again changes nothing
+		if err := podrun.RemoveOf(t.Context(), c, kube.LeaseNamespace, JobPurpose, "agent-7"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	waitFor(t, "the pod of the run that ended stays", func() bool { return phaseOf(t, c, mine) == "" })
+	if got := phaseOf(t, c, others); got != corev1.PodRunning {
+		t.Errorf("the pod of another run is %q", got)
+	}
+}
+
+// phaseOf is the phase of a pod; "" where it is gone.
+func phaseOf(t *testing.T, c *kube.Cluster, p *corev1.Pod) corev1.PodPhase {
+	t.Helper()
+	live, err := c.Get(t.Context(), schema.GroupVersionKind{Version: "v1", Kind: "Pod"}, p.Namespace, p.Name)
+	if fault.CodeOf(err) == fault.NotFound {
+		return ""
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	phase, _, _ := unstructured.NestedString(live.Object, "status", "phase")
+	return corev1.PodPhase(phase)
+}
+
+func waitFor(t *testing.T, what string, met func() bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !met(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal(what)
+		}
 	}
 }

@@ -7,6 +7,7 @@ package podrun
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -64,6 +65,24 @@ func Remove(ctx context.Context, c *kube.Cluster, p *corev1.Pod) error {
 		return nil
 	}
 	return err
+}
+
+// RemoveOf takes away the pods of a purpose that a run has made in a namespace, and that have not ended. It is for whoever knows that
+// nobody waits for them any more: who made them may be gone. Those that have ended stay for their time.
+func RemoveOf(ctx context.Context, c *kube.Cluster, namespace, purpose, run string) error {
+	label := pod.LabelPurpose + "=" + purpose + "," + pod.LabelRun + "=" + pod.LabelValue(run)
+	all, err := c.List(ctx, podKind(), namespace, kube.Filter{Labels: label})
+	if err != nil {
+		return err
+	}
+	var failed []error
+	for _, object := range all {
+		p := decode(object, nil)
+		if _, ended := pod.EndOf(p); !ended && p.DeletionTimestamp == nil {
+			failed = append(failed, Remove(ctx, c, p))
+		}
+	}
+	return errors.Join(failed...)
 }
 
 // make makes the pod, or finds it.

@@ -1,0 +1,79 @@
+package cluster
+
+import (
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/pod"
+	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/pipelines"
+)
+
+// TestAUnitThatEndsTakesItsJobsAway: whoever measured them may be dead. What has ended stays to be looked at, and what others run stays.
+func TestAUnitThatEndsTakesItsJobsAway(t *testing.T) {
+	for _, c := range []struct {
+		reason  string
+		asked   string // the namespace of the check's job
+		outcome api.Phase
+	}{
+		{"aborted", "checks", api.PhaseAborted},
+		{"taken back", "checks", api.PhaseRolledBack},
+		{"a namespace that only the measurement knew", "$(params.namespace)", api.PhaseAborted},
+	} {
+		t.Run(c.reason, func(t *testing.T) {
+			w := newWorld(t)
+			w.planned("1.0.0", []string{load("DaemonSet", "agent", "1.0.0")}, func(p *plan.Plan) {
+				p.Stages[0].Rules.Checks = []pipelines.ResolvedCheck{{
+					Name: "canary", At: []pipelines.Point{pipelines.AfterBatch}, Enforcement: pipelines.Enforcing,
+					Steps: []pipelines.ResolvedStep{{
+						Name: "canary/job", StepKinds: pipelines.StepKinds{Job: &pipelines.Job{Image: "canary:1", Namespace: c.asked}},
+					}},
+				}}
+			})
+			w.lock()
+			w.job("running", w.ref.Run, corev1.PodRunning)
+			w.job("pending", w.ref.Run, corev1.PodPending)
+			w.job("ended", w.ref.Run, corev1.PodFailed)
+			w.job("other", "agent-99", corev1.PodRunning)
+			for range 2 { // a worker may be killed in between
+				must(w, w.acts.Release, step.ReleaseRequest{Ref: w.ref, Outcome: c.outcome})
+			}
+			left := map[string]bool{}
+			for _, p := range w.server.All("Pod") {
+				left[p.GetAnnotations()["sluice.dev/key"]] = true
+			}
+			if len(left) != 2 || !left["ended"] || !left["other"] {
+				t.Errorf("there are left %v", left)
+			}
+		})
+	}
+}
+
+// job puts a pod of a check there.
+func (w *world) job(key, run string, phase corev1.PodPhase) {
+	w.Helper()
+	p, err := pod.Make(pod.Spec{
+		Purpose: "job", Key: key, Namespace: "checks", Image: "canary:1", Profile: pod.Restricted, KeepFailed: time.Hour,
+		About: map[string]string{pod.LabelRun: run},
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+	p.Status.Phase = phase
+	if phase == corev1.PodFailed {
+		p.Status.ContainerStatuses = []corev1.ContainerStatus{{
+			Name: "main", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 1}},
+		}}
+	}
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(p)
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.server.Put(&unstructured.Unstructured{Object: content})
+}
