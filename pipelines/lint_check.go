@@ -115,6 +115,9 @@ func (l *linter) points(c *Check, f fit, at spot, own bool) {
 		l.windowPoints(c, at)
 		for i, point := range c.At {
 			l.point(c, point, f, at.at("at", i), own)
+			if point == During {
+				l.beside(c, f, at.at("at", i))
+			}
 		}
 		return
 	}
@@ -132,6 +135,18 @@ func (l *linter) points(c *Check, f fit, at spot, own bool) {
 		return
 	}
 	l.report.addAt(at, "check %s reads what is known of groups and stages only: say at which points it runs, such as at: [afterStage]", c.Name)
+}
+
+// beside refuses a check that is measured beside the batches of a cluster and reads facts of one: they would be those of the batch at
+// which it began.
+func (l *linter) beside(c *Check, f fit, at spot) {
+	spec, _ := l.specOf(c)
+	if spec == nil || spec.onlyRules() || len(f[rule.ScopeBatch]) > 0 || len(f[rule.ScopeCluster]) == 0 {
+		return
+	}
+	why := f[rule.ScopeCluster][0]
+	l.report.addAt(at, "check %s is measured beside all batches at during, so it can read nothing of a single one; afterBatch can (%s: %s)",
+		c.name(), why.Position, strings.TrimPrefix(why.Message, "cel: "))
 }
 
 func (l *linter) point(c *Check, point Point, f fit, at spot, own bool) {

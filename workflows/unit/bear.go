@@ -4,7 +4,6 @@ import (
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/clip"
 	"sluice.dev/sluice/internal/plan"
-	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/workflows/pace"
 )
 
@@ -14,9 +13,6 @@ import (
 func (r *machine) bears(bad api.Check, at *api.BatchStatus) (says string, does bool) {
 	if n := len(r.unit.Batches); at == nil || n != r.begun || at != &r.unit.Batches[n-1] {
 		return "", false // it is not about the pods of a batch, or none of this one has moved
-	}
-	if bad.At != pipelines.During && bad.At != pipelines.AfterBatch {
-		return "", false
 	}
 	if borne(at) && bad.Verdict == api.Failed {
 		r.watchNoMore()
