@@ -44,6 +44,9 @@ func (m *Metrics) compare(ctx context.Context, q Question, source pipelines.Boun
 	if err == nil && answer.Type != prometheus.Matrix {
 		err = fmt.Errorf("it answers a range with a %s: it does not know subqueries as Prometheus has them", answer.Type)
 	}
+	if err == nil && len(answer.Warnings) > 0 {
+		err = fmt.Errorf("it says that its answer may be less than all: %s", answer.Warnings[0])
+	}
 	var data baseline.Data
 	if err == nil {
 		data, err = sidesOf(ctx, q, answer)

@@ -56,6 +56,11 @@ func compared(b pipelines.Baseline) Question {
 	return q
 }
 
+func partOf(a prometheus.Answer) prometheus.Answer {
+	a.Warnings = []string{"one store is down"}
+	return a
+}
+
 func TestBaseline(t *testing.T) {
 	over := pipelines.Duration(6 * time.Hour)
 	before := pipelines.Baseline{Against: pipelines.BaselineBefore, Worse: pipelines.WorseHigher, Over: &over}
@@ -84,6 +89,8 @@ func TestBaseline(t *testing.T) {
 			answer: matrix(latencyOf("us-1", 30, 1), latencyOf("eu-1", 100, 1.2), latencyOf("us-2", 300, 1)), want: api.Failed},
 		{reason: "what is changed too is held against nothing", ask: stable,
 			answer: matrix(latencyOf("eu-1", 100, 1.2), latencyOf("eu-2", 100, 1.2)), want: api.Inconclusive, says: "0 blocks"},
+		{reason: "a part of the answer", ask: stable, answer: partOf(matrix(latencyOf("eu-1", 100, 1), latencyOf("us-1", 30, 1))), want: api.Error,
+			says: "less than all: one store is down"},
 		{reason: "no series of the unit", ask: stable, answer: matrix(latencyOf("us-1", 30, 1)), want: api.Inconclusive, says: "no data"},
 		{reason: "series without a cluster", ask: stable, answer: matrix(latency(nil, 1, 1)), want: api.Error, says: "named by the label cluster"},
 		{reason: "two series of a cluster", ask: stable, answer: matrix(latencyOf("eu-1", 1, 1), latencyOf("eu-1", 1, 1)), want: api.Error,

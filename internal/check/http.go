@@ -58,6 +58,9 @@ func aimed(ask probe.HTTP, to url.URL, at endpoint) probe.HTTP {
 	}
 	to.Host = at.address()
 	ask.URL = to.String()
+	if ask.Redirects == probe.AnyHost {
+		ask.Redirects = probe.SameHost // what another host answers says nothing about this one
+	}
 	return ask
 }
 

@@ -72,6 +72,9 @@ func (m *Metrics) Ask(ctx context.Context, q Question) Finding {
 	}
 	show(seen, answer)
 	f := m.judge(ctx, step, q, measurementOf(answer))
+	if f.Verdict == api.Passed && len(answer.Warnings) > 0 {
+		f = without(step, "the server says that its answer may be less than all: "+answer.Warnings[0])
+	}
 	f.Seen, f.Results = seen, results(answer)
 	return f
 }

@@ -124,6 +124,28 @@ func TestFailureMode_R09_NoNumberIsNoVerdict(t *testing.T) {
 	}
 }
 
+// TestAPartOfAnAnswerIsNoPass: what a server did not reach may be what is bad. What it did reach and is bad fails all the same.
+func TestAPartOfAnAnswerIsNoPass(t *testing.T) {
+	part := prometheus.Answer{
+		Type: prometheus.Vector, Series: []prometheus.Series{{Samples: []prometheus.Sample{{Value: 0.99}}}}, Warnings: []string{"one store is down"},
+	}
+	for _, c := range []struct {
+		reason string
+		step   pipelines.Metrics
+		want   api.Verdict
+	}{
+		{"what is there is good", pipelines.Metrics{SuccessCondition: "value > 0.9"}, api.Inconclusive},
+		{"nothing bad is there", pipelines.Metrics{FailureCondition: "value < 0.9"}, api.Inconclusive},
+		{"what is there is bad", pipelines.Metrics{SuccessCondition: "value > 0.995"}, api.Failed},
+		{"somebody takes that for good", pipelines.Metrics{SuccessCondition: "value > 0.9", NoData: pipelines.NoDataPassed}, api.Passed},
+	} {
+		c.step.PromQL = "up"
+		if f := metricsSaying(part, nil).Ask(t.Context(), metricsAbout(c.step, "")); f.Verdict != c.want || c.want != api.Failed && !strings.Contains(f.Message, "less than all: one store is down") {
+			t.Errorf("%s: %s: %s", c.reason, f.Verdict, f.Message)
+		}
+	}
+}
+
 // TestFailureMode_R09_OneFlakyScrapeIsBorne: a target that cannot be scraped for a moment leaves a good rollout inconclusive for that
 // moment, and never failed.
 func TestFailureMode_R09_OneFlakyScrapeIsBorne(t *testing.T) {

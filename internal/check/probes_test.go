@@ -82,6 +82,21 @@ func serving(t *testing.T, status int, body string) string {
 	return server.Listener.Addr().String()
 }
 
+// TestWhatAnotherHostAnswersIsNoAnswerOfAPod: a pod that sends everybody on to where the old version answers has not answered itself.
+func TestWhatAnotherHostAnswersIsNoAnswerOfAPod(t *testing.T) {
+	t.Parallel()
+	old := serving(t, 200, "ok")
+	server := httptest.NewServer(http.RedirectHandler("http://"+old+"/", http.StatusFound))
+	t.Cleanup(server.Close)
+	step := pipelines.ResolvedStep{StepKinds: pipelines.StepKinds{HTTP: &pipelines.HTTP{
+		ProbeAim: pipelines.ProbeAim{Target: pipelines.NewPods, Port: portKey}, Redirects: "Any",
+	}}}
+	pods := Pods{New: []*corev1.Pod{aPod("a", server.Listener.Addr().String())}}
+	if f := asked(t, Question{Step: step, Point: pipelines.AfterBatch, Place: placed(pods)}); f.Verdict != api.Failed || !strings.Contains(f.Message, "not followed") {
+		t.Errorf("got %s: %s", f.Verdict, f.Message)
+	}
+}
+
 func TestAProbeIsAimedAtWhatTheBatchMade(t *testing.T) {
 	t.Parallel()
 	good, bad := serving(t, 200, "ok"), serving(t, 500, "broken")

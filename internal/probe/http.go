@@ -218,6 +218,9 @@ func (q HTTP) judge(a *attempt, response *http.Response) error {
 	if err != nil {
 		return fmt.Errorf("the answer broke off after %d bytes: %w", len(body), err)
 	}
+	if encoding := response.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" && q.reads() {
+		return unsure(Body, "the body is encoded as %s, and is not read", clip.Runes(encoding, 40))
+	}
 	whole := len(body) <= MaxBody
 	body = body[:min(len(body), MaxBody)]
 	a.see("bytes", int64(len(body)))
@@ -226,6 +229,9 @@ func (q HTTP) judge(a *attempt, response *http.Response) error {
 	}
 	return q.read(Answer{response.StatusCode, response.Header, body, whole})
 }
+
+// reads reports whether a body must be read.
+func (q HTTP) reads() bool { return q.Match != nil || q.Avoid != nil || q.Accept != nil }
 
 // read looks at a body. It quotes nothing of it: what it says may be secret.
 func (q HTTP) read(got Answer) error {

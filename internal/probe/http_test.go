@@ -2,6 +2,7 @@ package probe_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -37,6 +38,12 @@ func site() http.Handler {
 				return
 			}
 		}
+	})
+	mux.HandleFunc("/packed", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip") // though nobody has said that it may
+		packed := gzip.NewWriter(w)
+		_, _ = io.WriteString(packed, "panic")
+		_ = packed.Close()
 	})
 	mux.HandleFunc("/stalls", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Length", "100")
@@ -96,6 +103,8 @@ func TestHTTP(t *testing.T) {
 			return nil
 		}}, passed},
 
+		{"what is encoded, and need not be read", probe.HTTP{URL: plain.URL + "/packed"}, passed},
+
 		{"another status", probe.HTTP{URL: plain.URL + "/teapot"}, want{api.Failed, probe.Status, "status 418", false}},
 		{"a redirect is not followed", probe.HTTP{URL: plain.URL + "/there"}, want{api.Failed, probe.Status, "a redirect to /ok", false}},
 		{"a redirect to another host is not followed", probe.HTTP{URL: plain.URL + "/away", Redirects: probe.SameHost},
@@ -119,6 +128,8 @@ func TestHTTP(t *testing.T) {
 			want{api.Inconclusive, probe.Body, "more are not read", false}},
 		{"longer than is read, and nothing bad found", probe.HTTP{URL: plain.URL + "/long", Avoid: has("panic")},
 			want{api.Inconclusive, probe.Body, "more are not read", false}},
+		{"what is encoded, and must not have something", probe.HTTP{URL: plain.URL + "/packed", Avoid: has("panic")},
+			want{api.Inconclusive, probe.Body, "encoded as gzip", false}},
 		{"longer than is read, and bad", probe.HTTP{URL: plain.URL + "/long", Avoid: has("xxx")},
 			want{api.Failed, probe.Body, "what matches xxx", false}},
 		{"the caller does not take it", probe.HTTP{URL: plain.URL + "/ok", Accept: func(probe.Answer) error { return errors.New("not this") }},

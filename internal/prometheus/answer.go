@@ -54,6 +54,7 @@ type envelope struct {
 	ErrorType string   `json:"errorType"`
 	Error     string   `json:"error"`
 	Warnings  []string `json:"warnings"`
+	IsPartial bool     `json:"isPartial"` // as VictoriaMetrics says it
 	Data      struct {
 		Type   Type            `json:"resultType"`
 		Result json.RawMessage `json:"result"`
@@ -81,6 +82,9 @@ func read(status int, contentType string, body []byte, login Login) (Answer, err
 	a, err := e.answer()
 	if err != nil {
 		return Answer{}, fault.Wrap(fault.Invalid, err, "cannot read its answer")
+	}
+	if e.IsPartial {
+		e.Warnings = append([]string{"it is partial"}, e.Warnings...)
 	}
 	for _, w := range e.Warnings[:min(len(e.Warnings), maxWarnings)] {
 		a.Warnings = append(a.Warnings, clean(w, login))

@@ -137,11 +137,11 @@ func TestOnlyWholeAnswersAreRead(t *testing.T) {
 
 func TestWarningsAreKept(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprint(w, `{"status":"success","warnings":["one store is down"],"data":{"resultType":"scalar","result":[1,"2"]}}`)
+		fmt.Fprint(w, `{"status":"success","isPartial":true,"warnings":["one store is down"],"data":{"resultType":"scalar","result":[1,"2"]}}`)
 	}))
 	defer s.Close()
 	got, err := client(t, s.URL, prometheus.Options{}).Query(t.Context(), "1", time.Time{})
-	if err != nil || cmp.Diff([]string{"one store is down"}, got.Warnings) != "" {
+	if err != nil || cmp.Diff([]string{"it is partial", "one store is down"}, got.Warnings) != "" {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }
