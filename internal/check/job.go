@@ -57,9 +57,9 @@ func (j *Jobs) Ask(ctx context.Context, q Question) Finding {
 	case end.Node != "":
 		seen["node"] = end.Node
 	}
-	f := Finding{Verdict: api.Error, Message: "its pod " + whyNot(end)}
+	f := Finding{Verdict: api.Error, Message: "its pod " + whyNot(end, j.mask)}
 	if end.Reason == "" {
-		f = judged(int(end.Exit), end.Said, q.Step.Job.Results)
+		f = judged(int(end.Exit), end.Said, q.Step.Job.Results, j.mask)
 		seen["seconds"] = end.Took.Seconds()
 	}
 	for name, value := range f.Seen {
@@ -70,14 +70,14 @@ func (j *Jobs) Ask(ctx context.Context, q Question) Finding {
 }
 
 // whyNot says why a pod did not come to an end of its own.
-func whyNot(end pod.End) string {
+func whyNot(end pod.End, mask func(string) string) string {
 	why := end.Reason
-	if said := quote(end.Said); said != "" {
+	if said := quote(mask(end.Said)); said != "" {
 		why += ": " + said
 	}
 	switch end.Reason {
 	case pod.NotStarted:
-		return "did not begin in its time: " + quote(end.Said)
+		return "did not begin in its time: " + quote(mask(end.Said))
 	case pod.Deleted:
 		return "was deleted before it had ended"
 	case "OOMKilled":

@@ -55,7 +55,7 @@ func (m *Measurer) measure(ctx context.Context, i Inquiry, b *book, c pipelines.
 		return Finding{Verdict: api.Error, Message: err.Error()}
 	}
 	q.Step = expanded
-	return bounded(m.asked(ctx, source, q))
+	return bounded(masked(m.asked(ctx, source, q)))
 }
 
 // ErrOver is the cause of a context's end where nobody asks the question again: what was made for it can go. Where a worker only

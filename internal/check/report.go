@@ -25,17 +25,18 @@ type report struct {
 func (r report) empty() bool { return r.Verdict == "" && r.Message == "" && r.Results == nil }
 
 // judged is what a program that came to an end of its own has found: by its exit status, and by what it said, a text or a report.
-// The two must not contradict each other, and what it was to hand out must be there.
-func judged(exit int, said string, declared []pipelines.TaskResult) Finding {
+// The two must not contradict each other, and what it was to hand out must be there. Mask takes secrets out before anything is cut off:
+// what is left of one would not be known as one.
+func judged(exit int, said string, declared []pipelines.TaskResult, mask func(string) string) Finding {
 	f := Finding{Verdict: verdictOf(exit), Seen: map[string]any{"exit": int64(exit)}}
 	r, isReport, err := read(said)
 	switch {
 	case err != nil && exit == 0:
 		return f.broke("its report cannot be read: %v", err)
 	case err != nil || !isReport || r.empty():
-		f.Message = quote(said) // where it failed, this may be the end of a log
+		f.Message = quote(mask(said)) // where it failed, this may be the end of a log
 	default:
-		f.Message = quote(r.Message)
+		f.Message = quote(mask(r.Message))
 		if why := f.contradicts(r.Verdict); why != "" {
 			return f.broke("it reports %s, and ended with exit status %d", why, exit)
 		}

@@ -44,7 +44,7 @@ func TestWhatAProgramHasFound(t *testing.T) {
 		{"what a terminal takes for orders is left out", 1, "\x1b[31mred\x07\u009b2J\r\n", api.Failed, "exit status 1: [31mred2J"},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
-			got := judged(c.exit, c.said, nil)
+			got := judged(c.exit, c.said, nil, asIs)
 			if got.Verdict != c.want || !strings.HasPrefix(got.Message, c.says) {
 				t.Errorf("%s: %q; want %s: %q", got.Verdict, got.Message, c.want, c.says)
 			}
@@ -60,7 +60,7 @@ func TestAProgramHandsOutArraysAndObjects(t *testing.T) {
 		{Name: "hosts", Type: pipelines.TypeArray},
 		{Name: "link", Type: pipelines.TypeObject, Properties: map[string]pipelines.Property{"url": {}}},
 	}
-	got := judged(0, `{"results": {"hosts": ["a", 1.10, true], "link": {"url": "u", "more": 1}}}`, declared)
+	got := judged(0, `{"results": {"hosts": ["a", 1.10, true], "link": {"url": "u", "more": 1}}}`, declared, asIs)
 	want := Results{"hosts": []string{"a", "1.10", "true"}, "link": map[string]string{"url": "u", "more": "1"}}
 	if diff := cmp.Diff(want, got.Results); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", got.Message, diff)
@@ -71,7 +71,7 @@ func TestAProgramHandsOutArraysAndObjects(t *testing.T) {
 		`{"hosts": [], "link": {"ulr": "u"}}`:                                     "it reported the result link, which has no key url",
 		`{"hosts": [` + strings.Repeat(`"",`, 256) + `""], "link": {"url": "u"}}`: "it reported the result hosts, which has 257 items, at most 256 are allowed",
 	} {
-		if got := judged(0, `{"results": `+said+`}`, declared); got.Verdict != api.Error || got.Message != want {
+		if got := judged(0, `{"results": `+said+`}`, declared, asIs); got.Verdict != api.Error || got.Message != want {
 			t.Errorf("%s: %q, want %q", got.Verdict, got.Message, want)
 		}
 	}
@@ -104,7 +104,7 @@ func TestWhatAProgramHandsOut(t *testing.T) {
 		{"of one that failed nothing is handed on", 1, `{"results": {"n": 3}}`, []pipelines.TaskResult{result("n", "int")}, nil, ""},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
-			got := judged(c.exit, c.said, c.declared)
+			got := judged(c.exit, c.said, c.declared, asIs)
 			if diff := cmp.Diff(c.want, got.Results); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}

@@ -51,7 +51,7 @@ func (s *Scripts) Ask(ctx context.Context, q Question) Finding {
 	if !strings.HasPrefix(said, "{") {
 		said = ran.Tail()
 	}
-	f := judged(ran.Exit, said, q.Step.Script.Results)
+	f := judged(ran.Exit, said, q.Step.Script.Results, s.mask)
 	f.Message = s.mask(f.Message)
 	f.Seen["seconds"] = ran.Took.Seconds()
 	return f

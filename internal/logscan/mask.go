@@ -63,8 +63,28 @@ const secretNames = `passw(?:or)?d|passwd|passphrase|pwd|secret|secret[-_]?key|t
 // run is a text as long as a key, without a space.
 var run = regexp.MustCompile(`[A-Za-z0-9+/_-]{32,}={0,2}`)
 
-// Mask is a text without the secrets that it shows.
-func Mask(text string) string { return mask(text) }
+// Mask is a text without the secrets that it shows. Keys and certificates may be on many lines of it.
+func Mask(text string) string {
+	if !strings.Contains(text, "\n") {
+		return mask(text)
+	}
+	lines := strings.Split(text, "\n")
+	within := false
+	for i, line := range lines {
+		begins, ends := pemEdges(line)
+		switch {
+		case within && ends:
+			lines[i] = masked
+			within = begins
+		case within && pemBody.MatchString(line):
+			lines[i] = masked
+		default: // one that was cut off ends with the first line that is none of it
+			lines[i] = mask(line)
+			within = begins
+		}
+	}
+	return strings.Join(lines, "\n")
+}
 
 // mask is a line without the secrets that it shows.
 func mask(text string) string {
