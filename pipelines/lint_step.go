@@ -122,7 +122,9 @@ func (l *linter) runsIn(scope rule.Scope, params []rule.Param, s placedStep) (fo
 		}
 	}
 	found = append(found, unknownSpreads(s, params)...)
-	for _, name := range s.References() {
+	wrong, names := unknownPaths(s)
+	found = append(found, wrong...)
+	for _, name := range names {
 		if why := unknownName(name, scope, params); why != "" {
 			found = append(found, Diagnostic{s.at.position(), "$(" + name + "): " + why})
 		}

@@ -145,7 +145,9 @@ func (k *taskList) runs(t *PipelineTask, steps []placedStep, declared []Param) (
 			found = append(found, Diagnostic{s.at.position(), kind.Name + " is about a cluster: say which, as cluster: NAME of the task"})
 		}
 		found = append(found, unknownSpreads(s, params)...)
-		for _, name := range s.References() {
+		wrong, names := unknownPaths(s)
+		found = append(found, wrong...)
+		for _, name := range names {
 			ofUnit := strings.HasPrefix(name, "unit.") && rule.Unreadable(rule.ScopeCluster, name) == ""
 			if strings.HasPrefix(name, "steps.") || t.Cluster != "" && ofUnit {
 				continue

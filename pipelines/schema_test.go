@@ -138,11 +138,11 @@ func TestSchemaAcceptsWhatTheLoaderAccepts(t *testing.T) {
 		"Task as Tekton's people write it": {
 			kind: pipelines.KindTask,
 			text: "metadata: {name: t9}\nspec: {steps: [{name: s, %s}]}",
-			changes: append(good("image: a", "image: a, script: echo", "image: a, command: [a], args: [b], env: [{name: A, value: b}], workingDir: /tmp", "script: {name: a}",
+			changes: append(good("image: a", "image: a, profile: node, nodeSelector: {pool: a}", "image: a, script: echo", "image: a, command: [a], args: [b], env: [{name: A, value: b}], workingDir: /tmp", "script: {name: a}",
 				"image: a, computeResources: {limits: {cpu: 500m, memory: 1Gi, ephemeral-storage: 1Gi}}", "image: a, results: [{name: r, type: int}], timeout: 5m"),
-				bad("script: echo", "args: [a]", "command: [a]", "env: [{name: A}]", "workingDir: /tmp", "results: [{name: r}]", "computeResources: {limits: {cpu: '1'}}",
+				bad("script: echo", "profile: node", "args: [a]", "command: [a]", "env: [{name: A}]", "workingDir: /tmp", "results: [{name: r}]", "computeResources: {limits: {cpu: '1'}}",
 					"image: 5", "image: a, script: 5", "image: a, script: {name: a}", "image: a, job: {image: a}", "image: a, gate: {cel: 'true'}", "script: {name: a}, args: [a]",
-					"image: a, args: a", "image: a, computeResources: {requests: {cpu: '1'}}", "image: a, computeResources: {limits: {gpu: '1'}}", "image: a, profile: node",
+					"image: a, args: a", "image: a, computeResources: {requests: {cpu: '1'}}", "image: a, computeResources: {limits: {gpu: '1'}}", "image: a, profile: root",
 					"image: a, computeResources: {limits: {cpu: lots}}", "image: a, workingDir: ''", "image: a, computeResources: {}", "image: a, computeResources: 5")...),
 		},
 		"Task that reads logs": {
@@ -320,7 +320,7 @@ func (w *walker) walk(t reflect.Type, schema map[string]any, path []string) {
 		}
 	}
 	if t == reflect.TypeFor[pipelines.Step]() { // fields of a job that may stand here
-		names = append(names, "image", "command", "args", "env", "workingDir", "computeResources", "results")
+		names = append(names, "image", "command", "args", "env", "workingDir", "computeResources", "results", "profile", "nodeSelector")
 	}
 	for name := range properties {
 		known := len(path) == 0 && (name == "apiVersion" || name == "kind")

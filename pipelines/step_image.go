@@ -8,9 +8,11 @@ import (
 )
 
 // containerFields are the fields of a job that may stand in the step itself, as Tekton's people write them. computeResources are
-// the limits of a job.
+// the limits of a job; profile and nodeSelector are a job's own.
 func containerFields() []string {
-	return []string{"image", "command", "args", "script", "env", "workingDir", fieldResources, "results"}
+	return []string{
+		"image", "command", "args", "script", "env", "workingDir", fieldResources, "results", "profile", "nodeSelector",
+	}
 }
 
 const (

@@ -72,7 +72,7 @@ func lintJob(l *linter, s *Step, at spot) {
 	if j.Script != "" && len(j.Command) > 0 {
 		l.report.addAt(at.key("script"), "it runs one of command and script, not both")
 	}
-	l.notPastedInto(j.Script, at)
+	l.notPastedInto(j, at)
 	l.variables(j.Env, at)
 	if j.Node != "" && (j.Profile == "" || j.Profile == ProfileRestricted) {
 		l.report.addAt(at.key("node"), "node needs the profile %s or %s: in %s the scheduler says where it runs",
@@ -108,11 +108,12 @@ func (j *Job) rights() (more []string) {
 
 // notPastedInto checks that a script has no names in it that other texts have values in the place of: values that are pasted into
 // a program are a way to run another one.
-func (l *linter) notPastedInto(script string, at spot) {
-	for _, found := range namedText.FindAllStringSubmatch(script, -1) {
-		if strings.HasPrefix(found[1], "results.") && strings.HasSuffix(found[1], ".path") {
-			l.report.addAt(at.at("script"), "script: %s is no file here: write %s to ${TERMINATION_LOG:-/dev/termination-log}",
-				found[0], `{"results": {...}}`)
+func (l *linter) notPastedInto(j *Job, at spot) {
+	for _, found := range namedText.FindAllStringSubmatch(j.Script, -1) {
+		if _, ok := ResultOfPath(found[1]); ok {
+			if why := j.unknownPath(found[1]); why != "" {
+				l.report.addAt(at.at("script"), "script: %s: %s", found[0], why)
+			}
 			continue
 		}
 		name, ok := strings.CutPrefix(found[1], "params.")

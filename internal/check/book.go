@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/pod"
 	"sluice.dev/sluice/pipelines"
 )
 
@@ -81,6 +82,9 @@ func (b *book) value(name string, c pipelines.ResolvedCheck, q *Question) (any, 
 		t, _ := b.of(c.Name + "/" + step)
 		v, there := t.Results[result]
 		return v, there
+	}
+	if result, ok := pipelines.ResultOfPath(name); ok {
+		return pod.ResultsDir(JobPurpose, q.Key) + "/" + result, true
 	}
 	return q.Facts.Value(name)
 }

@@ -122,6 +122,12 @@ func (j *Jobs) pod(ctx context.Context, q Question) (*corev1.Pod, error) {
 	if l := job.Limits; l != nil {
 		spec.Limits = pod.Limits{CPU: l.CPU, Memory: l.Memory, Storage: l.Storage}
 	}
+	if dir := pod.ResultsDir(JobPurpose, q.Key); job.LeavesResults(dir) {
+		spec.Script = job.ScriptWith(dir)
+		for _, r := range job.Results {
+			spec.Results = append(spec.Results, r.Name)
+		}
+	}
 	for _, v := range env {
 		spec.Env = append(spec.Env, corev1.EnvVar{Name: v.name, Value: literal(v.value)})
 	}

@@ -15,6 +15,7 @@ import (
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/internal/localtest"
+	"sluice.dev/sluice/internal/pod"
 	"sluice.dev/sluice/internal/podrun"
 	"sluice.dev/sluice/pipelines"
 )
@@ -43,6 +44,17 @@ func TestJobsOnANodeThatRunsThem(t *testing.T) {
 			Script:  "echo \"{\\\"message\\\": \\\"$PARAM_MIN_SUCCESS in $SLUICE_CLUSTER\\\", \\\"results\\\": {\\\"n\\\": 3}}\" > $TERMINATION_LOG",
 			Results: []pipelines.TaskResult{{Name: "n", Type: pipelines.TypeInt}},
 		}, 0, api.Passed, "0.99 in eu-1"},
+		{"it leaves results in files", pipelines.Job{
+			Image: "sluice.local/fixture:1",
+			Script: "printf %s \"$1\" > $(results.text.path)\necho 3 > $OUT\necho '[\"a\", \"b\"]' > $(results.list.path)\n" +
+				"echo fine > $TERMINATION_LOG",
+			Args: []string{"as it is"}, Env: []pipelines.EnvVariable{{Name: "OUT", Value: pod.ResultsDir("job", "it leaves results in files") + "/n"}},
+			Results: []pipelines.TaskResult{{Name: "text"}, {Name: "n", Type: pipelines.TypeInt}, {Name: "list", Type: pipelines.TypeArray}},
+		}, 0, api.Passed, "fine"},
+		{"one that fails has its log", pipelines.Job{
+			Image: "sluice.local/fixture:1", Script: "echo 3 > $(results.n.path)\necho looking\nexit 3",
+			Results: []pipelines.TaskResult{{Name: "n", Type: pipelines.TypeInt}},
+		}, 0, api.Failed, "exit status 3: looking"},
 		{"what it fails with is the end of its log", pipelines.Job{Image: "sluice.local/fixture:1", Script: "echo looking\necho found it\nexit 3"},
 			0, api.Failed, "exit status 3: looking\nfound it"},
 		{"it cannot tell", pipelines.Job{Image: "sluice.local/fixture:1", Script: "exit 75"}, 0, api.Inconclusive, "exit status 75"},

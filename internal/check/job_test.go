@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/utils/clock"
 
 	"sluice.dev/sluice/internal/api"
@@ -214,6 +216,41 @@ func TestAPodOfAJob(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, env); diff != "" {
 		t.Errorf("its environment (-want +got):\n%s", diff)
+	}
+}
+
+func TestAJobLeavesResultsWhereItsPodCollectsThem(t *testing.T) {
+	for _, c := range []struct {
+		reason, script, arg string
+		collected           bool
+	}{
+		{"the script names the file", "echo 1 > $(results.n.path)", "", true},
+		{"an argument does", "echo 1 > $1", "$(results.n.path)", true},
+		{"nobody does", "echo 1", "$(cat results)", false},
+	} {
+		s := kubetest.New(t)
+		s.Kubelet = ends(0, "\nsluice results\nn 2\n1\n\n")
+		q := jobAsked(s.Cluster(), "k", pipelines.Job{
+			Image: "registry.example/canary:1", Script: c.script, Args: []string{c.arg}, Results: []pipelines.TaskResult{{Name: "n", Type: pipelines.TypeInt}},
+		})
+		expanded, err := q.Step.Expanded(func(name string) (any, bool) { return newBook(Inquiry{}).value(name, pipelines.ResolvedCheck{}, &q) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.Step = expanded
+		if f := NewJobs(clock.RealClock{}, asIs).Ask(t.Context(), q); f.Verdict != api.Passed || f.Results["n"] != int64(1) {
+			t.Errorf("%s: %s: %s, %v", c.reason, f.Verdict, f.Message, f.Results)
+		}
+		made := &corev1.Pod{}
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(s.All("Pod")[0].Object, made); err != nil {
+			t.Fatal(err)
+		}
+		if collected := len(made.Spec.Volumes) == 2; collected != c.collected {
+			t.Errorf("%s: the pod has the volumes %v", c.reason, made.Spec.Volumes)
+		}
+		if script := made.Annotations["sluice.dev/script"]; strings.Contains(script+made.Spec.Containers[0].Args[0], "$(results") {
+			t.Errorf("%s: %s %v", c.reason, script, made.Spec.Containers[0].Args)
+		}
 	}
 }
 

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/clip"
+	"sluice.dev/sluice/internal/pod"
 	"sluice.dev/sluice/pipelines"
 )
 
@@ -29,6 +31,13 @@ func (r report) empty() bool { return r.Verdict == "" && r.Message == "" && r.Re
 // what is left of one would not be known as one.
 func judged(exit int, said string, declared []pipelines.TaskResult, mask func(string) string) Finding {
 	f := Finding{Verdict: verdictOf(exit), Seen: map[string]any{"exit": int64(exit)}}
+	var files map[string]string
+	if exit == 0 { // of one that failed nobody reads results, and what looks like them is its log
+		var err error
+		if said, files, err = pod.Results(said); err != nil {
+			return f.broke("%v", err)
+		}
+	}
 	r, isReport, err := read(said)
 	switch {
 	case err != nil && exit == 0:
@@ -47,7 +56,7 @@ func judged(exit int, said string, declared []pipelines.TaskResult, mask func(st
 	if f.Message = withStatus(exit, f.Message); f.Verdict != api.Passed {
 		return f
 	}
-	results, err := resultsOf(r.Results, declared)
+	results, err := resultsOf(withFiles(r.Results, files, declared), declared)
 	if err != nil {
 		return f.broke("%v", err)
 	}
@@ -147,6 +156,36 @@ func resultsOf(given map[string]any, declared []pipelines.TaskResult) (map[strin
 		results[d.Name] = typed
 	}
 	return results, nil
+}
+
+// withFiles are the results of a report, and those that were left in files. A file is a text: what has another type is read from it,
+// but for white space around.
+func withFiles(given map[string]any, files map[string]string, declared []pipelines.TaskResult) map[string]any {
+	if len(files) == 0 {
+		return given
+	}
+	all := maps.Clone(given)
+	if all == nil {
+		all = map[string]any{}
+	}
+	for _, d := range declared {
+		text, ok := files[d.Name]
+		switch {
+		case !ok:
+		case d.Type == pipelines.TypeInt || d.Type == pipelines.TypeDouble:
+			all[d.Name] = json.Number(strings.TrimSpace(text))
+		case d.Type == pipelines.TypeBool:
+			all[d.Name] = text
+			if value, err := d.Type.Convert(strings.TrimSpace(text)); err == nil {
+				all[d.Name] = value
+			}
+		case d.Type == pipelines.TypeArray || d.Type == pipelines.TypeObject:
+			all[d.Name] = strings.TrimSpace(text)
+		default:
+			all[d.Name] = text
+		}
+	}
+	return all
 }
 
 func orString(t pipelines.ParamType) pipelines.ParamType {

@@ -55,6 +55,30 @@ func TestWhatAProgramHasFound(t *testing.T) {
 	}
 }
 
+func TestAProgramLeavesResultsInFiles(t *testing.T) {
+	declared := []pipelines.TaskResult{
+		{Name: "text"}, {Name: "n", Type: pipelines.TypeInt}, {Name: "share", Type: pipelines.TypeDouble},
+		{Name: "ok", Type: pipelines.TypeBool}, {Name: "hosts", Type: pipelines.TypeArray}, {Name: "said"},
+	}
+	files := "\nsluice results\ntext 3\n a\n\nn 2\n3\n\nshare 4\n0.5\n\nok 5\ntrue\n\nhosts 10\n[\"a\", \"b\"]\n"
+	got := judged(0, `{"message": "m", "results": {"said": "s", "n": 9}}`+files, declared, asIs)
+	want := Results{"text": " a\n", "n": int64(3), "share": 0.5, "ok": true, "hosts": []string{"a", "b"}, "said": "s"}
+	if diff := cmp.Diff(want, got.Results); diff != "" || got.Message != "m" {
+		t.Errorf("%s (-want +got):\n%s", got.Message, diff)
+	}
+	for said, says := range map[string]string{
+		"\nsluice results\nn 3\none\n":  "it reported the result n as one, which is no int",
+		"\nsluice results\nn 30\none\n": "the result n has 30 bytes",
+	} {
+		if got := judged(0, said, declared[1:2], asIs); got.Verdict != api.Error || !strings.HasPrefix(got.Message, says) {
+			t.Errorf("%s: %q, want %q", got.Verdict, got.Message, says)
+		}
+	}
+	if got := judged(3, "log\nsluice results\nlines", declared, asIs); got.Verdict != api.Failed || !strings.HasSuffix(got.Message, "lines") {
+		t.Errorf("of one that failed nothing is read: %s: %q", got.Verdict, got.Message)
+	}
+}
+
 func TestAProgramHandsOutArraysAndObjects(t *testing.T) {
 	declared := []pipelines.TaskResult{
 		{Name: "hosts", Type: pipelines.TypeArray},

@@ -25,6 +25,8 @@ const (
 	annotationKey    = "sluice.dev/key"
 	annotationKeep   = "sluice.dev/keep-failed"
 	annotationScript = "sluice.dev/script"
+
+	annotationCollect = "sluice.dev/collect"
 )
 
 // Bounds on what a pod is made of. A script travels in an annotation, of which Kubernetes takes 256 KiB.
@@ -47,7 +49,9 @@ type Spec struct {
 	Args      []string
 	// Script is a program as text, run instead of Command, with Args. Its first line names its interpreter; without, it is
 	// /bin/sh, which ends at the first command that fails.
-	Script         string
+	Script string
+	// Results are the names of what the script leaves in files of ResultsDir, for Results to be read from what the pod says.
+	Results        []string
 	WorkingDir     string // the folder in which it starts; "" is the image's own
 	Env            []corev1.EnvVar
 	Profile        Profile
@@ -100,6 +104,9 @@ func Make(s Spec) (*corev1.Pod, error) {
 	if s.Script != "" {
 		addScript(pod, s.Script)
 	}
+	if len(s.Results) > 0 {
+		addResults(pod, ResultsDir(s.Purpose, s.Key), s.Results)
+	}
 	s.Profile.shape(&pod.Spec)
 	return pod, nil
 }
@@ -126,6 +133,9 @@ func (s Spec) valid() error {
 		return fmt.Errorf("it has a command and a script")
 	case len(s.Script) > maxScript:
 		return fmt.Errorf("its script has %d bytes, at most %d are allowed", len(s.Script), maxScript)
+	}
+	if err := validResults(s.Results, s.Script); err != nil {
+		return err
 	}
 	return validEnv(s.Env)
 }
