@@ -34,6 +34,7 @@ const (
 	defaultCatchUp    = 5 * time.Minute
 	logsAtOnce        = 8
 	tailLines         = 2000 // of a log that is read for the first time
+	endedReadings     = 3    // of a log that gets no more lines, after the first
 	maxLogs           = 150  // of a revision: of each a cursor is kept
 	readOnAfter       = time.Second
 	notEnoughAgain    = 10 * time.Second
@@ -62,11 +63,12 @@ func (l *Logs) Ask(ctx context.Context, q Question) Finding {
 	if ctx.Err() != nil {
 		return Finding{Verdict: api.Error, Message: "the logs were not read to their end: " + context.Cause(ctx).Error(), Keep: q.Kept}
 	}
-	r.kept.add(&r.fresh, &r.old)
 	now := l.clock.Now()
-	if !q.Began.IsZero() {
-		r.watched = now.Sub(q.Began)
+	if q.Began.IsZero() {
+		q.Began = now
 	}
+	r.watched = now.Sub(q.Began)
+	r.kept.add(&r.fresh, &r.old, q.Began, now)
 	f := r.judge(now)
 	f.Keep = r.kept.text()
 	return f
@@ -144,7 +146,27 @@ type logRead struct {
 	err    error
 }
 
+// one reads a log to its end. A stream that is cut short ends like one that is whole, so what gets no more lines is read until no more
+// come: nobody would look at it again.
 func (r *logReading) one(ctx context.Context, c containerLog, from logscan.Cursor) logRead {
+	got := r.once(ctx, c, from, false)
+	for range endedReadings {
+		if !c.ended || got.err != nil || got.report.Cut {
+			return got
+		}
+		more := r.once(ctx, c, got.next, true)
+		got.report.Add(more.report)
+		got.next, got.err = more.next, more.err
+		if more.report.Lines == 0 {
+			return got
+		}
+	}
+	got.report.Cut = true
+	return got
+}
+
+// once reads a log once. Whole says that what stands behind the end of its last line is a line, too.
+func (r *logReading) once(ctx context.Context, c containerLog, from logscan.Cursor, whole bool) logRead {
 	options := kube.LogOptions{Previous: c.previous, Since: from.Since()}
 	if from.At.IsZero() {
 		options.Tail = tailLines
@@ -154,7 +176,7 @@ func (r *logReading) one(ctx context.Context, c containerLog, from logscan.Curso
 		return logRead{next: from, err: err}
 	}
 	defer func() { _ = body.Close() }()
-	log := logscan.Log{Name: c.name(), From: from, Ended: c.ended, Stamped: true}
+	log := logscan.Log{Name: c.name(), From: from, Ended: whole, Stamped: true}
 	report, next, err := logscan.Scan(ctx, body, log, r.options)
 	return logRead{report, next, err}
 }

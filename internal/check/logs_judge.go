@@ -23,8 +23,8 @@ func (r *logReading) judge(now time.Time) Finding {
 	}}
 	failed := r.found()
 	var doubts []string
-	for _, judge := range []func() (why, doubt string){r.errorsPerMinute, r.rate} {
-		why, doubt := judge()
+	for _, judge := range []func(time.Time) (why, doubt string){r.errorsPerMinute, r.rate} {
+		why, doubt := judge(now)
 		failed = appendIf(failed, why)
 		doubts = appendIf(doubts, doubt)
 	}
@@ -106,18 +106,17 @@ func plural(name string, n int64) string {
 	return name + "s"
 }
 
-// errorsPerMinute compares errors with what is borne. The time is that of the lines, and at least that of watching them: a quiet
-// log has few.
-func (r *logReading) errorsPerMinute() (why, doubt string) {
+// errorsPerMinute compares the errors of the last minutes with what is borne.
+func (r *logReading) errorsPerMinute(now time.Time) (why, doubt string) {
 	most := r.step.MaxErrorsPerMinute
 	if most == nil || r.fresh.sampled == 0 {
 		return "", ""
 	}
-	over := max(r.kept.Last.Sub(r.kept.First), r.watched)
+	errors, over := r.kept.lately(now)
 	if over < time.Minute {
 		return "", "there is less than a minute of log yet"
 	}
-	rate := float64(r.kept.New.Errors) / over.Minutes() / float64(r.fresh.sampled)
+	rate := float64(errors) / over.Minutes() / float64(r.fresh.sampled)
 	if rate <= *most {
 		return "", ""
 	}
@@ -125,7 +124,7 @@ func (r *logReading) errorsPerMinute() (why, doubt string) {
 }
 
 // rate compares the share of errors of the new revision with that of the old one.
-func (r *logReading) rate() (why, doubt string) {
+func (r *logReading) rate(time.Time) (why, doubt string) {
 	w := r.step.Rate
 	if w == nil {
 		return "", ""
@@ -167,9 +166,20 @@ func (r *logReading) unreadable() string {
 
 // quiet says what was read where nothing was found.
 func (r *logReading) quiet() string {
-	n := r.fresh.report.Lines
-	return fmt.Sprintf("%d new %s in %d logs of %d pods, %d of them errors",
-		n, plural("line", n), r.fresh.read, r.fresh.sampled, r.fresh.report.Errors)
+	n, of := r.fresh.report.Lines, fmt.Sprint(r.fresh.sampled)
+	if r.fresh.pods > r.fresh.sampled {
+		of += " of " + fmt.Sprint(r.fresh.pods)
+	}
+	said := fmt.Sprintf("%d new %s in %d logs of %s pods, %d of them errors", n, plural("line", n), r.fresh.read, of, r.fresh.report.Errors)
+	for _, part := range []struct {
+		n    int
+		text string
+	}{{r.fresh.left, "%d more logs are not read"}, {len(r.fresh.unreadable), "those of %d pods could not be read"}} {
+		if part.n > 0 {
+			said += "; " + fmt.Sprintf(part.text, part.n)
+		}
+	}
+	return said
 }
 
 // seen is what the verdict rests on.

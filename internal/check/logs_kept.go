@@ -14,8 +14,8 @@ type keptLogs struct {
 	Patterns map[string]int64          `json:"p,omitempty"`
 	New      errorShare                `json:"n,omitzero"`
 	Old      errorShare                `json:"o,omitzero"`
-	First    time.Time                 `json:"f,omitzero"` // of the lines of the new revision
-	Last     time.Time                 `json:"l,omitzero"`
+	Earlier  errorSpan                 `json:"e,omitzero"` // of the new revision
+	Lately   errorSpan                 `json:"l,omitzero"`
 
 	cursors map[string]logscan.Cursor // of this measurement: logs that are gone are forgotten
 	done    map[string]bool
@@ -25,6 +25,41 @@ type keptLogs struct {
 type errorShare struct {
 	Entries int64 `json:"e,omitempty"`
 	Errors  int64 `json:"x,omitempty"`
+}
+
+// errorsOver is how long errors are counted before they are counted anew. A rate is of the span before as well, and never of a whole
+// soak: in the average of a week nobody sees its last hour.
+const errorsOver = 10 * time.Minute
+
+// errorSpan is how many errors there were for a while.
+type errorSpan struct {
+	Since  time.Time `json:"s,omitzero"` // by the clock here
+	First  time.Time `json:"f,omitzero"` // of the lines
+	Last   time.Time `json:"l,omitzero"`
+	Errors int64     `json:"x,omitempty"`
+}
+
+// over is how long a span is that lasts until a time. It is that of the lines, and at least that of watching them: a quiet log has few.
+func (s *errorSpan) over(until time.Time) time.Duration {
+	if s.Since.IsZero() {
+		return 0
+	}
+	return max(s.Last.Sub(s.First), until.Sub(s.Since))
+}
+
+func (s *errorSpan) add(r logscan.Report) {
+	s.Errors += r.Errors
+	if s.First.IsZero() || !r.First.IsZero() && r.First.Before(s.First) {
+		s.First = r.First
+	}
+	if r.Last.After(s.Last) {
+		s.Last = r.Last
+	}
+}
+
+// lately is how many errors there were in the last minutes, and in how long a time.
+func (k *keptLogs) lately(now time.Time) (errors int64, over time.Duration) {
+	return k.Earlier.Errors + k.Lately.Errors, k.Earlier.over(k.Lately.Since) + k.Lately.over(now)
 }
 
 // readKeptLogs reads what was kept. What cannot be read was kept by a version of its own, and is begun anew.
@@ -60,19 +95,20 @@ func (k *keptLogs) keep(key string, at logscan.Cursor, done bool) {
 	}
 }
 
-// add adds up what was found in new lines.
-func (k *keptLogs) add(fresh, old *podLogs) {
+// add adds up what was found in new lines until now, by a step that was measured first when it began.
+func (k *keptLogs) add(fresh, old *podLogs, began, now time.Time) {
 	for name, n := range fresh.report.Patterns {
 		k.Patterns[name] += n
 	}
 	k.New.add(fresh.report)
 	k.Old.add(old.report)
-	if k.First.IsZero() || !fresh.report.First.IsZero() && fresh.report.First.Before(k.First) {
-		k.First = fresh.report.First
+	switch {
+	case k.Lately.Since.IsZero():
+		k.Lately.Since = began
+	case now.Sub(k.Lately.Since) >= errorsOver:
+		k.Earlier, k.Lately = k.Lately, errorSpan{Since: now}
 	}
-	if fresh.report.Last.After(k.Last) {
-		k.Last = fresh.report.Last
-	}
+	k.Lately.add(fresh.report)
 }
 
 func (s *errorShare) add(r logscan.Report) {

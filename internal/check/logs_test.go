@@ -235,7 +235,8 @@ func TestLogsThatCannotBeRead(t *testing.T) {
 	}{
 		{reason: "a pod that is gone since it was listed is none", gone: true, want: api.Passed},
 		{reason: "a node that does not answer", status: map[string]int{"a": http.StatusInternalServerError}, want: api.Error, says: "of 1 of 2 pods could not be read, 0 are borne"},
-		{reason: "as many as are borne", step: pipelines.Logs{MaxUnreadable: 1}, status: map[string]int{"a": http.StatusInternalServerError}, want: api.Passed},
+		{reason: "as many as are borne", step: pipelines.Logs{MaxUnreadable: 1}, status: map[string]int{"a": http.StatusInternalServerError}, want: api.Passed,
+			says: "1 new line in 1 logs of 2 pods, 0 of them errors; those of 1 pods could not be read"},
 		{reason: "no right to read logs", step: pipelines.Logs{MaxUnreadable: 1},
 			status: map[string]int{"a": http.StatusForbidden, "b": http.StatusForbidden}, want: api.Error, says: "refused by the test"},
 		{reason: "all are borne, and nothing was read", step: pipelines.Logs{MaxUnreadable: 2},
@@ -298,6 +299,33 @@ func TestALogLongerThanIsReadAtOnceIsReadOn(t *testing.T) {
 	b.kept = nil
 	if f := b.ask(step); f.Verdict != api.Inconclusive || !f.Again.IsZero() {
 		t.Errorf("it never catches up, and is %s: %s", f.Verdict, f.Message)
+	}
+}
+
+// TestAStreamThatIsCutShortIsReadOn: a node that goes while it hands a log over ends it as if it were whole. The panic of a container
+// that has died stands at the end of a log that nobody would read twice.
+func TestAStreamThatIsCutShortIsReadOn(t *testing.T) {
+	for _, cut := range []int{0, 1, 40, 45, 60, 100, 105} {
+		b := newLogBench(t)
+		b.pods.New = b.put(running("p", 1))
+		var lines strings.Builder
+		for i, line := range []string{"fine", "fine", "panic: boom"} {
+			fmt.Fprintf(&lines, "%s %s\n", tenOClock.Add(time.Duration(i)*time.Second).Format(time.RFC3339Nano), line)
+		}
+		of, reads := kubetest.Log{Namespace: "default", Pod: "p", Container: "main", Previous: true}, 0
+		b.write("p", false, "fine")
+		b.server.BeforeLog = func(l kubetest.Log) int {
+			if l != of {
+				return 0
+			}
+			text := lines.String()
+			if reads++; reads == 1 {
+				text = text[:min(cut, len(text))]
+			}
+			b.server.PutLog(of, text)
+			return 0
+		}
+		b.wants(b.ask(&pipelines.Logs{}), api.Failed, "boom")
 	}
 }
 
@@ -390,6 +418,30 @@ func TestErrorsAMinute(t *testing.T) {
 	}
 }
 
+// TestAStormAtTheEndOfALongSoakIsSeen: errors are those of the last minutes, and not lost in the average of a week.
+func TestAStormAtTheEndOfALongSoakIsSeen(t *testing.T) {
+	b := newLogBench(t)
+	b.pods.New = b.put(running("p", 0))
+	step := &pipelines.Logs{MaxErrorsPerMinute: new(2.0)}
+	var text strings.Builder
+	ask := func(lines ...string) check.Finding {
+		b.clock.Step(5 * time.Minute)
+		for _, line := range lines {
+			fmt.Fprintf(&text, "%s %s\n", b.clock.Now().Format(time.RFC3339Nano), line)
+		}
+		b.server.PutLog(kubetest.Log{Namespace: "default", Pod: "p", Container: "main"}, text.String())
+		return b.ask(step)
+	}
+	for range 7 * 24 {
+		b.wants(ask(repeated(3, 1)...), api.Passed)
+	}
+	b.wants(ask(repeated(100, 100)...), api.Failed, "errors a minute in a pod, 2 are borne")
+	for range 5 {
+		ask("fine")
+	}
+	b.wants(ask("fine"), api.Passed)
+}
+
 func TestPodsAreSampled(t *testing.T) {
 	b := newLogBench(t)
 	for i := range 120 {
@@ -434,7 +486,8 @@ func TestWhatIsKeptStaysSmall(t *testing.T) {
 		b.pods.New = append(b.pods.New, b.put(running(name, 1))...)
 	}
 	b.pods.Old = b.pods.New
-	f := b.ask(&pipelines.Logs{MaxPods: 200, Rate: &pipelines.LogRate{MaxRatio: 2}})
+	f := b.ask(&pipelines.Logs{MaxPods: 140, Rate: &pipelines.LogRate{MaxRatio: 20, NoData: pipelines.LogNoDataPassed}})
+	b.wants(f, api.Passed, "logs of 140 of 150 pods", "; 130 more logs are not read")
 	if len(f.Keep) == 0 || len(f.Keep) > 16<<10 {
 		t.Errorf("%d bytes are kept", len(f.Keep))
 	}

@@ -22,7 +22,7 @@ func TestABackgroundCheckOfLogsAloneStopsABadVersion(t *testing.T) {
   defaults:
     nodeSets: [{name: canary, matchLabels: {pool: canary}}, {name: rest, all: true}]
     batches: [1, 100%]
-    soak: {batch: 20s}
+    soak: {batch: 10s} # pods crash 4 s after they were ready
     checks:
     - name: no-panics
       at: [during]
