@@ -31,6 +31,9 @@ func (l *linter) tasksOf(p *Pipeline, spec spot) {
 	final.check()
 	tasks.cycles()
 	l.taskRuns(p, spec)
+	if spec.child("results") != nil {
+		l.pipelineResults(p, tasks, final, spec.at("results"))
+	}
 	l.timeouts(p.Spec.Timeouts, spec.at("timeouts"))
 }
 

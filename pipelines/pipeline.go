@@ -21,6 +21,8 @@ type PipelineSpec struct {
 	Tasks    []PipelineTask `json:"tasks,omitempty" items:"0..100"`
 	Finally  []PipelineTask `json:"finally,omitempty" items:"0..100"` // once at the end, beside each other, whatever happened
 	Timeouts *Timeouts      `json:"timeouts,omitempty"`
+	// what a run hands out at its end: of each that was yielded, at most 4096 bytes together
+	Results []PipelineResult `json:"results,omitempty" items:"0..50"`
 }
 
 // OnFailure says what a run does once its failure budget is spent.

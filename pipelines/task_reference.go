@@ -10,10 +10,10 @@ import (
 // TaskReference is a value that is known once a task has ended: $(tasks.TASK.results.NAME), $(tasks.TASK.status),
 // $(tasks.TASK.reason), or $(tasks.status), which is about all of them.
 type TaskReference struct {
-	Task   string // "" in $(tasks.status)
-	Result string // where Of is "results"
-	Of     string // results, status or reason
-	Part   string // of an array or object: [*], [0], .KEY; "" is all of it
+	Task   string `json:"task,omitempty"`   // "" in $(tasks.status)
+	Result string `json:"result,omitempty"` // where Of is "results"
+	Of     string `json:"of"`               // results, status or reason
+	Part   string `json:"part,omitempty"`   // of an array or object: [*], [0], .KEY; "" is all of it
 }
 
 var (

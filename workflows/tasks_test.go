@@ -324,7 +324,10 @@ func TestWhatARunSaysOfItsTasks(t *testing.T) {
 	w := newWorld(t, "a")
 	slow := task("slow")
 	slow.Retries = 1
-	w.does(&plan.Tasks{First: []plan.Task{slow}, Finally: []plan.Task{task("z")}}, attempts{"slow": func(r step.AttemptRequest) (step.AttemptResult, error) {
+	w.does(&plan.Tasks{First: []plan.Task{slow}, Finally: []plan.Task{task("z")}, Results: []plan.RunResult{
+		{Name: "count", Of: pipelines.TaskReference{Task: "z", Result: "n", Of: "results"}},
+		{Name: "none", Of: pipelines.TaskReference{Task: "slow", Result: "n", Of: "results"}},
+	}}, attempts{"z": passes(pipelines.ParamValue{Name: "n", Value: int64(3)}), "slow": func(r step.AttemptRequest) (step.AttemptResult, error) {
 		if r.Number == 1 {
 			return breaks(r)
 		}
@@ -353,6 +356,9 @@ func TestWhatARunSaysOfItsTasks(t *testing.T) {
 	}
 	if one = got.Tasks[0]; one.Phase != api.PhaseSucceeded || len(one.Steps) != 1 || one.Steps[0].Seen != nil {
 		t.Errorf("it ended as %+v; a run does not carry what each step saw", one)
+	}
+	if diff := cmp.Diff([]pipelines.ParamValue{{Name: "count", Value: int64(3)}}, got.Results); diff != "" || during.Results != nil {
+		t.Errorf("while it runs it hands out %v, at its end (-want +got):\n%s", during.Results, diff)
 	}
 	if got.FinallyStarted.Before(got.Stages[0].Units[0].Ended) {
 		t.Error("finally began before the last cluster had ended")

@@ -92,6 +92,9 @@ type TaskReport struct {
 	Tasks          []TaskStatus `json:"tasks,omitempty"`
 	TimedOut       TimeoutOf    `json:"timedOut,omitempty"` // the first that ran out
 	FinallyStarted time.Time    `json:"finallyStarted,omitzero"`
+	// what the run hands out, known at its end, in the order of its pipeline; and the names of what had no room
+	Results        []pipelines.ParamValue `json:"results,omitempty"`
+	ResultsLeftOut []string               `json:"resultsLeftOut,omitempty"`
 }
 
 // Outcome is the final phase of a run whose units came to a phase, with what became of its tasks. What was taken back, or ended by

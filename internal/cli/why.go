@@ -16,6 +16,7 @@ import (
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/workload/goal"
+	"sluice.dev/sluice/pipelines"
 )
 
 // WhyOptions are what why needs.
@@ -82,12 +83,14 @@ func explain(why engine.Explanation, now time.Time) string {
 	if len(why.Reasons) == 0 {
 		b.WriteString("nothing in it waits for anything\n")
 	}
+	explainResults(&b, "", why.Results, why.ResultsLeftOut)
 	for _, r := range why.Reasons {
 		fmt.Fprintf(&b, "\n%s: %s\n", r.Subject, r.Phase)
 		explainWaiting(&b, r.Waiting, now)
 		for i, a := range r.Attempts {
 			fmt.Fprintf(&b, "  attempt %-3d %s\n", i+1, oneLine(strings.Trim(a.Reason+": "+a.Message, ": ")))
 		}
+		explainResults(&b, "  ", r.Results, nil)
 		if r.Failure != nil {
 			explainFailure(&b, r)
 		}
@@ -124,6 +127,16 @@ func explain(why engine.Explanation, now time.Time) string {
 		explainEnd(&b, r)
 	}
 	return b.String()
+}
+
+// explainResults lists what a run or a task has handed out.
+func explainResults(b *strings.Builder, indent string, results []pipelines.ParamValue, leftOut []string) {
+	for _, v := range results {
+		fmt.Fprintf(b, "%sresult      %s: %s\n", indent, v.Name, shortened(v.Text(), 200))
+	}
+	for _, name := range leftOut {
+		fmt.Fprintf(b, "%sleft out    result %s: all of them have room for 4096 bytes\n", indent, name)
+	}
 }
 
 // explainBehind says which nodes are dead, why and since when.

@@ -10,6 +10,7 @@ import (
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/internal/workload/goal"
+	"sluice.dev/sluice/pipelines"
 )
 
 // Reason is why something stands where it stands.
@@ -35,6 +36,8 @@ type Reason struct {
 	Behind   []goal.Behind     `json:"behind,omitempty"`   // dead nodes of the unit
 	Borne    []string          `json:"borne,omitempty"`    // batches that failed, by what, and why it went on all the same
 	Attempts []api.TaskAttempt `json:"attempts,omitempty"` // at a task, that failed and were followed by another
+
+	Results []pipelines.ParamValue `json:"results,omitempty"` // of a task
 }
 
 // Explanation is why a run, or a part of it, stands where it stands. Reasons is empty where nothing waits.
@@ -44,6 +47,9 @@ type Explanation struct {
 	Note    string     `json:"note,omitempty"`
 	Orders  []Standing `json:"orders,omitempty"` // given, and not obeyed yet
 	Reasons []Reason   `json:"reasons"`
+
+	Results        []pipelines.ParamValue `json:"results,omitempty"` // of the run, once it has ended; where all of it is asked about
+	ResultsLeftOut []string               `json:"resultsLeftOut,omitempty"`
 }
 
 // Why says what a run waits for: the run itself, then tasks that broke it, its stages, its units. About narrows it to a task, a
@@ -55,6 +61,9 @@ func (e *Engine) Why(ctx context.Context, run, about string) (Explanation, error
 		return Explanation{}, err
 	}
 	why := Explanation{Run: view.Name, Phase: view.Phase, Note: view.Note, Orders: view.Orders, Reasons: []Reason{}}
+	if about == "" {
+		why.Results, why.ResultsLeftOut = view.Results, view.ResultsLeftOut
+	}
 	if about == "" && view.Waiting != nil {
 		why.Reasons = append(why.Reasons, Reason{Subject: view.Name, Phase: view.Phase, Waiting: view.Waiting, Since: view.Waiting.Since})
 	}

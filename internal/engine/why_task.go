@@ -13,7 +13,7 @@ func isTask(t *api.TaskStatus, about string) bool {
 
 // taskReason is why a task has not begun, was left out, or failed.
 func taskReason(view View, t *api.TaskStatus) Reason {
-	r := Reason{Subject: "task " + t.Label(), Phase: t.Phase, Waiting: t.Waiting, Attempts: t.Attempts, Since: t.Started}
+	r := Reason{Subject: "task " + t.Label(), Phase: t.Phase, Waiting: t.Waiting, Attempts: t.Attempts, Results: t.Results, Since: t.Started}
 	if t.Ended.After(r.Since) {
 		r.Since = t.Ended
 	}

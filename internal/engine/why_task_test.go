@@ -4,9 +4,12 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/pipelines"
 )
 
 // TestWhyOfATask: it waits, was left out or failed, each with its reason, and is asked for by its name.
@@ -14,8 +17,10 @@ func TestWhyOfATask(t *testing.T) {
 	b := newBench(t)
 	run := b.underWay()
 	all := b.temporal.answers[run.Name].(api.RunStatus)
+	found := []pipelines.ParamValue{{Name: "hosts", Value: []string{"a"}}}
+	all.Results, all.ResultsLeftOut = found, []string{"more"}
 	all.Tasks = []api.TaskStatus{
-		{Name: "fine", Phase: api.PhaseSucceeded, Reason: "Succeeded", Steps: []api.Check{{Name: "ask", Verdict: api.Passed}}},
+		{Name: "fine", Phase: api.PhaseSucceeded, Reason: "Succeeded", Results: found, Steps: []api.Check{{Name: "ask", Verdict: api.Passed}}},
 		{
 			Name: "broke", Combination: 2, Phase: api.PhaseFailed, Reason: "Failed", Message: "look failed",
 			Steps:    []api.Check{{Name: "ask", Verdict: api.Passed}, {Name: "look", Verdict: api.Failed, Message: "3 of 12"}},
@@ -47,9 +52,13 @@ func TestWhyOfATask(t *testing.T) {
 			t.Errorf("%s waits for %+v, want %+v", about, got, want)
 		}
 	}
+	fine, err := b.Why(t.Context(), run.Name, "fine")
+	if err != nil || fine.Results != nil || !cmp.Equal(fine.Reasons[0].Results, found) {
+		t.Errorf("a task hands out %+v, %v", fine, err)
+	}
 	why, err := b.Why(t.Context(), run.Name, "")
-	if err != nil {
-		t.Fatal(err)
+	if err != nil || !cmp.Equal(why.Results, found) || len(why.ResultsLeftOut) != 1 {
+		t.Fatalf("the run hands out %+v, %v", why, err)
 	}
 	i := slices.IndexFunc(why.Reasons, func(r engine.Reason) bool { return r.Subject == "task broke[2]" })
 	if i < 0 || why.Reasons[i].Failure == nil || why.Reasons[i].Failure.Message != "3 of 12" || len(why.Reasons[i].Attempts) != 1 {

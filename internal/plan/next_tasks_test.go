@@ -215,6 +215,29 @@ func TestWhatFinallyReads(t *testing.T) {
 	}
 }
 
+func TestWhatARunHandsOut(t *testing.T) {
+	of := func(task, result, part string) pipelines.TaskReference {
+		return pipelines.TaskReference{Task: task, Result: result, Of: "results", Part: part}
+	}
+	tasks := &plan.Tasks{Results: []plan.RunResult{
+		{Name: "hosts", Of: of("a", "hosts", "[*]")}, {Name: "first", Of: of("a", "hosts", "[0]")}, {Name: "third", Of: of("a", "hosts", "[2]")},
+		{Name: "none", Of: of("b", "n", "")}, {Name: "last", Of: of("z", "n", "")}, {Name: "large", Of: of("z", "text", "")}, {Name: "more", Of: of("z", "n", "")},
+	}}
+	results, leftOut := tasks.Yielded([]api.TaskStatus{
+		{Name: "a", Phase: api.PhaseSucceeded, Results: []pipelines.ParamValue{{Name: "hosts", Value: []string{"x", "y"}}}},
+		{Name: "b", Phase: api.PhaseFailed, Results: []pipelines.ParamValue{{Name: "n", Value: int64(1)}}},
+		{Name: "z", Finally: true, Phase: api.PhaseSucceeded, Results: []pipelines.ParamValue{
+			{Name: "n", Value: int64(2)}, {Name: "text", Value: strings.Repeat("x", 4070)},
+		}},
+	})
+	want := []pipelines.ParamValue{
+		{Name: "hosts", Value: []string{"x", "y"}}, {Name: "first", Value: "x"}, {Name: "last", Value: int64(2)}, {Name: "more", Value: int64(2)},
+	}
+	if diff := cmp.Diff(want, results); diff != "" || !slices.Equal(leftOut, []string{"large"}) {
+		t.Errorf("left out: %v (-want +got):\n%s", leftOut, diff)
+	}
+}
+
 func TestTimeoutsOfTasks(t *testing.T) {
 	minutes := func(n int) pipelines.Duration { return pipelines.Duration(n) * pipelines.Duration(time.Minute) }
 	for _, c := range []struct {

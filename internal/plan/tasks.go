@@ -15,6 +15,36 @@ type Tasks struct {
 	Finally  []Task        `json:"finally,omitempty"` // at the end, whatever happened
 	Timeouts TasksTimeouts `json:"timeouts,omitzero"` // 0 is none
 	Places   []TaskPlace   `json:"places,omitempty"`  // the clusters that tasks name
+	Results  []RunResult   `json:"results,omitempty"` // what the run hands out
+}
+
+// RunResult is a value that a run hands out, and the result of a task that it is.
+type RunResult struct {
+	Name string                  `json:"name"`
+	Of   pipelines.TaskReference `json:"of"`
+}
+
+// maxRunResults is how many bytes the results of a run may take, with their names: its status is one payload.
+const maxRunResults = 4096
+
+// Yielded is what a run hands out, in the order of its pipeline. What no task has yielded is not there; what has no room any more is
+// among the names that are left out.
+func (t *Tasks) Yielded(all []api.TaskStatus) (results []pipelines.ParamValue, leftOut []string) {
+	room := maxRunResults
+	for _, r := range t.Results {
+		value, ok := TasksNow{Status: all}.Value(r.Of)
+		if !ok {
+			continue
+		}
+		v := pipelines.ParamValue{Name: r.Name, Value: value}
+		if takes := len(v.Name) + len(v.Text()); takes <= room {
+			room -= takes
+			results = append(results, v)
+			continue
+		}
+		leftOut = append(leftOut, r.Name)
+	}
+	return results, leftOut
 }
 
 // Any reports whether there is anything to do.
@@ -103,6 +133,9 @@ func (b *builder) tasks(p *Plan) (*Tasks, error) {
 		return nil, nil
 	}
 	t := &Tasks{First: first, Finally: final, Timeouts: timeouts(pipeline.Spec.Timeouts)}
+	for _, r := range pipeline.Spec.Results {
+		t.Results = append(t.Results, RunResult{r.Name, r.Reference()})
+	}
 	for _, list := range [][]Task{first, final} {
 		for i := range list {
 			for j := range list[i].Check.Gates {

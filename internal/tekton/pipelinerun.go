@@ -57,11 +57,16 @@ func OfRun(r *api.RunStatus) PipelineRun {
 		"sluice.dev/component": r.Subject.String(), "sluice.dev/version": r.Version,
 		"sluice.dev/plan": r.Plan, "sluice.dev/phase": string(r.Phase),
 	}}
+	results := []Value{{Name: "version", Value: r.Version}}
+	for _, v := range r.Results {
+		results = slices.DeleteFunc(results, func(own Value) bool { return own.Name == v.Name }) // the pipeline's own word goes first
+		results = append(results, Value{Name: v.Name, Value: valueOf(v).Value})
+	}
 	all := children(r)
 	status := PipelineRunStatus{
 		Conditions: []Condition{condition(r, all)}, StartTime: second(r.Started), CompletionTime: second(r.Ended),
 		FinallyStartTime: second(r.FinallyStarted),
-		Results:          []Value{{Name: "version", Value: r.Version}},
+		Results:          results,
 	}
 	for i := range all {
 		c := &all[i]

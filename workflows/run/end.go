@@ -75,6 +75,9 @@ func (r *rollout) close(ctx workflow.Context) (api.RunStatus, error) {
 		}
 		st.Waiting = nil
 	}
+	if r.in.Back == nil && r.plan.Tasks.Any() {
+		s.Results, s.ResultsLeftOut = r.plan.Tasks.Yielded(s.Tasks)
+	}
 	s.Ended = workflow.Now(ctx).UTC()
 	r.show(ctx, phase, nil)
 	dctx, cancel := workflow.NewDisconnectedContext(ctx)

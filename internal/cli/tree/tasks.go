@@ -29,6 +29,22 @@ func (d *drawer) tasks(finally bool) []row {
 	return append([]row{head}, rows...)
 }
 
+// results draws what the run has handed out.
+func (d *drawer) results() []row {
+	view := &d.in.View
+	if len(view.Results)+len(view.ResultsLeftOut) == 0 {
+		return nil
+	}
+	rows := []row{{name: "results", rank: rankEnded}}
+	for _, v := range view.Results {
+		rows = append(rows, row{indent: 1, name: v.Name, rank: rankEnded, cells: [4]string{3: oneLine(v.Text())}})
+	}
+	for _, name := range view.ResultsLeftOut {
+		rows = append(rows, row{indent: 1, name: name, rank: rankEnded, cells: [4]string{3: "left out: all results have room for 4096 bytes"}})
+	}
+	return rows
+}
+
 // taskSays is what has to be said about a task: why it was skipped, or what it found.
 func taskSays(t *api.TaskStatus) string {
 	switch t.Phase {

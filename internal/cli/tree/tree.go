@@ -40,6 +40,7 @@ func Draw(in Input, o Options) []string {
 		rows = append(rows, d.stage(&in.View.Stages[i])...)
 	}
 	rows = append(rows, d.tasks(true)...)
+	rows = append(rows, d.results()...)
 	rows = fit(rows, o.Height)
 	return d.lay(rows)
 }

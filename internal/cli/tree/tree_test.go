@@ -15,6 +15,7 @@ import (
 	"sluice.dev/sluice/internal/cli/tree"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/workload/goal"
+	"sluice.dev/sluice/pipelines"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -141,6 +142,8 @@ func withTasks() tree.Input {
 		{Name: "report", Phase: api.PhaseSkipped, Reason: api.SkippedAsStopping},
 		{Name: "notify", Finally: true, Phase: api.PhaseMoving, Reason: api.ReasonToBeRetried, Message: "it is not there", Started: after(92)},
 	}
+	in.View.Results = []pipelines.ParamValue{{Name: "hosts", Value: []string{"a", "b"}}, {Name: "release", Value: "1.2"}}
+	in.View.ResultsLeftOut = []string{"report"}
 	return in
 }
 
