@@ -147,6 +147,9 @@ func unknownName(name string, scope rule.Scope, params []rule.Param) string {
 	if strings.HasPrefix(name, "params.") {
 		return unknownParam(name, params)
 	}
+	if strings.HasPrefix(name, "context.") {
+		return unknownContext(name, scope)
+	}
 	return rule.Unreadable(scope, name)
 }
 

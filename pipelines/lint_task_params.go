@@ -197,6 +197,10 @@ func (l *linter) keys(want *Param, of string, has ParamType, properties map[stri
 
 // reference checks what is read of another task, and its type where one is wanted.
 func (k *taskList) reference(ref TaskReference, want *Param, at spot) {
+	if ref.inContext() {
+		k.fits(ref, TaskResult{}, want, at)
+		return
+	}
 	if ref.Of != "results" && !k.finally {
 		k.l.report.addAt(at, "%s is known in finally only", ref)
 		return

@@ -152,7 +152,7 @@ func (k *taskList) runs(t *PipelineTask, steps []placedStep, declared []Param) (
 		found = append(found, wrong...)
 		for _, name := range names {
 			ofUnit := strings.HasPrefix(name, "unit.") && rule.Unreadable(rule.ScopeCluster, name) == ""
-			if strings.HasPrefix(name, "steps.") || t.Cluster != "" && ofUnit {
+			if strings.HasPrefix(name, "steps.") || slices.Contains(contextNames(), name) || t.Cluster != "" && ofUnit {
 				continue
 			}
 			if why := unknownName(name, rule.ScopeStage, params); why != "" {

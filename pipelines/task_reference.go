@@ -8,11 +8,11 @@ import (
 )
 
 // TaskReference is a value that is known once a task has ended: $(tasks.TASK.results.NAME), $(tasks.TASK.status),
-// $(tasks.TASK.reason), or $(tasks.status), which is about all of them.
+// $(tasks.TASK.reason), or $(tasks.status), which is about all of them; or while the run runs: $(context.pipelineRun.name).
 type TaskReference struct {
 	Task   string `json:"task,omitempty"`   // "" in $(tasks.status)
 	Result string `json:"result,omitempty"` // where Of is "results"
-	Of     string `json:"of"`               // results, status or reason
+	Of     string `json:"of"`               // results, status or reason; of the run pipelineRun.name or pipeline.name
 	Part   string `json:"part,omitempty"`   // of an array or object: [*], [0], .KEY; "" is all of it
 }
 
@@ -31,6 +31,9 @@ func ReferenceOf(value any) (TaskReference, bool) {
 	if text == ofTasks {
 		return TaskReference{Of: "status"}, true
 	}
+	if ref, ok := contextOf(text); ok {
+		return ref, true
+	}
 	found := ofTask.FindStringSubmatch(text)
 	if found == nil || (found[2] == "results") != (found[3] != "") {
 		return TaskReference{}, false
@@ -47,6 +50,8 @@ func (r TaskReference) In(result any) (any, bool) {
 // String is the reference as documents write it.
 func (r TaskReference) String() string {
 	switch {
+	case r.inContext():
+		return "$(context." + r.Of + ")"
 	case r.Task == "":
 		return ofTasks
 	case r.Of == "results":

@@ -18,6 +18,7 @@ import (
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/serve"
 	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/internal/tekton"
 )
 
 // Activities are the activities of checks. All fields are required.
@@ -71,7 +72,7 @@ func (a *Activities) with(ctx context.Context, req step.ChecksRequest, measure m
 			return nil, err
 		}
 		defer leave()
-		i.Place = place
+		i.Place, i.TaskRun = place, tekton.TaskRunName(req.Run, req.Cluster)
 	}
 	say, hush := a.heart(ctx, i.Before)
 	defer hush()

@@ -2,6 +2,7 @@ package checks_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -24,22 +25,28 @@ func attempt(combination, number int, declared ...pipelines.TaskResult) step.Att
 
 // TestEachAttemptIsMadeAnew: what a source made for one attempt, or for another combination, is not taken for the answer to this one.
 func TestEachAttemptIsMadeAnew(t *testing.T) {
+	combined := attempt(1, 1)
+	combined.Matrix = true
 	for _, c := range []struct {
 		reason string
 		req    step.AttemptRequest
 		within string
+		named  string // with its retries
 	}{
-		{"the first", attempt(0, 1), "/task/0/1/beforeRun/c/s/0"},
-		{"another try", attempt(0, 2), "/task/0/2/beforeRun/c/s/0"},
-		{"another combination", attempt(1, 1), "/task/1/1/beforeRun/c/s/0"},
+		{"the first", attempt(0, 1), "/task/0/1/beforeRun/c/s/0", "agent-1-c 0"},
+		{"another try", attempt(0, 2), "/task/0/2/beforeRun/c/s/0", "agent-1-c 1"},
+		{"another combination", combined, "/task/1/1/beforeRun/c/s/0", "agent-1-c-1 0"},
 	} {
-		var key string
+		var key, named string
 		env := asked(t, func(q check.Question) check.Finding {
-			key = q.Key
+			key, named = q.Key, fmt.Sprintf("%s %d", q.TaskRun, q.Retry)
 			return check.Finding{Verdict: api.Passed}
 		})
 		if _, err := env.ExecuteActivity(step.Attempt.Name(), c.req); err != nil {
 			t.Fatal(err)
+		}
+		if named != c.named {
+			t.Errorf("%s: its TaskRun is %s", c.reason, named)
 		}
 		if !strings.HasPrefix(key, "agent-1/") || !strings.HasSuffix(key, c.within) {
 			t.Errorf("%s: the key is %q", c.reason, key)

@@ -83,6 +83,14 @@ func (b *book) value(name string, c pipelines.ResolvedCheck, q *Question) (any, 
 		v, there := t.Results[result]
 		return v, there
 	}
+	switch name {
+	case pipelines.ContextTaskRun:
+		return q.TaskRun, q.TaskRun != ""
+	case pipelines.ContextTask:
+		return c.Name, true
+	case pipelines.ContextRetry:
+		return q.Retry, true
+	}
 	if result, ok := pipelines.ResultOfPath(name); ok {
 		return pod.ResultsDir(JobPurpose, q.Key) + "/" + result, true
 	}

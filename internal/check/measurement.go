@@ -41,6 +41,7 @@ func (m *Measurer) measure(ctx context.Context, i Inquiry, b *book, c pipelines.
 	}
 	q := Question{
 		Step: s, Params: c.RuleValues(), Point: i.Point, Facts: i.Facts, Place: i.Place, Began: t.Began, Kept: t.Kept,
+		TaskRun: i.TaskRun, Retry: i.Retry,
 		Key: fmt.Sprintf("%s/%s/%s/%d", i.Key, i.Point, s.Name, t.Tried),
 	}
 	if i.Place != nil && i.Place.Facts != nil && !what.Blind {

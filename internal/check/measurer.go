@@ -33,13 +33,15 @@ func (m *Measurer) Knows(kind string) bool { return m.sources[kind] != nil }
 
 // Inquiry is checks that are to be measured, and about what.
 type Inquiry struct {
-	Point  pipelines.Point
-	Checks []pipelines.ResolvedCheck
-	Facts  rule.Facts // where Place is nil
-	Place  *Place
-	Key    string        // of the run, the unit and the batch
-	Before Tallies       // of whoever was at it before
-	Say    func(Tallies) // hears what has come of it so far
+	Point   pipelines.Point
+	Checks  []pipelines.ResolvedCheck
+	Facts   rule.Facts // where Place is nil
+	Place   *Place
+	Key     string  // of the run, the unit and the batch
+	Before  Tallies // of whoever was at it before
+	TaskRun string  // as a Question has them
+	Retry   int
+	Say     func(Tallies) // hears what has come of it so far
 }
 
 // Ask measures checks to their end, in their order, the steps of each one after another. A check that others run after, and that

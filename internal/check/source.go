@@ -21,7 +21,10 @@ type Question struct {
 	Key   string
 	Began time.Time       // when the step was measured first
 	Kept  json.RawMessage // what the source kept at the measurement before this one; nil at the first
-	Place *Place          // nil where the question is about no cluster: at a group, a stage, the run
+	// TaskRun is what people of Tekton call that of which the step is one, "" where there is none; Retry how often it was tried before.
+	TaskRun string
+	Retry   int
+	Place   *Place // nil where the question is about no cluster: at a group, a stage, the run
 }
 
 // Finding is what a source makes of it. Without data it is Inconclusive, where it could not look Error; neither is a pass.

@@ -30,6 +30,8 @@ type TasksNow struct {
 	Halt    string           // why no further task starts, in the words of one that is skipped; "" while they do
 	Paused  bool             // none starts for now
 	Started map[string]bool  // tasks that somebody has set out with; only looked up
+
+	Run, Pipeline string // their names
 }
 
 // TasksNext is what follows from there.
@@ -121,6 +123,9 @@ func (n TasksNow) yields(name string, by *Task) bool {
 
 // Value is what a reference stands for, once the tasks that it names have ended.
 func (n TasksNow) Value(ref pipelines.TaskReference) (any, bool) {
+	if name, ok := ref.InContext(n.Run, n.Pipeline); ok {
+		return name, true
+	}
 	if ref.Task == "" {
 		return TasksStatus(n.Status), true
 	}

@@ -215,6 +215,16 @@ func TestWhatFinallyReads(t *testing.T) {
 	}
 }
 
+func TestWhatIsReadOfTheRun(t *testing.T) {
+	now := plan.TasksNow{Run: "agent-2", Pipeline: "careful"}
+	for text, want := range map[string]string{"$(context.pipelineRun.name)": "agent-2", "$(context.pipeline.name)": "careful"} {
+		ref, ok := pipelines.ReferenceOf(text)
+		if got, there := now.Value(ref); !ok || !there || got != want || ref.String() != text {
+			t.Errorf("%s is %v, and %s", text, got, ref)
+		}
+	}
+}
+
 func TestWhatARunHandsOut(t *testing.T) {
 	of := func(task, result, part string) pipelines.TaskReference {
 		return pipelines.TaskReference{Task: task, Result: result, Of: "results", Part: part}

@@ -33,8 +33,9 @@ type AttemptRequest struct {
 	Point       pipelines.Point         `json:"point"` // beforeRun, or afterRun of what stands under finally
 	Task        pipelines.ResolvedCheck `json:"task"`  // with the params of the combination
 	Declared    []pipelines.TaskResult  `json:"declared,omitempty"`
-	Combination int                     `json:"combination,omitempty"`
-	Number      int                     `json:"number"` // of the attempt, from 1: what an attempt makes is its own
+	Matrix      bool                    `json:"matrix,omitempty"`
+	Combination int                     `json:"combination,omitempty"` // of its matrix, from 0
+	Number      int                     `json:"number"`                // of the attempt, from 1: what an attempt makes is its own
 	Facts       rule.Facts              `json:"facts"`
 }
 

@@ -40,9 +40,9 @@ func children(r *api.RunStatus) []child {
 	var all []child
 	taken := map[string]bool{}
 	add := func(c child, suffix string) {
-		c.name = childName(r.Name, suffix)
+		c.name = TaskRunName(r.Name, suffix)
 		if taken[c.name] { // a cluster may be called as a task is
-			c.name = childName(r.Name, suffix+"-"+hash(c.memberOf() + suffix)[:8])
+			c.name = TaskRunName(r.Name, suffix+"-"+hash(c.memberOf() + suffix)[:8])
 		}
 		taken[c.name] = true
 		all = append(all, c)

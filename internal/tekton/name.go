@@ -9,9 +9,10 @@ import (
 // longestName is how long the name of a TaskRun may be: it is a label's value too.
 const longestName = 63
 
-// childName is the name that Tekton gives to what a run makes: both joined, or, where that is too long, as much of the run's name
-// as there is room for, its hash, and the child's name.
-func childName(run, child string) string {
+// TaskRunName is the name that Tekton gives to what a run makes for a child, a cluster or a task (with the number of its combination,
+// from 0, where it has several): both joined, or, where that is too long, as much of the run's name as there is room for, its hash, and
+// the child's name. Where two of a run would have one name, the later one has another.
+func TaskRunName(run, child string) string {
 	child = "-" + child
 	if len(run)+len(child) <= longestName {
 		return run + child

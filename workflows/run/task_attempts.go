@@ -132,7 +132,7 @@ func (l *taskList) attempt(ctx workflow.Context, t *plan.Task, params []pipeline
 	r := l.r
 	req := step.AttemptRequest{
 		Ref: step.Ref{Run: r.in.Run, Plan: r.in.Plan, Subject: r.plan.Subject}, Point: pipelines.BeforeRun, Task: t.Check,
-		Declared: t.Results, Combination: n, Number: number, Facts: rule.Facts{Stage: r.allUnits(), Change: r.change()},
+		Declared: t.Results, Matrix: t.Matrix, Combination: n, Number: number, Facts: rule.Facts{Stage: r.allUnits(), Change: r.change()},
 	}
 	if l.finally {
 		req.Point = pipelines.AfterRun

@@ -101,6 +101,7 @@ func (l *taskList) run(ctx workflow.Context, limit time.Duration, of api.Timeout
 func (l *taskList) now() plan.TasksNow {
 	return plan.TasksNow{
 		List: l.list, Status: l.r.state.Status.Tasks, Halt: l.halt, Paused: l.r.state.Paused && !l.r.ending(), Started: l.started,
+		Run: l.r.in.Run, Pipeline: l.r.plan.Pipeline,
 	}
 }
 
