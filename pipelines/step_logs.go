@@ -14,7 +14,7 @@ type Logs struct {
 	StackTraces bool         `json:"stackTraces,omitempty"`
 	Indicators  bool         `json:"indicators,omitempty"` // the log patterns of the component, too
 	Patterns    []LogPattern `json:"patterns,omitempty" items:"1..50"`
-	// errors a minute in a pod, on average over all measurements; from a minute of log on
+	// errors a minute in a pod, in the last 10 to 20 minutes; from a minute of log on
 	MaxErrorsPerMinute *float64 `json:"maxErrorsPerMinute,omitempty" range:"0..1000000"`
 	Rate               *LogRate `json:"rate,omitempty"`                               // of errors, against the old revision
 	Containers         []string `json:"containers,omitempty" is:"name" items:"1..50"` // default all, init containers too

@@ -49,6 +49,7 @@ type Inquiry struct {
 func (m *Measurer) Ask(ctx context.Context, i Inquiry) ([]api.Check, error) {
 	book := newBook(i)
 	found, err := inOrder(i.Checks, i.Point, func(c pipelines.ResolvedCheck, found api.Check) (api.Check, error) {
+		found.Verdict, found.Message = api.Error, noStep
 		for s := range stepsOf(c) {
 			t, err := m.step(ctx, i, book, c, s, max(1, s.Count))
 			if err != nil {
@@ -76,6 +77,9 @@ func (m *Measurer) Watch(ctx context.Context, i Inquiry) ([]api.Check, error) {
 	var mu sync.Mutex
 	for n, c := range i.Checks {
 		found[n] = api.Check{Name: c.Name, At: i.Point, Advisory: c.Enforcement == pipelines.Advisory, Verdict: api.Passed}
+		if len(c.Steps)+len(c.Gates) == 0 {
+			found[n].Verdict, found[n].Message = api.Error, noStep
+		}
 		for s := range stepsOf(c) {
 			all.Go(func() {
 				t, err := m.step(within, i, book, c, s, s.Count)
@@ -103,6 +107,9 @@ func (m *Measurer) Watch(ctx context.Context, i Inquiry) ([]api.Check, error) {
 	}
 	return spareFound(found), nil
 }
+
+// noStep is why a check that looks at nothing has not passed.
+const noStep = "the check has no step"
 
 // told is a check as the tally of one of its steps has it.
 func told(c api.Check, t Tally) api.Check {
@@ -132,7 +139,9 @@ func (m *Measurer) step(
 	ctx context.Context, i Inquiry, b *book, c pipelines.ResolvedCheck, s pipelines.ResolvedStep, most int,
 ) (Tally, error) {
 	t, known := b.of(s.Name)
-	if !known {
+	if known {
+		t = t.handedOn(s.Repeat, m.clock.Now())
+	} else {
 		t = begin(s.Repeat, m.clock.Now())
 	}
 	for t.Verdict == "" {

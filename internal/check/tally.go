@@ -44,6 +44,15 @@ func begin(r pipelines.Repeat, now time.Time) Tally {
 	return Tally{Began: now, Due: now.Add(orElse(r.InitialDelay, 0))}
 }
 
+// handedOn is a tally as another worker has left it, whose clock may be far ahead of this one: that nobody looks for so long must not
+// pass for that nothing was found.
+func (t Tally) handedOn(r pipelines.Repeat, now time.Time) Tally {
+	if latest := now.Add(max(r.Every(), orElse(r.InitialDelay, 0))); t.Waits == "" && t.Due.After(latest) {
+		t.Due = latest
+	}
+	return t
+}
+
 func orElse(d *pipelines.Duration, other time.Duration) time.Duration {
 	if d == nil {
 		return other
