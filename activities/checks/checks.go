@@ -4,6 +4,7 @@ package checks
 
 import (
 	"context"
+	"encoding/json"
 	"sync/atomic"
 	"time"
 
@@ -61,11 +62,7 @@ func (a *Activities) with(ctx context.Context, req step.ChecksRequest, measure m
 		}
 	}
 	i := check.Inquiry{Point: req.Point, Checks: req.Checks, Facts: req.Facts, Key: keyOf(ctx, req)}
-	if activity.HasHeartbeatDetails(ctx) {
-		if err := activity.GetHeartbeatDetails(ctx, &i.Before); err != nil {
-			i.Before = nil // of a version that said other things
-		}
-	}
+	i.Before = before(ctx, req)
 	if req.Cluster != "" {
 		place, leave, err := a.place(ctx, req)
 		if err != nil {
@@ -76,10 +73,41 @@ func (a *Activities) with(ctx context.Context, req step.ChecksRequest, measure m
 	}
 	say, hush := a.heart(ctx, i.Before)
 	defer hush()
-	i.Say = say
-	ctx, ended := ending(ctx)
+	counted := i.Before
+	i.Say = func(now check.Tallies) { counted = now; say(now) }
+	within, ended := ending(ctx)
 	defer ended()
-	return measure(ctx, i)
+	found, err := measure(within, i)
+	if err != nil && temporal.IsCanceledError(context.Cause(ctx)) {
+		err = temporal.NewCanceledError(undecided(counted)) // somebody may go on with it
+	}
+	return found, err
+}
+
+// undecided are the tallies of steps that are still measured. What is decided was decided about what there was to look at.
+func undecided(all check.Tallies) check.Tallies {
+	open := check.Tallies{}
+	for name, t := range all {
+		if t.Verdict == "" {
+			open[name] = t
+		}
+	}
+	return open
+}
+
+// before is what was counted before: by an attempt before this one, else by another activity. What a version that said other things had
+// counted counts for nothing.
+func before(ctx context.Context, req step.ChecksRequest) (counted check.Tallies) {
+	if activity.HasHeartbeatDetails(ctx) {
+		if activity.GetHeartbeatDetails(ctx, &counted) == nil {
+			return counted
+		}
+		return nil
+	}
+	if len(req.Before) > 0 && json.Unmarshal(req.Before, &counted) != nil {
+		return nil
+	}
+	return counted
 }
 
 // ending is a context that says, where Temporal cancels the activity, that nobody will ask again.

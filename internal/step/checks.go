@@ -1,6 +1,8 @@
 package step
 
 import (
+	"encoding/json"
+
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
@@ -25,4 +27,6 @@ type ChecksRequest struct {
 	Workloads []AdvanceRequest          `json:"workloads,omitempty"`
 	// instead of Checks and Workloads: blob digest of the UnitRecord of a unit that has ended
 	Record string `json:"record,omitempty"`
+	// Before is what an activity before this one had counted, as its heartbeats said.
+	Before json.RawMessage `json:"before,omitempty"`
 }

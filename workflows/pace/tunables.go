@@ -52,6 +52,7 @@ type Tunables struct {
 	MostWitnessed int
 	MaxMessage    int // of what a unit said, in bytes, that its run keeps; the unit's own record has all of it
 	MaxBorne      int // of what a borne batch has failed by, in bytes; its checks say all of it
+	MaxHandedOn   int // of what an activity had said last, in bytes, that the next one hears; an activity's input is one payload
 	MaxKept       int // objects that stay, of a unit, that its run lists; the unit's own record has all of them
 	FewNodes      int // dead nodes of a node set that a run keeps by name; the unit's own record has more
 	FewUnits      int // that are told in the order in which they go; of more, first those that are under way or were stopped
@@ -75,7 +76,7 @@ func Tuned() Tunables {
 		MaxChildren: 400, DirectUnits: 100, HistoryBound: 2000, HeardOrders: 200, PreviewWindow: 16,
 
 		SaidOfUnits: 400_000, SaidOfUnit: 300_000, SaidOfTasks: 160_000, SaidOfChecks: 80_000,
-		MostWitnessed: 20, MaxMessage: 1000, MaxBorne: 200, MaxKept: 10, FewNodes: 3, FewUnits: 40, MaxDetails: 4000,
+		MostWitnessed: 20, MaxMessage: 1000, MaxBorne: 200, MaxHandedOn: 256 << 10, MaxKept: 10, FewNodes: 3, FewUnits: 40, MaxDetails: 4000,
 	}
 }
 

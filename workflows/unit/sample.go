@@ -7,7 +7,6 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"sluice.dev/sluice/internal/api"
-	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
 )
 
@@ -38,10 +37,10 @@ func (r *machine) sample(ctx workflow.Context, s soak) {
 	}
 	slowest, _ := pipelines.Slowest(req.Checks)
 	r.sampler.until = workflow.Now(ctx).Add(slowest.Takes())
-	c := near(r, step.Watch, "samples of "+s.at.Path, req)
+	summary := "samples of " + s.at.Path
 	ctx, r.sampler.end = workflow.WithCancel(ctx)
 	workflow.GoNamed(ctx, "samples", func(ctx workflow.Context) {
-		r.watchBy(ctx, c, func() {
+		r.watchBy(ctx, summary, req, func() {
 			r.sampler.made = true
 			if r.sampler.last && r.cancel != nil {
 				r.cancel()

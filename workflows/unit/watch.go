@@ -1,6 +1,8 @@
 package unit
 
 import (
+	"encoding/json"
+
 	"go.temporal.io/sdk/workflow"
 
 	"sluice.dev/sluice/internal/api"
@@ -10,13 +12,21 @@ import (
 	"sluice.dev/sluice/pipelines/rule"
 	"sluice.dev/sluice/workflows/ask"
 	"sluice.dev/sluice/workflows/pace"
+	"sluice.dev/sluice/workflows/shape"
 )
 
 // watcher is the background checks of a unit: one activity, on the workers of checks, beside whatever the unit does.
 type watcher struct {
-	end   workflow.CancelFunc // nil where nothing is watched
-	of    int                 // how many workloads it watches
-	alarm *api.Check          // what it found, and nobody has heeded yet
+	end     workflow.CancelFunc // nil where nothing is watched
+	of      int                 // how many workloads it watches
+	counted *counted            // by it
+	alarm   *api.Check          // what it found, and nobody has heeded yet
+}
+
+// counted is what background checks have counted, once they are over.
+type counted struct {
+	over    bool
+	tallies json.RawMessage
 }
 
 // watched are the checks that are measured in the background.
@@ -24,21 +34,30 @@ func (r *machine) watched() []pipelines.ResolvedCheck {
 	return pipelines.Measured(r.checksAt(pipelines.During))
 }
 
-// watch has the workloads that were taken hold of so far watched from now on. It begins anew where there are more of them.
+// watch has the workloads that were taken hold of so far watched from now on. Where there are more of them it begins anew, and goes on
+// counting.
 func (r *machine) watch(ctx workflow.Context) {
 	checks := r.watched()
 	if len(checks) == 0 || r.watcher.end != nil && r.watcher.of == len(r.held) {
 		return
 	}
+	before, now := r.watcher.counted, &counted{}
 	r.watchNoMore()
 	req := r.watching(checks)
 	for _, h := range r.held {
 		req.Workloads = append(req.Workloads, r.requestFor(h))
 	}
-	r.watcher.of = len(r.held)
+	r.watcher.of, r.watcher.counted = len(r.held), now
 	ctx, r.watcher.end = workflow.WithCancel(ctx)
 	workflow.GoNamed(ctx, "background checks", func(ctx workflow.Context) {
-		r.watchBy(ctx, near(r, step.Watch, "background checks of "+r.unit.Path, req), func() {})
+		defer func() { now.over = true }()
+		if before != nil && r.shape >= shape.CountsOn {
+			if workflow.Await(ctx, func() bool { return before.over }) != nil {
+				return
+			}
+			req.Before = before.tallies
+		}
+		now.tallies = r.watchBy(ctx, "background checks of "+r.unit.Path, req, func() {})
 	})
 }
 
@@ -49,28 +68,31 @@ func (r *machine) watching(checks []pipelines.ResolvedCheck) step.ChecksRequest 
 	}
 }
 
-// watchBy watches until a check does not pass, all that was to be measured is, which it calls made, or nobody wants it any more. A
-// cluster out of reach is asked again: the unit finds out by itself.
-func (r *machine) watchBy(ctx workflow.Context, c ask.Call[[]api.Check], made func()) {
+// watchBy watches until a check does not pass, all that was to be measured is, which it calls made, or nobody wants it any more: then it
+// returns what was counted so far. A cluster of which no worker is heard is asked again: the unit finds out by itself.
+func (r *machine) watchBy(ctx workflow.Context, summary string, req step.ChecksRequest, made func()) json.RawMessage {
 	for misses := 1; ; misses++ {
-		found, err := c.Get(ctx)
+		found, err := near(r, step.Watch, summary, req).Get(ctx)
+		if said := ask.SaidLast(err); said != nil {
+			req.Before = said
+		}
 		switch {
 		case ctx.Err() != nil:
-			return
+			return req.Before
 		case err == nil:
 			r.note(r.underWay(), found)
 			if bad, held := api.FirstBad(found); held {
 				r.raise(bad)
-				return
+				return nil
 			}
 			made()
-			return
+			return nil
 		case ask.CodeOf(err) != fault.Unreachable:
 			r.raise(api.Check{Name: "background checks", At: pipelines.During, Verdict: api.Error, Message: ask.MessageOf(err)})
-			return
+			return nil
 		}
 		if workflow.Sleep(ctx, pace.BackOff(misses)) != nil {
-			return
+			return req.Before
 		}
 	}
 }
@@ -123,6 +145,6 @@ func (r *machine) watchNoMore() {
 	if r.watcher.end != nil {
 		r.watcher.end()
 	}
-	r.watcher.end, r.watcher.of = nil, 0
+	r.watcher.end, r.watcher.of, r.watcher.counted = nil, 0, nil
 	r.sampleNoMore()
 }
