@@ -108,6 +108,9 @@ func explain(why engine.Explanation, now time.Time) string {
 		for _, object := range r.Stays {
 			fmt.Fprintf(&b, "  stays       %s\n", oneLine(object))
 		}
+		for _, found := range r.Advises {
+			fmt.Fprintf(&b, "  advises     %s\n", oneLine(found))
+		}
 		for _, batch := range r.Borne {
 			fmt.Fprintf(&b, "  failed      %s\n", oneLine(batch))
 		}

@@ -41,6 +41,21 @@ func decodeWaited(details *commonpb.Payloads) (waited, bool) {
 	return waited{}, false
 }
 
+// decodeAdvice reads from the heartbeats of background checks which steps are decided and have not passed. While they are measured these
+// are Advisory: any other would have ended them.
+func decodeAdvice(details *commonpb.Payloads) (all []string) {
+	var tallies check.Tallies
+	if len(details.GetPayloads()) == 0 || converter.GetDefaultDataConverter().FromPayloads(details, &tallies) != nil {
+		return nil
+	}
+	for step, t := range tallies {
+		if t.Verdict != "" && t.Verdict != api.Passed {
+			all = append(all, step+": "+string(t.Verdict)+": "+t.Message)
+		}
+	}
+	return all
+}
+
 // tell adds to what waits for checks which of them waits, for what and until when: the workflow does not know, and heartbeats do.
 func (e *Engine) tell(ctx context.Context, server *Server, workflow string, w *api.Waiting) {
 	if server == nil || w == nil || w.Kind != api.WaitCheck {

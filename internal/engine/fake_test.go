@@ -46,6 +46,7 @@ type fakeTemporal struct {
 	open     map[string]bool                            // running workflows, by ID
 	closed   map[string]enumspb.WorkflowExecutionStatus // others, by ID
 	phases   map[string]string                          // what search attributes say by ID
+	watched  map[string]check.Tallies                   // what background checks have counted, by the ID of the unit
 	listed   map[string][2]string                       // phase and what it waits for, as search attributes of open ones, by ID
 	holders  map[string]string                          // the run that a unit's workflow belongs to, by the unit's ID
 	retries  map[string]string                          // what the last attempt of a unit's activity said, by ID
@@ -124,6 +125,13 @@ func (f *fakeTemporal) DescribeWorkflowExecution(_ context.Context, id, _ string
 		details, err := converter.GetDefaultDataConverter().ToPayloads(all)
 		return &workflowservice.DescribeWorkflowExecutionResponse{PendingActivities: []*workflowpb.PendingActivityInfo{
 			{ActivityType: &commonpb.ActivityType{Name: step.Ask.Name()}, HeartbeatDetails: details},
+		}}, err
+	}
+	if all, watched := f.watched[id]; watched {
+		details, err := converter.GetDefaultDataConverter().ToPayloads(all)
+		return &workflowservice.DescribeWorkflowExecutionResponse{PendingActivities: []*workflowpb.PendingActivityInfo{
+			{ActivityType: &commonpb.ActivityType{Name: step.Watch.Name()}, HeartbeatDetails: details},
+			{ActivityType: &commonpb.ActivityType{Name: step.Watch.Name()}, HeartbeatDetails: details}, // the samples of a batch
 		}}, err
 	}
 	if p, moving := f.progress[id]; moving {

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	commonpb "go.temporal.io/api/common/v1"
@@ -15,6 +16,7 @@ import (
 // underWay is what an open unit has asked of the outside, as Temporal knows it: it is there while no worker is.
 type underWay struct {
 	progress *step.Progress // what its long activity said last; nil where it has said nothing
+	advises  []string       // what background checks that hold nothing have found
 	waits    *waited        // what a check waits for; nil where none does
 	retry    string         // what is tried again, how often it was, and what it said; "" for a first try
 }
@@ -43,6 +45,8 @@ func (e *Engine) underWay(ctx context.Context, server *Server, workflow string) 
 			if p, ok := decodeProgress(a.GetHeartbeatDetails()); ok && under.progress == nil {
 				under.progress = &p
 			}
+		case step.Watch.Name():
+			under.advises = append(under.advises, decodeAdvice(a.GetHeartbeatDetails())...)
 		case step.Ask.Name():
 			if w, ok := decodeWaited(a.GetHeartbeatDetails()); ok && under.waits == nil {
 				under.waits = &w
@@ -52,6 +56,8 @@ func (e *Engine) underWay(ctx context.Context, server *Server, workflow string) 
 			under.retry = retried(a)
 		}
 	}
+	slices.Sort(under.advises)
+	under.advises = slices.Compact(under.advises)
 	return under, true
 }
 

@@ -34,6 +34,7 @@ type Reason struct {
 	ByItself string            `json:"byItself,omitempty"` // how it goes on without anybody
 	Commands []string          `json:"commands,omitempty"` // what would help, ready to paste
 	Behind   []goal.Behind     `json:"behind,omitempty"`   // dead nodes of the unit
+	Advises  []string          `json:"advises,omitempty"`  // what Advisory checks in the background have found meanwhile
 	Borne    []string          `json:"borne,omitempty"`    // batches that failed, by what, and why it went on all the same
 	Attempts []api.TaskAttempt `json:"attempts,omitempty"` // at a task, that failed and were followed by another
 
@@ -178,7 +179,7 @@ func (e *Engine) unitReason(ctx context.Context, u *api.UnitStatus, turn *api.Wa
 	if !ok {
 		return r
 	}
-	r.Retry = under.retry
+	r.Retry, r.Advises = under.retry, under.advises
 	if p := under.progress; p != nil && r.Batch != nil {
 		r.Progress = p
 		if p.Since.After(r.Since) {

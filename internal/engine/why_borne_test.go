@@ -5,7 +5,21 @@ import (
 	"testing"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/check"
 )
+
+// TestWhySaysWhatAdvisoryChecksFindMeanwhile: the unit hears of it at the end of its batch.
+func TestWhySaysWhatAdvisoryChecksFindMeanwhile(t *testing.T) {
+	b := newBench(t)
+	run := b.underWay()
+	b.temporal.watched = map[string]check.Tallies{"prod/c2/agent": {
+		"metrics/rate": {Measured: 7}, "http/ask": {Verdict: api.Passed}, "logs/look": {Verdict: api.Failed, Message: "a panic"},
+	}}
+	why, err := b.Why(t.Context(), run.Name, "")
+	if err != nil || len(why.Reasons) != 1 || !slices.Equal(why.Reasons[0].Advises, []string{"logs/look: Failed: a panic"}) {
+		t.Errorf("it says %+v, %v", why.Reasons, err)
+	}
+}
 
 // TestWhyNamesFailedBatchesOfAUnitThatHasArrived: nobody asked for it, and the run knows how many there were only.
 func TestWhyNamesFailedBatchesOfAUnitThatHasArrived(t *testing.T) {
