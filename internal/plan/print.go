@@ -41,11 +41,13 @@ func Render(w io.Writer, p *Plan, live *Live, opts RenderOptions) error {
 	if opts.Summary {
 		out.summary(p, seen)
 		out.tasks(p, true)
+		out.results(p)
 	} else {
 		for i := range p.Stages {
 			out.stage(p, i)
 		}
 		out.tasks(p, true)
+		out.results(p)
 		out.live(seen)
 	}
 	if _, err := w.Write(out.buf.Bytes()); err != nil {

@@ -38,6 +38,20 @@ func (o *printer) tasks(p *Plan, finally bool) {
 	o.table(1, rows)
 }
 
+// results prints what a run hands out.
+func (o *printer) results(p *Plan) {
+	if p.Tasks == nil || len(p.Tasks.Results) == 0 {
+		return
+	}
+	o.line(0, "")
+	o.line(0, "results, once all has ended")
+	var rows [][]string
+	for _, r := range p.Tasks.Results {
+		rows = append(rows, []string{r.Name, r.Of.String()})
+	}
+	o.table(1, rows)
+}
+
 // taskText is a task in a line: what it waits for, where it is, and what becomes of a failure.
 func taskText(t *Task) string {
 	var words []string
