@@ -153,7 +153,11 @@ func TestSamplesAreMeasurementsOfEachStep(t *testing.T) {
 				checks := pipelines.Sampled([]pipelines.ResolvedCheck{
 					aCheck("quick", every(time.Second, pipelines.Repeat{})), aCheck("c", every(time.Minute, pipelines.Repeat{Count: 2, ConsecutiveSuccessLimit: 1})),
 				}, 10)
-				found, err := m.Watch(t.Context(), Inquiry{Point: pipelines.During, Checks: checks})
+				var said Tallies
+				found, err := m.Watch(t.Context(), Inquiry{Point: pipelines.During, Checks: checks, Say: func(now Tallies) { said = now }})
+				if said["c/step"].Of != 10 {
+					t.Errorf("whoever looks on hears of %d measurements that are to be made", said["c/step"].Of)
+				}
 				if took := time.Since(begun); err != nil || found[1].Verdict != c.want || len(s.asked) != c.asked || took != c.took {
 					t.Errorf("%+v, %v; asked %d times in %s", found, err, len(s.asked), took)
 				}

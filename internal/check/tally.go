@@ -16,6 +16,7 @@ type Tally struct {
 	Due          time.Time       `json:"due"`                // of the next measurement
 	Tried        int             `json:"tried,omitempty"`    // measurements, errors among them
 	Measured     int             `json:"measured,omitempty"` // of these, no errors
+	Of           int             `json:"of,omitempty"`       // measurements that are to be made; 0 without end
 	Passed       int             `json:"passed,omitempty"`
 	Failed       int             `json:"failed,omitempty"`
 	Inconclusive int             `json:"inconclusive,omitempty"`
@@ -74,7 +75,7 @@ func (t Tally) add(r pipelines.Repeat, most int, f Finding, now time.Time) Tally
 	if len(f.Results) > 0 {
 		t.Results = f.Results
 	}
-	t.Tried++
+	t.Tried, t.Of = t.Tried+1, most
 	t.Measured++
 	t.Due = t.Due.Add(r.Every())
 	if f.Verdict != api.Error {

@@ -108,6 +108,9 @@ func explain(why engine.Explanation, now time.Time) string {
 		for _, object := range r.Stays {
 			fmt.Fprintf(&b, "  stays       %s\n", oneLine(object))
 		}
+		if r.Counted != "" {
+			fmt.Fprintf(&b, "  measured    %s\n", r.Counted)
+		}
 		for _, found := range r.Advises {
 			fmt.Fprintf(&b, "  advises     %s\n", oneLine(found))
 		}

@@ -92,9 +92,9 @@ func TestWhySaysThatAStageBearsAFailure(t *testing.T) {
 
 func TestWhyNamesFailedBatches(t *testing.T) {
 	text := explain(engine.Explanation{Run: "a-1", Reasons: []engine.Reason{{
-		Subject: "prod/c1", Phase: api.PhaseSucceeded, Advises: []string{"logs/look: Failed: a\npanic"}, Borne: []string{"prod/c1/all/1: ready: no; cluster c1 bears it: 1 batch failed so far, maxBatchFailures is 1"},
+		Subject: "prod/c1", Phase: api.PhaseSucceeded, Counted: "logs/look, 37 of 100 times", Advises: []string{"logs/look: Failed: a\npanic"}, Borne: []string{"prod/c1/all/1: ready: no; cluster c1 bears it: 1 batch failed so far, maxBatchFailures is 1"},
 	}}}, time.Time{})
-	if want := "  advises     logs/look: Failed: a panic\n  failed      prod/c1/all/1: ready: no; cluster c1 bears it: 1 batch failed so far, maxBatchFailures is 1\n"; !strings.Contains(text, want) {
+	if want := "  measured    logs/look, 37 of 100 times\n  advises     logs/look: Failed: a panic\n  failed      prod/c1/all/1: ready: no; cluster c1 bears it: 1 batch failed so far, maxBatchFailures is 1\n"; !strings.Contains(text, want) {
 		t.Errorf("it says\n%s", text)
 	}
 }

@@ -21,10 +21,7 @@ type waited struct {
 
 // decodeWaited reads it from the heartbeats of checks that are measured; false where no step waits.
 func decodeWaited(details *commonpb.Payloads) (waited, bool) {
-	var all check.Tallies
-	if len(details.GetPayloads()) == 0 || converter.GetDefaultDataConverter().FromPayloads(details, &all) != nil {
-		return waited{}, false
-	}
+	all := decodeTallies(details)
 	for _, step := range slices.Sorted(maps.Keys(all)) {
 		t := all[step]
 		if t.Waits == "" || t.Verdict != "" {
@@ -41,13 +38,17 @@ func decodeWaited(details *commonpb.Payloads) (waited, bool) {
 	return waited{}, false
 }
 
-// decodeAdvice reads from the heartbeats of background checks which steps are decided and have not passed. While they are measured these
-// are Advisory: any other would have ended them.
-func decodeAdvice(details *commonpb.Payloads) (all []string) {
-	var tallies check.Tallies
-	if len(details.GetPayloads()) == 0 || converter.GetDefaultDataConverter().FromPayloads(details, &tallies) != nil {
+// decodeTallies reads what checks have counted from their heartbeats; nothing where they said none, or other things.
+func decodeTallies(details *commonpb.Payloads) (all check.Tallies) {
+	if len(details.GetPayloads()) == 0 || converter.GetDefaultDataConverter().FromPayloads(details, &all) != nil {
 		return nil
 	}
+	return all
+}
+
+// advice is which steps of background checks are decided and have not passed. While they are measured these are Advisory: any other would
+// have ended them.
+func advice(tallies check.Tallies) (all []string) {
 	for step, t := range tallies {
 		if t.Verdict != "" && t.Verdict != api.Passed {
 			all = append(all, step+": "+string(t.Verdict)+": "+t.Message)

@@ -10,12 +10,15 @@ import (
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/sdk/converter"
 
+	"sluice.dev/sluice/internal/check"
 	"sluice.dev/sluice/internal/step"
 )
 
 // underWay is what an open unit has asked of the outside, as Temporal knows it: it is there while no worker is.
 type underWay struct {
 	progress *step.Progress // what its long activity said last; nil where it has said nothing
+	counts   check.Tally    // of the background check that has most to be measured yet, of those that end; the zero value where none does
+	counting string         // its step
 	advises  []string       // what background checks that hold nothing have found
 	waits    *waited        // what a check waits for; nil where none does
 	retry    string         // what is tried again, how often it was, and what it said; "" for a first try
@@ -46,7 +49,9 @@ func (e *Engine) underWay(ctx context.Context, server *Server, workflow string) 
 				under.progress = &p
 			}
 		case step.Watch.Name():
-			under.advises = append(under.advises, decodeAdvice(a.GetHeartbeatDetails())...)
+			said := decodeTallies(a.GetHeartbeatDetails())
+			under.advises = append(under.advises, advice(said)...)
+			under.count(said)
 		case step.Ask.Name():
 			if w, ok := decodeWaited(a.GetHeartbeatDetails()); ok && under.waits == nil {
 				under.waits = &w
@@ -59,6 +64,16 @@ func (e *Engine) underWay(ctx context.Context, server *Server, workflow string) 
 	slices.Sort(under.advises)
 	under.advises = slices.Compact(under.advises)
 	return under, true
+}
+
+// count notes which of background checks has most to be measured yet.
+func (u *underWay) count(all check.Tallies) {
+	for step, t := range all {
+		more, most := t.Of-t.Measured, u.counts.Of-u.counts.Measured
+		if t.Of > 0 && t.Verdict == "" && (more > most || more == most && step < u.counting) {
+			u.counting, u.counts = step, t
+		}
+	}
 }
 
 // retried says what an activity is tried again for.

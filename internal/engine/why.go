@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -34,6 +35,7 @@ type Reason struct {
 	ByItself string            `json:"byItself,omitempty"` // how it goes on without anybody
 	Commands []string          `json:"commands,omitempty"` // what would help, ready to paste
 	Behind   []goal.Behind     `json:"behind,omitempty"`   // dead nodes of the unit
+	Counted  string            `json:"counted,omitempty"`  // how often the background check that takes longest was measured, and is to be
 	Advises  []string          `json:"advises,omitempty"`  // what Advisory checks in the background have found meanwhile
 	Borne    []string          `json:"borne,omitempty"`    // batches that failed, by what, and why it went on all the same
 	Attempts []api.TaskAttempt `json:"attempts,omitempty"` // at a task, that failed and were followed by another
@@ -180,6 +182,9 @@ func (e *Engine) unitReason(ctx context.Context, u *api.UnitStatus, turn *api.Wa
 		return r
 	}
 	r.Retry, r.Advises = under.retry, under.advises
+	if c := under.counts; c.Of > 0 {
+		r.Counted = fmt.Sprintf("%s, %d of %d times", under.counting, c.Measured, c.Of)
+	}
 	if p := under.progress; p != nil && r.Batch != nil {
 		r.Progress = p
 		if p.Since.After(r.Since) {

@@ -13,9 +13,12 @@ func TestWhySaysWhatAdvisoryChecksFindMeanwhile(t *testing.T) {
 	b := newBench(t)
 	run := b.underWay()
 	b.temporal.watched = map[string]check.Tallies{"prod/c2/agent": {
-		"metrics/rate": {Measured: 7}, "http/ask": {Verdict: api.Passed}, "logs/look": {Verdict: api.Failed, Message: "a panic"},
+		"metrics/rate": {Measured: 7}, "logs/slow": {Measured: 37, Of: 100}, "logs/quick": {Measured: 90, Of: 100}, "logs/done": {Measured: 5, Of: 200, Verdict: api.Passed}, "http/ask": {Verdict: api.Passed}, "logs/look": {Verdict: api.Failed, Message: "a panic"},
 	}}
 	why, err := b.Why(t.Context(), run.Name, "")
+	if err == nil && why.Reasons[0].Counted != "logs/slow, 37 of 100 times" {
+		t.Errorf("it says that %s were measured", why.Reasons[0].Counted)
+	}
 	if err != nil || len(why.Reasons) != 1 || !slices.Equal(why.Reasons[0].Advises, []string{"logs/look: Failed: a panic"}) {
 		t.Errorf("it says %+v, %v", why.Reasons, err)
 	}
