@@ -9,6 +9,7 @@ import (
 type ResolvedTask struct {
 	Name        string       `json:"name"`
 	DisplayName string       `json:"displayName,omitempty"`
+	Ref         string       `json:"ref,omitempty"` // the Task that it names; "" of one that is written in place
 	Cluster     string       `json:"cluster,omitempty"`
 	After       []string     `json:"after,omitempty"` // tasks of the list that end before it starts: it runs after them, or reads them
 	Reads       []string     `json:"reads,omitempty"` // tasks without whose results it cannot start
@@ -118,13 +119,13 @@ func (d *Documents) resolveTasks(tasks []PipelineTask, params []ParamValue) ([]R
 }
 
 func (d *Documents) resolveTask(t *PipelineTask, list []string, params []ParamValue) (ResolvedTask, error) {
-	spec := t.TaskSpec
+	spec, ref := t.TaskSpec, ""
 	if t.TaskRef != nil {
 		task, ok := d.Tasks[t.TaskRef.Name]
 		if !ok {
 			return ResolvedTask{}, fmt.Errorf("there is no Task %s", t.TaskRef.Name)
 		}
-		spec = &task.Spec
+		spec, ref = &task.Spec, t.TaskRef.Name
 	}
 	if spec == nil {
 		return ResolvedTask{}, fmt.Errorf("it has no taskRef or taskSpec")
@@ -134,7 +135,7 @@ func (d *Documents) resolveTask(t *PipelineTask, list []string, params []ParamVa
 		return ResolvedTask{}, err
 	}
 	r := ResolvedTask{
-		Name: t.Name, DisplayName: t.DisplayName, Cluster: t.Cluster, Retries: t.Retries, OnError: t.OnError, Matrix: t.Matrix != nil,
+		Name: t.Name, DisplayName: t.DisplayName, Ref: ref, Cluster: t.Cluster, Retries: t.Retries, OnError: t.OnError, Matrix: t.Matrix != nil,
 		Results: slices.Clone(spec.Results), When: when,
 	}
 	if r.OnError == "" {

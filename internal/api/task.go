@@ -13,6 +13,7 @@ import (
 type TaskStatus struct {
 	Name        string `json:"name"` // of the pipeline's task
 	DisplayName string `json:"displayName,omitempty"`
+	Ref         string `json:"ref,omitempty"`         // the Task that it names; "" of one that is written in place
 	Combination int    `json:"combination,omitempty"` // of its matrix, from 1; 0 where it has none
 	Finally     bool   `json:"finally,omitempty"`
 	// Pending, Moving, and the ends: Succeeded, Failed, Aborted, Skipped

@@ -12,7 +12,7 @@ func TasksBegin(tasks []Task, finally bool) (all []api.TaskStatus) {
 	for _, t := range tasks {
 		for i := range max(1, len(t.Combinations)) {
 			s := api.TaskStatus{
-				Name: t.Name, DisplayName: t.DisplayName, Finally: finally, Phase: api.PhasePending, Cluster: t.Cluster, When: t.When,
+				Name: t.Name, DisplayName: t.DisplayName, Ref: t.Ref, Finally: finally, Phase: api.PhasePending, Cluster: t.Cluster, When: t.When,
 			}
 			if t.Matrix && len(t.Combinations) > 0 {
 				s.Combination = i + 1

@@ -20,7 +20,7 @@ type TaskRun struct {
 
 // TaskRunSpec says what runs: a stage of the pipeline in a cluster, or a task.
 type TaskRunSpec struct {
-	TaskRef Reference `json:"taskRef"`
+	TaskRef *Reference `json:"taskRef,omitempty"` // none where the task is written in place
 }
 
 // TaskRunStatus is where it is.
@@ -66,7 +66,7 @@ func (c *child) taskRun(r *api.RunStatus) TaskRun {
 		Conditions: []Condition{c.condition()}, StartTime: second(c.began), CompletionTime: second(c.ended),
 	}}
 	if c.unit != nil {
-		run.Spec.TaskRef = Reference{APIVersion: pipelines.APIVersion, Kind: "Stage", Name: c.unit.Stage}
+		run.Spec.TaskRef = &Reference{APIVersion: pipelines.APIVersion, Kind: "Stage", Name: c.unit.Stage}
 		run.Metadata.Annotations = map[string]string{"sluice.dev/unit": c.unit.Path, "sluice.dev/phase": string(c.unit.Phase)}
 		run.Status.Steps = unitSteps(c.unit)
 		if c.state == succeeded && c.unit.Version != "" {
@@ -74,7 +74,10 @@ func (c *child) taskRun(r *api.RunStatus) TaskRun {
 		}
 		return run
 	}
-	run.Spec.TaskRef = Reference{APIVersion: pipelines.APIVersion, Kind: "Task", Name: c.of.Name}
+	if c.of.Ref != "" {
+		run.Spec.TaskRef = &Reference{APIVersion: pipelines.APIVersion, Kind: "Task", Name: c.of.Ref}
+		run.Metadata.Labels["tekton.dev/task"] = c.of.Ref
+	}
 	run.Status.Steps = steps("", c.of.Steps)
 	for _, v := range c.of.Results {
 		run.Status.Results = append(run.Status.Results, valueOf(v))

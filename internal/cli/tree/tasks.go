@@ -16,7 +16,11 @@ func (d *drawer) tasks(finally bool) []row {
 		if t.Finally != finally {
 			continue
 		}
-		head.phase = together(head.phase, t.Phase)
+		counts := t.Phase
+		if t.Phase == api.PhaseFailed && !t.Broke() { // it counts as nothing
+			counts = api.PhaseSucceeded
+		}
+		head.phase = together(head.phase, counts)
 		rows = append(rows, row{
 			indent: 1, mark: d.mark(t.Phase), name: t.Label(), phase: t.Phase, rank: taskRank(t),
 			cells: [4]string{"", string(t.Phase), elapsed(t.Started, t.Ended, d.in.Now), taskSays(t)},

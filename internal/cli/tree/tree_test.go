@@ -147,6 +147,13 @@ func withTasks() tree.Input {
 	return in
 }
 
+// ignoring is a run in which every task that failed counts as nothing.
+func ignoring() tree.Input {
+	in := withTasks()
+	in.View.Tasks[2].Reason = api.ReasonFailureIgnored
+	return in
+}
+
 func TestDraw(t *testing.T) {
 	for name, c := range map[string]struct {
 		in tree.Input
@@ -160,6 +167,7 @@ func TestDraw(t *testing.T) {
 		"behind":           {behind(), tree.Options{}},
 		"bearing":          {bearing(), tree.Options{}},
 		"tasks":            {withTasks(), tree.Options{}},
+		"tasks-ignored":    {ignoring(), tree.Options{}},
 		"paced-100":        {paced(), tree.Options{Width: 100, Bars: true}},
 		"nothing-is-known": {tree.Input{View: engine.View{RunStatus: api.RunStatus{Name: "a-1", Phase: api.PhasePending, Started: began}}, Now: began}, tree.Options{}},
 	} {
