@@ -183,9 +183,11 @@ func TestSchemaAcceptsWhatTheLoaderAccepts(t *testing.T) {
 			kind: pipelines.KindPipeline,
 			text: "metadata: {name: p9}\nspec: {stages: [" + stage + "}]%s}",
 			changes: append(good("", ", onFailure: Rollback", ", params: [{name: a, default: b}]", ", params: [{name: a, type: double, default: 1.5}]", ", defaults: {}",
+				", params: [{name: a, default: [b, 1, true]}]", ", params: [{name: a, default: {b: 1.5}, properties: {b: {type: string}}}]", ", results: []",
 				", exceptions: [{rule: r, object: A/b, reason: why}]", ", exceptions: []"),
 				bad(", onFailure: rollback", ", params: {a: b}", ", params: [{name: a-b}]", ", params: [{name: a, type: number}]", ", params: [{name: a, default: {b: [c]}}]", ", params: [{type: int}]",
-					", defaults: []", ", exceptions: [{rule: r, object: A/b}]", ", exceptions: [{rule: r, object: b, reason: why}]", ", atLast: []", ", stage: []")...),
+					", params: [{name: a, properties: {b: {type: int}}}]", ", params: [{name: a, properties: {'b c': {}}}]", ", results: [{name: a}]",
+					", results: [{name: a, value: 5}]", ", defaults: []", ", exceptions: [{rule: r, object: A/b}]", ", exceptions: [{rule: r, object: b, reason: why}]", ", atLast: []", ", stage: []")...),
 		},
 		"Task's window": {
 			kind: pipelines.KindTask,

@@ -80,7 +80,7 @@ func TestAScriptLeavesResultsInFiles(t *testing.T) {
 }
 
 func TestWhatEndsAPodReachesItsScript(t *testing.T) {
-	cmd, _ := laidOut(t, "trap 'exit 3' TERM\necho ready\nwhile true; do sleep 0.05; done", "a")
+	cmd, _ := laidOut(t, "trap 'exit 3' TERM\necho ready\nn=0\nwhile [ $n -lt 2000 ]; do n=$((n+1)); sleep 0.05; done", "a")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -91,7 +91,7 @@ func TestWhatEndsAPodReachesItsScript(t *testing.T) {
 	if _, err := out.Read(make([]byte, 6)); err != nil {
 		t.Fatal(err)
 	}
-	timer := time.AfterFunc(time.Minute, func() { _ = cmd.Process.Kill() })
+	timer := time.AfterFunc(30*time.Second, func() { _ = cmd.Process.Kill() })
 	defer timer.Stop()
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
