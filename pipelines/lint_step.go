@@ -70,10 +70,19 @@ func (f fit) scopes() []rule.Scope {
 	return slices.DeleteFunc(scopes(), func(s rule.Scope) bool { return len(f[s]) > 0 })
 }
 
-// best is what is wrong in the scope in which the least is.
+// best is what is wrong in the scope in which the least is: among those in which the steps' kinds can run, where there are such.
 func (f fit) best() Diagnostics {
-	return f[slices.MinFunc(scopes(), func(a, b rule.Scope) int { return len(f[a]) - len(f[b]) })]
+	amiss := func(s rule.Scope) int {
+		if slices.ContainsFunc(f[s], func(d Diagnostic) bool { return strings.Contains(d.Message, aboutCluster) }) {
+			return 1 << 20
+		}
+		return len(f[s])
+	}
+	return f[slices.MinFunc(scopes(), func(a, b rule.Scope) int { return amiss(a) - amiss(b) })]
 }
+
+// aboutCluster is said of a kind that cannot run in a scope, whatever else is mended.
+const aboutCluster = " is about a cluster, and there is none "
 
 // fit tries steps in every scope: gates are compiled, the names in texts looked up.
 func (l *linter) fit(steps []placedStep, params []rule.Param) fit {
@@ -114,7 +123,7 @@ func (l *linter) compiles(scope rule.Scope, params []rule.Param, g *Gate, at spo
 func (l *linter) runsIn(scope rule.Scope, params []rule.Param, s placedStep) (found Diagnostics) {
 	kind, _ := StepKindOf(s.Kind())
 	if !slices.Contains(kind.Scopes, scope) || scope == rule.ScopeStage && kind.local != nil && kind.local(s.Step) {
-		return Diagnostics{{s.at.position(), kind.Name + " is about a cluster, and there is none " + whereOf(scope)}}
+		return Diagnostics{{s.at.position(), kind.Name + aboutCluster + whereOf(scope)}}
 	}
 	if s.Job != nil || s.Script != nil {
 		if why := clashes(params); why != "" {
