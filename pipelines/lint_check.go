@@ -201,5 +201,6 @@ func (l *linter) checkParam(p *Pipeline, v *ParamValue, declared Param, at spot)
 		l.report.addAt(at.at("value"), "params are values, not text to paste: $(params.NAME) must be all of the value")
 		return
 	}
+	l.items(p, v.Value, at.at("value"))
 	l.literal(v, &declared, at.at("value"))
 }

@@ -112,6 +112,7 @@ func (k *taskList) param(v *ParamValue, declared []Param, of string, at spot) {
 		k.l.report.addAt(value, "params are values, not text to paste: $(params.NAME) or $(tasks.TASK.results.NAME) must be all of the value")
 		return
 	}
+	k.l.items(k.p, v.Value, value)
 	k.l.literal(v, want, value)
 }
 
@@ -130,7 +131,10 @@ func (l *linter) literal(v *ParamValue, want *Param, at spot) {
 
 // pasted reports whether a value has $(...) in it, and is nothing else.
 func pasted(value any) bool {
-	has := func(text string) bool { return strings.Contains(text, "$(") }
+	has := func(text string) bool {
+		_, whole := passed(text)
+		return strings.Contains(text, "$(") && !whole
+	}
 	switch v := value.(type) {
 	case string:
 		return has(v)

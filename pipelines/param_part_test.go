@@ -22,7 +22,7 @@ spec:
     params: [{name: hosts, value: "$(tasks.find.results.hosts[*])"}, {name: link, value: $(tasks.find.results.link)}, {name: who, value: "$(tasks.find.results.hosts[1])"}]
   - name: own
     taskRef: {name: ask}
-    params: [{name: hosts, value: $(params.hosts)}, {name: link, value: "$(params.link[*])"}, {name: who, value: $(params.link.text)}]
+    params: [{name: hosts, value: [first, "$(params.hosts[*])", $(params.link.url)]}, {name: link, value: {url: "$(params.hosts[0])", text: $(params.link.text)}}, {name: who, value: $(params.link.text)}]
     when: [{input: "$(params.hosts[0])", operator: in, values: [$(params.link.url)]}]
   - {name: find, cluster: c1, taskRef: {name: find}}
   stages: [{name: all, clusterGroups: {all: true}}]
@@ -114,7 +114,7 @@ func TestArraysAndObjectsAreGivenOn(t *testing.T) {
 	}
 	own := tasks["own"]
 	want = []pipelines.ParamValue{
-		{Name: "hosts", Value: []string{"a", "b"}}, {Name: "link", Value: map[string]string{"url": "a", "text": "t"}}, {Name: "who", Value: "t"},
+		{Name: "hosts", Value: []string{"first", "a", "b", "a"}}, {Name: "link", Value: map[string]string{"url": "a", "text": "t"}}, {Name: "who", Value: "t"},
 	}
 	if diff := cmp.Diff(want, own.Combinations[0].Params); diff != "" || own.When[0].Input != "a" || own.When[0].Values[0] != "a" {
 		t.Errorf("%+v (-want +got):\n%s", own.When, diff)

@@ -210,11 +210,13 @@ func bind(declared []Param, given, pipeline []ParamValue) ([]ParamValue, error) 
 		value := d.Default
 		if i := slices.IndexFunc(given, func(v ParamValue) bool { return v.Name == d.Name }); i >= 0 {
 			value = given[i].Value
+			var err error
 			if from, ok := passed(value); ok {
-				var err error
 				if value, err = from.of(pipeline); err != nil {
 					return nil, err
 				}
+			} else if value, err = withItems(value, pipeline); err != nil {
+				return nil, fmt.Errorf("param %s %w", d.Name, err)
 			}
 		}
 		if value == nil {
