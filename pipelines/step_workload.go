@@ -5,7 +5,9 @@ package pipelines
 type Workload struct {
 	// every pod of the new revision is ready, and no workload says that it has failed (kstatus); default true
 	Ready *bool `json:"ready,omitempty"`
-	// how long a pod may be unready, as it is seen from here; default 5m
+	// what else the change writes is ready too (kstatus), such as CustomResourceDefinitions, Services and Jobs; default that of ready
+	Objects *bool `json:"objects,omitempty"`
+	// how long a pod or object may be unready, as it is seen from here; default 5m
 	ReadyWithin *Duration `json:"readyWithin,omitempty"`
 	// starts of containers after the first, in all pods of the new revision together, of pods that were replaced meanwhile too;
 	// default 0, -1 any number
@@ -52,6 +54,14 @@ func lintWorkload(l *linter, s *Step, at spot) {
 		reasons = append(reasons, e.Reason)
 	}
 	l.unique("event", reasons, func(i int) spot { return events.at(i) })
+}
+
+// LooksAtObjects reports whether what the change writes beside workloads must be ready.
+func (w *Workload) LooksAtObjects() bool {
+	if w.Objects != nil {
+		return *w.Objects
+	}
+	return w.NeedsReady()
 }
 
 // NeedsReady reports whether pods must be ready.

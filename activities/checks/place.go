@@ -39,11 +39,20 @@ func (a *Activities) place(ctx context.Context, req step.ChecksRequest) (*check.
 			return nil, nil, err
 		}
 	}
+	targets, unknown := a.others(ctx, req)
+	others := func(ctx context.Context) ([]check.Other, error) {
+		if unknown != nil {
+			return nil, unknown
+		}
+		return live(ctx, c, targets)
+	}
 	untouched := func(ctx context.Context, cluster string) (bool, error) {
 		writes, err := a.Ledger.ListWrites(ctx, req.Run, cluster)
 		return len(writes) == 0, err
 	}
-	return &check.Place{Cluster: req.Cluster, API: c, Facts: s.look, Objects: s.objects, Pods: s.pods, Untouched: untouched}, s.leave, nil
+	return &check.Place{
+		Cluster: req.Cluster, API: c, Facts: s.look, Objects: s.objects, Others: others, Pods: s.pods, Untouched: untouched,
+	}, s.leave, nil
 }
 
 // loaded is one workload with its driver.

@@ -32,6 +32,7 @@ func TestJobsOnANodeThatRunsThem(t *testing.T) {
 	}
 	jobs := NewJobs(clock.RealClock{}, asIs)
 	t.Run("what a dead worker left is taken away", func(t *testing.T) { aDeadWorkersJob(t, c, jobs) })
+	t.Run("what else a change writes is ready", func(t *testing.T) { objectsOfAServer(t, c) })
 	for _, j := range []struct {
 		reason  string
 		job     pipelines.Job
@@ -129,6 +130,52 @@ func waitFor(t *testing.T, what string, met func() bool) {
 	for end := time.Now().Add(time.Minute); !met(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal(what)
+		}
+	}
+}
+
+// objectsOfAServer has an API server and its controllers say of a definition and of Jobs how they are.
+func objectsOfAServer(t *testing.T, c *kube.Cluster) {
+	job := func(name, script string) string {
+		return `{"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "` + name + `", "namespace": "default"}, "spec": {"backoffLimit": 0,
+			"template": {"spec": {"restartPolicy": "Never", "nodeSelector": {"local.sluice.dev/process": "true"}, "tolerations": [{"operator": "Exists"}],
+				"containers": [{"name": "main", "image": "sluice.local/fixture:1", "command": ["/bin/sh", "-c", "` + script + `"]}]}}}}`
+	}
+	pod := &corev1.Pod{}
+	pod.Status.Phase = corev1.PodRunning
+	pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}
+	for _, o := range []struct {
+		object string
+		want   api.Verdict
+		says   string
+	}{
+		{`{"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "gateways.example.com"}, "spec": {
+			"group": "example.com", "scope": "Namespaced", "names": {"plural": "gateways", "singular": "gateway", "kind": "Gateway", "listKind": "GatewayList"},
+			"versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {"type": "object"}}}]}}`, api.Passed, ""},
+		{job("migrates", "exit 0"), api.Passed, ""},
+		{job("breaks", "exit 1"), api.Failed, "Job/breaks has failed: "},
+	} {
+		target := &unstructured.Unstructured{}
+		if err := target.UnmarshalJSON([]byte(o.object)); err != nil {
+			t.Fatal(err)
+		}
+		name := target.GetKind() + "/" + target.GetName()
+		if _, err := c.Create(t.Context(), target); err != nil {
+			t.Fatal(err)
+		}
+		place := &Place{Cluster: "eu-1", API: c, Pods: func(context.Context) (Pods, error) { return Pods{New: []*corev1.Pod{pod}}, nil }}
+		place.Others = func(ctx context.Context) ([]Other, error) {
+			live, err := c.Get(ctx, target.GroupVersionKind(), target.GetNamespace(), target.GetName())
+			return []Other{{Name: name, Live: live}}, err
+		}
+		var f Finding
+		q := Question{Step: pipelines.ResolvedStep{StepKinds: pipelines.StepKinds{Workload: &pipelines.Workload{}}}, Place: place}
+		waitFor(t, name+" is not as it should be", func() bool {
+			f = NewWorkload(clock.RealClock{}, nil).Ask(t.Context(), q)
+			return f.Again.IsZero() && f.Verdict != api.Error
+		})
+		if f.Verdict != o.want || !strings.HasPrefix(f.Message, o.says) && o.says != "" {
+			t.Errorf("%s: %s: %q", name, f.Verdict, f.Message)
 		}
 	}
 }

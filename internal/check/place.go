@@ -18,6 +18,8 @@ type Place struct {
 	Facts func(context.Context) (rule.Facts, error)
 	// Objects returns these workloads themselves, as they are now.
 	Objects func(context.Context) ([]*unstructured.Unstructured, error)
+	// Others returns what else the unit's change has written by now, as it is now.
+	Others func(context.Context) ([]Other, error)
 	// Pods returns the pods of these workloads, from a watch.
 	Pods func(context.Context) (Pods, error)
 	// Untouched reports whether the run has written nothing into a cluster of the fleet.

@@ -77,6 +77,7 @@ type workloadLook struct {
 
 func (l *workloadLook) look(ctx context.Context) {
 	l.workloads(ctx)
+	l.objects(ctx)
 	l.readiness()
 	l.restarts()
 	l.waiting()

@@ -25,6 +25,7 @@ type ChecksRequest struct {
 	Checks    []pipelines.ResolvedCheck `json:"checks"`
 	Facts     rule.Facts                `json:"facts"`
 	Workloads []AdvanceRequest          `json:"workloads,omitempty"`
+	Changes   string                    `json:"changes,omitempty"` // of the unit, where it has no workloads; blob digest
 	// instead of Checks and Workloads: blob digest of the UnitRecord of a unit that has ended
 	Record string `json:"record,omitempty"`
 	// Before is what an activity before this one had counted, as its heartbeats said.

@@ -57,7 +57,7 @@ func (r *machine) verdicts(ctx workflow.Context, req step.EvaluateRequest, at *a
 	if !ask.Measures(req.Checks) {
 		return ask.Gates(ctx, req), nil
 	}
-	measured := step.ChecksRequest{Ref: r.in.Ref, Point: req.Point, Checks: req.Checks, Facts: req.Facts}
+	measured := step.ChecksRequest{Ref: r.in.Ref, Point: req.Point, Checks: req.Checks, Facts: req.Facts, Changes: r.diff.Changes}
 	for _, h := range r.held {
 		if at == nil || at.Workload == h.object {
 			measured.Workloads = append(measured.Workloads, r.requestFor(h))
