@@ -101,6 +101,9 @@ func (l *workloadLook) finding() Finding {
 	default:
 		f.Verdict = api.Passed
 		f.Message = fmt.Sprintf("%d pods of the new revision, %d restarts", len(l.pods.New), l.kept.restarts())
+		if n := l.kept.Flaps; n > 0 {
+			f.Message += fmt.Sprintf("; pods lost their readiness again, %d times", n)
+		}
 	}
 	return f
 }

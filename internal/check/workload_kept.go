@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"hash/fnv"
 	"maps"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -14,6 +15,9 @@ import (
 // maxKeptPods is how many pods of each sort are remembered one by one.
 const maxKeptPods = 250
 
+// maxKeptBack is the same of pods whose readiness came back.
+const maxKeptBack = 150
+
 // keptWorkload is what looks at a workload hand on.
 type keptWorkload struct {
 	// Restarts are those of pods that have some, by a short name of their UID; Gone those of pods that are no longer there.
@@ -22,6 +26,9 @@ type keptWorkload struct {
 	// Unready is since when pods were seen unready, in Unix seconds.
 	Unready map[string]int64 `json:"u,omitempty"`
 	Leader  keptLeader       `json:"l,omitzero"`
+	// Back are pods that were seen unready, and ready after that; Flaps is how often such a pod was seen unready again.
+	Back  []string `json:"b,omitempty"`
+	Flaps int64    `json:"f,omitempty"`
 
 	unready map[string]int64 // of this look: pods that are ready again are forgotten
 	untold  int64            // restarts of more pods than are remembered
@@ -78,6 +85,21 @@ func (k *keptWorkload) unreadySince(uid types.UID, now time.Time) time.Time {
 		k.unready[id] = since
 	}
 	return time.Unix(since, 0)
+}
+
+// flap takes in how a pod is now, before anything else does. It reports whether the pod has lost the readiness that had come back.
+func (k *keptWorkload) flap(uid types.UID, ready bool) bool {
+	id := shortUID(uid)
+	_, wasUnready := k.Unready[id]
+	i := slices.Index(k.Back, id)
+	switch {
+	case ready && wasUnready && i < 0 && len(k.Back) < maxKeptBack:
+		k.Back = append(k.Back, id)
+	case !ready && !wasUnready && i >= 0:
+		k.Flaps++
+		return true
+	}
+	return false
 }
 
 func (k *keptWorkload) text() json.RawMessage {

@@ -33,10 +33,13 @@ func (l *workloadLook) readiness() {
 	if !l.step.NeedsReady() {
 		return
 	}
-	var early, late []string
+	var early, late, flapping []string
 	ready, longest := 0, time.Duration(0)
 	for _, p := range staying {
 		state, says := podStatus(p)
+		if l.kept.flap(p.UID, state == stateCurrent) {
+			flapping = append(flapping, p.Namespace+"/"+p.Name)
+		}
 		if state == stateCurrent {
 			ready++
 			continue
@@ -50,6 +53,12 @@ func (l *workloadLook) readiness() {
 		late, longest = append(late, what), max(longest, since)
 	}
 	l.seen["workload.newPods"], l.seen["workload.newPodsReady"] = len(l.pods.New), ready
+	if l.kept.Flaps > 0 {
+		l.seen["workload.flaps"] = l.kept.Flaps
+	}
+	if len(flapping) > 0 {
+		l.waits = append(l.waits, fmt.Sprintf("%d pods have lost their readiness again: %s", len(flapping), some(flapping)))
+	}
 	if len(early) > 0 {
 		l.waits = append(l.waits, fmt.Sprintf("%d pods of the new revision are not ready: %s", len(early), some(early)))
 	}

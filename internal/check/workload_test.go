@@ -374,3 +374,29 @@ func TestALookThatIsCutShortIsNoVerdict(t *testing.T) {
 	q.Place = nil
 	b.wants(b.source.Ask(t.Context(), q), api.Error, "no cluster")
 }
+
+// TestReadinessThatFlapsIsTold: a pod that is ready at one look and not at the next never stays unready for long.
+func TestReadinessThatFlapsIsTold(t *testing.T) {
+	b := newWorkloadBench(t)
+	step := &pipelines.Workload{}
+	look := func(p *corev1.Pod) check.Finding {
+		b.pods = check.Pods{New: b.put(p, ready("steady", 0))}
+		b.clock.Step(15 * time.Second)
+		return b.look(step)
+	}
+	look(unready("a")) // it starts
+	f := look(ready("a", 0))
+	b.wants(f, api.Passed, "2 pods of the new revision, 0 restarts")
+	if f.Seen["workload.flaps"] != nil {
+		t.Errorf("a pod that started is told as %v", f.Seen)
+	}
+	b.waits(look(unready("a")), "1 pods have lost their readiness again: default/a")
+	look(unready("a")) // the same loss is counted once
+	look(ready("a", 0))
+	look(unready("a"))
+	f = look(ready("a", 0))
+	b.wants(f, api.Passed, "pods lost their readiness again, 2 times")
+	if f.Seen["workload.flaps"] != int64(2) {
+		t.Errorf("it saw %v", f.Seen)
+	}
+}

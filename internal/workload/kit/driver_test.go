@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -74,8 +75,15 @@ func TestADriverInOneFile(t *testing.T) {
 	}
 }
 
-// TestAvailableIsWhatTheClockSays: a pod has to be ready for ten minutes, which pass on the clock that the driver was given.
+// TestAvailableIsWhatTheClockSays: a pod has to be ready for ten minutes, which pass on the clock that the driver was given. One whose
+// readiness comes and goes every four minutes is not there until it has stayed.
 func TestAvailableIsWhatTheClockSays(t *testing.T) {
+	for reason, flaps := range map[string]int{"it stays ready": 0, "it flaps at first": 6} {
+		t.Run(reason, func(t *testing.T) { availableAfter(t, flaps) })
+	}
+}
+
+func availableAfter(t *testing.T, flaps int) {
 	const least = 10 * time.Minute
 	p := newPasture(t)
 	on := clocktesting.NewFakeClock(time.Now())
@@ -94,16 +102,34 @@ func TestAvailableIsWhatTheClockSays(t *testing.T) {
 	driver := kit.New(herds{}, on)
 	spec := workload.Spec{Run: "run-1", Fence: 1, Target: to, WayBack: from, PatchType: types.MergePatchType, Patch: patchTo(t, to)}
 	state := must(driver.Prepare(p.ctx, p.client, spec))(t)
-	var since time.Time
+	var mu sync.Mutex
+	var since time.Time // it is ready for good
+	begun, left := false, flaps
 	look := func(_ context.Context, w rule.Workload, _ rule.Batch) error {
-		if w.UpdatedReady == 1 && since.IsZero() {
-			since = on.Now()
+		mu.Lock()
+		defer mu.Unlock()
+		if w.UpdatedReady == 1 && !begun {
+			begun, since = true, on.Now()
 			pace.Store(int64(5 * time.Second))
 		}
 		return nil
 	}
+	p.every(time.Millisecond, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if begun && left > 0 && on.Since(since) >= 4*time.Minute {
+			left--
+			since = on.Now()
+			p.turn("2", left%2 == 0, since)
+		}
+	})
 	goal := workload.Goal{Sets: kit.Everything(pipelines.Count(1)).Sets, Number: 1, Amount: pipelines.Count(1), MaxUnavailable: pipelines.Percent(100)}
 	facts := must(driver.Advance(p.ctx, p.client, spec, state, goal, look))(t)
+	mu.Lock()
+	defer mu.Unlock()
+	if left != 0 {
+		t.Fatalf("the batch was there before its pod had flapped %d times more", left)
+	}
 	if took := on.Since(since); facts.Workload.UpdatedAvailable != 1 || took < least-time.Minute {
 		t.Errorf("the batch was there %s after its pod was ready: %+v", took, facts.Workload)
 	}
@@ -236,6 +262,22 @@ func (p *pasture) version(pod *unstructured.Unstructured) string {
 	containers, _, _ := unstructured.NestedSlice(pod.Object, "spec", "containers")
 	_, version, _ := strings.Cut(containers[0].(map[string]any)["image"].(string), ":")
 	return version
+}
+
+// turn has the pods of a version be ready, or not, since a time.
+func (p *pasture) turn(version string, ready bool, since time.Time) {
+	status := "False"
+	if ready {
+		status = "True"
+	}
+	for _, pod := range p.server.All("Pod") {
+		if p.version(pod) == version {
+			pod.Object["status"] = map[string]any{"phase": "Running", "conditions": []any{
+				map[string]any{"type": "Ready", "status": status, "lastTransitionTime": since.UTC().Format(time.RFC3339)},
+			}}
+			p.server.Put(pod)
+		}
+	}
 }
 
 // delete takes a pod of a version away, as somebody else would.
