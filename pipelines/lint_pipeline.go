@@ -130,7 +130,7 @@ func (l *linter) properties(of string, t ParamType, properties map[string]Proper
 	case t != TypeObject && len(properties) > 0:
 		l.report.addAt(at.key("properties"), "%s is of type %s: an object has properties", of, t)
 	}
-	for _, key := range keysOf(properties) {
+	for _, key := range sortedKeys(properties) {
 		if slices.Contains(celReserved(), key) {
 			l.report.addAt(at.at("properties").key(key), "%s: no rule could read its key %s, the word is reserved in CEL", of, key)
 		}
@@ -142,7 +142,7 @@ func unasked(properties map[string]Property, value any) error {
 	given, _ := value.(map[string]string)
 	for _, key := range slices.Sorted(maps.Keys(given)) {
 		if _, ok := properties[key]; !ok {
-			return fmt.Errorf("has the key %s, which is none of its properties%s", key, rule.Suggest(key, keysOf(properties)))
+			return fmt.Errorf("has the key %s, which is none of its properties%s", key, rule.Suggest(key, sortedKeys(properties)))
 		}
 	}
 	return nil
@@ -154,7 +154,7 @@ func ruleParams(params []Param) []rule.Param {
 		if p.Name == "" || slices.ContainsFunc(declared, func(d rule.Param) bool { return d.Name == p.Name }) {
 			continue
 		}
-		declared = append(declared, rule.Param{Name: p.Name, Type: rule.Type(p.Type), Keys: keysOf(p.Properties)})
+		declared = append(declared, rule.Param{Name: p.Name, Type: rule.Type(p.Type), Keys: sortedKeys(p.Properties)})
 	}
 	return declared
 }

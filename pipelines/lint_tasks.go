@@ -247,7 +247,7 @@ func (k *taskList) resultParams() (declared []rule.Param) {
 			continue
 		}
 		for _, r := range k.l.resultsOf(&t) {
-			param := rule.Param{Name: r.Name, Type: rule.Type(r.typed()), Task: t.Name, Keys: keysOf(r.Properties)}
+			param := rule.Param{Name: r.Name, Type: rule.Type(r.typed()), Task: t.Name, Keys: sortedKeys(r.Properties)}
 			twice := func(d rule.Param) bool { return d.Task == param.Task && d.Name == param.Name }
 			if !slices.ContainsFunc(declared, twice) { // that it is declared twice is said where it is
 				declared = append(declared, param)

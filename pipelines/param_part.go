@@ -102,7 +102,7 @@ func partOf(value any, part string) (any, error) {
 		switch {
 		case !isKey:
 		case !ok:
-			return nil, fmt.Errorf("has no key %s%s", key, rule.Suggest(key, slices.Sorted(maps.Keys(v))))
+			return nil, fmt.Errorf("has no key %s%s", key, rule.Suggest(key, sortedKeys(v)))
 		default:
 			return item, nil
 		}
@@ -121,14 +121,15 @@ func (t ParamType) part(part string, properties map[string]Property) (ParamType,
 	case part != allItems && !isKey && t == TypeArray:
 		return TypeString, ""
 	case isKey && t == TypeObject && !known:
-		return TypeString, fmt.Sprintf("has no key %s%s", key, rule.Suggest(key, keysOf(properties)))
+		return TypeString, fmt.Sprintf("has no key %s%s", key, rule.Suggest(key, sortedKeys(properties)))
 	case isKey && t == TypeObject:
 		return TypeString, ""
 	}
 	return t, fmt.Sprintf("is of type %s, of which %s takes nothing", t, part)
 }
 
-func keysOf(properties map[string]Property) []string { return slices.Sorted(maps.Keys(properties)) }
+// sortedKeys are the keys of a map in an order that is always the same.
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // array makes an array of what was decoded. What is no text in it becomes one.
 func array(value any) ([]string, error) {
@@ -162,8 +163,8 @@ func object(value any) (map[string]string, error) {
 		out = v
 	case map[string]any:
 		out = make(map[string]string, len(v))
-		for key, item := range v {
-			text, err := itemText(item)
+		for _, key := range sortedKeys(v) {
+			text, err := itemText(v[key])
 			if err != nil {
 				return nil, err
 			}
@@ -173,8 +174,8 @@ func object(value any) (map[string]string, error) {
 		return nil, TypeObject.mismatch(said(value))
 	}
 	return out, bounded(len(out), func(yield func(string) bool) {
-		for key, item := range out {
-			if !yield(key + item) {
+		for _, key := range sortedKeys(out) {
+			if !yield(key + out[key]) {
 				return
 			}
 		}
@@ -272,7 +273,7 @@ func (p *Param) ofSomeKeys() string {
 
 // lacking are the keys of properties that an object has not.
 func lacking[V any](properties map[string]Property, has map[string]V) (missing []string) {
-	for _, key := range keysOf(properties) {
+	for _, key := range sortedKeys(properties) {
 		if _, ok := has[key]; !ok {
 			missing = append(missing, key)
 		}
