@@ -19,6 +19,8 @@ build: sluice stack ## build bin/sluice and bin/sluice-local (the first time tak
 sluice: ## build bin/sluice alone
 	@echo "building bin/sluice"
 	@$(GO) build -ldflags='-s -w' -o bin/sluice ./cmd/sluice
+	@mkdir -p bin/programs
+	@ln -sf ../sluice bin/programs/sluice
 
 .PHONY: stack
 stack: ## build bin/sluice-local alone: Kubernetes control planes, simulated nodes and Temporal in one program

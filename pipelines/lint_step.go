@@ -29,6 +29,7 @@ func (l *linter) step(s *Step, at spot) {
 	l.repeat(&s.Repeat, at)
 	if kind, _ := StepKindOf(kinds[0]); kind.lint != nil && !at.at(kinds[0]).flawed() {
 		kind.lint(l, s, at.at(kinds[0]))
+		l.from(s, at)
 	}
 }
 

@@ -194,7 +194,7 @@ func (d *Documents) steps(c *ResolvedCheck, spec *TaskSpec) {
 			c.Gates = append(c.Gates, ResolvedGate{name, step.Gate.CEL, step.Gate.Message, step.Gate.Position})
 			continue
 		}
-		c.Steps = append(c.Steps, ResolvedStep{Name: name, StepKinds: d.withHolidays(step.StepKinds), Repeat: step.Repeat})
+		c.Steps = append(c.Steps, ResolvedStep{Name: name, StepKinds: d.withHolidays(step.StepKinds), Repeat: step.paced()})
 	}
 }
 

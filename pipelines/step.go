@@ -34,7 +34,7 @@ type StepKinds struct {
 // background.
 type Repeat struct {
 	InitialDelay *Duration `json:"initialDelay,omitempty"` // before the first measurement
-	Interval     *Duration `json:"interval,omitempty"`     // between two measurements; default 15s
+	Interval     *Duration `json:"interval,omitempty"`     // between two measurements; default 15s, 30s from: cluster
 	// measurements that are made; in the background default without end, at a point 1
 	Count   int       `json:"count,omitempty" range:"1..100000"`
 	Timeout *Duration `json:"timeout,omitempty"` // of one measurement; default 30s
@@ -153,6 +153,9 @@ func (k *StepKinds) Does() []string {
 		does = append(does, k.Job.rights()...)
 	case k.HTTP != nil && k.HTTP.changes():
 		does = append(does, "may change whom it asks ("+k.HTTP.Method+")")
+	}
+	if k.FromCluster() {
+		does = append(does, k.Aim().inside()...)
 	}
 	return does
 }

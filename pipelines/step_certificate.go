@@ -60,7 +60,7 @@ func lintCertificate(l *linter, s *Step, at spot) {
 	if c.Secret == nil && c.Webhook == nil {
 		l.aim(s, &c.ProbeAim, "address", at)
 	} else {
-		l.goesWith(given[0], at, "port", "everyAddress", "within", "allowReserved")
+		l.goesWith(given[0], at, "port", "everyAddress", "within", "allowReserved", "from", "pod")
 	}
 	if c.Webhook != nil {
 		l.goesWith("webhook", at, "tls", "names", "usage")

@@ -10,7 +10,7 @@ import (
 type DNS struct {
 	Name     string  `json:"name" is:"text"`             // whole: no search list is gone through; for PTR also an address
 	Type     DNSType `json:"type,omitempty"`             // default A
-	Server   string  `json:"server,omitempty" is:"text"` // HOST or HOST:PORT; or a target; default: the worker's own resolvers
+	Server   string  `json:"server,omitempty" is:"text"` // HOST or HOST:PORT; or a target; default: the resolvers of whoever asks
 	ProbeAim `json:",inline"`
 	TCP      bool       `json:"tcp,omitempty"`    // over TCP at once; default over UDP, and by TCP where the answer is too long
 	Expect   *DNSExpect `json:"expect,omitempty"` // default: at least one record

@@ -95,13 +95,16 @@ func lintJob(l *linter, s *Step, at spot) {
 	l.programResults(j.Results, at)
 }
 
+// hostNetworkRight is what a pod of that profile may do.
+const hostNetworkRight = "reaches what only its node does (profile " + string(ProfileHostNetwork) + ")"
+
 // rights are what its pod may do beyond running.
 func (j *Job) rights() (more []string) {
 	if j.ServiceAccount != "" {
 		more = append(more, "may do there whatever ServiceAccount "+j.Namespace+"/"+j.ServiceAccount+" may")
 	}
 	if j.Profile == ProfileHostNetwork {
-		more = append(more, "reaches what only its node does (profile "+string(ProfileHostNetwork)+")")
+		more = append(more, hostNetworkRight)
 	}
 	return more
 }

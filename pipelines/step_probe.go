@@ -19,8 +19,10 @@ const (
 
 func (ProbeTarget) values() []string { return []string{string(NewPods), string(NewNodes)} }
 
-// ProbeAim is whom a probe asks, and how long it waits.
+// ProbeAim is whom a probe asks, from where, and how long it waits.
 type ProbeAim struct {
+	From ProbeFrom `json:"from,omitempty"` // the worker, or a pod in the cluster of the unit, one for each measurement; default worker
+	Pod  *ProbePod `json:"pod,omitempty"`  // from: cluster only: the pod that asks
 	// every pod or node of the new revision, each by its own address, instead of one address
 	Target ProbeTarget `json:"target,omitempty"`
 	// of the target: a number, the name of a container's port, or the key of an annotation of the pod that has the number
@@ -33,7 +35,7 @@ type ProbeAim struct {
 
 // ProbeTLS is how the identity of whoever answers is verified.
 type ProbeTLS struct {
-	CA              string `json:"ca,omitempty" is:"text"`              // PEM of the only authorities; default: those of the worker
+	CA              string `json:"ca,omitempty" is:"text"`              // PEM of the only authorities; default: those of whoever asks
 	ServerName      string `json:"serverName,omitempty" is:"text"`      // that the certificate must be for; default: the host asked
 	InsecureBecause string `json:"insecureBecause,omitempty" is:"text"` // why nothing is verified
 }
@@ -44,8 +46,8 @@ const (
 	defaultTimeout = 30 * time.Second
 )
 
-// isLocal reports whether a probe is aimed at what a cluster has.
-func (a *ProbeAim) isLocal() bool { return a.Target != "" }
+// isLocal reports whether a probe is aimed at what a cluster has, or asked from there.
+func (a *ProbeAim) isLocal() bool { return a.Target != "" || a.From == FromCluster }
 
 // aim checks whom a probe asks. Address is the field that names an address, at the kind's field.
 func (l *linter) aim(s *Step, a *ProbeAim, address string, at spot) {

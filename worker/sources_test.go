@@ -11,7 +11,7 @@ import (
 
 // TestEveryKindOfStepIsMeasured: what can be written in a document is measured, and the other way round.
 func TestEveryKindOfStepIsMeasured(t *testing.T) {
-	all := sources(nil)
+	all := sources(nil, "")
 	m := check.NewMeasurer(clock.RealClock{}, check.NewRules(), all)
 	for _, kind := range pipelines.StepKindNames() {
 		if !m.Knows(kind) {

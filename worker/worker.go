@@ -32,6 +32,7 @@ type Options struct {
 	Kubeconfigs []string          // default $KUBECONFIG, else ~/.kube/config
 	Sites       []string          // besides the central queue, serve the clusters of these sites
 	Scripts     map[string]string // executables that checks may run here, by the name that they call them by
+	ProberImage string            // that pods run which probe from inside clusters; "": none are made
 	SiteOnly    bool              // serve the sites only: an agent near its clusters
 	UserAgent   string
 	Logger      *slog.Logger
@@ -64,7 +65,7 @@ func Run(ctx context.Context, o Options) error {
 
 	measured := &checks.Activities{
 		Clusters: clusters, Ledger: o.Ledger, Clock: clock.RealClock{},
-		Measurer: check.NewMeasurer(clock.RealClock{}, rules.Rules, sources(o.Scripts)),
+		Measurer: check.NewMeasurer(clock.RealClock{}, rules.Rules, sources(o.Scripts, o.ProberImage)),
 	}
 
 	if o.Namespace != "" && !o.SiteOnly {

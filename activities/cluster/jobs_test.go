@@ -31,16 +31,20 @@ func TestAUnitThatEndsTakesItsJobsAway(t *testing.T) {
 			w.planned("1.0.0", []string{load("DaemonSet", "agent", "1.0.0")}, func(p *plan.Plan) {
 				p.Stages[0].Rules.Checks = []pipelines.ResolvedCheck{{
 					Name: "canary", At: []pipelines.Point{pipelines.AfterBatch}, Enforcement: pipelines.Enforcing,
-					Steps: []pipelines.ResolvedStep{{
-						Name: "canary/job", StepKinds: pipelines.StepKinds{Job: &pipelines.Job{Image: "canary:1", Namespace: c.asked}},
-					}},
+					Steps: []pipelines.ResolvedStep{
+						{Name: "canary/job", StepKinds: pipelines.StepKinds{Job: &pipelines.Job{Image: "canary:1", Namespace: c.asked}}},
+						{Name: "canary/ask", StepKinds: pipelines.StepKinds{TCP: &pipelines.TCP{ProbeAim: pipelines.ProbeAim{
+							From: pipelines.FromCluster, Pod: &pipelines.ProbePod{Namespace: c.asked},
+						}}}},
+					},
 				}}
 			})
 			w.lock()
-			w.job("running", w.ref.Run, corev1.PodRunning)
-			w.job("pending", w.ref.Run, corev1.PodPending)
-			w.job("ended", w.ref.Run, corev1.PodFailed)
-			w.job("other", "agent-99", corev1.PodRunning)
+			w.pod("job", "running", w.ref.Run, corev1.PodRunning)
+			w.pod("job", "pending", w.ref.Run, corev1.PodPending)
+			w.pod("probe", "asking", w.ref.Run, corev1.PodRunning)
+			w.pod("job", "ended", w.ref.Run, corev1.PodFailed)
+			w.pod("job", "other", "agent-99", corev1.PodRunning)
 			for range 2 { // a worker may be killed in between
 				must(w, w.acts.Release, step.ReleaseRequest{Ref: w.ref, Outcome: c.outcome})
 			}
@@ -55,11 +59,11 @@ func TestAUnitThatEndsTakesItsJobsAway(t *testing.T) {
 	}
 }
 
-// job puts a pod of a check there.
-func (w *world) job(key, run string, phase corev1.PodPhase) {
+// pod puts a pod of a check there.
+func (w *world) pod(purpose, key, run string, phase corev1.PodPhase) {
 	w.Helper()
 	p, err := pod.Make(pod.Spec{
-		Purpose: "job", Key: key, Namespace: "checks", Image: "canary:1", Profile: pod.Restricted, KeepFailed: time.Hour,
+		Purpose: purpose, Key: key, Namespace: "checks", Image: "canary:1", Profile: pod.Restricted, KeepFailed: time.Hour,
 		About: map[string]string{pod.LabelRun: run},
 	})
 	if err != nil {

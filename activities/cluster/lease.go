@@ -125,13 +125,13 @@ func (a *Activities) Release(ctx context.Context, req step.ReleaseRequest) (stri
 	if err != nil {
 		return runs, err
 	}
-	return runs, removeJobs(ctx, c, req.Run, stage.Rules.Checks)
+	return runs, removePods(ctx, c, req.Run, stage.Rules.Checks)
 }
 
-// removeJobs takes away the jobs of a run's checks in a cluster that still run. Where no pods may be listed none were made.
-func removeJobs(ctx context.Context, c *kube.Cluster, run string, checks []pipelines.ResolvedCheck) error {
-	for _, namespace := range check.JobNamespaces(checks) {
-		if err := podrun.RemoveOf(ctx, c, namespace, check.JobPurpose, run); err != nil && fault.CodeOf(err) != fault.Unauthorized {
+// removePods takes away the pods of a run's checks in a cluster that still run. Where no pods may be listed none were made.
+func removePods(ctx context.Context, c *kube.Cluster, run string, checks []pipelines.ResolvedCheck) error {
+	for _, made := range check.PodsOf(checks) {
+		if err := podrun.RemoveOf(ctx, c, made.Namespace, made.Purpose, run); err != nil && fault.CodeOf(err) != fault.Unauthorized {
 			return err
 		}
 	}

@@ -28,7 +28,7 @@ func main() {
 func serve(ctx context.Context, r cli.WorkerRun) error {
 	return worker.Run(ctx, worker.Options{
 		Client: r.Client, Namespace: r.Namespace, Ledger: r.Ledger, Kubeconfigs: r.Kubeconfigs, Sites: r.Sites, SiteOnly: r.SiteOnly,
-		Scripts: r.Scripts, UserAgent: "sluice/" + version(), Logger: r.Logger,
+		Scripts: r.Scripts, ProberImage: r.ProberImage, UserAgent: "sluice/" + version(), Logger: r.Logger,
 	})
 }
 

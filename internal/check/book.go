@@ -92,7 +92,7 @@ func (b *book) value(name string, c pipelines.ResolvedCheck, q *Question) (any, 
 		return q.Retry, true
 	}
 	if result, ok := pipelines.ResultOfPath(name); ok {
-		return pod.ResultsDir(JobPurpose, q.Key) + "/" + result, true
+		return pod.ResultsDir(forJob, q.Key) + "/" + result, true
 	}
 	return q.Facts.Value(name)
 }

@@ -27,7 +27,7 @@ func (p *Probes) certificate(ctx context.Context, q Question) Finding {
 		return p.webhooks(ctx, q, c)
 	}
 	host, port, _ := net.SplitHostPort(c.Address)
-	return p.ask(ctx, q, c.ProbeAim, endpoint{host: host, port: port}, func(ctx context.Context, at endpoint) probe.Result {
+	return p.ask(ctx, q, c.ProbeAim, endpoint{Host: host, Port: port}, func(ctx context.Context, at endpoint) probe.Result {
 		identity := trust(c.TLS)
 		if identity.ServerName == "" {
 			identity.ServerName = host

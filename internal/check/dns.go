@@ -22,9 +22,9 @@ func (p *Probes) dns(ctx context.Context, q Question) Finding {
 	if err != nil {
 		host = strings.Trim(d.Server, "[]")
 	}
-	return p.ask(ctx, q, d.ProbeAim, endpoint{host: host, port: cmp.Or(port, "53")}, func(ctx context.Context, at endpoint) probe.Result {
+	return p.ask(ctx, q, d.ProbeAim, endpoint{Host: host, Port: cmp.Or(port, "53")}, func(ctx context.Context, at endpoint) probe.Result {
 		ask := ask
-		if at.name != "" {
+		if at.Name != "" {
 			ask.Server = at.address()
 		}
 		return p.prober.DNS(ctx, ask)

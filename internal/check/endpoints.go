@@ -2,22 +2,74 @@ package check
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/clock"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/pipelines"
 )
 
-// maxTargets is how many pods or nodes one probe asks.
-const maxTargets = 500
+// Bounds on whom one probe asks.
+const (
+	maxTargets = 500 // pods or nodes
+	maxInside  = 200 // of these, where a pod is told who they are
+	controls   = 3   // of the old revision, where none of the new one can be reached
+)
 
-// endpoints are where pods, or their nodes, are to be asked: those that are ready, at most maxTargets of them, the youngest. Waiting
+// again is how long after a look without anybody to ask the next one is made, in the background.
+const again = 5 * time.Second
+
+// targets are whom a step asks that has a target.
+type targets struct {
+	New     []endpoint `json:"new"`
+	Old     []endpoint `json:"old,omitempty"` // to compare with, where none of the new can be reached
+	Waiting int        `json:"waiting,omitempty"`
+}
+
+// targetsOf finds out what the batch made. The finding says why there is nobody to ask; in the background they are waited for.
+func targetsOf(ctx context.Context, q Question, aim pipelines.ProbeAim, c clock.PassiveClock) (*targets, *Finding) {
+	if q.Place == nil {
+		return nil, &Finding{Verdict: api.Error, Message: "it is about no cluster, where there are pods and nodes"}
+	}
+	pods, err := q.Place.Pods(ctx)
+	if err != nil {
+		return nil, &Finding{Verdict: api.Error, Message: err.Error()}
+	}
+	most := maxTargets
+	if aim.From == pipelines.FromCluster {
+		most = maxInside
+	}
+	fresh, waiting, err := endpoints(pods.New, aim, most)
+	switch {
+	case err != nil:
+		return nil, &Finding{Verdict: api.Error, Message: err.Error()}
+	case len(fresh) == 0:
+		f := &Finding{Verdict: api.Inconclusive, Message: "there is no pod of the new revision"}
+		if waiting > 0 {
+			f.Message = fmt.Sprintf("none of the %d pods of the new revision is ready", waiting)
+		}
+		if q.Point == pipelines.During {
+			f.Again = c.Now().Add(again)
+		}
+		return nil, f
+	}
+	old, _, _ := endpoints(pods.Old, aim, most)
+	old = slices.DeleteFunc(old, func(o endpoint) bool {
+		return slices.ContainsFunc(fresh, func(f endpoint) bool { return f.Name == o.Name })
+	})
+	return &targets{fresh, old[:min(len(old), controls)], waiting}, nil
+}
+
+// endpoints are where pods, or their nodes, are to be asked: those that are ready, so many of them at most, the youngest. Waiting
 // is how many pods there are that are not ready.
-func endpoints(pods []*corev1.Pod, aim pipelines.ProbeAim) (all []endpoint, waiting int, err error) {
+func endpoints(pods []*corev1.Pod, aim pipelines.ProbeAim, most int) (all []endpoint, waiting int, err error) {
 	pods = slices.DeleteFunc(slices.Clone(pods), func(p *corev1.Pod) bool { return p.DeletionTimestamp != nil || ended(p) })
 	slices.SortStableFunc(pods, func(a, b *corev1.Pod) int { return b.CreationTimestamp.Compare(a.CreationTimestamp.Time) })
 	seen := map[string]bool{}
@@ -26,23 +78,23 @@ func endpoints(pods []*corev1.Pod, aim pipelines.ProbeAim) (all []endpoint, wait
 			waiting++
 			continue
 		}
-		e := endpoint{name: p.Name, host: p.Status.PodIP}
+		e := endpoint{Name: p.Name, Host: p.Status.PodIP}
 		if aim.Target == pipelines.NewNodes {
-			e = endpoint{name: p.Spec.NodeName, host: p.Status.HostIP}
+			e = endpoint{Name: p.Spec.NodeName, Host: p.Status.HostIP}
 		}
-		if len(all) == maxTargets || seen[e.name] {
+		if len(all) == most || seen[e.Name] {
 			continue
 		}
-		seen[e.name] = true
-		if e.port, err = portOf(p, string(aim.Port), aim.Target == pipelines.NewNodes); err != nil {
+		seen[e.Name] = true
+		if e.Port, err = portOf(p, string(aim.Port), aim.Target == pipelines.NewNodes); err != nil {
 			return nil, waiting, err
 		}
-		if e.host == "" {
+		if e.Host == "" {
 			return nil, waiting, fmt.Errorf("pod %s is ready and has no address", p.Name)
 		}
 		all = append(all, e)
 	}
-	slices.SortFunc(all, func(a, b endpoint) int { return cmp.Compare(a.name, b.name) })
+	slices.SortFunc(all, func(a, b endpoint) int { return cmp.Compare(a.Name, b.Name) })
 	return all, waiting, nil
 }
 

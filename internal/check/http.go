@@ -36,7 +36,7 @@ func (p *Probes) http(ctx context.Context, q Question) Finding {
 			return Finding{Verdict: api.Error, Message: err.Error()}
 		}
 	}
-	return p.ask(ctx, q, h.ProbeAim, endpoint{host: to.Hostname(), port: cmp.Or(to.Port(), portFor(to.Scheme))}, func(
+	return p.ask(ctx, q, h.ProbeAim, endpoint{Host: to.Hostname(), Port: cmp.Or(to.Port(), portFor(to.Scheme))}, func(
 		ctx context.Context, at endpoint,
 	) probe.Result {
 		return p.prober.HTTP(ctx, aimed(ask, *to, at))
@@ -45,7 +45,7 @@ func (p *Probes) http(ctx context.Context, q Question) Finding {
 
 // aimed is a probe of an endpoint. Where the URL names a host, that host is whom the endpoint is asked for.
 func aimed(ask probe.HTTP, to url.URL, at endpoint) probe.HTTP {
-	if at.name == "" {
+	if at.Name == "" {
 		return ask
 	}
 	if to.Host != "" {

@@ -101,7 +101,7 @@ func aDeadWorkersJob(t *testing.T, c *kube.Cluster, jobs *Jobs) {
 	}
 	mine, others := left("agent-7"), left("agent-8")
 	for range 2 { // what is asked again changes nothing
-		if err := podrun.RemoveOf(t.Context(), c, kube.LeaseNamespace, JobPurpose, "agent-7"); err != nil {
+		if err := podrun.RemoveOf(t.Context(), c, kube.LeaseNamespace, forJob, "agent-7"); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -34,7 +34,10 @@ func (m *Measurer) measure(ctx context.Context, i Inquiry, b *book, c pipelines.
 		return Finding{Verdict: api.Error, Message: fmt.Sprintf("no worker here can measure %q", kind)}
 	}
 	what, _ := pipelines.StepKindOf(kind)
-	if timeout := orElse(s.Timeout, defaultTimeout); !what.Lasts || s.Timeout != nil {
+	if timeout := timeoutOf(s); !what.Lasts || s.Timeout != nil {
+		if s.FromCluster() {
+			timeout += startInside + leaveInside
+		}
 		var cancel context.CancelFunc
 		ctx, cancel = m.within(ctx, timeout)
 		defer cancel()

@@ -11,35 +11,54 @@ import (
 	"k8s.io/utils/clock"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/logscan"
 	"sluice.dev/sluice/internal/probe"
 	"sluice.dev/sluice/pipelines"
 )
 
-// Probes are the checks that ask over the network: http, tcp, dns and certificate.
+// Probes are the checks that ask over the network: http, tcp, dns and certificate. They ask the same way wherever they run.
 type Probes struct {
 	prober *probe.Prober
-	clock  clock.PassiveClock
+	here   string // who asks
 }
 
-// NewProbes returns the kinds of checks that ask over the network, by name.
-func NewProbes(p *probe.Prober, c clock.PassiveClock) Sources {
-	probes := &Probes{p, c}
-	return Sources{
-		"http":        SourceFunc(probes.http),
-		"tcp":         SourceFunc(probes.tcp),
-		"dns":         SourceFunc(probes.dns),
-		"certificate": SourceFunc(probes.certificate),
+// NewProbes returns the kinds of checks that ask over the network, by name. Image is what pods run that ask from inside a cluster,
+// a sluice as this one; "" where there is none.
+func NewProbes(p *probe.Prober, c clock.WithDelayedExecution, image string) Sources {
+	inside := &inside{pods: newPods(c, logscan.Mask), image: image}
+	sources := Sources{}
+	for kind, ask := range (&Probes{p, "the worker"}).kinds() {
+		sources[kind] = SourceFunc(func(ctx context.Context, q Question) Finding {
+			aim := q.Step.Aim()
+			if aim.Target != "" {
+				to, none := targetsOf(ctx, q, *aim, c)
+				if none != nil {
+					return *none
+				}
+				q.targets = to
+			}
+			if aim.From == pipelines.FromCluster {
+				return inside.ask(ctx, q)
+			}
+			return ask(ctx, q)
+		})
 	}
+	return sources
+}
+
+// kinds are what each kind asks, of whom a question says.
+func (p *Probes) kinds() map[string]SourceFunc {
+	return map[string]SourceFunc{"http": p.http, "tcp": p.tcp, "dns": p.dns, "certificate": p.certificate}
 }
 
 // endpoint is one of those whom a probe asks.
 type endpoint struct {
-	name string // of the pod or node; "" where the step names an address
-	host string
-	port string
+	Name string `json:"name,omitempty"` // of the pod or node; "" where the step names an address
+	Host string `json:"host"`
+	Port string `json:"port"`
 }
 
-func (e endpoint) address() string { return net.JoinHostPort(e.host, e.port) }
+func (e endpoint) address() string { return net.JoinHostPort(e.Host, e.Port) }
 
 // asking asks one endpoint once.
 type asking func(ctx context.Context, at endpoint) probe.Result
@@ -47,16 +66,16 @@ type asking func(ctx context.Context, at endpoint) probe.Result
 // ask asks whom a step is aimed at: an address, each of its addresses, or what the batch made.
 func (p *Probes) ask(ctx context.Context, q Question, aim pipelines.ProbeAim, at endpoint, one asking) Finding {
 	switch {
-	case aim.Target != "":
-		return p.askTarget(ctx, q, aim, one)
+	case q.targets != nil:
+		return p.askTarget(ctx, *q.targets, one)
 	case aim.EveryAddress:
-		addresses, r := p.prober.Addresses(ctx, at.host)
+		addresses, r := p.prober.Addresses(ctx, at.Host)
 		if r.Verdict != api.Passed {
 			return found([]probe.Result{r}, 1)
 		}
 		var all []endpoint
 		for _, a := range addresses {
-			all = append(all, endpoint{name: a.String(), host: a.String(), port: at.port})
+			all = append(all, endpoint{a.String(), a.String(), at.Port})
 		}
 		return found(askAll(ctx, all, one), len(all))
 	}
@@ -67,69 +86,33 @@ func (p *Probes) ask(ctx context.Context, q Question, aim pipelines.ProbeAim, at
 func askAll(ctx context.Context, all []endpoint, one asking) []probe.Result {
 	return probe.Each(ctx, all, func(ctx context.Context, at endpoint) probe.Result {
 		r := one(ctx, at)
-		if at.name != "" {
-			r.Target = at.name
+		if at.Name != "" {
+			r.Target = at.Name
 		}
 		return r
 	})
 }
 
-// askTarget asks each pod or node that the batch made. Where nobody can be reached at all it asks some of the old ones too: that
-// these cannot be reached either says that the worker has no way there, and nothing about the change.
-func (p *Probes) askTarget(ctx context.Context, q Question, aim pipelines.ProbeAim, one asking) Finding {
-	if q.Place == nil {
-		return Finding{Verdict: api.Error, Message: "it is about no cluster, where there are pods and nodes"}
+// askTarget asks each of a target. Where nobody can be reached at all it asks some of the old ones too: that these cannot be
+// reached either says that there is no way from here, and nothing about the change.
+func (p *Probes) askTarget(ctx context.Context, to targets, one asking) Finding {
+	results := askAll(ctx, to.New, one)
+	f := found(results, len(to.New))
+	if to.Waiting > 0 {
+		f.Seen["notReady"] = int64(to.Waiting)
 	}
-	pods, err := q.Place.Pods(ctx)
-	if err != nil {
-		return Finding{Verdict: api.Error, Message: err.Error()}
-	}
-	fresh, waiting, err := endpoints(pods.New, aim)
-	if err != nil {
-		return Finding{Verdict: api.Error, Message: err.Error()}
-	}
-	if len(fresh) == 0 {
-		return p.nobody(q, waiting)
-	}
-	results := askAll(ctx, fresh, one)
-	f := found(results, len(fresh))
-	if waiting > 0 {
-		f.Seen["notReady"] = int64(waiting)
-	}
-	if f.Verdict == api.Passed && waiting > 0 {
-		f.Message += fmt.Sprintf("; %d pods are not ready, and were not asked", waiting)
+	if f.Verdict == api.Passed && to.Waiting > 0 {
+		f.Message += fmt.Sprintf("; %d pods are not ready, and were not asked", to.Waiting)
 	}
 	if f.Verdict != api.Failed || !allOutOfReach(results) || ctx.Err() != nil {
 		return f
 	}
-	old, _, _ := endpoints(pods.Old, aim)
-	old = slices.DeleteFunc(old, func(o endpoint) bool {
-		return slices.ContainsFunc(fresh, func(f endpoint) bool { return f.name == o.name })
-	})
-	old = old[:min(len(old), controls)]
-	switch before := askAll(ctx, old, one); {
-	case len(old) == 0:
+	switch before := askAll(ctx, to.Old, one); {
+	case len(to.Old) == 0:
 		f.Verdict, f.Message = api.Inconclusive, "no connection to any, and none of the old revision to compare with: "+f.Message
 	case allOutOfReach(before):
-		f.Verdict, f.Message = api.Error, "no connection to any, nor to those of the old revision: the worker has no way there: "+f.Message
-	}
-	return f
-}
-
-// controls is how many of the old revision are asked where none of the new one can be reached.
-const controls = 3
-
-// again is how long after a look without anybody to ask the next one is made, in the background.
-const again = 5 * time.Second
-
-// nobody is the finding where nobody of the new revision is ready. In the background they are waited for.
-func (p *Probes) nobody(q Question, waiting int) Finding {
-	f := Finding{Verdict: api.Inconclusive, Message: "there is no pod of the new revision"}
-	if waiting > 0 {
-		f.Message = fmt.Sprintf("none of the %d pods of the new revision is ready", waiting)
-	}
-	if q.Point == pipelines.During {
-		f.Again = p.clock.Now().Add(again)
+		f.Verdict = api.Error
+		f.Message = "no connection to any, nor to those of the old revision: " + p.here + " has no way there: " + f.Message
 	}
 	return f
 }

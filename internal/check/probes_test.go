@@ -62,7 +62,7 @@ func placed(pods Pods) *Place {
 
 func asked(t *testing.T, q Question) Finding {
 	t.Helper()
-	sources := NewProbes(probe.New(clock.RealClock{}, nil), clock.RealClock{})
+	sources := NewProbes(probe.New(clock.RealClock{}, nil), clock.RealClock{}, "")
 	return sources[q.Step.Kind()].Ask(t.Context(), q)
 }
 
@@ -175,13 +175,14 @@ func TestAWayThatIsBrokenIsNoFailureOfTheChange(t *testing.T) {
 		{"one of the new ones answers", old, map[string]probe.Result{"new-1": late, "new-2": answered}, api.Failed, "1 of 2 did not pass: new-1", 2},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
-			p := &Probes{clock: testingclock.NewFakePassiveClock(time.Now())}
+			p := &Probes{here: "the worker"}
 			names := make(chan string, 10)
 			q := Question{Point: pipelines.AfterBatch, Place: placed(Pods{New: fresh, Old: c.old})}
 			aim := pipelines.ProbeAim{Target: pipelines.NewPods, Port: "80"}
+			q.targets, _ = targetsOf(t.Context(), q, aim, testingclock.NewFakePassiveClock(time.Now()))
 			got := p.ask(t.Context(), q, aim, endpoint{}, func(_ context.Context, e endpoint) probe.Result {
-				names <- e.name
-				return c.results[e.name]
+				names <- e.Name
+				return c.results[e.Name]
 			})
 			if got.Verdict != c.want || !strings.Contains(got.Message, c.message) || len(names) != c.asked {
 				t.Errorf("got %s after %d questions: %s", got.Verdict, len(names), got.Message)
@@ -230,9 +231,9 @@ func TestAtMostSoManyTargetsAreAskedTheYoungest(t *testing.T) {
 			p.CreationTimestamp = metav1.NewTime(time.Unix(int64(i), 0))
 		}))
 	}
-	all, _, err := endpoints(pods, pipelines.ProbeAim{Target: pipelines.NewPods, Port: "80"})
-	if err != nil || len(all) != maxTargets || all[0].name != "p-010" || all[maxTargets-1].name != "p-509" {
-		t.Errorf("%d are asked, from %s: %v", len(all), all[0].name, err)
+	all, _, err := endpoints(pods, pipelines.ProbeAim{Target: pipelines.NewPods, Port: "80"}, maxTargets)
+	if err != nil || len(all) != maxTargets || all[0].Name != "p-010" || all[maxTargets-1].Name != "p-509" {
+		t.Errorf("%d are asked, from %s: %v", len(all), all[0].Name, err)
 	}
 }
 
@@ -414,7 +415,7 @@ func TestEachAddressIsAskedForTheNameThatWasGiven(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := aimed(ask, *to, endpoint{name: "2001:db8::1", host: "2001:db8::1", port: "8443"})
+	got := aimed(ask, *to, endpoint{"2001:db8::1", "2001:db8::1", "8443"})
 	if got.URL != "https://[2001:db8::1]:8443/x?y=1" || got.Headers["Host"] != "a.test:8443" || got.Headers["X-Ask"] != "yes" ||
 		got.TLS.ServerName != "a.test" {
 		t.Errorf("got %+v", got)

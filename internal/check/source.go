@@ -25,6 +25,8 @@ type Question struct {
 	TaskRun string
 	Retry   int
 	Place   *Place // nil where the question is about no cluster: at a group, a stage, the run
+
+	targets *targets // whom a probe asks that has a target
 }
 
 // Finding is what a source makes of it. Without data it is Inconclusive, where it could not look Error; neither is a pass.

@@ -17,7 +17,7 @@ func (p *Probes) tcp(ctx context.Context, q Question) Finding {
 	}
 	ask := probe.TCP{Send: t.Send, Expect: expect, Within: within(t.ProbeAim), Reserved: t.AllowReserved != ""}
 	host, port, _ := net.SplitHostPort(t.Address)
-	return p.ask(ctx, q, t.ProbeAim, endpoint{host: host, port: port}, func(ctx context.Context, at endpoint) probe.Result {
+	return p.ask(ctx, q, t.ProbeAim, endpoint{Host: host, Port: port}, func(ctx context.Context, at endpoint) probe.Result {
 		ask := ask
 		ask.Address = at.address()
 		if t.TLS != nil {

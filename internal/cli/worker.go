@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,7 @@ type WorkerRun struct {
 	Sites       []string
 	SiteOnly    bool
 	Scripts     map[string]string // executables that checks may run here, by name
+	ProberImage string            // that pods run which probe from inside clusters
 	Logger      *slog.Logger
 }
 
@@ -37,6 +39,7 @@ type WorkerOptions struct {
 	Sites       []string
 	SiteOnly    bool
 	Scripts     []string // NAME=PATH
+	ProberImage string
 	Verbose     bool
 }
 
@@ -52,7 +55,8 @@ there is one, else $KUBECONFIG or ~/.kube/config.`,
 		Example: `  sluice worker
   sluice worker --kubeconfig .sluice/kubeconfig
   sluice worker --site eu --site-only --kubeconfig .sluice/kubeconfig
-  sluice worker --allow-script smoke-test=/opt/checks/smoke-test`,
+  sluice worker --allow-script smoke-test=/opt/checks/smoke-test
+  sluice worker --prober-image registry.example/sluice:0.9`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if runF != nil {
@@ -66,6 +70,8 @@ there is one, else $KUBECONFIG or ~/.kube/config.`,
 	flags.StringSliceVar(&opts.Sites, "site", nil, "`SITES` whose clusters are served too")
 	flags.BoolVar(&opts.SiteOnly, "site-only", false, "serve the sites only, not the central queue")
 	flags.StringArrayVar(&opts.Scripts, "allow-script", nil, "`NAME=PATH` of an executable that checks may run here; may be repeated")
+	flags.StringVar(&opts.ProberImage, "prober-image", "",
+		"`IMAGE` of this version of sluice, run by pods that probe from inside clusters (default: that of the local stack, else none)")
 	flags.BoolVarP(&opts.Verbose, "verbose", "v", false, "log what is done, not only what goes wrong")
 	return cmd
 }
@@ -113,7 +119,7 @@ func workerRun(ctx context.Context, o *WorkerOptions) error {
 	}
 	return f.Worker(ctx, WorkerRun{
 		Client: c.Client, Namespace: c.Namespace, Ledger: l, Kubeconfigs: o.Kubeconfigs, Sites: o.Sites, SiteOnly: o.SiteOnly,
-		Scripts: scripts, Logger: logger,
+		Scripts: scripts, ProberImage: o.ProberImage, Logger: logger,
 	})
 }
 
@@ -164,7 +170,10 @@ func (o *WorkerOptions) serving(c *engine.Connection, installation string, k kub
 	return fault.Wrap(fault.Internal, err, "cannot print")
 }
 
-// useStack takes the local stack's kubeconfig where none is named.
+// localProber is an image whose program the local stack's process nodes have: they go by its last word.
+const localProber = "sluice.local/sluice:1"
+
+// useStack takes the local stack's kubeconfig where none is named, and then the image that its nodes have.
 func (o *WorkerOptions) useStack() error {
 	if len(o.Kubeconfigs) > 0 || o.Factory.Getenv("KUBECONFIG") != "" {
 		return nil
@@ -175,6 +184,7 @@ func (o *WorkerOptions) useStack() error {
 	}
 	if stack.Kubeconfig != "" {
 		o.Kubeconfigs = []string{stack.Kubeconfig}
+		o.ProberImage = cmp.Or(o.ProberImage, localProber)
 	}
 	return nil
 }

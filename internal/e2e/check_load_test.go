@@ -68,7 +68,7 @@ func loadChecks(b *testing.B, units int) {
 	measuring := worker.New(c.Client, api.ChecksQueue(queue), worker.Options{
 		MaxConcurrentActivityExecutionSize: 5_000, MaxHeartbeatThrottleInterval: 5 * time.Second,
 	})
-	sources := check.NewProbes(probe.New(clock.RealClock{}, nil), clock.RealClock{})
+	sources := check.NewProbes(probe.New(clock.RealClock{}, nil), clock.RealClock{}, "")
 	sources["http"] = book.noting(sources["http"])
 	(&checks.Activities{
 		Measurer: check.NewMeasurer(clock.RealClock{}, check.NewRules(), sources), Clock: clock.RealClock{},

@@ -38,7 +38,7 @@ func TestWhatWasCountedIsHandedOn(t *testing.T) {
 	machines := worker.New(c.Client, queue, worker.Options{})
 	machines.RegisterWorkflowWithOptions(watchTwice, workflow.RegisterOptions{Name: "watch-twice"})
 	measuring := worker.New(c.Client, api.ChecksQueue(queue), worker.Options{MaxHeartbeatThrottleInterval: time.Second})
-	sources := check.NewProbes(probe.New(clock.RealClock{}, nil), clock.RealClock{})
+	sources := check.NewProbes(probe.New(clock.RealClock{}, nil), clock.RealClock{}, "")
 	(&checks.Activities{Measurer: check.NewMeasurer(clock.RealClock{}, check.NewRules(), sources), Clock: clock.RealClock{}}).Register(measuring)
 	for _, w := range []worker.Worker{machines, measuring} {
 		if err := w.Start(); err != nil {

@@ -57,6 +57,7 @@ func serve(spec []string) int {
 	defer l.Close()
 	err = worker.Run(ctx, worker.Options{
 		Client: c.Client, Ledger: l, Kubeconfigs: []string{spec[1]}, UserAgent: "sluice-e2e", Logger: slog.New(slog.DiscardHandler),
+		ProberImage: "sluice.local/sluice:1",
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -169,7 +169,7 @@ func (f *fakeFleet) measureIn(cluster string) {
 	w := worker.New(f.client, api.ChecksQueue(f.queue), worker.Options{
 		MaxConcurrentActivityExecutionSize: 5000, MaxHeartbeatThrottleInterval: 5 * time.Second,
 	})
-	sources := check.NewProbes(probe.New(clock.RealClock{}, nil), clock.RealClock{})
+	sources := check.NewProbes(probe.New(clock.RealClock{}, nil), clock.RealClock{}, "")
 	(&checks.Activities{
 		Clusters: pool, Ledger: l, Clock: clock.RealClock{}, Measurer: check.NewMeasurer(clock.RealClock{}, check.NewRules(), sources),
 	}).Register(w)

@@ -58,6 +58,7 @@ func TestARunAsksEveryKindOfCheck(t *testing.T) {
 		now.Add(-time.Minute).Unix(), now.Unix()))
 	s := newSite(t, "asked")
 	s.stack.NeedProgram(t, "fixture")
+	s.stack.NeedProgram(t, "sluice")
 	s.work()
 	text := "apiVersion: sluice.dev/v1alpha1\nkind: DataSource\nmetadata: {name: all}\nspec: {address: \"" + prometheus.URL + "\", clusterGroups: {all: true}}\n"
 	if err := os.WriteFile(filepath.Join(s.files, "source.yaml"), []byte(text), 0o600); err != nil {
@@ -105,6 +106,15 @@ func TestARunAsksEveryKindOfCheck(t *testing.T) {
     - name: healthy
       at: [afterBatch]
       taskSpec: {steps: [{name: look, workload: {maxRestarts: 0}}]}
+    - name: reached
+      at: [afterCluster]
+      taskSpec:
+        steps:
+        - name: prometheus
+          http:
+            url: `+prometheus.URL+`/-/ready
+            from: cluster
+            pod: {profile: node, nodeSelector: {local.sluice.dev/process: "true"}}
     - name: canary-job
       at: [afterCluster]
       taskSpec:
@@ -138,7 +148,7 @@ func TestARunAsksEveryKindOfCheck(t *testing.T) {
 	}
 	for _, want := range []string{
 		"open at beforeRun", "open at beforeBatch", "success-rate at during", "success-rate at afterBatch", "no-panics at during",
-		"healthy at afterBatch", "canary-job at afterCluster",
+		"healthy at afterBatch", "reached at afterCluster", "canary-job at afterCluster",
 	} {
 		if _, there := found[want]; !there {
 			t.Errorf("nobody says what %s found: %v", want, found)

@@ -1,4 +1,4 @@
-// Package pod makes the pods that Sluice itself runs in clusters, jobs and later probes, and reads from a pod's status how it
+// Package pod makes the pods that Sluice itself runs in clusters, jobs and probes, and reads from a pod's status how it
 // ended. Pods are made here and nowhere else, so that none of them gets more than its profile says. It reads nothing, waits for
 // nothing and writes nothing.
 package pod
