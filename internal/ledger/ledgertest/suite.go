@@ -25,6 +25,7 @@ func Run(t *testing.T, open func(*testing.T) ledger.Ledger) {
 		"observations": testObservations,
 		"audit":        testAudit,
 		"fences":       testFences,
+		"freezes":      testFreezes,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

@@ -221,8 +221,13 @@ func failed(err error, format string, args ...any) error {
 	return fault.Wrap(fault.CodeOf(err), err, format, args...)
 }
 
+// querier is a *sql.DB or *sql.Tx.
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
 // rows runs a query and scans each of its rows.
-func rows[T any](ctx context.Context, db *sql.DB, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
+func rows[T any](ctx context.Context, db querier, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
 	result, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
