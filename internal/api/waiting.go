@@ -5,8 +5,8 @@ import "time"
 // WaitKind is the kind of thing that something waits for.
 type WaitKind string
 
-// What something waits for. Lock, cluster, retry, worker and turn end by themselves; approval, decision, person and budget
-// need somebody.
+// What something waits for. Lock, cluster, retry, worker and turn end by themselves, and so do freezes that say until when;
+// approval, decision, person and budget need somebody.
 const (
 	WaitLock     WaitKind = "lock"     // another run has the unit
 	WaitCluster  WaitKind = "cluster"  // it is out of reach, or does not let us work
@@ -20,6 +20,7 @@ const (
 	WaitApproval WaitKind = "approval" // of a stage
 	WaitDecision WaitKind = "decision" // what becomes of a unit, or of a rollback, that stands
 	WaitPerson   WaitKind = "person"   // whoever paused it
+	WaitFreeze   WaitKind = "freeze"   // that it is lifted
 	WaitBudget   WaitKind = "budget"   // more units are out of reach than the stage bears
 	WaitRollback WaitKind = "rollback" // a run that takes back
 	WaitNothing  WaitKind = "nothing"  // a stage that is skipped

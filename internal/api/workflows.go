@@ -26,6 +26,7 @@ type RolloutInput struct {
 	Reason string `json:"reason,omitempty"`
 	// Back makes this a run that takes back another one, which has ended: the units of Scope that it moved.
 	Back  *BackInput `json:"back,omitempty"`
+	Holds Holds      `json:"holds,omitzero"`  // the freezes that hold it as it starts
 	State *RunState  `json:"state,omitempty"` // set by continue-as-new only
 }
 
@@ -40,6 +41,7 @@ type RunState struct {
 	Status    RunStatus           `json:"status"`
 	Stage     int                 `json:"stage"` // index of the stage to go on with
 	Paused    bool                `json:"paused,omitempty"`
+	Holds     Holds               `json:"holds,omitzero"`      // as it was told last
 	Approvals map[string][]string `json:"approvals,omitempty"` // stage -> who
 	Heard     []string            `json:"heard,omitempty"`     // IDs of the commands that were obeyed, the latest last
 }

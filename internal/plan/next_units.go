@@ -15,13 +15,14 @@ const (
 	Skipped     State = "Skipped"     // a person took it out: it holds nobody up and proves nothing
 	Failed      State = "Failed"      // stopped; counts against maxFailures
 	Unreachable State = "Unreachable" // cannot be looked at; counts against maxUnreachable and takes no slot
+	Frozen      State = "Frozen"      // a freeze keeps it from starting: it takes no slot, and what goes after it waits
 )
 
 // blocked is the state of a pending unit behind one that has ended badly. It exists within one Decision only.
 const blocked State = "blocked"
 
 // ended reports whether a unit needs no slot now.
-func (s State) ended() bool { return s != Pending && s != Running }
+func (s State) ended() bool { return s != Pending && s != Running && s != Frozen }
 
 // Window decides which units of a group may start. It is arithmetic over what it is given: equal input, equal answer, so
 // that workflow code may ask it.
@@ -49,6 +50,7 @@ type Decision struct {
 	Start   []int     // indices into Group.Units, in the order in which they start
 	Held    string    // which budget is overdrawn, so that nothing starts, neither here nor in what comes after; "" where none is
 	Blocked []Blocked // units that cannot start until somebody acts on another one
+	Frozen  []int     // units that a freeze keeps from starting
 	Done    bool      // every unit has ended; well enough only where Held is empty
 }
 
@@ -92,6 +94,9 @@ func (w Window) Next(states []State) Decision {
 				state = Running
 				now.running++
 			}
+		}
+		if state == Frozen {
+			d.Frozen = append(d.Frozen, i)
 		}
 		waits.add(Left{Cluster: u.Cluster, Group: u.Group, State: state})
 	}

@@ -40,6 +40,7 @@ func (r *rollout) serve(ctx workflow.Context) error {
 		}
 	}
 	r.hearStanding(ctx)
+	r.hearHolds(ctx)
 	ofUnits, ofParts := "a unit says where it is", "a part of a stage says where its units are"
 	reports := workflow.GetSignalChannelWithOptions(ctx, tell.SignalReport, workflow.SignalChannelOptions{Description: ofUnits})
 	workflow.GoNamed(ctx, "reports", func(ctx workflow.Context) {
@@ -142,10 +143,14 @@ func (r *rollout) doResume(ctx workflow.Context, c api.Command) api.Answer {
 	if r.phase == api.PhasePaused {
 		r.show(ctx, api.PhaseMoving, nil)
 	}
-	if was {
-		return api.Answer{Message: r.in.Run + " goes on"}
+	still := ""
+	for _, h := range r.state.Holds.List {
+		still += "; still held by " + h.String()
 	}
-	return api.Answer{Message: r.in.Run + " was not paused; units that were held look again"}
+	if was {
+		return api.Answer{Message: r.in.Run + " goes on" + still}
+	}
+	return api.Answer{Message: r.in.Run + " was not paused; units that were held look again" + still}
 }
 
 // awaited is the stage that waits for approval, nil where none does.

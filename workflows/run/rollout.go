@@ -88,6 +88,7 @@ func newRollout(ctx workflow.Context, in api.RolloutInput) *rollout {
 			Name: in.Run, Plan: in.Plan, By: in.By, Reason: in.Reason, Phase: api.PhasePending, Started: workflow.Now(ctx).UTC(),
 		},
 		Approvals: map[string][]string{},
+		Holds:     in.Holds,
 	}
 	if in.Back != nil {
 		r.state.Status.Back = in.Back.Run
@@ -119,6 +120,9 @@ func (r *rollout) run(outer workflow.Context) (api.RunStatus, error) {
 	}
 	if r.state.Stage == 0 {
 		if err := r.judgeRun(ctx, pipelines.BeforeRun); err != nil {
+			return r.state.Status, err
+		}
+		if err := r.thawed(ctx); err != nil {
 			return r.state.Status, err
 		}
 		r.tasks(ctx)

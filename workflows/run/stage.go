@@ -17,6 +17,9 @@ func (r *rollout) stage(ctx workflow.Context, i int) error {
 		st.Phase = api.PhaseSkipped
 		return nil
 	}
+	if err := r.thawed(ctx); err != nil {
+		return err
+	}
 	st.Phase = api.PhaseMoving
 	_ = workflow.UpsertTypedSearchAttributes(ctx, show.AttrStage.ValueSet(p.Name))
 	if err := r.approval(ctx, p, st); err != nil {
@@ -98,7 +101,7 @@ func (r *rollout) slide(ctx workflow.Context, window plan.Window, start func(pla
 		if r.ending() {
 			return r.settled(ctx)
 		}
-		now := window.Next(r.statesOf(window.Group.Units))
+		now := window.Next(r.frozen(window.Group.Units, r.statesOf(window.Group.Units)))
 		if now.Done && now.Held == "" {
 			return nil
 		}
@@ -124,7 +127,7 @@ func (r *rollout) explain(ctx workflow.Context, st *api.StageStatus, now plan.De
 		unmet = append(unmet, b.Why)
 	}
 	if len(now.Start) > 0 || len(unmet) == 0 {
-		st.Waiting = nil
+		st.Waiting = r.waitsForThaw(ctx, st, now)
 		return
 	}
 	st.Waiting = &api.Waiting{

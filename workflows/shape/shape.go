@@ -38,6 +38,8 @@ const (
 	Prunes             = Two   // nobody looked at the configuration that earlier versions left behind
 	StagesInParts      = Two   // a run held every cluster of a stage itself, however many
 	CountsOn           = Three // background checks were counted anew with each further workload of a unit
+	CutShortIsNoFault  = Three // an order that came while a worker died was not obeyed: the unit was held for that
+	HearsOfFreezes     = Three // nothing but a pause held a run still
 )
 
 // shapeChange is the name under which an execution's history keeps its shape.

@@ -22,7 +22,7 @@ func (r Run) Phase() api.Phase {
 	waitsFor := func(w *api.Waiting, kind api.WaitKind) bool { return w != nil && w.Kind == kind }
 	overdrawn := func(s api.StageStatus) bool { return waitsFor(s.Waiting, api.WaitBudget) }
 	switch {
-	case r.Does == api.PhasePaused && r.Waiting != nil && !waitsFor(r.Waiting, api.WaitPerson):
+	case r.Does == api.PhasePaused && r.Waiting != nil && !waitsFor(r.Waiting, api.WaitPerson) && !waitsFor(r.Waiting, api.WaitFreeze):
 		return api.PhaseHeld // a check has stopped it, and nobody else
 	case r.Does == api.PhaseSoaking && waitsFor(r.Waiting, api.WaitDecision):
 		return mostUrgent(r.Does, r.Soaks)

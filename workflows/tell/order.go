@@ -2,6 +2,8 @@
 // fro. It sends nothing.
 package tell
 
+import "time"
+
 // Signals between a run and its units.
 const (
 	SignalOrder   = "order"   // run -> unit: an order
@@ -17,6 +19,14 @@ type Order struct {
 	Kind   string `json:"kind"`
 	Who    string `json:"who,omitempty"`
 	Reason string `json:"reason,omitempty"`
+	Freeze Freeze `json:"freeze,omitzero"`
+}
+
+// Freeze is which freeze an order to stand still is about.
+type Freeze struct {
+	Name     string    `json:"name,omitempty"`
+	Until    time.Time `json:"until,omitzero"`
+	Boundary bool      `json:"boundary,omitempty"` // the batch that is under way ends first
 }
 
 // The kinds of order. Stop ends a unit where it is; it is what a run says to a unit that failed within the budget, and
@@ -27,6 +37,8 @@ const (
 	OrderAbort    = "abort"
 	OrderRollback = "rollback"
 	OrderStop     = "stop"
+	OrderFreeze   = "freeze"
+	OrderThaw     = "thaw"
 
 	OrderSupersede = "supersede" // of another run's unit, to the looks at this one
 )

@@ -11,6 +11,7 @@ import (
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/workflows/ask"
+	"sluice.dev/sluice/workflows/shape"
 )
 
 // do runs an activity to its end. An order that goes before it interrupts it, and it is run again once the order was
@@ -25,7 +26,9 @@ func doing[Res any](ctx workflow.Context, r *machine, c ask.Call[Res], run func(
 		if err := r.obey(ctx); err != nil {
 			return answer, err
 		}
+		r.cut = false
 		done, err := run(ctx)
+		err = r.unlessCut(err)
 		switch {
 		case err == nil:
 			r.here(ctx)
@@ -45,6 +48,21 @@ func doing[Res any](ctx workflow.Context, r *machine, c ask.Call[Res], run func(
 			}
 		}
 	}
+}
+
+// interrupt ends what is under way, for an order or a check that goes before it.
+func (r *machine) interrupt() {
+	r.cut = true
+	r.cancel()
+}
+
+// unlessCut is an error of what was under way; a cancelled one where that was interrupted, whatever it says: of a worker that died
+// before it could hear of it no more is known than that it did not answer.
+func (r *machine) unlessCut(err error) error {
+	if err == nil || !r.cut || r.shape < shape.CutShortIsNoFault {
+		return err
+	}
+	return temporal.NewCanceledError()
 }
 
 // stoodBy tells what may not be done as planned from what went wrong.

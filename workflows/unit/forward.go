@@ -149,6 +149,9 @@ func (r *machine) batch(ctx workflow.Context, held *heldWorkload, w plan.Divisio
 	if b.Skipped != "" {
 		return nil
 	}
+	if err := r.boundary(ctx); err != nil {
+		return err
+	}
 	held.goal = goal.Goal{
 		Sets: r.plan.Rules.SetsOf(w), Set: set, Number: b.Number, Amount: b.Amount,
 		MaxUnavailable: r.plan.Rules.MaxUnavailable,

@@ -44,6 +44,7 @@ type machine struct {
 	applied bool // something that is not a workload may have been written
 	cancel  workflow.CancelFunc
 	begun   int       // how many batches there were when the last one began to move
+	cut     bool      // what was under way last was interrupted
 	last    *moved    // the batch that was moved last of the workload that is held
 	misses  int       // tries in a row that did not work
 	looks   bool      // it has arrived, and is looked at: nothing is moved

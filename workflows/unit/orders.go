@@ -15,6 +15,7 @@ import (
 // orders are what the run has told a unit and the unit has yet to obey. Rollback goes before abort, abort before pause.
 type orders struct {
 	paused   bool
+	frozen   *tell.Order // by a freeze, until that says so; nil where none does
 	rollback bool
 	abort    bool
 	stop     bool
@@ -47,8 +48,10 @@ func (r *machine) serve(ctx workflow.Context) error {
 
 // take notes an order, and ends the activity that is under way where the order goes before it.
 func (r *machine) take(o tell.Order) {
-	r.orders.who, r.orders.why = o.Who, o.Reason
 	interrupts := true
+	if o.Kind != tell.OrderFreeze && o.Kind != tell.OrderThaw {
+		r.orders.who, r.orders.why = o.Who, o.Reason
+	}
 	if slices.Contains([]string{tell.OrderAbort, tell.OrderRollback, tell.OrderStop}, o.Kind) {
 		r.orders.ending = &api.Ending{By: o.Who, Reason: o.Reason}
 	}
@@ -60,6 +63,12 @@ func (r *machine) take(o tell.Order) {
 		r.orders.paused = false
 		r.orders.resumes++
 		interrupts = false
+	case tell.OrderFreeze:
+		interrupts = !o.Freeze.Boundary && !r.orders.stands()
+		r.orders.frozen = &o
+	case tell.OrderThaw:
+		interrupts = false
+		r.orders.frozen = nil
 	case tell.OrderAbort:
 		r.orders.abort = true
 		r.orders.ends++
@@ -70,7 +79,7 @@ func (r *machine) take(o tell.Order) {
 		r.orders.ends++
 	}
 	if interrupts && r.cancel != nil && (!r.firm || o.Kind == tell.OrderAbort || o.Kind == tell.OrderStop) {
-		r.cancel()
+		r.interrupt()
 	}
 }
 
@@ -89,26 +98,55 @@ func (o orders) ended() error {
 
 func (r *machine) ended() error { return r.orders.ended() }
 
-// obey returns once the unit may go on. A pause disarms what is armed and waits; resuming arms it again.
+// stands reports whether the unit is to stand still now: a person has paused it, or a freeze has.
+func (o orders) stands() bool { return o.paused || o.frozen != nil && !o.frozen.Freeze.Boundary }
+
+// standsFor is what it stands still for: first for whoever paused it.
+func (o orders) standsFor() *api.Waiting {
+	if o.paused {
+		return &api.Waiting{Kind: api.WaitPerson, Name: "resume", Owner: o.who, Unmet: show.Reasons(api.Command{Reason: o.why})}
+	}
+	f := o.frozen
+	return &api.Waiting{
+		Kind: api.WaitFreeze, Name: f.Freeze.Name, Until: f.Freeze.Until, Owner: "whoever may lift " + f.Freeze.Name,
+		Unmet: []string{"by " + f.Who + ": " + f.Reason},
+	}
+}
+
+// obey returns once the unit may go on. What stands still is disarmed, and armed again before it goes on.
 func (r *machine) obey(ctx workflow.Context) error {
 	if err := r.orders.ended(); err != nil {
 		return err
 	}
-	if !r.orders.paused {
+	if !r.orders.stands() {
 		return r.heed(ctx)
 	}
 	before := r.unit.Phase
 	r.disarm(ctx)
-	err := show.Stand{
-		Show: r.set, Phase: api.PhasePaused, Then: before,
-		Waiting: &api.Waiting{Kind: api.WaitPerson, Name: "resume", Owner: r.orders.who, Unmet: show.Reasons(api.Command{Reason: r.orders.why})},
-		Until:   func() bool { return !r.orders.paused },
-		Ends:    r.ended,
-	}.Wait(ctx)
-	if err != nil {
-		return err
+	for r.orders.stands() {
+		paused, frozen := r.orders.paused, r.orders.frozen
+		err := show.Stand{
+			Show: r.set, Phase: api.PhasePaused, Then: before, Waiting: r.orders.standsFor(),
+			Until: func() bool { return !r.orders.stands() || r.orders.paused != paused || r.orders.frozen != frozen },
+			Ends:  r.ended,
+		}.Wait(ctx)
+		if err != nil {
+			return err
+		}
 	}
 	return r.arm(ctx)
+}
+
+// boundary is where a unit stands still that was told to end its batch first.
+func (r *machine) boundary(ctx workflow.Context) error {
+	f := r.orders.frozen
+	if f == nil || !f.Freeze.Boundary {
+		return nil
+	}
+	now := *f
+	now.Freeze.Boundary = false
+	r.orders.frozen = &now
+	return r.obey(ctx)
 }
 
 // hold stops the unit in a phase that stands, until somebody decides. It returns nil when it was told to resume.

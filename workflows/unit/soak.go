@@ -44,7 +44,9 @@ func (r *machine) soak(ctx workflow.Context, s soak) error {
 		r.sample(ctx, s)
 		left, waiting := r.quietFor(ctx, s, left, until)
 		r.set(ctx, api.PhaseSoaking, waiting)
+		r.cut = false
 		seen, err := r.watchFor(ctx, left, s.workloads())
+		err = r.unlessCut(err)
 		r.sampler.last = false
 		switch {
 		case err == nil:

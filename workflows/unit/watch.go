@@ -101,7 +101,7 @@ func (r *machine) watchBy(ctx workflow.Context, summary string, req step.ChecksR
 func (r *machine) raise(bad api.Check) {
 	r.watcher.alarm = &bad
 	if r.cancel != nil && !r.firm {
-		r.cancel()
+		r.interrupt()
 	}
 }
 
