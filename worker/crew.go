@@ -41,3 +41,11 @@ func (c *crew) stop() {
 	}
 	stopping.Wait()
 }
+
+// background runs f beside the workers, and returns what ends it.
+func background(ctx context.Context, f func(context.Context)) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var done sync.WaitGroup
+	done.Go(func() { f(ctx) })
+	return func() { cancel(); done.Wait() }
+}

@@ -16,6 +16,7 @@ import (
 	"sluice.dev/sluice/activities/cluster"
 	"sluice.dev/sluice/activities/runs"
 	"sluice.dev/sluice/activities/store"
+	"sluice.dev/sluice/internal/announce"
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/check"
 	"sluice.dev/sluice/internal/kube"
@@ -100,6 +101,8 @@ func Run(ctx context.Context, o Options) error {
 		if err != nil {
 			return err
 		}
+		teller := &announce.Announcer{Ledger: o.Ledger, Temporal: o.Client, Clock: clock.RealClock{}}
+		defer background(ctx, func(ctx context.Context) { teller.Keep(ctx, o.Logger) })()
 		if err := start(api.ChecksQueue(central), maxChecks, func(w worker.Worker) { measured.Register(w) }); err != nil {
 			return err
 		}

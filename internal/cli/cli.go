@@ -67,6 +67,7 @@ waiting when --timeout ran out; 5 rolled back.`,
 		NewCmdPlan(f, nil), NewCmdRun(f, nil), NewCmdGet(f), NewCmdWhy(f, nil),
 		NewCmdWindow(f, nil),
 		newCmdPause(f), newCmdResume(f), newCmdApprove(f), newCmdAbort(f), newCmdRollback(f),
+		newCmdFreeze(f), newCmdUnfreeze(f),
 		NewCmdWorker(f, nil), NewCmdLocal(f, nil), NewCmdDemo(f, nil), NewCmdVersion(f), newCmdAnswerProbe(f),
 	)
 	addCompletion(f, root)

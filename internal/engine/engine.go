@@ -24,13 +24,15 @@ import (
 	"sluice.dev/sluice/pipelines"
 )
 
-// Ledger is the part of a ledger that the engine uses. It is as wide as what can be asked: plans, runs and the audit are written,
+// Ledger is the part of a ledger that the engine uses. It is as wide as what can be asked: plans, runs, freezes and the audit are
+// written,
 // and what happened in clusters is read. Nothing here can say that something was written or deployed there.
 type Ledger interface {
 	ledger.Blobs
 	ledger.Plans
 	ledger.Runs
 	ledger.Audit
+	ledger.Freezes
 	Installation(ctx context.Context) (string, error)
 	ListDeployments(ctx context.Context, cluster string, subject api.Subject) ([]ledger.Deployment, error)
 	ListObservations(ctx context.Context, subject api.Subject) ([]ledger.Observation, error)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -54,6 +55,7 @@ type fakeTemporal struct {
 	tallies  map[string]check.Tallies // what checks that are measured said last, by workflow
 	workers  int
 	signals  []api.StandingOrder
+	holds    map[string][]api.Holds    // what runs were told of freezes
 	history  []*historypb.HistoryEvent // of every workflow
 }
 
@@ -61,7 +63,17 @@ func (f *fakeTemporal) SignalWorkflow(_ context.Context, id, _, _ string, arg an
 	if !f.open[id] {
 		return serviceerror.NewNotFound("workflow execution already completed")
 	}
-	f.signals = append(f.signals, arg.(api.StandingOrder))
+	switch arg := arg.(type) {
+	case api.StandingOrder:
+		f.signals = append(f.signals, arg)
+	case api.Holds:
+		if f.holds == nil {
+			f.holds = map[string][]api.Holds{}
+		}
+		f.holds[id] = append(f.holds[id], arg)
+	default:
+		return fmt.Errorf("signal of %T", arg)
+	}
 	return nil
 }
 

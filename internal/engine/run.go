@@ -39,7 +39,7 @@ func (n *NothingToDo) Error() string { return n.Message }
 // Run starts a stored plan and returns its run. It refuses a plan that has refusals (fault.Refused or fault.Invalid, as
 // Planned.Refused says). It is fault.Refused where it goes past stages for no reason, where another run moves the same
 // clusters, and where what is deployed there has changed since the plan was made: then its way back is no longer what
-// people read. A plan that would change nothing is a *NothingToDo, unless the request says Anyway.
+// people read, and where a freeze holds all of it. A plan that would change nothing is a *NothingToDo, unless the request says Anyway.
 func (e *Engine) Run(ctx context.Context, req RunRequest) (ledger.Run, error) {
 	req.By = identity.Unverified(req.By)
 	planned, err := e.LoadPlan(ctx, req.Plan)
@@ -106,7 +106,11 @@ func (e *Engine) tryRun(ctx context.Context, planned *Planned, run ledger.Run, a
 	if err := e.alone(ctx, run.Subject, names); err != nil {
 		return ledger.Run{}, err
 	}
-	return e.start(ctx, planned, run, api.RolloutInput{Plan: planned.Hash, By: run.By, Reason: run.Reason})
+	holds, err := e.thawed(ctx, planned.Plan)
+	if err != nil {
+		return ledger.Run{}, err
+	}
+	return e.start(ctx, planned, run, api.RolloutInput{Plan: planned.Hash, By: run.By, Reason: run.Reason, Holds: holds})
 }
 
 // stale lists the clusters in which something else is deployed now than the way back that the plan fixed.
@@ -209,6 +213,8 @@ func (e *Engine) start(ctx context.Context, planned *Planned, run ledger.Run, in
 	in.Run = run.Name
 	_, err = server.Temporal.ExecuteWorkflow(ctx, startOptions(queue, planned, run), api.RolloutName, in)
 	if err == nil {
+		// Where this is lost the run hears once more what it knows.
+		_ = e.ledger.Told(ctx, run.Name, ledger.Heard{Revision: in.Holds.Revision, Held: len(in.Holds.List) > 0})
 		return run, nil
 	}
 	// Nothing has begun: the name must not look open for ever. Where even that cannot be noted, the missing workflow

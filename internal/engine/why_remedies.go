@@ -73,6 +73,9 @@ func (r remedies) commands(why *Reason, u *api.UnitStatus, kind api.WaitKind) []
 		return []string{fmt.Sprintf("sluice get %.12s", r.view.Plan), fmt.Sprintf("sluice approve %s --plan %.12s", run, r.view.Plan)}
 	case api.WaitPerson:
 		return []string{"sluice resume " + run}
+	case api.WaitFreeze:
+		lift := fmt.Sprintf("sluice unfreeze %s --reason TEXT", why.Waiting.Name)
+		return []string{"sluice get freezes", lift, "sluice rollback " + run, "sluice abort " + run}
 	case api.WaitCluster:
 		return []string{r.kubectl(u, "get --raw /readyz")}
 	case api.WaitLock:

@@ -1,0 +1,122 @@
+// Package announce tells open runs which freezes hold them. What a freeze means for a run is for the plan to say, and what a run
+// makes of it is the run's: here each change reaches every run that is open, once or more, whoever dies on the way.
+package announce
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"go.temporal.io/api/serviceerror"
+	"k8s.io/utils/clock"
+
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/plan"
+)
+
+// Ledger is the part of a ledger that is needed. It is wide as freezes, who has heard of them and plans are kept apart; it makes and
+// lists none of them.
+type Ledger interface {
+	EndFreezes(ctx context.Context, now time.Time) error
+	Frozen(ctx context.Context) (list []api.Freeze, revision int64, err error)
+	Untold(ctx context.Context, revision int64, limit int) ([]ledger.Hearer, error)
+	Told(ctx context.Context, run string, h ledger.Heard) error
+	Plan(ctx context.Context, hash string) (ledger.Plan, error)
+	Blob(ctx context.Context, digest string) ([]byte, error)
+}
+
+// Signaler is the part of a Temporal client that tells a run something.
+type Signaler interface {
+	SignalWorkflow(ctx context.Context, workflowID, runID, signal string, arg any) error
+}
+
+// Announcer tells runs. All fields are required.
+type Announcer struct {
+	Ledger   Ledger
+	Temporal Signaler
+	Clock    clock.WithTicker
+}
+
+const (
+	// every is how often an announcer looks for news.
+	every = 2 * time.Second
+	// startsWithin is how long a run that is in the ledger may take until its workflow is there to hear.
+	startsWithin = time.Minute
+)
+
+// Keep tells runs of every change until ctx ends. What cannot be told now is told later.
+func (a *Announcer) Keep(ctx context.Context, log *slog.Logger) {
+	ticker := a.Clock.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		if err := a.Tell(ctx); err != nil && ctx.Err() == nil {
+			log.Warn("cannot tell every run which freezes hold it; it is tried again", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C():
+		}
+	}
+}
+
+// Tell tells every open run what it has not heard yet, and lifts the freezes whose time is over. One run that cannot be told keeps no
+// other from hearing.
+func (a *Announcer) Tell(ctx context.Context) error {
+	now := a.Clock.Now()
+	if err := a.Ledger.EndFreezes(ctx, now); err != nil {
+		return err
+	}
+	freezes, revision, err := a.Ledger.Frozen(ctx)
+	if err != nil || revision == 0 {
+		return err
+	}
+	hearers, err := a.Ledger.Untold(ctx, revision, 0)
+	if err != nil {
+		return err
+	}
+	var unheard []error
+	for _, h := range hearers {
+		if err := a.tell(ctx, h, freezes, revision, now); err != nil {
+			unheard = append(unheard, fmt.Errorf("run %s: %w", h.Run.Name, err))
+		}
+	}
+	return errors.Join(unheard[:min(len(unheard), 3)]...)
+}
+
+func (a *Announcer) tell(ctx context.Context, h ledger.Hearer, freezes []api.Freeze, revision int64, now time.Time) error {
+	holds := api.Holds{Revision: revision}
+	if h.Run.Back == "" && len(freezes) > 0 { // what takes back is held by none
+		p, err := a.plan(ctx, h.Run.Plan)
+		if err != nil {
+			return err
+		}
+		holds = p.Holds(freezes, revision, now)
+	}
+	if len(holds.List) > 0 || h.Held {
+		err := a.Temporal.SignalWorkflow(ctx, h.Run.Name, "", api.SignalHolds, holds)
+		var missing *serviceerror.NotFound
+		switch {
+		case errors.As(err, &missing) && now.Sub(h.Run.Started) < startsWithin:
+			return nil // it is about to start, perhaps without having heard of this
+		case err != nil && !errors.As(err, &missing):
+			return err
+		}
+	}
+	return a.Ledger.Told(ctx, h.Run.Name, ledger.Heard{Revision: revision, Held: len(holds.List) > 0})
+}
+
+func (a *Announcer) plan(ctx context.Context, hash string) (*plan.Plan, error) {
+	stored, err := a.Ledger.Plan(ctx, hash)
+	if err != nil {
+		return nil, err
+	}
+	body, err := a.Ledger.Blob(ctx, stored.Body)
+	if err != nil {
+		return nil, err
+	}
+	return plan.Decode(body)
+}

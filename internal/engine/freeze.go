@@ -1,0 +1,168 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"sluice.dev/sluice/internal/announce"
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/identity"
+	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/plan"
+)
+
+// Frozen is a freeze with what it holds now.
+type Frozen struct {
+	api.Freeze
+	Runs []FrozenRun `json:"runs"`
+	// Untold is why open runs may not have heard of it yet; "" where all have. Whatever worker serves them tells them.
+	Untold string `json:"untold,omitempty"`
+}
+
+// FrozenRun is an open run that a freeze holds.
+type FrozenRun struct {
+	Run       string      `json:"run"`
+	Component api.Subject `json:"component"`
+	Version   string      `json:"version"`
+	Clusters  int         `json:"clusters"` // of it that the freeze is about
+	Of        int         `json:"of"`
+}
+
+// Freeze has everything in a scope stand still until it is lifted or its time is over: runs that are open, and those to come. It
+// needs no Temporal: where that cannot be asked nothing starts all the same, and open runs hear of it from the next worker.
+func (e *Engine) Freeze(ctx context.Context, f api.Freeze) (Frozen, error) {
+	f.By, f.Origin, f.Since = identity.Unverified(f.By), api.FreezePerson, e.now()
+	made, err := e.ledger.AddFreeze(ctx, f)
+	if err != nil {
+		return Frozen{}, err
+	}
+	out := Frozen{Freeze: made}
+	err = e.audit(ctx, ledger.Entry{
+		Who: made.By, Command: "freeze", Object: made.Name, Scope: made.Scope.String(), Reason: made.Reason, Outcome: "accepted",
+	})
+	if err != nil {
+		return out, err
+	}
+	out.Untold = e.announce(ctx)
+	out.Runs, err = e.holding(ctx, made)
+	return out, err
+}
+
+// Unfreeze lifts a freeze. It is fault.NotFound where there is none of that name, and fault.Conflict where it was lifted before.
+func (e *Engine) Unfreeze(ctx context.Context, name, by, reason string) (Frozen, error) {
+	by = identity.Unverified(by)
+	holds, err := e.freezeOf(ctx, name)
+	if err != nil {
+		return Frozen{}, err
+	}
+	out := Frozen{Freeze: holds}
+	if holds.Lifted.IsZero() { // or it holds nothing any more
+		if out.Runs, err = e.holding(ctx, holds); err != nil {
+			return out, err
+		}
+	}
+	out.Freeze, err = e.ledger.LiftFreeze(ctx, name, ledger.Lift{By: by, Reason: reason, At: e.now()})
+	if err != nil {
+		return out, err
+	}
+	err = e.audit(ctx, ledger.Entry{
+		Who: by, Command: "unfreeze", Object: name, Scope: out.Scope.String(), Reason: reason, Outcome: "accepted",
+	})
+	if err != nil {
+		return out, err
+	}
+	out.Untold = e.announce(ctx)
+	return out, nil
+}
+
+func (e *Engine) freezeOf(ctx context.Context, name string) (api.Freeze, error) {
+	all, err := e.ledger.ListFreezes(ctx, 0)
+	if err != nil {
+		return api.Freeze{}, err
+	}
+	for _, f := range all {
+		if f.Name == name {
+			return f, nil
+		}
+	}
+	return api.Freeze{}, fault.New(fault.NotFound, "cannot find freeze %s", name)
+}
+
+// Freezes lists freezes, the newest first: those that hold, or all that there were.
+func (e *Engine) Freezes(ctx context.Context, lifted bool, limit int) ([]api.Freeze, error) {
+	all, err := e.ledger.ListFreezes(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	now, out := e.now(), []api.Freeze{}
+	for _, f := range all {
+		if (lifted || f.Holds(now)) && (limit <= 0 || len(out) < limit) {
+			out = append(out, f)
+		}
+	}
+	return out, nil
+}
+
+// announce tells open runs what holds them, and returns why that could not be done now.
+func (e *Engine) announce(ctx context.Context) string {
+	server, err := e.Server(ctx)
+	if err == nil {
+		err = (&announce.Announcer{Ledger: e.ledger, Temporal: server.Temporal, Clock: e.options.Clock}).Tell(ctx)
+	}
+	if err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// holding lists the open runs that a freeze is about.
+func (e *Engine) holding(ctx context.Context, f api.Freeze) ([]FrozenRun, error) {
+	open, err := e.ledger.Untold(ctx, math.MaxInt64, 0) // no run knows what has not happened yet
+	if err != nil {
+		return nil, err
+	}
+	held := []FrozenRun{}
+	for _, h := range open {
+		if h.Run.Back != "" {
+			continue
+		}
+		planned, err := e.LoadPlan(ctx, h.Run.Plan)
+		if err != nil {
+			return held, err
+		}
+		for _, hold := range planned.Plan.Holds([]api.Freeze{f}, 0, e.now()).List {
+			all := planned.Plan.Units()
+			clusters := len(hold.Clusters)
+			if clusters == 0 {
+				clusters = all
+			}
+			held = append(held, FrozenRun{h.Run.Name, h.Run.Subject, h.Run.Version, clusters, all})
+		}
+	}
+	return held, nil
+}
+
+// thawed refuses to start what is frozen whole, and returns what holds parts of it.
+func (e *Engine) thawed(ctx context.Context, p *plan.Plan) (api.Holds, error) {
+	freezes, revision, err := e.ledger.Frozen(ctx)
+	if err != nil {
+		return api.Holds{}, err
+	}
+	holds := p.Holds(freezes, revision, e.now())
+	held := 0
+	for _, u := range clustersOf(p) {
+		if holds.Of(u.Cluster) != nil {
+			held++
+		}
+	}
+	if held == 0 || held < len(clustersOf(p)) {
+		return holds, nil
+	}
+	h := holds.List[0]
+	if whole := holds.Whole(); whole != nil {
+		h = *whole
+	}
+	return holds, fault.New(fault.Refused, "%s; lift it with: %s", h, fmt.Sprintf("%s unfreeze %s --reason TEXT", e.options.Program, h.Freeze))
+}
