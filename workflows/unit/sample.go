@@ -43,7 +43,7 @@ func (r *machine) sample(ctx workflow.Context, s soak) {
 		r.watchBy(ctx, summary, req, func() {
 			r.sampler.made = true
 			if r.sampler.last && r.cancel != nil {
-				r.cancel()
+				r.interrupt()
 			}
 		})
 	})
