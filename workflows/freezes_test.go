@@ -73,7 +73,7 @@ func TestAFreezeHoldsOnlyItsClusters(t *testing.T) {
 	var at api.RunStatus
 	w.at(time.Hour, func() { at = w.now(t) })
 	w.holds(2*time.Hour, 4)
-	w.holds(3*time.Hour, 3, freeze("freeze-3", api.PauseNow)) // late
+	w.holds(2*time.Hour+time.Second, 3, freeze("freeze-3", api.PauseNow)) // late
 	end := w.play(t, in)
 	if end.Phase != api.PhaseSucceeded || end.Ended.Sub(end.Started) > 3*time.Hour {
 		t.Errorf("the run ended %s after %s", end.Phase, end.Ended.Sub(end.Started))
