@@ -48,7 +48,7 @@ func TestAFreezeThatIsWrong(t *testing.T) {
 		"freeze --reason x --for 1h --until 2030-01-01T00:00:00Z": "one at a time",
 		"freeze --reason x --in-flight Later":                     "none of PauseNow, PauseAtBoundary and Finish",
 		"unfreeze freeze-1":                                       "--reason is missing",
-		"unfreeze freeze-1 --reason x":                            "cannot find freeze freeze-1",
+		"unfreeze freeze-1 --reason x":                            "cannot lift freeze-1: there is no such freeze",
 		"unfreeze --reason x":                                     "FREEZE",
 	} {
 		if _, errs, code := s.types(line); code == 0 || !strings.Contains(errs, want) {

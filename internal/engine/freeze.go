@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
+	"time"
 
 	"sluice.dev/sluice/internal/announce"
 	"sluice.dev/sluice/internal/api"
@@ -53,52 +55,35 @@ func (e *Engine) Freeze(ctx context.Context, f api.Freeze) (Frozen, error) {
 // Unfreeze lifts a freeze. It is fault.NotFound where there is none of that name, and fault.Conflict where it was lifted before.
 func (e *Engine) Unfreeze(ctx context.Context, name, by, reason string) (Frozen, error) {
 	by = identity.Unverified(by)
-	holds, err := e.freezeOf(ctx, name)
+	lifted, err := e.ledger.LiftFreeze(ctx, name, ledger.Lift{By: by, Reason: reason, At: e.now()})
 	if err != nil {
 		return Frozen{}, err
 	}
-	out := Frozen{Freeze: holds}
-	if holds.Lifted.IsZero() { // or it holds nothing any more
-		if out.Runs, err = e.holding(ctx, holds); err != nil {
-			return out, err
-		}
-	}
-	out.Freeze, err = e.ledger.LiftFreeze(ctx, name, ledger.Lift{By: by, Reason: reason, At: e.now()})
-	if err != nil {
-		return out, err
-	}
+	out := Frozen{Freeze: lifted}
 	err = e.audit(ctx, ledger.Entry{
-		Who: by, Command: "unfreeze", Object: name, Scope: out.Scope.String(), Reason: reason, Outcome: "accepted",
+		Who: by, Command: "unfreeze", Object: name, Scope: lifted.Scope.String(), Reason: reason, Outcome: "accepted",
 	})
 	if err != nil {
 		return out, err
 	}
 	out.Untold = e.announce(ctx)
-	return out, nil
-}
-
-func (e *Engine) freezeOf(ctx context.Context, name string) (api.Freeze, error) {
-	all, err := e.ledger.ListFreezes(ctx, 0)
-	if err != nil {
-		return api.Freeze{}, err
-	}
-	for _, f := range all {
-		if f.Name == name {
-			return f, nil
-		}
-	}
-	return api.Freeze{}, fault.New(fault.NotFound, "cannot find freeze %s", name)
+	lifted.Lifted = time.Time{} // what it held until now
+	out.Runs, err = e.holding(ctx, lifted)
+	return out, err
 }
 
 // Freezes lists freezes, the newest first: those that hold, or all that there were.
 func (e *Engine) Freezes(ctx context.Context, lifted bool, limit int) ([]api.Freeze, error) {
-	all, err := e.ledger.ListFreezes(ctx, 0)
+	if lifted {
+		return e.ledger.ListFreezes(ctx, limit)
+	}
+	all, _, err := e.ledger.Frozen(ctx)
 	if err != nil {
 		return nil, err
 	}
 	now, out := e.now(), []api.Freeze{}
-	for _, f := range all {
-		if (lifted || f.Holds(now)) && (limit <= 0 || len(out) < limit) {
+	for _, f := range slices.Backward(all) {
+		if f.Holds(now) && (limit <= 0 || len(out) < limit) {
 			out = append(out, f)
 		}
 	}
