@@ -58,7 +58,7 @@ func twoStages(t *testing.T) *world {
 	return w
 }
 
-func TestARunContinuesAsNewBetweenStages(t *testing.T) {
+func TestFailureMode_R26_ARunContinuesAsNewBetweenStages(t *testing.T) {
 	for _, c := range []struct {
 		reason string
 		set    func(w *world)

@@ -155,10 +155,10 @@ func soaked(t *testing.T, each time.Duration) map[string]int {
 	return c.all
 }
 
-// TestASoakOfSevenDaysIsFewEvents: whatever is looked at meanwhile, and however often. Were it otherwise, one of a week would have more
+// TestFailureMode_R26_ASoakOfSevenDaysIsFewEvents: whatever is looked at meanwhile, and however often. Were it otherwise, one of a week would have more
 // than one of an hour. That activities' beats and another worker's tries make no events is for the real server to show:
 // TestAKilledWorkerOfChecksGoesOnCounting of internal/e2e.
-func TestASoakOfSevenDaysIsFewEvents(t *testing.T) {
+func TestFailureMode_R26_ASoakOfSevenDaysIsFewEvents(t *testing.T) {
 	week, hour := soaked(t, 7*24*time.Hour), soaked(t, time.Hour)
 	all := 0
 	for id, events := range week {

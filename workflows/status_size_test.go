@@ -16,9 +16,9 @@ import (
 // payload is the most that Temporal takes at once: a status beyond it leaves its run stuck.
 const payload = 2 << 20
 
-// TestTheStatusOfABigRunIsOnePayload plays as many tasks as a run may have, each of which fails with all that it can say, beside
+// TestFailureMode_R19_TheStatusOfABigRunIsOnePayload plays as many tasks as a run may have, each of which fails with all that it can say, beside
 // as many clusters as a run may have.
-func TestTheStatusOfABigRunIsOnePayload(t *testing.T) {
+func TestFailureMode_R19_TheStatusOfABigRunIsOnePayload(t *testing.T) {
 	wordy := func(name string) (all []api.Check) {
 		for i := range 25 {
 			all = append(all, api.Check{

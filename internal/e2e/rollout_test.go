@@ -94,10 +94,13 @@ func TestFailureMode_R31_TheWayBackIsWhatRanBeforeTheRun(t *testing.T) {
 	}
 }
 
-func TestFailureMode_R30_ConfigurationGoesBatchByBatch(t *testing.T) {
+// TestFailureMode_R23_R30_ConfigurationAloneGoesBatchByBatch: a version that changes nothing but configuration takes the way of any
+// other, with its checks.
+func TestFailureMode_R23_R30_ConfigurationAloneGoesBatchByBatch(t *testing.T) {
 	s := newSite(t, "config")
 	s.work()
 	s.install()
+	s.edit("components.yaml", "agent:2.0.0", "agent:1.0.0")
 	run := s.start("2.0.0", "slow")
 	s.soaking(run)
 	out := s.kubectl("a", "-n", s.component, "get", "pods", "-o", `jsonpath={range .items[*]}{.spec.volumes[?(@.name=="config")].configMap.name}{"\n"}{end}`)
@@ -116,7 +119,16 @@ func TestFailureMode_R30_ConfigurationGoesBatchByBatch(t *testing.T) {
 	if !slices.Equal(levels, []string{"level-1", "level-2"}) {
 		t.Errorf("the ConfigMaps hold %v", levels)
 	}
-	s.ended(run, time.Minute)
+	end := s.ended(run, time.Minute)
+	for _, b := range end.Stages[0].Units[0].Batches {
+		passed := slices.ContainsFunc(b.Checks, func(c api.Check) bool { return c.Name == "ready" && c.Verdict == api.Passed })
+		if !passed {
+			t.Errorf("batch %s ended %s without its check: %+v", b.Path, b.Phase, b.Checks)
+		}
+	}
+	if n := len(end.Stages[0].Units[0].Batches); n != 2 || end.Phase != api.PhaseSucceeded {
+		t.Errorf("the run ended %s after %d batches", end.Phase, n)
+	}
 }
 
 func TestFailureMode_R01_AGateDoesNotJudgeTheOldRevision(t *testing.T) {

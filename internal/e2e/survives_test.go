@@ -179,7 +179,7 @@ func (s *site) settled(cluster string) {
 	}
 }
 
-func TestADriftedConfigMapIsShownAndNotOverwrittenUntilTold(t *testing.T) {
+func TestFailureMode_R22_ADriftedConfigMapIsShownAndNotOverwrittenUntilTold(t *testing.T) {
 	s := newSite(t, "drift")
 	s.work()
 	s.install()

@@ -308,7 +308,7 @@ func TestExceptionForANameWithADigest(t *testing.T) {
 	same(t, compute(t, Triple{Recorded: recorded, Target: target}, o).Refusals, []api.Refusal(nil), "people know the name in the template")
 }
 
-func TestOwners(t *testing.T) {
+func TestFailureMode_R39_AnotherOwnerIsNamed(t *testing.T) {
 	live := func(labels, annotations string) string {
 		return "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: ns, labels: {" + labels + "}, annotations: {" + annotations + "}}\ndata: {a: '1'}"
 	}

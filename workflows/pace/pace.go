@@ -1,6 +1,7 @@
 package pace
 
 import (
+	"hash/fnv"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -22,4 +23,12 @@ func WholeSeconds(d time.Duration) time.Duration {
 // BackOff is how long to pause before the next try, after so many in a row that did not work.
 func BackOff(misses int) time.Duration {
 	return min(time.Second<<min(misses-1, 16), Tuned().MaxBackOff)
+}
+
+// Spread is how long after the others a cluster begins to go back, in whole seconds. It is drawn from the names: a run that is
+// replayed draws the same.
+func Spread(run, cluster string) time.Duration {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(run + "/" + cluster))
+	return time.Duration(h.Sum32()%uint32(Tuned().BackSpread/time.Second)) * time.Second
 }

@@ -22,6 +22,8 @@ type Tunables struct {
 	StallSlack, WoundUp time.Duration
 	FreeLook            time.Duration // how long looks of another run that were told to end are waited for
 
+	BackSpread time.Duration // clusters that may go back at once begin within so long
+
 	Lasting   time.Duration // how long a change of phase that decides nothing lasts before a run is told of it
 	TellEvery time.Duration // a unit tells its run of such changes no more often than that
 	TellsMost int           // nor do all units of a stage together more often than so many a second
@@ -69,6 +71,8 @@ func Tuned() Tunables {
 		SiteWorker: 2 * time.Minute, Attempts: 5, MaxBackOff: 15 * time.Minute,
 
 		StallSlack: time.Minute, WoundUp: time.Minute, FreeLook: 30 * time.Second,
+
+		BackSpread: 30 * time.Second,
 
 		Lasting: 2 * time.Second, TellEvery: 10 * time.Second, TellsMost: 4,
 		NewsEvery: time.Second, CalmEvery: 10 * time.Second, CalmFraction: 64, NewsAtOnce: 100, ErrandsAtOnce: 200,

@@ -2,11 +2,13 @@ package run
 
 import (
 	"slices"
+	"time"
 
 	"go.temporal.io/sdk/workflow"
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/workflows/pace"
 	"sluice.dev/sluice/workflows/shape"
 	"sluice.dev/sluice/workflows/show"
 	"sluice.dev/sluice/workflows/tell"
@@ -126,14 +128,16 @@ func (r *rollout) takeBack(ctx workflow.Context, clusters []string) {
 			}
 		}
 	}()
+	apart := r.apart()
 	for !r.want.abort {
 		now := window.Next(r.backStates(window.Group.Units))
 		if now.Done {
 			return // those out of reach are owed
 		}
 		for _, i := range now.Start {
-			u := window.Group.Units[i]
-			r.start(ctx, r.unit(u.Cluster).Stage, u)
+			if u := window.Group.Units[i]; apart(ctx, u.Cluster, len(now.Start)) {
+				r.start(ctx, r.unit(u.Cluster).Stage, u)
+			}
 		}
 		if now.Held != "" && !r.moving(window.Group.Units) {
 			if !r.brake(ctx, &window, now.Held) {
@@ -146,6 +150,32 @@ func (r *rollout) takeBack(ctx workflow.Context, clusters []string) {
 		if workflow.Await(ctx, func() bool { return r.inTurn != turn || r.want.abort }) != nil {
 			return
 		}
+	}
+}
+
+// apart has clusters that may go back at once begin a little apart, so that they do not all ask at once for what they share. It
+// reports whether one begins now; the loop turns again when its time has come.
+func (r *rollout) apart() func(ctx workflow.Context, cluster string, together int) bool {
+	begins := map[string]time.Time{}
+	return func(ctx workflow.Context, cluster string, together int) bool {
+		if r.shape < shape.RollbacksSpread {
+			return true
+		}
+		now := workflow.Now(ctx)
+		at, known := begins[cluster]
+		if !known {
+			at = now
+			if together > 1 {
+				at = now.Add(pace.Spread(r.in.Run, cluster))
+				workflow.GoNamed(ctx, "begin to take "+cluster+" back", func(ctx workflow.Context) {
+					if workflow.Sleep(ctx, at.Sub(now)) == nil {
+						r.inTurn++
+					}
+				})
+			}
+			begins[cluster] = at
+		}
+		return !now.Before(at)
 	}
 }
 

@@ -321,7 +321,7 @@ func TestFailureMode_R34_BrokenPodsCostNoBudget(t *testing.T) {
 	})
 }
 
-func TestForeignChangeStops(t *testing.T) {
+func TestFailureMode_R39_AForeignWriteStopsTheUnit(t *testing.T) {
 	eachKind(t, func(s *stage, d workload.Driver, shape func(string) *unstructured.Unstructured) {
 		from, to := shape("1"), shape("2")
 		s.running(from, nodes)
