@@ -1,12 +1,12 @@
 package workflows_test
 
 import (
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/step"
 )
 
@@ -62,19 +62,49 @@ func TestAStandingOrderThatIsRefusedIsInTheAudit(t *testing.T) {
 }
 
 func TestAStandingOrderThatComesLastIsNotLost(t *testing.T) {
-	w := newWorld(t, "a")
-	late := false
-	w.fails = func(name, _ string) error {
-		if name == step.SaveRun.Name() && !late {
-			late = true // while the run writes itself down
-			w.env.SignalWorkflow(api.SignalCommand, api.StandingOrder{ID: "1", Name: api.UpdateRollback, Command: api.Command{Who: "ann"}})
-		}
-		return nil
-	}
-	w.run(t)
-	if !late || !slices.ContainsFunc(w.audit, func(a step.AuditRequest) bool {
-		return strings.Contains(a.Outcome, "refused: cannot rollback agent-1: it has just ended")
-	}) {
-		t.Errorf("the audit has %+v", w.audit)
+	for _, c := range []struct {
+		name  string
+		twice bool // the same comes once more
+		fails error
+		back  int    // how many runs are to take it back
+		audit string // what the run itself writes
+	}{
+		{name: api.UpdateRollback, back: 1},
+		{name: api.UpdateRollback, twice: true, back: 1},
+		{name: api.UpdateRollback, fails: fault.New(fault.NotFound, "no such plan"), audit: "refused: no such plan"},
+		{name: api.UpdatePause, audit: "refused: cannot pause agent-1: it has just ended"},
+	} {
+		t.Run(c.name+" "+c.audit, func(t *testing.T) {
+			w := newWorld(t, "a")
+			o := api.StandingOrder{ID: "1", Name: c.name, Command: api.Command{Who: "ann", Reason: "hm"}}
+			late := false
+			w.fails = func(name, _ string) error {
+				switch name {
+				case step.SaveRun.Name(): // while the run writes itself down
+					if !late {
+						w.env.SignalWorkflow(api.SignalCommand, o)
+					}
+					late = true
+				case step.TakeBack.Name():
+					if c.twice {
+						w.env.SignalWorkflow(api.SignalCommand, o)
+					}
+					return c.fails
+				}
+				return nil
+			}
+			if end := w.run(t); !late || end.Phase != api.PhaseSucceeded {
+				t.Errorf("the run ended %s", end.Phase)
+			}
+			if len(w.back) != c.back || c.back > 0 && w.back[0].Who != "ann" {
+				t.Errorf("it has %+v taken back", w.back)
+			}
+			if c.audit == "" && len(w.audit) == 0 {
+				return
+			}
+			if len(w.audit) != 1 || w.audit[0].Outcome != c.audit {
+				t.Errorf("the audit has %+v", w.audit)
+			}
+		})
 	}
 }

@@ -49,6 +49,7 @@ type world struct {
 	saved    []api.RunStatus
 	closed   error // how the run closed in Temporal; nil for completed
 	audit    []step.AuditRequest
+	back     []api.Command // rollbacks that others were asked to start
 	records  []step.UnitRecord
 	noBack   bool                                          // nothing was recorded before the run
 	stays    string                                        // why a revert leaves a workload as it is
@@ -169,6 +170,10 @@ func (w *world) register() {
 		return "sha256:u", nil
 	})
 	answer(w, step.SaveRun, func(api.RunStatus) string { return "" }, func(r api.RunStatus) (string, error) { w.saved = append(w.saved, r); return "", nil })
+	answer(w, step.TakeBack, func(r step.TakeBackRequest) string { return r.Run }, func(r step.TakeBackRequest) (string, error) {
+		w.back = append(w.back, r.Command)
+		return "", nil
+	})
 	answer(w, step.AddAudit, func(step.AuditRequest) string { return "" }, func(r step.AuditRequest) (string, error) { w.audit = append(w.audit, r); return "", nil })
 	answer(w, step.Evaluate, func(step.EvaluateRequest) string { return "" }, func(r step.EvaluateRequest) ([]api.Check, error) {
 		return w.gates.Evaluate(context.Background(), r), nil

@@ -1,4 +1,5 @@
-// Package runs holds the activity that waits for another run. It is idempotent: it changes nothing.
+// Package runs holds the activities that are about other runs: one waits for the end of one, another has what ended taken back. Each is
+// idempotent: what goes back already is not taken back once more.
 package runs
 
 import (
@@ -12,6 +13,8 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"k8s.io/utils/clock"
 
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/serve"
 	"sluice.dev/sluice/internal/step"
 )
@@ -24,15 +27,35 @@ type Workflows interface {
 	GetWorkflow(ctx context.Context, workflowID, runID string) client.WorkflowRun
 }
 
-// Activities look at workflows. All fields are required.
+// Orders takes commands for runs, whether they are open or have ended, and audits what it refuses. The engine does.
+type Orders interface {
+	Command(ctx context.Context, run, name string, c api.Command) (api.Answer, error)
+}
+
+// Activities look at workflows, and have runs started that take back. All fields are required.
 type Activities struct {
 	Client Workflows
+	Orders Orders
 	Clock  clock.WithTicker
 }
 
-// Register has the waiting for workflows done here.
+// Register has what is about other runs done here.
 func (a *Activities) Register(r serve.Registry) {
 	serve.Handle(r, step.Closed, a.Closed)
+	serve.Handle(r, step.TakeBack, a.TakeBack)
+}
+
+// TakeBack has a run that has ended taken back. It is tried again until it is done or refused: nobody waits for the answer who could
+// ask again.
+func (a *Activities) TakeBack(ctx context.Context, req step.TakeBackRequest) (step.Note, error) {
+	answer, err := a.Orders.Command(ctx, req.Run, api.UpdateRollback, req.Command)
+	switch fault.CodeOf(err) {
+	case fault.Refused, fault.Conflict: // which the audit says
+		return "refused: " + err.Error(), nil
+	case fault.Unreachable:
+		return "", fault.Wrap(fault.Internal, err, "cannot take back %s yet", req.Run)
+	}
+	return answer.Message, err
 }
 
 // Closed returns once no workflow under the ID is open, however it closed.

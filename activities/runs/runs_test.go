@@ -3,6 +3,7 @@ package runs
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -14,6 +15,10 @@ import (
 	"go.temporal.io/sdk/testsuite"
 	"k8s.io/utils/clock"
 	testclock "k8s.io/utils/clock/testing"
+
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/step"
 )
 
 // ends is a Temporal client that knows one workflow, which closes in a certain way.
@@ -43,6 +48,37 @@ func TestClosedTellsAnEndFromAServerThatCannotBeAsked(t *testing.T) {
 				t.Errorf("%v", err)
 			}
 		})
+	}
+}
+
+// orders answers a command for a run that has ended.
+type orders struct {
+	told []string
+	err  error
+}
+
+func (o *orders) Command(_ context.Context, run, name string, c api.Command) (api.Answer, error) {
+	o.told = append(o.told, name+" "+run+" by "+c.Who)
+	return api.Answer{Message: "run agent-2 takes back run of agent-1"}, o.err
+}
+
+func TestALateRollbackIsTriedUntilItIsDoneOrRefused(t *testing.T) {
+	for _, c := range []struct {
+		err   error
+		note  string
+		fails fault.Code
+	}{
+		{nil, "run agent-2 takes back run of agent-1", ""},
+		{fault.New(fault.Refused, "it is itself a rollback"), "refused: it is itself a rollback", ""},
+		{fault.New(fault.Unreachable, "the server is away"), "", fault.Internal}, // Unreachable would not be tried again
+		{fault.New(fault.NotFound, "no such plan"), "", fault.NotFound},
+	} {
+		o := &orders{err: c.err}
+		a := &Activities{Client: ends{}, Orders: o, Clock: clock.RealClock{}}
+		note, err := a.TakeBack(t.Context(), step.TakeBackRequest{Run: "agent-1", Command: api.Command{Who: "ann"}})
+		if fault.CodeOf(err) != c.fails || err == nil && note != c.note || !slices.Equal(o.told, []string{"rollback agent-1 by ann"}) {
+			t.Errorf("%v: it says %q, %v, having told %q", c.err, note, err, o.told)
+		}
 	}
 }
 

@@ -27,7 +27,8 @@ func main() {
 // serve runs a worker as the command line was told to.
 func serve(ctx context.Context, r cli.WorkerRun) error {
 	return worker.Run(ctx, worker.Options{
-		Client: r.Client, Namespace: r.Namespace, Ledger: r.Ledger, Kubeconfigs: r.Kubeconfigs, Sites: r.Sites, SiteOnly: r.SiteOnly,
+		Client: r.Client, Namespace: r.Namespace, Ledger: r.Ledger, Orders: r.Engine,
+		Kubeconfigs: r.Kubeconfigs, Sites: r.Sites, SiteOnly: r.SiteOnly,
 		Scripts: r.Scripts, ProberImage: r.ProberImage, UserAgent: "sluice/" + version(), Logger: r.Logger,
 	})
 }

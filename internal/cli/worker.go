@@ -24,6 +24,7 @@ type WorkerRun struct {
 	Client      client.Client
 	Namespace   string
 	Ledger      ledger.Ledger
+	Engine      *engine.Engine // on both
 	Kubeconfigs []string
 	Sites       []string
 	SiteOnly    bool
@@ -117,8 +118,12 @@ func workerRun(ctx context.Context, o *WorkerOptions) error {
 	if err := o.serving(c, installation, kubeconfig); err != nil {
 		return err
 	}
+	e, err := f.Engine(ctx)
+	if err != nil {
+		return err
+	}
 	return f.Worker(ctx, WorkerRun{
-		Client: c.Client, Namespace: c.Namespace, Ledger: l, Kubeconfigs: o.Kubeconfigs, Sites: o.Sites, SiteOnly: o.SiteOnly,
+		Client: c.Client, Namespace: c.Namespace, Ledger: l, Engine: e, Kubeconfigs: o.Kubeconfigs, Sites: o.Sites, SiteOnly: o.SiteOnly,
 		Scripts: scripts, ProberImage: o.ProberImage, Logger: logger,
 	})
 }

@@ -55,8 +55,9 @@ func serve(spec []string) int {
 		return 1
 	}
 	defer l.Close()
+	orders := engine.New(l, func(context.Context) (*engine.Server, error) { return c.Server(), nil }, engine.Options{})
 	err = worker.Run(ctx, worker.Options{
-		Client: c.Client, Ledger: l, Kubeconfigs: []string{spec[1]}, UserAgent: "sluice-e2e", Logger: slog.New(slog.DiscardHandler),
+		Client: c.Client, Ledger: l, Orders: orders, Kubeconfigs: []string{spec[1]}, UserAgent: "sluice-e2e", Logger: slog.New(slog.DiscardHandler),
 		ProberImage: "sluice.local/sluice:1",
 	})
 	if err != nil {

@@ -269,6 +269,38 @@ func TestRollbackOfAnEndedRun(t *testing.T) {
 	wants(t, err, fault.Refused, "itself a rollback, of agent-1")
 }
 
+// TestARollbackThatIsAskedForTwiceStartsOnce: whoever asks may have died before it heard the answer.
+func TestARollbackThatIsAskedForTwiceStartsOnce(t *testing.T) {
+	b := newBench(t)
+	b.deploy("c1", "agent-0", "0.9.0")
+	b.deploy("c2", "agent-0", "0.9.0")
+	run := b.started()
+	b.end(run, moved("c1"), moved("c2"))
+	one := api.Command{Who: "ann", Scope: api.Scope{Clusters: []string{"c1"}}}
+	first, err := b.Command(t.Context(), run.Name, api.UpdateRollback, one)
+	if err != nil {
+		t.Fatal(err)
+	}
+	input, err := converter.GetDefaultDataConverter().ToPayloads(b.temporal.inputs[len(b.temporal.inputs)-1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.temporal.open = map[string]bool{"agent-2": true}
+	b.temporal.history = []*historypb.HistoryEvent{{Attributes: &historypb.HistoryEvent_WorkflowExecutionStartedEventAttributes{
+		WorkflowExecutionStartedEventAttributes: &historypb.WorkflowExecutionStartedEventAttributes{Input: input},
+	}}}
+	starts := len(b.temporal.started)
+	again, err := b.Command(t.Context(), run.Name, api.UpdateRollback, one)
+	if err != nil || again.Message != first.Message {
+		t.Errorf("the second time it says %q, %v; want %q", again.Message, err, first.Message)
+	}
+	_, err = b.Command(t.Context(), run.Name, api.UpdateRollback, api.Command{Who: "ann"})
+	wants(t, err, fault.Refused, "run agent-2 (agent 1.0.0, by ann (unverified)) is open")
+	if len(b.temporal.started) != starts {
+		t.Error("another run was started")
+	}
+}
+
 func TestRollbackOfAPart(t *testing.T) {
 	for name, c := range map[string]struct {
 		scope api.Scope

@@ -2,6 +2,10 @@ package engine
 
 import (
 	"context"
+	"slices"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/sdk/converter"
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
@@ -84,6 +88,40 @@ func (e *Engine) openRuns(ctx context.Context, subject api.Subject) ([]openRun, 
 		}
 	}
 	return open, nil
+}
+
+// goesBack names the open run that takes back all of these clusters of a run that has ended; "" where none does.
+func (e *Engine) goesBack(ctx context.Context, known ledger.Run, clusters []string) (string, error) {
+	server, err := e.Server(ctx)
+	if err != nil {
+		return "", err
+	}
+	open, err := e.openRuns(ctx, known.Subject)
+	if err != nil {
+		return "", err
+	}
+	for _, r := range open {
+		if r.Back != known.Name {
+			continue
+		}
+		began := server.Temporal.GetWorkflowHistory(ctx, r.Name, "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+		if !began.HasNext() {
+			continue
+		}
+		first, err := began.Next()
+		if err != nil {
+			return "", e.temporalFault(err, "cannot read what run %s takes back", r.Name)
+		}
+		var in api.RolloutInput
+		input := first.GetWorkflowExecutionStartedEventAttributes().GetInput()
+		if err := converter.GetDefaultDataConverter().FromPayloads(input, &in); err != nil || in.Back == nil {
+			continue
+		}
+		if !slices.ContainsFunc(clusters, func(c string) bool { return !slices.Contains(in.Back.Units, c) }) {
+			return r.Name, nil
+		}
+	}
+	return "", nil
 }
 
 // moving lists which of some runs of a component move which of some clusters. Those that a run has arrived in it moves no

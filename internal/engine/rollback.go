@@ -12,7 +12,7 @@ import (
 	"sluice.dev/sluice/pipelines"
 )
 
-// takeBack starts a run that takes back what an ended one moved and left so.
+// takeBack has a run take back what an ended one moved and left so. Where one that is open does so already, no other is started.
 func (e *Engine) takeBack(ctx context.Context, known ledger.Run, c api.Command) (api.Answer, error) {
 	planned, err := e.LoadPlan(ctx, known.Plan)
 	if err != nil {
@@ -49,25 +49,33 @@ func (e *Engine) takeBack(ctx context.Context, known ledger.Run, c api.Command) 
 		said := fmt.Sprintf("a run of its own would take back %s of %s, %s", c.Scope, known.Name, unitCount(len(names)))
 		return api.Answer{Message: said, Units: t.Lines(), Back: &t}, nil
 	}
-	if err := e.alone(ctx, known.Subject, names); err != nil {
+	t.By, err = e.goesBack(ctx, known, names)
+	if err == nil && t.By == "" {
+		t.By, err = e.startBack(ctx, known, planned, names, c)
+	}
+	if err != nil {
 		return api.Answer{}, err
+	}
+	answer := api.Answer{
+		Message: fmt.Sprintf("run %s takes back %s of %s, %s", t.By, c.Scope, known.Name, unitCount(len(names))), Units: t.Lines(), Back: &t,
+	}
+	return answer, e.audit(ctx, ledger.Entry{
+		Who: c.Who, Command: api.UpdateRollback, Object: known.Name, Scope: c.Scope.String(), Reason: c.Reason, Outcome: answer.Message,
+	})
+}
+
+// startBack starts a run that takes back some clusters of an ended one, and names it.
+func (e *Engine) startBack(ctx context.Context, known ledger.Run, planned *Planned, clusters []string, c api.Command) (string, error) {
+	if err := e.alone(ctx, known.Subject, clusters); err != nil {
+		return "", err
 	}
 	run, err := e.start(ctx, planned, ledger.Run{
 		Plan: known.Plan, Subject: known.Subject, Version: known.Version, Back: known.Name,
 		Phase: string(api.PhasePending), Started: e.now(), By: c.Who, Reason: c.Reason,
 	}, api.RolloutInput{
-		Plan: known.Plan, By: c.Who, Reason: c.Reason, Back: &api.BackInput{Run: known.Name, Units: names},
+		Plan: known.Plan, By: c.Who, Reason: c.Reason, Back: &api.BackInput{Run: known.Name, Units: clusters},
 	})
-	if err != nil {
-		return api.Answer{}, err
-	}
-	t.By = run.Name
-	answer := api.Answer{
-		Message: fmt.Sprintf("run %s takes back %s of %s, %s", run.Name, c.Scope, known.Name, unitCount(len(names))), Units: t.Lines(), Back: &t,
-	}
-	return answer, e.audit(ctx, ledger.Entry{
-		Who: c.Who, Command: api.UpdateRollback, Object: known.Name, Scope: c.Scope.String(), Reason: c.Reason, Outcome: answer.Message,
-	})
+	return run.Name, err
 }
 
 func unitCount(n int) string {

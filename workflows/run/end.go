@@ -86,7 +86,7 @@ func (r *rollout) close(ctx workflow.Context) (api.RunStatus, error) {
 		return *s, fmt.Errorf("cannot record run %s: %w", s.Name, err)
 	}
 	// Whoever has just given a command is to hear its answer.
-	if err := r.attentive(dctx); err != nil || r.shape < shape.ClosesAsItEnded {
+	if err := r.takeBackLate(dctx); err != nil || r.shape < shape.ClosesAsItEnded {
 		return *s, err
 	}
 	return *s, show.Closing(s.Phase, s.Back != "", s.Ending, show.RunEnd(s), *s)

@@ -43,6 +43,7 @@ type rollout struct {
 	resumes  int             // how often it was told to resume; a unit that stands in a soak waits for the next
 	waitsFor string          // what its search attribute says
 	obeying  int             // standing orders that are being obeyed
+	late     []api.Command   // rollbacks that came while the end was being written down
 	writing  int             // what it writes into the audit of itself
 	aborts   int             // how often it was told to abort
 	lastDone bool            // finally has ended

@@ -7,8 +7,11 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/workflows/ask"
 	"sluice.dev/sluice/workflows/pace"
+	"sluice.dev/sluice/workflows/shape"
 )
 
 func (r *rollout) heard(id string) bool { return id != "" && slices.Contains(r.state.Heard, id) }
@@ -42,8 +45,29 @@ func (r *rollout) obeyStanding(ctx workflow.Context, o api.StandingOrder) {
 	if i < 0 || o.Command.DryRun || r.heard(o.ID) {
 		return
 	}
-	if _, err := r.obey(ctx, r.commands()[i], o.ID, o.Command); err != nil {
+	_, err := r.obey(ctx, r.commands()[i], o.ID, o.Command)
+	switch {
+	case err == nil:
+	case r.closing && o.Name == api.UpdateRollback && ask.CodeOf(err) == fault.Conflict && r.shape >= shape.TakesBackLate:
+		r.note(o.ID)
+		r.late = append(r.late, o.Command)
+	default:
 		r.audit(ctx, o.Name, o.Command, api.Answer{Message: "refused: " + ask.MessageOf(err)})
+	}
+}
+
+// takeBackLate has the rollbacks that came while the run wrote down its end started by runs of their own. It returns as attentive does.
+func (r *rollout) takeBackLate(ctx workflow.Context) error {
+	for {
+		if err := r.attentive(ctx); err != nil || len(r.late) == 0 {
+			return err
+		}
+		c := r.late[0]
+		r.late = r.late[1:]
+		asked := step.TakeBackRequest{Run: r.in.Run, Command: c}
+		if _, err := ask.For(step.TakeBack, "take back, by a run of its own", asked).Get(ctx); err != nil {
+			r.audit(ctx, api.UpdateRollback, c, api.Answer{Message: "refused: " + ask.MessageOf(err)})
+		}
 	}
 }
 
