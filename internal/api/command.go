@@ -8,6 +8,7 @@ const (
 	UpdateApprove  = "approve"
 	UpdateAbort    = "abort"
 	UpdateRollback = "rollback"
+	UpdateSkip     = "skip"
 	QueryStatus    = "status"
 )
 
@@ -15,7 +16,7 @@ const (
 type Command struct {
 	Who     string `json:"who"`
 	Reason  string `json:"reason,omitempty"`
-	Scope   Scope  `json:"scope,omitzero"`    // rollback only
+	Scope   Scope  `json:"scope,omitzero"`    // rollback; skip, by clusters
 	Plan    string `json:"plan,omitempty"`    // approve: the hash that was read
 	Abandon bool   `json:"abandon,omitempty"` // abort: also a rollback that is under way, half done as it may be
 	DryRun  bool   `json:"dryRun,omitempty"`  // rollback: say what would go where, and change nothing

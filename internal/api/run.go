@@ -40,6 +40,19 @@ type StageStatus struct {
 	Units   []UnitStatus `json:"units"`
 }
 
+// LeftOut lists the units that people have left out of a run: without them it is done in part.
+func (s *RunStatus) LeftOut() []UnitStatus {
+	var out []UnitStatus
+	for _, st := range s.Stages {
+		for _, u := range st.Units {
+			if u.LeftOut() {
+				out = append(out, u)
+			}
+		}
+	}
+	return out
+}
+
 // Ending is who ended a run, or a unit, before it came to its own end, and why.
 type Ending struct {
 	By     string `json:"by"` // BySluice where nobody asked for it

@@ -42,6 +42,9 @@ type UnitStatus struct {
 	CauseAt string `json:"causeAt,omitempty"` // path of the batch or unit that it was found at
 }
 
+// LeftOut reports whether a person has left the unit out. One whose turn never came is skipped too, and by nobody.
+func (u *UnitStatus) LeftOut() bool { return u.Phase == PhaseSkipped && u.Ending != nil }
+
 // BatchStatus is a batch of a unit as it went.
 type BatchStatus struct {
 	Path     string    `json:"path"` // group/cluster/node set/number

@@ -39,7 +39,8 @@ func TestWhyEndsWithWhatHelps(t *testing.T) {
 			u.Batches[0].Workload, u.Batches[0].Stuck = "DaemonSet/infra/agent", &api.Stuck{Pods: []api.Pod{p}}
 		}
 	}
-	decide := []string{"sluice resume agent-1", "sluice rollback agent-1 --cluster c2", "sluice abort agent-1"}
+	const skip = "sluice skip agent-1 c2 --reason TEXT"
+	decide := []string{"sluice resume agent-1", "sluice rollback agent-1 --cluster c2", skip, "sluice abort agent-1"}
 	for _, c := range []struct {
 		reason   string
 		set      func(u *api.UnitStatus)
@@ -58,7 +59,7 @@ func TestWhyEndsWithWhatHelps(t *testing.T) {
 		}, "", []string{"sluice resume agent-1"}},
 		{"out of reach", func(u *api.UnitStatus) {
 			u.Phase, u.Waiting = api.PhaseUnreachable, &api.Waiting{Kind: "cluster", Name: "c2"}
-		}, "as soon as the cluster answers", []string{"kubectl --context c2 get --raw /readyz"}},
+		}, "as soon as the cluster answers", []string{"kubectl --context c2 get --raw /readyz", skip}},
 		{"a soak", func(u *api.UnitStatus) {
 			u.Phase, u.Waiting = api.PhaseSoaking, &api.Waiting{Kind: "soak", Until: noon}
 		}, "", nil},

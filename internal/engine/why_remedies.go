@@ -77,7 +77,7 @@ func (r remedies) commands(why *Reason, u *api.UnitStatus, kind api.WaitKind) []
 		lift := fmt.Sprintf("sluice unfreeze %s --reason TEXT", why.Waiting.Name)
 		return []string{"sluice get freezes", lift, "sluice rollback " + run, "sluice abort " + run}
 	case api.WaitCluster:
-		return []string{r.kubectl(u, "get --raw /readyz")}
+		return append([]string{r.kubectl(u, "get --raw /readyz")}, r.skip(u)...)
 	case api.WaitLock:
 		if why.Holder == "" {
 			return nil
@@ -96,13 +96,22 @@ func (r remedies) commands(why *Reason, u *api.UnitStatus, kind api.WaitKind) []
 	case u != nil && u.Phase == api.PhaseRefused:
 		return append(out, fmt.Sprintf("sluice plan %s --to %s", r.view.Subject, r.view.Version), "sluice resume "+run, "sluice abort "+run)
 	case u != nil && u.Phase.Stands():
-		return append(out, "sluice resume "+run, fmt.Sprintf("sluice rollback %s --cluster %s", run, u.Cluster), "sluice abort "+run)
+		out = append(out, "sluice resume "+run, fmt.Sprintf("sluice rollback %s --cluster %s", run, u.Cluster))
+		return append(append(out, r.skip(u)...), "sluice abort "+run)
 	case kind == api.WaitDecision || kind == api.WaitCheck:
 		return append(out, "sluice resume "+run, "sluice rollback "+run, "sluice abort "+run)
 	case kind == api.WaitBudget:
 		return append(out, "sluice rollback "+run, "sluice abort "+run)
 	}
 	return out
+}
+
+// skip is the command that goes on without a unit.
+func (r remedies) skip(u *api.UnitStatus) []string {
+	if u == nil || r.view.Back != "" {
+		return nil
+	}
+	return []string{fmt.Sprintf("sluice skip %s %s --reason TEXT", r.view.Name, u.Cluster)}
 }
 
 // looks are the commands that look at the first pod that keeps a unit.

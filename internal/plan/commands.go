@@ -21,6 +21,7 @@ type Doing struct {
 	ByOthers      bool                 // whoever started it does not approve it
 	Has           func(api.Scope) bool // the scope names something of it
 	GoesBack      func(api.Scope) bool // something in the scope can go back
+	Among         func(api.Scope) []api.UnitStatus
 }
 
 // shortestHash is how many characters of a plan's hash tell it from others well enough for an approval.
@@ -45,6 +46,8 @@ func (d Doing) Refuses(name string, c api.Command) string {
 		return d.refusesAbort(c)
 	case api.UpdateRollback:
 		return d.refusesRollback(c.Scope)
+	case api.UpdateSkip:
+		return d.refusesSkip(c)
 	}
 	return fmt.Sprintf("%s %s: there is no such command", name, d.Run)
 }

@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,12 +13,20 @@ import (
 func TestWhichCommandsARunTakes(t *testing.T) {
 	const (
 		pause, resume, approve, abort, rollback = api.UpdatePause, api.UpdateResume, api.UpdateApprove, api.UpdateAbort, api.UpdateRollback
+		skip                                    = api.UpdateSkip
 		hash                                    = "0123456789abcdef"
 	)
 	moves := plan.Doing{}
 	back, aborts, closes := plan.Doing{RollingBack: true}, plan.Doing{Aborting: true}, plan.Doing{Closing: true}
 	awaits, never := plan.Doing{Awaits: true, ByOthers: true}, plan.Doing{Rollback: pipelines.RollbackNever}
 	by := func(c api.Command) api.Command { c.Who = "ops"; return c }
+	of := func(clusters ...string) api.Command {
+		return by(api.Command{Reason: "hm", Scope: api.Scope{Clusters: clusters}})
+	}
+	units := map[string]api.Phase{
+		"pending": api.PhasePending, "held": api.PhaseHeld, "away": api.PhaseUnreachable, "failed": api.PhaseFailed,
+		"moving": api.PhaseMoving, "there": api.PhaseSucceeded, "skipped": api.PhaseSkipped,
+	}
 	elsewhere, nowhere := api.Scope{Stage: "elsewhere"}, api.Scope{Stage: "nowhere"}
 	for _, c := range []struct {
 		reason  string
@@ -54,10 +63,25 @@ func TestWhichCommandsARunTakes(t *testing.T) {
 		{"nor of what the run does not have", moves, rollback, by(api.Command{Scope: nowhere}), "it has no stage nowhere"},
 		{"nor to where nothing was", moves, rollback, by(api.Command{Scope: elsewhere}), "no way back was recorded for stage elsewhere"},
 
+		{"what has not begun is left out", moves, skip, of("pending"), ""},
+		{"and what stands, or is out of reach, or has failed", moves, skip, of("held", "away", "failed"), ""},
+		{"twice", moves, skip, of("skipped"), ""},
+		{"not without a reason", moves, skip, by(api.Command{Scope: api.Scope{Clusters: []string{"held"}}}), "no reason is given"},
+		{"nor by stage", moves, skip, by(api.Command{Reason: "hm", Scope: elsewhere}), "it takes names of clusters"},
+		{"nor what the run does not have", moves, skip, of("pending", "nowhere"), "it has no cluster nowhere"},
+		{"nor many", moves, skip, of(slices.Repeat([]string{"held"}, 501)...), "501 clusters are named, and 500 may be"},
+		{"nor what moves", moves, skip, of("held", "moving"), "skip moving in agent-1: it is Moving; pause agent-1 first"},
+		{"nor what has arrived", moves, skip, of("there"), "to take it back: rollback agent-1 --cluster there"},
+		{"nor what goes back", back, skip, of("held"), "it is rolling back"},
+		{"an abort goes before it", aborts, skip, of("held"), "it is being aborted"},
+
 		{"there are no others", moves, "dance", by(api.Command{}), "no such command"},
 	} {
 		c.doing.Run, c.doing.Plan, c.doing.By, c.doing.Component = "agent-1", hash, "starter", "agent"
-		c.doing.Has = func(s api.Scope) bool { return s.Stage != "nowhere" }
+		c.doing.Has = func(s api.Scope) bool { return s.Stage != "nowhere" && !slices.Contains(s.Clusters, "nowhere") }
+		c.doing.Among = func(s api.Scope) []api.UnitStatus {
+			return []api.UnitStatus{{Cluster: s.Clusters[0], Phase: units[s.Clusters[0]]}}
+		}
 		c.doing.GoesBack = func(s api.Scope) bool { return s.Stage != "elsewhere" }
 		got := c.doing.Refuses(c.name, c.command)
 		if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {

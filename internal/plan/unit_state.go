@@ -59,6 +59,8 @@ func StageFacts(name string, units []api.UnitStatus) rule.Stage {
 			f.Failed++
 		case api.PhaseUnreachable, api.PhaseMissed:
 			f.Unreachable++
+		case api.PhaseSkipped:
+			f.Units-- // it proves nothing
 		default:
 			f.Waiting++
 		}

@@ -74,6 +74,7 @@ func (r *rollout) commands() []command {
 		{api.UpdateApprove, "let the stage that waits for approval start", r.doApprove},
 		{api.UpdateAbort, "stop for good and leave pods as they are", r.doAbort},
 		{api.UpdateRollback, "take back what was moved", r.doRollback},
+		{api.UpdateSkip, "leave clusters out", r.doSkip},
 	}
 }
 
@@ -101,7 +102,7 @@ func (r *rollout) valid(name string, c api.Command) error {
 	no := plan.Doing{
 		Run: r.in.Run, Plan: r.in.Plan, By: r.in.By, Component: r.plan.Subject.String(), Rollback: r.plan.Rollback,
 		Closing: r.closing, Aborting: r.want.abort, RollingBack: r.rollingBack(), Awaits: r.awaited() != nil,
-		ByOthers: r.shape >= shape.ApprovedByOthers, Has: r.known, GoesBack: r.anyWayBack,
+		ByOthers: r.shape >= shape.ApprovedByOthers, Has: r.known, GoesBack: r.anyWayBack, Among: r.among,
 	}.Refuses(name, c)
 	if no == "" {
 		return nil

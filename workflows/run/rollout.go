@@ -64,6 +64,7 @@ type unitRun struct {
 	cluster  string
 	stopping bool           // it was told to end: what it stands at holds nobody
 	decided  bool           // what becomes of its failure was told to it
+	skipped  *api.Ending    // who left it out; nil where nobody did
 	back     bool           // it goes back
 	paced    bool           // at the pace of a rollback: it was started to go back
 	hears    bool           // its workflow has started

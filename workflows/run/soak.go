@@ -166,8 +166,8 @@ func (r *rollout) outOfReach(ctx workflow.Context, unit *api.UnitStatus, u plan.
 		Kind: api.WaitCluster, Name: u.Cluster, Since: workflow.Now(ctx).UTC(), Unmet: []string{ask.MessageOf(cause)},
 	})
 	back := ask.For(step.Reachable, "wait for "+u.Cluster, ref).Near(u.Site)
-	for _, err := back.Get(ctx); ctx.Err() == nil; _, err = back.Get(ctx) {
-		if workflow.Sleep(ctx, pace.BackOff(misses)) == nil && err == nil {
+	for _, err := back.Get(ctx); ctx.Err() == nil && unit.Phase == api.PhaseUnreachable; _, err = back.Get(ctx) {
+		if workflow.Sleep(ctx, pace.BackOff(misses)) == nil && err == nil && unit.Phase == api.PhaseUnreachable {
 			r.mark(ctx, unit, api.PhaseSucceeded, nil)
 			return
 		}
@@ -187,6 +187,7 @@ func (r *rollout) standInSoak(ctx workflow.Context, unit *api.UnitStatus, what s
 		Phase: api.PhaseHeld, Waiting: why, Then: api.PhaseSucceeded,
 		Until:  func() bool { return r.resumes > resumes },
 		Leaves: func() { unit.Failure, unit.FailedAt = nil, "" },
+		Ends:   func() error { return r.leftOut(unit) },
 	}
 	here.Stop(ctx)
 	if bad.Verdict == api.Failed {

@@ -20,7 +20,8 @@ type lookRun struct {
 	run   string // which execution of its workflow that is, where the run itself holds it
 	heard int    // the number of its last report
 	part  *part  // that holds it; nil where the run itself does
-	end   bool   // it has ended, with these
+	stop  workflow.CancelFunc
+	end   bool // it has ended, with these
 	found *tell.Finding
 	err   error
 }
@@ -35,7 +36,7 @@ func (r *rollout) watchOver(ctx workflow.Context, s *soak, u plan.Unit, until ti
 		}
 		found, err := r.lookBy(ctx, s, u, until)
 		switch {
-		case ctx.Err() != nil:
+		case ctx.Err() != nil, unit.Phase == api.PhaseSkipped:
 		case err != nil:
 			r.standInSoak(ctx, unit, s.what, api.Check{Name: "watch during soak", Verdict: api.Error, Message: ask.MessageOf(err)})
 		case found.Superseded != "":
@@ -59,6 +60,8 @@ func (r *rollout) lookBy(ctx workflow.Context, s *soak, u plan.Unit, until time.
 		Until: until, Quiet: s.quiet, Parent: workflow.GetInfo(ctx).WorkflowExecution.ID, Watches: s.stage.Watches,
 	}
 	look := &lookRun{part: r.partOf(ctx, s.stage.Name, u.Cluster)}
+	ctx, look.stop = workflow.WithCancel(ctx)
+	defer look.stop()
 	r.looks[u.Cluster] = look
 	defer delete(r.looks, u.Cluster)
 	if look.part == nil {
@@ -110,7 +113,10 @@ func lookChild(ctx workflow.Context, of tell.Title, in tell.LookInput, begun fun
 // heedLook takes what a look says of its unit's cluster.
 func (r *rollout) heedLook(ctx workflow.Context, rep tell.Report) {
 	unit, look := r.unit(rep.Cluster), r.looks[rep.Cluster]
-	if unit == nil || look == nil || look.part == nil && look.run != rep.Execution || rep.Number <= look.heard {
+	if unit == nil || look == nil || unit.LeftOut() {
+		return
+	}
+	if look.part == nil && look.run != rep.Execution || rep.Number <= look.heard {
 		return
 	}
 	look.heard = rep.Number

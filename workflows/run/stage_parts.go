@@ -156,9 +156,7 @@ func (r *rollout) learnOf(ctx workflow.Context, n tell.News) {
 	case n.End != nil:
 		r.ended(ctx, u, *n.End)
 	case n.GaveUp:
-		unit := *r.unit(n.Cluster)
-		unit.Phase, unit.Waiting = api.PhaseAborted, nil
-		r.ended(ctx, u, unit)
+		r.ended(ctx, u, u.gaveUp(*r.unit(n.Cluster)))
 	default:
 		r.ended(ctx, u, r.crashed(ctx, n.Cluster, n.Crash))
 	}

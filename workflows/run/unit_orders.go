@@ -11,7 +11,7 @@ import (
 // unwanted reports whether a unit that has not started was told to end.
 func (u *unitRun) unwanted() bool {
 	return slices.ContainsFunc(u.owed, func(o tell.Order) bool {
-		return o.Kind == tell.OrderAbort || !u.back && (o.Kind == tell.OrderRollback || o.Kind == tell.OrderStop)
+		return o.Kind == tell.OrderAbort || !u.back && (o.Kind == tell.OrderRollback || o.Kind == tell.OrderStop || o.Kind == tell.OrderSkip)
 	})
 }
 
@@ -30,7 +30,7 @@ func (r *rollout) tell(ctx workflow.Context, units []*unitRun, o tell.Order) {
 	defer done()
 	var sent []workflow.Future
 	for _, u := range units {
-		u.stopping = u.stopping || o.Kind == tell.OrderStop || o.Kind == tell.OrderAbort
+		u.stopping = u.stopping || o.Kind == tell.OrderStop || o.Kind == tell.OrderAbort || o.Kind == tell.OrderSkip
 		o.Run, o.Back = r.in.Run, u.paced
 		switch {
 		case u.part != nil:

@@ -33,7 +33,8 @@ func (r *rollout) heed(ctx workflow.Context, rep tell.Report) {
 		// It does not keep the others from going back: it ends here, and the second one that does so brakes the rollback.
 		r.tellUnit(ctx, run, tell.Order{Kind: tell.OrderStop, Who: api.BySluice, Reason: "it cannot go back as it is"})
 	}
-	if !r.ending() && !run.back && rep.Phase == api.PhaseHeld && rep.Failure != nil && rep.Failure.Verdict == api.Failed && !run.decided {
+	undecided := !r.ending() && !run.back && !run.decided && run.skipped == nil
+	if undecided && rep.Phase == api.PhaseHeld && rep.Failure != nil && rep.Failure.Verdict == api.Failed {
 		run.decided = true
 		if borne, why := r.decide(ctx, u); borne {
 			r.tellUnit(ctx, run, tell.Order{Kind: tell.OrderStop, Who: api.BySluice, Reason: why})
@@ -100,7 +101,7 @@ func (r *rollout) failed(among func(*api.UnitStatus) bool) int {
 	for _, st := range r.state.Status.Stages {
 		for i := range st.Units {
 			u := &st.Units[i]
-			if among(u) && (u.Phase == api.PhaseFailed || u.Failure != nil && u.Failure.Verdict == api.Failed) {
+			if among(u) && u.Phase != api.PhaseSkipped && (u.Phase == api.PhaseFailed || u.Failure != nil && u.Failure.Verdict == api.Failed) {
 				n++
 			}
 		}

@@ -63,4 +63,9 @@ func (r *rollout) statesOf(units []plan.Unit) []plan.State {
 	return out
 }
 
-func (r *rollout) stateOf(cluster string) plan.State { return plan.StateOf(r.unit(cluster).Phase) }
+func (r *rollout) stateOf(cluster string) plan.State {
+	if u := r.open[cluster]; u != nil && u.skipped != nil {
+		return plan.Skipped // whatever it still has to do to end
+	}
+	return plan.StateOf(r.unit(cluster).Phase)
+}

@@ -100,16 +100,24 @@ func (r *rollout) follow(ctx workflow.Context, in tell.ClusterInput, run *unitRu
 			u.Phase, u.Waiting = api.PhaseLocked, lockedBy(ctx, run.id)
 			r.refresh(ctx)
 		},
-		unwanted: func() bool { return r.want.abort || r.ending() && !run.back },
+		unwanted: func() bool { return r.want.abort || r.ending() && !run.back || run.skipped != nil },
 	})
 	switch {
 	case err == nil:
 		return end
 	case errors.Is(err, errGaveUp):
-		before.Phase, before.Waiting = api.PhaseAborted, nil
-		return before
+		return run.gaveUp(before)
 	}
 	return r.crashed(ctx, in.Cluster, err.Error())
+}
+
+// gaveUp is a unit that ended before its workflow began.
+func (u *unitRun) gaveUp(unit api.UnitStatus) api.UnitStatus {
+	unit.Phase, unit.Waiting = api.PhaseAborted, nil
+	if u.skipped != nil {
+		unit.Phase, unit.Ending = api.PhaseSkipped, u.skipped
+	}
+	return unit
 }
 
 // unlock says that a unit does not wait for another run any more.

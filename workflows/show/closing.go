@@ -27,13 +27,16 @@ func Closing(phase api.Phase, back bool, by *api.Ending, reason string, end any)
 // RunEnd is how a run ended, in one line.
 func RunEnd(s *api.RunStatus) string {
 	said := endedBy(s.Phase, s.Ending)
+	if left := s.LeftOut(); len(left) > 0 {
+		said += fmt.Sprintf(", in part: %s left out, %s first", api.Counted(len(left), "unit"), endedBy(api.Phase(left[0].Path), left[0].Ending))
+	}
 	if takenBackByItself(s.Phase, s.Ending) {
 		return clip.Bytes(said, pace.Tuned().MaxMessage)
 	}
 	stopped := 0
 	for _, st := range s.Stages {
 		for _, u := range st.Units {
-			if u.Failure == nil {
+			if u.Failure == nil || u.Phase == api.PhaseSkipped {
 				continue
 			}
 			if stopped++; stopped == 1 {

@@ -30,13 +30,14 @@ type Freeze struct {
 }
 
 // The kinds of order. Stop ends a unit where it is; it is what a run says to a unit that failed within the budget, and
-// to one that stayed out of reach.
+// to one that stayed out of reach. Skip does the same to one that a person leaves out.
 const (
 	OrderPause    = "pause"
 	OrderResume   = "resume"
 	OrderAbort    = "abort"
 	OrderRollback = "rollback"
 	OrderStop     = "stop"
+	OrderSkip     = "skip"
 	OrderFreeze   = "freeze"
 	OrderThaw     = "thaw"
 

@@ -30,6 +30,7 @@ var (
 	errRollback = errors.New("rollback")
 	errAbort    = errors.New("abort")
 	errStop     = errors.New("stop")
+	errSkip     = errors.New("skip")
 )
 
 type machine struct {
@@ -110,6 +111,8 @@ func (r *machine) run(outer workflow.Context) (api.UnitStatus, error) {
 		return r.close(ctx, r.leave(ctx, api.PhaseAborted))
 	case errors.Is(err, errStop):
 		return r.close(ctx, r.leave(ctx, r.stoppedPhase()))
+	case errors.Is(err, errSkip):
+		return r.close(ctx, r.leave(ctx, api.PhaseSkipped))
 	}
 	return r.unit, err
 }

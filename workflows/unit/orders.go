@@ -19,8 +19,9 @@ type orders struct {
 	rollback bool
 	abort    bool
 	stop     bool
+	skip     bool
 	resumes  int // how often it was told to resume; a held unit waits for the next
-	ends     int // how often it was told to abort or stop; what nothing else interrupts gives up at the next
+	ends     int // how often it was told to end where it is; what nothing else interrupts gives up at the next
 	who      string
 	why      string
 	ending   *api.Ending // whose order ended the way forward, or gave the way back up
@@ -52,7 +53,7 @@ func (r *machine) take(o tell.Order) {
 	if o.Kind != tell.OrderFreeze && o.Kind != tell.OrderThaw {
 		r.orders.who, r.orders.why = o.Who, o.Reason
 	}
-	if slices.Contains([]string{tell.OrderAbort, tell.OrderRollback, tell.OrderStop}, o.Kind) {
+	if slices.Contains([]string{tell.OrderAbort, tell.OrderRollback, tell.OrderStop, tell.OrderSkip}, o.Kind) {
 		r.orders.ending = &api.Ending{By: o.Who, Reason: o.Reason}
 	}
 	switch o.Kind {
@@ -77,8 +78,11 @@ func (r *machine) take(o tell.Order) {
 	case tell.OrderStop:
 		r.orders.stop = true
 		r.orders.ends++
+	case tell.OrderSkip:
+		r.orders.skip = true
+		r.orders.ends++
 	}
-	if interrupts && r.cancel != nil && (!r.firm || o.Kind == tell.OrderAbort || o.Kind == tell.OrderStop) {
+	if interrupts && r.cancel != nil && (!r.firm || slices.Contains([]string{tell.OrderAbort, tell.OrderStop, tell.OrderSkip}, o.Kind)) {
 		r.interrupt()
 	}
 }
@@ -92,6 +96,8 @@ func (o orders) ended() error {
 		return errAbort
 	case o.stop:
 		return errStop
+	case o.skip:
+		return errSkip
 	}
 	return nil
 }

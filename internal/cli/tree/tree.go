@@ -89,6 +89,9 @@ func (d *drawer) head() []row {
 		ending := fmt.Sprintf("%s by %s%s", v.Phase, v.Ending.By, because(v.Ending.Reason))
 		rows = append(rows, row{free: true, name: oneLine(ending), phase: v.Phase})
 	}
+	if left := v.LeftOut(); len(left) > 0 {
+		rows = append(rows, row{free: true, name: "in part: " + api.Counted(len(left), "unit") + " left out", phase: api.PhaseSkipped})
+	}
 	if d.in.UI != "" {
 		rows = append(rows, about("%s", d.in.UI))
 	}
@@ -208,6 +211,8 @@ func behind(u *api.UnitStatus) string {
 
 func (d *drawer) stands(u *api.UnitStatus) string {
 	switch {
+	case u.LeftOut():
+		return "left out by " + u.Ending.By + because(u.Ending.Reason)
 	case u.Failure != nil:
 		return finding(u.Failure)
 	case u.Phase.Final() && len(u.Pruned) > 0:
@@ -274,6 +279,8 @@ func finding(c *api.Check) string {
 // rank says how soon a unit's line goes: first those that have nothing to tell.
 func rank(u *api.UnitStatus) int {
 	switch {
+	case u.LeftOut():
+		return rankStopped
 	case u.Phase == api.PhasePending, u.Phase == api.PhaseSkipped:
 		return rankPending
 	case u.Phase == api.PhaseSucceeded:
