@@ -21,23 +21,26 @@ import (
 	"sluice.dev/sluice/internal/check"
 	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/metrics"
 	"sluice.dev/sluice/internal/serve"
 	"sluice.dev/sluice/workflows"
 )
 
 // Options are what a worker needs. Client, Ledger and Orders are required and stay the caller's to close.
 type Options struct {
-	Client      client.Client
-	Namespace   string // of the client; where it is set, search attributes that it lacks are added
-	Ledger      ledger.Ledger
-	Orders      runs.Orders       // takes what a run is told too late to obey it: the engine
-	Kubeconfigs []string          // default $KUBECONFIG, else ~/.kube/config
-	Sites       []string          // besides the central queue, serve the clusters of these sites
-	Scripts     map[string]string // executables that checks may run here, by the name that they call them by
-	ProberImage string            // that pods run which probe from inside clusters; "": none are made
-	SiteOnly    bool              // serve the sites only: an agent near its clusters
-	UserAgent   string
-	Logger      *slog.Logger
+	Client         client.Client
+	Namespace      string // of the client; where it is set, search attributes that it lacks are added
+	Ledger         ledger.Ledger
+	Orders         runs.Orders       // takes what a run is told too late to obey it: the engine
+	Kubeconfigs    []string          // default $KUBECONFIG, else ~/.kube/config
+	Sites          []string          // besides the central queue, serve the clusters of these sites
+	Scripts        map[string]string // executables that checks may run here, by the name that they call them by
+	ProberImage    string            // that pods run which probe from inside clusters; "": none are made
+	SiteOnly       bool              // serve the sites only: an agent near its clusters
+	UserAgent      string
+	Metrics        *metrics.Metrics // served at MetricsAddress; nil: none are
+	MetricsAddress string
+	Logger         *slog.Logger
 }
 
 // Limits of one worker. A long activity waits on a watch and costs next to nothing, so many may be under way at once.
@@ -59,15 +62,19 @@ func Run(ctx context.Context, o Options) error {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	clusters := kube.NewPool(kube.Options{Kubeconfigs: o.Kubeconfigs, UserAgent: o.UserAgent})
-	defer clusters.Close()
 	rules := check.New()
+	measurer := check.NewMeasurer(clock.RealClock{}, rules.Rules, sources(o.Scripts, o.ProberImage))
+	asked := kube.Options{Kubeconfigs: o.Kubeconfigs, UserAgent: o.UserAgent}
+	if o.Metrics != nil {
+		rules.Heard, measurer.Heard, asked.Meter = o.Metrics.Verdict, o.Metrics.Verdict, o.Metrics
+	}
+	clusters := kube.NewPool(asked)
+	defer clusters.Close()
 	near := &cluster.Activities{Clusters: clusters, Ledger: o.Ledger, Checks: rules, Clock: clock.RealClock{}, Installation: installation}
 	records := &store.Activities{Ledger: o.Ledger, Checks: rules, Clock: clock.RealClock{}}
 
 	measured := &checks.Activities{
-		Clusters: clusters, Ledger: o.Ledger, Clock: clock.RealClock{},
-		Measurer: check.NewMeasurer(clock.RealClock{}, rules.Rules, sources(o.Scripts, o.ProberImage)),
+		Clusters: clusters, Ledger: o.Ledger, Clock: clock.RealClock{}, Measurer: measurer,
 	}
 
 	if o.Namespace != "" && !o.SiteOnly {
@@ -78,6 +85,13 @@ func Run(ctx context.Context, o Options) error {
 	central := api.Queue(installation)
 	crew := newCrew()
 	defer crew.stop()
+	if o.Metrics != nil {
+		end, err := o.serveMetrics(ctx, central)
+		if err != nil {
+			return err
+		}
+		defer end()
+	}
 	start := func(queue string, slots int, register func(worker.Worker)) error {
 		w := worker.New(o.Client, queue, worker.Options{
 			MaxConcurrentActivityExecutionSize: slots,

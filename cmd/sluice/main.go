@@ -29,7 +29,8 @@ func serve(ctx context.Context, r cli.WorkerRun) error {
 	return worker.Run(ctx, worker.Options{
 		Client: r.Client, Namespace: r.Namespace, Ledger: r.Ledger, Orders: r.Engine,
 		Kubeconfigs: r.Kubeconfigs, Sites: r.Sites, SiteOnly: r.SiteOnly,
-		Scripts: r.Scripts, ProberImage: r.ProberImage, UserAgent: "sluice/" + version(), Logger: r.Logger,
+		Scripts: r.Scripts, ProberImage: r.ProberImage, Metrics: r.Metrics, MetricsAddress: r.MetricsAddress,
+		UserAgent: "sluice/" + version(), Logger: r.Logger,
 	})
 }
 

@@ -15,7 +15,17 @@ import (
 // Runner runs checks that are rules, in no time. It is safe for concurrent use.
 type Runner struct {
 	Rules *Rules
+	Heard Heard // what rules find, as kind gate; nil where nobody wants to
 	ask   Rule
+}
+
+// Heard is told what a step of a kind has found, each time that it looked. It is called from many goroutines.
+type Heard func(kind string, found api.Verdict)
+
+func (h Heard) tell(kind string, found api.Verdict) {
+	if h != nil {
+		h(kind, found)
+	}
 }
 
 // Rule runs the rules of one check.
@@ -24,17 +34,18 @@ type Rule func(ctx context.Context, c pipelines.ResolvedCheck, at pipelines.Poin
 // New returns a Runner.
 func New() *Runner {
 	rules := NewRules()
-	return &Runner{rules, rules.check}
+	return &Runner{Rules: rules, ask: rules.check}
 }
 
 // NewOf returns a Runner that runs rules in a way of its own: a slow one, for a test.
-func NewOf(ask Rule) *Runner { return &Runner{NewRules(), ask} }
+func NewOf(ask Rule) *Runner { return &Runner{Rules: NewRules(), ask: ask} }
 
 // Evaluate runs the checks in their order. A check that others run after, and that did not pass, has them Skipped. The
 // result has one entry for each check, in the same order; a context that ends leaves Error for what was not run.
 func (r *Runner) Evaluate(ctx context.Context, req step.EvaluateRequest) []api.Check {
 	out, _ := inOrder(req.Checks, req.Point, func(c pipelines.ResolvedCheck, found api.Check) (api.Check, error) {
 		f := bounded(r.ask(ctx, c, req.Point, req.Facts))
+		r.Heard.tell("gate", f.Verdict)
 		found.Verdict, found.Message, found.Seen = f.Verdict, f.Message, f.Seen
 		return found, nil
 	})

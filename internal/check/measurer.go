@@ -15,6 +15,8 @@ import (
 // Measurer measures the checks that are more than rules: it asks sources, as often as each step says, counts, and says what came
 // of it. It is safe for concurrent use.
 type Measurer struct {
+	Heard Heard // what each measurement finds; nil where nobody wants to
+
 	clock   clock.Clock
 	sources Sources
 }
@@ -25,7 +27,7 @@ func NewMeasurer(c clock.Clock, rules *Rules, more Sources) *Measurer {
 	for name, s := range more {
 		sources[name] = s
 	}
-	return &Measurer{c, sources}
+	return &Measurer{clock: c, sources: sources}
 }
 
 // Knows reports whether a kind of step can be measured.
@@ -152,6 +154,7 @@ func (m *Measurer) step(
 		if ctx.Err() != nil {
 			return t, ctx.Err()
 		}
+		m.Heard.tell(s.Kind(), f.Verdict)
 		t = t.add(s.Repeat, most, f, m.clock.Now())
 		b.keep(s.Name, t)
 	}

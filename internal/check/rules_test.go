@@ -27,6 +27,17 @@ func evaluate(ctx context.Context, checks ...pipelines.ResolvedCheck) []api.Chec
 	}})
 }
 
+func TestWhoeverWantsToHearsWhatRulesFind(t *testing.T) {
+	runner, heard := check.New(), map[string]int{}
+	runner.Heard = func(kind string, found api.Verdict) { heard[kind+" "+string(found)]++ }
+	runner.Evaluate(t.Context(), step.EvaluateRequest{Point: pipelines.AfterBatch, Checks: []pipelines.ResolvedCheck{
+		named("a", "1 == 1"), named("b", "1 == 2"), named("c", "1 == 1", "b"),
+	}})
+	if want := map[string]int{"gate Passed": 1, "gate Failed": 1}; !cmp.Equal(heard, want) {
+		t.Errorf("it hears %v", heard)
+	}
+}
+
 func TestVerdicts(t *testing.T) {
 	cancelled, cancel := context.WithCancel(context.Background())
 	cancel()

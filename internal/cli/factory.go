@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"go.temporal.io/sdk/client"
 	"golang.org/x/term"
 	"k8s.io/utils/clock"
 
@@ -119,11 +120,13 @@ func (f *Factory) Open(ctx context.Context) (ledger.Ledger, error) {
 }
 
 // Dial returns the Temporal client that flags, environment and profile name, connected.
-func (f *Factory) Dial(ctx context.Context, logger *slog.Logger) (*engine.Connection, error) {
+func (f *Factory) Dial(ctx context.Context, logger *slog.Logger, counts client.MetricsHandler) (*engine.Connection, error) {
 	if f.connection != nil {
 		return f.connection, nil
 	}
-	c, err := engine.Dial(ctx, engine.DialOptions{Address: f.Address, Namespace: f.Namespace, Dir: f.state(), Logger: logger})
+	c, err := engine.Dial(ctx, engine.DialOptions{
+		Address: f.Address, Namespace: f.Namespace, Dir: f.state(), Logger: logger, Metrics: counts,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -143,7 +146,7 @@ func (f *Factory) Engine(ctx context.Context) (*engine.Engine, error) {
 	dial := f.Temporal
 	if dial == nil {
 		dial = func(ctx context.Context) (*engine.Server, error) {
-			c, err := f.Dial(ctx, nil)
+			c, err := f.Dial(ctx, nil, nil)
 			if err != nil {
 				return nil, err
 			}

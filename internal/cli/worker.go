@@ -30,7 +30,8 @@ type WorkerRun struct {
 	SiteOnly    bool
 	Scripts     map[string]string // executables that checks may run here, by name
 	ProberImage string            // that pods run which probe from inside clusters
-	Logger      *slog.Logger
+	Measured
+	Logger *slog.Logger
 }
 
 // WorkerOptions are what worker needs.
@@ -41,6 +42,7 @@ type WorkerOptions struct {
 	SiteOnly    bool
 	Scripts     []string // NAME=PATH
 	ProberImage string
+	Metrics     string // the address at which they are served
 	Verbose     bool
 }
 
@@ -57,7 +59,8 @@ there is one, else $KUBECONFIG or ~/.kube/config.`,
   sluice worker --kubeconfig .sluice/kubeconfig
   sluice worker --site eu --site-only --kubeconfig .sluice/kubeconfig
   sluice worker --allow-script smoke-test=/opt/checks/smoke-test
-  sluice worker --prober-image registry.example/sluice:0.9`,
+  sluice worker --prober-image registry.example/sluice:0.9
+  sluice worker --metrics 0.0.0.0:9464`,
 		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if runF != nil {
@@ -73,6 +76,7 @@ there is one, else $KUBECONFIG or ~/.kube/config.`,
 	flags.StringArrayVar(&opts.Scripts, "allow-script", nil, "`NAME=PATH` of an executable that checks may run here; may be repeated")
 	flags.StringVar(&opts.ProberImage, "prober-image", "",
 		"`IMAGE` of this version of sluice, run by pods that probe from inside clusters (default: that of the local stack, else none)")
+	flags.StringVar(&opts.Metrics, "metrics", "", "`ADDRESS` at which Prometheus finds /metrics and /healthz (default: none)")
 	flags.BoolVarP(&opts.Verbose, "verbose", "v", false, "log what is done, not only what goes wrong")
 	return cmd
 }
@@ -102,12 +106,13 @@ func workerRun(ctx context.Context, o *WorkerOptions) error {
 	if err != nil {
 		return err
 	}
+	measured := o.measured()
 	f.Init = true
 	l, err := f.Open(ctx)
 	if err != nil {
 		return err
 	}
-	c, err := f.Dial(ctx, logger)
+	c, err := f.Dial(ctx, logger, measured.ofTemporal())
 	if err != nil {
 		return err
 	}
@@ -124,7 +129,7 @@ func workerRun(ctx context.Context, o *WorkerOptions) error {
 	}
 	return f.Worker(ctx, WorkerRun{
 		Client: c.Client, Namespace: c.Namespace, Ledger: l, Engine: e, Kubeconfigs: o.Kubeconfigs, Sites: o.Sites, SiteOnly: o.SiteOnly,
-		Scripts: scripts, ProberImage: o.ProberImage, Logger: logger,
+		Scripts: scripts, ProberImage: o.ProberImage, Measured: measured, Logger: logger,
 	})
 }
 

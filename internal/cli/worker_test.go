@@ -40,6 +40,21 @@ func TestWorkerRefusesABadKubeconfig(t *testing.T) {
 	}
 }
 
+func TestWorkerHasMetricsWhereTheyAreAskedFor(t *testing.T) {
+	for _, args := range [][]string{nil, {"--metrics", "127.0.0.1:9464"}} {
+		var asked *WorkerOptions
+		cmd := NewCmdWorker(&Factory{}, func(_ context.Context, o *WorkerOptions) error { asked = o; return nil })
+		cmd.SetArgs(args)
+		if err := cmd.ExecuteContext(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		run := asked.measured()
+		if want := len(args) > 0; (run.Metrics != nil) != want || (run.MetricsAddress != "") != want || (run.ofTemporal() != nil) != want {
+			t.Errorf("%v: %+v", args, run)
+		}
+	}
+}
+
 func TestWorkerSaysWhatItServes(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "two")
 	if err := os.WriteFile(file, []byte(twoContexts), 0o600); err != nil {

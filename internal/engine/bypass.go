@@ -84,7 +84,7 @@ const runEntries = 200
 func (e *Engine) unaborted(ctx context.Context, run string) (bool, error) {
 	entries, err := e.ledger.ListEntries(ctx, run, runEntries)
 	for _, entry := range entries {
-		if entry.Command == "abort" && !strings.HasPrefix(entry.Outcome, "refused") {
+		if entry.Command == "abort" && !strings.HasPrefix(entry.Outcome, ledger.Refused) {
 			return false, nil
 		}
 	}

@@ -36,7 +36,7 @@ func (e *Engine) Command(ctx context.Context, run, name string, c api.Command) (
 		return answer, err
 	}
 	return answer, errors.Join(err, e.audit(ctx, ledger.Entry{
-		Who: c.Who, Command: name, Object: run, Scope: c.Scope.String(), Reason: c.Reason, Outcome: "refused: " + err.Error(),
+		Who: c.Who, Command: name, Object: run, Scope: c.Scope.String(), Reason: c.Reason, Outcome: ledger.Refused + err.Error(),
 	}))
 }
 

@@ -31,11 +31,12 @@ const (
 // DialOptions say which Temporal server is meant. The zero value means what Temporal's own CLI would take from its
 // environment and profile; then the local stack in Dir; then localhost:7233.
 type DialOptions struct {
-	Address   string              // before everything else
-	Namespace string              // before everything else
-	Dir       string              // state folder of the local stack; default .sluice
-	Logger    *slog.Logger        // of the SDK; default: nothing is logged
-	Env       envconfig.EnvLookup // default the process's environment
+	Address   string                // before everything else
+	Namespace string                // before everything else
+	Dir       string                // state folder of the local stack; default .sluice
+	Logger    *slog.Logger          // of the SDK; default: nothing is logged
+	Metrics   client.MetricsHandler // of the SDK; default: nothing is counted
+	Env       envconfig.EnvLookup   // default the process's environment
 }
 
 // Connection is a client of a Temporal server. Close it.
@@ -93,6 +94,7 @@ func Dial(ctx context.Context, o DialOptions) (*Connection, error) {
 		logger = slog.New(slog.DiscardHandler)
 	}
 	options.Logger = sdklog.NewStructuredLogger(logger)
+	options.MetricsHandler = o.Metrics
 	options.ConnectionOptions.GetSystemInfoTimeout = dialTimeout
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()

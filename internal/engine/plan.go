@@ -81,7 +81,7 @@ func (r PlanRequest) scope() string {
 
 func outcomeOf(p *Planned) string {
 	if err := p.Refused(); err != nil {
-		return err.Error()
+		return ledger.Refused + err.Error()
 	}
 	return "accepted"
 }

@@ -67,7 +67,7 @@ func (e *Engine) Run(ctx context.Context, req RunRequest) (ledger.Run, error) {
 		object = started.Name
 	}
 	if err != nil {
-		outcome = "refused: " + err.Error()
+		outcome = ledger.Refused + err.Error()
 	}
 	var unwritten error
 	if err == nil {

@@ -42,14 +42,19 @@ type Cluster struct {
 	leases  map[string]knownLease
 }
 
-func newCluster(contextName string, config *rest.Config, ticks clock.WithDelayedExecution) (*Cluster, error) {
+func newCluster(contextName string, config *rest.Config, ticks clock.WithDelayedExecution, meter Meter) (*Cluster, error) {
 	wrapped, counted, base, err := newTransport(config)
 	if err != nil {
 		return nil, err
 	}
+	limiter := flowcontrol.NewTokenBucketRateLimiter(config.QPS, config.Burst)
+	if meter != nil {
+		counted.next = &metered{next: counted.next, cluster: contextName, meter: meter}
+		limiter = &patience{RateLimiter: limiter, cluster: contextName, meter: meter, clock: ticks}
+	}
 	settings := rest.Config{
 		Host: config.Host, APIPath: "/", UserAgent: config.UserAgent,
-		RateLimiter: flowcontrol.NewTokenBucketRateLimiter(config.QPS, config.Burst),
+		RateLimiter: limiter,
 		TLSClientConfig: rest.TLSClientConfig{
 			Insecure: config.Insecure, CAFile: config.CAFile, CAData: config.CAData, CertFile: config.CertFile, CertData: config.CertData,
 		},

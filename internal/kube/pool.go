@@ -31,6 +31,7 @@ type Options struct {
 	QPS         float32                    // requests a second to one cluster; default 50
 	Burst       int                        // default 100
 	Clock       clock.WithDelayedExecution // default the real one
+	Meter       Meter                      // hears of every request; default nobody does
 }
 
 // Pool holds one Cluster for each kubeconfig context that was asked for. It is safe for concurrent use.
@@ -101,7 +102,7 @@ func (p *Pool) Cluster(_ context.Context, contextName string) (*Cluster, error) 
 		return nil, fault.Wrap(fault.Invalid, err, "cannot use context %q of %s", contextName, strings.Join(p.options.Kubeconfigs, ", "))
 	}
 	config.UserAgent, config.QPS, config.Burst = p.options.UserAgent, p.options.QPS, p.options.Burst
-	c, err := newCluster(contextName, config, p.options.Clock)
+	c, err := newCluster(contextName, config, p.options.Clock, p.options.Meter)
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "cannot use context %q of %s", contextName, strings.Join(p.options.Kubeconfigs, ", "))
 	}

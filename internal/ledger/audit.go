@@ -14,8 +14,11 @@ type Entry struct {
 	Object  string    `json:"object"`  // run or plan
 	Scope   string    `json:"scope,omitempty"`
 	Reason  string    `json:"reason,omitempty"`
-	Outcome string    `json:"outcome"` // accepted, or why it was refused
+	Outcome string    `json:"outcome"` // what came of it, which begins with Refused where nothing did
 }
+
+// Refused is how the outcome of a command begins that was not taken.
+const Refused = "refused: "
 
 // Audit keeps entries; they are never changed or removed.
 type Audit interface {

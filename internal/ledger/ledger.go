@@ -25,6 +25,7 @@ type Ledger interface {
 	Audit
 	Fences
 	Freezes
+	Numbers
 	// Installation is the random name that this ledger was given when it was made. It is what a Lease names as holder.
 	Installation(ctx context.Context) (string, error)
 	Close() error

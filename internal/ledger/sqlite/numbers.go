@@ -1,0 +1,67 @@
+package sqlite
+
+import (
+	"context"
+
+	"sluice.dev/sluice/internal/ledger"
+)
+
+// OpenRuns implements ledger.Numbers.
+func (s *Store) OpenRuns(ctx context.Context, limit int) ([]ledger.OpenRun, error) {
+	list, err := rows(ctx, s.db, scanOpenRun, `
+		SELECT `+runColumns+`, MAX(started,
+			COALESCE((SELECT MAX(moved) FROM observations o WHERE o.run = runs.name), ''),
+			COALESCE((SELECT MAX(at) FROM audit a WHERE a.object = runs.name), ''))
+		FROM runs WHERE ended = '' ORDER BY seq LIMIT ?`, ledger.Rows(limit))
+	return list, failed(err, "cannot list open runs")
+}
+
+func scanOpenRun(row scanner) (ledger.OpenRun, error) {
+	var moved string
+	run, err := scanRun(also{row, &moved})
+	if err != nil {
+		return ledger.OpenRun{}, err
+	}
+	at, err := parseTime(moved)
+	return ledger.OpenRun{Run: run, Moved: at}, err
+}
+
+// also is a row with one column more than whoever scans it knows.
+type also struct {
+	scanner
+	last any
+}
+
+// Scan reads that one too.
+func (a also) Scan(into ...any) error { return a.scanner.Scan(append(into, a.last)...) }
+
+// CountEnded implements ledger.Numbers.
+func (s *Store) CountEnded(ctx context.Context) (map[string]int, error) {
+	type count struct {
+		phase string
+		runs  int
+	}
+	counts, err := rows(ctx, s.db, func(row scanner) (c count, err error) { return c, row.Scan(&c.phase, &c.runs) },
+		`SELECT phase, COUNT(*) FROM runs WHERE ended <> '' GROUP BY phase`)
+	all := map[string]int{}
+	for _, c := range counts {
+		all[c.phase] = c.runs
+	}
+	return all, failed(err, "cannot count runs")
+}
+
+// CountEntries implements ledger.Numbers.
+func (s *Store) CountEntries(ctx context.Context) ([]ledger.Counted, error) {
+	list, err := rows(ctx, s.db, func(row scanner) (c ledger.Counted, err error) {
+		return c, row.Scan(&c.Command, &c.Refused, &c.Entries)
+	},
+		`SELECT command, substr(outcome, 1, length(?)) = ?, COUNT(*) FROM audit GROUP BY 1, 2 ORDER BY 1, 2`, ledger.Refused, ledger.Refused)
+	return list, failed(err, "cannot count the audit")
+}
+
+// Size implements ledger.Numbers.
+func (s *Store) Size(ctx context.Context) (int64, error) {
+	var bytes int64
+	err := s.db.QueryRowContext(ctx, `SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()`).Scan(&bytes)
+	return bytes, failed(err, "cannot measure the ledger")
+}

@@ -1,0 +1,82 @@
+// Package metrics is what a worker tells Prometheus: what it counts itself, and where the runs of its ledger are. Every label has a
+// bound, so that neither a large fleet nor a long life makes the page large. It decides nothing, and keeps nobody waiting.
+package metrics
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"sluice.dev/sluice/internal/api"
+)
+
+// Metrics are those of one process. It is safe for concurrent use.
+type Metrics struct {
+	registry *prometheus.Registry
+	clusters *names
+	requests *prometheus.CounterVec
+	kept     *prometheus.CounterVec
+	verdicts *prometheus.CounterVec
+	temporal *temporal
+}
+
+// maxClusters is how many clusters have series of their own. Those that a process asks later share one.
+const maxClusters = 500
+
+// other is the value of a label that its bound has no room for.
+const other = "other"
+
+// New returns metrics of a process that has counted nothing yet.
+func New() *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(), clusters: &names{most: maxClusters},
+		requests: apiRequests.counter(), kept: apiKept.counter(), verdicts: checkVerdicts.counter(), temporal: newTemporal(),
+	}
+	m.registry.MustRegister(
+		m.requests, m.kept, m.verdicts, m.temporal,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	return m
+}
+
+// Handler serves the metrics under /metrics, and under /healthz that the process serves.
+func (m *Metrics) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
+		ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: 4, Timeout: 9 * time.Second,
+	}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
+	return mux
+}
+
+// Request counts a request to a cluster by what its API server answered; 0 where no answer came.
+func (m *Metrics) Request(cluster string, status int) {
+	m.requests.WithLabelValues(m.clusters.of(cluster), outcomeOf(status)).Inc()
+}
+
+// KeptBack adds up how long requests to a cluster waited for the budget that it is asked under.
+func (m *Metrics) KeptBack(cluster string, waited time.Duration) {
+	m.kept.WithLabelValues(m.clusters.of(cluster)).Add(waited.Seconds())
+}
+
+// Verdict counts what a check of a kind has found.
+func (m *Metrics) Verdict(kind string, found api.Verdict) {
+	m.verdicts.WithLabelValues(kind, string(found)).Inc()
+}
+
+func outcomeOf(status int) string {
+	switch {
+	case status == 0:
+		return "unanswered"
+	case status == http.StatusTooManyRequests:
+		return "throttled"
+	case status >= http.StatusInternalServerError:
+		return "failed"
+	case status >= http.StatusBadRequest:
+		return "refused"
+	}
+	return "answered"
+}
