@@ -93,6 +93,11 @@ func Quick(all []ResolvedCheck) []ResolvedCheck {
 	return slices.DeleteFunc(slices.Clone(all), func(c ResolvedCheck) bool { return c.Measured() })
 }
 
+// MakesPods reports whether some step runs in a pod that is made for it.
+func (c *ResolvedCheck) MakesPods() bool {
+	return slices.ContainsFunc(c.Steps, func(s ResolvedStep) bool { return s.Job != nil || s.FromCluster() })
+}
+
 // Measured returns the checks that are more than rules, which workers of their own measure.
 func Measured(all []ResolvedCheck) []ResolvedCheck {
 	return slices.DeleteFunc(slices.Clone(all), func(c ResolvedCheck) bool { return !c.Measured() })

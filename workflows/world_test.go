@@ -163,6 +163,12 @@ func (w *world) register() {
 		return step.PruneResult{Pruned: r.Objects}, nil
 	})
 	answer(w, step.Release, func(r step.ReleaseRequest) string { return r.Cluster + " " + string(r.Outcome) }, func(step.ReleaseRequest) (string, error) { return "", nil })
+	answer(w, step.Tidy, func(step.TidyRequest) string { return "" }, func(r step.TidyRequest) (string, error) {
+		for _, p := range r.Clusters {
+			w.log = append(w.log, "tidied "+p.Cluster)
+		}
+		return "", nil
+	})
 	answer(w, step.Closed, func(id string) string { return id }, func(string) (string, error) { return "", nil })
 	answer(w, step.Unobserved, ofRef, func(step.Ref) (string, error) { return "", nil })
 	answer(w, step.SaveUnit, func(step.SaveUnitRequest) string { return "" }, func(r step.SaveUnitRequest) (string, error) {

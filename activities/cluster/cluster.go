@@ -47,20 +47,26 @@ func (a *Activities) Register(r serve.Registry) {
 	serve.Handle(r, step.Revert, a.Revert)
 	serve.Handle(r, step.Prune, pulse.Steady(a.Clock, a.Prune))
 	serve.Handle(r, step.Release, pulse.Steady(a.Clock, a.Release))
+	serve.Handle(r, step.Tidy, pulse.Steady(a.Clock, a.Tidy))
 	serve.Handle(r, step.Reachable, a.Reachable)
+}
+
+// plan loads a plan.
+func (a *Activities) plan(ctx context.Context, hash string) (*plan.Plan, error) {
+	stored, err := a.Ledger.Plan(ctx, hash)
+	if err != nil {
+		return nil, err
+	}
+	body, err := a.Ledger.Blob(ctx, stored.Body)
+	if err != nil {
+		return nil, err
+	}
+	return plan.Decode(body)
 }
 
 // unitOf loads a plan and the unit of a cluster in it.
 func (a *Activities) unitOf(ctx context.Context, ref step.Ref) (*plan.Plan, *plan.Unit, *plan.StagePlan, error) {
-	stored, err := a.Ledger.Plan(ctx, ref.Plan)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	body, err := a.Ledger.Blob(ctx, stored.Body)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	p, err := plan.Decode(body)
+	p, err := a.plan(ctx, ref.Plan)
 	if err != nil {
 		return nil, nil, nil, err
 	}

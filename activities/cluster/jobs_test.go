@@ -1,6 +1,8 @@
 package cluster
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -54,6 +56,51 @@ func TestAUnitThatEndsTakesItsJobsAway(t *testing.T) {
 			}
 			if len(left) != 2 || !left["ended"] || !left["other"] {
 				t.Errorf("there are left %v", left)
+			}
+		})
+	}
+}
+
+// TestARunThatEndsTakesAwayWhatItsTasksAndSoaksHaveLeft: no unit is there any more that would.
+func TestARunThatEndsTakesAwayWhatItsTasksAndSoaksHaveLeft(t *testing.T) {
+	canary := pipelines.ResolvedCheck{Name: "canary", Steps: []pipelines.ResolvedStep{
+		{Name: "canary/job", StepKinds: pipelines.StepKinds{Job: &pipelines.Job{Image: "canary:1", Namespace: "checks"}}},
+	}}
+	for _, c := range []struct {
+		reason string
+		set    func(*plan.Plan)
+		left   []string
+	}{
+		{"a soak's", func(p *plan.Plan) { p.Stages[0].Rules.Checks = []pipelines.ResolvedCheck{canary} }, []string{"ended", "other"}},
+		{"a task's", func(p *plan.Plan) {
+			p.Tasks = &plan.Tasks{First: []plan.Task{{Name: "canary", Cluster: "a", Check: canary}}}
+		}, []string{"ended", "other"}},
+		{"a last task's", func(p *plan.Plan) {
+			p.Tasks = &plan.Tasks{Finally: []plan.Task{{Name: "canary", Cluster: "a", Check: canary}}}
+		}, []string{"ended", "other"}},
+		{"of a task elsewhere", func(p *plan.Plan) {
+			p.Tasks = &plan.Tasks{First: []plan.Task{{Name: "canary", Cluster: "b", Check: canary}}}
+		}, []string{"ended", "other", "running"}},
+	} {
+		t.Run(c.reason, func(t *testing.T) {
+			w := newWorld(t)
+			w.planned("1.0.0", []string{load("DaemonSet", "agent", "1.0.0")}, c.set)
+			w.pod("job", "running", w.ref.Run, corev1.PodRunning)
+			w.pod("job", "ended", w.ref.Run, corev1.PodFailed)
+			w.pod("job", "other", "agent-99", corev1.PodRunning)
+			said := must(w, w.acts.Tidy, step.TidyRequest{Run: w.ref.Run, Plan: w.ref.Plan, Clusters: []step.Place{
+				{Cluster: "gone", Context: "gone"}, {Cluster: w.ref.Cluster, Context: w.ref.Context},
+			}})
+			if !strings.HasPrefix(said, "nothing that checks made runs in 1 cluster; not so in gone: ") {
+				t.Errorf("it says %q", said)
+			}
+			var left []string
+			for _, p := range w.server.All("Pod") {
+				left = append(left, p.GetAnnotations()["sluice.dev/key"])
+			}
+			slices.Sort(left)
+			if !slices.Equal(left, c.left) {
+				t.Errorf("there are left %v, want %v", left, c.left)
 			}
 		})
 	}

@@ -7,14 +7,11 @@ import (
 	"go.temporal.io/sdk/activity"
 
 	"sluice.dev/sluice/internal/change"
-	"sluice.dev/sluice/internal/check"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
-	"sluice.dev/sluice/internal/podrun"
 	"sluice.dev/sluice/internal/step"
-	"sluice.dev/sluice/pipelines"
 )
 
 // Acquire takes the component's Lease in the cluster under a new fence, once ledger, Lease and plan agree on what runs
@@ -126,14 +123,4 @@ func (a *Activities) Release(ctx context.Context, req step.ReleaseRequest) (stri
 		return runs, err
 	}
 	return runs, removePods(ctx, c, req.Run, stage.Rules.Checks)
-}
-
-// removePods takes away the pods of a run's checks in a cluster that still run. Where no pods may be listed none were made.
-func removePods(ctx context.Context, c *kube.Cluster, run string, checks []pipelines.ResolvedCheck) error {
-	for _, made := range check.PodsOf(checks) {
-		if err := podrun.RemoveOf(ctx, c, made.Namespace, made.Purpose, run); err != nil && fault.CodeOf(err) != fault.Unauthorized {
-			return err
-		}
-	}
-	return nil
 }

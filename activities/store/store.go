@@ -122,6 +122,7 @@ func runStage(s plan.StagePlan, live *plan.Live) step.RunStage {
 	for _, c := range s.Rules.Checks {
 		out.Looks = out.Looks || c.RunsAt(pipelines.During) && !c.Measured()
 		out.Watches = out.Watches || c.RunsAt(pipelines.During) && c.Measured()
+		out.MakesPods = out.MakesPods || c.RunsAt(pipelines.During) && c.MakesPods()
 		ofGroup := c.RunsAt(pipelines.BeforeGroup) || c.RunsAt(pipelines.AfterGroup)
 		ofStage := c.RunsAt(pipelines.BeforeStage) || c.RunsAt(pipelines.AfterStage)
 		if ofGroup || ofStage {

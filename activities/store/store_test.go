@@ -31,6 +31,9 @@ func stored(t *testing.T) (*store.Activities, ledger.Ledger, string) {
 			Batches: []pipelines.Amount{pipelines.Count(1), pipelines.Percent(100)},
 			Checks: []pipelines.ResolvedCheck{
 				{Name: "batch", At: []pipelines.Point{pipelines.AfterBatch}, Gates: []pipelines.ResolvedGate{{Name: "batch", CEL: "true"}}},
+				{Name: "canary", At: []pipelines.Point{pipelines.During}, Steps: []pipelines.ResolvedStep{
+					{Name: "canary/job", StepKinds: pipelines.StepKinds{Job: &pipelines.Job{Image: "canary:1"}}},
+				}},
 				{Name: "stage", At: []pipelines.Point{pipelines.AfterStage}, Gates: []pipelines.ResolvedGate{{Name: "stage", CEL: "true"}}},
 			},
 		},
@@ -64,6 +67,9 @@ func TestARunGetsOnlyWhatItNeeds(t *testing.T) {
 	if len(s.Checks) != 1 || s.Checks[0].Name != "stage" {
 		t.Errorf("checks of the stage: %+v", s.Checks)
 	}
+	if !s.Watches || !s.MakesPods || s.Looks {
+		t.Errorf("its soaks are %+v: a job is measured in the background", s)
+	}
 	if u := s.Groups[0].Units[0]; u.Labels != nil || !u.WayBack.Exists() {
 		t.Errorf("unit %+v: it needs its way back, and not its labels", u)
 	}
@@ -96,7 +102,7 @@ func TestAUnitGoesBackUnderItsOwnRules(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if there.Change.Version != "v2" || there.Change.Previous != "v1" || len(there.Rules.Batches) != 2 || len(there.Rules.Checks) != 2 {
+	if there.Change.Version != "v2" || there.Change.Previous != "v1" || len(there.Rules.Batches) != 2 || len(there.Rules.Checks) != 3 {
 		t.Errorf("there: %+v", there)
 	}
 	if back.Change.Version != "v1" || back.Change.Previous != "v2" || len(back.Rules.Batches) != 1 || len(back.Rules.Checks) != 0 || back.Target != "sha256:t" {

@@ -21,6 +21,8 @@ var (
 	Prune = short[PruneRequest, PruneResult]("cluster.Prune")
 	// Release frees the Lease and records what runs.
 	Release = short[ReleaseRequest, Note]("cluster.Release")
+	// Tidy takes away the pods that checks and tasks of a run have left running. A cluster that cannot be asked keeps its own.
+	Tidy = lasting[TidyRequest, Note]("cluster.Tidy")
 	// Reachable returns once the API server answers.
 	Reachable = patient[Ref, Note]("cluster.Reachable")
 )
@@ -94,4 +96,17 @@ type ReleaseRequest struct {
 	Ref
 	Outcome api.Phase `json:"outcome"`
 	Changes string    `json:"changes,omitempty"`
+}
+
+// TidyRequest names the clusters in which checks and tasks of a run may have left pods, with their contexts.
+type TidyRequest struct {
+	Run      string  `json:"run"`
+	Plan     string  `json:"plan"`
+	Clusters []Place `json:"clusters"`
+}
+
+// Place is a cluster and how it is reached.
+type Place struct {
+	Cluster string `json:"cluster"`
+	Context string `json:"context"`
 }

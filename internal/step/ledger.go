@@ -52,10 +52,11 @@ type RunStage struct {
 	MaxUnreachable int                       `json:"maxUnreachable"`
 	SoakGroup      time.Duration             `json:"soakGroup,omitempty"`
 	SoakStage      time.Duration             `json:"soakStage,omitempty"`
-	Looks          bool                      `json:"looks,omitempty"`   // some check looks at units while they soak
-	Watches        bool                      `json:"watches,omitempty"` // some check is measured in the background meanwhile
-	Checks         []pipelines.ResolvedCheck `json:"checks,omitempty"`  // of groups and the stage only
-	Groups         []plan.Group              `json:"groups"`            // units without labels, reasons and digests
+	Looks          bool                      `json:"looks,omitempty"`     // some check looks at units while they soak
+	Watches        bool                      `json:"watches,omitempty"`   // some check is measured in the background meanwhile
+	MakesPods      bool                      `json:"makesPods,omitempty"` // some of these run in pods
+	Checks         []pipelines.ResolvedCheck `json:"checks,omitempty"`    // of groups and the stage only
+	Groups         []plan.Group              `json:"groups"`              // units without labels, reasons and digests
 }
 
 // Units returns how many units the stage has.

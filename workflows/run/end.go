@@ -44,7 +44,7 @@ func (r *rollout) finish(ctx workflow.Context) {
 		turn := r.inTurn
 		_ = workflow.Await(ctx, func() bool { return len(r.openUnits()) == 0 || r.inTurn != turn })
 		if len(r.openUnits()) == 0 && len(r.goingBack()) == 0 {
-			if !r.last(ctx) {
+			if !r.last(ctx) || !r.tidied(ctx) {
 				turn = r.inTurn
 				_ = workflow.Await(ctx, func() bool { return r.inTurn != turn })
 				continue

@@ -47,6 +47,7 @@ type rollout struct {
 	writing  int             // what it writes into the audit of itself
 	aborts   int             // how often it was told to abort
 	lastDone bool            // finally has ended
+	litter   litter          // what its checks and tasks may have left
 	inTurn   int             // how many changes there have been; what waits, waits for it to move on
 
 	standingOrders workflow.ReceiveChannel
