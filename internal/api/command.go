@@ -9,6 +9,7 @@ const (
 	UpdateAbort    = "abort"
 	UpdateRollback = "rollback"
 	UpdateSkip     = "skip"
+	UpdateEndSoak  = "end-soak"
 	QueryStatus    = "status"
 )
 
@@ -16,7 +17,7 @@ const (
 type Command struct {
 	Who     string `json:"who"`
 	Reason  string `json:"reason,omitempty"`
-	Scope   Scope  `json:"scope,omitzero"`    // rollback; skip, by clusters
+	Scope   Scope  `json:"scope,omitzero"`    // rollback; skip and end-soak, by clusters
 	Plan    string `json:"plan,omitempty"`    // approve: the hash that was read
 	Abandon bool   `json:"abandon,omitempty"` // abort: also a rollback that is under way, half done as it may be
 	DryRun  bool   `json:"dryRun,omitempty"`  // rollback: say what would go where, and change nothing

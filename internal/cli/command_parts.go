@@ -18,16 +18,35 @@ the run first. A paused run stays paused.`,
 		Example: `  sluice skip node-agent-2 prod-eu-3 --reason "its rack is down until Monday"`,
 	})
 	cmd.Use = "skip RUN CLUSTER..."
-	cmd.Args = func(cmd *cobra.Command, args []string) error {
-		return exactly("RUN", "CLUSTER")(cmd, args[:min(2, len(args))])
-	}
+	takesClusters(cmd, opts, 2)
 	needsReason(cmd, opts)
+	return cmd
+}
+
+func newCmdEndSoak(f *Factory) *cobra.Command {
+	cmd, opts := newCommand(f, api.UpdateEndSoak, &cobra.Command{
+		Short: "End the soak that is going on now, with a last look",
+		Long: `End the quiet time of what soaks now: batches, clusters, a group or a stage. Checks are not skipped:
+each that looks on has a last look, measurements that a soak is to have are made, and what is to be judged
+afterwards is. Later soaks are as long as the pipeline says. With names, only soaks of these clusters end.`,
+		Example: `  sluice end-soak node-agent-2 --reason "the fix for INC-1412 cannot wait until Monday"`,
+	})
+	cmd.Use = "end-soak RUN [CLUSTER...]"
+	takesClusters(cmd, opts, 1)
+	needsReason(cmd, opts)
+	return cmd
+}
+
+// takesClusters has a command take names of clusters behind its run, where there are to be least arguments.
+func takesClusters(cmd *cobra.Command, opts *CommandOptions, least int) {
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		return between(least, "RUN", "CLUSTER")(cmd, args[:min(2, len(args))])
+	}
 	send := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		opts.Command.Scope.Clusters = slices.Clone(args[1:])
 		return send(cmd, args[:1])
 	}
-	return cmd
 }
 
 // needsReason has a command that goes round a safety say why.

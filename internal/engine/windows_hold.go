@@ -15,6 +15,7 @@ import (
 func actions() map[string]calendar.Action {
 	return map[string]calendar.Action{
 		api.UpdateResume: calendar.Resume, api.UpdateRollback: calendar.Rollback, api.UpdateAbort: calendar.Abort,
+		api.UpdateEndSoak: calendar.Resume,
 	}
 }
 
@@ -55,8 +56,11 @@ func (e *Engine) windowed(ctx context.Context, known ledger.Run, name string, c 
 
 // spelled is a command as a verb.
 func spelled(name string) string {
-	if name == api.UpdateRollback {
+	switch name {
+	case api.UpdateRollback:
 		return "roll back"
+	case api.UpdateEndSoak:
+		return "end a soak of"
 	}
 	return name
 }

@@ -16,12 +16,14 @@ type Doing struct {
 	Rollback      pipelines.RollbackMode // of the component
 	Closing       bool                   // its end is being written down
 	Aborting      bool
+	Paused        bool
 	RollingBack   bool
 	Awaits        bool                 // a stage waits for approval
 	ByOthers      bool                 // whoever started it does not approve it
 	Has           func(api.Scope) bool // the scope names something of it
 	GoesBack      func(api.Scope) bool // something in the scope can go back
 	Among         func(api.Scope) []api.UnitStatus
+	Soaks         string // as a whole: "stage production"; "" where nothing does
 }
 
 // shortestHash is how many characters of a plan's hash tell it from others well enough for an approval.
@@ -48,6 +50,8 @@ func (d Doing) Refuses(name string, c api.Command) string {
 		return d.refusesRollback(c.Scope)
 	case api.UpdateSkip:
 		return d.refusesSkip(c)
+	case api.UpdateEndSoak:
+		return d.refusesEndSoak(c)
 	}
 	return fmt.Sprintf("%s %s: there is no such command", name, d.Run)
 }

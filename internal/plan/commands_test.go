@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -13,7 +14,7 @@ import (
 func TestWhichCommandsARunTakes(t *testing.T) {
 	const (
 		pause, resume, approve, abort, rollback = api.UpdatePause, api.UpdateResume, api.UpdateApprove, api.UpdateAbort, api.UpdateRollback
-		skip                                    = api.UpdateSkip
+		skip, endSoak                           = api.UpdateSkip, api.UpdateEndSoak
 		hash                                    = "0123456789abcdef"
 	)
 	moves := plan.Doing{}
@@ -25,7 +26,7 @@ func TestWhichCommandsARunTakes(t *testing.T) {
 	}
 	units := map[string]api.Phase{
 		"pending": api.PhasePending, "held": api.PhaseHeld, "away": api.PhaseUnreachable, "failed": api.PhaseFailed,
-		"moving": api.PhaseMoving, "there": api.PhaseSucceeded, "skipped": api.PhaseSkipped,
+		"moving": api.PhaseMoving, "soaking": api.PhaseSoaking, "there": api.PhaseSucceeded, "skipped": api.PhaseSkipped,
 	}
 	elsewhere, nowhere := api.Scope{Stage: "elsewhere"}, api.Scope{Stage: "nowhere"}
 	for _, c := range []struct {
@@ -75,12 +76,28 @@ func TestWhichCommandsARunTakes(t *testing.T) {
 		{"nor what goes back", back, skip, of("held"), "it is rolling back"},
 		{"an abort goes before it", aborts, skip, of("held"), "it is being aborted"},
 
+		{"what soaks can be told to end", moves, endSoak, of("soaking"), ""},
+		{"all of it", moves, endSoak, of(), ""},
+		{"also a stage", plan.Doing{Soaks: "stage prod"}, endSoak, of(), ""},
+		{"not without a reason", moves, endSoak, by(api.Command{}), "no reason is given"},
+		{"nor what does not soak", moves, endSoak, of("soaking", "moving"), "end the soak of moving in agent-1: it is Moving"},
+		{"nor a cluster of a stage that soaks", plan.Doing{Soaks: "stage prod"}, endSoak, of("there"), "stage prod soaks as a whole"},
+		{"nor what stands still", plan.Doing{Paused: true}, endSoak, of("soaking"), "resume it first"},
+		{"nor what goes back", back, endSoak, of("soaking"), "it is rolling back"},
+		{"an abort goes before it", aborts, endSoak, of("soaking"), "it is being aborted"},
+		{"a pause has stopped what moved", plan.Doing{Paused: true}, skip, of("moving"), ""},
+
 		{"there are no others", moves, "dance", by(api.Command{}), "no such command"},
 	} {
 		c.doing.Run, c.doing.Plan, c.doing.By, c.doing.Component = "agent-1", hash, "starter", "agent"
 		c.doing.Has = func(s api.Scope) bool { return s.Stage != "nowhere" && !slices.Contains(s.Clusters, "nowhere") }
-		c.doing.Among = func(s api.Scope) []api.UnitStatus {
-			return []api.UnitStatus{{Cluster: s.Clusters[0], Phase: units[s.Clusters[0]]}}
+		c.doing.Among = func(s api.Scope) (out []api.UnitStatus) {
+			for _, name := range slices.Sorted(maps.Keys(units)) {
+				if s.Whole() || slices.Contains(s.Clusters, name) {
+					out = append(out, api.UnitStatus{Cluster: name, Phase: units[name]})
+				}
+			}
+			return out
 		}
 		c.doing.GoesBack = func(s api.Scope) bool { return s.Stage != "elsewhere" }
 		got := c.doing.Refuses(c.name, c.command)

@@ -15,6 +15,9 @@ func LookAgain(ctx workflow.Context, until time.Time, quiet time.Duration) time.
 	return until
 }
 
+// LastLook is for how long a soak looks on that a person has ended.
+const LastLook = time.Second
+
 // WholeSeconds rounds up to what timers count.
 func WholeSeconds(d time.Duration) time.Duration {
 	return (d + time.Second - 1).Truncate(time.Second)

@@ -75,6 +75,7 @@ func (r *rollout) commands() []command {
 		{api.UpdateAbort, "stop for good and leave pods as they are", r.doAbort},
 		{api.UpdateRollback, "take back what was moved", r.doRollback},
 		{api.UpdateSkip, "leave clusters out", r.doSkip},
+		{api.UpdateEndSoak, "end what soaks now with a last look", r.doEndSoak},
 	}
 }
 
@@ -103,6 +104,7 @@ func (r *rollout) valid(name string, c api.Command) error {
 		Run: r.in.Run, Plan: r.in.Plan, By: r.in.By, Component: r.plan.Subject.String(), Rollback: r.plan.Rollback,
 		Closing: r.closing, Aborting: r.want.abort, RollingBack: r.rollingBack(), Awaits: r.awaited() != nil,
 		ByOthers: r.shape >= shape.ApprovedByOthers, Has: r.known, GoesBack: r.anyWayBack, Among: r.among,
+		Paused: r.state.Paused, Soaks: r.soaks(),
 	}.Refuses(name, c)
 	if no == "" {
 		return nil

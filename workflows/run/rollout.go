@@ -32,6 +32,7 @@ type rollout struct {
 	open     map[string]*unitRun        // by cluster; only looked up, never ranged over
 	looks    map[string]*lookRun        // by cluster; only looked up
 	parts    []*part                    // open
+	soaking  *soak                      // of a group or stage; nil where none does
 	at       map[string]*api.UnitStatus // by cluster, in state; only looked up
 	hushed   bool                       // more is to come before it is worth showing
 	want     intent

@@ -35,6 +35,8 @@ func (r *rollout) soak(ctx workflow.Context, quiet time.Duration, what string, p
 		return nil
 	}
 	s := &soak{what: what, quiet: quiet, until: workflow.Now(ctx).Add(quiet), stage: p, units: units, begun: map[string]bool{}}
+	r.soaking = s
+	defer func() { r.soaking = nil }()
 	looks, stop := workflow.WithCancel(ctx)
 	err := r.sitOut(ctx, looks, s)
 	stop()

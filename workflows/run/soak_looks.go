@@ -17,11 +17,13 @@ import (
 
 // lookRun is a look that is open.
 type lookRun struct {
-	run   string // which execution of its workflow that is, where the run itself holds it
+	id    string // of its workflow
+	run   string // which execution of that it is, where it is known
 	heard int    // the number of its last report
 	part  *part  // that holds it; nil where the run itself does
 	stop  workflow.CancelFunc
-	end   bool // it has ended, with these
+	owed  *tell.Order // to end soon, before it had begun
+	end   bool        // it has ended, with these
 	found *tell.Finding
 	err   error
 }
@@ -59,13 +61,13 @@ func (r *rollout) lookBy(ctx workflow.Context, s *soak, u plan.Unit, until time.
 		Path: u.Path, Site: u.Site, Stage: s.stage.Name, Group: u.Group, What: s.what, Record: r.unit(u.Cluster).Detail,
 		Until: until, Quiet: s.quiet, Parent: workflow.GetInfo(ctx).WorkflowExecution.ID, Watches: s.stage.Watches,
 	}
-	look := &lookRun{part: r.partOf(ctx, s.stage.Name, u.Cluster)}
+	look := &lookRun{id: api.LookWorkflowID(u.Path, r.plan.Subject), part: r.partOf(ctx, s.stage.Name, u.Cluster)}
 	ctx, look.stop = workflow.WithCancel(ctx)
 	defer look.stop()
 	r.looks[u.Cluster] = look
 	defer delete(r.looks, u.Cluster)
 	if look.part == nil {
-		return lookChild(ctx, r.subject(), in, func(run string) { look.run = run })
+		return lookChild(ctx, r.subject(), in, look.begins)
 	}
 	in.Parent = look.part.id
 	look.part.open++
@@ -84,8 +86,27 @@ func (r *rollout) lookBy(ctx workflow.Context, s *soak, u plan.Unit, until time.
 	return *look.found, look.err
 }
 
+// begins says that the workflow of a look has begun, and hands on what it was told too early.
+func (l *lookRun) begins(ctx workflow.Context, run string) {
+	l.run = run
+	if l.owed != nil {
+		l.tell(ctx, *l.owed)
+	}
+}
+
+// tell gives a look an order. One that has just ended need not hear.
+func (l *lookRun) tell(ctx workflow.Context, o tell.Order) {
+	if l.run == "" {
+		l.owed = &o
+		return
+	}
+	workflow.SignalExternalWorkflow(ctx, l.id, l.run, tell.SignalOrder, o)
+}
+
 // lookChild runs the workflow that looks at a unit. Begun hears which execution that is.
-func lookChild(ctx workflow.Context, of tell.Title, in tell.LookInput, begun func(run string)) (found tell.Finding, err error) {
+func lookChild(
+	ctx workflow.Context, of tell.Title, in tell.LookInput, begun func(ctx workflow.Context, run string),
+) (found tell.Finding, err error) {
 	summary := "look at " + in.Path + " while " + in.What + " soaks"
 	ctx = workflow.WithChildOptions(ctx, childOptions(ctx, api.LookWorkflowID(in.Path, of.Subject), summary, of, in.Plan, in.Stage,
 		show.AttrGroup.ValueSet(in.Group), show.AttrCluster.ValueSet(in.Cluster)))
@@ -94,7 +115,7 @@ func lookChild(ctx workflow.Context, of tell.Title, in tell.LookInput, begun fun
 		child := workflow.ExecuteChildWorkflow(ctx, api.LookName, in)
 		var execution workflow.Execution
 		if err = child.GetChildWorkflowExecution().Get(ctx, &execution); err == nil {
-			begun(execution.RunID)
+			begun(ctx, execution.RunID)
 			err = child.Get(ctx, &found)
 			return found, err
 		}

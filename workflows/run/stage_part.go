@@ -19,9 +19,9 @@ import (
 // tells the run what becomes of them. Which cluster starts when, budgets, failures and commands are the run's.
 type stagePart struct {
 	in     tell.PartInput
-	units  map[string]*unitRun            // open, by cluster; only looked up
-	looks  map[string]workflow.CancelFunc // open, by cluster; only looked up
-	open   int                            // of both
+	units  map[string]*unitRun // open, by cluster; only looked up
+	looks  map[string]*lookRun // open, by cluster; only looked up
+	open   int                 // of both
 	news   []tell.News
 	began  time.Time
 	sent   time.Time // when the run was told last
@@ -32,7 +32,7 @@ type stagePart struct {
 // StagePart is a part of a stage.
 func StagePart(ctx workflow.Context, in tell.PartInput) error {
 	shape.Of(ctx) // later code may ask
-	p := &stagePart{in: in, units: map[string]*unitRun{}, looks: map[string]workflow.CancelFunc{}, began: workflow.Now(ctx)}
+	p := &stagePart{in: in, units: map[string]*unitRun{}, looks: map[string]*lookRun{}, began: workflow.Now(ctx)}
 	return p.run(ctx)
 }
 
@@ -91,11 +91,12 @@ func (p *stagePart) do(ctx, outer workflow.Context, e tell.Errand) {
 		})
 	case e.Look != nil:
 		ctx, cancel := workflow.WithCancel(outer)
-		p.looks[e.Look.Cluster] = cancel
+		look := &lookRun{id: api.LookWorkflowID(e.Look.Path, p.in.Subject), stop: cancel}
+		p.looks[e.Look.Cluster] = look
 		p.open++
 		workflow.GoNamed(ctx, "look at "+e.Look.Path, func(ctx workflow.Context) {
 			end := tell.News{Report: tell.Report{Cluster: e.Look.Cluster, Look: true}}
-			found, err := lookChild(ctx, p.in.Title, *e.Look, func(string) {})
+			found, err := lookChild(ctx, p.in.Title, *e.Look, look.begins)
 			if end.Found = &found; err != nil {
 				end.Found, end.Crash = nil, ask.MessageOf(err)
 			}
@@ -107,8 +108,8 @@ func (p *stagePart) do(ctx, outer workflow.Context, e tell.Errand) {
 	case e.Tell != nil:
 		p.tell(ctx, *e.Tell)
 	case e.Unlook != "":
-		if cancel := p.looks[e.Unlook]; cancel != nil {
-			cancel()
+		if look := p.looks[e.Unlook]; look != nil {
+			look.stop()
 		}
 	case e.Over:
 		p.isOver = true
@@ -143,8 +144,10 @@ func (p *stagePart) follow(ctx workflow.Context, in tell.ClusterInput, u *unitRu
 // tell hands an order on. One whose workflow has not started yet gets it once it has.
 func (p *stagePart) tell(ctx workflow.Context, t tell.Telling) {
 	for _, c := range t.Clusters {
-		u := p.units[c]
+		u, look := p.units[c], p.looks[c]
 		switch {
+		case look != nil:
+			look.tell(ctx, t.Order)
 		case u == nil: // it has just ended, and that says all there is
 		case u.hears:
 			workflow.SignalExternalWorkflow(ctx, u.id, "", tell.SignalOrder, t.Order)

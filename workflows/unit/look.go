@@ -1,6 +1,7 @@
 package unit
 
 import (
+	"errors"
 	"time"
 
 	"go.temporal.io/sdk/workflow"
@@ -23,10 +24,14 @@ type lookout struct {
 	what, record string
 	until        time.Time
 	quiet        time.Duration
-	heard        workflow.ReceiveChannel // what other runs say
+	heard        workflow.ReceiveChannel // what runs say
 	superseded   string                  // the run that moves the unit now
+	hurry        bool                    // its run has ended the soak, and wants a last look
 	watches      bool                    // background checks are measured meanwhile
 }
+
+// errHurry ends a look that is to be the last but one.
+var errHurry = errors.New("the soak is to end")
 
 // Look looks at a unit until its time is over, a check does not pass, or another run moves it. It waits for a cluster that is
 // out of reach.
@@ -35,7 +40,7 @@ func Look(ctx workflow.Context, in tell.LookInput) (tell.Finding, error) {
 		Ref: in.Ref, Stage: in.Stage, Group: in.Group, Path: in.Path, Site: in.Site, Parent: in.Parent,
 	})
 	r.looks, r.unit.Moved = true, true
-	says := workflow.SignalChannelOptions{Description: "another run moves the unit now"}
+	says := workflow.SignalChannelOptions{Description: "another run moves the unit now, or the soak is to end"}
 	l := &lookout{
 		machine: r, what: in.What, record: in.Record, until: in.Until, quiet: in.Quiet, watches: in.Watches,
 		heard: workflow.GetSignalChannelWithOptions(ctx, tell.SignalOrder, says),
@@ -57,6 +62,9 @@ func (l *lookout) look(ctx workflow.Context) (tell.Finding, error) {
 			return tell.Finding{Superseded: l.superseded}, nil
 		case ctx.Err() != nil:
 			return tell.Finding{}, ctx.Err()
+		case errors.Is(err, errHurry):
+			l.hurry, l.until = false, workflow.Now(ctx).Add(pace.LastLook)
+			continue
 		case ask.CodeOf(err) == fault.Unreachable:
 			if err := l.outOfReach(ctx, err); err != nil || l.superseded != "" {
 				return tell.Finding{Superseded: l.superseded}, err
@@ -80,8 +88,11 @@ func (l *lookout) observe(ctx workflow.Context, left time.Duration) (seen api.Fa
 	if l.watches {
 		return l.watchToo(ctx, looked, left)
 	}
-	if err := l.sit(ctx, looked.Ready); err != nil || l.superseded != "" {
+	if err := l.sit(ctx, func() bool { return l.hurry || looked.Ready() }); err != nil || l.superseded != "" {
 		return seen, err
+	}
+	if !looked.Ready() {
+		return seen, errHurry
 	}
 	return looked.Get(ctx)
 }
@@ -95,7 +106,7 @@ func (l *lookout) watchToo(ctx workflow.Context, looked ask.Asked[api.Facts], le
 	over := workflow.NewTimer(within, pace.WholeSeconds(left))
 	for looking, watching := true, true; ; {
 		some := func() bool {
-			return looking && looked.Ready() || watching && watched.Ready() || !looking && over.IsReady()
+			return l.hurry || looking && looked.Ready() || watching && watched.Ready() || !looking && over.IsReady()
 		}
 		if err := l.sit(ctx, some); err != nil || l.superseded != "" {
 			return seen, err
@@ -115,6 +126,8 @@ func (l *lookout) watchToo(ctx workflow.Context, looked ask.Asked[api.Facts], le
 			if _, bad := api.FirstBad(found); err != nil || bad {
 				return api.Facts{Facts: seen.Facts, Checks: found}, err
 			}
+		case l.hurry:
+			return seen, errHurry
 		default:
 			seen.Checks, err = near(l.machine, step.Ask, "last look at "+l.in.Path, req).Get(ctx)
 			return seen, err
@@ -127,12 +140,15 @@ func (l *lookout) sit(ctx workflow.Context, so func() bool) error {
 	return workflow.Await(ctx, func() bool { return l.overtaken() || so() })
 }
 
-// overtaken reports whether another run has said that it moves the unit.
+// overtaken hears what other workflows say, and reports whether another run moves the unit.
 func (l *lookout) overtaken() bool {
 	var o tell.Order
 	for l.superseded == "" && l.heard.ReceiveAsync(&o) {
-		if o.Kind == tell.OrderSupersede && o.Run != l.in.Run {
+		switch {
+		case o.Kind == tell.OrderSupersede && o.Run != l.in.Run:
 			l.superseded = o.Run
+		case o.Kind == tell.OrderEndSoak && o.Run == l.in.Run:
+			l.hurry = true
 		}
 	}
 	return l.superseded != ""

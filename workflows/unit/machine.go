@@ -48,6 +48,7 @@ type machine struct {
 	cut     bool      // what was under way last was interrupted
 	last    *moved    // the batch that was moved last of the workload that is held
 	misses  int       // tries in a row that did not work
+	soaks   bool      // nothing else is under way
 	looks   bool      // it has arrived, and is looked at: nothing is moved
 	away    bool      // the run believes the cluster to be out of reach
 	before  api.Phase // of the unit, before that

@@ -22,6 +22,7 @@ type orders struct {
 	skip     bool
 	resumes  int // how often it was told to resume; a held unit waits for the next
 	ends     int // how often it was told to end where it is; what nothing else interrupts gives up at the next
+	hurries  int // how often it was told to end its soak
 	who      string
 	why      string
 	ending   *api.Ending // whose order ended the way forward, or gave the way back up
@@ -50,7 +51,7 @@ func (r *machine) serve(ctx workflow.Context) error {
 // take notes an order, and ends the activity that is under way where the order goes before it.
 func (r *machine) take(o tell.Order) {
 	interrupts := true
-	if o.Kind != tell.OrderFreeze && o.Kind != tell.OrderThaw {
+	if !slices.Contains([]string{tell.OrderFreeze, tell.OrderThaw, tell.OrderEndSoak}, o.Kind) {
 		r.orders.who, r.orders.why = o.Who, o.Reason
 	}
 	if slices.Contains([]string{tell.OrderAbort, tell.OrderRollback, tell.OrderStop, tell.OrderSkip}, o.Kind) {
@@ -70,6 +71,9 @@ func (r *machine) take(o tell.Order) {
 	case tell.OrderThaw:
 		interrupts = false
 		r.orders.frozen = nil
+	case tell.OrderEndSoak:
+		interrupts = r.soaks
+		r.orders.hurries++
 	case tell.OrderAbort:
 		r.orders.abort = true
 		r.orders.ends++

@@ -28,7 +28,11 @@ type soak struct {
 func (r *machine) soak(ctx workflow.Context, s soak) error {
 	r.sampler = sampler{}
 	until := workflow.Now(ctx).Add(time.Duration(s.quiet))
+	hurries := r.orders.hurries
 	for {
+		if r.orders.hurries > hurries {
+			hurries, until = r.orders.hurries, workflow.Now(ctx).Add(pace.LastLook)
+		}
 		left := until.Sub(workflow.Now(ctx))
 		if left <= 0 && !r.lacks(s) || borne(s.at) {
 			return nil
@@ -45,8 +49,9 @@ func (r *machine) soak(ctx workflow.Context, s soak) error {
 		left, waiting := r.quietFor(ctx, s, left, until)
 		r.set(ctx, api.PhaseSoaking, waiting)
 		r.cut = false
+		r.soaks = true
 		seen, err := r.watchFor(ctx, left, s.workloads())
-		err = r.unlessCut(err)
+		r.soaks, err = false, r.unlessCut(err)
 		r.sampler.last = false
 		switch {
 		case err == nil:
