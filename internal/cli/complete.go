@@ -30,7 +30,7 @@ type completion struct {
 func completeArgs() map[string][]names {
 	open := []names{openRuns}
 	return map[string][]names{
-		"plan": {componentNames}, "run": {both(planHashes, componentNames)}, "get": {both(allRuns, planHashes)},
+		"plan": {componentNames}, "catch-up": {componentNames}, "run": {both(planHashes, componentNames)}, "get": {both(allRuns, planHashes)},
 		"get runs": {componentNames}, "get plans": {componentNames}, "get clusters": {componentNames}, "get audit": {both(allRuns, planHashes)},
 		"get pipelinerun": {allRuns},
 		"why":             {allRuns, partsOfRun}, "pause": open, "resume": open, "approve": open, "abort": open, "rollback": {allRuns},

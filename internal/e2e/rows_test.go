@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -131,7 +132,7 @@ func TestFailureMode_R08_ARunWithAFailedUnitDoesNotSucceed(t *testing.T) {
 	}
 }
 
-func TestFailureMode_R11_AClusterThatIsDownBeforeItsTurnDoesNotBlockTheOther(t *testing.T) {
+func TestFailureMode_R11_R28_AClusterThatIsDownBeforeItsTurnDoesNotBlockTheOtherAndIsCaughtUp(t *testing.T) {
 	s := newSite(t, "offline")
 	s.work()
 	s.install()
@@ -140,7 +141,8 @@ func TestFailureMode_R11_AClusterThatIsDownBeforeItsTurnDoesNotBlockTheOther(t *
 	}
 	before := s.snapshot("b")
 	s.stack.Run(t, "stop", "apiserver", "--cluster", "a")
-	t.Cleanup(func() { s.revive("a") })
+	comesBack := sync.OnceFunc(func() { s.revive("a") })
+	t.Cleanup(comesBack)
 
 	strict := s.start("2.0.0", "strict")
 	held := s.until(strict, "held by its budget", time.Minute, func(r api.RunStatus) bool {
@@ -173,6 +175,27 @@ func TestFailureMode_R11_AClusterThatIsDownBeforeItsTurnDoesNotBlockTheOther(t *
 	}
 	if !seen[0].Unreachable || seen[0].Version != "1.0.0" || seen[1].Unreachable || seen[1].Version != "2.0.0" {
 		t.Errorf("the list of clusters says %+v", seen)
+	}
+
+	// Once it is back it is caught up, and nobody else is moved.
+	comesBack()
+	before = s.snapshot("b")
+	behind, err := s.engine.CatchUp(t.Context(), engine.PlanRequest{Paths: []string{s.files}, Component: s.component, Pipeline: "strict", By: "ann"})
+	if err != nil || behind.Planned == nil || !slices.Equal(behind.Behind, []string{"a"}) || behind.Through.Name != run {
+		t.Fatalf("behind is %+v: %v", behind, err)
+	}
+	caught, err := s.engine.Run(t.Context(), engine.RunRequest{Plan: behind.Planned.Hash, By: "ann"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if end := s.ended(caught.Name, time.Minute); end.Phase != api.PhaseSucceeded || phaseOf(end, "a") != api.PhaseSucceeded {
+		t.Errorf("the run that catches up ended %s: %+v", end.Phase, end.Stages)
+	}
+	if tags := s.snapshot("a").Tags(); tags["2.0.0"] != nodes {
+		t.Errorf("cluster a runs %v", tags)
+	}
+	if moved := witness.Moved(before, s.snapshot("b")); len(moved) > 0 {
+		t.Errorf("b had it already, and moved: %v", moved)
 	}
 }
 

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 
 	"sluice.dev/sluice/internal/fault"
 )
@@ -67,6 +68,9 @@ func (b *builder) bypasses(p *Plan, reason string) []Bypass {
 		if p.Stages[i].Skipped == "" {
 			last = i
 		}
+	}
+	for i := range p.Stages {
+		p.Partial = p.Partial || slices.ContainsFunc(p.Stages[i].LeftOut, func(out LeftOut) bool { return !out.Passed })
 	}
 	for i := last; i < len(p.Stages); i++ {
 		p.Stages[i].LeftOut = nil // nothing comes after it

@@ -40,6 +40,7 @@ type Plan struct {
 	Ignore      []pipelines.IgnoreRule    `json:"ignore,omitempty"`
 	Exceptions  []pipelines.Exception     `json:"exceptions,omitempty"`
 	Prune       bool                      `json:"prune,omitempty"`    // take away what earlier versions left behind
+	Partial     bool                      `json:"partial,omitempty"`  // it leaves out clusters that have not passed, or come after it
 	Bypasses    []Bypass                  `json:"bypasses,omitempty"` // of stages that this component version has not passed
 	Checks      []pipelines.ResolvedCheck `json:"checks,omitempty"`   // once a run
 	Stages      []StagePlan               `json:"stages"`
