@@ -121,10 +121,10 @@ func TestAClusterBearsFailedBatches(t *testing.T) {
 				w.background()
 				w.watches(quiet)
 				w.rules.Soak.Cluster = pipelines.Duration(time.Hour)
-				looks := 0
+				looks, found := 0, []api.Verdict{api.Passed, api.Passed, api.Failed, api.Passed} // three batches, and the cluster's soak
 				w.measures = func(r step.ChecksRequest) ([]api.Check, error) {
 					looks++
-					return []api.Check{{Name: "logs", At: r.Point, Verdict: []api.Verdict{api.Passed, api.Passed, api.Failed}[looks-1]}}, nil
+					return []api.Check{{Name: "logs", At: r.Point, Verdict: found[looks-1]}}, nil
 				}
 			},
 			run: api.PhaseSucceeded, phases: "Succeeded Succeeded Failed", says: "cluster a bears it", asked: []string{"Watch", "Advance a/3", "Watch"},

@@ -193,6 +193,43 @@ func TestASoakOfAStageIsWatchedToo(t *testing.T) {
 	}
 }
 
+// TestASoakOfAClusterEndsWithALook: what the background checks counted last is from before its end.
+func TestASoakOfAClusterEndsWithALook(t *testing.T) {
+	const soaks = 24 * time.Hour
+	for _, c := range []struct {
+		reason string
+		soak   time.Duration
+		last   []api.Verdict // of the looks behind the two batches, and from then on of each
+		run    api.Phase
+		looks  int
+	}{
+		{"it finds nothing", soaks, []api.Verdict{api.Passed}, api.PhaseSucceeded, 3},
+		{"it finds something", soaks, []api.Verdict{api.Passed, api.Passed, api.Failed}, api.PhaseRolledBack, 3},
+		{"it cannot tell: a person has it look anew", soaks, []api.Verdict{api.Passed, api.Passed, api.Inconclusive, api.Passed}, api.PhaseSucceeded, 4},
+		{"without a soak the last batch has just ended with one", 0, []api.Verdict{api.Passed}, api.PhaseSucceeded, 2},
+	} {
+		t.Run(c.reason, func(t *testing.T) {
+			w := newWorld(t, "a")
+			w.background()
+			w.looksOn()
+			w.plan.OnFailure = pipelines.Rollback
+			w.rules.Soak.Cluster = pipelines.Duration(c.soak)
+			w.watches(watching{after: never})
+			looks := 0
+			w.measures = func(r step.ChecksRequest) ([]api.Check, error) {
+				verdict := c.last[min(looks, len(c.last)-1)]
+				looks++
+				return []api.Check{{Name: "logs", At: r.Point, Verdict: verdict}}, nil
+			}
+			w.command(2*soaks, api.UpdateResume, api.Command{})
+			end := w.run(t)
+			if took := end.Ended.Sub(end.Started); end.Phase != c.run || looks != c.looks || took < c.soak {
+				t.Errorf("the run ended as %s after %s and %d looks, want %s and %d:\n%s", end.Phase, took, looks, c.run, c.looks, strings.Join(w.asked(), "\n"))
+			}
+		})
+	}
+}
+
 // TestChecksOfTheRun run once, before its first stage and after its last.
 func TestChecksOfTheRun(t *testing.T) {
 	gate := func(at pipelines.Point, cel string) pipelines.ResolvedCheck {

@@ -41,6 +41,7 @@ const (
 	CutShortIsNoFault  = Three // an order that came while a worker died was not obeyed: the unit was held for that
 	RollbacksSpread    = Three // clusters that went back at once did so in one moment
 	HearsOfFreezes     = Three // nothing but a pause held a run still
+	SoaksEndSeen       = Three // what is measured in the background was not asked once more at the end of a cluster's soak
 	TidiesUp           = Three // pods of tasks and soaks stayed until their deadline where who measured them was dead
 	TakesBackLate      = Three // a rollback that stood when a run wrote down its end was refused
 )

@@ -199,7 +199,13 @@ func (r *machine) soakCluster(ctx workflow.Context) error {
 	if !r.unit.Moved {
 		return nil
 	}
-	return r.soak(ctx, soak{quiet: r.plan.Rules.Soak.Cluster, end: pipelines.AfterCluster, workloads: r.soaking})
+	quiet := r.plan.Rules.Soak.Cluster
+	err := r.soak(ctx, soak{quiet: quiet, end: pipelines.AfterCluster, workloads: r.soaking})
+	if err != nil || quiet <= 0 || r.shape < shape.SoaksEndSeen {
+		return err
+	}
+	// It ends with a look, as a batch does: what was measured beside it last is from before its end.
+	return r.judgeBy(ctx, r.watched(), pipelines.During, nil, r.lookCluster)
 }
 
 func (r *machine) checkBefore(ctx workflow.Context) error {
