@@ -19,6 +19,7 @@ import (
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/ledger/sqlite"
 	"sluice.dev/sluice/internal/localtest"
+	"sluice.dev/sluice/internal/metrics"
 	"sluice.dev/sluice/internal/witness"
 	"sluice.dev/sluice/worker"
 )
@@ -26,7 +27,7 @@ import (
 // nodes is how many nodes each cluster of the stack has.
 const nodes = 8
 
-// workerEnv makes this binary a worker: its value is "stack dir,kubeconfig,ledger".
+// workerEnv makes this binary a worker: its value is "stack dir,kubeconfig,ledger,address of metrics"; the last may be empty.
 const workerEnv = "SLUICE_E2E_WORKER"
 
 // stack is the local stack of this binary: two clusters.
@@ -43,7 +44,13 @@ func TestMain(m *testing.M) {
 func serve(spec []string) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() { _, _ = io.Copy(io.Discard, os.Stdin); cancel() }()
-	c, err := engine.Dial(ctx, engine.DialOptions{Dir: spec[0]})
+	dial := engine.DialOptions{Dir: spec[0]}
+	var counts *metrics.Metrics
+	if spec[3] != "" {
+		counts = metrics.New()
+		dial.Metrics = counts.Temporal()
+	}
+	c, err := engine.Dial(ctx, dial)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -58,7 +65,7 @@ func serve(spec []string) int {
 	orders := engine.New(l, func(context.Context) (*engine.Server, error) { return c.Server(), nil }, engine.Options{})
 	err = worker.Run(ctx, worker.Options{
 		Client: c.Client, Ledger: l, Orders: orders, Kubeconfigs: []string{spec[1]}, UserAgent: "sluice-e2e", Logger: slog.New(slog.DiscardHandler),
-		ProberImage: "sluice.local/sluice:1",
+		ProberImage: "sluice.local/sluice:1", Metrics: counts, MetricsAddress: spec[3],
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -76,6 +83,7 @@ type site struct {
 	path      string // of the ledger
 	files     string // the documents of the test
 	component string // also its namespace
+	metrics   string // the address at which its workers serve metrics; "" for none
 }
 
 func newSite(t testing.TB, component string) *site {
@@ -134,7 +142,7 @@ func (s *site) work() (kill func()) {
 		s.t.Fatal(err)
 	}
 	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), workerEnv+"="+strings.Join([]string{s.stack.Dir, s.stack.Kubeconfig, s.path}, ","))
+	cmd.Env = append(os.Environ(), workerEnv+"="+strings.Join([]string{s.stack.Dir, s.stack.Kubeconfig, s.path, s.metrics}, ","))
 	cmd.Stderr = os.Stderr
 	lifeline, err := cmd.StdinPipe()
 	if err != nil {

@@ -54,18 +54,34 @@ func (m *Metrics) Handler() http.Handler {
 
 // Request counts a request to a cluster by what its API server answered; 0 where no answer came.
 func (m *Metrics) Request(cluster string, status int) {
-	m.requests.WithLabelValues(m.clusters.of(cluster), outcomeOf(status)).Inc()
+	m.requests.WithLabelValues(m.name(cluster), outcomeOf(status)).Inc()
 }
 
 // KeptBack adds up how long requests to a cluster waited for the budget that it is asked under.
 func (m *Metrics) KeptBack(cluster string, waited time.Duration) {
-	m.kept.WithLabelValues(m.clusters.of(cluster)).Add(waited.Seconds())
+	m.kept.WithLabelValues(m.name(cluster)).Add(waited.Seconds())
 }
 
 // Verdict counts what a check of a kind has found.
 func (m *Metrics) Verdict(kind string, found api.Verdict) {
 	m.verdicts.WithLabelValues(kind, string(found)).Inc()
 }
+
+// name is what a cluster is called. All of its series begin at 0 with its first: the first increase of a counter that was not
+// there before is seen by no rate.
+func (m *Metrics) name(cluster string) string {
+	name, first := m.clusters.of(cluster)
+	if first {
+		m.kept.WithLabelValues(name)
+		for _, outcome := range outcomes {
+			m.requests.WithLabelValues(name, outcome)
+		}
+	}
+	return name
+}
+
+// outcomes are what can come of a request.
+var outcomes = []string{"unanswered", "throttled", "failed", "refused", "answered"}
 
 func outcomeOf(status int) string {
 	switch {

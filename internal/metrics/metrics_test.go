@@ -80,6 +80,12 @@ func TestAWorkerCountsWhatItDoes(t *testing.T) {
 	)
 }
 
+func TestWhatCanComeOfARequestBeginsAtNothing(t *testing.T) {
+	m := metrics.New()
+	m.Request("eu-1", 200)
+	wants(t, page(t, m), `sluice_api_requests_total{cluster="eu-1",outcome="throttled"} 0`, `sluice_api_throttled_seconds_total{cluster="eu-1"} 0`)
+}
+
 func TestNoFleetMakesThePageLarge(t *testing.T) {
 	m := metrics.New()
 	for i := range 10_000 {

@@ -9,20 +9,23 @@ type names struct {
 
 	mu    sync.Mutex
 	known map[string]bool
+	full  bool // somebody got the shared name
 }
 
-func (n *names) of(value string) string {
+// of is the name of a value, and whether it is given for the first time.
+func (n *names) of(value string) (name string, first bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.known[value] {
-		return value
+		return value, false
 	}
 	if len(n.known) >= n.most {
-		return other
+		first, n.full = !n.full, true
+		return other, first
 	}
 	if n.known == nil {
 		n.known = map[string]bool{}
 	}
 	n.known[value] = true
-	return value
+	return value, true
 }

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -40,6 +41,27 @@ func TestMonitoringPage(t *testing.T) {
 	}
 	if diff := cmp.Diff(table, was); diff != "" {
 		t.Errorf("docs/monitoring.md is behind (go test ./internal/metrics -run MonitoringPage -update writes it): -want +got\n%s", diff)
+	}
+}
+
+// TestEveryAlertIsOnThePage keeps the page's table of alerts what alerts.yaml has.
+func TestEveryAlertIsOnThePage(t *testing.T) {
+	text, err := os.ReadFile("../../docs/monitoring.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rules, err := os.ReadFile("../../deploy/prometheus/alerts.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	alerts := regexp.MustCompile(`alert: (\w+)`).FindAllStringSubmatch(string(rules), -1)
+	for _, a := range alerts {
+		if !strings.Contains(string(text), "\n| `"+a[1]+"` | ") {
+			t.Errorf("docs/monitoring.md does not say when %s fires", a[1])
+		}
+	}
+	if n := strings.Count(string(text), "\n| `Sluice"); n != len(alerts) || n == 0 {
+		t.Errorf("docs/monitoring.md has %d alerts, and alerts.yaml %d", n, len(alerts))
 	}
 }
 

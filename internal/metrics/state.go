@@ -154,7 +154,8 @@ func told(entries []ledger.Counted) (all []prometheus.Metric) {
 		if e.Refused {
 			outcome = "refused"
 		}
-		counts[series{known.of(e.Command), outcome}] += e.Entries
+		name, _ := known.of(e.Command)
+		counts[series{name, outcome}] += e.Entries
 	}
 	for s, n := range counts {
 		all = append(all, commands.is(float64(n), s.command, s.outcome))
