@@ -10,6 +10,7 @@ const (
 	UpdateRollback = "rollback"
 	UpdateSkip     = "skip"
 	UpdateEndSoak  = "end-soak"
+	UpdateRetry    = "retry"
 	QueryStatus    = "status"
 )
 
@@ -20,6 +21,7 @@ type Command struct {
 	Scope   Scope  `json:"scope,omitzero"`    // rollback; skip and end-soak, by clusters
 	Plan    string `json:"plan,omitempty"`    // approve: the hash that was read
 	Abandon bool   `json:"abandon,omitempty"` // abort: also a rollback that is under way, half done as it may be
+	Failed  bool   `json:"failed,omitempty"`  // retry: only what failed or was out of reach
 	DryRun  bool   `json:"dryRun,omitempty"`  // rollback: say what would go where, and change nothing
 }
 

@@ -13,7 +13,8 @@ type RunStatus struct {
 	Version  string        `json:"version"`
 	Pipeline string        `json:"pipeline"`
 	Plan     string        `json:"plan"`
-	Back     string        `json:"back,omitempty"` // the run that this one rolls back
+	Back     string        `json:"back,omitempty"`  // the run that this one rolls back
+	Retry    string        `json:"retry,omitempty"` // the run that left what this one tries again
 	Origin   Origin        `json:"origin"`
 	Phase    Phase         `json:"phase"`
 	By       string        `json:"by"`

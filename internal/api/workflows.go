@@ -25,13 +25,20 @@ type RolloutInput struct {
 	By     string `json:"by"`
 	Reason string `json:"reason,omitempty"`
 	// Back makes this a run that takes back another one, which has ended: the units of Scope that it moved.
-	Back  *BackInput `json:"back,omitempty"`
-	Holds Holds      `json:"holds,omitzero"`  // the freezes that hold it as it starts
-	State *RunState  `json:"state,omitempty"` // set by continue-as-new only
+	Back  *BackInput  `json:"back,omitempty"`
+	Retry *RetryInput `json:"retry,omitempty"`
+	Holds Holds       `json:"holds,omitzero"`  // the freezes that hold it as it starts
+	State *RunState   `json:"state,omitempty"` // set by continue-as-new only
 }
 
 // BackInput names the run to take back, and the units that it moved, in the order in which it moved them.
 type BackInput struct {
+	Run   string   `json:"run"`
+	Units []string `json:"units"` // cluster names
+}
+
+// RetryInput makes a run go over a part of its plan: what another run, which has ended, has not brought to its end.
+type RetryInput struct {
 	Run   string   `json:"run"`
 	Units []string `json:"units"` // cluster names
 }

@@ -66,7 +66,7 @@ waiting when --timeout ran out; 5 rolled back.`,
 		NewCmdLint(f, nil), NewCmdSchema(f, nil), NewCmdConvert(f, nil), NewCmdExplain(f),
 		NewCmdPlan(f, nil), newCmdCatchUp(f), NewCmdRun(f, nil), NewCmdGet(f), NewCmdWhy(f, nil),
 		NewCmdWindow(f, nil),
-		newCmdPause(f), newCmdResume(f), newCmdApprove(f), newCmdAbort(f), newCmdRollback(f), newCmdSkip(f), newCmdEndSoak(f),
+		newCmdPause(f), newCmdResume(f), newCmdApprove(f), newCmdAbort(f), newCmdRollback(f), newCmdSkip(f), newCmdEndSoak(f), newCmdRetry(f),
 		newCmdFreeze(f), newCmdUnfreeze(f),
 		NewCmdWorker(f, nil), NewCmdLocal(f, nil), NewCmdDemo(f, nil), NewCmdVersion(f), newCmdAnswerProbe(f),
 	)

@@ -37,6 +37,20 @@ afterwards is. Later soaks are as long as the pipeline says. With names, only so
 	return cmd
 }
 
+func newCmdRetry(f *Factory) *cobra.Command {
+	cmd, opts := newCommand(f, api.UpdateRetry, &cobra.Command{
+		Short: "Try again what a run has not brought to its end",
+		Long: `Of an open run: clusters that have failed begin anew, where their group still starts some, and those that
+stand look again, as resume has them do. Of a run that has ended: a new run by the same plan, with the same
+digests, over the clusters that failed, were out of reach, were aborted or never had their turn; --failed
+leaves the last two out. What people skipped, or what was taken back, is not tried again.`,
+		Example: `  sluice retry node-agent-2
+  sluice retry node-agent-2 --failed --reason "the registry is back"`,
+	})
+	cmd.Flags().BoolVar(&opts.Command.Failed, "failed", false, "of a run that has ended, only what failed or was out of reach")
+	return cmd
+}
+
 // takesClusters has a command take names of clusters behind its run, where there are to be least arguments.
 func takesClusters(cmd *cobra.Command, opts *CommandOptions, least int) {
 	cmd.Args = func(cmd *cobra.Command, args []string) error {

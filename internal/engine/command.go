@@ -20,8 +20,8 @@ import (
 // Command tells a run something: api.UpdatePause and its like. It returns once the run has accepted it. Where nobody
 // can, since no worker serves runs or none answers, the order stands until one does, and the Answer says so. A run that says
 // no is a fault.Refused with its words, and so is a command that a window of the run denies; the refusal is in the audit, unless it
-// was a dry run. A run that has ended takes a rollback, by a run of its own that Answer names; pause, resume and abort do nothing
-// there, and say so; an approval is refused.
+// was a dry run. A run that has ended takes a rollback or a retry, by a run of its own that Answer names; pause, resume and
+// abort do nothing there, and say so; everything else is refused.
 func (e *Engine) Command(ctx context.Context, run, name string, c api.Command) (api.Answer, error) {
 	c.Who = identity.Unverified(c.Who)
 	known, err := e.ledger.Run(ctx, run)
@@ -179,8 +179,10 @@ func (e *Engine) afterEnd(ctx context.Context, known ledger.Run, name string, c 
 	switch name {
 	case api.UpdateRollback:
 		return e.takeBack(ctx, known, c)
-	case api.UpdateApprove:
-		return api.Answer{}, fault.New(fault.Refused, "cannot approve %s: it %s", known.Name, how)
+	case api.UpdateRetry:
+		return e.retry(ctx, known, c)
+	case api.UpdateApprove, api.UpdateSkip, api.UpdateEndSoak:
+		return api.Answer{}, fault.New(fault.Refused, "cannot %s %s: it %s", spelled(name), known.Name, how)
 	}
 	return api.Answer{Message: fmt.Sprintf("%s %s: there is nothing to %s", known.Name, how, name)}, nil
 }

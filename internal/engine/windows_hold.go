@@ -15,7 +15,7 @@ import (
 func actions() map[string]calendar.Action {
 	return map[string]calendar.Action{
 		api.UpdateResume: calendar.Resume, api.UpdateRollback: calendar.Rollback, api.UpdateAbort: calendar.Abort,
-		api.UpdateEndSoak: calendar.Resume,
+		api.UpdateEndSoak: calendar.Resume, api.UpdateRetry: calendar.Resume,
 	}
 }
 

@@ -17,6 +17,7 @@ type Doing struct {
 	Closing       bool                   // its end is being written down
 	Aborting      bool
 	Paused        bool
+	ByPerson      bool // who has paused it
 	RollingBack   bool
 	Awaits        bool                 // a stage waits for approval
 	ByOthers      bool                 // whoever started it does not approve it
@@ -24,6 +25,8 @@ type Doing struct {
 	GoesBack      func(api.Scope) bool // something in the scope can go back
 	Among         func(api.Scope) []api.UnitStatus
 	Soaks         string // as a whole: "stage production"; "" where nothing does
+	Again         bool   // something of it stands, or has failed and can begin anew
+	Left          string // a cluster that failed in a group or stage that the run has left
 }
 
 // shortestHash is how many characters of a plan's hash tell it from others well enough for an approval.
@@ -52,6 +55,8 @@ func (d Doing) Refuses(name string, c api.Command) string {
 		return d.refusesSkip(c)
 	case api.UpdateEndSoak:
 		return d.refusesEndSoak(c)
+	case api.UpdateRetry:
+		return d.refusesRetry()
 	}
 	return fmt.Sprintf("%s %s: there is no such command", name, d.Run)
 }
@@ -71,6 +76,22 @@ func (d Doing) refusesResume() string {
 		return fmt.Sprintf("resume %s: it is being aborted", d.Run)
 	}
 	return ""
+}
+
+func (d Doing) refusesRetry() string {
+	switch {
+	case d.RollingBack:
+		return fmt.Sprintf("retry %s: it is rolling back", d.Run)
+	case d.Aborting:
+		return fmt.Sprintf("retry %s: it is being aborted", d.Run)
+	case d.ByPerson:
+		return fmt.Sprintf("retry %s: it is paused; resume it first", d.Run)
+	case d.Again:
+		return ""
+	case d.Left != "":
+		return fmt.Sprintf("retry %s: it has gone on from where %s failed; retry it once it has ended", d.Run, d.Left)
+	}
+	return fmt.Sprintf("retry %s: nothing of it stands or has failed", d.Run)
 }
 
 func (d Doing) refusesApproval(c api.Command) string {

@@ -14,7 +14,7 @@ import (
 func TestWhichCommandsARunTakes(t *testing.T) {
 	const (
 		pause, resume, approve, abort, rollback = api.UpdatePause, api.UpdateResume, api.UpdateApprove, api.UpdateAbort, api.UpdateRollback
-		skip, endSoak                           = api.UpdateSkip, api.UpdateEndSoak
+		skip, endSoak, retry                    = api.UpdateSkip, api.UpdateEndSoak, api.UpdateRetry
 		hash                                    = "0123456789abcdef"
 	)
 	moves := plan.Doing{}
@@ -86,6 +86,13 @@ func TestWhichCommandsARunTakes(t *testing.T) {
 		{"nor what goes back", back, endSoak, of("soaking"), "it is rolling back"},
 		{"an abort goes before it", aborts, endSoak, of("soaking"), "it is being aborted"},
 		{"a pause has stopped what moved", plan.Doing{Paused: true}, skip, of("moving"), ""},
+
+		{"what stands, or failed where units still start, is tried again", plan.Doing{Again: true}, retry, by(api.Command{}), ""},
+		{"not where nothing does", moves, retry, by(api.Command{}), "nothing of it stands or has failed"},
+		{"nor what the run has gone on from", plan.Doing{Left: "c1"}, retry, by(api.Command{}), "it has gone on from where c1 failed"},
+		{"a person's pause goes before it", plan.Doing{Again: true, ByPerson: true}, retry, by(api.Command{}), "resume it first"},
+		{"a rollback goes before it", plan.Doing{Again: true, RollingBack: true}, retry, by(api.Command{}), "it is rolling back"},
+		{"and so does an abort", plan.Doing{Again: true, Aborting: true}, retry, by(api.Command{}), "it is being aborted"},
 
 		{"there are no others", moves, "dance", by(api.Command{}), "no such command"},
 	} {

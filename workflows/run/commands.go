@@ -75,6 +75,7 @@ func (r *rollout) commands() []command {
 		{api.UpdateAbort, "stop for good and leave pods as they are", r.doAbort},
 		{api.UpdateRollback, "take back what was moved", r.doRollback},
 		{api.UpdateSkip, "leave clusters out", r.doSkip},
+		{api.UpdateRetry, "try again what stands or has failed", r.doRetry},
 		{api.UpdateEndSoak, "end what soaks now with a last look", r.doEndSoak},
 	}
 }
@@ -100,11 +101,12 @@ func (r *rollout) obey(ctx workflow.Context, c command, id string, cmd api.Comma
 
 // valid says why a command is refused; nil where it is not.
 func (r *rollout) valid(name string, c api.Command) error {
+	again, left := r.again()
 	no := plan.Doing{
 		Run: r.in.Run, Plan: r.in.Plan, By: r.in.By, Component: r.plan.Subject.String(), Rollback: r.plan.Rollback,
 		Closing: r.closing, Aborting: r.want.abort, RollingBack: r.rollingBack(), Awaits: r.awaited() != nil,
 		ByOthers: r.shape >= shape.ApprovedByOthers, Has: r.known, GoesBack: r.anyWayBack, Among: r.among,
-		Paused: r.state.Paused, Soaks: r.soaks(),
+		Paused: r.state.Paused, ByPerson: r.pausedByPerson(), Soaks: r.soaks(), Again: again, Left: left,
 	}.Refuses(name, c)
 	if no == "" {
 		return nil

@@ -2,7 +2,6 @@ package run
 
 import (
 	"fmt"
-	"strings"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -29,19 +28,13 @@ func (r *rollout) doEndSoak(ctx workflow.Context, c api.Command) api.Answer {
 			units, what = append(units, u), append(what, u.cluster)
 		}
 	}
-	if len(what) > mostSaid {
-		what = append(what[:mostSaid], fmt.Sprintf("%d more", len(units)-mostSaid))
-	}
 	if r.soaks() != "" && c.Scope.Whole() {
 		what = append([]string{r.soaking.what}, what...)
 		r.endSoak(ctx, r.soaking, o)
 	}
 	r.tell(ctx, units, o)
-	return api.Answer{Message: fmt.Sprintf("the soak of %s ends with a last look", strings.Join(what, ", "))}
+	return api.Answer{Message: fmt.Sprintf("the soak of %s ends with a last look", named(what))}
 }
-
-// mostSaid is how many clusters an answer names.
-const mostSaid = 5
 
 // endSoak ends the soak of a group or stage.
 func (r *rollout) endSoak(ctx workflow.Context, s *soak, o tell.Order) {

@@ -33,6 +33,7 @@ type rollout struct {
 	looks    map[string]*lookRun        // by cluster; only looked up
 	parts    []*part                    // open
 	soaking  *soak                      // of a group or stage; nil where none does
+	sliding  []plan.Unit                // of the group whose units start now
 	at       map[string]*api.UnitStatus // by cluster, in state; only looked up
 	hushed   bool                       // more is to come before it is worth showing
 	want     intent
@@ -96,6 +97,9 @@ func newRollout(ctx workflow.Context, in api.RolloutInput) *rollout {
 	}
 	if in.Back != nil {
 		r.state.Status.Back = in.Back.Run
+	}
+	if in.Retry != nil {
+		r.state.Status.Retry = in.Retry.Run
 	}
 	return r
 }
@@ -161,6 +165,9 @@ func (r *rollout) load(ctx workflow.Context) error {
 		return fmt.Errorf("cannot read plan %s: %w", r.in.Plan, err)
 	}
 	r.plan, r.loaded = read, true
+	if r.in.Retry != nil {
+		r.plan.Stages = only(r.plan.Stages, r.in.Retry.Units)
+	}
 	if r.in.State != nil {
 		return nil
 	}

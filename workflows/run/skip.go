@@ -3,7 +3,6 @@ package run
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"go.temporal.io/sdk/workflow"
@@ -52,10 +51,10 @@ func (r *rollout) doSkip(ctx workflow.Context, c api.Command) api.Answer {
 	r.refresh(ctx)
 	var said []string
 	if len(skipped) > 0 {
-		said = append(said, fmt.Sprintf("%s goes on without %s; pods there stay as they are", r.in.Run, strings.Join(skipped, ", ")))
+		said = append(said, fmt.Sprintf("%s goes on without %s; pods there stay as they are", r.in.Run, named(skipped)))
 	}
 	if len(before) > 0 {
-		said = append(said, strings.Join(slices.Compact(before), ", ")+" had been skipped already")
+		said = append(said, named(before)+" had been skipped already")
 	}
 	if r.state.Paused {
 		said = append(said, r.in.Run+" is paused still")

@@ -94,6 +94,8 @@ func (r *rollout) group(ctx workflow.Context, p *step.RunStage, st *api.StageSta
 
 // slide starts the units of a window as it opens, until all have ended or the run is ending.
 func (r *rollout) slide(ctx workflow.Context, window plan.Window, start func(plan.Unit), explain func(plan.Decision)) error {
+	r.sliding = window.Group.Units
+	defer func() { r.sliding = nil }()
 	for {
 		if err := r.unpaused(ctx); err != nil {
 			return err

@@ -85,6 +85,9 @@ func (d *drawer) head() []row {
 		from = " from " + o
 	}
 	rows = append(rows, about("plan %.12s%s", v.Plan, from), about("started by %s%s", v.By, because(v.Reason)))
+	if v.Retry != "" {
+		rows = append(rows, about("tries again what %s left", v.Retry))
+	}
 	if v.Phase.Final() && v.Ending != nil {
 		ending := fmt.Sprintf("%s by %s%s", v.Phase, v.Ending.By, because(v.Ending.Reason))
 		rows = append(rows, row{free: true, name: oneLine(ending), phase: v.Phase})
