@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/probe"
 	"sluice.dev/sluice/internal/prometheus"
 	"sluice.dev/sluice/internal/secret"
 	"sluice.dev/sluice/pipelines"
@@ -51,7 +52,9 @@ func (d *DataSources) client(e pipelines.Endpoint) (*prometheus.Client, error) {
 	if known, ok := d.clients[string(text)]; ok {
 		return known, nil
 	}
-	options := prometheus.Options{Tenant: e.Tenant, Login: func() (prometheus.Login, error) { return d.login(e) }}
+	options := prometheus.Options{
+		Tenant: e.Tenant, Login: func() (prometheus.Login, error) { return d.login(e) }, Allowed: probe.Allowed,
+	}
 	if e.CAFile != "" {
 		if options.Roots, err = d.roots(e.CAFile); err != nil {
 			return nil, err

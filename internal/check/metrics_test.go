@@ -60,6 +60,17 @@ func metricsOfServers() *Metrics {
 	return NewMetrics(clock.RealClock{}, NewDataSources(secret.Store{}))
 }
 
+func TestADataSourceIsNoMetadataService(t *testing.T) {
+	for _, address := range []string{
+		"http://169.254.169.254/latest", "http://[fe80::1%25lo]:9090", "http://[fd00:ec2::254]", "http://[64:ff9b:1::a9fe:a9fe]", "http://[::ffff:169.254.169.254]",
+	} {
+		f := metricsOfServers().Ask(t.Context(), metricsAbout(pipelines.Metrics{PromQL: "up", SuccessCondition: "value > 0.0"}, address))
+		if f.Verdict != api.Error || !strings.Contains(f.Message, "metadata service") {
+			t.Errorf("%s: %s: %s", address, f.Verdict, f.Message)
+		}
+	}
+}
+
 func TestMetricsAreJudgedAsArgoRolloutsDoes(t *testing.T) {
 	success, failure := "value >= params.least", "value < 0.5"
 	for _, c := range []struct {

@@ -60,7 +60,10 @@ func (a *attempt) dial(ctx context.Context, network, address string) (net.Conn, 
 	a.reach(Resolve)
 	d := net.Dialer{Resolver: a.resolver, Control: func(_, resolved string, _ syscall.RawConn) error {
 		a.reach(Connect)
-		return a.allowed(resolved)
+		if err := Allowed(resolved); err != nil && !a.reserved {
+			return fmt.Errorf("%w, which a probe asks only where it says so", err)
+		}
+		return nil
 	}}
 	conn, err := d.DialContext(ctx, network, address)
 	if err != nil {
@@ -72,21 +75,6 @@ func (a *attempt) dial(ctx context.Context, network, address string) (net.Conn, 
 	a.see("address", conn.RemoteAddr().String())
 	a.reach(Reply)
 	return conn, nil
-}
-
-// allowed refuses addresses that are reserved. It looks at what is connected to, so that no name and no redirect leads there.
-func (a *attempt) allowed(address string) error {
-	if a.reserved {
-		return nil
-	}
-	to, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return fmt.Errorf("cannot read the address %s: %w", address, err)
-	}
-	if Reserved(to.Addr()) {
-		return errReserved
-	}
-	return nil
 }
 
 // secure makes a handshake over a connection, and closes the connection where that fails.

@@ -79,6 +79,12 @@ func TestReservedAddressesAreNotAsked(t *testing.T) {
 	for text, want := range map[string]bool{
 		"169.254.169.254": true, "169.254.20.10": true, "fe80::1%eth0": true, "fd00:ec2::254": true, "fd20:ce::254": true,
 		"100.100.100.200": true, "::ffff:100.100.100.200": true, "::ffff:169.254.169.254": true, "64:ff9b::a9fe:a9fe": true, "168.63.129.16": true,
+		"::a9fe:a9fe": true, "::ffff:0:a9fe:a9fe": true, "64:ff9b::6464:64c8": true, // compatible, translated, NAT64
+		"64:ff9b:1::a9fe:a9fe": true, "64:ff9b:1:a9fe:a9:fe00::": true, "64:ff9b:1:12a9:fe:a9fe::": true, "64:ff9b:1:1:a9:fea9:fe00:0": true,
+		"2002:a9fe:a9fe::1": true, "2001:0:a9fe:a9fe::1": true, "2001::5601:5601": true, "2001:db8::5efe:a9fe:a9fe": true,
+		"2001:db8::200:5efe:a9fe:a9fe": true, "::ffff:0:a00:1": false, "64:ff9b:1::a00:1": false, "64:ff9b:1:a00:0:100::": false,
+		"2002:a00:1::1": false, "2001:0:a00:1::1": false, "2001:db8::5efe:a00:1": false, "2001:db8::5eff:a9fe:a9fe": false, "::1": false,
+		"64:ff9b:2::a9fe:a9fe": false, "2001:1::5601:5601": false, "2606:4700::1111": false,
 		"10.0.0.1": false, "127.0.0.1": false, "fd00:ec2::1": false, "64:ff9b::a00:1": false, "169.253.1.1": false,
 	} {
 		if got := probe.Reserved(netip.MustParseAddr(text)); got != want {

@@ -10,10 +10,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"sluice.dev/sluice/internal/fault"
@@ -45,6 +47,9 @@ type Options struct {
 	Tenant string                // sent as X-Scope-OrgID; "" sends none
 	Login  func() (Login, error) // read for each question, so that a secret can be changed; nil is nobody
 	Roots  *x509.CertPool        // who may have signed the server's certificate; nil is who the system trusts
+	// Allowed is asked of each IP:PORT before it is connected to, whatever name led there, and may refuse it; nil allows all. Behind a
+	// proxy it is asked of the proxy's: what that connects to is the proxy's matter.
+	Allowed func(address string) error
 }
 
 // Client asks one server. It is safe for concurrent use.
@@ -76,8 +81,17 @@ func New(address string, o Options) (*Client, error) {
 		IdleConnTimeout:        idleWithin,
 		MaxResponseHeaderBytes: headerBytes,
 		ForceAttemptHTTP2:      true,
+		DialContext:            o.dialer().DialContext,
 	}
 	return &Client{base: base, options: o, http: &http.Client{Transport: transport, CheckRedirect: follow}}, nil
+}
+
+// dialer connects to what is allowed.
+func (o Options) dialer() *net.Dialer {
+	if o.Allowed == nil {
+		return &net.Dialer{}
+	}
+	return &net.Dialer{Control: func(_, resolved string, _ syscall.RawConn) error { return o.Allowed(resolved) }}
 }
 
 // Close lets go of idle connections. The client can still be used.

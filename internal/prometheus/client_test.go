@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -262,6 +264,25 @@ func TestAddressesAreRead(t *testing.T) {
 		if (err == nil) != c.good || err != nil && strings.Contains(err.Error(), "u:p") {
 			t.Errorf("%s: %v", c.reason, err)
 		}
+	}
+}
+
+func TestAnAddressIsAskedOnlyWhereItIsAllowed(t *testing.T) {
+	asked := 0
+	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked++ }))
+	t.Cleanup(s.Close)
+	var resolved []string
+	refuse := func(address string) error {
+		resolved = append(resolved, address)
+		return errors.New("not this one")
+	}
+	_, port, _ := net.SplitHostPort(s.Listener.Addr().String())
+	_, err := client(t, "http://localhost:"+port, prometheus.Options{Allowed: refuse}).Query(t.Context(), "up", time.Time{})
+	if fault.CodeOf(err) != fault.Unreachable || !strings.Contains(err.Error(), "not this one") || asked != 0 {
+		t.Errorf("got %v, and it was asked %d times", err, asked)
+	}
+	if !slices.Contains(resolved, "127.0.0.1:"+port) {
+		t.Errorf("it was asked of %q, which is not what the name stands for", resolved)
 	}
 }
 
