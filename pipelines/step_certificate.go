@@ -7,7 +7,7 @@ type Certificate struct {
 	Address  string `json:"address,omitempty" is:"text"` // HOST:PORT of a TLS endpoint; or a target
 	ProbeAim `json:",inline"`
 	Secret   *SecretRef  `json:"secret,omitempty"`  // or the certificate in a Secret
-	Webhook  *WebhookRef `json:"webhook,omitempty"` // or the authorities by which the API server trusts webhooks
+	Webhook  *WebhookRef `json:"webhook,omitempty"` // or the authorities of webhooks, and what those at a URL show
 	// by which it is verified; that of a Secret without ca: by its own ca.crt, if there is one
 	TLS *ProbeTLS `json:"tls,omitempty"`
 	// so many days it must be valid still, and all that it rests on

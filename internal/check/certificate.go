@@ -1,11 +1,13 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"encoding/base64"
 	"fmt"
 	"net"
+	"net/url"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -74,7 +76,8 @@ func (p *Probes) secret(ctx context.Context, q Question, c *pipelines.Certificat
 	return found([]probe.Result{p.prober.Certified(where, text, identity, validOf(c))}, 1)
 }
 
-// webhooks looks at the authorities of each webhook of a configuration.
+// webhooks looks at the authorities of each webhook of a configuration, and at what is shown at the URLs of those that have one. What
+// is behind a Service is out of a worker's reach.
 func (p *Probes) webhooks(ctx context.Context, q Question, c *pipelines.Certificate) Finding {
 	kind := schema.GroupVersionKind{Group: "admissionregistration.k8s.io", Version: "v1", Kind: string(c.Webhook.Kind)}
 	object, problem := object(ctx, q, kind, "", c.Webhook.Name)
@@ -85,21 +88,47 @@ func (p *Probes) webhooks(ctx context.Context, q Question, c *pipelines.Certific
 	if err != nil || len(hooks) == 0 {
 		return Finding{Verdict: api.Inconclusive, Message: c.Webhook.Name + " has no webhooks"}
 	}
-	var results []probe.Result
-	for _, h := range hooks {
+	results := probe.Each(ctx, hooks, func(ctx context.Context, h any) probe.Result {
 		hook, _ := h.(map[string]any)
-		name, _, _ := unstructured.NestedString(hook, "name")
-		text, err := decoded(&unstructured.Unstructured{Object: hook}, "clientConfig", "caBundle")
-		if err != nil {
-			if _, byURL, _ := unstructured.NestedString(hook, "clientConfig", "url"); byURL {
-				continue // trusted by the authorities of the API server's machine
-			}
-			results = append(results, probe.Result{Target: name, Verdict: api.Failed, Layer: probe.TLSLayer, Message: err.Error()})
-			continue
+		return p.hook(ctx, hook, time.Duration(c.MinDays)*day)
+	})
+	return found(results, len(hooks))
+}
+
+// hook looks at one webhook. One with a URL and no authorities is trusted by those of the API server's machine; those of this one
+// stand for them.
+func (p *Probes) hook(ctx context.Context, hook map[string]any, left time.Duration) probe.Result {
+	name, _, _ := unstructured.NestedString(hook, "name")
+	at, _, _ := unstructured.NestedString(hook, "clientConfig", "url")
+	text, given, _ := unstructured.NestedString(hook, "clientConfig", "caBundle")
+	var authorities []byte
+	if at == "" || given && text != "" {
+		var err error
+		if authorities, err = decoded(&unstructured.Unstructured{Object: hook}, "clientConfig", "caBundle"); err != nil {
+			return probe.Result{Target: name, Verdict: api.Failed, Layer: probe.TLSLayer, Message: err.Error()}
 		}
-		results = append(results, p.prober.Authorities(name, text, time.Duration(c.MinDays)*day))
+		if r := p.prober.Authorities(name, authorities, left); at == "" || r.Verdict != api.Passed {
+			return r
+		}
 	}
-	return found(results, len(results))
+	r := p.prober.Certificate(ctx, probe.Certificate{
+		Address: hostPort(at), TLS: probe.TLS{CA: authorities}, Valid: probe.Valid{For: left, Usage: x509.ExtKeyUsageServerAuth},
+	})
+	r.Target = name
+	// Its way is from the API server's network, and may be none from here: that nobody is there says nothing about a certificate.
+	if r.Verdict == api.Failed && (r.Layer == probe.Resolve || r.Layer == probe.Connect) {
+		r.Verdict, r.Message = api.Inconclusive, "its certificate was not seen: "+r.Message
+	}
+	return r
+}
+
+// hostPort is where a URL leads; "" for none.
+func hostPort(text string) string {
+	to, err := url.Parse(text)
+	if err != nil || to.Hostname() == "" {
+		return ""
+	}
+	return net.JoinHostPort(to.Hostname(), cmp.Or(to.Port(), "443"))
 }
 
 // object reads an object of the cluster that a question is about. The finding says why there is none.

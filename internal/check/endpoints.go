@@ -31,6 +31,15 @@ type targets struct {
 	New     []endpoint `json:"new"`
 	Old     []endpoint `json:"old,omitempty"` // to compare with, where none of the new can be reached
 	Waiting int        `json:"waiting,omitempty"`
+	part    string     // which part New is of those who could be asked; "" where it is all of them
+}
+
+// told is a finding that says, first of all, that it is about some of them only.
+func (t targets) told(f Finding) Finding {
+	if t.part != "" {
+		f.Message = "aimed at " + t.part + ": " + f.Message
+	}
+	return f
 }
 
 // targetsOf finds out what the batch made. The finding says why there is nobody to ask; in the background they are waited for.
@@ -46,56 +55,73 @@ func targetsOf(ctx context.Context, q Question, aim pipelines.ProbeAim, c clock.
 	if aim.From == pipelines.FromCluster {
 		most = maxInside
 	}
-	fresh, waiting, err := endpoints(pods.New, aim, most)
+	fresh, err := endpoints(pods.New, aim, most)
 	switch {
 	case err != nil:
 		return nil, &Finding{Verdict: api.Error, Message: err.Error()}
-	case len(fresh) == 0:
+	case len(fresh.all) == 0:
 		f := &Finding{Verdict: api.Inconclusive, Message: "there is no pod of the new revision"}
-		if waiting > 0 {
-			f.Message = fmt.Sprintf("none of the %d pods of the new revision is ready", waiting)
+		if fresh.waiting > 0 {
+			f.Message = fmt.Sprintf("none of the %d pods of the new revision is ready", fresh.waiting)
 		}
 		if q.Point == pipelines.During {
 			f.Again = c.Now().Add(again)
 		}
 		return nil, f
 	}
-	old, _, _ := endpoints(pods.Old, aim, most)
-	old = slices.DeleteFunc(old, func(o endpoint) bool {
-		return slices.ContainsFunc(fresh, func(f endpoint) bool { return f.Name == o.Name })
+	before, _ := endpoints(pods.Old, aim, most)
+	old := slices.DeleteFunc(before.all, func(o endpoint) bool {
+		return slices.ContainsFunc(fresh.all, func(f endpoint) bool { return f.Name == o.Name })
 	})
-	return &targets{fresh, old[:min(len(old), controls)], waiting}, nil
+	t := &targets{New: fresh.all, Old: old[:min(len(old), controls)], Waiting: fresh.waiting}
+	if fresh.there > len(fresh.all) {
+		what := "pods"
+		if aim.Target == pipelines.NewNodes {
+			what = "nodes"
+		}
+		t.part = fmt.Sprintf("%d of %d %s, the youngest", len(fresh.all), fresh.there, what)
+	}
+	return t, nil
 }
 
-// endpoints are where pods, or their nodes, are to be asked: those that are ready, so many of them at most, the youngest. Waiting
-// is how many pods there are that are not ready.
-func endpoints(pods []*corev1.Pod, aim pipelines.ProbeAim, most int) (all []endpoint, waiting int, err error) {
+// reachable are where pods, or their nodes, are to be asked.
+type reachable struct {
+	all     []endpoint // of those that are ready so many at most, the youngest; sorted by name
+	there   int        // how many these are without a limit
+	waiting int        // pods that are not ready
+}
+
+func endpoints(pods []*corev1.Pod, aim pipelines.ProbeAim, most int) (r reachable, err error) {
 	pods = slices.DeleteFunc(slices.Clone(pods), func(p *corev1.Pod) bool { return p.DeletionTimestamp != nil || ended(p) })
 	slices.SortStableFunc(pods, func(a, b *corev1.Pod) int { return b.CreationTimestamp.Compare(a.CreationTimestamp.Time) })
 	seen := map[string]bool{}
 	for _, p := range pods {
 		if !ready(p) {
-			waiting++
+			r.waiting++
 			continue
 		}
 		e := endpoint{Name: p.Name, Host: p.Status.PodIP}
 		if aim.Target == pipelines.NewNodes {
 			e = endpoint{Name: p.Spec.NodeName, Host: p.Status.HostIP}
 		}
-		if len(all) == most || seen[e.Name] {
+		if seen[e.Name] {
 			continue
 		}
 		seen[e.Name] = true
+		if len(r.all) == most {
+			continue
+		}
 		if e.Port, err = portOf(p, string(aim.Port), aim.Target == pipelines.NewNodes); err != nil {
-			return nil, waiting, err
+			return r, err
 		}
 		if e.Host == "" {
-			return nil, waiting, fmt.Errorf("pod %s is ready and has no address", p.Name)
+			return r, fmt.Errorf("pod %s is ready and has no address", p.Name)
 		}
-		all = append(all, e)
+		r.all = append(r.all, e)
 	}
-	slices.SortFunc(all, func(a, b endpoint) int { return cmp.Compare(a.Name, b.Name) })
-	return all, waiting, nil
+	r.there = len(seen)
+	slices.SortFunc(r.all, func(a, b endpoint) int { return cmp.Compare(a.Name, b.Name) })
+	return r, nil
 }
 
 func ended(p *corev1.Pod) bool {

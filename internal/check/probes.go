@@ -37,10 +37,15 @@ func NewProbes(p *probe.Prober, c clock.WithDelayedExecution, image string) Sour
 				}
 				q.targets = to
 			}
+			from := ask
 			if aim.From == pipelines.FromCluster {
-				return inside.ask(ctx, q)
+				from = inside.ask
 			}
-			return ask(ctx, q)
+			f := from(ctx, q)
+			if q.targets != nil {
+				f = q.targets.told(f)
+			}
+			return f
 		})
 	}
 	return sources

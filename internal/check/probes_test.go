@@ -231,9 +231,44 @@ func TestAtMostSoManyTargetsAreAskedTheYoungest(t *testing.T) {
 			p.CreationTimestamp = metav1.NewTime(time.Unix(int64(i), 0))
 		}))
 	}
-	all, _, err := endpoints(pods, pipelines.ProbeAim{Target: pipelines.NewPods, Port: "80"}, maxTargets)
+	r, err := endpoints(pods, pipelines.ProbeAim{Target: pipelines.NewPods, Port: "80"}, maxTargets)
+	all := r.all
 	if err != nil || len(all) != maxTargets || all[0].Name != "p-010" || all[maxTargets-1].Name != "p-509" {
-		t.Errorf("%d are asked, from %s: %v", len(all), all[0].Name, err)
+		t.Errorf("%d of %d are asked, from %s: %v", len(all), r.there, all[0].Name, err)
+	}
+}
+
+// TestAVerdictAboutAPartSaysSo: that all of so many answered is not that all did.
+func TestAVerdictAboutAPartSaysSo(t *testing.T) {
+	t.Parallel()
+	good, bad := serving(t, 200, "ok"), serving(t, 500, "broken")
+	for _, c := range []struct {
+		reason  string
+		aim     pipelines.ProbeAim
+		address string
+		pods    int
+		want    string
+	}{
+		{"all of them", pipelines.ProbeAim{Target: pipelines.NewPods}, good, maxTargets, "all 500 answered as they are to, within MS"},
+		{"a part of the pods", pipelines.ProbeAim{Target: pipelines.NewPods}, good, maxTargets + 10,
+			"aimed at 500 of 510 pods, the youngest: all 500 answered as they are to, within MS"},
+		{"a part of the nodes", pipelines.ProbeAim{Target: pipelines.NewNodes}, good, maxTargets + 10,
+			"aimed at 500 of 510 nodes, the youngest: all 500 answered as they are to, within MS"},
+		{"and it is bad", pipelines.ProbeAim{Target: pipelines.NewPods}, bad, maxTargets + 10, "aimed at 500 of 510 pods, the youngest: MS more"},
+		{"from inside", pipelines.ProbeAim{Target: pipelines.NewPods, From: pipelines.FromCluster}, good, maxTargets,
+			"aimed at 200 of 500 pods, the youngest: MS--prober-image"},
+	} {
+		t.Run(c.reason, func(t *testing.T) {
+			var pods []*corev1.Pod
+			for i := range c.pods {
+				pods = append(pods, aPod(fmt.Sprint("p-", i), c.address))
+			}
+			c.aim.Port = portKey
+			step := pipelines.ResolvedStep{StepKinds: pipelines.StepKinds{HTTP: &pipelines.HTTP{ProbeAim: c.aim}}}
+			if got := asked(t, Question{Step: step, Point: pipelines.AfterBatch, Place: placed(Pods{New: pods})}); !alike(got.Message, c.want) {
+				t.Errorf("got %s: %s", got.Verdict, got.Message)
+			}
+		})
 	}
 }
 
@@ -359,10 +394,20 @@ func TestCertificatesThatTheClusterKeeps(t *testing.T) {
 			"metadata": map[string]any{"name": name}, "webhooks": list,
 		}})
 	}
-	hooks("good", map[string]any{"caBundle": coded(long)}, map[string]any{"url": "https://hook.test", "caBundle": coded(long)}, map[string]any{"url": "https://a.test"})
+	at := httptest.NewTLSServer(http.NotFoundHandler())
+	t.Cleanup(at.Close)
+	shown := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: at.Certificate().Raw})) // until 2084
+	gone := httptest.NewTLSServer(http.NotFoundHandler())
+	gone.Close()
+	hooks("good", map[string]any{"caBundle": coded(long)}, map[string]any{"url": at.URL, "caBundle": coded(shown)})
 	hooks("short", map[string]any{"caBundle": coded(long)}, map[string]any{"caBundle": coded(short)})
 	hooks("none", map[string]any{"service": map[string]any{"name": "a"}})
-	hooks("public", map[string]any{"url": "https://a.test"})
+	hooks("public", map[string]any{"url": at.URL})
+	hooks("strange", map[string]any{"url": at.URL, "caBundle": coded(long)})
+	hooks("garbled", map[string]any{"url": at.URL, "caBundle": "%"})
+	hooks("elsewhere", map[string]any{"caBundle": coded(long)}, map[string]any{"url": gone.URL, "caBundle": coded(shown)})
+	hooks("metadata", map[string]any{"url": "https://169.254.169.254/validate"})
+	hooks("nowhere", map[string]any{"url": "https://"})
 	ofSecret := func(name string, days int, names ...string) *pipelines.Certificate {
 		return &pipelines.Certificate{Secret: &pipelines.SecretRef{Namespace: "system", Name: name}, MinDays: days, Names: names}
 	}
@@ -387,7 +432,15 @@ func TestCertificatesThatTheClusterKeeps(t *testing.T) {
 		{"authorities of webhooks", ofHook("good", 30), api.Passed, ""},
 		{"one of them ends too soon", ofHook("short", 30), api.Failed, "1 of 2 did not pass: hook-2: CN=hook.test expires on"},
 		{"a webhook without", ofHook("none", 0), api.Failed, "there is no caBundle"},
-		{"webhooks that need none", ofHook("public", 0), api.Inconclusive, "nothing to ask"},
+		{"one at a URL, by the authorities of this machine", ofHook("public", 0), api.Failed, "unknown authority"},
+		{"one at a URL, by others", ofHook("strange", 0), api.Failed, "unknown authority"},
+		{"one at a URL that ends too soon", &pipelines.Certificate{Webhook: ofHook("good", 0).Webhook, MinDays: 90 * 365}, api.Failed,
+			"2 of 2 did not pass: hook-1: CN=hook.test expires on"},
+		{"one at a URL with a bundle that is none", ofHook("garbled", 0), api.Failed, "caBundle is no base64"},
+		{"one at a URL that cannot be reached from here", ofHook("elsewhere", 0), api.Inconclusive,
+			"1 of 2 did not pass: hook-2: its certificate was not seen: cannot connect to"},
+		{"one at a URL that is not asked", ofHook("metadata", 0), api.Error, "metadata service"},
+		{"one at a URL that is none", ofHook("nowhere", 0), api.Error, "no host:port"},
 		{"no such configuration", ofHook("gone", 0), api.Failed, "there is no ValidatingWebhookConfiguration gone"},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
