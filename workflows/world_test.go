@@ -2,9 +2,6 @@ package workflows_test
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -12,8 +9,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/mock"
-	"go.temporal.io/sdk/activity"
-	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 
@@ -25,12 +20,13 @@ import (
 	"sluice.dev/sluice/internal/workload/goal"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
-	"sluice.dev/sluice/workflows"
+	fleet "sluice.dev/sluice/scenario/world"
 )
 
-// world stands in for clusters and ledger: it answers activities over virtual time and keeps what was asked of it.
+// world is a world.World of which tests bend single things, and ask what was asked of it.
 type world struct {
-	mu       sync.Mutex
+	*fleet.World
+	mu       *sync.Mutex
 	env      *testsuite.TestWorkflowEnvironment
 	plan     step.RunPlan
 	rules    plan.StageRules
@@ -62,10 +58,15 @@ type world struct {
 
 func newWorld(t *testing.T, clusters ...string) *world {
 	t.Helper()
-	var suite testsuite.WorkflowTestSuite
-	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
-	w := &world{env: suite.NewTestWorkflowEnvironment(), pods: 10, gates: check.New(), advances: 5 * time.Second}
-	w.env.SetTestTimeout(20 * time.Second)
+	all := fleet.New(20 * time.Second)
+	w := &world{World: all, mu: &all.Mu, env: all.Env, pods: 10, gates: check.New(), advances: 5 * time.Second}
+	w.Hears = func(line string) { w.log = append(w.log, line) }
+	w.Fails = func(name, cluster string) error {
+		if w.fails == nil {
+			return nil
+		}
+		return w.fails(name, cluster)
+	}
 	w.rules = plan.StageRules{
 		NodeSets:       []pipelines.NodeSet{{Name: "all", Selector: pipelines.Selector{All: true}}},
 		Batches:        []pipelines.Amount{{Value: 1}, {Value: 100, Percent: true}},
@@ -83,7 +84,6 @@ func newWorld(t *testing.T, clusters ...string) *world {
 		Subject: api.Component("agent"), Version: "v2", Pipeline: "p", OnFailure: pipelines.Pause, Rollback: pipelines.RollbackAuto,
 		Stages: []step.RunStage{{Name: "production", Groups: []plan.Group{g}}},
 	}
-	workflows.Register(w.env)
 	w.register()
 	return w
 }
@@ -98,40 +98,16 @@ func (w *world) batches() plan.Division {
 }
 
 // answer has the world do an activity.
-func answer[In, Out any](w *world, a step.Activity[In, Out], cluster func(In) string, f func(In) (Out, error)) {
-	name := a.Name()
-	w.env.RegisterActivityWithOptions(func(_ context.Context, in In) (Out, error) {
-		var none Out
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.log = append(w.log, strings.TrimSpace(strings.TrimPrefix(name, "cluster.")+" "+cluster(in)))
-		if w.fails != nil {
-			if err := w.fails(name, cluster(in)); err != nil {
-				return none, temporal.NewApplicationError(err.Error(), string(fault.CodeOf(err)))
-			}
-		}
-		return f(in)
-	}, activity.RegisterOptions{Name: name})
-}
-
-func ofRef(r step.Ref) string                  { return r.Cluster }
-func ofWorkload(r step.WorkloadRequest) string { return r.Cluster }
-func ofAdvance(r step.AdvanceRequest) string   { return r.Cluster + "/" + fmt.Sprint(r.Goal.Number) }
-func ofApply(r step.ApplyRequest) string       { return r.Cluster }
-func ofObserve(r step.ObserveRequest) string {
-	if r.Record != "" {
-		return r.Cluster + " at rest"
-	}
-	return ofAdvance(r.Workloads[len(r.Workloads)-1])
+func answer[In, Out any](w *world, a step.Activity[In, Out], about func(In) string, f func(In) (Out, error)) {
+	fleet.Answer(w.World, a, about, f)
 }
 
 func (w *world) register() {
-	state := func(r step.WorkloadRequest, armed bool) (goal.State, error) {
-		return goal.State{UID: "u", Revision: "new", Previous: "old", Armed: armed, Created: w.created}, nil
+	state := func(armed bool) func(step.WorkloadRequest) (goal.State, error) {
+		return func(r step.WorkloadRequest) (goal.State, error) { return fleet.State(armed, w.created)(r) }
 	}
 	answer(w, step.LoadRun, func(string) string { return "" }, func(string) (step.RunPlan, error) { return w.plan, nil })
-	answer(w, step.LoadUnit, ofRef, w.loadUnit)
-	answer(w, step.Acquire, ofRef, func(r step.Ref) (step.Ref, error) { r.Fence = 7; return r, nil })
+	answer(w, step.LoadUnit, fleet.OfRef, w.loadUnit)
 	answer(w, step.Diff, func(r step.DiffRequest) string { return r.Cluster }, func(r step.DiffRequest) (step.DiffResult, error) {
 		work := w.batches()
 		if w.dead != nil {
@@ -143,34 +119,27 @@ func (w *world) register() {
 		}
 		return found, nil
 	})
-	answer(w, step.Apply, ofApply, func(r step.ApplyRequest) (step.ApplyResult, error) {
+	answer(w, step.Apply, func(r step.ApplyRequest) string { return r.Cluster }, func(r step.ApplyRequest) (step.ApplyResult, error) {
 		if !r.Back {
 			return step.ApplyResult{}, nil
 		}
 		return step.ApplyResult{Kept: w.kept}, nil
 	})
-	answer(w, step.Unapply, ofApply, func(step.ApplyRequest) (step.ApplyResult, error) { return step.ApplyResult{Kept: w.kept}, nil })
-	answer(w, step.Prepare, ofWorkload, func(r step.WorkloadRequest) (goal.State, error) { return state(r, true) })
-	answer(w, step.Arm, ofWorkload, func(r step.WorkloadRequest) (goal.State, error) { return state(r, true) })
-	answer(w, step.Disarm, ofWorkload, func(r step.WorkloadRequest) (goal.State, error) { return state(r, false) })
-	answer(w, step.Finish, ofWorkload, func(r step.WorkloadRequest) (goal.State, error) { return state(r, false) })
-	answer(w, step.Advance, ofAdvance, w.look)
-	answer(w, step.Look, ofAdvance, w.look)
-	answer(w, step.Revert, ofAdvance, w.look)
-	answer(w, step.Observe, ofObserve, func(r step.ObserveRequest) (api.Facts, error) { return api.Facts{}, nil })
-	answer(w, step.Reachable, ofRef, func(step.Ref) (string, error) { return "", nil })
-	answer(w, step.Prune, func(r step.PruneRequest) string { return r.Cluster }, func(r step.PruneRequest) (step.PruneResult, error) {
-		return step.PruneResult{Pruned: r.Objects}, nil
-	})
-	answer(w, step.Release, func(r step.ReleaseRequest) string { return r.Cluster + " " + string(r.Outcome) }, func(step.ReleaseRequest) (string, error) { return "", nil })
+	answer(w, step.Unapply, func(r step.ApplyRequest) string { return r.Cluster }, func(step.ApplyRequest) (step.ApplyResult, error) { return step.ApplyResult{Kept: w.kept}, nil })
+	answer(w, step.Prepare, fleet.OfWorkload, state(true))
+	answer(w, step.Arm, fleet.OfWorkload, state(true))
+	answer(w, step.Disarm, fleet.OfWorkload, state(false))
+	answer(w, step.Finish, fleet.OfWorkload, state(false))
+	answer(w, step.Advance, fleet.OfAdvance, w.look)
+	answer(w, step.Look, fleet.OfAdvance, w.look)
+	answer(w, step.Revert, fleet.OfAdvance, w.look)
+	answer(w, step.Observe, fleet.OfObserve, func(r step.ObserveRequest) (api.Facts, error) { return api.Facts{}, nil })
 	answer(w, step.Tidy, func(step.TidyRequest) string { return "" }, func(r step.TidyRequest) (string, error) {
 		for _, p := range r.Clusters {
 			w.log = append(w.log, "tidied "+p.Cluster)
 		}
 		return "", nil
 	})
-	answer(w, step.Closed, func(id string) string { return id }, func(string) (string, error) { return "", nil })
-	answer(w, step.Unobserved, ofRef, func(step.Ref) (string, error) { return "", nil })
 	answer(w, step.SaveUnit, func(step.SaveUnitRequest) string { return "" }, func(r step.SaveUnitRequest) (string, error) {
 		w.records = append(w.records, r.Record)
 		return "sha256:u", nil
@@ -188,6 +157,7 @@ func (w *world) register() {
 	answer(w, step.Watch, func(r step.ChecksRequest) string { return r.Cluster }, passes)
 	answer(w, step.Ask, func(r step.ChecksRequest) string { return strings.TrimSpace(r.Cluster + " " + string(r.Point)) }, passes)
 	w.registerTasks()
+	w.Rest()
 	// A batch takes virtual time, during which it can be cancelled; a watch during a soak lasts until it is.
 	w.env.OnActivity(step.Advance.Name(), mock.Anything, mock.Anything).AfterFn(func() time.Duration { return w.advances }).Return(
 		func(_ context.Context, r step.AdvanceRequest) (api.Facts, error) {
@@ -220,7 +190,7 @@ func (w *world) looksOn() {
 func (w *world) sees(cluster string, after time.Duration, found []api.Check, err error) {
 	about := mock.MatchedBy(func(r step.ObserveRequest) bool { return r.Cluster == cluster })
 	w.env.OnActivity(step.Observe.Name(), mock.Anything, about).Once().After(after).Return(func(_ context.Context, r step.ObserveRequest) (api.Facts, error) {
-		w.note("Observe " + ofObserve(r))
+		w.note("Observe " + fleet.OfObserve(r))
 		if err != nil {
 			return api.Facts{}, temporal.NewNonRetryableApplicationError(err.Error(), string(fault.CodeOf(err)), nil)
 		}
@@ -294,7 +264,7 @@ func (w *world) loadUnit(r step.Ref) (step.UnitPlan, error) {
 func (w *world) seen(name string, r step.AdvanceRequest) (api.Facts, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.log = append(w.log, strings.TrimPrefix(name, "cluster.")+" "+ofAdvance(r))
+	w.Hears(strings.TrimPrefix(name, "cluster.") + " " + fleet.OfAdvance(r))
 	if name == step.Advance.Name() && w.asks != nil {
 		w.asks(r)
 	}
@@ -339,8 +309,7 @@ func (w *world) look(r step.AdvanceRequest) (api.Facts, error) {
 // meet has the world answer what no test says anything else about.
 func (w *world) meet() {
 	w.looksOn()
-	// A unit tells the looks of other runs to end, of which there are none.
-	w.env.OnSignalExternalWorkflow(mock.Anything, mock.Anything, mock.Anything, "order", mock.Anything).Maybe().Return(errors.New("no such workflow"))
+	w.Alone()
 }
 
 // run plays a run to its end and returns how it ended.
@@ -382,16 +351,9 @@ func (w *world) command(after time.Duration, name string, c api.Command) *heard 
 	if c.Who == "" {
 		c.Who = "ops"
 	}
-	w.env.RegisterDelayedCallback(func() {
-		w.env.UpdateWorkflow(name, "", &testsuite.TestUpdateCallback{
-			OnReject: func(err error) { h.rejected = err },
-			OnAccept: func() { h.accepted = true },
-			OnComplete: func(v any, err error) {
-				h.answer, _ = v.(api.Answer)
-				h.err = err
-			},
-		}, c)
-	}, after)
+	w.Command(after, name, c, func(now fleet.Heard) {
+		h.accepted, h.rejected, h.answer, h.err = now.Accepted, now.Rejected, now.Answer, now.Err
+	})
 	return h
 }
 

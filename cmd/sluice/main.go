@@ -10,6 +10,8 @@ import (
 
 	"sluice.dev/sluice/internal/cli"
 	"sluice.dev/sluice/internal/demo"
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/scenario"
 	"sluice.dev/sluice/worker"
 )
 
@@ -18,6 +20,7 @@ func main() {
 	f.Version = version()
 	f.Worker = serve
 	f.Demo = play
+	f.Test = test
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first interrupt asks what runs to end; the second one ends it.
 	context.AfterFunc(ctx, stop)
@@ -39,6 +42,21 @@ func play(ctx context.Context, r cli.DemoRun) error {
 	return demo.Run(ctx, demo.Options{
 		Examples: r.Examples, Dir: r.Dir, Out: r.Report, Keep: r.Keep, Short: r.Short, Stdout: r.Out, Stderr: r.Err,
 	})
+}
+
+// test plays a scenario.
+func test(s cli.Scenario) (cli.Played, error) {
+	read, err := scenario.Parse(s.Name, s.Data, s.Read)
+	if err != nil {
+		return cli.Played{}, err
+	}
+	p, err := read.Play(s.Library)
+	if fault.CodeOf(err) == fault.Invalid {
+		return cli.Played{}, err
+	}
+	return cli.Played{
+		About: read.About, Decisions: p, Failed: err, Differs: scenario.Differs(read.Expected(), p), Updated: read.Updated(p),
+	}, nil
 }
 
 // version is what the build says of itself: a tag, or the commit that it was made of.

@@ -41,6 +41,7 @@ type Factory struct {
 	Version   string
 	Worker    func(context.Context, WorkerRun) error // serves task queues
 	Demo      func(context.Context, DemoRun) error   // plays the demo
+	Test      func(Scenario) (Played, error)         // plays a scenario
 	Exec      func(context.Context, string, []string) error
 	Temporal  func(context.Context) (*engine.Server, error) // default: dialled as the flags say
 
