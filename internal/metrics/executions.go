@@ -22,7 +22,9 @@ import (
 type underWay struct {
 	phase api.Phase
 	moved time.Time // when its latest unit was begun
-	stuck bool      // a unit has stalled
+	units int
+	goes  bool // a unit is to get on
+	stuck bool // a unit has stalled
 }
 
 // fromTemporal says in which phases open runs and their units are, and who serves them.
@@ -70,6 +72,8 @@ func (r *reader) executions(ctx context.Context) (map[string]underWay, map[api.P
 				u.phase = phase
 			case api.ClusterRolloutName:
 				count[phase]++
+				u.units++
+				u.goes = u.goes || goes(phase) || phase == api.PhaseWaiting // for whoever is to begin with it
 				u.stuck = u.stuck || phase == api.PhaseStalled
 				if at := e.GetStartTime().AsTime(); at.After(u.moved) {
 					u.moved = at
@@ -105,19 +109,25 @@ type standing struct {
 	stalled  bool
 }
 
-// stand says whether a run got nowhere for longer than its deadline. One that soaks, waits, was stopped or needs somebody's decision
-// is not to get on by itself; one that Temporal does not know is.
+// goes tells whether what is in a phase is to get on. What soaks, is checked, waits, was stopped or needs somebody's decision may
+// take as long as it takes.
+func goes(p api.Phase) bool {
+	switch p {
+	case api.PhasePending, api.PhaseMoving, api.PhaseUnreachable, api.PhaseRollingBack:
+		return true
+	}
+	return false
+}
+
+// stand says whether a run got nowhere for longer than its deadline. A run that moves may have units that all soak; one that has no
+// unit, or that Temporal does not know, is to get on.
 func stand(run ledger.OpenRun, u underWay, deadline time.Duration, now time.Time) standing {
-	s := standing{OpenRun: run, phase: cmp.Or(u.phase, api.PhasePending), deadline: deadline, stalled: u.stuck}
+	s := standing{OpenRun: run, phase: cmp.Or(u.phase, api.PhasePending), deadline: deadline}
 	if u.moved.After(s.Moved) {
 		s.Moved = u.moved
 	}
-	switch s.phase {
-	case api.PhasePending, api.PhaseMoving, api.PhaseChecking, api.PhaseUnreachable, api.PhaseRollingBack:
-		s.stalled = s.stalled || deadline > 0 && now.Sub(s.Moved) > deadline
-	case api.PhaseStalled:
-		s.stalled = true
-	}
+	late := deadline > 0 && now.Sub(s.Moved) > deadline
+	s.stalled = u.stuck || s.phase == api.PhaseStalled || late && goes(s.phase) && (u.goes || u.units == 0)
 	return s
 }
 

@@ -159,6 +159,17 @@ func TestARunStallsWhenItGetsNowhere(t *testing.T) {
 		{"beyond it", api.PhaseMoving, 16 * time.Minute, true, nil},
 		{"its clusters are away", api.PhaseUnreachable, 16 * time.Minute, true, nil},
 		{"it takes back", api.PhaseRollingBack, 16 * time.Minute, true, nil},
+		{"a check takes as long as it takes", api.PhaseChecking, time.Hour, false, nil},
+		{"all of its clusters soak", api.PhaseMoving, time.Hour, false, func(w *world, run string) {
+			w.temporal.opened(api.ClusterRolloutName, run, api.PhaseSoaking, noon.Add(-time.Hour))
+		}},
+		{"one soaks, and another gets nowhere", api.PhaseMoving, time.Hour, true, func(w *world, run string) {
+			w.temporal.opened(api.ClusterRolloutName, run, api.PhaseSoaking, noon.Add(-time.Hour))
+			w.temporal.opened(api.ClusterRolloutName, run, api.PhaseMoving, noon.Add(-time.Hour))
+		}},
+		{"nobody begins with its cluster", api.PhaseMoving, time.Hour, true, func(w *world, run string) {
+			w.temporal.opened(api.ClusterRolloutName, run, api.PhaseWaiting, noon.Add(-time.Hour))
+		}},
 		{"a soak is quiet time", api.PhaseSoaking, time.Hour, false, nil},
 		{"somebody has paused it", api.PhasePaused, time.Hour, false, nil},
 		{"it waits for an approval", api.PhaseWaiting, time.Hour, false, nil},
