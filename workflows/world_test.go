@@ -45,6 +45,7 @@ type world struct {
 	saved    []api.RunStatus
 	closed   error // how the run closed in Temporal; nil for completed
 	audit    []step.AuditRequest
+	frozen   api.Holds     // by freezes, as the run starts
 	back     []api.Command // rollbacks that others were asked to start
 	records  []step.UnitRecord
 	noBack   bool                                          // nothing was recorded before the run

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"sluice.dev/sluice/internal/api"
@@ -40,15 +41,14 @@ func (d Doing) Refuses(name string, c api.Command) string {
 	case d.Closing:
 		return fmt.Sprintf("%s %s: it has just ended", name, d.Run)
 	}
+	if first := d.overruled(name, c); first != "" {
+		return fmt.Sprintf("%s %s: %s", name, d.Run, first)
+	}
 	switch name {
-	case api.UpdatePause:
-		return d.refusesPause()
-	case api.UpdateResume:
-		return d.refusesResume()
+	case api.UpdatePause, api.UpdateResume, api.UpdateAbort:
+		return ""
 	case api.UpdateApprove:
 		return d.refusesApproval(c)
-	case api.UpdateAbort:
-		return d.refusesAbort(c)
 	case api.UpdateRollback:
 		return d.refusesRollback(c.Scope)
 	case api.UpdateSkip:
@@ -61,31 +61,35 @@ func (d Doing) Refuses(name string, c api.Command) string {
 	return fmt.Sprintf("%s %s: there is no such command", name, d.Run)
 }
 
-func (d Doing) refusesPause() string {
-	switch {
-	case d.RollingBack:
-		return fmt.Sprintf("pause %s: it is rolling back, and a rollback goes before a pause", d.Run)
-	case d.Aborting:
-		return fmt.Sprintf("pause %s: it is being aborted", d.Run)
+// Precedence lists the commands to a run, what goes first first. While a rollback or an abort is in force, what goes behind it is
+// refused; while a pause is, what would have the run go on all the same. A resume ends a pause: that is what it is for.
+func Precedence() []string {
+	return []string{
+		api.UpdateRollback, api.UpdateAbort, api.UpdatePause, api.UpdateSkip, api.UpdateEndSoak, api.UpdateRetry, api.UpdateResume,
+		api.UpdateApprove,
 	}
-	return ""
 }
 
-func (d Doing) refusesResume() string {
-	if d.Aborting {
-		return fmt.Sprintf("resume %s: it is being aborted", d.Run)
+// overruled says which command that is in force goes before another one; "" where none does.
+func (d Doing) overruled(name string, c api.Command) string {
+	behind := func(first string) bool {
+		return slices.Index(Precedence(), name) > slices.Index(Precedence(), first)
+	}
+	switch {
+	case d.RollingBack && name == api.UpdateAbort && !c.Abandon:
+		return "it is rolling back; --abandon-rollback leaves it as it is, half done"
+	case d.RollingBack && behind(api.UpdateAbort) && name != api.UpdateResume: // which has one go on that stands
+		return "it is rolling back, and a rollback goes before that"
+	case d.Aborting && behind(api.UpdateAbort):
+		return "it is being aborted"
+	case d.ByPerson && name == api.UpdateRetry, d.Paused && name == api.UpdateEndSoak:
+		return "it is paused; resume it first"
 	}
 	return ""
 }
 
 func (d Doing) refusesRetry() string {
 	switch {
-	case d.RollingBack:
-		return fmt.Sprintf("retry %s: it is rolling back", d.Run)
-	case d.Aborting:
-		return fmt.Sprintf("retry %s: it is being aborted", d.Run)
-	case d.ByPerson:
-		return fmt.Sprintf("retry %s: it is paused; resume it first", d.Run)
 	case d.Again:
 		return ""
 	case d.Left != "":
@@ -104,13 +108,6 @@ func (d Doing) refusesApproval(c api.Command) string {
 		return fmt.Sprintf("approve %s: no stage waits for approval", d.Run)
 	case d.ByOthers && identity.Same(c.Who, d.By):
 		return fmt.Sprintf("approve %s: %s started it, and whoever starts a run does not approve it", d.Run, d.By)
-	}
-	return ""
-}
-
-func (d Doing) refusesAbort(c api.Command) string {
-	if d.RollingBack && !c.Abandon {
-		return fmt.Sprintf("abort %s: it is rolling back; --abandon-rollback leaves it as it is, half done", d.Run)
 	}
 	return ""
 }

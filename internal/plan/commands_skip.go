@@ -11,10 +11,6 @@ const mostNamed = 500
 
 func (d Doing) refusesSkip(c api.Command) string {
 	switch {
-	case d.RollingBack:
-		return fmt.Sprintf("skip in %s: it is rolling back", d.Run)
-	case d.Aborting:
-		return fmt.Sprintf("skip in %s: it is being aborted", d.Run)
 	case c.Reason == "":
 		return fmt.Sprintf("skip in %s: no reason is given, and what is skipped is not changed as the plan says", d.Run)
 	case len(c.Scope.Clusters) == 0:

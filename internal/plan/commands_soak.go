@@ -7,15 +7,8 @@ import (
 )
 
 func (d Doing) refusesEndSoak(c api.Command) string {
-	switch {
-	case d.RollingBack:
-		return fmt.Sprintf("end a soak of %s: it is rolling back", d.Run)
-	case d.Aborting:
-		return fmt.Sprintf("end a soak of %s: it is being aborted", d.Run)
-	case c.Reason == "":
+	if c.Reason == "" {
 		return fmt.Sprintf("end a soak of %s: no reason is given, and less time is less to be seen", d.Run)
-	case d.Paused:
-		return fmt.Sprintf("end a soak of %s: it is paused; resume it first", d.Run)
 	}
 	if no := d.misnames(c.Scope); no != "" {
 		return fmt.Sprintf("end a soak of %s: %s", d.Run, no)

@@ -40,7 +40,7 @@ func TestWhichCommandsARunTakes(t *testing.T) {
 		{"what has ended takes nothing", closes, resume, by(api.Command{}), "it has just ended"},
 
 		{"what moves can be paused", moves, pause, by(api.Command{}), ""},
-		{"a rollback goes before a pause", back, pause, by(api.Command{}), "a rollback goes before a pause"},
+		{"a rollback goes before a pause", back, pause, by(api.Command{}), "a rollback goes before that"},
 		{"and so does an abort", aborts, pause, by(api.Command{}), "it is being aborted"},
 		{"what moves can be told to go on: units look again", moves, resume, by(api.Command{}), ""},
 		{"a rollback that stands can go on", back, resume, by(api.Command{}), ""},
