@@ -3,13 +3,13 @@ package worker
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"time"
 
 	"k8s.io/utils/clock"
 
+	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/metrics"
 )
 
@@ -21,7 +21,7 @@ func (o Options) serveMetrics(ctx context.Context, queue string) (end func(), er
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.MetricsAddress)
 	if err != nil {
-		return nil, fmt.Errorf("cannot serve metrics at %s: %w", o.MetricsAddress, err)
+		return nil, fault.Wrap(fault.Invalid, err, "cannot serve metrics at %s", o.MetricsAddress)
 	}
 	server := &http.Server{Handler: o.Metrics.Handler(), ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute}
 	o.Logger.Info("serving metrics", "address", listener.Addr().String())
