@@ -25,7 +25,7 @@ func Execute(ctx context.Context, args []string, f *Factory) int {
 	if closing := f.Close(); err == nil {
 		err = closing
 	}
-	return report(f.Err, err)
+	return conclude(f.Err, err)
 }
 
 // NewRoot returns the whole command line.
@@ -64,7 +64,7 @@ waiting when --timeout ran out; 5 rolled back.`,
 	flags.StringVar(&f.Namespace, "namespace", "", "Temporal `NAMESPACE` (default as Temporal's own CLI)")
 	root.AddCommand(
 		NewCmdLint(f, nil), NewCmdSchema(f, nil), NewCmdTest(f, nil), NewCmdConvert(f, nil), NewCmdExplain(f),
-		NewCmdPlan(f, nil), newCmdCatchUp(f), NewCmdRun(f, nil), NewCmdGet(f), NewCmdWhy(f, nil),
+		NewCmdPlan(f, nil), newCmdCatchUp(f), NewCmdRun(f, nil), NewCmdGet(f), NewCmdWhy(f, nil), NewCmdReport(f, nil),
 		NewCmdWindow(f, nil),
 		newCmdPause(f), newCmdResume(f), newCmdApprove(f), newCmdAbort(f), newCmdRollback(f), newCmdSkip(f), newCmdEndSoak(f), newCmdRetry(f),
 		newCmdFreeze(f), newCmdUnfreeze(f),
@@ -83,8 +83,8 @@ type Exit struct {
 // Error returns the message.
 func (e *Exit) Error() string { return e.Message }
 
-// report prints what went wrong and returns the exit code.
-func report(w io.Writer, err error) int {
+// conclude prints what went wrong and returns the exit code.
+func conclude(w io.Writer, err error) int {
 	if err == nil {
 		return fault.ExitDone
 	}

@@ -33,6 +33,7 @@ func completeArgs() map[string][]names {
 		"plan": {componentNames}, "catch-up": {componentNames}, "run": {both(planHashes, componentNames)}, "get": {both(allRuns, planHashes)},
 		"get runs": {componentNames}, "get plans": {componentNames}, "get clusters": {componentNames}, "get audit": {both(allRuns, planHashes)},
 		"get pipelinerun": {allRuns},
+		"report":          {allRuns},
 		"why":             {allRuns, partsOfRun}, "pause": open, "resume": open, "approve": open, "abort": open, "rollback": {allRuns},
 		"retry":    {allRuns},
 		"end-soak": {openRuns, clustersOfRun}, "skip": {openRuns, clustersOfRun},
