@@ -80,6 +80,7 @@ func explain(why engine.Explanation, now time.Time) string {
 	for _, o := range why.Orders {
 		fmt.Fprintf(&b, "order stands: %s, since %s; it acts as soon as a worker takes the run up\n", oneLine(o.String()), ago(o.Since, now))
 	}
+	explainNext(&b, why, now)
 	if len(why.Reasons) == 0 {
 		b.WriteString("nothing in it waits for anything\n")
 	}
@@ -133,6 +134,35 @@ func explain(why engine.Explanation, now time.Time) string {
 		explainEnd(&b, r)
 	}
 	return b.String()
+}
+
+// explainNext says what comes next without anybody doing anything, and when anything got on last.
+func explainNext(b *strings.Builder, why engine.Explanation, now time.Time) {
+	if n := why.Next; n != nil {
+		of := ""
+		if n.Subject != "" {
+			of = n.Subject + ": "
+		}
+		switch {
+		case n.Needs != "":
+			fmt.Fprintf(b, "next: nothing, until %s (%s%s)\n", oneLine(n.Needs), of, oneLine(n.What))
+		case !n.At.IsZero():
+			fmt.Fprintf(b, "next: %s%s, at %s (%s)\n", of, oneLine(n.What), stamp(n.At), until(n.At, now))
+		default:
+			fmt.Fprintf(b, "next: %s%s\n", of, oneLine(n.What))
+		}
+	}
+	if l := why.Last; l != nil {
+		fmt.Fprintf(b, "last progress: %s: %s\n", ago(l.At, now), oneLine(l.What))
+	}
+}
+
+// until writes how long it is to a time.
+func until(t, now time.Time) string {
+	if left := t.Sub(now).Round(time.Second); left > 0 {
+		return "in " + left.String()
+	}
+	return "now"
 }
 
 // explainResults lists what a run or a task has handed out.

@@ -114,3 +114,20 @@ func TestWhyNamesDeadNodes(t *testing.T) {
 		}
 	}
 }
+
+func TestWhySaysWhatComesNextAndWhatCameLast(t *testing.T) {
+	at := time.Date(2026, 11, 22, 10, 35, 0, 0, time.Local)
+	for want, next := range map[string]engine.Next{
+		"next: prod/a: batch 2 of all begins, at 2026-11-22 10:42:00 (in 7m0s)\n": {
+			Subject: "prod/a", What: "batch 2 of all begins", At: at.Add(7 * time.Minute),
+		},
+		"next: freeze-1 is over, at 2026-11-22 10:34:00 (now)\n":       {What: "freeze-1 is over", At: at.Add(-time.Minute)},
+		"next: prod/a: its pods get ready\n":                           {Subject: "prod/a", What: "its pods get ready"},
+		"next: nothing, until ann approves (waits for approval all)\n": {What: "waits for approval all", Needs: "ann approves"},
+	} {
+		text := explain(engine.Explanation{Run: "a-1", Next: &next, Last: &engine.LastProgress{At: at.Add(-12 * time.Minute), What: "prod/a began"}}, at)
+		if last := "last progress: 2026-11-22 10:23:00 (12m0s ago): prod/a began\n"; !strings.Contains(text, want+last) {
+			t.Errorf("it says %q, want %q", text, want+last)
+		}
+	}
+}

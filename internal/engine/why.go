@@ -51,6 +51,9 @@ type Explanation struct {
 	Orders  []Standing `json:"orders,omitempty"` // given, and not obeyed yet
 	Reasons []Reason   `json:"reasons"`
 
+	Next *Next         `json:"next,omitempty"` // nil where nothing is to come: it has ended
+	Last *LastProgress `json:"lastProgress,omitempty"`
+
 	Results        []pipelines.ParamValue `json:"results,omitempty"` // of the run, once it has ended; where all of it is asked about
 	ResultsLeftOut []string               `json:"resultsLeftOut,omitempty"`
 }
@@ -105,6 +108,7 @@ func (e *Engine) Why(ctx context.Context, run, about string) (Explanation, error
 		return Explanation{}, fault.New(fault.NotFound,
 			"cannot find %s in run %s: it is no task, stage, cluster, unit or batch of it", about, run)
 	}
+	why.Next, why.Last = next(view, remedy.planned, about), lastProgress(view, why.Reasons, about)
 	return why, nil
 }
 

@@ -13,7 +13,8 @@ import (
 type remedies struct {
 	program  string // how the command line is called, with its flags
 	view     View
-	contexts map[string]string // kubeconfig context by cluster; nil where the plan cannot be read
+	planned  *Planned          // nil where the plan cannot be read
+	contexts map[string]string // kubeconfig context by cluster
 }
 
 func (e *Engine) remedies(ctx context.Context, view View) remedies {
@@ -22,6 +23,7 @@ func (e *Engine) remedies(ctx context.Context, view View) remedies {
 	if err != nil {
 		return r
 	}
+	r.planned = planned
 	for _, s := range planned.Plan.Stages {
 		for _, g := range s.Groups {
 			for _, u := range g.Units {

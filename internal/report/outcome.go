@@ -21,7 +21,7 @@ func outcome(r *api.RunStatus) string {
 		}
 	}
 	sentences := []string{full(text)}
-	if c, at := decided(r); c != nil && r.Phase != api.PhaseSucceeded {
+	if c, at := decided(r); c != nil && r.Phase != api.PhaseSucceeded && !(strings.Contains(text, c.Name) && strings.Contains(text, at)) {
 		sentences = append(sentences, full(fmt.Sprintf("%s was %s at %s: %s", c.Name, c.Verdict, at, c.Message)))
 	}
 	if w := r.WaitsFor(); w != nil && !r.Phase.Final() {
