@@ -64,7 +64,7 @@ waiting when --timeout ran out; 5 rolled back.`,
 	flags.StringVar(&f.Namespace, "namespace", "", "Temporal `NAMESPACE` (default as Temporal's own CLI)")
 	root.AddCommand(
 		NewCmdLint(f, nil), NewCmdSchema(f, nil), NewCmdTest(f, nil), NewCmdConvert(f, nil), NewCmdExplain(f),
-		NewCmdPlan(f, nil), newCmdCatchUp(f), NewCmdRun(f, nil), NewCmdGet(f), NewCmdWhy(f, nil), NewCmdReport(f, nil),
+		NewCmdPlan(f, nil), newCmdCatchUp(f), NewCmdRun(f, nil), NewCmdGet(f), NewCmdWhy(f, nil), NewCmdReport(f, nil), NewCmdChanges(f, nil),
 		NewCmdWindow(f, nil),
 		newCmdPause(f), newCmdResume(f), newCmdApprove(f), newCmdAbort(f), newCmdRollback(f), newCmdSkip(f), newCmdEndSoak(f), newCmdRetry(f),
 		newCmdFreeze(f), newCmdUnfreeze(f),

@@ -1,0 +1,188 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/ledger"
+)
+
+// How far back changes are looked for.
+const (
+	changesRuns  = 500
+	changesPlans = 100
+)
+
+// Changes is what touched a cluster since a time, as the ledger has it, the oldest first.
+type Changes struct {
+	Cluster string    `json:"cluster"`
+	Since   time.Time `json:"since"`
+	Changes []Change  `json:"changes"`
+	Note    string    `json:"note,omitempty"` // what may be missing
+}
+
+// Change is something that touched a cluster.
+type Change struct {
+	At        time.Time   `json:"at"`
+	Until     time.Time   `json:"until,omitzero"` // zero where it was at once, or is not over
+	Kind      ChangeKind  `json:"kind"`
+	Run       string      `json:"run,omitempty"`
+	Component api.Subject `json:"component"`
+	Version   string      `json:"version"`
+	What      string      `json:"what"`
+	By        string      `json:"by,omitempty"`
+}
+
+// ChangeKind is what a change was.
+type ChangeKind string
+
+// The kinds of changes.
+const (
+	ChangeUnit  ChangeKind = "unit"  // a run was at work in the cluster, from when to when
+	ChangeBatch ChangeKind = "batch" // pods moved
+	ChangeStop  ChangeKind = "stop"  // a check or an error stopped it
+	ChangeDrift ChangeKind = "drift" // a plan or a run saw what somebody else had changed
+)
+
+// Changes lists what touched a cluster since a time. It asks neither Temporal nor the cluster: of runs that are open it knows that they
+// are at work there, and not how far they are.
+func (e *Engine) Changes(ctx context.Context, cluster string, since time.Time) (Changes, error) {
+	out := Changes{Cluster: cluster, Since: since, Changes: []Change{}}
+	runs, err := e.ledger.ListRuns(ctx, api.Subject{}, changesRuns)
+	if err != nil {
+		return out, err
+	}
+	if len(runs) == changesRuns {
+		out.Note = fmt.Sprintf("only the last %d runs were looked at", changesRuns)
+	}
+	for _, run := range runs {
+		if !run.Ended.IsZero() && run.Ended.Before(since) {
+			continue
+		}
+		found, err := e.changesOf(ctx, run, cluster)
+		if err != nil {
+			return out, err
+		}
+		out.Changes = append(out.Changes, found...)
+	}
+	drifts, err := e.driftsOf(ctx, cluster)
+	if err != nil {
+		return out, err
+	}
+	out.Changes = slices.DeleteFunc(append(out.Changes, drifts...), func(c Change) bool {
+		open := c.Until.IsZero() && c.Kind == ChangeUnit
+		return c.At.IsZero() || !open && c.At.Before(since) && c.Until.Before(since)
+	})
+	slices.SortStableFunc(out.Changes, func(a, b Change) int { return cmp.Or(a.At.Compare(b.At), strings.Compare(a.Run, b.Run)) })
+	return out, nil
+}
+
+// changesOf is what a run did in a cluster.
+func (e *Engine) changesOf(ctx context.Context, run ledger.Run, cluster string) ([]Change, error) {
+	view := View{}
+	var err error
+	if run.Report != "" {
+		err = e.read(ctx, run.Report, &view.RunStatus)
+	} else {
+		view, err = e.fromLedger(ctx, run, nil, "")
+	}
+	if err != nil {
+		return nil, err
+	}
+	var all []Change
+	for i := range view.Stages {
+		for j := range view.Stages[i].Units {
+			u := &view.Stages[i].Units[j]
+			if u.Cluster != cluster || u.Started.IsZero() && !u.Moved {
+				continue
+			}
+			if u.Detail != "" {
+				e.recall(ctx, u)
+			}
+			if before, known := e.whole(ctx, u.Before); known {
+				all = append(all, did(run, &before)...)
+			}
+			all = append(all, did(run, u)...)
+		}
+	}
+	return all, nil
+}
+
+// did is what a unit of a run did.
+func did(run ledger.Run, u *api.UnitStatus) []Change {
+	of := func(kind ChangeKind, from, to time.Time, format string, args ...any) Change {
+		return Change{
+			At: from, Until: to, Kind: kind, Run: run.Name, Component: run.Subject, Version: run.Version, By: run.By,
+			What: fmt.Sprintf(format, args...),
+		}
+	}
+	began := cmp.Or(u.Started, run.Started)
+	all := []Change{of(ChangeUnit, began, u.Ended, "%s: %s", u.Path, u.Phase)}
+	for _, b := range u.Batches {
+		if b.Skipped == "" {
+			what := fmt.Sprintf("batch %d of %s: %d of %d pods updated", b.Number, b.NodeSet, b.Updated, b.Total)
+			all = append(all, of(ChangeBatch, b.Started, cmp.Or(b.Ended, u.Ended), "%s", what))
+		}
+	}
+	for _, c := range []*api.Check{u.Cause, u.Failure} {
+		if c == nil {
+			continue
+		}
+		kind := ChangeStop
+		if c.Name == string(api.RuleDrift) {
+			kind = ChangeDrift
+		}
+		at := cmp.Or(stopped(u), u.Ended, began)
+		all = append(all, of(kind, at, at, "%s %s: %s", c.Name, c.Verdict, c.Message))
+		break
+	}
+	return all
+}
+
+// stopped is when the batch ended at which a unit was stopped.
+func stopped(u *api.UnitStatus) time.Time {
+	for _, b := range u.Batches {
+		if b.Path == u.FailedAt || b.Path == u.CauseAt {
+			return b.Ended
+		}
+	}
+	return time.Time{}
+}
+
+// driftsOf is what the last plans saw in a cluster that somebody else had changed.
+func (e *Engine) driftsOf(ctx context.Context, cluster string) ([]Change, error) {
+	plans, err := e.ledger.ListPlans(ctx, api.Subject{}, changesPlans)
+	if err != nil {
+		return nil, err
+	}
+	var all []Change
+	for _, stored := range plans {
+		if stored.Live == "" {
+			continue
+		}
+		planned, err := e.LoadPlan(ctx, stored.Hash)
+		if err != nil {
+			return nil, err
+		}
+		for i := range planned.Live.Clusters {
+			seen := &planned.Live.Clusters[i]
+			if seen.Cluster != cluster {
+				continue
+			}
+			for _, object := range seen.Objects {
+				for _, field := range object.Drift {
+					all = append(all, Change{
+						At: stored.Created, Until: stored.Created, Kind: ChangeDrift, Component: stored.Subject, Version: stored.Version,
+						What: fmt.Sprintf("a plan saw %s: %s", object.Object, field), By: stored.By,
+					})
+				}
+			}
+		}
+	}
+	return all, nil
+}
