@@ -108,3 +108,20 @@ func TestAStandingOrderThatComesLastIsNotLost(t *testing.T) {
 		})
 	}
 }
+
+func TestACommandUnderAnIDOfItsCallerActsOnce(t *testing.T) {
+	w := newWorld(t, "a")
+	w.plan.Stages[0].SoakStage = 24 * time.Hour
+	mine := api.Command{Who: "ann", ID: "ticket-7"}
+	first := w.command(time.Hour, api.UpdatePause, mine)
+	resume := w.command(2*time.Hour, api.UpdateResume, mine) // another command
+	again := w.command(3*time.Hour, api.UpdatePause, mine)
+	w.leaves(4*time.Hour, api.StandingOrder{ID: "1", Name: api.UpdatePause, Command: mine})
+	end := w.run(t)
+	if !first.accepted || !resume.accepted || again.answer.Message != "agent-1 has taken this order already" {
+		t.Errorf("%+v, %+v, %+v", first, resume, again)
+	}
+	if end.Phase != api.PhaseSucceeded || len(w.audit) != 2 {
+		t.Errorf("the run ended %s, after %+v", end.Phase, w.audit)
+	}
+}

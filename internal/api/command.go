@@ -18,6 +18,7 @@ const (
 type Command struct {
 	Who     string `json:"who"`
 	Reason  string `json:"reason,omitempty"`
+	ID      string `json:"id,omitempty"`      // that whoever asks has given it: under the same one it acts once
 	Scope   Scope  `json:"scope,omitzero"`    // rollback; skip and end-soak, by clusters
 	Plan    string `json:"plan,omitempty"`    // approve: the hash that was read
 	Abandon bool   `json:"abandon,omitempty"` // abort: also a rollback that is under way, half done as it may be

@@ -30,6 +30,7 @@ func newCommand(f *Factory, name string, cmd *cobra.Command) (*cobra.Command, *C
 		return commandRun(cmd.Context(), opts)
 	}
 	cmd.Flags().StringVar(&opts.Command.Reason, "reason", "", "`TEXT` for the audit, and for whoever finds the run so")
+	cmd.Flags().StringVar(&opts.Command.ID, "id", "", "`ID` of your own: the same command under the same one acts once")
 	addOutput(cmd, &opts.Format)
 	return cmd, opts
 }

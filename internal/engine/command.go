@@ -15,6 +15,7 @@ import (
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/identity"
 	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/plan"
 )
 
 // Command tells a run something: api.UpdatePause and its like. It returns once the run has accepted it. Where nobody
@@ -24,6 +25,9 @@ import (
 // abort do nothing there, and say so; everything else is refused.
 func (e *Engine) Command(ctx context.Context, run, name string, c api.Command) (api.Answer, error) {
 	c.Who = identity.Unverified(c.Who)
+	if long := plan.Overlong(c); long != "" {
+		return api.Answer{}, fault.New(fault.Invalid, "cannot %s %s: %s", spelled(name), run, long)
+	}
 	known, err := e.ledger.Run(ctx, run)
 	if err != nil {
 		return api.Answer{}, err
@@ -69,6 +73,9 @@ func (e *Engine) order(ctx context.Context, run string, o api.StandingOrder) (ap
 		return e.leave(ctx, run, o, err)
 	}
 	answer, err := e.update(ctx, run, o)
+	if flooded(err) {
+		answer, err = e.squeeze(ctx, run, o)
+	}
 	var silent *client.WorkflowUpdateServiceTimeoutOrCanceledError
 	if !errors.As(err, &silent) || ctx.Err() != nil {
 		return answer, err
@@ -157,6 +164,9 @@ func (e *Engine) refusal(err error, run, name string) error {
 	var app *temporal.ApplicationError
 	if errors.As(err, &app) {
 		return fault.New(fault.Refused, "%s", app.Message())
+	}
+	if fault.CodeOf(err) == fault.Conflict {
+		return err // in words of ours already
 	}
 	return e.temporalFault(err, "cannot %s %s", name, run)
 }

@@ -15,6 +15,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
 	sdklog "go.temporal.io/sdk/log"
+	"google.golang.org/grpc"
 
 	"sluice.dev/sluice/internal/fault"
 )
@@ -96,6 +97,7 @@ func Dial(ctx context.Context, o DialOptions) (*Connection, error) {
 	options.Logger = sdklog.NewStructuredLogger(logger)
 	options.MetricsHandler = o.Metrics
 	options.ConnectionOptions.GetSystemInfoTimeout = dialTimeout
+	options.ConnectionOptions.DialOptions = append(options.ConnectionOptions.DialOptions, grpc.WithChainUnaryInterceptor(sayTooMany))
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	where.Client, err = client.DialContext(ctx, options)

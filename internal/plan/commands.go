@@ -30,6 +30,26 @@ type Doing struct {
 	Left          string // a cluster that failed in a group or stage that the run has left
 }
 
+// Bounds on what a command says.
+const (
+	mostID     = 200
+	mostReason = 4000
+	mostNamed  = 500 // clusters
+)
+
+// Overlong says what of a command is longer than a run keeps; "" where nothing is.
+func Overlong(c api.Command) string {
+	switch {
+	case len(c.ID) > mostID:
+		return fmt.Sprintf("its id has %d bytes, and %d may be", len(c.ID), mostID)
+	case len(c.Reason) > mostReason:
+		return fmt.Sprintf("its reason has %d bytes, and %d may be", len(c.Reason), mostReason)
+	case len(c.Scope.Clusters) > mostNamed:
+		return fmt.Sprintf("it names %d clusters, and %d may be", len(c.Scope.Clusters), mostNamed)
+	}
+	return ""
+}
+
 // shortestHash is how many characters of a plan's hash tell it from others well enough for an approval.
 const shortestHash = 6
 
@@ -40,6 +60,9 @@ func (d Doing) Refuses(name string, c api.Command) string {
 		return fmt.Sprintf("%s %s: the command does not say who asks", name, d.Run)
 	case d.Closing:
 		return fmt.Sprintf("%s %s: it has just ended", name, d.Run)
+	}
+	if long := Overlong(c); long != "" {
+		return fmt.Sprintf("%s %s: %s", name, d.Run, long)
 	}
 	if first := d.overruled(name, c); first != "" {
 		return fmt.Sprintf("%s %s: %s", name, d.Run, first)

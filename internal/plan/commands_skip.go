@@ -6,9 +6,6 @@ import (
 	"sluice.dev/sluice/internal/api"
 )
 
-// mostNamed is how many clusters a command may name.
-const mostNamed = 500
-
 func (d Doing) refusesSkip(c api.Command) string {
 	switch {
 	case c.Reason == "":
@@ -31,9 +28,6 @@ func (d Doing) refusesSkip(c api.Command) string {
 func (d Doing) misnames(s api.Scope) string {
 	if s.Stage != "" || s.Group != "" {
 		return "it takes names of clusters"
-	}
-	if len(s.Clusters) > mostNamed {
-		return fmt.Sprintf("%d clusters are named, and %d may be", len(s.Clusters), mostNamed)
 	}
 	for _, name := range s.Clusters {
 		if one := (api.Scope{Clusters: []string{name}}); !d.Has(one) {

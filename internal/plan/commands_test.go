@@ -70,7 +70,7 @@ func TestWhichCommandsARunTakes(t *testing.T) {
 		{"not without a reason", moves, skip, by(api.Command{Scope: api.Scope{Clusters: []string{"held"}}}), "no reason is given"},
 		{"nor by stage", moves, skip, by(api.Command{Reason: "hm", Scope: elsewhere}), "it takes names of clusters"},
 		{"nor what the run does not have", moves, skip, of("pending", "nowhere"), "it has no cluster nowhere"},
-		{"nor many", moves, skip, of(slices.Repeat([]string{"held"}, 501)...), "501 clusters are named, and 500 may be"},
+		{"nor many", moves, skip, of(slices.Repeat([]string{"held"}, 501)...), "it names 501 clusters, and 500 may be"},
 		{"nor what moves", moves, skip, of("held", "moving"), "skip moving in agent-1: it is Moving; pause agent-1 first"},
 		{"nor what has arrived", moves, skip, of("there"), "to take it back: rollback agent-1 --cluster there"},
 		{"nor what goes back", back, skip, of("held"), "it is rolling back"},
@@ -94,6 +94,8 @@ func TestWhichCommandsARunTakes(t *testing.T) {
 		{"a rollback goes before it", plan.Doing{Again: true, RollingBack: true}, retry, by(api.Command{}), "it is rolling back"},
 		{"and so does an abort", plan.Doing{Again: true, Aborting: true}, retry, by(api.Command{}), "it is being aborted"},
 
+		{"an id has a bound", moves, pause, by(api.Command{ID: strings.Repeat("x", 201)}), "its id has 201 bytes, and 200 may be"},
+		{"and so has a reason", moves, abort, by(api.Command{Reason: strings.Repeat("x", 4001)}), "its reason has 4001 bytes"},
 		{"there are no others", moves, "dance", by(api.Command{}), "no such command"},
 	} {
 		c.doing.Run, c.doing.Plan, c.doing.By, c.doing.Component = "agent-1", hash, "starter", "agent"

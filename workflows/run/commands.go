@@ -85,6 +85,9 @@ func (r *rollout) obey(ctx workflow.Context, c command, id string, cmd api.Comma
 	if err := workflow.Await(ctx, func() bool { return r.loaded }); err != nil {
 		return api.Answer{}, err
 	}
+	if cmd.ID != "" && !cmd.DryRun {
+		id = c.name + " " + cmd.ID // whatever way it comes
+	}
 	if r.heard(id) {
 		return api.Answer{Message: fmt.Sprintf("%s has taken this order already", r.in.Run)}, nil
 	}
