@@ -126,6 +126,15 @@ func TestABackgroundCheckStopsAUnitWhateverItDoes(t *testing.T) {
 			last: api.Passed, run: api.PhaseSucceeded, unasked: []string{"Disarm a"},
 		},
 		{
+			reason: "the last look of a batch finds its cluster out of reach: the unit waits, and has it look again", finds: []watching{quiet},
+			last: api.Passed, run: api.PhaseSucceeded, unasked: []string{"Disarm a"},
+			asked: []string{"checks.Ask a during", "ledger.Unobserved a", "checks.Ask a during", "Advance a/2"},
+			set: func(w *world) {
+				w.once(step.Ask.Name(), "a during", away)
+				w.returns("a", time.Hour)
+			},
+		},
+		{
 			reason: "a pause ends it, and it begins anew", finds: []watching{quiet}, last: api.Passed,
 			set: func(w *world) {
 				w.command(2*time.Second, api.UpdatePause, api.Command{})

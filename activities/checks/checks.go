@@ -15,11 +15,11 @@ import (
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/change"
 	"sluice.dev/sluice/internal/check"
+	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/serve"
 	"sluice.dev/sluice/internal/step"
-	"sluice.dev/sluice/internal/tekton"
 )
 
 // Activities are the activities of checks. All fields are required.
@@ -43,41 +43,39 @@ func (a *Activities) Register(r serve.Registry) {
 	serve.Handle(r, step.Attempt, a.Attempt)
 }
 
-// Ask measures checks to their end.
+// Ask measures checks to their end. A cluster out of reach is fault.Unreachable: whoever asks waits for it.
 func (a *Activities) Ask(ctx context.Context, req step.ChecksRequest) ([]api.Check, error) {
-	return a.with(ctx, req, a.Measurer.Ask)
+	return a.with(ctx, req, false, a.Measurer.Ask)
 }
 
-// Watch measures checks in the background until one does not pass.
+// Watch measures checks in the background until one does not pass. It waits for a cluster out of reach.
 func (a *Activities) Watch(ctx context.Context, req step.ChecksRequest) ([]api.Check, error) {
-	return a.with(ctx, req, a.Measurer.Watch)
+	return a.with(ctx, req, true, a.Measurer.Watch)
 }
 
 type measured func(context.Context, check.Inquiry) ([]api.Check, error)
 
-func (a *Activities) with(ctx context.Context, req step.ChecksRequest, measure measured) ([]api.Check, error) {
+// with measures at the place of a request. Who is patient waits for a cluster out of reach, and counts on.
+func (a *Activities) with(ctx context.Context, req step.ChecksRequest, patient bool, measure measured) ([]api.Check, error) {
 	if req.Record != "" {
 		if err := a.recorded(ctx, &req); err != nil {
 			return nil, err
 		}
 	}
-	i := check.Inquiry{Point: req.Point, Checks: req.Checks, Facts: req.Facts, Key: keyOf(ctx, req)}
-	i.Before = before(ctx, req)
-	if req.Cluster != "" {
-		place, leave, err := a.place(ctx, req)
-		if err != nil {
-			return nil, err
-		}
-		defer leave()
-		i.Place, i.TaskRun = place, tekton.TaskRunName(req.Run, req.Cluster)
-	}
+	i := check.Inquiry{Point: req.Point, Checks: req.Checks, Facts: req.Facts, Key: keyOf(ctx, req), Before: before(ctx, req)}
 	say, hush := a.heart(ctx, i.Before)
 	defer hush()
 	counted := i.Before
 	i.Say = func(now check.Tallies) { counted = now; say(now) }
 	within, ended := ending(ctx)
 	defer ended()
-	found, err := measure(within, i)
+	found, err := a.there(within, req, i, measure)
+	for patient && fault.CodeOf(err) == fault.Unreachable && within.Err() == nil {
+		if err = a.reach(within, req.Context); err == nil {
+			i.Before = counted
+			found, err = a.there(within, req, i, measure)
+		}
+	}
 	if err != nil && temporal.IsCanceledError(context.Cause(ctx)) {
 		err = temporal.NewCanceledError(undecided(counted)) // somebody may go on with it
 	}

@@ -12,10 +12,10 @@ import (
 	"sluice.dev/sluice/pipelines"
 )
 
-// Attempt makes one attempt at a task of a run.
+// Attempt makes one attempt at a task of a run. It waits for a cluster out of reach.
 func (a *Activities) Attempt(ctx context.Context, req step.AttemptRequest) (made step.AttemptResult, err error) {
 	about := step.ChecksRequest{Ref: req.Ref, Point: req.Point, Checks: []pipelines.ResolvedCheck{req.Task}, Facts: req.Facts}
-	_, err = a.with(ctx, about, func(ctx context.Context, i check.Inquiry) ([]api.Check, error) {
+	_, err = a.with(ctx, about, true, func(ctx context.Context, i check.Inquiry) ([]api.Check, error) {
 		task := req.Task.Name
 		if req.Matrix {
 			task += "-" + strconv.Itoa(req.Combination)

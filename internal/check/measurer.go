@@ -1,6 +1,7 @@
 package check
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
 )
@@ -47,7 +49,8 @@ type Inquiry struct {
 }
 
 // Ask measures checks to their end, in their order, the steps of each one after another. A check that others run after, and that
-// did not pass, has them Skipped. A context that ends is an error: what was cut short is no verdict.
+// did not pass, has them Skipped. A context that ends is an error: what was cut short is no verdict. So is a cluster that cannot be
+// reached, fault.Unreachable: that says nothing of the check.
 func (m *Measurer) Ask(ctx context.Context, i Inquiry) ([]api.Check, error) {
 	book := newBook(i)
 	found, err := inOrder(i.Checks, i.Point, func(c pipelines.ResolvedCheck, found api.Check) (api.Check, error) {
@@ -68,7 +71,7 @@ func (m *Measurer) Ask(ctx context.Context, i Inquiry) ([]api.Check, error) {
 }
 
 // Watch measures the steps of all checks beside each other until the first check that holds does not pass, or all measurements
-// that they ask for are made. A context that ends is an error.
+// that they ask for are made. A context that ends is an error, and so is a cluster that cannot be reached, as Ask has it.
 func (m *Measurer) Watch(ctx context.Context, i Inquiry) ([]api.Check, error) {
 	book := newBook(i)
 	found := make([]api.Check, len(i.Checks))
@@ -77,6 +80,7 @@ func (m *Measurer) Watch(ctx context.Context, i Inquiry) ([]api.Check, error) {
 	defer end()
 	var all sync.WaitGroup
 	var mu sync.Mutex
+	var away error
 	for n, c := range i.Checks {
 		found[n] = api.Check{Name: c.Name, At: i.Point, Advisory: c.Enforcement == pipelines.Advisory, Verdict: api.Passed}
 		if len(c.Steps)+len(c.Gates) == 0 {
@@ -97,6 +101,10 @@ func (m *Measurer) Watch(ctx context.Context, i Inquiry) ([]api.Check, error) {
 				default:
 					found[n] = told(found[n], t)
 				}
+				if fault.CodeOf(err) == fault.Unreachable {
+					away = err
+					end()
+				}
 				if err == nil && t.Verdict != api.Passed && !found[n].Advisory {
 					end()
 				}
@@ -104,8 +112,10 @@ func (m *Measurer) Watch(ctx context.Context, i Inquiry) ([]api.Check, error) {
 		}
 	}
 	all.Wait()
-	if _, bad := api.FirstBad(found); !bad && ctx.Err() != nil {
-		return nil, ctx.Err()
+	if _, bad := api.FirstBad(found); !bad {
+		if err := cmp.Or(ctx.Err(), away); err != nil {
+			return nil, err
+		}
 	}
 	return spareFound(found), nil
 }
@@ -153,6 +163,11 @@ func (m *Measurer) step(
 		f := b.within(s.Name, m.measure(ctx, i, b, c, s, t))
 		if ctx.Err() != nil {
 			return t, ctx.Err()
+		}
+		if err := i.unreached(ctx, s, f); err != nil {
+			t.Waits = err.Error()
+			b.keep(s.Name, t)
+			return t, err
 		}
 		m.Heard.tell(s.Kind(), f.Verdict)
 		t = t.add(s.Repeat, most, f, m.clock.Now())

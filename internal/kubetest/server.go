@@ -52,6 +52,7 @@ type Server struct {
 
 	t       *testing.T
 	still   bool // watches hear of nothing
+	away    bool // nothing is answered
 	url     string
 	mu      sync.Mutex
 	version int64
@@ -157,9 +158,26 @@ func (s *Server) All(kind string) []*unstructured.Unstructured {
 	return all
 }
 
+// Away has the server answer nothing, as one that is overloaded, until it is back.
+func (s *Server) Away(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.away = on
+}
+
+func (s *Server) isAway() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.away
+}
+
 // ServeHTTP answers as an API server does.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
+	if s.isAway() {
+		refuse(w, http.StatusServiceUnavailable, "the server is currently unable to handle the request")
+		return
+	}
 	if discover(w, r) {
 		return
 	}
