@@ -22,7 +22,7 @@ import (
 )
 
 // TestAKilledWorkerOfChecksGoesOnCounting kills a worker in the middle of five background checks, one of which has counted one of the two
-// failures that stop the unit. The worker after it needs one more, no verdict is made in between, and the history of the unit has not one
+// failures that stop the unit, once its batch has waited for ten measurements of each. The worker after it needs one more, no verdict is made in between, and the history of the unit has not one
 // event for all that was measured.
 func TestAKilledWorkerOfChecksGoesOnCounting(t *testing.T) {
 	var asked, failing atomic.Int64
@@ -45,7 +45,7 @@ func TestAKilledWorkerOfChecksGoesOnCounting(t *testing.T) {
   defaults:
     batches: [100%]
     maxUnavailable: 100%
-    soak: {cluster: 10m}
+    soak: {batch: {rest: 1s, minSamples: 10}, cluster: 10m}
     checks:
     - {name: answers, at: [during], taskSpec: {steps: [{name: ask, interval: 1s, failureLimit: 1, http: {url: "`+answers.URL+`"}}]}}
     - {name: success-rate, at: [during], taskSpec: {steps: [{name: rate, interval: 1s, metrics: {promql: agent_success, successCondition: value >= 0.99}}]}}
@@ -58,10 +58,18 @@ func TestAKilledWorkerOfChecksGoesOnCounting(t *testing.T) {
 `)
 	s.install()
 	run := s.start("2.0.0", "counting")
+	s.until(run, "waiting for the samples of its batch, whose soak is over", time.Minute, func(r api.RunStatus) bool {
+		u := unitOf(r, "a")
+		return u.Phase == api.PhaseSoaking && u.Waiting != nil && u.Waiting.Name == "samples"
+	})
+	waits := asked.Load()
 	s.until(run, "in the soak of its cluster", time.Minute, func(r api.RunStatus) bool {
 		u := unitOf(r, "a")
 		return u.Phase == api.PhaseSoaking && len(u.Batches) == 1 && u.Batches[0].Phase.Final()
 	})
+	if more := asked.Load() - waits; more < 3 {
+		t.Errorf("the batch ended %d measurements after it began to wait for ten", more)
+	}
 	failing.Store(1)
 	before, events := s.counted(t, "one failure and more", func(c counted) bool { return c.tally.Failed == 1 && c.tally.Measured > 5 })
 	kill()
