@@ -12,7 +12,7 @@ import (
 // declarations are the files of this package that declare the kinds: their comments are the descriptions in the JSON
 // Schemas, so that there is one text and not two.
 //
-//go:embed kinds.go pipeline.go rules.go step*.go int_or_text.go selector.go check.go component.go indicators.go data_source.go
+//go:embed kinds.go pipeline.go rules.go step*.go int_or_text.go selector.go check.go component.go indicators.go data_source.go receiver.go
 //go:embed fleet.go param.go amount.go duration.go
 var declarations embed.FS
 

@@ -76,6 +76,8 @@ func formats() map[string]*format {
 		"secretEnv":   pattern(`^SLUICE_SECRET_[A-Z0-9_]{1,100}$`, "must be an environment variable whose name begins with SLUICE_SECRET_"),
 		"secretFile": pattern(`^[A-Za-z0-9_][-A-Za-z0-9_.]{0,100}(/[A-Za-z0-9_][-A-Za-z0-9_.]{0,100}){0,4}$`,
 			"must be a path below the worker's folder of secrets: letters, digits, dots, dashes and underscores"),
+		"hostPort": pattern(`^[A-Za-z0-9]([-A-Za-z0-9.]{0,251}[A-Za-z0-9])?:[0-9]{1,5}$`, "must be of the form HOST:PORT"),
+		"mailbox":  pattern(`^[^\s<>@,;"]{1,64}@[A-Za-z0-9]([-A-Za-z0-9.]{0,251}[A-Za-z0-9])?$`, "must be an address such as oncall@example.com"),
 		"text":     pattern(`\S`, "must not be empty"),
 		"operator": {values: []string{OpIn, OpNotIn, OpExists, OpDoesNotExist}},
 		"order":    {values: []string{OrderByRisk, OrderByName}},

@@ -18,11 +18,14 @@ const (
 	KindFleet        = "Fleet"
 	KindCalendar     = "Calendar"
 	KindDataSource   = "DataSource"
+	KindReceiver     = "Receiver"
 )
 
 // Kinds lists every kind, in the order in which they are documented.
 func Kinds() []string {
-	return []string{KindPipeline, KindTask, KindComponent, KindClusterGroup, KindCluster, KindFleet, KindCalendar, KindDataSource}
+	return []string{
+		KindPipeline, KindTask, KindComponent, KindClusterGroup, KindCluster, KindFleet, KindCalendar, KindDataSource, KindReceiver,
+	}
 }
 
 // Position is a place in a file. Lines and columns count from 1, columns in characters; line 0 is the file as a whole.
@@ -56,6 +59,7 @@ type Documents struct {
 	Clusters      map[string]*Cluster
 	Calendars     map[string]*Calendar
 	DataSources   map[string]*DataSource
+	Receivers     map[string]*Receiver
 	Fleet         *Fleet // never nil: the built-in one where no file declares it
 	Files         []string
 	Warnings      Diagnostics // what is allowed and hardly meant, sorted; nil where nothing is

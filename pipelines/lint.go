@@ -33,6 +33,7 @@ func newLinter(r *report, docs []*document) *linter {
 			Clusters:      map[string]*Cluster{},
 			Calendars:     map[string]*Calendar{},
 			DataSources:   map[string]*DataSource{},
+			Receivers:     map[string]*Receiver{},
 		},
 		compiler: rule.NewCompiler(),
 		fits:     map[string]fit{},
@@ -62,6 +63,8 @@ func (l *linter) lint() *Documents {
 			l.calendar(value, doc.spot())
 		case *DataSource:
 			l.dataSource(value, doc.spot())
+		case *Receiver:
+			l.receiver(value, doc.spot())
 		}
 	}
 	l.order()
@@ -107,6 +110,8 @@ func (l *linter) index() {
 		case *DataSource:
 			l.all.DataSources[name] = value
 			l.places[KindDataSource+name] = doc.spot()
+		case *Receiver:
+			l.all.Receivers[name] = value
 		case *Fleet:
 			l.all.Fleet = value
 			fleet = doc
@@ -135,6 +140,8 @@ func identity(doc *document) (name, version string) {
 	case *Cluster:
 		return value.Metadata.Name, ""
 	case *DataSource:
+		return value.Metadata.Name, ""
+	case *Receiver:
 		return value.Metadata.Name, ""
 	case *Fleet:
 		return value.Metadata.Name, ""

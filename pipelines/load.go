@@ -129,6 +129,8 @@ func (d *decoder) kind(doc *document) bool {
 		doc.value = &Calendar{}
 	case KindDataSource:
 		doc.value = &DataSource{}
+	case KindReceiver:
+		doc.value = &Receiver{}
 	default:
 		d.report.add(at.at("kind").position(), "kind %s %s", shortened(doc.kind), (&format{values: Kinds()}).complaint(doc.kind))
 		return false

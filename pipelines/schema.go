@@ -71,6 +71,8 @@ func kindType(kind string) reflect.Type {
 		return reflect.TypeFor[Calendar]()
 	case KindDataSource:
 		return reflect.TypeFor[DataSource]()
+	case KindReceiver:
+		return reflect.TypeFor[Receiver]()
 	}
 	return nil
 }

@@ -204,6 +204,15 @@ func TestSchemaAcceptsWhatTheLoaderAccepts(t *testing.T) {
 			changes: append(good("holidays: [{from: '2026-12-25'}]", "description: d, holidays: [{name: a, from: '2026-12-25', to: '2026-12-26'}]"),
 				bad("", "holidays: []", "holidays: [{name: a}]", "holidays: [{from: 1.1.2027}]", "holidays: ['2026-12-25']")...),
 		},
+		"Receiver": {
+			kind: pipelines.KindReceiver,
+			text: "metadata: {name: r9}\nspec: {%s}",
+			changes: append(good("webhook: {url: 'http://a/b'}", "slack: {urlFrom: {env: SLUICE_SECRET_A}}, events: [held, rolledBack], perMinute: 5",
+				"alertmanager: {url: 'http://a:9093', labels: {team: infra}}", "email: {server: 'a.b:25', from: a@b, to: [c@d.e], tls: None}"),
+				bad("slack: {}", "slack: {urlFrom: {env: HOME}}", "webhook: {url: 'http://a'}, events: []", "webhook: {url: 'http://a'}, events: [hold]",
+					"webhook: {url: 'http://a'}, perMinute: 0.5", "email: {server: a, from: a@b, to: [c@d]}", "email: {server: 'a:25', from: a, to: [c@d]}",
+					"email: {server: 'a:25', from: a@b, to: []}", "alertmanager: {url: 'http://a', labels: {a-b: c}}")...),
+		},
 		"Component": {
 			kind: pipelines.KindComponent,
 			text: "metadata: {name: c9}\nspec: {version: v1, template: {chart: chart}%s}",
@@ -248,6 +257,7 @@ func TestSchemaAndLoaderKnowEveryField(t *testing.T) {
 		pipelines.KindCluster: reflect.TypeFor[pipelines.Cluster](), pipelines.KindFleet: reflect.TypeFor[pipelines.Fleet](),
 		pipelines.KindCalendar:   reflect.TypeFor[pipelines.Calendar](),
 		pipelines.KindDataSource: reflect.TypeFor[pipelines.DataSource](),
+		pipelines.KindReceiver:   reflect.TypeFor[pipelines.Receiver](),
 	}
 	if len(kinds) != len(pipelines.Kinds()) {
 		t.Fatalf("the test knows %d kinds, the language has %d", len(kinds), len(pipelines.Kinds()))

@@ -22,6 +22,8 @@ import (
 	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/metrics"
+	"sluice.dev/sluice/internal/notify"
+	"sluice.dev/sluice/internal/secret"
 	"sluice.dev/sluice/internal/serve"
 	"sluice.dev/sluice/workflows"
 )
@@ -36,6 +38,7 @@ type Options struct {
 	Sites          []string          // besides the central queue, serve the clusters of these sites
 	Scripts        map[string]string // executables that checks may run here, by the name that they call them by
 	ProberImage    string            // that pods run which probe from inside clusters; "": none are made
+	Receivers      notify.Receivers  // who is told what runs do, by the worker of the central queue
 	SiteOnly       bool              // serve the sites only: an agent near its clusters
 	UserAgent      string
 	Metrics        *metrics.Metrics // served at MetricsAddress; nil: none are
@@ -118,6 +121,13 @@ func Run(ctx context.Context, o Options) error {
 		}
 		teller := &announce.Announcer{Ledger: o.Ledger, Temporal: o.Client, Clock: clock.RealClock{}}
 		defer background(ctx, func(ctx context.Context) { teller.Keep(ctx, o.Logger) })()
+		if len(o.Receivers) > 0 {
+			told := &notify.Notifier{
+				Ledger: o.Ledger, Phases: notify.Listed{Temporal: o.Client, Queue: central}, Receivers: o.Receivers, Clock: clock.RealClock{},
+				Sender: &notify.Sender{Secrets: secret.Environment(), Clock: clock.RealClock{}},
+			}
+			defer background(ctx, func(ctx context.Context) { told.Keep(ctx, o.Logger) })()
+		}
 		if err := start(api.ChecksQueue(central), maxChecks, func(w worker.Worker) { measured.Register(w) }); err != nil {
 			return err
 		}

@@ -32,7 +32,7 @@ func serve(ctx context.Context, r cli.WorkerRun) error {
 	return worker.Run(ctx, worker.Options{
 		Client: r.Client, Namespace: r.Namespace, Ledger: r.Ledger, Orders: r.Engine,
 		Kubeconfigs: r.Kubeconfigs, Sites: r.Sites, SiteOnly: r.SiteOnly,
-		Scripts: r.Scripts, ProberImage: r.ProberImage, Metrics: r.Metrics, MetricsAddress: r.MetricsAddress,
+		Scripts: r.Scripts, ProberImage: r.ProberImage, Receivers: r.Receivers, Metrics: r.Metrics, MetricsAddress: r.MetricsAddress,
 		UserAgent: "sluice/" + version(), Logger: r.Logger,
 	})
 }

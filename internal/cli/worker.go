@@ -17,6 +17,7 @@ import (
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/notify"
 )
 
 // WorkerRun is what a worker is started with. Client and Ledger are closed by the command line.
@@ -30,6 +31,7 @@ type WorkerRun struct {
 	SiteOnly    bool
 	Scripts     map[string]string // executables that checks may run here, by name
 	ProberImage string            // that pods run which probe from inside clusters
+	Receivers   notify.Receivers  // who is told what runs do
 	Measured
 	Logger *slog.Logger
 }
@@ -42,7 +44,8 @@ type WorkerOptions struct {
 	SiteOnly    bool
 	Scripts     []string // NAME=PATH
 	ProberImage string
-	Metrics     string // the address at which they are served
+	Receivers   []string // files and folders
+	Metrics     string   // the address at which they are served
 	Verbose     bool
 }
 
@@ -59,6 +62,7 @@ there is one, else $KUBECONFIG or ~/.kube/config.`,
   sluice worker --kubeconfig .sluice/kubeconfig
   sluice worker --site eu --site-only --kubeconfig .sluice/kubeconfig
   sluice worker --allow-script smoke-test=/opt/checks/smoke-test
+  sluice worker --receivers ops/receivers
   sluice worker --prober-image registry.example/sluice:0.9
   sluice worker --metrics 0.0.0.0:9464`,
 		Args: exactly(),
@@ -74,6 +78,8 @@ there is one, else $KUBECONFIG or ~/.kube/config.`,
 	flags.StringSliceVar(&opts.Sites, "site", nil, "`SITES` whose clusters are served too")
 	flags.BoolVar(&opts.SiteOnly, "site-only", false, "serve the sites only, not the central queue")
 	flags.StringArrayVar(&opts.Scripts, "allow-script", nil, "`NAME=PATH` of an executable that checks may run here; may be repeated")
+	flags.StringArrayVar(&opts.Receivers, "receivers", nil,
+		"`PATH` of Receivers, who are told what runs do; read at the start; may be repeated")
 	flags.StringVar(&opts.ProberImage, "prober-image", "",
 		"`IMAGE` of this version of sluice, run by pods that probe from inside clusters (default: that of the local stack, else none)")
 	flags.StringVar(&opts.Metrics, "metrics", "", "`ADDRESS` at which Prometheus finds /metrics and /healthz (default: none)")
@@ -90,6 +96,10 @@ func workerRun(ctx context.Context, o *WorkerOptions) error {
 		return fault.New(fault.Internal, "this build of sluice has no worker")
 	}
 	scripts, err := allowedScripts(o.Scripts)
+	if err != nil {
+		return err
+	}
+	receivers, err := readReceivers(o.Receivers)
 	if err != nil {
 		return err
 	}
@@ -129,7 +139,7 @@ func workerRun(ctx context.Context, o *WorkerOptions) error {
 	}
 	return f.Worker(ctx, WorkerRun{
 		Client: c.Client, Namespace: c.Namespace, Ledger: l, Engine: e, Kubeconfigs: o.Kubeconfigs, Sites: o.Sites, SiteOnly: o.SiteOnly,
-		Scripts: scripts, ProberImage: o.ProberImage, Measured: measured, Logger: logger,
+		Scripts: scripts, ProberImage: o.ProberImage, Receivers: receivers, Measured: measured, Logger: logger,
 	})
 }
 

@@ -44,7 +44,9 @@ func Check(docs *pipelines.Documents, o Options) Findings {
 		}
 	}
 	found.addAll(unusedSlots(renders))
-	return found.sorted()
+	sorted := found.sorted()
+	sorted.Errors = append(sorted.Errors, Receivers(docs)...)
+	return sorted
 }
 
 // problem is one thing that is wrong with a render. Without a file it is the component's document that is to blame.

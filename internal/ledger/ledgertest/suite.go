@@ -26,6 +26,7 @@ func Run(t *testing.T, open func(*testing.T) ledger.Ledger) {
 		"audit":        testAudit,
 		"fences":       testFences,
 		"freezes":      testFreezes,
+		"notices":      testNotices,
 		"numbers":      testNumbers,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })

@@ -1,0 +1,200 @@
+package notify
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/pipelines"
+)
+
+// Look notices what runs have done since anybody looked, and queues it for the receivers that hear of it. One run that cannot be
+// looked at keeps no other from being noticed.
+func (n *Notifier) Look(ctx context.Context) error {
+	now := n.Clock.Now()
+	since, err := n.Ledger.Since(ctx, slices.Sorted(maps.Keys(n.Receivers)), now)
+	if err != nil {
+		return err
+	}
+	first := now
+	for _, at := range since {
+		if at.Before(first) {
+			first = at
+		}
+	}
+	if oldest := now.Add(-maxAge); first.Before(oldest) {
+		first = oldest
+	}
+	errs := []error{n.Ledger.GiveUp(ctx, now.Add(-maxAge), now.Add(-keeps), now)}
+	runs, err := n.Ledger.Unnoticed(ctx, first, 0)
+	if err != nil || len(runs) == 0 {
+		return errors.Join(append(errs, err)...)
+	}
+	seen, err := n.Phases.Open(ctx) // where Temporal is away, starts and ends are noticed all the same
+	errs = append(errs, err)
+	for _, run := range runs {
+		if err := n.notice(ctx, run, seen, since, now); err != nil && fault.CodeOf(err) != fault.Conflict {
+			errs = append(errs, err)
+		}
+	}
+	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+	return errors.Join(errs[:min(len(errs), 3)]...)
+}
+
+func (n *Notifier) notice(
+	ctx context.Context, run ledger.Noticed, seen map[string]Seen, since map[string]time.Time, now time.Time,
+) error {
+	shown, known := seen[run.Run.Name]
+	events, next := follow(run, shown, known, now)
+	if next == run.Last {
+		return nil
+	}
+	var queue []ledger.Notice
+	if len(events) > 0 {
+		moves, err := n.moves(ctx, run.Run.Plan)
+		if err != nil {
+			return err
+		}
+		for _, e := range events {
+			e.Environments, e.Clusters = moves.environments, len(moves.units)
+			body, err := json.Marshal(e)
+			if err != nil {
+				return fault.Wrap(fault.Internal, err, "cannot write what run %s does", e.Run)
+			}
+			for _, name := range slices.Sorted(maps.Keys(n.Receivers)) {
+				if e.At.Before(since[name]) || !moves.hears(&n.Receivers[name].Spec, e) {
+					continue
+				}
+				queue = append(queue, ledger.Notice{
+					Key: e.Key, Receiver: name, Run: e.Run, Event: string(e.Event), Body: string(body), At: e.At,
+				})
+			}
+		}
+	}
+	return n.Ledger.Notice(ctx, run, next, queue)
+}
+
+// follow is what has happened to a run since it was looked at last, and what is to be remembered of it: how often it has stood, and
+// for what it stands.
+func follow(run ledger.Noticed, shown Seen, known bool, now time.Time) (events []Event, next string) {
+	times, stood := remembered(run.Last)
+	r := run.Run
+	if run.Last == "" {
+		events = append(events, newEvent(pipelines.EventStart, 0, r, Seen{Phase: r.Phase}, r.Started))
+	}
+	if !r.Ended.IsZero() {
+		if stood != "" {
+			over := newEvent(pipelines.EventResumed, times, r, Seen{Phase: r.Phase}, r.Ended)
+			over.Was = stood
+			events = append(events, over)
+		}
+		return append(events, newEvent(ended(api.Phase(r.Phase)), 0, r, Seen{Phase: r.Phase}, r.Ended)), ledger.NoticedEnd
+	}
+	stand := stood
+	if known {
+		stand = shown.stands()
+	}
+	if stand != stood {
+		if stood != "" {
+			over := newEvent(pipelines.EventResumed, times, r, shown, now)
+			over.Was = stood
+			events = append(events, over)
+		}
+		if stand != "" {
+			times++
+			events = append(events, newEvent(stand, times, r, shown, now))
+		}
+	}
+	return events, fmt.Sprintf("%d %s", times, stand)
+}
+
+func remembered(text string) (times int, stood pipelines.NotifyEvent) {
+	number, stand, _ := strings.Cut(text, " ")
+	times, _ = strconv.Atoi(number)
+	return times, pipelines.NotifyEvent(stand)
+}
+
+func ended(p api.Phase) pipelines.NotifyEvent {
+	switch p {
+	case api.PhaseSucceeded, api.PhaseSkipped:
+		return pipelines.EventDone
+	case api.PhaseRolledBack:
+		return pipelines.EventRolledBack
+	case api.PhaseAborted:
+		return pipelines.EventAborted
+	}
+	return pipelines.EventFailed
+}
+
+// moves are the clusters of a plan.
+type moves struct {
+	component    string
+	units        []plan.Unit
+	environments []string // sorted
+}
+
+func (n *Notifier) moves(ctx context.Context, hash string) (moves, error) {
+	var m moves
+	stored, err := n.Ledger.Plan(ctx, hash)
+	if err != nil {
+		return m, err
+	}
+	body, err := n.Ledger.Blob(ctx, stored.Body)
+	if err != nil {
+		return m, err
+	}
+	p, err := plan.Decode(body)
+	if err != nil {
+		return m, err
+	}
+	m.component = p.Subject.String()
+	for _, s := range p.Stages {
+		for _, g := range s.Groups {
+			for _, u := range g.Units {
+				m.units = append(m.units, u)
+				m.environments = append(m.environments, u.Environment)
+			}
+		}
+	}
+	slices.Sort(m.environments)
+	m.environments = slices.Compact(m.environments)
+	return m, nil
+}
+
+// hears reports whether a receiver is told of an event. An Alertmanager that has an alert is always told that it is over; others are not
+// told of what the end of a run says anyway.
+func (m moves) hears(s *pipelines.ReceiverSpec, e Event) bool {
+	switch {
+	case e.Was != "" && s.Alertmanager != nil:
+		if !s.Hears(e.Was) {
+			return false
+		}
+	case e.Was != "" && api.Phase(e.Phase).Final(), !s.Hears(e.Event):
+		return false
+	}
+	if len(s.Components) > 0 && !slices.Contains(s.Components, m.component) {
+		return false
+	}
+	fits := func(u plan.Unit) bool {
+		if len(s.Environments) > 0 && !slices.Contains(s.Environments, u.Environment) {
+			return false
+		}
+		for key, value := range s.ClusterLabels {
+			if got, ok := u.Labels[key]; !ok || got != value {
+				return false
+			}
+		}
+		return true
+	}
+	return len(s.Environments) == 0 && len(s.ClusterLabels) == 0 || slices.ContainsFunc(m.units, fits)
+}

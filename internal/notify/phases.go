@@ -1,0 +1,88 @@
+package notify
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	commonpb "go.temporal.io/api/common/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/converter"
+
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/pipelines"
+)
+
+// Seen is how far an open run is.
+type Seen struct {
+	Phase    string
+	WaitsFor string // kind and name
+}
+
+// Phases says how far all open runs are, by name. A run that it does not know is where it was.
+type Phases interface {
+	Open(ctx context.Context) (map[string]Seen, error)
+}
+
+// Lister is the part of a Temporal client that lists runs.
+type Lister interface {
+	ListWorkflow(context.Context, *workflowservice.ListWorkflowExecutionsRequest) (*workflowservice.ListWorkflowExecutionsResponse, error)
+}
+
+// Listed are the phases in Temporal's list of the runs of a task queue: one question for all of them.
+type Listed struct {
+	Temporal Lister
+	Queue    string
+}
+
+// maxPages bounds a look: 10,000 runs that are open at once.
+const maxPages = 10
+
+// Open implements Phases.
+func (l Listed) Open(ctx context.Context) (map[string]Seen, error) {
+	all := map[string]Seen{}
+	ask := &workflowservice.ListWorkflowExecutionsRequest{
+		PageSize: 1000,
+		Query:    fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = 'Running' AND TaskQueue = '%s'", api.RolloutName, l.Queue),
+	}
+	for range maxPages {
+		page, err := l.Temporal.ListWorkflow(ctx, ask)
+		if err != nil {
+			return all, fmt.Errorf("cannot list open runs: %w", err)
+		}
+		for _, info := range page.GetExecutions() {
+			fields := info.GetSearchAttributes().GetIndexedFields()
+			all[info.GetExecution().GetWorkflowId()] = Seen{text(fields[api.AttributePhase]), text(fields[api.AttributeWaitingFor])}
+		}
+		if ask.NextPageToken = page.GetNextPageToken(); len(ask.NextPageToken) == 0 {
+			break
+		}
+	}
+	return all, nil
+}
+
+func text(p *commonpb.Payload) string {
+	var value string
+	if p == nil || converter.GetDefaultDataConverter().FromPayload(p, &value) != nil {
+		return ""
+	}
+	return value
+}
+
+// stands is what a run stands for until somebody acts, or a freeze ends; "" where it gets on.
+func (s Seen) stands() pipelines.NotifyEvent {
+	kind, _, _ := strings.Cut(s.WaitsFor, " ")
+	kind = strings.TrimSuffix(kind, ":")
+	switch {
+	case api.WaitKind(kind) == api.WaitApproval:
+		return pipelines.EventApproval
+	case api.Phase(s.Phase) == api.PhaseStalled:
+		return pipelines.EventStalled
+	case api.WaitKind(kind) == api.WaitDecision, api.WaitKind(kind) == api.WaitBudget,
+		api.Phase(s.Phase) == api.PhaseHeld, api.Phase(s.Phase) == api.PhaseRefused:
+		return pipelines.EventHeld
+	case api.WaitKind(kind) == api.WaitFreeze:
+		return pipelines.EventFrozen
+	}
+	return ""
+}
