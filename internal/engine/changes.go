@@ -70,9 +70,12 @@ func (e *Engine) Changes(ctx context.Context, cluster string, since time.Time) (
 		}
 		out.Changes = append(out.Changes, found...)
 	}
-	drifts, err := e.driftsOf(ctx, cluster)
+	drifts, unread, err := e.driftsOf(ctx, cluster)
 	if err != nil {
 		return out, err
+	}
+	if unread > 0 && out.Note == "" {
+		out.Note = fmt.Sprintf("what %s saw cannot be read", api.Counted(unread, "plan"))
 	}
 	out.Changes = slices.DeleteFunc(append(out.Changes, drifts...), func(c Change) bool {
 		open := c.Until.IsZero() && c.Kind == ChangeUnit
@@ -154,20 +157,21 @@ func stopped(u *api.UnitStatus) time.Time {
 	return time.Time{}
 }
 
-// driftsOf is what the last plans saw in a cluster that somebody else had changed.
-func (e *Engine) driftsOf(ctx context.Context, cluster string) ([]Change, error) {
+// driftsOf is what the last plans saw in a cluster that somebody else had changed, and how many of them cannot be read any more: an
+// old one keeps nobody from seeing the rest.
+func (e *Engine) driftsOf(ctx context.Context, cluster string) (all []Change, unread int, err error) {
 	plans, err := e.ledger.ListPlans(ctx, api.Subject{}, changesPlans)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	var all []Change
 	for _, stored := range plans {
 		if stored.Live == "" {
 			continue
 		}
 		planned, err := e.LoadPlan(ctx, stored.Hash)
 		if err != nil {
-			return nil, err
+			unread++
+			continue
 		}
 		for i := range planned.Live.Clusters {
 			seen := &planned.Live.Clusters[i]
@@ -184,5 +188,5 @@ func (e *Engine) driftsOf(ctx context.Context, cluster string) ([]Change, error)
 			}
 		}
 	}
-	return all, nil
+	return all, unread, nil
 }

@@ -70,6 +70,23 @@ func TestChangesOfAClusterAreReadFromTheLedger(t *testing.T) {
 	}
 }
 
+// TestAPlanThatCannotBeReadHidesNoChange: it is counted, and the rest is listed.
+func TestAPlanThatCannotBeReadHidesNoChange(t *testing.T) {
+	b := newBench(t)
+	run := b.started()
+	b.end(run, api.UnitStatus{Path: "prod/c1", Cluster: "c1", Phase: api.PhaseSucceeded, Started: noon, Ended: noon})
+	err := b.ledger.SavePlan(t.Context(), ledger.Plan{
+		Hash: "sha256:0123456789", Subject: run.Subject, Version: "0", Pipeline: "old", Body: b.blob("of another time"), Live: b.blob("too"), Created: noon, By: "ann",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := b.Changes(t.Context(), "c1", noon.Add(-time.Hour))
+	if err != nil || len(got.Changes) != 1 || got.Note != "what 1 plan saw cannot be read" {
+		t.Errorf("it lists %+v, %v", got, err)
+	}
+}
+
 func TestAnOpenRunIsAmongTheChanges(t *testing.T) {
 	b := newBench(t)
 	run := b.underWay()

@@ -43,14 +43,15 @@ func (e *Engine) Report(ctx context.Context, run string) (report.Facts, error) {
 	if err != nil {
 		return f, err
 	}
+	f.Run.Plan, f.Run.By, f.Run.Reason = known.Plan, cmp.Or(f.Run.By, known.By), cmp.Or(f.Run.Reason, known.Reason)
+	f.Run.Started = cmp.Or(f.Run.Started, known.Started)
 	planned, err := e.LoadPlan(ctx, known.Plan)
-	if err != nil {
-		return f, err
+	if err != nil { // all else is known
+		f.Undiffed = fmt.Sprintf("neither changes nor freezes are known: %v", err)
+		return f, nil
 	}
 	f.Origin, f.PlannedBy, f.PlannedAt = origin.Text(planned.Stored.Origin), planned.Stored.By, planned.Stored.Created
-	f.Run.Plan, f.Run.Pipeline = known.Plan, cmp.Or(f.Run.Pipeline, planned.Plan.Pipeline)
-	f.Run.By, f.Run.Reason = cmp.Or(f.Run.By, known.By), cmp.Or(f.Run.Reason, known.Reason)
-	f.Run.Started = cmp.Or(f.Run.Started, known.Started)
+	f.Run.Pipeline = cmp.Or(f.Run.Pipeline, planned.Plan.Pipeline)
 	if err := e.addDiffs(ctx, &f, planned); err != nil {
 		return f, err
 	}

@@ -60,3 +60,18 @@ func TestAReportOfAnEndedRunNeedsNoTemporal(t *testing.T) {
 		t.Errorf("of a run that never was: %v", err)
 	}
 }
+
+// TestAReportWithoutItsPlanHasTheRest: a plan of another format keeps nobody from the timeline.
+func TestAReportWithoutItsPlanHasTheRest(t *testing.T) {
+	b := newBench(t)
+	run := b.started()
+	run, err := b.ledger.NewRun(t.Context(), ledger.Run{Subject: run.Subject, Version: "2", Plan: "sha256:of another time", By: "ann", Started: noon})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.end(run, api.UnitStatus{Path: "prod/c1", Cluster: "c1", Phase: api.PhaseFailed})
+	f, err := b.Report(t.Context(), run.Name)
+	if err != nil || len(f.Run.Stages) != 1 || f.Run.By != "ann" || !strings.Contains(f.Undiffed, "cannot find plan") {
+		t.Errorf("it has %+v, %v", f, err)
+	}
+}
