@@ -1,6 +1,6 @@
-// Package workflows registers what Sluice has Temporal do: runs, units, looks and previews. How they go is in the packages below:
-// orchestration only, deterministic, to be read like the runbook of a careful operator. What reads or writes the world is an
-// activity of internal/step.
+// Package workflows registers what Sluice has Temporal do: runs, units, looks, previews and reconciliations. How they go is in the
+// packages below: orchestration only, deterministic, to be read like the runbook of a careful operator. What reads or writes the world
+// is an activity of internal/step.
 package workflows
 
 import (
@@ -8,6 +8,7 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/workflows/preview"
+	"sluice.dev/sluice/workflows/reconcile"
 	"sluice.dev/sluice/workflows/run"
 	"sluice.dev/sluice/workflows/unit"
 )
@@ -24,4 +25,5 @@ func Register(r Registry) {
 	r.RegisterWorkflowWithOptions(run.StagePart, workflow.RegisterOptions{Name: api.StagePartName})
 	r.RegisterWorkflowWithOptions(unit.Look, workflow.RegisterOptions{Name: api.LookName})
 	r.RegisterWorkflowWithOptions(preview.Preview, workflow.RegisterOptions{Name: api.PreviewName})
+	r.RegisterWorkflowWithOptions(reconcile.Reconcile, workflow.RegisterOptions{Name: api.ReconcileName})
 }

@@ -1,12 +1,13 @@
 package api
 
-// Names under which the workflows are registered. The outside starts runs and previews; the others are theirs.
+// Names under which the workflows are registered. The outside starts runs, previews and reconciliations; the others are theirs.
 const (
 	RolloutName        = "Rollout"
 	ClusterRolloutName = "ClusterRollout"
 	StagePartName      = "StagePart"
 	LookName           = "Look"
 	PreviewName        = "Preview"
+	ReconcileName      = "Reconcile"
 )
 
 // UnitWorkflowID is the workflow ID of a unit: it reads as the unit's path, and two runs of a subject cannot share it. A

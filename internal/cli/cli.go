@@ -67,7 +67,7 @@ waiting when --timeout ran out; 5 rolled back.`,
 		NewCmdPlan(f, nil), newCmdCatchUp(f), NewCmdRun(f, nil), NewCmdGet(f), NewCmdWhy(f, nil), NewCmdReport(f, nil), NewCmdChanges(f, nil),
 		NewCmdWindow(f, nil),
 		newCmdPause(f), newCmdResume(f), newCmdApprove(f), newCmdAbort(f), newCmdRollback(f), newCmdSkip(f), newCmdEndSoak(f), newCmdRetry(f),
-		newCmdFreeze(f), newCmdUnfreeze(f),
+		newCmdFreeze(f), newCmdUnfreeze(f), newCmdReconcile(f),
 		NewCmdWorker(f, nil), NewCmdLocal(f, nil), NewCmdDemo(f, nil), NewCmdVersion(f), newCmdAnswerProbe(f),
 		newCmdNotify(f),
 	)

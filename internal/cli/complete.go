@@ -37,7 +37,8 @@ func completeArgs() map[string][]names {
 		"why":             {allRuns, partsOfRun}, "pause": open, "resume": open, "approve": open, "abort": open, "rollback": {allRuns},
 		"retry":    {allRuns},
 		"end-soak": {openRuns, clustersOfRun}, "skip": {openRuns, clustersOfRun},
-		"unfreeze": {heldFreezes},
+		"unfreeze":  {heldFreezes},
+		"reconcile": {componentNames},
 	}
 }
 

@@ -261,3 +261,51 @@ func TestFailureMode_R36_AnotherInstallationIsRefused(t *testing.T) {
 	second.tell(run, api.UpdateAbort, api.Scope{})
 	second.ended(run, time.Minute)
 }
+
+// TestFailureMode_R37_NothingMovesUntilAPersonSaysWhichToTrust: a cluster was restored from a backup, and its Lease says what ran then.
+func TestFailureMode_R37_NothingMovesUntilAPersonSaysWhichToTrust(t *testing.T) {
+	s := newSite(t, "restored")
+	s.work()
+	s.install()
+	restore := func(digest string) {
+		s.kubectl("a", "-n", "sluice-system", "annotate", "--overwrite", "lease", "sluice-restored", "sluice.dev/digest="+digest)
+	}
+	installed, err := s.ledger.Deployment(t.Context(), "a", api.Component(s.component))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := s.snapshot("a")
+	restore("sha256:0000")
+	run := s.start("2.0.0", "steps")
+	held := s.until(run, "refused", time.Minute, func(r api.RunStatus) bool { return phaseOf(r, "a") == api.PhaseRefused })
+	if w := held.Stages[0].Units[0].Waiting; w == nil || !strings.Contains(strings.Join(w.Unmet, " "), "restored from a backup") {
+		t.Errorf("the unit waits for %+v", w)
+	}
+	if moved := witness.Moved(before, s.snapshot("a")); len(moved) > 0 {
+		t.Errorf("nobody said which to trust, and %v moved", moved)
+	}
+	trust := func(which api.Trust) api.Reconciled {
+		t.Helper()
+		got, err := s.engine.Reconcile(t.Context(), engine.ReconcileRequest{
+			Component: s.component, Cluster: "a", Trust: which, By: "test", Reason: "the cluster is from yesterday",
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	if got := trust(api.TrustLedger); got.Agreed || got.Lease.Target != "sha256:0000" || got.Now.Target != installed.Target {
+		t.Errorf("the ledger was trusted, and they say %+v", got)
+	}
+	s.tell(run, api.UpdateResume, api.Scope{})
+	if end := s.ended(run, time.Minute); end.Phase != api.PhaseSucceeded {
+		t.Errorf("the run ended %s", end.Phase)
+	}
+	restore(installed.Target)
+	if got := trust(api.TrustCluster); got.Now.Version != "1.0.0" {
+		t.Errorf("the cluster was trusted, and they say %+v", got)
+	}
+	if d, err := s.ledger.Deployment(t.Context(), "a", api.Component(s.component)); err != nil || d.Version != "1.0.0" {
+		t.Errorf("the ledger says %+v, %v", d, err)
+	}
+}

@@ -42,7 +42,7 @@ func (e *Engine) preview(ctx context.Context, p *plan.Plan, hash string) (*plan.
 	if err != nil {
 		return nil, e.temporalFault(err, "cannot look at the clusters of plan %.12s", hash)
 	}
-	if err := e.await(ctx, run); err != nil {
+	if err := e.await(ctx, run, nil); err != nil {
 		return nil, fault.Wrap(fault.CodeOf(err), err, "cannot look at the clusters of plan %.12s", hash)
 	}
 	stored, err := e.ledger.Plan(ctx, hash)
@@ -57,12 +57,12 @@ func (e *Engine) preview(ctx context.Context, p *plan.Plan, hash string) (*plan.
 	return live, e.read(ctx, stored.Live, live)
 }
 
-// await waits for a workflow to end, and gives up where no worker serves its task queue.
-func (e *Engine) await(ctx context.Context, run client.WorkflowRun) error {
+// await waits for a workflow to end, reads its result into a pointer that is not nil, and gives up where no worker serves its task queue.
+func (e *Engine) await(ctx context.Context, run client.WorkflowRun, result any) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ended := make(chan error, 1)
-	go func() { ended <- run.Get(ctx, nil) }()
+	go func() { ended <- run.Get(ctx, result) }()
 	patience := e.options.Clock.NewTicker(e.options.Worker)
 	defer patience.Stop()
 	for {

@@ -31,6 +31,8 @@ type Deployments interface {
 	Deployment(ctx context.Context, cluster string, subject api.Subject) (Deployment, error)
 	// ListDeployments returns the present deployments sorted by cluster and component; "" means all.
 	ListDeployments(ctx context.Context, cluster string, subject api.Subject) ([]Deployment, error)
+	// PastDeployment returns the latest deployment of a target that was ever recorded there, whether it is present or not, or NotFound.
+	PastDeployment(ctx context.Context, cluster string, subject api.Subject, target string) (Deployment, error)
 	// RemoveDeployment forgets the present deployment (a first installation that was taken back). Gone is fine. The
 	// store keeps that it was there, and which run took it back.
 	RemoveDeployment(ctx context.Context, cluster string, subject api.Subject, run string) error

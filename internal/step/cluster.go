@@ -19,6 +19,8 @@ var (
 	Unapply = short[ApplyRequest, ApplyResult]("cluster.Unapply")
 	// Prune takes away what earlier versions left behind, or lists it.
 	Prune = short[PruneRequest, PruneResult]("cluster.Prune")
+	// Reconcile makes Lease and ledger agree, as a person said.
+	Reconcile = short[ReconcileRequest, api.Reconciled]("cluster.Reconcile")
 	// Release frees the Lease and records what runs.
 	Release = short[ReleaseRequest, Note]("cluster.Release")
 	// Tidy takes away the pods that checks and tasks of a run have left running. A cluster that cannot be asked keeps its own.
@@ -109,4 +111,10 @@ type TidyRequest struct {
 type Place struct {
 	Cluster string `json:"cluster"`
 	Context string `json:"context"`
+}
+
+// ReconcileRequest says which of a Lease and the ledger to trust. Of Ref it needs Subject, Cluster and Context.
+type ReconcileRequest struct {
+	Ref
+	Trust api.Trust `json:"trust"`
 }

@@ -69,6 +69,12 @@ func testDeployments(t *testing.T, l ledger.Ledger) {
 	same(t, list("", "agent"), []ledger.Deployment{east2, back}, "one component")
 	same(t, list("ap-1", "nothing"), []ledger.Deployment{}, "nothing there")
 
+	past := must[ledger.Deployment](t)(l.PastDeployment(ctx, "cn-1", api.Component("agent"), "t2"))
+	same(t, past, two, "what ran before is known still")
+	same(t, must[ledger.Deployment](t)(l.PastDeployment(ctx, "cn-1", api.Component("agent"), "t1")), back, "the latest of several")
+	_, err = l.PastDeployment(ctx, "ap-1", api.Component("agent"), "t2")
+	wantCode(t, err, fault.NotFound, "it ran elsewhere")
+
 	ok(t, l.RemoveDeployment(ctx, "ap-1", api.Component("proxy"), "proxy-1"))
 	ok(t, l.RemoveDeployment(ctx, "ap-1", api.Component("proxy"), "proxy-1"))
 	_, err = l.Deployment(ctx, "ap-1", api.Component("proxy"))

@@ -60,6 +60,16 @@ func (s *Store) ListDeployments(ctx context.Context, cluster string, subject api
 	return list, failed(err, "cannot list deployments")
 }
 
+// PastDeployment implements ledger.Deployments.
+func (s *Store) PastDeployment(ctx context.Context, cluster string, subject api.Subject, target string) (ledger.Deployment, error) {
+	d, err := scanDeployment(s.db.QueryRowContext(ctx, `SELECT `+deploymentColumns+` FROM deployments d
+		WHERE d.cluster = ? AND d.component = ? AND d.target = ? ORDER BY d.seq DESC LIMIT 1`, cluster, subject.String(), target))
+	if errors.Is(err, sql.ErrNoRows) {
+		return ledger.Deployment{}, fault.New(fault.NotFound, "cannot find a deployment of %s in %s with target %s", subject, cluster, target)
+	}
+	return d, failed(err, "cannot read the deployments of %s in %s", subject, cluster)
+}
+
 // RemoveDeployment implements ledger.Deployments.
 func (s *Store) RemoveDeployment(ctx context.Context, cluster string, subject api.Subject, run string) error {
 	err := s.write(ctx, func(tx *sql.Tx) error {

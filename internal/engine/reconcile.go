@@ -1,0 +1,88 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"go.temporal.io/sdk/client"
+
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/identity"
+	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/plan"
+)
+
+// ReconcileRequest says which record of a component in a cluster to trust. All of it is required.
+type ReconcileRequest struct {
+	Component string
+	Cluster   string
+	Trust     api.Trust
+	By        string
+	Reason    string
+}
+
+// Reconcile makes the Lease of a component in a cluster and the ledger agree on what runs there, through a worker. The place of the
+// cluster is that of the newest plan that has it: fault.NotFound where none has.
+func (e *Engine) Reconcile(ctx context.Context, req ReconcileRequest) (api.Reconciled, error) {
+	var out api.Reconciled
+	req.By = identity.Unverified(req.By)
+	subject := api.Component(req.Component)
+	unit, err := e.placeOf(ctx, subject, req.Cluster)
+	if err != nil {
+		return out, err
+	}
+	server, err := e.Server(ctx)
+	if err != nil {
+		return out, err
+	}
+	queue, err := e.queue(ctx)
+	if err != nil {
+		return out, err
+	}
+	run, err := server.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
+		ID:                       fmt.Sprintf("reconcile/%s/%s/%s", req.Cluster, subject, e.now().Format("20060102T150405.000000")),
+		TaskQueue:                queue,
+		WorkflowExecutionTimeout: previewTimeout,
+		StaticSummary:            fmt.Sprintf("%s in %s: the %s is right", subject, req.Cluster, req.Trust),
+	}, api.ReconcileName, api.ReconcileInput{Subject: subject, Cluster: req.Cluster, Context: unit.Context, Site: unit.Site, Trust: req.Trust})
+	if err != nil {
+		return out, e.temporalFault(err, "cannot reconcile %s in %s", subject, req.Cluster)
+	}
+	err = e.await(ctx, run, &out)
+	outcome := "accepted"
+	if err != nil {
+		outcome = err.Error()
+	} else if out.Agreed {
+		outcome = "they agreed"
+	}
+	if noted := e.audit(ctx, ledger.Entry{
+		Who: req.By, Command: "reconcile", Object: subject.String(), Scope: "cluster " + req.Cluster + ", trust " + string(req.Trust),
+		Reason: req.Reason, Outcome: outcome,
+	}); err == nil {
+		err = noted
+	}
+	return out, err
+}
+
+// recentPlans is how many of the newest plans of a component are looked through for a cluster.
+const recentPlans = 50
+
+// placeOf is where a cluster is, as the newest plan that has it says.
+func (e *Engine) placeOf(ctx context.Context, subject api.Subject, cluster string) (plan.Unit, error) {
+	all, err := e.ledger.ListPlans(ctx, subject, recentPlans)
+	if err != nil {
+		return plan.Unit{}, err
+	}
+	for _, p := range all {
+		planned, err := e.LoadPlan(ctx, p.Hash)
+		if err != nil {
+			return plan.Unit{}, err
+		}
+		if u, _, there := planned.Plan.Unit(cluster); there {
+			return *u, nil
+		}
+	}
+	return plan.Unit{}, fault.New(fault.NotFound, "cannot find cluster %s in the newest %d plans of component %s",
+		cluster, recentPlans, subject)
+}
