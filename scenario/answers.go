@@ -121,8 +121,8 @@ func (w *play) looking(
 			continue
 		}
 		facts := factsOf(workloads[0])
-		_, found := measuring{w.script, cluster, pipelines.During, facts.Facts, t}.ask(checks)
-		if _, bad := api.FirstBad(found); bad {
+		found := measuring{w.script, cluster, pipelines.During, facts.Facts, t}.rules(checks)
+		if _, bad := plan.FirstBad(found); bad {
 			facts.Checks, seen.out = found, facts
 			seen.out.Checks = found
 			return seen

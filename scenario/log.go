@@ -93,14 +93,25 @@ func (l *log) add(at time.Duration, who string, rank int, what string) {
 	}
 	l.last[who] = what
 	at = at.Truncate(time.Second)
+	if rank == ofRun {
+		l.forget(at)
+	}
 	l.all = append(l.all, decision{at, who, what, rank})
 }
 
 // passes notes that somebody does something else than was kept last.
-func (l *log) passes(who string) {
+func (l *log) passes(at time.Duration, who string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.last[who] = ""
+	if who == "run" {
+		l.forget(at.Truncate(time.Second))
+	}
+}
+
+// forget takes back what the run showed in the same second: it hears of its units one by one.
+func (l *log) forget(at time.Duration) {
+	l.all = slices.DeleteFunc(l.all, func(d decision) bool { return d.rank == ofRun && d.at == at })
 }
 
 // end keeps where a run is at the end of the scenario, and nothing after it.
@@ -173,9 +184,9 @@ func (o *outbound) UpsertTypedSearchAttributes(ctx workflow.Context, updates ...
 func (o *outbound) shows(ctx workflow.Context, who string, phase api.Phase, waits string) {
 	rank, unit := o.log.ranks[who]
 	switch {
-	case phase == "", phase.Final():
+	case phase == "", phase.Final(), phase == api.PhaseRollingBack && waits == "" && !unit:
 	case slices.Contains(passing, phase), unit && phase == api.PhaseWaiting:
-		o.log.passes(who)
+		o.log.passes(o.at(ctx), who)
 	case unit:
 		o.log.add(o.at(ctx), who, rank, phaseOf(phase, waits))
 	default:
@@ -222,7 +233,7 @@ func (l *log) ended(at time.Duration, r api.RunStatus) {
 	}
 	for _, st := range r.Stages {
 		for _, u := range st.Units {
-			if u.Phase == api.PhaseSkipped || u.Phase == api.PhaseMissed {
+			if u.Phase == api.PhaseSkipped && u.Detail == "" {
 				l.add(at, u.Path, l.ranks[u.Path], "ends "+string(u.Phase))
 			}
 		}

@@ -21,6 +21,26 @@ type measuring struct {
 	from    time.Duration // since the run began
 }
 
+// rules judges checks that are rules alone. They are evaluated once: nothing of what they say is borne.
+func (m measuring) rules(checks []pipelines.ResolvedCheck) []api.Check {
+	once := make([]pipelines.ResolvedCheck, len(checks))
+	for i, c := range checks {
+		c.Steps, c.Gates = stepsOf(c), nil
+		for j := range c.Steps {
+			c.Steps[j].ConsecutiveErrorLimit = new(0)
+		}
+		once[i] = c
+	}
+	_, found := m.ask(once)
+	for i := range found {
+		// A worker that is newer than this one may say anything.
+		if v, message := m.script.verdict(found[i].Name, m.cluster, m.from); v == Unheard && found[i].Verdict == api.Error {
+			found[i].Verdict, found[i].Message = v, message
+		}
+	}
+	return found
+}
+
 // ask measures checks to their end, and returns how long that takes.
 func (m measuring) ask(checks []pipelines.ResolvedCheck) (time.Duration, []api.Check) {
 	scripted := make([]pipelines.ResolvedCheck, len(checks))
@@ -65,7 +85,7 @@ func (m measuring) watch(checks []pipelines.ResolvedCheck) (took time.Duration, 
 		switch {
 		case s.ended && s.after <= took && found[s.check].Verdict == api.Passed:
 			found[s.check] = s.found
-		case !s.ended && s.first > took && found[s.check].Verdict == api.Passed:
+		case (!s.ended || s.after > took) && s.first > took && found[s.check].Verdict == api.Passed:
 			found[s.check].Verdict, found[s.check].Message = api.Skipped, "had not passed once when another check ended the looks"
 		}
 	}

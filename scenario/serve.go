@@ -31,8 +31,7 @@ func (w *play) serve() {
 	world.Answer(w.World, step.Look, ofCluster, func(r step.AdvanceRequest) (api.Facts, error) { return factsOf(r), nil })
 	world.Answer(w.World, step.Evaluate, nothing[step.EvaluateRequest], func(r step.EvaluateRequest) ([]api.Check, error) {
 		m := measuring{w.script, r.Facts.Unit.Cluster, r.Point, r.Facts, w.now()}
-		_, found := m.ask(r.Checks)
-		return found, nil
+		return m.rules(r.Checks), nil
 	})
 	world.Answer(w.World, step.Advance, world.OfAdvance, unasked[step.AdvanceRequest, api.Facts])
 	world.Answer(w.World, step.Revert, world.OfAdvance, unasked[step.AdvanceRequest, api.Facts])

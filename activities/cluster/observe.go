@@ -13,6 +13,7 @@ import (
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/change"
 	"sluice.dev/sluice/internal/check"
+	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/internal/workload"
 	"sluice.dev/sluice/pipelines/rule"
@@ -111,11 +112,11 @@ func (l *lookout) look(p *post) workload.Look {
 			return err
 		}
 		l.tell(ctx)
-		now, bad := api.FirstBad(found)
+		now, bad := plan.FirstBad(found)
 		if !bad {
 			return nil
 		}
-		if before, was := api.FirstBad(l.bad.Checks); !was || before.Verdict != api.Failed && now.Verdict == api.Failed {
+		if before, was := plan.FirstBad(l.bad.Checks); !was || before.Verdict != api.Failed && now.Verdict == api.Failed {
 			l.bad = api.Facts{Facts: facts, Checks: found}
 			l.why(ctx, p, &l.bad)
 		}

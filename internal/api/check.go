@@ -42,17 +42,6 @@ const (
 // AtSoakOf is where a look in the soak of a group or stage found something.
 func AtSoakOf(what string) pipelines.Point { return AtSoak + " of " + pipelines.Point(what) }
 
-// FirstBad returns the first check that holds a unit: anything but Passed or Skipped, unless it only advises. A check is
-// Skipped only behind one that did not pass, which is then found first.
-func FirstBad(found []Check) (Check, bool) {
-	for _, c := range found {
-		if c.Verdict != Passed && c.Verdict != Skipped && !c.Advisory {
-			return c, true
-		}
-	}
-	return Check{}, false
-}
-
 // Facts is what a gate saw, with the verdicts that came of it. Stalled is set where a batch did not get on for longer than its
 // progressDeadline: the last of Checks is then Progress, Inconclusive, and says how far it had got.
 type Facts struct {

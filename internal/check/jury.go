@@ -9,6 +9,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/pipelines/rule"
 )
 
@@ -102,7 +103,7 @@ func (j *Jury) due() *rule.Facts {
 }
 
 func (j *Jury) keep(v Verdict) {
-	_, bad := api.FirstBad(v.Checks)
+	_, bad := plan.FirstBad(v.Checks)
 	j.mu.Lock()
 	j.last, j.bad = v, bad
 	if bad {

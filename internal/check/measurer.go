@@ -10,6 +10,7 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
 )
@@ -112,7 +113,7 @@ func (m *Measurer) Watch(ctx context.Context, i Inquiry) ([]api.Check, error) {
 		}
 	}
 	all.Wait()
-	if _, bad := api.FirstBad(found); !bad {
+	if _, bad := plan.FirstBad(found); !bad {
 		if err := cmp.Or(ctx.Err(), away); err != nil {
 			return nil, err
 		}

@@ -13,6 +13,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
 )
@@ -193,7 +194,7 @@ func TestWhatWasNotMeasuredHasNotPassed(t *testing.T) {
 				if err != nil || found[0].Verdict != api.Skipped || !strings.Contains(found[0].Message, "not passed once") {
 					t.Errorf("%+v, %v", found[0], err)
 				}
-				if bad, held := api.FirstBad(found); !held || bad.Name != "bad" {
+				if bad, held := plan.FirstBad(found); !held || bad.Name != "bad" {
 					t.Errorf("what holds is %+v", bad)
 				}
 			})

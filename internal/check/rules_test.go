@@ -9,6 +9,7 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/check"
+	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
@@ -64,7 +65,7 @@ func TestVerdicts(t *testing.T) {
 			if got.Verdict != c.want || !strings.Contains(got.Message, c.says) {
 				t.Errorf("%s: %q, want %s with %q", got.Verdict, got.Message, c.want, c.says)
 			}
-			if _, bad := api.FirstBad([]api.Check{got}); bad != (c.want != api.Passed) {
+			if _, bad := plan.FirstBad([]api.Check{got}); bad != (c.want != api.Passed) {
 				t.Errorf("holds the unit: %v", bad)
 			}
 		})
@@ -87,7 +88,7 @@ func TestWhatRunsAfterAFailedCheckIsSkippedAndTheFailureFound(t *testing.T) {
 	if diff := cmp.Diff([]api.Verdict{api.Failed, api.Skipped, api.Skipped, api.Passed}, verdicts); diff != "" {
 		t.Errorf("verdicts (-want +got):\n%s", diff)
 	}
-	if bad, ok := api.FirstBad(got); !ok || bad.Name != "first" {
+	if bad, ok := plan.FirstBad(got); !ok || bad.Name != "first" {
 		t.Errorf("found %+v", bad)
 	}
 }
@@ -112,7 +113,7 @@ func TestAnAdvisoryCheckReportsAndNeverHolds(t *testing.T) {
 	if got[0].Verdict != api.Failed || !got[0].Advisory {
 		t.Errorf("%+v", got[0])
 	}
-	if _, bad := api.FirstBad(got); bad {
+	if _, bad := plan.FirstBad(got); bad {
 		t.Error("it holds the unit")
 	}
 }
@@ -134,7 +135,7 @@ func TestWhatRunsAfterAnAdvisoryCheckStillHolds(t *testing.T) {
 	hint := named("hint", "false")
 	hint.Enforcement = pipelines.Advisory
 	got := evaluate(t.Context(), hint, named("must", "false", "hint"))
-	if bad, ok := api.FirstBad(got); !ok || bad.Name != "must" {
+	if bad, ok := plan.FirstBad(got); !ok || bad.Name != "must" {
 		t.Errorf("%+v", got)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/pipelines"
 )
 
@@ -106,11 +107,11 @@ func (t Tally) add(r pipelines.Repeat, most int, f Finding, now time.Time) Tally
 
 func (t *Tally) decide(r pipelines.Repeat, most int) {
 	switch {
-	case exceeds(t.Failed, r.FailureLimit):
+	case t.Failed > 0 && !plan.MeasuresAgain(api.Failed, !exceeds(t.Failed, r.FailureLimit)):
 		t.end(api.Failed, t.Failed, "failed", limitOf(r.FailureLimit, 0), most)
-	case exceeds(t.Inconclusive, r.InconclusiveLimit):
+	case t.Inconclusive > 0 && !plan.MeasuresAgain(api.Inconclusive, !exceeds(t.Inconclusive, r.InconclusiveLimit)):
 		t.end(api.Inconclusive, t.Inconclusive, "were inconclusive", limitOf(r.InconclusiveLimit, 0), most)
-	case t.ErrorsInRow > limitOf(r.ConsecutiveErrorLimit, defaultErrors):
+	case t.ErrorsInRow > 0 && !plan.MeasuresAgain(api.Error, t.ErrorsInRow <= limitOf(r.ConsecutiveErrorLimit, defaultErrors)):
 		t.Verdict = api.Error
 		if t.ErrorsInRow > 1 {
 			t.Message = fmt.Sprintf("%d tries in a row did not work: %s", t.ErrorsInRow, t.Message)

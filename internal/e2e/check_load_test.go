@@ -23,6 +23,7 @@ import (
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/check"
 	"sluice.dev/sluice/internal/engine"
+	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/probe"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
@@ -95,7 +96,7 @@ func loadChecks(b *testing.B, units int) {
 		if err := run.Get(b.Context(), &found); err != nil {
 			b.Fatal(err)
 		}
-		if bad, held := api.FirstBad(found); held || len(found) != loadChecksEach {
+		if bad, held := plan.FirstBad(found); held || len(found) != loadChecksEach {
 			b.Fatalf("the checks ended %s: %s", bad.Verdict, bad.Message)
 		}
 		most = max(most, memory())

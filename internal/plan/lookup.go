@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/pipelines"
 )
 
@@ -23,10 +24,14 @@ func (p *Plan) Unit(cluster string) (*Unit, *StagePlan, bool) {
 // way forward, with nothing to wait for but readiness.
 func (r StageRules) Back() StageRules {
 	whole := r.Whole()
-	return StageRules{
+	back := StageRules{
 		NodeSets: whole.NodeSets, Batches: whole.Batches,
 		MaxUnavailable: r.MaxUnavailable, MaxBehind: r.MaxBehind, ProgressDeadline: r.ProgressDeadline,
 	}
+	if j := (Judged{Verdict: api.Failed, Is: []Condition{GoingBack}}); !j.goesOn() {
+		back.Checks = r.Checks
+	}
+	return back
 }
 
 // SetsOf returns the node sets that a workload's batches are in.

@@ -32,7 +32,7 @@ func TestEveryVerdictHasARuling(t *testing.T) {
 						t.Errorf("%+v comes to %q", j, row.Ruling)
 					}
 					// What holds a unit is found by the same rule.
-					_, held := api.FirstBad([]api.Check{{Verdict: v, Advisory: is == plan.OnlyAdvises}})
+					_, held := plan.FirstBad([]api.Check{{Verdict: v, Advisory: is == plan.OnlyAdvises}})
 					if is != plan.GoingBack && held != (row.Ruling != plan.GoesOn) {
 						t.Errorf("%+v: a unit is held: %t, the table says %q", j, held, row.Ruling)
 					}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/plan"
 )
 
 // outcome says in a few sentences what became of a run: how it stands or ended, by whom, for what, and what has which version.
@@ -55,7 +56,7 @@ func became(r *api.RunStatus) string {
 
 // decided is the first check that stopped something, and where.
 func decided(r *api.RunStatus) (*api.Check, string) {
-	if c, bad := api.FirstBad(r.Checks); bad {
+	if c, bad := plan.FirstBad(r.Checks); bad {
 		return &c, r.Name
 	}
 	var first *api.UnitStatus
@@ -71,12 +72,12 @@ func decided(r *api.RunStatus) (*api.Check, string) {
 		return first.Failure, orPath(first.FailedAt, first)
 	}
 	for i := range r.Stages {
-		if c, bad := api.FirstBad(r.Stages[i].Checks); bad {
+		if c, bad := plan.FirstBad(r.Stages[i].Checks); bad {
 			return &c, "stage " + r.Stages[i].Name
 		}
 	}
 	for i := range r.Tasks {
-		if c, bad := api.FirstBad(r.Tasks[i].Steps); bad && r.Tasks[i].Broke() {
+		if c, bad := plan.FirstBad(r.Tasks[i].Steps); bad && r.Tasks[i].Broke() {
 			return &c, "task " + r.Tasks[i].Label()
 		}
 	}

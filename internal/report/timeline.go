@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/plan"
 )
 
 // Moment is something that happened.
@@ -181,7 +182,7 @@ func ofUnit(f Facts, u *api.UnitStatus, wholly bool) []Moment {
 		add(u.Started, OfUnit, "began")
 	}
 	for _, b := range forward(f, u) {
-		bad, is := api.FirstBad(b.Checks)
+		bad, is := plan.FirstBad(b.Checks)
 		at := b.Ended
 		if at.IsZero() && is {
 			at = b.Started

@@ -51,7 +51,7 @@ func (r *rollout) judge(
 	for len(checks) > 0 && !r.ending() {
 		facts := rule.Facts{Stage: stage(), Change: r.change()}
 		*kept = r.verdicts(ctx, step.EvaluateRequest{Point: point, Checks: checks, Facts: facts})
-		bad, held := api.FirstBad(*kept)
+		bad, held := plan.FirstBad(*kept)
 		r.spareChecks(*kept)
 		if !held {
 			return nil

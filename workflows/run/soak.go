@@ -144,7 +144,7 @@ func (r *rollout) lookAt(ctx workflow.Context, s *soak, u plan.Unit, until time.
 		}
 		req := step.ObserveRequest{Ref: ref, For: left, Record: unit.Detail}
 		seen, err := ask.For(step.Observe, "look at "+u.Path+" while "+s.what+" soaks", req).Near(u.Site).Get(ctx)
-		bad, held := api.FirstBad(seen.Checks)
+		bad, held := plan.FirstBad(seen.Checks)
 		switch {
 		case ctx.Err() != nil || err == nil && !held:
 			return

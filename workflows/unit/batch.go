@@ -67,7 +67,7 @@ func (r *machine) advance(ctx workflow.Context, at *api.BatchStatus, req step.Ad
 		}
 		at.Stuck = seen.Stuck
 		r.note(at, seen.Checks)
-		bad, held := api.FirstBad(seen.Checks)
+		bad, held := plan.FirstBad(seen.Checks)
 		if !held || len(seen.Behind) > 0 {
 			r.leftBehind(req.Object, seen.Behind)
 		}

@@ -6,6 +6,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
@@ -39,7 +40,7 @@ func (r *machine) judgeBy(
 			return err
 		}
 		r.note(at, found)
-		bad, held := api.FirstBad(found)
+		bad, held := plan.FirstBad(found)
 		if !held {
 			r.keepStuck(at, nil)
 			return nil

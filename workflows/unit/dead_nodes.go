@@ -7,6 +7,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/workload/goal"
 	"sluice.dev/sluice/workflows/pace"
 	"sluice.dev/sluice/workflows/shape"
@@ -44,7 +45,7 @@ func (e *stoodStill) Error() string { return e.message }
 
 // standstill is the error of a way back that did not get on; nil where it is there.
 func standstill(seen api.Facts) error {
-	if bad, held := api.FirstBad(seen.Checks); held && seen.Stalled {
+	if bad, held := plan.FirstBad(seen.Checks); held && seen.Stalled {
 		return &stoodStill{bad.Message}
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/clip"
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/workflows/ask"
@@ -56,7 +57,7 @@ func (l *lookout) look(ctx workflow.Context) (tell.Finding, error) {
 		}
 		l.set(ctx, api.PhaseSoaking, &api.Waiting{Kind: api.WaitSoak, Name: l.what, Until: l.until.UTC()})
 		seen, err := l.observe(ctx, left)
-		bad, held := api.FirstBad(seen.Checks)
+		bad, held := plan.FirstBad(seen.Checks)
 		switch {
 		case l.superseded != "":
 			return tell.Finding{Superseded: l.superseded}, nil
@@ -117,13 +118,13 @@ func (l *lookout) watchToo(ctx workflow.Context, looked ask.Asked[api.Facts], le
 			if seen, err = looked.Get(ctx); err != nil {
 				return seen, err
 			}
-			if _, bad := api.FirstBad(seen.Checks); bad {
+			if _, bad := plan.FirstBad(seen.Checks); bad {
 				return seen, nil
 			}
 		case watching && watched.Ready():
 			watching = false // all that was to be measured is
 			found, err := watched.Get(ctx)
-			if _, bad := api.FirstBad(found); err != nil || bad {
+			if _, bad := plan.FirstBad(found); err != nil || bad {
 				return api.Facts{Facts: seen.Facts, Checks: found}, err
 			}
 		case l.hurry:

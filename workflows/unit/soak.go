@@ -9,6 +9,7 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/workflows/ask"
@@ -57,7 +58,7 @@ func (r *machine) soak(ctx workflow.Context, s soak) error {
 		case err == nil:
 			r.here(ctx)
 			r.note(s.at, seen.Checks)
-			bad, held := api.FirstBad(seen.Checks)
+			bad, held := plan.FirstBad(seen.Checks)
 			if !held {
 				r.keepStuck(s.at, nil)
 				continue
@@ -97,7 +98,7 @@ func (r *machine) watchFor(ctx workflow.Context, left time.Duration, workloads [
 		if seen, err = near(r, step.Observe, "look while it soaks", req).Get(ctx); err != nil {
 			return seen, err
 		}
-		if _, held := api.FirstBad(seen.Checks); held {
+		if _, held := plan.FirstBad(seen.Checks); held {
 			return seen, nil
 		}
 	}

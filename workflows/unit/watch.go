@@ -7,6 +7,7 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
@@ -81,7 +82,7 @@ func (r *machine) watchBy(ctx workflow.Context, summary string, req step.ChecksR
 			return req.Before
 		case err == nil:
 			r.note(r.underWay(), found)
-			if bad, held := api.FirstBad(found); held {
+			if bad, held := plan.FirstBad(found); held {
 				r.raise(bad)
 				return nil
 			}
