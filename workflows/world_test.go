@@ -47,6 +47,7 @@ type world struct {
 	audit    []step.AuditRequest
 	frozen   api.Holds     // by freezes, as the run starts
 	back     []api.Command // rollbacks that others were asked to start
+	bad      []step.FreezeVersionRequest
 	records  []step.UnitRecord
 	noBack   bool                                          // nothing was recorded before the run
 	stays    string                                        // why a revert leaves a workload as it is
@@ -149,6 +150,10 @@ func (w *world) register() {
 	answer(w, step.TakeBack, func(r step.TakeBackRequest) string { return r.Run }, func(r step.TakeBackRequest) (string, error) {
 		w.back = append(w.back, r.Command)
 		return "", nil
+	})
+	answer(w, step.FreezeVersion, func(step.FreezeVersionRequest) string { return "" }, func(r step.FreezeVersionRequest) (string, error) {
+		w.bad = append(w.bad, r)
+		return "freeze-1", nil
 	})
 	answer(w, step.AddAudit, func(step.AuditRequest) string { return "" }, func(r step.AuditRequest) (string, error) { w.audit = append(w.audit, r); return "", nil })
 	answer(w, step.Evaluate, func(step.EvaluateRequest) string { return "" }, func(r step.EvaluateRequest) ([]api.Check, error) {

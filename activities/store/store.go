@@ -20,8 +20,8 @@ import (
 	"sluice.dev/sluice/pipelines/rule"
 )
 
-// Records is what workflows have written down, and read. It is wide because plans, runs, clusters and orders are kept apart; it lists
-// nothing, makes no run and cannot say what is deployed.
+// Records is what workflows have written down, and read. It is wide because plans, runs, clusters, freezes and orders are kept apart; it
+// lists nothing, makes no run and cannot say what is deployed.
 type Records interface {
 	ledger.Blobs
 	Plan(ctx context.Context, hash string) (ledger.Plan, error)
@@ -29,6 +29,7 @@ type Records interface {
 	Run(ctx context.Context, name string) (ledger.Run, error)
 	SaveRun(ctx context.Context, r ledger.Run) error
 	SaveObservation(ctx context.Context, o ledger.Observation) error
+	AddFreeze(ctx context.Context, f api.Freeze) (api.Freeze, error)
 	AddEntry(ctx context.Context, e ledger.Entry) error
 }
 
@@ -46,6 +47,7 @@ func (a *Activities) Register(r serve.Registry) {
 	serve.Handle(r, step.SaveLive, a.SaveLive)
 	serve.Handle(r, step.SaveUnit, a.SaveUnit)
 	serve.Handle(r, step.SaveRun, a.SaveRun)
+	serve.Handle(r, step.FreezeVersion, a.FreezeVersion)
 	serve.Handle(r, step.AddAudit, a.AddAudit)
 	serve.Handle(r, step.Unobserved, a.Unobserved)
 	serve.Handle(r, step.Evaluate, a.Evaluate)

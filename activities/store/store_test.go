@@ -25,7 +25,7 @@ var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 func stored(t *testing.T) (*store.Activities, ledger.Ledger, string) {
 	t.Helper()
 	l := sqlitetest.New(t)
-	p := &plan.Plan{Format: plan.Format, Subject: api.Component("agent"), Version: "v2", Pipeline: "careful", Stages: []plan.StagePlan{{
+	p := &plan.Plan{Format: plan.Format, Subject: api.Component("agent"), Version: "v2", Digest: "sha256:d", Pipeline: "careful", Stages: []plan.StagePlan{{
 		Name: "production",
 		Rules: plan.StageRules{
 			Batches: []pipelines.Amount{pipelines.Count(1), pipelines.Percent(100)},

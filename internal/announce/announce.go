@@ -89,12 +89,12 @@ func (a *Announcer) Tell(ctx context.Context) error {
 
 func (a *Announcer) tell(ctx context.Context, h ledger.Hearer, freezes []api.Freeze, revision int64, now time.Time) error {
 	holds := api.Holds{Revision: revision}
-	if h.Run.Back == "" && len(freezes) > 0 { // what takes back is held by none
+	if under := h.Run.Under(freezes); len(under) > 0 {
 		p, err := a.plan(ctx, h.Run.Plan)
 		if err != nil {
 			return err
 		}
-		holds = p.Holds(freezes, revision, now)
+		holds = p.Holds(under, revision, now)
 	}
 	if len(holds.List) > 0 || h.Held {
 		err := a.Temporal.SignalWorkflow(ctx, h.Run.Name, "", api.SignalHolds, holds)

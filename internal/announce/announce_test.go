@@ -74,7 +74,7 @@ func newStage(t *testing.T) *stage {
 func (s *stage) open(component, back string) ledger.Run {
 	s.t.Helper()
 	ctx := s.t.Context()
-	p := &plan.Plan{Format: plan.Format, Subject: api.Component(component), Version: "1"}
+	p := &plan.Plan{Format: plan.Format, Subject: api.Component(component), Version: "1", Digest: "sha256:d"}
 	p.Stages = []plan.StagePlan{{Name: "all", Groups: []plan.Group{{Units: []plan.Unit{{Cluster: "c1"}}}}}}
 	body, err := plan.Encode(p)
 	if err != nil {
@@ -134,6 +134,20 @@ func TestEachChangeIsToldOnceToWhomItIsAbout(t *testing.T) {
 	}
 	s.tells("agent-1 ", "other-1 ")
 	s.tells()
+}
+
+func TestARunIsNotHeldByWhatItsOwnRollbackFroze(t *testing.T) {
+	s := newStage(t)
+	s.open("agent", "")
+	s.open("agent", "")
+	_, err := s.ledger.AddFreeze(t.Context(), api.Freeze{
+		Origin: api.FreezeRollback, Run: "agent-1", Scope: api.FreezeScope{Component: api.Component("agent"), Digest: "sha256:d"},
+		InFlight: api.PauseNow, By: "ann", Reason: "it leaks", Since: noon,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.tells("agent-2 freeze-1")
 }
 
 func TestARunThatCannotBeToldKeepsNoOtherFromHearing(t *testing.T) {

@@ -16,6 +16,7 @@ type Freeze struct {
 	InFlight   InFlight     `json:"inFlight"`
 	By         string       `json:"by"`
 	Reason     string       `json:"reason"`
+	Run        string       `json:"run,omitempty"` // that goes back, where it came from one; a run makes no more than one
 	Since      time.Time    `json:"since"`
 	Until      time.Time    `json:"until,omitzero"`  // zero: until it is lifted
 	Lifted     time.Time    `json:"lifted,omitzero"` // by a person, or since its time was over

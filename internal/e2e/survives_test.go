@@ -288,6 +288,7 @@ func TestARollbackTakesAwayWhatTheRunAdded(t *testing.T) {
 	}
 	s.asBefore(before)
 
+	s.thaws(open, "2.0.0", "slow")
 	whole := s.start("2.0.0", "slow")
 	if end := s.ended(whole, time.Minute); end.Phase != api.PhaseSucceeded {
 		t.Fatalf("version 2 ended %s", end.Phase)

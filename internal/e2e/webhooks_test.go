@@ -112,6 +112,7 @@ func TestFailureMode_R33_AWebhookComesLastAndGoesFirst(t *testing.T) {
 	back := unguardedFirst(t, tr, made)
 	s.asBefore(before)
 
+	s.thaws(open, "2.0.0", "lingering")
 	whole := s.start("2.0.0", "prompt")
 	if end := s.ended(whole, time.Minute); end.Phase != api.PhaseSucceeded {
 		t.Fatalf("version 2 ended %s", end.Phase)

@@ -110,14 +110,15 @@ func (e *Engine) holding(ctx context.Context, f api.Freeze) ([]FrozenRun, error)
 	}
 	held := []FrozenRun{}
 	for _, h := range open {
-		if h.Run.Back != "" {
+		under := h.Run.Under([]api.Freeze{f})
+		if len(under) == 0 {
 			continue
 		}
 		planned, err := e.LoadPlan(ctx, h.Run.Plan)
 		if err != nil {
 			return held, err
 		}
-		for _, hold := range planned.Plan.Holds([]api.Freeze{f}, 0, e.now()).List {
+		for _, hold := range planned.Plan.Holds(under, 0, e.now()).List {
 			all := planned.Plan.Units()
 			clusters := len(hold.Clusters)
 			if clusters == 0 {

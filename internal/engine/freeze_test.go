@@ -136,3 +136,30 @@ func TestARollbackIsNotFrozen(t *testing.T) {
 		t.Errorf("%s started with %+v", answer.Message, in)
 	}
 }
+
+func TestFailureMode_R16_WhatWasRolledBackDoesNotStartAgain(t *testing.T) {
+	b := newBench(t)
+	p := b.plan()
+	run := b.started()
+	b.temporal.open = nil
+	_, err := b.ledger.AddFreeze(t.Context(), api.Freeze{
+		Origin: api.FreezeRollback, Run: run.Name, Scope: api.FreezeScope{Component: p.Plan.Subject, Digest: p.Plan.Digest},
+		InFlight: api.PauseNow, By: "ann", Reason: "agent-1 was rolled back: it leaks", Since: noon,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = b.Run(t.Context(), engine.RunRequest{Plan: p.Hash, By: "robot"})
+	wants(t, err, fault.Refused, "freeze-1 by ann: agent-1 was rolled back: it leaks", "sluice unfreeze freeze-1 --reason TEXT")
+	b.write("component.yaml", component("1.0.1"))
+	if _, err := b.Run(t.Context(), engine.RunRequest{Plan: b.plan().Hash, By: "robot"}); err != nil {
+		t.Errorf("the fix does not start: %v", err)
+	}
+	if _, err := b.Unfreeze(t.Context(), "freeze-1", "bob", "it was the network"); err != nil {
+		t.Fatal(err)
+	}
+	b.temporal.open = nil
+	if _, err := b.Run(t.Context(), engine.RunRequest{Plan: p.Hash, By: "robot"}); err != nil {
+		t.Errorf("lifted, it does not start: %v", err)
+	}
+}

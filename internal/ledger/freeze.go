@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"sluice.dev/sluice/internal/api"
@@ -12,7 +13,7 @@ import (
 // runs that are open have to hear of each change, and who told them may die on the way.
 type Freezes interface {
 	// AddFreeze stores a freeze under the name freeze-N, with the next free number, and returns it. It is Refused where
-	// MaxFreezes hold already.
+	// MaxFreezes hold already. Of a run that has made one, that is returned, lifted or not.
 	AddFreeze(ctx context.Context, f api.Freeze) (api.Freeze, error)
 	// LiftFreeze ends a freeze, and returns it. One that has ended stays as it is: Conflict, with it.
 	LiftFreeze(ctx context.Context, name string, l Lift) (api.Freeze, error)
@@ -40,6 +41,15 @@ type Hearer struct {
 	Held bool
 }
 
+// Under are those of some freezes that a run is under, whatever they are about: what goes back is under none, nor is a run under the
+// one that came from its own rollback.
+func (r Run) Under(freezes []api.Freeze) []api.Freeze {
+	if r.Back != "" {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(freezes), func(f api.Freeze) bool { return f.Run != "" && f.Run == r.Name })
+}
+
 // Lift is who ends a freeze, when and why.
 type Lift struct {
 	By     string
@@ -54,6 +64,11 @@ const MaxFreezes = 1000
 func CheckFreeze(f api.Freeze) error {
 	if err := required("freeze", "by", f.By, "reason", f.Reason, "origin", string(f.Origin), "inFlight", string(f.InFlight)); err != nil {
 		return err
+	}
+	if f.Origin == api.FreezeRollback {
+		if err := required("freeze", "digest", f.Scope.Digest, "run", f.Run); err != nil {
+			return err
+		}
 	}
 	if !f.Until.IsZero() && !f.Until.After(f.Since) {
 		return fault.New(fault.Invalid, "freeze is over before it begins")

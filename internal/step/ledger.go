@@ -21,6 +21,8 @@ var (
 	SaveUnit = vital[SaveUnitRequest, string]("ledger.SaveUnit")
 	// SaveRun writes down how a run ended, and returns its blob digest.
 	SaveRun = vital[api.RunStatus, string]("ledger.SaveRun")
+	// FreezeVersion keeps what goes back from being started again, and returns what came of it.
+	FreezeVersion = vital[FreezeVersionRequest, string]("ledger.FreezeVersion")
 	// AddAudit writes a command down.
 	AddAudit = ofLedger[AuditRequest, Note]("ledger.AddAudit")
 	// Unobserved marks a cluster as out of reach.
@@ -111,6 +113,14 @@ type UnitRecord struct {
 type SaveUnitRequest struct {
 	Ref
 	Record UnitRecord `json:"record"`
+}
+
+// FreezeVersionRequest is a run that goes back, by whom and why.
+type FreezeVersionRequest struct {
+	Run    string `json:"run"`
+	Plan   string `json:"plan"` // hash
+	By     string `json:"by"`
+	Reason string `json:"reason"`
 }
 
 // AuditRequest is a command and what came of it.

@@ -103,6 +103,7 @@ func (w *World) Rest() {
 	Answer(w, step.Closed, func(id string) string { return id }, noteOf[string])
 	Answer(w, step.Unobserved, OfRef, noteOf[step.Ref])
 	Answer(w, step.SaveRun, nothing[api.RunStatus], noteOf[api.RunStatus])
+	Answer(w, step.FreezeVersion, nothing[step.FreezeVersionRequest], noteOf[step.FreezeVersionRequest])
 	Answer(w, step.AddAudit, nothing[step.AuditRequest], noteOf[step.AuditRequest])
 }
 

@@ -82,6 +82,9 @@ func (r *rollout) close(ctx workflow.Context) (api.RunStatus, error) {
 	r.show(ctx, phase, nil)
 	dctx, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
+	if err := workflow.Await(dctx, func() bool { return !r.freezing }); err != nil {
+		return *s, fmt.Errorf("cannot freeze what run %s took back: %w", s.Name, err)
+	}
 	if _, err := ask.For(step.SaveRun, "record the run", *s).Get(dctx); err != nil {
 		return *s, fmt.Errorf("cannot record run %s: %w", s.Name, err)
 	}

@@ -45,6 +45,7 @@ func (r *rollout) wantRollback(ctx workflow.Context, scope api.Scope, ending api
 		}
 	}
 	r.inTurn++
+	r.freezeVersion(ctx, who, ending.Reason)
 	r.show(ctx, api.PhaseRollingBack, r.state.Status.Waiting)
 	r.tell(ctx, back, tell.Order{Kind: tell.OrderRollback, Who: who, Reason: ending.Reason})
 	r.tell(ctx, stop, tell.Order{Kind: tell.OrderAbort, Who: who, Reason: "the run is rolled back in part: " + scope.String()})

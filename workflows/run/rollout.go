@@ -47,6 +47,8 @@ type rollout struct {
 	obeying  int             // standing orders that are being obeyed
 	late     []api.Command   // rollbacks that came while the end was being written down
 	writing  int             // what it writes into the audit of itself
+	freezing bool            // what goes back is about to be frozen
+	froze    bool            // it is, or is about to be
 	aborts   int             // how often it was told to abort
 	lastDone bool            // finally has ended
 	litter   litter          // what its checks and tasks may have left
@@ -122,6 +124,7 @@ func (r *rollout) run(outer workflow.Context) (api.RunStatus, error) {
 		return r.state.Status, err
 	}
 	if r.in.Back != nil {
+		r.freezeVersion(ctx, r.in.By, r.in.Reason)
 		r.takeBack(ctx, r.in.Back.Units)
 		r.finish(ctx)
 		return r.close(ctx)

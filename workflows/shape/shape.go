@@ -44,6 +44,7 @@ const (
 	SoaksEndSeen       = Three // what is measured in the background was not asked once more at the end of a cluster's soak
 	TidiesUp           = Three // pods of tasks and soaks stayed until their deadline where who measured them was dead
 	TakesBackLate      = Three // a rollback that stood when a run wrote down its end was refused
+	FreezesWhatWasBad  = Three // what had been rolled back could be started again by whoever came next
 )
 
 // shapeChange is the name under which an execution's history keeps its shape.

@@ -22,7 +22,7 @@ func testFreezes(t *testing.T, l ledger.Ledger) {
 
 	wide := api.Freeze{Origin: api.FreezePerson, InFlight: api.PauseNow, By: "ann", Reason: "the network flaps", Since: at(1)}
 	narrow := api.Freeze{
-		Origin: api.FreezeRollback, InFlight: api.Finish, By: "sluice", Reason: "it leaks", Since: at(2), Until: at(30),
+		Origin: api.FreezeRollback, Run: "agent-7", InFlight: api.Finish, By: "sluice", Reason: "it leaks", Since: at(2), Until: at(30),
 		Scope: api.FreezeScope{
 			Component: api.Component("agent"), Digest: "sha256:b", Environment: "production", Group: "cn",
 			Clusters: []string{"cn-1"}, Labels: map[string]string{"tier": "gold"},
@@ -36,7 +36,13 @@ func testFreezes(t *testing.T, l ledger.Ledger) {
 	if both <= never {
 		t.Errorf("revision %d after two changes, %d before", both, never)
 	}
+	same(t, must[api.Freeze](t)(l.AddFreeze(ctx, narrow)).Name, narrow.Name, "a run makes one freeze")
+	list, still := frozen()
+	same(t, len(list), 2, "and no other")
+	same(t, still, both, "which is no change")
 	for reason, f := range map[string]api.Freeze{
+		"a freeze of what was rolled back that says not what": {
+			Origin: api.FreezeRollback, InFlight: api.PauseNow, By: "ann", Reason: "x", Run: "agent-8"},
 		"a freeze by nobody":                           {Origin: api.FreezePerson, InFlight: api.PauseNow, Reason: "x"},
 		"a freeze for no reason":                       {Origin: api.FreezePerson, InFlight: api.PauseNow, By: "ann"},
 		"one that says not what becomes of what moves": {Origin: api.FreezePerson, By: "ann", Reason: "x"},
@@ -48,7 +54,7 @@ func testFreezes(t *testing.T, l ledger.Ledger) {
 	}
 
 	ok(t, l.EndFreezes(ctx, at(29)))
-	_, still := frozen()
+	_, still = frozen()
 	same(t, still, both, "nothing is over, so nothing changes")
 	ok(t, l.EndFreezes(ctx, at(30)))
 	list, fewer := frozen()

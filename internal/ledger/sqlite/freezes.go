@@ -15,7 +15,7 @@ import (
 	"sluice.dev/sluice/internal/ledger"
 )
 
-const freezeColumns = `number, origin, scope, in_flight, made_by, reason, since, until, lifted, lifted_by, lift_reason`
+const freezeColumns = `number, origin, scope, in_flight, made_by, reason, since, until, lifted, lifted_by, lift_reason, run`
 
 // AddFreeze implements ledger.Freezes.
 func (s *Store) AddFreeze(ctx context.Context, f api.Freeze) (api.Freeze, error) {
@@ -27,6 +27,11 @@ func (s *Store) AddFreeze(ctx context.Context, f api.Freeze) (api.Freeze, error)
 		return api.Freeze{}, failed(err, "cannot freeze")
 	}
 	err = s.write(ctx, func(tx *sql.Tx) error {
+		made, err := scanFreeze(tx.QueryRowContext(ctx, `SELECT `+freezeColumns+` FROM freezes WHERE run = ? AND run <> ''`, f.Run))
+		if !errors.Is(err, sql.ErrNoRows) {
+			f = made
+			return err
+		}
 		var holding int
 		if err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM freezes WHERE lifted = ''`).Scan(&holding); err != nil {
 			return err
@@ -35,10 +40,10 @@ func (s *Store) AddFreeze(ctx context.Context, f api.Freeze) (api.Freeze, error)
 			return fault.New(fault.Refused, "%d freezes hold already, and no more may (MaxFreezes); lift some", holding)
 		}
 		var number int64
-		err := tx.QueryRowContext(ctx, `
-			INSERT INTO freezes (origin, scope, in_flight, made_by, reason, since, until, lifted, lifted_by, lift_reason)
-			VALUES (?, ?, ?, ?, ?, ?, ?, '', '', '') RETURNING number`,
-			f.Origin, string(scope), f.InFlight, f.By, f.Reason, formatTime(f.Since), formatTime(f.Until)).Scan(&number)
+		err = tx.QueryRowContext(ctx, `
+			INSERT INTO freezes (origin, scope, in_flight, made_by, reason, since, until, lifted, lifted_by, lift_reason, run)
+			VALUES (?, ?, ?, ?, ?, ?, ?, '', '', '', ?) RETURNING number`,
+			f.Origin, string(scope), f.InFlight, f.By, f.Reason, formatTime(f.Since), formatTime(f.Until), f.Run).Scan(&number)
 		if err != nil {
 			return err
 		}
@@ -195,7 +200,7 @@ func scanFreeze(row scanner) (api.Freeze, error) {
 	var f api.Freeze
 	var number int64
 	var scope, since, until, lifted string
-	err := row.Scan(&number, &f.Origin, &scope, &f.InFlight, &f.By, &f.Reason, &since, &until, &lifted, &f.LiftedBy, &f.LiftReason)
+	err := row.Scan(&number, &f.Origin, &scope, &f.InFlight, &f.By, &f.Reason, &since, &until, &lifted, &f.LiftedBy, &f.LiftReason, &f.Run)
 	if err != nil {
 		return api.Freeze{}, err
 	}

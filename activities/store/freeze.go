@@ -1,0 +1,34 @@
+package store
+
+import (
+	"context"
+
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/step"
+)
+
+// FreezeVersion keeps the version of a plan whose run goes back from being started again, anywhere, until somebody lifts the freeze.
+// Where there are too many freezes already the audit says that there is none.
+func (a *Activities) FreezeVersion(ctx context.Context, req step.FreezeVersionRequest) (string, error) {
+	_, p, err := a.plan(ctx, req.Plan)
+	if err != nil {
+		return "", err
+	}
+	f := api.Freeze{
+		Origin: api.FreezeRollback, Run: req.Run, Scope: api.FreezeScope{Component: p.Subject, Digest: p.Digest}, InFlight: api.PauseNow,
+		By: req.By, Reason: req.Reason, Since: a.Clock.Now().UTC(),
+	}
+	made, err := a.Ledger.AddFreeze(ctx, f)
+	entry := ledger.Entry{
+		At: f.Since, Who: f.By, Command: "freeze", Object: made.Name, Scope: f.Scope.String(), Reason: f.Reason, Outcome: "accepted",
+	}
+	if fault.CodeOf(err) == fault.Refused {
+		entry.Object, entry.Outcome, err = req.Run, "refused: "+err.Error(), nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return made.Name, a.Ledger.AddEntry(ctx, entry)
+}
