@@ -54,7 +54,7 @@ func (a *ProbeAim) inside() []string {
 		pod = *a.Pod
 	}
 	does := []string{
-		"creates pods of the worker's prober image in namespace " + cmp.Or(pod.Namespace, "sluice-system") +
+		"creates pods of the image of the worker's --prober-image in namespace " + cmp.Or(pod.Namespace, "sluice-system") +
 			" (profile " + string(cmp.Or(pod.Profile, ProfileRestricted)) + "), and deletes them",
 	}
 	if pod.Profile == ProfileHostNetwork {

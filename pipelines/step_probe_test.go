@@ -90,11 +90,11 @@ func TestAStepSaysWhatItMayChange(t *testing.T) {
 			"asks the URLs that it names, or pods and nodes, by HTTP, may change whom it asks (DELETE)"},
 		{"a question from inside", pipelines.StepKinds{DNS: &pipelines.DNS{ProbeAim: pipelines.ProbeAim{From: pipelines.FromCluster}}},
 			"asks name servers, or pods and nodes, by DNS, " +
-				"creates pods of the worker's prober image in namespace sluice-system (profile restricted), and deletes them"},
+				"creates pods of the image of the worker's --prober-image in namespace sluice-system (profile restricted), and deletes them"},
 		{"a question from inside elsewhere", pipelines.StepKinds{TCP: &pipelines.TCP{ProbeAim: pipelines.ProbeAim{
 			From: pipelines.FromCluster, Pod: &pipelines.ProbePod{Namespace: "apps", Profile: pipelines.ProfileNode},
 		}}}, "connects to the addresses that it names, or to pods and nodes, " +
-			"creates pods of the worker's prober image in namespace apps (profile node), and deletes them"},
+			"creates pods of the image of the worker's --prober-image in namespace apps (profile node), and deletes them"},
 	} {
 		check := pipelines.ResolvedCheck{Steps: []pipelines.ResolvedStep{{StepKinds: c.kinds}}}
 		if says := strings.Join(check.Does(), ", "); says != c.says {

@@ -5,6 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/catalog"
 )
@@ -37,6 +40,29 @@ func described(params []pipelines.Param) bool {
 		}
 	}
 	return true
+}
+
+// TestTheSameIsAskedFromInside: the two tasks differ in where they ask from, and not in what their params are.
+func TestTheSameIsAskedFromInside(t *testing.T) {
+	docs, err := pipelines.Loader{Library: catalog.Sources()}.Parse()
+	if err != nil {
+		t.Fatal(err)
+	}
+	outside, inside := docs.Tasks["http-healthy"], docs.Tasks["http-healthy-inside"]
+	if outside == nil || inside == nil {
+		t.Fatal("the catalog does not have both")
+	}
+	if diff := cmp.Diff(outside.Spec.Params, inside.Spec.Params, cmpopts.IgnoreTypes(pipelines.Position{})); diff != "" {
+		t.Errorf("params (-outside +inside):\n%s", diff)
+	}
+	here, there := *outside.Spec.Steps[0].HTTP, *inside.Spec.Steps[0].HTTP
+	if !inside.Spec.Steps[0].FromCluster() || outside.Spec.Steps[0].FromCluster() {
+		t.Errorf("they ask from %q and %q", here.From, there.From)
+	}
+	there.From = here.From
+	if diff := cmp.Diff(here, there); diff != "" {
+		t.Errorf("steps (-outside +inside):\n%s", diff)
+	}
 }
 
 // TestAFileGoesBeforeTheCatalog: whoever has a task of that name keeps it.
