@@ -31,6 +31,21 @@ func TestOutcomeIsComputedFromUnits(t *testing.T) {
 			}
 		})
 	}
+	for reason, c := range map[string]struct {
+		units []api.Phase
+		want  api.Phase
+	}{
+		"what a failed check is about was taken back": {[]api.Phase{api.PhaseRolledBack, api.PhasePending}, api.PhaseRolledBack},
+		"a part of it stands still":                   {[]api.Phase{api.PhaseRolledBack, api.PhaseSucceeded}, api.PhaseFailed},
+	} {
+		st := api.StageStatus{Checks: []api.Check{{Name: "slo", Verdict: api.Failed}}}
+		for _, p := range c.units {
+			st.Units = append(st.Units, api.UnitStatus{Phase: p})
+		}
+		if got := api.Outcome([]api.StageStatus{st}); got != c.want {
+			t.Errorf("%v came to %s, want %s: %s", c.units, got, c.want, reason)
+		}
+	}
 	failed := api.StageStatus{Checks: []api.Check{{Name: "slo", Verdict: api.Failed}}, Units: []api.UnitStatus{{Phase: api.PhaseSucceeded}}}
 	if got := api.Outcome([]api.StageStatus{failed}); got != api.PhaseFailed {
 		t.Errorf("a stage whose own check failed came to %s", got)
