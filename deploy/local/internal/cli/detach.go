@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"syscall"
 
+	"sluice.dev/sluice/deploy/local/internal/proc"
 	"sluice.dev/sluice/deploy/local/internal/stack"
 )
 
@@ -108,6 +109,9 @@ func startSupervisor(o upOptions, f stack.Folder, shape stack.Shape, pipe *os.Fi
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.ExtraFiles = []*os.File{pipe}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := proc.KeepInherited(); err != nil {
+		return nil, err
+	}
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("cannot start supervisor: %w", err)
 	}
