@@ -117,3 +117,42 @@ func TestARetryGoesOverItsPartOfThePlan(t *testing.T) {
 		t.Errorf("the stage without a cluster says %+v", last)
 	}
 }
+
+// TestARetriedClusterGoesBackWhole: what the first attempt had moved is nothing that the second one knows of.
+func TestARetriedClusterGoesBackWhole(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	w.plan.Stages[0].MaxFailures = 1
+	w.plan.OnFailure = pipelines.Pause
+	w.plan.Stages[0].Groups[0].MaxConcurrency = 2
+	w.advances = 10 * time.Minute
+	w.breaks(90*time.Minute, "a", "b")
+	retry := w.command(2*time.Hour, api.UpdateRetry, api.Command{Who: "ann"})
+	back := w.command(2*time.Hour+15*time.Minute, api.UpdateRollback, api.Command{Who: "ann"})
+	end := w.run(t)
+	if !retry.accepted || !back.accepted {
+		t.Fatalf("retry %+v, rollback %+v", retry, back)
+	}
+	asked := w.asked()
+	for _, failed := range []string{"a", "b"} { // the other one stood
+		i := slices.Index(asked, "Release "+failed+" Aborted")
+		if i >= 0 && end.Phase == api.PhaseRolledBack && slices.Contains(asked[i:], "Diff "+failed) && slices.Contains(asked[i:], "Release "+failed+" RolledBack") {
+			return
+		}
+	}
+	t.Errorf("it ended %s; what had failed was to stop, be compared as a whole, and go back:\n%s", end.Phase, strings.Join(asked, "\n"))
+}
+
+func TestAPauseIsKeptBesideADecision(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	w.plan.OnFailure = pipelines.Pause
+	w.plan.Stages[0].MaxFailures = 1
+	w.breaks(90*time.Minute, "a", "b")
+	w.command(time.Hour, api.UpdatePause, api.Command{Who: "ann"})
+	retry := w.command(2*time.Hour, api.UpdateRetry, api.Command{Who: "bob"})
+	w.command(3*time.Hour, api.UpdateResume, api.Command{Who: "ann"})
+	w.command(3*time.Hour+30*time.Minute, api.UpdateAbort, api.Command{Who: "ann"})
+	w.run(t)
+	if retry.rejected == nil || !strings.Contains(retry.rejected.Error(), "it is paused; resume it first") {
+		t.Errorf("ann had paused it, and bob's retry is %+v", retry)
+	}
+}

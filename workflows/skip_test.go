@@ -143,3 +143,26 @@ func TestASkippedClusterThatMovedStillGoesBack(t *testing.T) {
 		t.Errorf("a ended %s, the run %s", got, end.Phase)
 	}
 }
+
+// TestACheckOfAGroupCountsSkipsAnew: a check of the group that a failed cluster fails asks again once that is left out.
+func TestACheckOfAGroupCountsSkipsAnew(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	w.plan.OnFailure = pipelines.Continue
+	w.plan.Stages[0].MaxFailures = 1
+	w.plan.Stages[0].Checks = []pipelines.ResolvedCheck{{
+		Name: "none-failed", At: []pipelines.Point{pipelines.AfterGroup}, Enforcement: pipelines.Enforcing,
+		Gates: []pipelines.ResolvedGate{{Name: "none-failed", CEL: "stage.failed == 0"}},
+	}}
+	w.facts = func(cluster string, f *rule.Facts) {
+		if cluster == "a" {
+			f.Workload.Restarts = 1
+		}
+	}
+	skip := w.skips(time.Hour, "a")
+	w.command(2*time.Hour, api.UpdateResume, api.Command{Who: "ann"})
+	w.command(10*time.Hour, api.UpdateAbort, api.Command{Who: "ann"})
+	end := w.run(t)
+	if !skip.accepted || end.Phase != api.PhaseSucceeded || end.Ended.Sub(end.Started) > 3*time.Hour {
+		t.Errorf("it ended %s after %s; the skip %+v, the check %+v", end.Phase, end.Ended.Sub(end.Started), skip, end.Stages[0].Checks)
+	}
+}

@@ -17,9 +17,9 @@ import (
 
 // judgeStage runs the checks of a group or stage. One that does not pass holds the run until it is resumed.
 func (r *rollout) judgeStage(
-	ctx workflow.Context, st *api.StageStatus, all []pipelines.ResolvedCheck, point pipelines.Point, units []api.UnitStatus,
+	ctx workflow.Context, st *api.StageStatus, all []pipelines.ResolvedCheck, point pipelines.Point, units func() []api.UnitStatus,
 ) error {
-	return r.judge(ctx, &st.Checks, pipelines.ChecksAt(all, point), point, func() rule.Stage { return plan.StageFacts(st.Name, units) })
+	return r.judge(ctx, &st.Checks, pipelines.ChecksAt(all, point), point, func() rule.Stage { return plan.StageFacts(st.Name, units()) })
 }
 
 // judgeRun runs the checks of the run as a whole, which see its units of all stages.

@@ -111,6 +111,9 @@ func (r *rollout) valid(name string, c api.Command) error {
 		ByOthers: r.shape >= shape.ApprovedByOthers, Has: r.known, GoesBack: r.anyWayBack, Among: r.among,
 		Paused: r.state.Paused, ByPerson: r.pausedByPerson(), Soaks: r.soaks(), Again: again, Left: left,
 	}.Refuses(name, c)
+	if no == "" && !r.knows(name) {
+		no = fmt.Sprintf("%s %s: it began before there was this command", name, r.in.Run)
+	}
 	if no == "" {
 		return nil
 	}
@@ -124,6 +127,7 @@ func (r *rollout) valid(name string, c api.Command) error {
 func (r *rollout) rollingBack() bool { return r.backing || len(r.want.rollback) > 0 }
 
 func (r *rollout) doPause(ctx workflow.Context, c api.Command) api.Answer {
+	r.state.ByPerson = true
 	if r.state.Paused {
 		r.tellAll(ctx, tell.Order{Kind: tell.OrderPause, Who: c.Who, Reason: c.Reason})
 		return api.Answer{Message: r.in.Run + " is paused already"}
@@ -145,20 +149,25 @@ func (r *rollout) pause(why *api.Waiting) {
 // doResume lets the run go on, and every unit that stands at a check or an error look again.
 func (r *rollout) doResume(ctx workflow.Context, c api.Command) api.Answer {
 	was := r.state.Paused
-	r.state.Paused, r.state.Status.Waiting = false, nil
+	r.state.Paused, r.state.ByPerson, r.state.Status.Waiting = false, false, nil
 	r.resumes++
 	r.tellAll(ctx, tell.Order{Kind: tell.OrderResume, Who: c.Who, Reason: c.Reason})
 	if r.phase == api.PhasePaused {
 		r.show(ctx, api.PhaseMoving, nil)
 	}
-	still := ""
-	for _, h := range r.state.Holds.List {
-		still += "; still held by " + h.String()
-	}
+	still := r.heldStill()
 	if was {
 		return api.Answer{Message: r.in.Run + " goes on" + still}
 	}
 	return api.Answer{Message: r.in.Run + " was not paused; units that were held look again" + still}
+}
+
+// heldStill says which freezes hold the run, after what a command has done.
+func (r *rollout) heldStill() (still string) {
+	for _, h := range r.state.Holds.List {
+		still += "; still held by " + h.String()
+	}
+	return still
 }
 
 // awaited is the stage that waits for approval, nil where none does.

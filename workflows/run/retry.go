@@ -62,7 +62,7 @@ func (r *rollout) beginsAnew(u *api.UnitStatus) bool {
 
 func (r *rollout) pausedByPerson() bool {
 	w := r.state.Status.Waiting
-	return r.state.Paused && (w == nil || w.Kind == api.WaitPerson)
+	return r.state.Paused && (r.state.ByPerson || w == nil || w.Kind == api.WaitPerson)
 }
 
 // doRetry lets units begin anew that have ended badly, and those that stand look again.
@@ -88,7 +88,7 @@ func (r *rollout) doRetry(ctx workflow.Context, c api.Command) api.Answer {
 	if len(look) > 0 {
 		said = append(said, named(look)+" to look again")
 	}
-	return api.Answer{Message: fmt.Sprintf("%s tries again: %s", r.in.Run, strings.Join(said, ", "))}
+	return api.Answer{Message: fmt.Sprintf("%s tries again: %s", r.in.Run, strings.Join(said, ", ")) + r.heldStill()}
 }
 
 // mostSaid is how many clusters an answer names.

@@ -22,7 +22,7 @@ func (r *rollout) wantRollback(ctx workflow.Context, scope api.Scope, ending api
 		r.state.Status.Ending = &ending
 	}
 	r.want.rollback, r.want.abort = append(r.want.rollback, scope), false
-	r.state.Paused = false
+	r.state.Paused, r.state.ByPerson = false, false
 	r.state.Status.Waiting = &api.Waiting{
 		Kind: api.WaitRollback, Name: scope.String(), Since: workflow.Now(ctx).UTC(), Unmet: []string{why}, Owner: who,
 	}
@@ -33,10 +33,12 @@ func (r *rollout) wantRollback(ctx workflow.Context, scope api.Scope, ending api
 			}
 		}
 	}
-	var back, stop []*unitRun
+	var back, stop, first []*unitRun
 	for _, u := range r.openUnits() {
 		switch {
 		case u.paced:
+		case scope.Holds(*r.unit(u.cluster)) && r.triedBefore(u):
+			first = append(first, u)
 		case scope.Holds(*r.unit(u.cluster)):
 			u.back = true
 			back = append(back, u)
@@ -48,8 +50,13 @@ func (r *rollout) wantRollback(ctx workflow.Context, scope api.Scope, ending api
 	r.freezeVersion(ctx, who, ending.Reason)
 	r.show(ctx, api.PhaseRollingBack, r.state.Status.Waiting)
 	r.tell(ctx, back, tell.Order{Kind: tell.OrderRollback, Who: who, Reason: ending.Reason})
+	r.tell(ctx, first, tell.Order{Kind: tell.OrderAbort, Who: who, Reason: "all of it goes back once it stands, of earlier attempts too"})
 	r.tell(ctx, stop, tell.Order{Kind: tell.OrderAbort, Who: who, Reason: "the run is rolled back in part: " + scope.String()})
 }
+
+// triedBefore reports whether an earlier attempt may have left something in the cluster of an open unit. The unit itself knows only
+// what it has done: it stops first, and a way back that compares all of it follows.
+func (r *rollout) triedBefore(u *unitRun) bool { return u.before.Moved || r.in.Retry != nil }
 
 // goingBack lists the clusters that are to go back, that moved and have ended there, and to which no rollback has turned
 // yet, in plan order.

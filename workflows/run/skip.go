@@ -32,7 +32,10 @@ func (r *rollout) doSkip(ctx workflow.Context, c api.Command) api.Answer {
 	for _, u := range r.among(c.Scope) {
 		unit, run := r.unit(u.Cluster), r.open[u.Cluster]
 		switch {
-		case unit.Phase == api.PhaseSkipped || run != nil && run.skipped != nil:
+		case run != nil && run.skipped != nil:
+			before, end = append(before, u.Cluster), append(end, run) // it may stand at what it could not do to end
+			continue
+		case unit.Phase == api.PhaseSkipped:
 			before = append(before, u.Cluster)
 			continue
 		case run != nil:

@@ -52,7 +52,7 @@ func (r *rollout) soak(ctx workflow.Context, quiet time.Duration, what string, p
 func (r *rollout) look(ctx workflow.Context, s *soak) (coming int) {
 	for _, u := range s.units {
 		unit := r.unit(u.Cluster)
-		if r.open[u.Cluster] != nil && unit.Phase != api.PhaseUnreachable {
+		if run := r.open[u.Cluster]; run != nil && run.skipped == nil && unit.Phase != api.PhaseUnreachable {
 			coming++
 		}
 		if s.begun[u.Cluster] || !s.stage.Looks && !s.stage.Watches || unit.Phase != api.PhaseSucceeded || !unit.Moved || unit.Detail == "" {

@@ -25,7 +25,7 @@ func (r *rollout) stage(ctx workflow.Context, i int) error {
 	if err := r.approval(ctx, p, st); err != nil {
 		return err
 	}
-	if err := r.judgeStage(ctx, st, p.Checks, pipelines.BeforeStage, st.Units); err != nil {
+	if err := r.judgeStage(ctx, st, p.Checks, pipelines.BeforeStage, r.unitsIn(st)); err != nil {
 		return err
 	}
 	for g := range p.Groups {
@@ -36,7 +36,7 @@ func (r *rollout) stage(ctx workflow.Context, i int) error {
 	if err := r.soak(ctx, p.SoakStage, "stage "+p.Name, p, p.AllUnits()); err != nil {
 		return err
 	}
-	if err := r.judgeStage(ctx, st, p.Checks, pipelines.AfterStage, st.Units); err != nil {
+	if err := r.judgeStage(ctx, st, p.Checks, pipelines.AfterStage, r.unitsIn(st)); err != nil {
 		return err
 	}
 	if !r.ending() {

@@ -42,7 +42,7 @@ func (r *rollout) obeyStanding(ctx workflow.Context, o api.StandingOrder) {
 	r.obeying++
 	defer func() { r.obeying-- }()
 	i := slices.IndexFunc(r.commands(), func(c command) bool { return c.name == o.Name })
-	if i < 0 || o.Command.DryRun || r.heard(o.ID) {
+	if i < 0 || o.Command.DryRun || r.heard(o.ID) || !r.knows(o.Name) {
 		return
 	}
 	_, err := r.obey(ctx, r.commands()[i], o.ID, o.Command)
@@ -54,6 +54,11 @@ func (r *rollout) obeyStanding(ctx workflow.Context, o api.StandingOrder) {
 	default:
 		r.audit(ctx, o.Name, o.Command, api.Answer{Message: "refused: " + ask.MessageOf(err)})
 	}
+}
+
+// knows reports whether workers of the run's shape may obey a command: to those of before it said nothing, and left no trace.
+func (r *rollout) knows(name string) bool {
+	return r.shape >= shape.TakesSkips || name != api.UpdateSkip && name != api.UpdateEndSoak && name != api.UpdateRetry
 }
 
 // takeBackLate has the rollbacks that came while the run wrote down its end started by runs of their own. It returns as attentive does.

@@ -42,13 +42,34 @@ func (r *rollout) unit(cluster string) *api.UnitStatus {
 	return r.at[cluster]
 }
 
-// unitsOf lists the present status of a group's units.
-func (r *rollout) unitsOf(g *plan.Group) []api.UnitStatus {
-	var out []api.UnitStatus
-	for _, u := range g.Units {
-		out = append(out, *r.unit(u.Cluster))
+// unitsOf lists where the units of a group are, whenever it is asked.
+func (r *rollout) unitsOf(g *plan.Group) func() []api.UnitStatus {
+	return func() []api.UnitStatus {
+		var out []api.UnitStatus
+		for _, u := range g.Units {
+			out = append(out, r.counted(*r.unit(u.Cluster)))
+		}
+		return out
 	}
-	return out
+}
+
+// unitsIn lists where the units of a stage are, whenever it is asked.
+func (r *rollout) unitsIn(st *api.StageStatus) func() []api.UnitStatus {
+	return func() []api.UnitStatus {
+		var out []api.UnitStatus
+		for _, u := range st.Units {
+			out = append(out, r.counted(u))
+		}
+		return out
+	}
+}
+
+// counted is a unit as checks count it: one that a person has left out is skipped, whatever it still has to do to end.
+func (r *rollout) counted(u api.UnitStatus) api.UnitStatus {
+	if run := r.open[u.Cluster]; run != nil && run.skipped != nil {
+		u.Phase = api.PhaseSkipped
+	}
+	return u
 }
 
 // statesOf tells the planner's arithmetic where units are.

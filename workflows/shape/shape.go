@@ -39,6 +39,7 @@ const (
 	StagesInParts      = Two   // a run held every cluster of a stage itself, however many
 	CountsOn           = Three // background checks were counted anew with each further workload of a unit
 	CutShortIsNoFault  = Three // an order that came while a worker died was not obeyed: the unit was held for that
+	TakesSkips         = Three // skip, end-soak and retry were unknown
 	RollbacksSpread    = Three // clusters that went back at once did so in one moment
 	HearsOfFreezes     = Three // nothing but a pause held a run still
 	SoaksEndSeen       = Three // what is measured in the background was not asked once more at the end of a cluster's soak
