@@ -87,6 +87,9 @@ func (e *Engine) wentAllTheWay(ctx context.Context, run ledger.Run, p *plan.Plan
 	if err := e.read(ctx, run.Report, &report); err != nil {
 		return false, fault.Wrap(fault.CodeOf(err), err, "cannot read the report of run %s", run.Name)
 	}
+	if report.Retry != "" || len(report.LeftOut()) > 0 {
+		return false, nil // of a part, or without somebody
+	}
 	for i := range report.Stages {
 		if slices.ContainsFunc(report.Stages[i].Units, func(u api.UnitStatus) bool { return u.Phase == api.PhaseFailed }) {
 			return false, nil

@@ -173,6 +173,32 @@ func TestFailureMode_R28_ACatchUpIsForWhoJoinedOrWasMissed(t *testing.T) {
 	}
 }
 
+func TestAPartIsNotAllTheWay(t *testing.T) {
+	for reason, report := range map[string]api.RunStatus{
+		"it tried again what another run had left": {Phase: api.PhaseSucceeded, Retry: "agent-0"},
+		"a person left a cluster out": {Phase: api.PhaseSucceeded, Stages: []api.StageStatus{{Units: []api.UnitStatus{
+			{Cluster: "c1", Phase: api.PhaseSkipped, Ending: &api.Ending{By: "ann"}}, {Cluster: "c2", Phase: api.PhaseSucceeded},
+		}}}},
+	} {
+		t.Run(reason, func(t *testing.T) {
+			b := stages(t)
+			run := b.through(nil)
+			again, err := b.ledger.NewRun(t.Context(), ledger.Run{Subject: api.Component("agent"), Plan: run.Plan, Version: "1.0.0", Started: b.clock.Now()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			again.Phase, again.Ended, again.Report = string(report.Phase), b.clock.Now(), b.blob(report)
+			if err := b.ledger.SaveRun(t.Context(), again); err != nil {
+				t.Fatal(err)
+			}
+			got, err := b.catchesUp()
+			if err != nil || got.Through.Name != run.Name {
+				t.Errorf("it is caught up with %s: %v", got.Through.Name, err)
+			}
+		})
+	}
+}
+
 func TestThereIsNothingToCatchUpWith(t *testing.T) {
 	b := stages(t)
 	_, err := b.catchesUp()

@@ -45,6 +45,10 @@ func (e *Engine) retry(ctx context.Context, known ledger.Run, c api.Command) (ap
 	case len(units) == 0:
 		return api.Answer{Message: fmt.Sprintf("%s: nothing of it is left to try again", known.Name)}, nil
 	}
+	if stage := unproved(planned.Plan, view.Stages, units); stage != "" {
+		return no("%s has moved and has not come to its end, and none of its clusters is to be tried again: "+
+			"its soak, checks and approvals would be passed by; plan again", stage)
+	}
 	part := onlyClusters(planned.Plan, units)
 	if err := e.alone(ctx, known.Subject, units); err != nil {
 		return no("%v", err)
@@ -97,6 +101,50 @@ func unfinished(p *plan.Plan, stages []api.StageStatus, failed bool, now map[str
 		}
 	}
 	return units, since
+}
+
+// unproved names the stage, or the group of a stage, that a retry would pass by although it never came to its end: none of its clusters
+// is among those that are tried again, some that come after it are, and nothing after it has ever begun. "" where there is none.
+func unproved(p *plan.Plan, stages []api.StageStatus, units []string) string {
+	began := map[string]bool{}
+	for i := range stages {
+		for _, u := range stages[i].Units {
+			began[u.Cluster] = !u.Started.IsZero()
+		}
+	}
+	type part struct {
+		name     string
+		clusters []plan.Unit
+	}
+	var parts []part
+	for i := range p.Stages {
+		s := &p.Stages[i]
+		for j := range s.Groups {
+			name := "stage " + s.Name
+			if len(s.Groups) > 1 {
+				name = "cluster group " + s.Groups[j].Name + " of " + name
+			}
+			parts = append(parts, part{name, s.Groups[j].Units})
+		}
+	}
+	for i, at := range parts {
+		again := func(u plan.Unit) bool { return slices.Contains(units, u.Cluster) }
+		if len(at.clusters) == 0 || slices.ContainsFunc(at.clusters, again) {
+			continue
+		}
+		later := false
+		for _, after := range parts[i+1:] {
+			if slices.ContainsFunc(after.clusters, func(u plan.Unit) bool { return began[u.Cluster] }) {
+				later = false
+				break
+			}
+			later = later || slices.ContainsFunc(after.clusters, again)
+		}
+		if later {
+			return at.name
+		}
+	}
+	return ""
 }
 
 // onlyClusters is a plan without any other clusters than these.

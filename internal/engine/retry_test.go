@@ -78,3 +78,35 @@ func TestWhatARetryRefuses(t *testing.T) {
 		})
 	}
 }
+
+// TestARetryPassesByNoStageThatProvedNothing: the canary had moved when its run was aborted in its soak; nothing of it is left to try
+// again, and production has not begun.
+func TestARetryPassesByNoStageThatProvedNothing(t *testing.T) {
+	for _, c := range []struct {
+		reason string
+		prod   api.UnitStatus
+		want   string // "" where it is taken
+	}{
+		{"production never began", api.UnitStatus{Cluster: "c2", Phase: api.PhaseSkipped}, "stage canary has moved and has not come to its end"},
+		{"production began when the canary had come to its end", ended("c2", api.PhaseFailed), ""},
+	} {
+		t.Run(c.reason, func(t *testing.T) {
+			b := stages(t)
+			run := b.started()
+			canary := moved("c1")
+			canary.Phase, canary.Started = api.PhaseSucceeded, noon
+			if c.want == "" {
+				c.prod.Started = noon
+			}
+			b.end(run, canary, c.prod)
+			_, err := b.Command(t.Context(), run.Name, api.UpdateRetry, api.Command{Who: "bob"})
+			if c.want == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			wants(t, err, fault.Refused, c.want, "plan again")
+		})
+	}
+}
