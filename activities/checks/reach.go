@@ -26,16 +26,19 @@ func (a *Activities) there(ctx context.Context, req step.ChecksRequest, i check.
 
 const reachableEvery = time.Second
 
-// reach returns once the API server of a context answers. It takes the cluster anew each time: what was wrong may be the endpoint or the
-// credentials, and be put right meanwhile.
+// reach returns once the API server of a context answers, whatever it says. It takes the cluster anew each time: what was wrong may be
+// the endpoint or the credentials, and be put right meanwhile.
 func (a *Activities) reach(ctx context.Context, contextName string) error {
 	for {
 		c, err := a.Clusters.Cluster(ctx, contextName)
 		if err == nil {
 			err = c.Reachable(ctx)
 		}
-		if err == nil || fault.CodeOf(err) == fault.Invalid {
+		switch code := fault.CodeOf(err); {
+		case err == nil || code == fault.Invalid:
 			return err
+		case code != fault.Unreachable:
+			return nil // it answers, and what it refuses is for the measurement to meet
 		}
 		timer := a.Clock.NewTimer(reachableEvery)
 		select {

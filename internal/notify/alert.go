@@ -36,7 +36,7 @@ func alert(
 	case e.Event.Stands():
 		one.StartsAt, one.EndsAt = e.At, now.Add(standsFor).UTC()
 	default:
-		one.StartsAt, one.EndsAt = e.At, e.At.Add(tellsFor)
+		one.StartsAt, one.EndsAt = e.At, now.Add(tellsFor).UTC()
 	}
 	maps.Copy(one.Labels, a.Labels)
 	name := string(of)

@@ -80,10 +80,17 @@ func deliver(ctx context.Context, m *pipelines.EmailReceiver, password string, b
 	if err := client.Mail(m.From); err != nil {
 		return err
 	}
+	var refused error
+	taken := 0
 	for _, to := range m.To {
 		if err := client.Rcpt(to); err != nil {
-			return err
+			refused = err
+			continue
 		}
+		taken++
+	}
+	if taken == 0 {
+		return refused // one that is gone keeps no letter from the others
 	}
 	data, err := client.Data()
 	if err != nil {

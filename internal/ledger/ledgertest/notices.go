@@ -71,7 +71,13 @@ func testNotices(t *testing.T, l ledger.Ledger) {
 	_, err = l.Claim(ctx, ledger.Claim{Receiver: "pager", Now: at(10).Add(-time.Second), Until: at(11), PerMinute: 2})
 	wantCode(t, err, fault.NotFound, "it was told twice in a minute")
 
+	_, err = claim("pager", 10)
+	wantCode(t, err, fault.NotFound, "what was told when something had come after it stands no more")
+	open = must[[]ledger.Noticed](t)(l.Unnoticed(ctx, at(2), 0))
+	ok(t, l.Notice(ctx, open[0], "held", []ledger.Notice{notice(2, "pager", "held")}))
 	standing := must[ledger.Notice](t)(claim("pager", 10))
+	ok(t, l.Settle(ctx, standing, ledger.Settlement{At: at(10), Outcome: "200", Took: true, Again: at(11)}))
+	standing = must[ledger.Notice](t)(claim("pager", 11))
 	same(t, standing.Event, "held", "what stands is told again")
 	open = must[[]ledger.Noticed](t)(l.Unnoticed(ctx, at(2), 0))
 	end := notice(1, "pager", "done")
@@ -86,7 +92,7 @@ func testNotices(t *testing.T, l ledger.Ledger) {
 	same(t, len(must[[]ledger.Noticed](t)(l.Unnoticed(ctx, at(2), 0))), 0, "runs to look at after the end")
 
 	ok(t, l.GiveUp(ctx, at(1), at(1), at(20)))
-	same(t, len(must[[]ledger.Notice](t)(l.ListNotices(ctx, "", 0))), 4, "notices while none is old")
+	same(t, len(must[[]ledger.Notice](t)(l.ListNotices(ctx, "", 0))), 5, "notices while none is old")
 	ok(t, l.GiveUp(ctx, at(20), at(1), at(20)))
 	mail := must[[]ledger.Notice](t)(l.ListNotices(ctx, "mail", 0))
 	same(t, mail[0].Outcome, "given up: too late", "what nobody has taken")
@@ -97,6 +103,19 @@ func testNotices(t *testing.T, l ledger.Ledger) {
 	same(t, said, []string{"notify mail held: given up: too late", "notify pager done: given up: 400"}, "the audit")
 	ok(t, l.GiveUp(ctx, at(20), at(30), at(30)))
 	same(t, len(must[[]ledger.Notice](t)(l.ListNotices(ctx, "", 0))), 0, "notices after all are forgotten")
+
+	must[map[string]time.Time](t)(l.Since(ctx, []string{"chat"}, at(2)))
+	ended := start(30)
+	ok(t, l.Notice(ctx, ledger.Noticed{Run: ended}, "held", []ledger.Notice{
+		{Key: "a", Receiver: "chat", Run: ended.Name, Event: "held", Body: "{}", At: at(30)},
+	}))
+	told := must[ledger.Notice](t)(claim("chat", 30))
+	ok(t, l.Settle(ctx, told, ledger.Settlement{At: at(30), Outcome: "200", Took: true, Again: at(31)}))
+	ended.Phase, ended.Ended = string(api.PhaseAborted), at(31)
+	ok(t, l.SaveRun(ctx, ended))
+	ok(t, l.GiveUp(ctx, at(1), at(1), at(32)))
+	_, err = claim("chat", 33)
+	wantCode(t, err, fault.NotFound, "its run has ended, though nobody was to hear of that")
 
 	next := start(30)
 	var flood []ledger.Notice

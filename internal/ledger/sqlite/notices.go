@@ -115,13 +115,14 @@ func (s *Store) queue(ctx context.Context, tx *sql.Tx, n ledger.Notice) error {
 	return err
 }
 
-// due is a notice that waits, that nobody has claimed, and before which no other one of its run waits or is on its way.
+// due is a notice that waits, that nobody has claimed, and before which no other one of its run waits or is on its way. What is told
+// for the first time goes before what is told again.
 const due = `
 	FROM notices AS n JOIN receivers AS r ON r.name = n.receiver
 	WHERE n.receiver = @receiver AND n.settled = '' AND n.next <= @now AND n.leased <= @now AND r.quiet <= @now AND NOT EXISTS (
 		SELECT 1 FROM notices AS e WHERE e.receiver = n.receiver AND e.run = n.run AND e.id < n.id
 			AND (e.settled = '' AND e.told = '' OR e.leased > @now))
-	ORDER BY n.id LIMIT 1`
+	ORDER BY n.told <> '', n.id LIMIT 1`
 
 // Claim implements ledger.Notices.
 func (s *Store) Claim(ctx context.Context, c ledger.Claim) (ledger.Notice, error) {
@@ -177,6 +178,17 @@ func (s *Store) Settle(ctx context.Context, n ledger.Notice, to ledger.Settlemen
 		told = to.At
 	}
 	err := s.write(ctx, func(tx *sql.Tx) error {
+		if to.Took && settled.IsZero() { // it stands, unless something has come after it
+			var after bool
+			err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM notices WHERE receiver = ? AND run = ? AND id > ?)`,
+				n.Receiver, n.Run, n.ID).Scan(&after)
+			if err != nil {
+				return err
+			}
+			if after {
+				settled = to.At
+			}
+		}
 		changed, err := tx.ExecContext(ctx, `
 			UPDATE notices SET next = ?, leased = '', told = ?, settled = ?, outcome = ? WHERE id = ? AND settled = ''`,
 			formatTime(to.Again), formatTime(told), formatTime(settled), to.Outcome, n.ID)
@@ -211,9 +223,11 @@ func auditNotice(ctx context.Context, tx *sql.Tx, n ledger.Notice, at time.Time,
 // GiveUp implements ledger.Notices.
 func (s *Store) GiveUp(ctx context.Context, queued, settled, now time.Time) error {
 	const late, old = `settled = '' AND told = '' AND at < ? AND leased <= ?`, `settled <> '' AND settled < ?`
+	const over = `settled = '' AND told <> '' AND leased <= ? AND run IN (SELECT name FROM runs WHERE ended <> '')` // it stands no more
 	var any bool
-	err := s.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM notices WHERE `+late+`) OR EXISTS (SELECT 1 FROM notices WHERE `+old+`)`,
-		formatTime(queued), formatTime(now), formatTime(settled)).Scan(&any)
+	err := s.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM notices WHERE `+late+`)
+		OR EXISTS (SELECT 1 FROM notices WHERE `+old+`) OR EXISTS (SELECT 1 FROM notices WHERE `+over+`)`,
+		formatTime(queued), formatTime(now), formatTime(settled), formatTime(now)).Scan(&any)
 	if err != nil || !any {
 		return failed(err, "cannot give up notices")
 	}
@@ -235,6 +249,9 @@ func (s *Store) GiveUp(ctx context.Context, queued, settled, now time.Time) erro
 			if err := auditNotice(ctx, tx, n, now, outcome); err != nil {
 				return err
 			}
+		}
+		if _, err = tx.ExecContext(ctx, `UPDATE notices SET settled = ? WHERE `+over, formatTime(now), formatTime(now)); err != nil {
+			return err
 		}
 		_, err = tx.ExecContext(ctx, `DELETE FROM notices WHERE `+old, formatTime(settled))
 		return err

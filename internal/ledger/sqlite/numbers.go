@@ -11,7 +11,7 @@ func (s *Store) OpenRuns(ctx context.Context, limit int) ([]ledger.OpenRun, erro
 	list, err := rows(ctx, s.db, scanOpenRun, `
 		SELECT `+runColumns+`, MAX(started,
 			COALESCE((SELECT MAX(moved) FROM observations o WHERE o.run = runs.name), ''),
-			COALESCE((SELECT MAX(at) FROM audit a WHERE a.object = runs.name), ''))
+			COALESCE((SELECT MAX(at) FROM audit a WHERE a.object = runs.name AND a.command <> 'notify'), ''))
 		FROM runs WHERE ended = '' ORDER BY seq LIMIT ?`, ledger.Rows(limit))
 	return list, failed(err, "cannot list open runs")
 }
