@@ -82,7 +82,8 @@ func TestPlainRun(t *testing.T) {
 		must[workload.State](s)(d.Finish(s.ctx, s.c, spec, state, false))
 		took := s.c.Requests() - requests
 		s.Logf("%d requests for 3 batches of %d pods", took, nodes)
-		if most := int64(15 + 3*3 + nodes); took > most {
+		// A pod each, a few for each batch, and as many again on a machine where writes meet later ones; whoever polls asks for hundreds.
+		if most := int64(2 * (15 + 3*3 + nodes)); took > most {
 			s.Errorf("it took %d requests, want at most %d", took, most)
 		}
 		s.quiet("2", nodes)
