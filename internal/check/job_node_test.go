@@ -33,6 +33,7 @@ func TestJobsOnANodeThatRunsThem(t *testing.T) {
 	jobs := NewJobs(clock.RealClock{}, asIs)
 	t.Run("what a dead worker left is taken away", func(t *testing.T) { aDeadWorkersJob(t, c, jobs) })
 	t.Run("what else a change writes is ready", func(t *testing.T) { objectsOfAServer(t, c) })
+	t.Run("readiness that flaps is told", func(t *testing.T) { whatFlaps(t, c) })
 	for _, j := range []struct {
 		reason  string
 		job     pipelines.Job
