@@ -56,13 +56,8 @@ func newLog(starts time.Time, p *plan.Plan) *log {
 		starts: starts, subject: p.Subject.String(), plan: plan.Hash(p)[:12],
 		ranks: map[string]int{}, paths: map[string]string{}, last: map[string]string{},
 	}
-	for i := range p.Stages {
-		for _, g := range p.Stages[i].Groups {
-			for j := range g.Units {
-				u := &g.Units[j]
-				l.ranks[u.Path], l.paths[u.Cluster] = ofUnits+len(l.ranks), u.Path
-			}
-		}
+	for _, u := range p.AllUnits() {
+		l.ranks[u.Path], l.paths[u.Cluster] = ofUnits+len(l.ranks), u.Path
 	}
 	return l
 }

@@ -73,11 +73,9 @@ func (s *Scenario) known(docs *pipelines.Documents, p *plan.Plan) error {
 		for _, c := range p.Stages[i].Rules.Checks {
 			checks[c.Name] = true
 		}
-		for _, g := range p.Stages[i].Groups {
-			for j := range g.Units {
-				clusters[g.Units[j].Cluster] = true
-			}
-		}
+	}
+	for _, u := range p.AllUnits() {
+		clusters[u.Cluster] = true
 	}
 	if p.Tasks != nil {
 		for _, t := range slices.Concat(p.Tasks.First, p.Tasks.Finally) {

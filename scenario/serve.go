@@ -12,7 +12,6 @@ import (
 	"github.com/stretchr/testify/mock"
 
 	"sluice.dev/sluice/internal/api"
-	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/scenario/world"
 )
@@ -40,7 +39,10 @@ func (w *play) serve() {
 	world.Answer(w.World, step.Watch, nothing[step.ChecksRequest], unasked[step.ChecksRequest, []api.Check])
 	world.Answer(w.World, step.Attempt, nothing[step.AttemptRequest], unasked[step.AttemptRequest, step.AttemptResult])
 	w.Rest()
-	all := clustersOf(w.plan)
+	var all []string
+	for _, u := range w.plan.AllUnits() {
+		all = append(all, u.Cluster)
+	}
 	for i, cluster := range all {
 		skew := skewOf(i+1, len(all)+1)
 		near := func(r step.AdvanceRequest) bool { return r.Cluster == cluster }
@@ -125,15 +127,4 @@ func keyOf(in any) string {
 		panic(err) // never: it has come through Temporal
 	}
 	return string(body)
-}
-
-func clustersOf(p *plan.Plan) (all []string) {
-	for i := range p.Stages {
-		for _, g := range p.Stages[i].Groups {
-			for j := range g.Units {
-				all = append(all, g.Units[j].Cluster)
-			}
-		}
-	}
-	return all
 }

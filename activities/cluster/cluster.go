@@ -15,6 +15,7 @@ import (
 	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/planstore"
 	"sluice.dev/sluice/internal/serve"
 	"sluice.dev/sluice/internal/step"
 )
@@ -52,22 +53,9 @@ func (a *Activities) Register(r serve.Registry) {
 	serve.Handle(r, step.Reachable, a.Reachable)
 }
 
-// plan loads a plan.
-func (a *Activities) plan(ctx context.Context, hash string) (*plan.Plan, error) {
-	stored, err := a.Ledger.Plan(ctx, hash)
-	if err != nil {
-		return nil, err
-	}
-	body, err := a.Ledger.Blob(ctx, stored.Body)
-	if err != nil {
-		return nil, err
-	}
-	return plan.Decode(body)
-}
-
 // unitOf loads a plan and the unit of a cluster in it.
 func (a *Activities) unitOf(ctx context.Context, ref step.Ref) (*plan.Plan, *plan.Unit, *plan.StagePlan, error) {
-	p, err := a.plan(ctx, ref.Plan)
+	_, p, err := planstore.Load(ctx, a.Ledger, ref.Plan)
 	if err != nil {
 		return nil, nil, nil, err
 	}

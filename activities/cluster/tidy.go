@@ -14,6 +14,7 @@ import (
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/planstore"
 	"sluice.dev/sluice/internal/podrun"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
@@ -27,7 +28,7 @@ const (
 // Tidy takes away the pods of a run's checks and tasks that still run: whoever waited for them may be dead. A cluster that cannot be
 // asked keeps its own, which end by themselves.
 func (a *Activities) Tidy(ctx context.Context, req step.TidyRequest) (string, error) {
-	p, err := a.plan(ctx, req.Plan)
+	_, p, err := planstore.Load(ctx, a.Ledger, req.Plan)
 	if err != nil {
 		return "", err
 	}

@@ -6,13 +6,14 @@ import (
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/planstore"
 	"sluice.dev/sluice/internal/step"
 )
 
 // FreezeVersion keeps the version of a plan whose run goes back from being started again, anywhere, until somebody lifts the freeze.
 // Where there are too many freezes already the audit says that there is none.
 func (a *Activities) FreezeVersion(ctx context.Context, req step.FreezeVersionRequest) (string, error) {
-	_, p, err := a.plan(ctx, req.Plan)
+	_, p, err := planstore.Load(ctx, a.Ledger, req.Plan)
 	if err != nil {
 		return "", err
 	}
@@ -25,7 +26,7 @@ func (a *Activities) FreezeVersion(ctx context.Context, req step.FreezeVersionRe
 		At: f.Since, Who: f.By, Command: "freeze", Object: made.Name, Scope: f.Scope.String(), Reason: f.Reason, Outcome: "accepted",
 	}
 	if fault.CodeOf(err) == fault.Refused {
-		entry.Object, entry.Outcome, err = req.Run, "refused: "+err.Error(), nil
+		entry.Object, entry.Outcome, err = req.Run, ledger.Refused+err.Error(), nil
 	}
 	if err != nil {
 		return "", err

@@ -14,6 +14,7 @@ import (
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/planstore"
 	"sluice.dev/sluice/internal/serve"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
@@ -65,22 +66,9 @@ func (a *Activities) Evaluate(ctx context.Context, req step.EvaluateRequest) ([]
 	return a.Checks.Evaluate(ctx, req), nil
 }
 
-func (a *Activities) plan(ctx context.Context, hash string) (ledger.Plan, *plan.Plan, error) {
-	stored, err := a.Ledger.Plan(ctx, hash)
-	if err != nil {
-		return stored, nil, err
-	}
-	body, err := a.Ledger.Blob(ctx, stored.Body)
-	if err != nil {
-		return stored, nil, err
-	}
-	p, err := plan.Decode(body)
-	return stored, p, err
-}
-
 // LoadRun returns the part of a plan that a run needs.
 func (a *Activities) LoadRun(ctx context.Context, hash string) (step.RunPlan, error) {
-	stored, p, err := a.plan(ctx, hash)
+	stored, p, err := planstore.Load(ctx, a.Ledger, hash)
 	if err != nil {
 		return step.RunPlan{}, err
 	}
@@ -143,7 +131,7 @@ func runStage(s plan.StagePlan, live *plan.Live) step.RunStage {
 
 // LoadUnit returns the part of a plan that one cluster needs.
 func (a *Activities) LoadUnit(ctx context.Context, ref step.Ref) (step.UnitPlan, error) {
-	_, p, err := a.plan(ctx, ref.Plan)
+	_, p, err := planstore.Load(ctx, a.Ledger, ref.Plan)
 	if err != nil {
 		return step.UnitPlan{}, err
 	}

@@ -14,7 +14,7 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/ledger"
-	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/planstore"
 )
 
 // Ledger is the part of a ledger that is needed. It is wide as freezes, who has heard of them and plans are kept apart; it makes and
@@ -24,8 +24,7 @@ type Ledger interface {
 	Frozen(ctx context.Context) (list []api.Freeze, revision int64, err error)
 	Untold(ctx context.Context, revision int64, limit int) ([]ledger.Hearer, error)
 	Told(ctx context.Context, run string, h ledger.Heard) error
-	Plan(ctx context.Context, hash string) (ledger.Plan, error)
-	Blob(ctx context.Context, digest string) ([]byte, error)
+	planstore.Source
 }
 
 // Signaler is the part of a Temporal client that tells a run something.
@@ -90,7 +89,7 @@ func (a *Announcer) Tell(ctx context.Context) error {
 func (a *Announcer) tell(ctx context.Context, h ledger.Hearer, freezes []api.Freeze, revision int64, now time.Time) error {
 	holds := api.Holds{Revision: revision}
 	if under := h.Run.Under(freezes); len(under) > 0 {
-		p, err := a.plan(ctx, h.Run.Plan)
+		_, p, err := planstore.Load(ctx, a.Ledger, h.Run.Plan)
 		if err != nil {
 			return err
 		}
@@ -107,16 +106,4 @@ func (a *Announcer) tell(ctx context.Context, h ledger.Hearer, freezes []api.Fre
 		}
 	}
 	return a.Ledger.Told(ctx, h.Run.Name, ledger.Heard{Revision: revision, Held: len(holds.List) > 0})
-}
-
-func (a *Announcer) plan(ctx context.Context, hash string) (*plan.Plan, error) {
-	stored, err := a.Ledger.Plan(ctx, hash)
-	if err != nil {
-		return nil, err
-	}
-	body, err := a.Ledger.Blob(ctx, stored.Body)
-	if err != nil {
-		return nil, err
-	}
-	return plan.Decode(body)
 }

@@ -2,7 +2,8 @@ package api
 
 import (
 	"fmt"
-	"strings"
+
+	"sluice.dev/sluice/internal/clip"
 )
 
 // TakingBack is what a rollback does, or would do: the same for a dry run and for the command itself.
@@ -70,10 +71,4 @@ func (t TakingBack) Besides(would bool) string {
 }
 
 // fewOf lists at most three of many.
-func fewOf(all []string) string {
-	const most = 3
-	if len(all) <= most {
-		return strings.Join(all, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(all[:most], ", "), len(all)-most)
-}
+func fewOf(all []string) string { return clip.Few(all, 3) }

@@ -65,34 +65,3 @@ const BySluice = "sluice"
 
 // ByItself reports whether no person asked for the end.
 func (e *Ending) ByItself() bool { return e == nil || e.By == BySluice }
-
-// Outcome computes the final phase of a run from the recorded phases of its units. It is never set by hand. A check of a stage or of
-// the run that did not pass fails it, unless all that had moved was taken back: then there is nothing left that it is about.
-func Outcome(stages []StageStatus) Phase {
-	seen, unpassed := map[Phase]bool{}, false
-	for _, s := range stages {
-		for _, u := range s.Units {
-			if !u.Phase.Final() && u.Phase != PhasePending {
-				seen[PhaseFailed] = true // it was left where it was
-			}
-			seen[u.Phase] = true
-		}
-		for _, c := range s.Checks {
-			if c.Verdict != Passed && c.Verdict != Skipped && !c.Advisory {
-				unpassed = true
-			}
-		}
-	}
-	if takenBack := seen[PhaseRolledBack] && !seen[PhaseSucceeded]; unpassed && !takenBack {
-		return PhaseFailed
-	}
-	for _, p := range []Phase{PhaseFailed, PhaseRolledBack, PhaseAborted} {
-		if seen[p] {
-			return p
-		}
-	}
-	if seen[PhasePending] {
-		return PhaseAborted
-	}
-	return PhaseSucceeded
-}

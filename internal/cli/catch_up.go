@@ -36,11 +36,8 @@ refuses the plan.`,
 			return catchUpRun(cmd.Context(), opts)
 		},
 	}
-	flags := cmd.Flags()
-	flags.StringArrayVarP(&opts.Request.Paths, "file", "f", nil, "`PATH` of a file or folder to read; may be repeated (default .)")
-	flags.StringVar(&opts.Request.Pipeline, "pipeline", "", "`NAME` of the pipeline (default: the component's)")
-	flags.StringArrayVarP(&opts.Params, "param", "p", nil, "`NAME=VALUE` of a param of the pipeline; may be repeated")
-	flags.StringVar(&opts.Request.Reason, "reason", "", "`TEXT` for the audit")
+	opts.addPipelineFlags(cmd)
+	cmd.Flags().StringVar(&opts.Request.Reason, "reason", "", "`TEXT` for the audit")
 	opts.Length.addFlags(cmd)
 	addOutput(cmd, &opts.Format)
 	return cmd
@@ -55,23 +52,17 @@ func catchUpRun(ctx context.Context, o *PlanOptions) error {
 	if err != nil {
 		return err
 	}
-	if o.Format != asText {
-		if err := o.Format.print(o.Factory.Out, found, nil); err != nil || found.Planned == nil {
+	err = o.Format.print(o.Factory.Out, found, func() error {
+		_, err := shown{o.Factory.Out}.Write([]byte(caughtUp(found)))
+		if err != nil || found.Planned == nil {
 			return err
 		}
-		return found.Planned.Refused()
-	}
-	if _, err = (shown{o.Factory.Out}).Write([]byte(caughtUp(found))); err != nil || found.Planned == nil {
+		return o.Factory.printPlan(ctx, o.Format, o.Length, e, found.Planned)
+	})
+	if err != nil || found.Planned == nil {
 		return err
 	}
-	if err := o.Factory.printPlan(ctx, o.Format, o.Length, e, found.Planned); err != nil {
-		return err
-	}
-	if err := found.Planned.RefusedShortly(); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(o.Factory.Out, "\nnothing was changed; %s\n", o.Factory.next(found.Planned))
-	return err
+	return o.conclude(found.Planned)
 }
 
 // caughtUp says which version went all the way, and who has not got it.

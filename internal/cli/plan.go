@@ -61,12 +61,18 @@ Exits 2 where a file is wrong or a template does not render, 3 where a rule refu
 // planFlags name the flags by which a plan is made.
 func planFlags() []string { return []string{"file", "to", "pipeline", "param", "only", "exclude"} }
 
-func (o *PlanOptions) addFlags(cmd *cobra.Command) {
+// addPipelineFlags adds the flags for the files and the pipeline.
+func (o *PlanOptions) addPipelineFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringArrayVarP(&o.Request.Paths, "file", "f", nil, "`PATH` of a file or folder to read; may be repeated (default .)")
-	flags.StringVar(&o.Request.Version, "to", "", "`VERSION` of the component, where the files have several")
 	flags.StringVar(&o.Request.Pipeline, "pipeline", "", "`NAME` of the pipeline (default: the component's)")
 	flags.StringArrayVarP(&o.Params, "param", "p", nil, "`NAME=VALUE` of a param of the pipeline; may be repeated")
+}
+
+func (o *PlanOptions) addFlags(cmd *cobra.Command) {
+	o.addPipelineFlags(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&o.Request.Version, "to", "", "`VERSION` of the component, where the files have several")
 	flags.StringSliceVar(&o.Request.Only, "only", nil, "`NAMES` of the clusters and cluster groups to narrow the run to")
 	flags.StringSliceVar(&o.Request.Exclude, "exclude", nil, "`NAMES` of the clusters and cluster groups to leave out of the run")
 	flags.StringVar(&o.Request.Reason, "reason", "", "`TEXT` for the audit; a run past a stage that the version has not passed needs one")
@@ -106,13 +112,15 @@ func planRun(ctx context.Context, o *PlanOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := o.refused(planned); err != nil {
+	return o.conclude(planned)
+}
+
+// conclude ends what prints a plan: with why it cannot run, or with what comes next.
+func (o *PlanOptions) conclude(planned *engine.Planned) error {
+	if err := o.refused(planned); err != nil || o.Format != asText {
 		return err
 	}
-	if o.Format != asText {
-		return nil
-	}
-	_, err = fmt.Fprintf(o.Factory.Out, "\nnothing was changed; %s\n", o.Factory.next(planned))
+	_, err := fmt.Fprintf(o.Factory.Out, "\nnothing was changed; %s\n", o.Factory.next(planned))
 	return err
 }
 

@@ -2,7 +2,10 @@
 // nothing of what they say: masking secrets and choosing lines is for whoever quotes them.
 package clip
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 const dots = "..."
 
@@ -23,4 +26,12 @@ func Bytes(text string, most int) string {
 		return text
 	}
 	return strings.ToValidUTF8(text[:max(0, most-len(dots))], "") + dots
+}
+
+// Few lists so many of a list at most, and counts the rest.
+func Few(all []string, most int) string {
+	if len(all) <= most {
+		return strings.Join(all, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(all[:most], ", "), len(all)-most)
 }

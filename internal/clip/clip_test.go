@@ -25,3 +25,11 @@ func TestTextsAreShortened(t *testing.T) {
 		}
 	}
 }
+
+func TestAFewOfMany(t *testing.T) {
+	for want, all := range map[string][]string{"": nil, "a, b": {"a", "b"}, "a, b and 2 more": {"a", "b", "c", "d"}} {
+		if got := clip.Few(all, 2); got != want {
+			t.Errorf("of %v it lists %q, want %q", all, got, want)
+		}
+	}
+}

@@ -43,9 +43,9 @@ func (e *Engine) passedIn(ctx context.Context, name string) (map[string]bool, er
 	if err != nil || run.Report == "" || run.Back != "" {
 		return nil, err
 	}
-	var report api.RunStatus
-	if err := e.read(ctx, run.Report, &report); err != nil {
-		return nil, fault.Wrap(fault.CodeOf(err), err, "cannot read the report of run %s", name)
+	report, err := e.reportOf(ctx, run)
+	if err != nil {
+		return nil, err
 	}
 	whole := report.Phase == api.PhaseSucceeded
 	if whole {
@@ -64,6 +64,13 @@ func (e *Engine) passedIn(ctx context.Context, name string) (map[string]bool, er
 		}
 	}
 	return clusters, nil
+}
+
+// reportOf is how a run that has ended was written down.
+func (e *Engine) reportOf(ctx context.Context, run ledger.Run) (api.RunStatus, error) {
+	var report api.RunStatus
+	err := e.read(ctx, run.Report, &report)
+	return report, fault.Wrap(fault.CodeOf(err), err, "cannot read the report of run %s", run.Name)
 }
 
 // begun reports whether a unit of one of these stages was started: then the stages before it had ended well.

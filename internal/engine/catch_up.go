@@ -8,6 +8,7 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/identity"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
 )
@@ -25,6 +26,7 @@ type CatchUp struct {
 // since is left as it is. It is fault.NotFound where no version went all the way, and fault.Refused where the files say something
 // else by that version now. Where no cluster is behind there is no plan.
 func (e *Engine) CatchUp(ctx context.Context, req PlanRequest) (*CatchUp, error) {
+	req.By = identity.Unverified(req.By)
 	through, planned, err := e.through(ctx, api.Component(req.Component))
 	if err != nil {
 		return nil, err
@@ -48,7 +50,7 @@ func (e *Engine) CatchUp(ctx context.Context, req PlanRequest) (*CatchUp, error)
 		return out, err
 	}
 	req.Only, req.Exclude = out.Behind, nil
-	out.Planned, err = e.Plan(ctx, req)
+	out.Planned, err = e.planOf(ctx, docs, req)
 	return out, err
 }
 
@@ -83,9 +85,9 @@ func (e *Engine) wentAllTheWay(ctx context.Context, run ledger.Run, p *plan.Plan
 	if p.Partial {
 		return false, nil
 	}
-	var report api.RunStatus
-	if err := e.read(ctx, run.Report, &report); err != nil {
-		return false, fault.Wrap(fault.CodeOf(err), err, "cannot read the report of run %s", run.Name)
+	report, err := e.reportOf(ctx, run)
+	if err != nil {
+		return false, err
 	}
 	if report.Retry != "" || len(report.LeftOut()) > 0 {
 		return false, nil // of a part, or without somebody
@@ -110,7 +112,7 @@ func (e *Engine) behind(ctx context.Context, p *plan.Plan, through ledger.Run) (
 		there[d.Cluster] = d
 	}
 	started := map[string]time.Time{through.Name: through.Started}
-	for _, u := range clustersOf(p) {
+	for _, u := range p.AllUnits() {
 		d, deployed := there[u.Cluster]
 		switch {
 		case !deployed:

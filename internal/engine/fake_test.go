@@ -321,7 +321,7 @@ func (b *bench) end(run ledger.Run, units ...api.UnitStatus) {
 	}
 	report := api.RunStatus{Name: run.Name, Subject: run.Subject, Version: run.Version, Plan: run.Plan, Ended: noon}
 	report.Stages = []api.StageStatus{{Name: "all", Units: units}}
-	report.Phase = api.Outcome(report.Stages)
+	report.Phase = plan.Outcome(report.Stages)
 	run.Phase, run.Ended, run.Report = string(report.Phase), noon, b.blob(report)
 	if err := b.ledger.SaveRun(b.t.Context(), run); err != nil {
 		b.t.Fatal(err)

@@ -138,12 +138,12 @@ func (e *Engine) thawed(ctx context.Context, p *plan.Plan) (api.Holds, error) {
 	}
 	holds := p.Holds(freezes, revision, e.now())
 	held := 0
-	for _, u := range clustersOf(p) {
+	for _, u := range p.AllUnits() {
 		if holds.Of(u.Cluster) != nil {
 			held++
 		}
 	}
-	if held == 0 || held < len(clustersOf(p)) {
+	if held == 0 || held < len(p.AllUnits()) {
 		return holds, nil
 	}
 	h := holds.List[0]

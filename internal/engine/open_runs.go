@@ -26,7 +26,7 @@ const recentRuns = 50
 
 // busy lists the open runs of a plan's component that move clusters of it.
 func (e *Engine) busy(ctx context.Context, planned *Planned) ([]Busy, error) {
-	units := clustersOf(planned.Plan)
+	units := planned.Plan.AllUnits()
 	names := make([]string, len(units))
 	for i, u := range units {
 		names[i] = u.Cluster
@@ -145,7 +145,7 @@ func (e *Engine) moving(ctx context.Context, subject api.Subject, runs []openRun
 			return nil, err
 		}
 		var both []string
-		for _, u := range clustersOf(other.Plan) {
+		for _, u := range other.Plan.AllUnits() {
 			if wanted[u.Cluster] && (r.back || arrived[u.Cluster].Run != r.Name) {
 				both = append(both, u.Cluster)
 			}

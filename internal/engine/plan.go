@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	"sluice.dev/sluice/internal/api"
@@ -10,6 +9,7 @@ import (
 	"sluice.dev/sluice/internal/identity"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/planstore"
 	"sluice.dev/sluice/pipelines"
 )
 
@@ -46,6 +46,11 @@ func (e *Engine) Plan(ctx context.Context, req PlanRequest) (*Planned, error) {
 	if err != nil {
 		return nil, err
 	}
+	return e.planOf(ctx, docs, req)
+}
+
+// planOf is Plan of files that were read.
+func (e *Engine) planOf(ctx context.Context, docs *pipelines.Documents, req PlanRequest) (*Planned, error) {
 	p, err := e.build(ctx, docs, req)
 	if err != nil {
 		return nil, err
@@ -163,16 +168,11 @@ func (e *Engine) store(ctx context.Context, p *plan.Plan, req PlanRequest) (ledg
 
 // LoadPlan returns a stored plan by hash or by a prefix of it, with what was seen in the clusters when it was made.
 func (e *Engine) LoadPlan(ctx context.Context, hash string) (*Planned, error) {
-	stored, err := e.ledger.Plan(ctx, hash)
-	if err != nil {
+	stored, p, err := planstore.Load(ctx, e.ledger, hash)
+	switch {
+	case err != nil && stored.Hash == "":
 		return nil, err
-	}
-	body, err := e.ledger.Blob(ctx, stored.Body)
-	if err != nil {
-		return nil, fault.Wrap(fault.CodeOf(err), err, "cannot read plan %.12s", stored.Hash)
-	}
-	p, err := plan.Decode(body)
-	if err != nil {
+	case err != nil:
 		return nil, fault.Wrap(fault.CodeOf(err), err, "cannot read plan %.12s", stored.Hash)
 	}
 	planned := &Planned{Hash: stored.Hash, Stored: stored, Plan: p}
@@ -202,15 +202,4 @@ func (e *Engine) ShowPlan(ctx context.Context, hash string) (*Planned, error) {
 func (e *Engine) Text(ctx context.Context, digest string) (string, error) {
 	data, err := e.ledger.Blob(ctx, digest)
 	return string(data), err
-}
-
-// clustersOf lists the clusters of a plan in plan order.
-func clustersOf(p *plan.Plan) []plan.Unit {
-	var units []plan.Unit
-	for i := range p.Stages {
-		for j := range p.Stages[i].Groups {
-			units = append(units, p.Stages[i].Groups[j].Units...)
-		}
-	}
-	return slices.Clip(units)
 }

@@ -78,7 +78,7 @@ func (p *Planned) refusals() (fault.Code, []string) {
 // the ledger says of each that this very version is what was deployed there.
 func (p *Planned) Idle() *NothingToDo {
 	then := map[string]plan.WayBack{}
-	for _, u := range clustersOf(p.Plan) {
+	for _, u := range p.Plan.AllUnits() {
 		then[u.Cluster] = u.WayBack
 	}
 	return p.idle(then)

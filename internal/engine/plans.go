@@ -83,7 +83,7 @@ func (j *planJudge) state(ctx context.Context, p ledger.Plan) (string, error) {
 		return "", err
 	}
 	var clusters []string
-	for _, u := range clustersOf(planned.Plan) {
+	for _, u := range planned.Plan.AllUnits() {
 		clusters = append(clusters, u.Cluster)
 	}
 	others, err := j.engine.moving(ctx, p.Subject, open, clusters)

@@ -8,7 +8,6 @@ import (
 
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
-	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
 	"sluice.dev/sluice/internal/api"
@@ -16,34 +15,22 @@ import (
 	"sluice.dev/sluice/internal/plan"
 )
 
-// previewTimeout ends the look of a plan whose asker has gone.
-const previewTimeout = time.Hour
-
 // preview looks at every cluster of a plan, through workers, and returns what was seen.
 func (e *Engine) preview(ctx context.Context, p *plan.Plan, hash string) (*plan.Live, error) {
-	server, err := e.Server(ctx)
-	if err != nil {
-		return nil, err
-	}
-	queue, err := e.queue(ctx)
-	if err != nil {
-		return nil, err
-	}
 	in := api.PreviewInput{Plan: hash, Subject: p.Subject}
-	for _, u := range clustersOf(p) {
+	for _, u := range p.AllUnits() {
 		in.Clusters = append(in.Clusters, api.PreviewUnit{Cluster: u.Cluster, Context: u.Context, Site: u.Site})
 	}
-	run, err := server.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-		ID:                       fmt.Sprintf("preview/%.12s/%s", hash, e.now().Format("20060102T150405.000000")),
-		TaskQueue:                queue,
-		WorkflowExecutionTimeout: previewTimeout,
-		StaticSummary:            fmt.Sprintf("%s %s: what would change", p.Subject, p.Version),
-	}, api.PreviewName, in)
+	cannot := fmt.Sprintf("cannot look at the clusters of plan %.12s", hash)
+	run, err := e.begin(ctx, errand{
+		name: api.PreviewName, in: in, id: fmt.Sprintf("preview/%.12s", hash),
+		says: fmt.Sprintf("%s %s: what would change", p.Subject, p.Version),
+	}, cannot)
 	if err != nil {
-		return nil, e.temporalFault(err, "cannot look at the clusters of plan %.12s", hash)
+		return nil, err
 	}
 	if err := e.await(ctx, run, nil); err != nil {
-		return nil, fault.Wrap(fault.CodeOf(err), err, "cannot look at the clusters of plan %.12s", hash)
+		return nil, fault.Wrap(fault.CodeOf(err), err, "%s", cannot)
 	}
 	stored, err := e.ledger.Plan(ctx, hash)
 	if err != nil {
@@ -55,26 +42,6 @@ func (e *Engine) preview(ctx context.Context, p *plan.Plan, hash string) (*plan.
 	}
 	live := &plan.Live{}
 	return live, e.read(ctx, stored.Live, live)
-}
-
-// await waits for a workflow to end, reads its result into a pointer that is not nil, and gives up where no worker serves its task queue.
-func (e *Engine) await(ctx context.Context, run client.WorkflowRun, result any) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	ended := make(chan error, 1)
-	go func() { ended <- run.Get(ctx, result) }()
-	patience := e.options.Clock.NewTicker(e.options.Worker)
-	defer patience.Stop()
-	for {
-		select {
-		case err := <-ended:
-			return e.temporalFault(err, "workflow %s failed", run.GetID())
-		case <-patience.C():
-			if err := e.served(ctx); err != nil {
-				return err
-			}
-		}
-	}
 }
 
 // pollerAge is how long ago a worker that is alive may have asked for work: its long poll lasts a minute.

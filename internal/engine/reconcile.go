@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"go.temporal.io/sdk/client"
-
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/identity"
@@ -32,22 +30,13 @@ func (e *Engine) Reconcile(ctx context.Context, req ReconcileRequest) (api.Recon
 	if err != nil {
 		return out, err
 	}
-	server, err := e.Server(ctx)
+	run, err := e.begin(ctx, errand{
+		name: api.ReconcileName, id: fmt.Sprintf("reconcile/%s/%s", req.Cluster, subject),
+		in:   api.ReconcileInput{Subject: subject, Cluster: req.Cluster, Context: unit.Context, Site: unit.Site, Trust: req.Trust},
+		says: fmt.Sprintf("%s in %s: the %s is right", subject, req.Cluster, req.Trust),
+	}, fmt.Sprintf("cannot reconcile %s in %s", subject, req.Cluster))
 	if err != nil {
 		return out, err
-	}
-	queue, err := e.queue(ctx)
-	if err != nil {
-		return out, err
-	}
-	run, err := server.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
-		ID:                       fmt.Sprintf("reconcile/%s/%s/%s", req.Cluster, subject, e.now().Format("20060102T150405.000000")),
-		TaskQueue:                queue,
-		WorkflowExecutionTimeout: previewTimeout,
-		StaticSummary:            fmt.Sprintf("%s in %s: the %s is right", subject, req.Cluster, req.Trust),
-	}, api.ReconcileName, api.ReconcileInput{Subject: subject, Cluster: req.Cluster, Context: unit.Context, Site: unit.Site, Trust: req.Trust})
-	if err != nil {
-		return out, e.temporalFault(err, "cannot reconcile %s in %s", subject, req.Cluster)
 	}
 	err = e.await(ctx, run, &out)
 	outcome := "accepted"

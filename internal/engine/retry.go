@@ -70,7 +70,7 @@ func (e *Engine) retry(ctx context.Context, known ledger.Run, c api.Command) (ap
 	if err != nil {
 		return api.Answer{}, err
 	}
-	said := fmt.Sprintf("run %s tries again what %s left, %s: %s", run.Name, known.Name, unitCount(len(units)), few(units))
+	said := fmt.Sprintf("run %s tries again what %s left, %s: %s", run.Name, known.Name, api.Counted(len(units), "unit"), few(units))
 	answer := api.Answer{Message: said}
 	return answer, e.audit(ctx, ledger.Entry{
 		Who: c.Who, Command: api.UpdateRetry, Object: known.Name, Scope: c.Scope.String(), Reason: c.Reason, Outcome: answer.Message,
@@ -151,13 +151,8 @@ func unproved(p *plan.Plan, stages []api.StageStatus, units []string) string {
 func onlyClusters(p *plan.Plan, clusters []string) *plan.Plan {
 	part := *p
 	part.Stages = slices.Clone(p.Stages)
-	other := func(u plan.Unit) bool { return !slices.Contains(clusters, u.Cluster) }
 	for i := range part.Stages {
-		s := &part.Stages[i]
-		s.Groups = slices.Clone(s.Groups)
-		for j := range s.Groups {
-			s.Groups[j].Units = slices.DeleteFunc(slices.Clone(s.Groups[j].Units), other)
-		}
+		part.Stages[i].Groups = plan.Keep(part.Stages[i].Groups, clusters)
 	}
 	return &part
 }

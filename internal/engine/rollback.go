@@ -46,7 +46,7 @@ func (e *Engine) takeBack(ctx context.Context, known ledger.Run, c api.Command) 
 	}
 	t := api.TakingBack{Run: known.Name, Scope: c.Scope, Units: back}
 	if c.DryRun {
-		said := fmt.Sprintf("a run of its own would take back %s of %s, %s", c.Scope, known.Name, unitCount(len(names)))
+		said := fmt.Sprintf("a run of its own would take back %s of %s, %s", c.Scope, known.Name, api.Counted(len(names), "unit"))
 		return api.Answer{Message: said, Units: t.Lines(), Back: &t}, nil
 	}
 	t.By, err = e.goesBack(ctx, known, names)
@@ -57,7 +57,8 @@ func (e *Engine) takeBack(ctx context.Context, known ledger.Run, c api.Command) 
 		return api.Answer{}, err
 	}
 	answer := api.Answer{
-		Message: fmt.Sprintf("run %s takes back %s of %s, %s", t.By, c.Scope, known.Name, unitCount(len(names))), Units: t.Lines(), Back: &t,
+		Message: fmt.Sprintf("run %s takes back %s of %s, %s", t.By, c.Scope, known.Name, api.Counted(len(names), "unit")),
+		Units:   t.Lines(), Back: &t,
 	}
 	return answer, e.audit(ctx, ledger.Entry{
 		Who: c.Who, Command: api.UpdateRollback, Object: known.Name, Scope: c.Scope.String(), Reason: c.Reason, Outcome: answer.Message,
@@ -78,18 +79,11 @@ func (e *Engine) startBack(ctx context.Context, known ledger.Run, planned *Plann
 	return run.Name, err
 }
 
-func unitCount(n int) string {
-	if n == 1 {
-		return "1 unit"
-	}
-	return fmt.Sprintf("%d units", n)
-}
-
 // moved lists the units that a run has moved and not taken back. Where the run left no report, its writes say it.
 func (e *Engine) moved(ctx context.Context, known ledger.Run, planned *Planned) ([]plan.Unit, error) {
 	touched := map[string]bool{}
 	if known.Report == "" {
-		for _, u := range clustersOf(planned.Plan) {
+		for _, u := range planned.Plan.AllUnits() {
 			writes, err := e.ledger.ListWrites(ctx, known.Name, u.Cluster)
 			if err != nil {
 				return nil, err
@@ -111,7 +105,7 @@ func (e *Engine) moved(ctx context.Context, known ledger.Run, planned *Planned) 
 }
 
 func pick(p *plan.Plan, wanted map[string]bool) []plan.Unit {
-	return slices.DeleteFunc(clustersOf(p), func(u plan.Unit) bool { return !wanted[u.Cluster] })
+	return slices.DeleteFunc(p.AllUnits(), func(u plan.Unit) bool { return !wanted[u.Cluster] })
 }
 
 // stillThere leaves out the units that an earlier rollback of this run has taken back, and refuses where a later run has
@@ -161,7 +155,7 @@ func (e *Engine) instead(run string, here []plan.Unit) string {
 	}
 	if len(here) > mostNamed {
 		return fmt.Sprintf("roll those back first, or take back the other %s with: %s rollback %s --cluster NAMES",
-			unitCount(len(here)), e.options.Program, run)
+			api.Counted(len(here), "unit"), e.options.Program, run)
 	}
 	hint := fmt.Sprintf("roll those back first, or take back the rest with: %s rollback %s", e.options.Program, run)
 	for _, u := range here {
@@ -202,7 +196,7 @@ func wayHome(planned *Planned, units []plan.Unit) (names []string, back []api.Un
 }
 
 func inPlan(p *plan.Plan, scope api.Scope) bool {
-	return slices.ContainsFunc(clustersOf(p), func(u plan.Unit) bool { return inScope(p, u, scope) })
+	return slices.ContainsFunc(p.AllUnits(), func(u plan.Unit) bool { return inScope(p, u, scope) })
 }
 
 func inScope(p *plan.Plan, u plan.Unit, scope api.Scope) bool {

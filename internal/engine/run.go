@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/clip"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/identity"
 	"sluice.dev/sluice/internal/ledger"
@@ -98,7 +99,7 @@ func (e *Engine) tryRun(ctx context.Context, planned *Planned, run ledger.Run, a
 	if err := e.bypassed(ctx, planned.Plan, run.Reason); err != nil {
 		return ledger.Run{}, err
 	}
-	units := clustersOf(planned.Plan)
+	units := planned.Plan.AllUnits()
 	names := make([]string, len(units))
 	for i, u := range units {
 		names[i] = u.Cluster
@@ -116,7 +117,7 @@ func (e *Engine) tryRun(ctx context.Context, planned *Planned, run ledger.Run, a
 // stale lists the clusters in which something else is deployed now than the way back that the plan fixed.
 func (p *Planned) stale(now map[string]plan.WayBack) []string {
 	var changed []string
-	for _, u := range clustersOf(p.Plan) {
+	for _, u := range p.Plan.AllUnits() {
 		if now[u.Cluster] != u.WayBack {
 			changed = append(changed, fmt.Sprintf("%s (%s then, %s now)", u.Cluster, runs(u.WayBack), runs(now[u.Cluster])))
 		}
@@ -127,7 +128,7 @@ func (p *Planned) stale(now map[string]plan.WayBack) []string {
 // idle says why there is nothing to do, or nil: every cluster has on record what the plan would bring, and either nobody
 // has seen a difference there, or the plan itself was run since.
 func (p *Planned) idle(now map[string]plan.WayBack) *NothingToDo {
-	units := clustersOf(p.Plan)
+	units := p.Plan.AllUnits()
 	by := ""
 	for _, u := range units {
 		if now[u.Cluster].Target != u.Target || now[u.Cluster].Version != p.Plan.Version {
@@ -163,13 +164,7 @@ func runs(w plan.WayBack) string {
 }
 
 // few lists at most five of many.
-func few(all []string) string {
-	const most = 5
-	if len(all) <= most {
-		return strings.Join(all, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(all[:most], ", "), len(all)-most)
-}
+func few(all []string) string { return clip.Few(all, 5) }
 
 // isOpen reports whether Temporal is still executing a run.
 func (e *Engine) isOpen(ctx context.Context, run string) (bool, error) {

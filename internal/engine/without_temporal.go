@@ -3,14 +3,13 @@ package engine
 import (
 	"context"
 
-	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
 	workflowpb "go.temporal.io/api/workflow/v1"
-	"go.temporal.io/sdk/converter"
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/visible"
 )
 
 // fromLedger puts together where a run is without asking it: units from the plan, the deployments and the observations,
@@ -99,12 +98,11 @@ func stageFrom(s *plan.StagePlan, units map[string]api.UnitStatus) api.StageStat
 }
 
 func addAttributes(run *api.RunStatus, info *workflowpb.WorkflowExecutionInfo) {
-	fields := info.GetSearchAttributes().GetIndexedFields()
 	var phase, waiting string
-	decode(fields[api.AttributePhase], &phase)
-	decode(fields[api.AttributeWaitingFor], &waiting)
-	decode(fields[api.AttributePercent], &run.Percent)
-	decode(fields[api.AttributeFailed], &run.Failed)
+	visible.Attribute(info, api.AttributePhase, &phase)
+	visible.Attribute(info, api.AttributeWaitingFor, &waiting)
+	visible.Attribute(info, api.AttributePercent, &run.Percent)
+	visible.Attribute(info, api.AttributeFailed, &run.Failed)
 	if phase != "" {
 		run.Phase = api.Phase(phase)
 	}
@@ -119,16 +117,5 @@ func addAttributes(run *api.RunStatus, info *workflowpb.WorkflowExecutionInfo) {
 		run.Phase = api.PhaseAborted
 	case enumspb.WORKFLOW_EXECUTION_STATUS_FAILED, enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT:
 		run.Phase = api.PhaseFailed
-	}
-}
-
-// decode reads one search attribute; one that is not there leaves the value alone.
-func decode[T any](p *commonpb.Payload, into *T) {
-	if p == nil {
-		return
-	}
-	var value T
-	if err := converter.GetDefaultDataConverter().FromPayload(p, &value); err == nil {
-		*into = value
 	}
 }

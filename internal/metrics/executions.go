@@ -12,10 +12,10 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
-	"go.temporal.io/sdk/converter"
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/visible"
 )
 
 // underWay is what Temporal has open for a run.
@@ -91,10 +91,7 @@ func (r *reader) executions(ctx context.Context) (map[string]underWay, map[api.P
 // phaseOf is what an execution says of itself; Pending before it has said anything, or where it says what nobody knows.
 func phaseOf(e *workflowpb.WorkflowExecutionInfo) api.Phase {
 	var said string
-	field := e.GetSearchAttributes().GetIndexedFields()[api.AttributePhase]
-	if field == nil || converter.GetDefaultDataConverter().FromPayload(field, &said) != nil {
-		return api.PhasePending
-	}
+	visible.Attribute(e, api.AttributePhase, &said)
 	if phase := api.Phase(said); slices.Contains(api.Phases(), phase) {
 		return phase
 	}

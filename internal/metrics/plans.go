@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"sluice.dev/sluice/internal/ledger"
-	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/planstore"
 )
 
 // planned is what is needed of the plan of an open run.
@@ -37,27 +37,17 @@ func (r *reader) plan(ctx context.Context, open []ledger.OpenRun) (unread error)
 }
 
 func (r *reader) load(ctx context.Context, hash string) (planned, error) {
-	stored, err := r.Ledger.Plan(ctx, hash)
-	if err != nil {
-		return planned{}, err
-	}
-	body, err := r.Ledger.Blob(ctx, stored.Body)
-	if err != nil {
-		return planned{}, err
-	}
-	p, err := plan.Decode(body)
+	_, p, err := planstore.Load(ctx, r.Ledger, hash)
 	if err != nil {
 		return planned{}, err
 	}
 	var needs planned
 	for _, s := range p.Stages {
 		needs.deadline = max(needs.deadline, time.Duration(s.Rules.ProgressDeadline))
-		for _, g := range s.Groups {
-			for _, u := range g.Units {
-				if u.Site != "" {
-					needs.sites = append(needs.sites, u.Site)
-				}
-			}
+	}
+	for _, u := range p.AllUnits() {
+		if u.Site != "" {
+			needs.sites = append(needs.sites, u.Site)
 		}
 	}
 	slices.Sort(needs.sites)

@@ -14,6 +14,7 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/planstore"
 )
 
 // Ledger is the part of a ledger that is read. It is wide as what is open, counted, frozen and planned are kept apart; nothing is
@@ -21,8 +22,7 @@ import (
 type Ledger interface {
 	ledger.Numbers
 	Frozen(ctx context.Context) (list []api.Freeze, revision int64, err error)
-	Plan(ctx context.Context, hash string) (ledger.Plan, error)
-	Blob(ctx context.Context, digest string) ([]byte, error)
+	planstore.Source
 }
 
 // Temporal is the part of a Temporal client that lists what is open and who serves it.

@@ -10,11 +10,8 @@ import (
 	"sluice.dev/sluice/pipelines"
 )
 
-// How long an alert lasts of which Alertmanager hears no more: one that stands is told again long before.
-const (
-	standsFor = time.Hour
-	tellsFor  = time.Hour
-)
+// lasts is how long an alert lasts of which Alertmanager hears no more: one that stands is told again long before.
+const lasts = time.Hour
 
 // anAlert is what Alertmanager's API takes.
 type anAlert struct {
@@ -29,14 +26,10 @@ func alert(
 ) Answer {
 	of := e.Event
 	one := anAlert{Labels: map[string]string{}, Annotations: map[string]string{"summary": title, "description": text}}
-	switch {
-	case e.Was != "":
-		of = e.Was
-		one.EndsAt = e.At
-	case e.Event.Stands():
-		one.StartsAt, one.EndsAt = e.At, now.Add(standsFor).UTC()
-	default:
-		one.StartsAt, one.EndsAt = e.At, now.Add(tellsFor).UTC()
+	if e.Was != "" {
+		of, one.EndsAt = e.Was, e.At
+	} else {
+		one.StartsAt, one.EndsAt = e.At, now.Add(lasts).UTC()
 	}
 	maps.Copy(one.Labels, a.Labels)
 	name := string(of)

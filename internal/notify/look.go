@@ -15,6 +15,7 @@ import (
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/planstore"
 	"sluice.dev/sluice/pipelines"
 )
 
@@ -145,26 +146,13 @@ type moves struct {
 
 func (n *Notifier) moves(ctx context.Context, hash string) (moves, error) {
 	var m moves
-	stored, err := n.Ledger.Plan(ctx, hash)
+	_, p, err := planstore.Load(ctx, n.Ledger, hash)
 	if err != nil {
 		return m, err
 	}
-	body, err := n.Ledger.Blob(ctx, stored.Body)
-	if err != nil {
-		return m, err
-	}
-	p, err := plan.Decode(body)
-	if err != nil {
-		return m, err
-	}
-	m.component = p.Subject.String()
-	for _, s := range p.Stages {
-		for _, g := range s.Groups {
-			for _, u := range g.Units {
-				m.units = append(m.units, u)
-				m.environments = append(m.environments, u.Environment)
-			}
-		}
+	m.component, m.units = p.Subject.String(), p.AllUnits()
+	for _, u := range m.units {
+		m.environments = append(m.environments, u.Environment)
 	}
 	slices.Sort(m.environments)
 	m.environments = slices.Compact(m.environments)

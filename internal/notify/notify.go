@@ -4,7 +4,6 @@ package notify
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -13,14 +12,14 @@ import (
 
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/planstore"
 	"sluice.dev/sluice/pipelines"
 )
 
 // Ledger is the part of a ledger that is needed. It is wide as what is noticed, queued and told is in one place.
 type Ledger interface {
 	ledger.Notices
-	Plan(ctx context.Context, hash string) (ledger.Plan, error)
-	Blob(ctx context.Context, digest string) ([]byte, error)
+	planstore.Source
 }
 
 // Receivers are who is told, by name.
@@ -106,7 +105,7 @@ func (n *Notifier) Tell(ctx context.Context, receiver string) (bool, error) {
 	}
 	answer := n.Sender.Send(ctx, r, event)
 	if ctx.Err() != nil {
-		return false, errors.Join(ctx.Err()) // the next worker tells it, when the claim has ended
+		return false, ctx.Err() // the next worker tells it, when the claim has ended
 	}
 	return true, n.Ledger.Settle(ctx, due, settlement(due, answer, n.Clock.Now(), r.Spec.Alertmanager != nil && event.Event.Stands()))
 }

@@ -5,11 +5,10 @@ import (
 	"fmt"
 	"strings"
 
-	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/api/workflowservice/v1"
-	"go.temporal.io/sdk/converter"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/visible"
 	"sluice.dev/sluice/pipelines"
 )
 
@@ -51,22 +50,16 @@ func (l Listed) Open(ctx context.Context) (map[string]Seen, error) {
 			return all, fmt.Errorf("cannot list open runs: %w", err)
 		}
 		for _, info := range page.GetExecutions() {
-			fields := info.GetSearchAttributes().GetIndexedFields()
-			all[info.GetExecution().GetWorkflowId()] = Seen{text(fields[api.AttributePhase]), text(fields[api.AttributeWaitingFor])}
+			var seen Seen
+			visible.Attribute(info, api.AttributePhase, &seen.Phase)
+			visible.Attribute(info, api.AttributeWaitingFor, &seen.WaitsFor)
+			all[info.GetExecution().GetWorkflowId()] = seen
 		}
 		if ask.NextPageToken = page.GetNextPageToken(); len(ask.NextPageToken) == 0 {
 			break
 		}
 	}
 	return all, nil
-}
-
-func text(p *commonpb.Payload) string {
-	var value string
-	if p == nil || converter.GetDefaultDataConverter().FromPayload(p, &value) != nil {
-		return ""
-	}
-	return value
 }
 
 // stands is what a run stands for until somebody acts, or a freeze ends; "" where it gets on.

@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"slices"
+
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/pipelines"
 )
@@ -61,4 +63,28 @@ func (l *Live) WayBack(u *Unit) WayBack {
 		}
 	}
 	return back
+}
+
+// AllUnits lists the units of a plan in their order.
+func (p *Plan) AllUnits() []Unit {
+	var units []Unit
+	for i := range p.Stages {
+		for j := range p.Stages[i].Groups {
+			units = append(units, p.Stages[i].Groups[j].Units...)
+		}
+	}
+	return slices.Clip(units)
+}
+
+// Keep leaves some clusters of groups, and groups that have one.
+func Keep(groups []Group, clusters []string) []Group {
+	kept := map[string]bool{}
+	for _, c := range clusters {
+		kept[c] = true
+	}
+	out := slices.Clone(groups)
+	for i := range out {
+		out[i].Units = slices.DeleteFunc(slices.Clone(out[i].Units), func(u Unit) bool { return !kept[u.Cluster] })
+	}
+	return slices.DeleteFunc(out, func(g Group) bool { return len(g.Units) == 0 })
 }

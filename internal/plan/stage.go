@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
+	"sluice.dev/sluice/internal/clip"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/pipelines"
 )
@@ -144,13 +144,7 @@ func (s *selection) notes() []string {
 }
 
 // names lists at most eight names, and says how many more there are.
-func names(all []string) string {
-	const most = 8
-	if len(all) <= most {
-		return strings.Join(all, ", ")
-	}
-	return fmt.Sprintf("%s and %d more", strings.Join(all[:most], ", "), len(all)-most)
-}
+func names(all []string) string { return clip.Few(all, 8) }
 
 // member is a cluster of a stage on its way to being a Unit.
 type member struct {

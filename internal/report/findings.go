@@ -1,11 +1,13 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/plan"
 )
 
 // Finding is a verdict with what was seen, and all places where it was the same.
@@ -30,10 +32,10 @@ func findings(f Facts) ([]Finding, string) {
 	r := &f.Run
 	for _, u := range units(r) {
 		if u.Cause != nil {
-			c.add(*u.Cause, orPath(u.CauseAt, u), true)
+			c.add(*u.Cause, cmp.Or(u.CauseAt, u.Path), true)
 		}
 		if u.Failure != nil {
-			c.add(*u.Failure, orPath(u.FailedAt, u), true)
+			c.add(*u.Failure, cmp.Or(u.FailedAt, u.Path), true)
 		}
 	}
 	c.addAll(r.Checks, r.Name, true)
@@ -89,7 +91,7 @@ type collector struct {
 
 func (c *collector) addAll(checks []api.Check, where string, decides bool) {
 	for _, one := range checks {
-		bad := one.Verdict != api.Passed && one.Verdict != api.Skipped && !one.Advisory
+		_, bad := plan.FirstBad([]api.Check{one})
 		c.add(one, where, decides && bad)
 	}
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -67,9 +68,9 @@ func decided(r *api.RunStatus) (*api.Check, string) {
 	}
 	switch {
 	case first != nil && first.Cause != nil:
-		return first.Cause, orPath(first.CauseAt, first)
+		return first.Cause, cmp.Or(first.CauseAt, first.Path)
 	case first != nil:
-		return first.Failure, orPath(first.FailedAt, first)
+		return first.Failure, cmp.Or(first.FailedAt, first.Path)
 	}
 	for i := range r.Stages {
 		if c, bad := plan.FirstBad(r.Stages[i].Checks); bad {
@@ -82,13 +83,6 @@ func decided(r *api.RunStatus) (*api.Check, string) {
 		}
 	}
 	return nil, ""
-}
-
-func orPath(at string, u *api.UnitStatus) string {
-	if at == "" {
-		return u.Path
-	}
-	return at
 }
 
 // tally counts the clusters by what they came to.

@@ -58,10 +58,10 @@ func seen(c api.Check) []Row {
 
 // few lists some of many names.
 func few(all []string) string {
-	if len(all) <= maxNames {
-		return strings.Join(all, ", ")
+	if len(all) == maxNames {
+		return strings.Join(all, ", ") // "and 1 more" takes no less room
 	}
-	return fmt.Sprintf("%s and %d more", strings.Join(all[:maxNames-1], ", "), len(all)-maxNames+1)
+	return clip.Few(all, maxNames-1)
 }
 
 // clock writes a time in UTC: a report is read elsewhere.

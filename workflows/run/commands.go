@@ -228,25 +228,11 @@ func (r *rollout) doAbort(ctx workflow.Context, c api.Command) api.Answer {
 }
 
 // known reports whether a scope names anything of the run.
-func (r *rollout) known(scope api.Scope) bool {
-	for _, st := range r.state.Status.Stages {
-		if slices.ContainsFunc(st.Units, scope.Holds) {
-			return true
-		}
-	}
-	return false
-}
+func (r *rollout) known(scope api.Scope) bool { return len(r.among(scope)) > 0 }
 
 // anyWayBack reports whether something in the scope can go back; a unit that is open may have workloads that remember.
 func (r *rollout) anyWayBack(scope api.Scope) bool {
-	for _, st := range r.state.Status.Stages {
-		if slices.ContainsFunc(st.Units, func(u api.UnitStatus) bool {
-			return scope.Holds(u) && (r.canGoBack(u.Cluster) || r.open[u.Cluster] != nil)
-		}) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(r.among(scope), func(u api.UnitStatus) bool { return r.canGoBack(u.Cluster) || r.open[u.Cluster] != nil })
 }
 
 func (r *rollout) doRollback(ctx workflow.Context, c api.Command) api.Answer {

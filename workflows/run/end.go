@@ -7,6 +7,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/workflows/ask"
 	"sluice.dev/sluice/workflows/shape"
@@ -59,7 +60,7 @@ func (r *rollout) finish(ctx workflow.Context) {
 // close computes the end from what the units recorded, and writes it down.
 func (r *rollout) close(ctx workflow.Context) (api.RunStatus, error) {
 	s := &r.state.Status
-	phase := s.TaskReport.Outcome(api.Outcome(append(slices.Clip(s.Stages), api.StageStatus{Checks: s.Checks})), s.Ending != nil)
+	phase := s.TaskReport.Outcome(plan.Outcome(append(slices.Clip(s.Stages), api.StageStatus{Checks: s.Checks})), s.Ending != nil)
 	for i := range s.Stages {
 		st := &s.Stages[i]
 		for j := range st.Units {
@@ -68,7 +69,7 @@ func (r *rollout) close(ctx workflow.Context) (api.RunStatus, error) {
 			}
 		}
 		if st.Phase != api.PhaseSkipped {
-			st.Phase = api.Outcome([]api.StageStatus{*st})
+			st.Phase = plan.Outcome([]api.StageStatus{*st})
 			if !slices.ContainsFunc(st.Units, func(u api.UnitStatus) bool { return u.Phase != api.PhaseSkipped }) {
 				st.Phase = api.PhaseSkipped
 			}

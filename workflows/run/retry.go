@@ -15,19 +15,10 @@ import (
 
 // only is stages without any other clusters than these.
 func only(stages []step.RunStage, clusters []string) []step.RunStage {
-	kept := map[string]bool{}
-	for _, c := range clusters {
-		kept[c] = true
-	}
 	out := slices.Clone(stages)
 	for i := range out {
 		s := &out[i]
-		s.Groups = slices.Clone(s.Groups)
-		for j := range s.Groups {
-			s.Groups[j].Units = slices.DeleteFunc(slices.Clone(s.Groups[j].Units), func(u plan.Unit) bool { return !kept[u.Cluster] })
-		}
-		s.Groups = slices.DeleteFunc(s.Groups, func(g plan.Group) bool { return len(g.Units) == 0 })
-		if len(s.Groups) == 0 && s.Skipped == "" {
+		if s.Groups = plan.Keep(s.Groups, clusters); len(s.Groups) == 0 && s.Skipped == "" {
 			s.Skipped = "has nothing to try again"
 		}
 	}

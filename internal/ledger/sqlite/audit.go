@@ -14,13 +14,14 @@ func (s *Store) AddEntry(ctx context.Context, e ledger.Entry) error {
 	if err := e.Check(); err != nil {
 		return failed(err, "cannot add to audit")
 	}
-	err := s.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `
-			INSERT INTO audit (at, who, command, object, scope, reason, outcome) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-			formatTime(e.At), e.Who, e.Command, e.Object, e.Scope, e.Reason, e.Outcome)
-		return err
-	})
+	err := s.write(ctx, func(tx *sql.Tx) error { return addEntry(ctx, tx, e) })
 	return failed(err, "cannot add to audit")
+}
+
+func addEntry(ctx context.Context, tx *sql.Tx, e ledger.Entry) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO audit (at, who, command, object, scope, reason, outcome) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		formatTime(e.At), e.Who, e.Command, e.Object, e.Scope, e.Reason, e.Outcome)
+	return err
 }
 
 // ListEntries implements ledger.Audit.

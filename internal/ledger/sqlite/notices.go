@@ -214,10 +214,9 @@ func (s *Store) Settle(ctx context.Context, n ledger.Notice, to ledger.Settlemen
 }
 
 func auditNotice(ctx context.Context, tx *sql.Tx, n ledger.Notice, at time.Time, outcome string) error {
-	_, err := tx.ExecContext(ctx, `
-		INSERT INTO audit (at, who, command, object, scope, reason, outcome) VALUES (?, ?, 'notify', ?, ?, ?, ?)`,
-		formatTime(at), api.BySluice, n.Run, n.Receiver, n.Event, outcome)
-	return err
+	return addEntry(ctx, tx, ledger.Entry{
+		At: at, Who: api.BySluice, Command: "notify", Object: n.Run, Scope: n.Receiver, Reason: n.Event, Outcome: outcome,
+	})
 }
 
 // GiveUp implements ledger.Notices.

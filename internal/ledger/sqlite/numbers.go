@@ -9,31 +9,22 @@ import (
 // OpenRuns implements ledger.Numbers.
 func (s *Store) OpenRuns(ctx context.Context, limit int) ([]ledger.OpenRun, error) {
 	list, err := rows(ctx, s.db, scanOpenRun, `
-		SELECT `+runColumns+`, MAX(started,
+		SELECT MAX(started,
 			COALESCE((SELECT MAX(moved) FROM observations o WHERE o.run = runs.name), ''),
-			COALESCE((SELECT MAX(at) FROM audit a WHERE a.object = runs.name AND a.command <> 'notify'), ''))
+			COALESCE((SELECT MAX(at) FROM audit a WHERE a.object = runs.name AND a.command <> 'notify'), '')), `+runColumns+`
 		FROM runs WHERE ended = '' ORDER BY seq LIMIT ?`, ledger.Rows(limit))
 	return list, failed(err, "cannot list open runs")
 }
 
 func scanOpenRun(row scanner) (ledger.OpenRun, error) {
 	var moved string
-	run, err := scanRun(also{row, &moved})
+	run, err := scanRun(after{row, &moved})
 	if err != nil {
 		return ledger.OpenRun{}, err
 	}
 	at, err := parseTime(moved)
 	return ledger.OpenRun{Run: run, Moved: at}, err
 }
-
-// also is a row with one column more than whoever scans it knows.
-type also struct {
-	scanner
-	last any
-}
-
-// Scan reads that one too.
-func (a also) Scan(into ...any) error { return a.scanner.Scan(append(into, a.last)...) }
 
 // CountEnded implements ledger.Numbers.
 func (s *Store) CountEnded(ctx context.Context) (map[string]int, error) {
