@@ -300,6 +300,7 @@ func TestWhoMayTakeTheLease(t *testing.T) {
 		t.Run(c.reason, func(t *testing.T) {
 			w := newWorld(t)
 			c.set(w)
+			w.leaseIsSeen()
 			ref, err := w.acts.Acquire(t.Context(), w.ref)
 			if c.says == "" && (err != nil || ref.Fence == 0) {
 				t.Errorf("it may not: %v", err)
@@ -308,6 +309,25 @@ func TestWhoMayTakeTheLease(t *testing.T) {
 				t.Errorf("it says %v", err)
 			}
 		})
+	}
+}
+
+// leaseIsSeen waits until a watch shows the Lease as the server has it.
+func (w *world) leaseIsSeen() {
+	w.Helper()
+	c, err := w.pool.Cluster(w.Context(), "a")
+	if err != nil {
+		w.Fatal(err)
+	}
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+		seen, seeing := kube.SeeLease(w.Context(), c, w.ref.Subject)
+		there, reading := kube.ReadLease(w.Context(), c, w.ref.Subject)
+		if seeing == nil && reading == nil && seen.Digest == there.Digest && seen.Installation == there.Installation {
+			return
+		}
+		if time.Now().After(end) {
+			w.Fatalf("the watch shows %+v, the server has %+v", seen, there)
+		}
 	}
 }
 
