@@ -69,8 +69,7 @@ func catchUpRun(ctx context.Context, o *PlanOptions) error {
 func caughtUp(c *engine.CatchUp) string {
 	var out strings.Builder
 	run := c.Through
-	ended := run.Ended.UTC().Format("2006-01-02 15:04:05")
-	fmt.Fprintf(&out, "%s %s went all the way with %s, which ended at %s\n", run.Subject, run.Version, run.Name, ended)
+	fmt.Fprintf(&out, "%s %s went all the way with %s, which ended at %s\n", run.Subject, run.Version, run.Name, stamp(run.Ended))
 	if len(c.Behind) == 0 {
 		out.WriteString("no cluster is behind it\n")
 	} else {

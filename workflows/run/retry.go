@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/clip"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/step"
 )
@@ -85,9 +86,4 @@ func (r *rollout) doRetry(ctx workflow.Context, c api.Command) api.Answer {
 // mostSaid is how many clusters an answer names.
 const mostSaid = 5
 
-func named(clusters []string) string {
-	if more := len(clusters) - mostSaid; more > 0 {
-		clusters = append(slices.Clone(clusters[:mostSaid]), fmt.Sprintf("%d more", more))
-	}
-	return strings.Join(clusters, ", ")
-}
+func named(clusters []string) string { return clip.Few(clusters, mostSaid) }
