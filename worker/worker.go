@@ -41,6 +41,7 @@ type Options struct {
 	Receivers      notify.Receivers  // who is told what runs do, by the worker of the central queue
 	SiteOnly       bool              // serve the sites only: an agent near its clusters
 	UserAgent      string
+	Build          string           // of this program, for those who ask which workers there are
 	Metrics        *metrics.Metrics // served at MetricsAddress; nil: none are
 	MetricsAddress string
 	Logger         *slog.Logger
@@ -87,7 +88,11 @@ func Run(ctx context.Context, o Options) error {
 	}
 	central := api.Queue(installation)
 	crew := newCrew()
-	defer crew.stop()
+	alive := &heart{ledger: o.Ledger, clock: clock.RealClock{}, logger: o.Logger, beat: ledger.Beat{
+		Worker: identity(), Build: o.Build, Queues: o.queues(central),
+	}}
+	silence := background(context.WithoutCancel(ctx), alive.keep)
+	defer func() { crew.stop(); silence(); alive.end() }() // it beats as long as something may be under way
 	if o.Metrics != nil {
 		end, err := o.serveMetrics(ctx, central)
 		if err != nil {
@@ -142,6 +147,17 @@ func Run(ctx context.Context, o Options) error {
 		}
 	}
 	return crew.wait(ctx)
+}
+
+// queues are the task queues that are served, without those of checks beside them.
+func (o Options) queues(central string) (all []string) {
+	if !o.SiteOnly {
+		all = append(all, central)
+	}
+	for _, site := range o.Sites {
+		all = append(all, api.SiteQueue(central, site))
+	}
+	return all
 }
 
 // registerCentral registers every activity: the central queue has the work near clusters of no site too.

@@ -33,7 +33,7 @@ func serve(ctx context.Context, r cli.WorkerRun) error {
 		Client: r.Client, Namespace: r.Namespace, Ledger: r.Ledger, Orders: r.Engine,
 		Kubeconfigs: r.Kubeconfigs, Sites: r.Sites, SiteOnly: r.SiteOnly,
 		Scripts: r.Scripts, ProberImage: r.ProberImage, Receivers: r.Receivers, Metrics: r.Metrics, MetricsAddress: r.MetricsAddress,
-		UserAgent: "sluice/" + version(), Logger: r.Logger,
+		UserAgent: "sluice/" + version(), Build: version(), Logger: r.Logger,
 	})
 }
 

@@ -33,6 +33,7 @@ type Ledger interface {
 	ledger.Runs
 	ledger.Audit
 	ledger.Freezes
+	ListBeats(ctx context.Context) ([]ledger.Beat, error)
 	ListNotices(ctx context.Context, receiver string, limit int) ([]ledger.Notice, error)
 	Installation(ctx context.Context) (string, error)
 	ListDeployments(ctx context.Context, cluster string, subject api.Subject) ([]ledger.Deployment, error)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -10,8 +11,8 @@ import (
 	"sluice.dev/sluice/internal/ledger"
 )
 
-// lastWorked is when a worker is last known to have done anything for a run: asked the task queue for work, or written down
-// what it saw. The zero time where nothing is known.
+// lastWorked is when a worker is last known to have done anything for a run: asked the task queue for work, written down
+// what it saw, or said that it was there. The zero time where nothing is known.
 func (e *Engine) lastWorked(ctx context.Context, run ledger.Run, described *workflowservice.DescribeWorkflowExecutionResponse) time.Time {
 	last := run.Started
 	if seen, err := e.ledger.ListObservations(ctx, run.Subject); err == nil {
@@ -29,11 +30,18 @@ func (e *Engine) lastWorked(ctx context.Context, run ledger.Run, described *work
 			last = later(last, at.AsTime())
 		}
 	}
-	server, err := e.Server(ctx)
+	queue, err := e.queue(ctx)
 	if err != nil {
 		return last
 	}
-	queue, err := e.queue(ctx)
+	if beats, err := e.ledger.ListBeats(ctx); err == nil {
+		for _, b := range beats {
+			if slices.Contains(b.Queues, queue) {
+				last = later(last, b.Seen)
+			}
+		}
+	}
+	server, err := e.Server(ctx)
 	if err != nil {
 		return last
 	}

@@ -1,7 +1,7 @@
 // Package ledger is the contract of the store of what is deployed where, by which run, since when, and of who did what. It keeps blobs
-// by digest, plans, runs, deployments, write intents, observations, freezes, notices and the audit. Here are what is kept, what every
-// store promises and what every store refuses; a store is a folder of its own, and passes ledgertest. It knows no SQL, no Kubernetes
-// and no Temporal.
+// by digest, plans, runs, deployments, write intents, observations, beats of workers, freezes, notices and the audit. Here are what is
+// kept, what every store promises and what every store refuses; a store is a folder of its own, and passes ledgertest. It knows no SQL,
+// no Kubernetes and no Temporal.
 package ledger
 
 import (
@@ -22,6 +22,7 @@ type Ledger interface {
 	Writes
 	PreImages
 	Observations
+	Beats
 	Audit
 	Fences
 	Freezes

@@ -23,6 +23,7 @@ func Run(t *testing.T, open func(*testing.T) ledger.Ledger) {
 		"writes":       testWrites,
 		"pre-images":   testPreImages,
 		"observations": testObservations,
+		"beats":        testBeats,
 		"audit":        testAudit,
 		"fences":       testFences,
 		"freezes":      testFreezes,

@@ -1,0 +1,62 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"k8s.io/utils/clock"
+
+	"sluice.dev/sluice/internal/ledger"
+)
+
+// heart says in the ledger that a worker is there: Temporal may be gone when somebody has to know.
+type heart struct {
+	ledger ledger.Beats
+	clock  clock.WithTicker
+	logger *slog.Logger
+	beat   ledger.Beat
+}
+
+// identity is how a worker is called: the process and where it runs.
+func identity() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return fmt.Sprintf("%d@%s", os.Getpid(), host)
+}
+
+// toEnd is how long a worker that ends may take to say so.
+const toEnd = 2 * time.Second
+
+// keep beats until ctx ends. A beat that is lost is no reason to stop work.
+func (h *heart) keep(ctx context.Context) {
+	ticker := h.clock.NewTicker(ledger.BeatEvery)
+	defer ticker.Stop()
+	h.beat.Since = h.clock.Now().UTC()
+	for ctx.Err() == nil {
+		h.say(ctx)
+		select {
+		case <-ctx.Done():
+		case <-ticker.C():
+		}
+	}
+}
+
+// end says that the worker has ended. It is the last thing that one does: until then it may still write.
+func (h *heart) end() {
+	ctx, cancel := context.WithTimeout(context.Background(), toEnd)
+	defer cancel()
+	h.beat.Ended = h.clock.Now().UTC()
+	h.say(ctx)
+}
+
+func (h *heart) say(ctx context.Context) {
+	h.beat.Seen = h.clock.Now().UTC()
+	if err := h.ledger.SaveBeat(ctx, h.beat); err != nil && ctx.Err() == nil {
+		h.logger.Warn("the ledger does not know that this worker is there", "error", err)
+	}
+}
