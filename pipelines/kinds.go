@@ -19,12 +19,14 @@ const (
 	KindCalendar     = "Calendar"
 	KindDataSource   = "DataSource"
 	KindReceiver     = "Receiver"
+	KindPolicy       = "Policy"
 )
 
 // Kinds lists every kind, in the order in which they are documented.
 func Kinds() []string {
 	return []string{
 		KindPipeline, KindTask, KindComponent, KindClusterGroup, KindCluster, KindFleet, KindCalendar, KindDataSource, KindReceiver,
+		KindPolicy,
 	}
 }
 
@@ -60,6 +62,7 @@ type Documents struct {
 	Calendars     map[string]*Calendar
 	DataSources   map[string]*DataSource
 	Receivers     map[string]*Receiver
+	Policies      map[string]*Policy
 	Fleet         *Fleet // never nil: the built-in one where no file declares it
 	Files         []string
 	Warnings      Diagnostics // what is allowed and hardly meant, sorted; nil where nothing is

@@ -16,7 +16,7 @@ type linter struct {
 	compiler *rule.Compiler
 	fits     map[string]fit      // of tasks, by name
 	names    map[string][]string // of documents, by kind, sorted
-	places   map[string]spot     // of cluster groups and clusters, by kind and name
+	places   map[string]spot     // of cluster groups, clusters, data sources and policies, by kind and name
 	labelled *Labels             // of the fleet; nil until they are asked for
 }
 
@@ -34,6 +34,7 @@ func newLinter(r *report, docs []*document) *linter {
 			Calendars:     map[string]*Calendar{},
 			DataSources:   map[string]*DataSource{},
 			Receivers:     map[string]*Receiver{},
+			Policies:      map[string]*Policy{},
 		},
 		compiler: rule.NewCompiler(),
 		fits:     map[string]fit{},
@@ -65,8 +66,11 @@ func (l *linter) lint() *Documents {
 			l.dataSource(value, doc.spot())
 		case *Receiver:
 			l.receiver(value, doc.spot())
+		case *Policy:
+			l.policy(value, doc.spot())
 		}
 	}
+	l.contradictions()
 	l.order()
 	l.defaults()
 	l.all.Warnings = l.warnings.found.sorted()
@@ -112,6 +116,9 @@ func (l *linter) index() {
 			l.places[KindDataSource+name] = doc.spot()
 		case *Receiver:
 			l.all.Receivers[name] = value
+		case *Policy:
+			l.all.Policies[name] = value
+			l.places[KindPolicy+name] = doc.spot()
 		case *Fleet:
 			l.all.Fleet = value
 			fleet = doc
@@ -142,6 +149,8 @@ func identity(doc *document) (name, version string) {
 	case *DataSource:
 		return value.Metadata.Name, ""
 	case *Receiver:
+		return value.Metadata.Name, ""
+	case *Policy:
 		return value.Metadata.Name, ""
 	case *Fleet:
 		return value.Metadata.Name, ""

@@ -52,7 +52,7 @@ func (l *linter) timeWindow(w *TimeWindow, does string, at spot) bool {
 	case err != nil:
 		l.report.addAt(at, "%v", err)
 	case !calendar.Ever(period) && len(w.Calendars) == 0:
-		l.warnings.addAt(at, "the window never opens: %s comes in no year, so that it never %s anything", w.called(), does)
+		l.warnings.addAt(at, "the window never opens: %s comes in no year, so that it never %s anything", w.Called(), does)
 		return false
 	}
 	return err == nil

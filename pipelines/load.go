@@ -131,6 +131,8 @@ func (d *decoder) kind(doc *document) bool {
 		doc.value = &DataSource{}
 	case KindReceiver:
 		doc.value = &Receiver{}
+	case KindPolicy:
+		doc.value = &Policy{}
 	default:
 		d.report.add(at.at("kind").position(), "kind %s %s", shortened(doc.kind), (&format{values: Kinds()}).complaint(doc.kind))
 		return false

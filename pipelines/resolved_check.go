@@ -3,6 +3,7 @@ package pipelines
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"sluice.dev/sluice/pipelines/rule"
 )
@@ -13,7 +14,8 @@ import (
 type ResolvedCheck struct {
 	Name        string         `json:"name"`
 	DisplayName string         `json:"displayName,omitempty"`
-	At          []Point        `json:"at"` // in the order of a rollout
+	Task        string         `json:"task,omitempty"` // that it names; "" of what is written in place
+	At          []Point        `json:"at"`             // in the order of a rollout
 	RunAfter    []string       `json:"runAfter,omitempty"`
 	Enforcement Enforcement    `json:"enforcement"`
 	Gates       []ResolvedGate `json:"gates,omitempty"`  // all must hold
@@ -81,6 +83,15 @@ func (c *ResolvedCheck) RuleValues() rule.Params {
 		values[v.Name] = v.Value
 	}
 	return values
+}
+
+// Expanded is a step of the check with the values of its params. What only a run knows is an error.
+func (c *ResolvedCheck) Expanded(s ResolvedStep) (ResolvedStep, error) {
+	return s.Expanded(func(name string) (any, bool) {
+		param, ok := strings.CutPrefix(name, "params.")
+		v := valueOf(param, c.Params)
+		return v, ok && v != nil
+	})
 }
 
 // RunsAt reports whether the check runs at a point.
@@ -177,6 +188,7 @@ func (d *Documents) resolve(c *Check, params []ParamValue) (ResolvedCheck, error
 		if !ok {
 			return ResolvedCheck{}, fmt.Errorf("there is no Task %s", c.TaskRef.Name)
 		}
+		check.Task = c.TaskRef.Name
 		spec = &task.Spec
 	}
 	if spec == nil {

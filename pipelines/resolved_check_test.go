@@ -48,7 +48,7 @@ func TestResolveChecks(t *testing.T) {
 	pipelineParams := []pipelines.ParamValue{{Name: "limit", Value: int64(3)}, {Name: "share", Value: 1.0}}
 	want := []pipelines.ResolvedCheck{
 		{
-			Name: "restarts", At: []pipelines.Point{pipelines.During, pipelines.AfterCluster}, Enforcement: pipelines.Enforcing,
+			Name: "restarts", Task: "restarts", At: []pipelines.Point{pipelines.During, pipelines.AfterCluster}, Enforcement: pipelines.Enforcing,
 			Gates: []pipelines.ResolvedGate{
 				{Name: "restarts/count", CEL: "workload.restarts <= params.limit", Message: "too many"},
 				{Name: "restarts/quiet", CEL: `params.wait > duration("1m") && params.share > 0.0`},

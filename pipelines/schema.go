@@ -73,6 +73,8 @@ func kindType(kind string) reflect.Type {
 		return reflect.TypeFor[DataSource]()
 	case KindReceiver:
 		return reflect.TypeFor[Receiver]()
+	case KindPolicy:
+		return reflect.TypeFor[Policy]()
 	}
 	return nil
 }

@@ -213,6 +213,17 @@ func TestSchemaAcceptsWhatTheLoaderAccepts(t *testing.T) {
 					"webhook: {url: 'http://a'}, perMinute: 0.5", "email: {server: a, from: a@b, to: [c@d]}", "email: {server: 'a:25', from: a, to: [c@d]}",
 					"email: {server: 'a:25', from: a@b, to: []}", "alertmanager: {url: 'http://a', labels: {a-b: c}}")...),
 		},
+		"Policy": {
+			kind: pipelines.KindPolicy,
+			text: "metadata: {name: p9}\nspec: {%s}",
+			changes: append(good("order: [canary, production], mustPass: [canary]", "firstBatch: 1, maxBatch: 25%, environments: [production]",
+				"soak: {batch: 10m, cluster: 1h}, interval: 30m", "soak: {batch: {first: 1h, rest: 10m}}", "checks: [{steps: [metrics, logs], at: [during]}]",
+				"windows: [{timeZone: UTC, deny: [{days: Sat}], at: [beforeCluster]}]", "onFailure: [Pause, Rollback], pausable: true, wayBack: true",
+				"refuseUnverified: true, review: {approvals: 2, when: [FirstVersion]}", "clusters: {matchLabels: {tier: gold}}, firstGroup: 1"),
+				bad("order: [canary]", "mustPass: []", "firstBatch: -1", "firstBatch: 200%", "soak: 10m", "interval: 5", "checks: []", "checks: [{steps: [metric]}]",
+					"checks: [{steps: [gate], at: [later]}]", "windows: [{deny: [{days: Sat}]}]", "onFailure: [Stop]", "pausable: 1", "review: {}",
+					"review: {approvals: 11}", "review: {approvals: 1, when: [Always]}", "components: []", "order: [a b, c]")...),
+		},
 		"Component": {
 			kind: pipelines.KindComponent,
 			text: "metadata: {name: c9}\nspec: {version: v1, template: {chart: chart}%s}",
@@ -258,6 +269,7 @@ func TestSchemaAndLoaderKnowEveryField(t *testing.T) {
 		pipelines.KindCalendar:   reflect.TypeFor[pipelines.Calendar](),
 		pipelines.KindDataSource: reflect.TypeFor[pipelines.DataSource](),
 		pipelines.KindReceiver:   reflect.TypeFor[pipelines.Receiver](),
+		pipelines.KindPolicy:     reflect.TypeFor[pipelines.Policy](),
 	}
 	if len(kinds) != len(pipelines.Kinds()) {
 		t.Fatalf("the test knows %d kinds, the language has %d", len(kinds), len(pipelines.Kinds()))

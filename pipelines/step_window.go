@@ -87,9 +87,9 @@ func windowsOf(all []TimeWindow) ([]calendar.Window, error) {
 		w := &all[i]
 		period, _, err := w.period()
 		if err != nil {
-			return nil, fmt.Errorf("window %s: %w", w.called(), err)
+			return nil, fmt.Errorf("window %s: %w", w.Called(), err)
 		}
-		one := calendar.Window{Name: w.called(), Period: period}
+		one := calendar.Window{Name: w.Called(), Period: period}
 		for _, a := range w.Actions {
 			one.Actions = append(one.Actions, calendar.Action(a))
 		}
@@ -101,8 +101,8 @@ func windowsOf(all []TimeWindow) ([]calendar.Window, error) {
 	return out, nil
 }
 
-// called is the window's name, or what it says.
-func (w *TimeWindow) called() string {
+// Called is the window's name, or what it says.
+func (w *TimeWindow) Called() string {
 	switch {
 	case w.Name != "":
 		return w.Name

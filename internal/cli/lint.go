@@ -14,6 +14,7 @@ import (
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/lint"
+	"sluice.dev/sluice/internal/policy"
 	"sluice.dev/sluice/pipelines"
 )
 
@@ -36,7 +37,7 @@ func NewCmdLint(f *Factory, runF func(*LintOptions) error) *cobra.Command {
 		Long: `Check files and folders (default: the working folder) against each other, render every component
 for each distinct configuration, check what comes out against the kinds of Kubernetes and the CRDs
 among it, and print everything that is wrong as file:line:column. It asks no cluster and no server.
-Exits 2 where anything is wrong; a warning is what is allowed and hardly meant, such as a label
+Where policies are among the files, every pipeline is judged by them. Exits 2 where anything is wrong; a warning is what is allowed and hardly meant, such as a label
 value that no cluster has, or a kind or field that a --kube-version beyond the default may have.`,
 		Example: `  sluice lint examples
   sluice lint examples/fleet examples/pipelines examples/tasks
@@ -75,12 +76,17 @@ func lintRun(o *LintOptions) error {
 	}
 	if docs != nil {
 		rendered := lint.Check(docs, lint.Options{KubeVersion: o.Kube})
+		judged := policy.Lint(docs)
 		found.Files = docs.Files
-		found.Warnings = append(found.Warnings, slices.Concat(docs.Warnings, rendered.Warnings).Sorted()...)
+		found.Warnings = append(found.Warnings, slices.Concat(docs.Warnings, rendered.Warnings, judged.Warnings).Sorted()...)
 		if len(rendered.Errors) > 0 {
-			found.Diagnostics = rendered.Errors
 			err = fault.Wrap(fault.Invalid, rendered.Errors, "cannot render the components of %s", strings.Join(o.Paths, ", "))
 		}
+		if len(judged.Errors) > 0 {
+			undercut := fault.Wrap(fault.Invalid, judged.Errors, "pipelines of %s undercut policies", strings.Join(o.Paths, ", "))
+			err = errors.Join(err, undercut)
+		}
+		found.Diagnostics = append(found.Diagnostics, slices.Concat(rendered.Errors, judged.Errors).Sorted()...)
 	}
 	printed := o.Format.print(o.Out, found, func() error {
 		return o.text(found, err == nil)

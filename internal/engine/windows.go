@@ -5,7 +5,6 @@ import (
 	"maps"
 	"reflect"
 	"slices"
-	"strings"
 	"time"
 
 	"sluice.dev/sluice/internal/fault"
@@ -129,12 +128,7 @@ func (w *WindowStep) join(other WindowStep) {
 
 // windowsFor are the windows of a step, with the values of its check's params; with the step as it reads then.
 func windowsFor(c pipelines.ResolvedCheck, s pipelines.ResolvedStep) (*calendar.Calendar, pipelines.ResolvedStep, error) {
-	values := c.RuleValues()
-	expanded, err := s.Expanded(func(name string) (any, bool) {
-		param, ok := strings.CutPrefix(name, "params.")
-		v, given := values[param]
-		return v, ok && given
-	})
+	expanded, err := c.Expanded(s)
 	if err != nil {
 		return nil, s, fmt.Errorf("%w: only a run knows it", err)
 	}

@@ -99,7 +99,7 @@ func firstTwo(path string) string {
 // pure are the packages that can wait for nothing, and what they must not reach, directly or not.
 var pure = []string{
 	"pipelines/calendar",
-	"pipelines", "pipelines/rule", "templates", "templates/podkind", "workflows", "internal/fault", "internal/identity", "internal/plan",
+	"pipelines", "pipelines/rule", "templates", "templates/podkind", "workflows", "internal/fault", "internal/identity", "internal/plan", "internal/policy",
 	"internal/api", "internal/step", "internal/patch", "internal/baseline", "internal/logscan",
 	"internal/pod",
 	"internal/workload/goal", "internal/workload/field", "internal/workload/podtemplate",

@@ -21,3 +21,6 @@ func Same(a, b string) bool { return bare(a) == bare(b) }
 func bare(name string) string {
 	return strings.ToLower(strings.TrimSpace(strings.TrimSuffix(strings.TrimSuffix(name, mark), robot)))
 }
+
+// Verified reports whether a name is known for sure.
+func Verified(name string) bool { return name != "" && !strings.HasSuffix(name, mark) }

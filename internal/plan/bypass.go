@@ -10,8 +10,10 @@ import (
 // LeftOut is a cluster of a stage that a narrowed run leaves out.
 type LeftOut struct {
 	Cluster string `json:"cluster"`
-	Target  string `json:"target"`           // what would run there
-	Passed  bool   `json:"passed,omitempty"` // it runs there, and has passed its stage
+	// Environment is that of its cluster group; "" in plans from before it was noted.
+	Environment string `json:"environment,omitempty"`
+	Target      string `json:"target"`           // what would run there
+	Passed      bool   `json:"passed,omitempty"` // it runs there, and has passed its stage
 }
 
 // Bypass is a stage that a narrowed run goes past, wholly or in part, although this component version has not passed it.
@@ -54,7 +56,7 @@ func (b *builder) leftOut(p *Plan, places []*placement) ([]LeftOut, error) {
 			return nil, fault.Wrap(fault.CodeOf(err), err, "cannot merge the values of cluster %s", out.Cluster)
 		}
 		target := targetDigest(p, out.Place, values)
-		all = append(all, LeftOut{Cluster: out.Cluster, Target: target, Passed: b.in.Passed[out.Cluster] == target})
+		all = append(all, LeftOut{Cluster: out.Cluster, Environment: out.Environment, Target: target, Passed: b.in.Passed[out.Cluster] == target})
 	}
 	return all, nil
 }

@@ -1,0 +1,152 @@
+package pipelines
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"sluice.dev/sluice/pipelines/rule"
+)
+
+// policy checks that what a policy asks for can be met by some pipeline.
+func (l *linter) policy(p *Policy, at spot) {
+	s, spec := &p.Spec, at.at("spec")
+	if !s.asks() && !spec.flawed() {
+		l.report.addAt(spec, "the policy asks for nothing")
+	}
+	l.selector(s.Clusters, spec.at("clusters"), "clusters")
+	for field, names := range map[string][]string{"environments": s.Environments, "order": s.Order, "mustPass": s.MustPass} {
+		l.environments(names, spec.at(field))
+	}
+	for i, name := range s.MustPass {
+		if !slices.Contains(s.Order, name) {
+			l.report.addAt(spec.at("mustPass", i), "environment %s is not in the order: nothing would come after it", name)
+		}
+	}
+	for field, most := range map[string]*Amount{
+		"firstGroup": s.FirstGroup, "maxConcurrency": s.MaxConcurrency, "firstBatch": s.FirstBatch, "maxBatch": s.MaxBatch,
+	} {
+		if most != nil && most.Value == 0 {
+			l.report.addAt(spec.at(field), "%s of %s lets nothing move: no pipeline can meet it", field, most)
+		}
+	}
+	l.soak(s.Soak, spec.at("soak"))
+	l.wait(s.Interval, spec.at("interval"), "interval")
+	for i := range s.Checks {
+		l.checkFloor(&s.Checks[i], spec.at("checks", i))
+	}
+	for i := range s.Windows {
+		l.windowFloor(&s.Windows[i], spec.at("windows", i))
+	}
+}
+
+// asks reports whether the policy asks for anything.
+func (s *PolicySpec) asks() bool {
+	return len(s.Order)+len(s.Checks)+len(s.Windows)+len(s.OnFailure) > 0 ||
+		s.FirstGroup != nil || s.MaxConcurrency != nil || s.FirstBatch != nil || s.MaxBatch != nil || s.MaxFailures != nil ||
+		s.Soak != nil || s.Interval != nil || s.Pausable || s.WayBack || s.RefuseUnverified || s.Review != nil
+}
+
+// environments checks names of environments. A policy is also kept where there is no fleet: one that this fleet has not is a doubt.
+func (l *linter) environments(names []string, at spot) {
+	l.unique("environment", names, func(i int) spot { return at.at(i) })
+	known := l.all.Fleet.Spec.Environments
+	for i, name := range names {
+		if name != "" && !slices.Contains(known, name) {
+			l.warnings.addAt(at.at(i), "the fleet has no environment %s, only %s%s", name, strings.Join(known, ", "), rule.Suggest(name, known))
+		}
+	}
+}
+
+func (l *linter) checkFloor(f *CheckFloor, at spot) {
+	if f.Task == "" && len(f.Steps) == 0 && !at.flawed() {
+		l.report.addAt(at, "it does not say which check: give task, or steps, or both")
+	}
+	if known := l.known(KindTask); f.Task != "" && !slices.Contains(known, f.Task) {
+		l.warnings.addAt(at.at("task"), "there is no Task %s%s", f.Task, rule.Suggest(f.Task, known))
+	}
+	for i, point := range f.At {
+		if len(f.Steps) > 0 && !slices.ContainsFunc(f.Steps, func(name StepName) bool { return name.runsAt(point) }) {
+			l.report.addAt(at.at("at", i), "no step of the kind %s can run at %s: no pipeline can meet it", join(f.Steps, " or "), point)
+		}
+	}
+}
+
+// runsAt reports whether some step of the kind can run at a point.
+func (n StepName) runsAt(p Point) bool {
+	kind, known := StepKindOf(string(n))
+	return !known || slices.Contains(kind.Scopes, ScopeOf(p)) && (n != "window" || p != During)
+}
+
+func join[T ~string](all []T, with string) string { return strings.Join(texts(all), with) }
+
+func (l *linter) windowFloor(f *WindowFloor, at spot) {
+	for i, p := range f.At {
+		if p == During {
+			l.report.addAt(at.at("at", i), "a window cannot run during: no pipeline can meet it")
+		}
+	}
+	for _, list := range []string{"allow", "deny"} {
+		windows := f.Allow
+		if list == "deny" {
+			windows = f.Deny
+		}
+		for i := range windows {
+			if len(windows[i].Calendars) > 0 {
+				l.report.addAt(at.at(list, i, "calendars"), "a policy stands by itself and knows no Calendar: write its holidays here")
+				return
+			}
+			if !windows[i].given() {
+				l.report.addAt(at.at(list, i), "a policy has no params")
+				return
+			}
+		}
+	}
+	lintWindow(l, &Step{StepKinds: StepKinds{Window: &f.Window}}, at)
+}
+
+// contradictions reports policies of which no pipeline can meet both.
+func (l *linter) contradictions() {
+	names := slices.Sorted(maps.Keys(l.all.Policies))
+	for i, name := range names {
+		for _, other := range names[:i] {
+			p, q := l.all.Policies[name], l.all.Policies[other]
+			if !p.Spec.overlaps(&q.Spec) {
+				continue
+			}
+			at, before := l.places[KindPolicy+name].at("spec"), l.places[KindPolicy+other].position()
+			if first, later, found := p.Spec.disagrees(&q.Spec); found {
+				l.report.addAt(at.at("order"), "%s goes before %s here, and after it in Policy %s at %s: no pipeline that moves both can meet both",
+					first, later, other, before)
+			}
+			if a, b := p.Spec.OnFailure, q.Spec.OnFailure; len(a) > 0 && len(b) > 0 && meet(p.Spec.Environments, q.Spec.Environments) &&
+				!slices.ContainsFunc(a, func(o OnFailure) bool { return slices.Contains(b, o) }) {
+				l.report.addAt(at.at("onFailure"), "it wants %s, and Policy %s at %s wants %s: no pipeline can meet both",
+					join(a, " or "), other, before, join(b, " or "))
+			}
+		}
+	}
+}
+
+// overlaps reports whether two policies concern one component, for certain: which clusters labels choose is known to a fleet only.
+func (s *PolicySpec) overlaps(o *PolicySpec) bool {
+	return s.Clusters == nil && o.Clusters == nil && meet(s.Components, o.Components)
+}
+
+// meet reports whether two lists have a name in common. An empty one is all names.
+func meet(a, b []string) bool {
+	return len(a) == 0 || len(b) == 0 || slices.ContainsFunc(a, func(name string) bool { return slices.Contains(b, name) })
+}
+
+// disagrees finds two environments that two policies want the other way round, each where it binds the one that goes later.
+func (s *PolicySpec) disagrees(o *PolicySpec) (first, later string, found bool) {
+	for i, first := range s.Order {
+		for _, later := range s.Order[i+1:] {
+			theirs := slices.Index(o.Order, later)
+			if theirs >= 0 && theirs < slices.Index(o.Order, first) && meet(s.Environments, []string{later}) && meet(o.Environments, []string{first}) {
+				return first, later, true
+			}
+		}
+	}
+	return "", "", false
+}
