@@ -119,8 +119,7 @@ func (l *linter) contradictions() {
 				l.report.addAt(at.at("order"), "%s goes before %s here, and after it in Policy %s at %s: no pipeline that moves both can meet both",
 					first, later, other, before)
 			}
-			if a, b := p.Spec.OnFailure, q.Spec.OnFailure; len(a) > 0 && len(b) > 0 && meet(p.Spec.Environments, q.Spec.Environments) &&
-				!slices.ContainsFunc(a, func(o OnFailure) bool { return slices.Contains(b, o) }) {
+			if a, b := p.Spec.OnFailure, q.Spec.OnFailure; !meet(a, b) && meet(p.Spec.Environments, q.Spec.Environments) {
 				l.report.addAt(at.at("onFailure"), "it wants %s, and Policy %s at %s wants %s: no pipeline can meet both",
 					join(a, " or "), other, before, join(b, " or "))
 			}
@@ -133,9 +132,9 @@ func (s *PolicySpec) overlaps(o *PolicySpec) bool {
 	return s.Clusters == nil && o.Clusters == nil && meet(s.Components, o.Components)
 }
 
-// meet reports whether two lists have a name in common. An empty one is all names.
-func meet(a, b []string) bool {
-	return len(a) == 0 || len(b) == 0 || slices.ContainsFunc(a, func(name string) bool { return slices.Contains(b, name) })
+// meet reports whether two lists have something in common. An empty one is everything.
+func meet[T comparable](a, b []T) bool {
+	return len(a) == 0 || len(b) == 0 || slices.ContainsFunc(a, func(one T) bool { return slices.Contains(b, one) })
 }
 
 // disagrees finds two environments that two policies want the other way round, each where it binds the one that goes later.
@@ -143,7 +142,8 @@ func (s *PolicySpec) disagrees(o *PolicySpec) (first, later string, found bool) 
 	for i, first := range s.Order {
 		for _, later := range s.Order[i+1:] {
 			theirs := slices.Index(o.Order, later)
-			if theirs >= 0 && theirs < slices.Index(o.Order, first) && meet(s.Environments, []string{later}) && meet(o.Environments, []string{first}) {
+			bound := meet(s.Environments, []string{later}) && meet(o.Environments, []string{first})
+			if theirs >= 0 && theirs < slices.Index(o.Order, first) && bound {
 				return first, later, true
 			}
 		}

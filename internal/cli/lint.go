@@ -37,8 +37,9 @@ func NewCmdLint(f *Factory, runF func(*LintOptions) error) *cobra.Command {
 		Long: `Check files and folders (default: the working folder) against each other, render every component
 for each distinct configuration, check what comes out against the kinds of Kubernetes and the CRDs
 among it, and print everything that is wrong as file:line:column. It asks no cluster and no server.
-Where policies are among the files, every pipeline is judged by them. Exits 2 where anything is wrong; a warning is what is allowed and hardly meant, such as a label
-value that no cluster has, or a kind or field that a --kube-version beyond the default may have.`,
+Where policies are among the files, every pipeline is judged by them. Exits 2 where anything is wrong;
+a warning is what is allowed and hardly meant, such as a label value that no cluster has, or a kind
+or field that a --kube-version beyond the default may have.`,
 		Example: `  sluice lint examples
   sluice lint examples/fleet examples/pipelines examples/tasks
   sluice lint examples -o json`,
