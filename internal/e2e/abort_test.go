@@ -59,6 +59,7 @@ func (s *site) recreate(cluster, tag string) {
 }
 
 func TestFailureMode_R04_AbortStopsFromEveryPhaseAndDoesNothingWhenIdle(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []string{"DaemonSet", "Deployment"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()

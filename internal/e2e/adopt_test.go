@@ -75,6 +75,7 @@ func (s *site) meanwhile() {
 }
 
 func TestWhatWasFoundIsGivenBackByAnOpenRun(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "adopted")
 	s.work()
 	s.adopt()
@@ -97,6 +98,7 @@ func TestWhatWasFoundIsGivenBackByAnOpenRun(t *testing.T) {
 }
 
 func TestWhatWasFoundIsGivenBackAfterTheRunHasEnded(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "endured")
 	s.work()
 	s.adopt()

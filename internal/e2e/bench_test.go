@@ -68,8 +68,7 @@ func gapsOf(rec witness.Recording, tag string) []time.Duration {
 // for each batch, and 1 for each pod that it deletes.
 func BenchmarkRequests(b *testing.B) {
 	const nodes = 40
-	s := newSite(b, "asked")
-	s.stack = localtest.Start(b, []string{"a", "b"}, nodes)
+	s := newSiteOn(b, localtest.Start(b, []string{"a", "b"}, nodes), "asked")
 	kill := s.work()
 	s.install()
 	versions := []string{"2.0.0", "1.0.0"}

@@ -14,6 +14,7 @@ import (
 // TestFloodOfCommandsDoesNotKeepAnAbortOut gives a run that waits for an approval five hundred commands in a moment, and an abort
 // among them.
 func TestFloodOfCommandsDoesNotKeepAnAbortOut(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "flooded")
 	s.work()
 	s.install()

@@ -25,7 +25,7 @@ func (s *site) keep(id string) {
 	if dir == "" {
 		return
 	}
-	c, err := engine.Dial(s.t.Context(), engine.DialOptions{Dir: s.stack.Dir})
+	c, err := engine.Dial(s.t.Context(), s.dial)
 	if err != nil {
 		s.t.Fatal(err)
 	}

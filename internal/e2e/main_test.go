@@ -3,16 +3,21 @@ package e2e_test
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"go.temporal.io/api/workflowservice/v1"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
@@ -27,7 +32,7 @@ import (
 // nodes is how many nodes each cluster of the stack has.
 const nodes = 8
 
-// workerEnv makes this binary a worker: its value is "stack dir,kubeconfig,ledger,address of metrics"; the last may be empty.
+// workerEnv makes this binary a worker: its value is "stack dir,kubeconfig,ledger,address of metrics,Temporal namespace"; the address may be empty.
 const workerEnv = "SLUICE_E2E_WORKER"
 
 // stack is the local stack of this binary: two clusters.
@@ -37,6 +42,10 @@ func TestMain(m *testing.M) {
 	if spec := os.Getenv(workerEnv); spec != "" {
 		os.Exit(serve(strings.Split(spec, ",")))
 	}
+	flag.Parse()
+	if err := flag.Set("test.parallel", strconv.Itoa(atOnce)); err != nil {
+		panic(err)
+	}
 	os.Exit(localtest.Main(m, []string{"a", "b"}, nodes, func(get localtest.Get) { stack = get }))
 }
 
@@ -44,7 +53,7 @@ func TestMain(m *testing.M) {
 func serve(spec []string) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() { _, _ = io.Copy(io.Discard, os.Stdin); cancel() }()
-	dial := engine.DialOptions{Dir: spec[0]}
+	dial := engine.DialOptions{Dir: spec[0], Namespace: spec[4]}
 	var counts *metrics.Metrics
 	if spec[3] != "" {
 		counts = metrics.New()
@@ -74,10 +83,14 @@ func serve(spec []string) int {
 	return 0
 }
 
-// site is an installation of Sluice with a ledger of its own, and a component that no other test has.
+// atOnce is how many tests run at a time: they wait more than they work. Those that stop a part of the stack, or a node, run alone.
+const atOnce = 4
+
+// site is an installation of Sluice with a ledger and a Temporal namespace of its own, and a component that no other test has.
 type site struct {
 	t         testing.TB
 	stack     *localtest.Stack
+	dial      engine.DialOptions
 	ledger    ledger.Ledger
 	engine    *engine.Engine
 	path      string // of the ledger
@@ -88,7 +101,15 @@ type site struct {
 
 func newSite(t testing.TB, component string) *site {
 	t.Helper()
-	s := &site{t: t, stack: stack(t), path: filepath.Join(t.TempDir(), "ledger.db"), files: t.TempDir(), component: component}
+	return newSiteOn(t, stack(t), component)
+}
+
+func newSiteOn(t testing.TB, stack *localtest.Stack, component string) *site {
+	t.Helper()
+	s := &site{
+		t: t, stack: stack, path: filepath.Join(t.TempDir(), "ledger.db"), files: t.TempDir(), component: component,
+		dial: engine.DialOptions{Dir: stack.Dir, Namespace: newNamespace(t, stack, component)},
+	}
 	if err := os.CopyFS(s.files, os.DirFS("testdata")); err != nil {
 		t.Fatal(err)
 	}
@@ -100,13 +121,38 @@ func newSite(t testing.TB, component string) *site {
 	t.Cleanup(func() { l.Close() })
 	s.ledger = l
 	s.engine = engine.New(l, func(ctx context.Context) (*engine.Server, error) {
-		c, err := engine.Dial(ctx, engine.DialOptions{Dir: s.stack.Dir})
+		c, err := engine.Dial(ctx, s.dial)
 		if err != nil {
 			return nil, err
 		}
 		return c.Server(), nil
 	}, engine.Options{})
 	return s
+}
+
+// newNamespace registers a namespace that workers can serve.
+func newNamespace(t testing.TB, stack *localtest.Stack, name string) string {
+	t.Helper()
+	c, err := engine.Dial(t.Context(), engine.DialOptions{Dir: stack.Dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	name = fmt.Sprintf("%s-%d", name, time.Now().UnixNano())
+	_, err = c.Client.WorkflowService().RegisterNamespace(t.Context(), &workflowservice.RegisterNamespaceRequest{
+		Namespace: name, WorkflowExecutionRetentionPeriod: durationpb.New(24 * time.Hour),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 100 { // it is known everywhere some seconds later
+		if err = worker.EnsureSearchAttributes(t.Context(), c.Client, name); err == nil {
+			return name
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+	t.Fatal(err)
+	return ""
 }
 
 // edit replaces text in one of the test's documents.
@@ -142,7 +188,7 @@ func (s *site) work() (kill func()) {
 		s.t.Fatal(err)
 	}
 	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), workerEnv+"="+strings.Join([]string{s.stack.Dir, s.stack.Kubeconfig, s.path, s.metrics}, ","))
+	cmd.Env = append(os.Environ(), workerEnv+"="+strings.Join([]string{s.stack.Dir, s.stack.Kubeconfig, s.path, s.metrics, s.dial.Namespace}, ","))
 	cmd.Stderr = os.Stderr
 	lifeline, err := cmd.StdinPipe()
 	if err != nil {
@@ -244,7 +290,7 @@ func (s *site) until(run, what string, within time.Duration, met func(api.RunSta
 
 // underWay lists the activities that the units of a run wait for, as Temporal has them.
 func (s *site) underWay(run api.RunStatus) (all []string) {
-	server, err := engine.Dial(s.t.Context(), engine.DialOptions{Dir: s.stack.Dir})
+	server, err := engine.Dial(s.t.Context(), s.dial)
 	if err != nil {
 		return []string{err.Error()}
 	}

@@ -31,6 +31,7 @@ spec: {group: production, context: a}
 `
 
 func TestAChartThatDoesNotRenderForTwoOfFiveClustersChangesNothing(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "unrendered")
 	s.work()
 	s.install()

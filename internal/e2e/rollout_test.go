@@ -9,11 +9,11 @@ import (
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/witness"
 )
 
 func TestAVersionGoesThroughAndABadOneIsTakenBack(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "whole")
 	s.work()
 	s.install()
@@ -65,6 +65,7 @@ func withoutGeneration(s string) string {
 }
 
 func TestFailureMode_R31_TheWayBackIsWhatRanBeforeTheRun(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "later")
 	s.work()
 	s.install()
@@ -97,6 +98,7 @@ func TestFailureMode_R31_TheWayBackIsWhatRanBeforeTheRun(t *testing.T) {
 // TestFailureMode_R23_R30_ConfigurationAloneGoesBatchByBatch: a version that changes nothing but configuration takes the way of any
 // other, with its checks.
 func TestFailureMode_R23_R30_ConfigurationAloneGoesBatchByBatch(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "config")
 	s.work()
 	s.install()
@@ -132,6 +134,7 @@ func TestFailureMode_R23_R30_ConfigurationAloneGoesBatchByBatch(t *testing.T) {
 }
 
 func TestFailureMode_R01_AGateDoesNotJudgeTheOldRevision(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "stale")
 	s.work()
 	s.install()
@@ -154,6 +157,7 @@ func TestFailureMode_R01_AGateDoesNotJudgeTheOldRevision(t *testing.T) {
 }
 
 func TestFailureMode_R35_OurOwnHalfDoneWorkIsNotDrift(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "half")
 	s.work()
 	s.install()
@@ -176,6 +180,7 @@ func TestFailureMode_R35_OurOwnHalfDoneWorkIsNotDrift(t *testing.T) {
 }
 
 func TestAContextThatIsNotThereIsWrongInput(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "nowhere")
 	s.work()
 	s.edit("fleet.yaml", "metadata: {name: b}\nspec: {group: production", "metadata: {name: b}\nspec: {group: production, context: nowhere")
@@ -186,6 +191,7 @@ func TestAContextThatIsNotThereIsWrongInput(t *testing.T) {
 }
 
 func TestFailureMode_R21_WhatIsNotRenderedAnyMoreStays(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "absent")
 	s.work()
 	s.install()
@@ -199,6 +205,7 @@ func TestFailureMode_R21_WhatIsNotRenderedAnyMoreStays(t *testing.T) {
 }
 
 func TestFailureMode_R15_TwoRunsDoNotShareATarget(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "twice")
 	s.work()
 	s.install()
@@ -213,6 +220,7 @@ func TestFailureMode_R15_TwoRunsDoNotShareATarget(t *testing.T) {
 }
 
 func TestFailureMode_R17_EveryEndFreesTheLock(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "freed")
 	s.work()
 	s.install()
@@ -231,24 +239,13 @@ func TestFailureMode_R17_EveryEndFreesTheLock(t *testing.T) {
 }
 
 func TestFailureMode_R36_AnotherInstallationIsRefused(t *testing.T) {
+	t.Parallel()
 	first := newSite(t, "shared")
 	kill := first.work()
 	first.install()
 	kill()
 	second := newSite(t, "shared")
 	second.work()
-	planned := second.plan("1.0.0", "install")
-	for range 5 { // run names are workflow IDs, and the two share a Temporal server here
-		now := time.Now()
-		gone, err := second.ledger.NewRun(t.Context(), ledger.Run{Plan: planned.Hash, Subject: api.Component("shared"), Version: "1.0.0", Phase: "Aborted", Started: now, By: "test"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		gone.Ended = now
-		if err := second.ledger.SaveRun(t.Context(), gone); err != nil {
-			t.Fatal(err)
-		}
-	}
 	run := second.start("1.0.0", "install")
 	held := second.until(run, "refused", time.Minute, func(r api.RunStatus) bool { return phaseOf(r, "a") == api.PhaseRefused })
 	mine, err := first.ledger.Installation(t.Context())
@@ -264,6 +261,7 @@ func TestFailureMode_R36_AnotherInstallationIsRefused(t *testing.T) {
 
 // TestFailureMode_R37_NothingMovesUntilAPersonSaysWhichToTrust: a cluster was restored from a backup, and its Lease says what ran then.
 func TestFailureMode_R37_NothingMovesUntilAPersonSaysWhichToTrust(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "restored")
 	s.work()
 	s.install()

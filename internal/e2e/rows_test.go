@@ -28,6 +28,7 @@ func printed(t *testing.T, p *engine.Planned) string {
 }
 
 func TestFailureMode_R07_ACheckThatCannotBeEvaluatedHoldsAndTakesNothingBack(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "unjudged")
 	s.work()
 	s.install()
@@ -83,6 +84,7 @@ func TestFailureMode_R07_ACheckThatCannotBeEvaluatedHoldsAndTakesNothingBack(t *
 }
 
 func TestFailureMode_R08_ARunWithAFailedUnitDoesNotSucceed(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ component, onFailure, maxFailures string }{
 		{"within-budget", "Rollback", "1"},
 		{"continued", "Continue", "0"},
@@ -200,6 +202,7 @@ func TestFailureMode_R11_R28_AClusterThatIsDownBeforeItsTurnDoesNotBlockTheOther
 }
 
 func TestFailureMode_R13_AStageThatMayBeEmptyIsSkippedAndWaitsForNobody(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "empty")
 	s.work()
 	s.declare("gaps", `
@@ -244,6 +247,7 @@ func steps(rec witness.Recording, tag string, quiet time.Duration) []int {
 }
 
 func TestFailureMode_R14_BatchesMoveWhatThePlanPrints(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "rounded")
 	s.work()
 	s.edit("components.yaml", "config: {", "config: {environments: {production: {replicas: 13}}, ")

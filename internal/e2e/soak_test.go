@@ -19,6 +19,7 @@ func (s *site) resting(run string) {
 }
 
 func TestAVersionThatCrashesInTheSoakOfItsStageIsTakenBack(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "resting")
 	s.work()
 	s.install()
@@ -45,6 +46,7 @@ func TestAVersionThatCrashesInTheSoakOfItsStageIsTakenBack(t *testing.T) {
 }
 
 func TestTheSoakOfAStageSurvivesItsWorkerAndJudgesNobodyElsesChange(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "watchful")
 	kill := s.work()
 	s.install()
@@ -68,6 +70,7 @@ func TestTheSoakOfAStageSurvivesItsWorkerAndJudgesNobodyElsesChange(t *testing.T
 }
 
 func TestASoakDoesNotPassBecauseNobodyWasThere(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "nobody")
 	s.edit("resting.yaml", "soak: {stage: 5m}", "soak: {stage: 6s}")
 	kill := s.work()

@@ -32,6 +32,7 @@ func (s *site) inBatch(cluster, tag string) {
 }
 
 func TestFailureMode_R27_AKilledWorkerLosesAndRepeatsNothing(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "killed")
 	kill := s.work()
 	s.install()
@@ -138,6 +139,7 @@ func TestAClusterThatIsDownAtItsTurnGoesOnceItIsBack(t *testing.T) {
 }
 
 func TestFailureMode_R05_R32_PausedThenRolledBack(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "paused")
 	s.work()
 	s.install()
@@ -180,6 +182,7 @@ func (s *site) settled(cluster string) {
 }
 
 func TestFailureMode_R22_ADriftedConfigMapIsShownAndNotOverwrittenUntilTold(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "drift")
 	s.work()
 	s.install()
@@ -199,12 +202,13 @@ func TestFailureMode_R22_ADriftedConfigMapIsShownAndNotOverwrittenUntilTold(t *t
 }
 
 func TestFailureMode_R06_ATerminatedRunStopsAndDisarmsItsUnits(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "orphaned")
 	s.work()
 	s.install()
 	run := s.start("2.0.0", "slow")
 	s.soaking(run)
-	c, err := engine.Dial(t.Context(), engine.DialOptions{Dir: s.stack.Dir})
+	c, err := engine.Dial(t.Context(), s.dial)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,13 +237,14 @@ func TestFailureMode_R06_ATerminatedRunStopsAndDisarmsItsUnits(t *testing.T) {
 }
 
 func TestFailureMode_R06_WithEverythingGoneNothingMoves(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "terminated")
 	kill := s.work()
 	s.install()
 	run := s.start("2.0.0", "slow")
 	s.soaking(run)
 	kill()
-	c, err := engine.Dial(t.Context(), engine.DialOptions{Dir: s.stack.Dir})
+	c, err := engine.Dial(t.Context(), s.dial)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -274,6 +279,7 @@ func (s *site) asBefore(before witness.Snapshot) {
 }
 
 func TestARollbackTakesAwayWhatTheRunAdded(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "added")
 	s.work()
 	s.install()

@@ -54,6 +54,7 @@ func page(t *testing.T, chromium, url string, want ...string) string {
 }
 
 func TestTheTemporalUITellsTheStory(t *testing.T) {
+	t.Parallel()
 	chromium := browser(t)
 	s := newSite(t, "shown")
 	s.work()
@@ -70,7 +71,7 @@ func TestTheTemporalUITellsTheStory(t *testing.T) {
 	if err := json.Unmarshal(data, &d); err != nil {
 		t.Fatal(err)
 	}
-	c, err := engine.Dial(t.Context(), engine.DialOptions{Dir: s.stack.Dir})
+	c, err := engine.Dial(t.Context(), s.dial)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +80,7 @@ func TestTheTemporalUITellsTheStory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	list := d.Temporal.UI + "/namespaces/default/workflows"
+	list := d.Temporal.UI + "/namespaces/" + s.dial.Namespace + "/workflows"
 	base := list + "/" + run + "/" + described.GetWorkflowExecutionInfo().GetExecution().GetRunId()
 	for _, c := range []struct {
 		shows string

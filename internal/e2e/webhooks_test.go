@@ -91,6 +91,7 @@ func unguardedFirst(t *testing.T, tr *trail, after uint64) uint64 {
 }
 
 func TestFailureMode_R33_AWebhookComesLastAndGoesFirst(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "webhooked")
 	s.work()
 	s.install()
@@ -132,6 +133,7 @@ func TestFailureMode_R33_AWebhookComesLastAndGoesFirst(t *testing.T) {
 }
 
 func TestAFirstInstallationIsTakenBackWithItsWebhookFirst(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, "crashing")
 	s.work()
 	s.edit("components.yaml", "{logLevel: level-3}", "{logLevel: level-3, notes: from version 3, extra: true, guard: true}")
