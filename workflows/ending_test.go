@@ -263,3 +263,22 @@ func TestPodsThatWereLostWhilePausedAreMovedAgain(t *testing.T) {
 	}
 	w.expect(t, []string{"Advance a/2", "Disarm a", "Arm a", "Advance a/2", "Finish a"}, nil)
 }
+
+func TestAClusterThatIsLostForAMomentIsNotGivenUp(t *testing.T) {
+	for back, want := range map[time.Duration]api.Phase{10 * time.Second: api.PhaseSucceeded, time.Hour: api.PhaseFailed} {
+		t.Run(string(want), func(t *testing.T) {
+			w := newWorld(t, "a")
+			w.plan.Stages[0].MaxUnreachable = 1 // so the stage waits for nobody
+			w.once(step.Advance.Name(), "a", away)
+			w.returns("a", back)
+			end := w.run(t)
+			u := end.Stages[0].Units[0]
+			if end.Phase != want || u.Phase != want {
+				t.Fatalf("the run ended %s, its unit %s", end.Phase, u.Phase)
+			}
+			if want == api.PhaseFailed && (u.Failure == nil || !strings.Contains(u.Failure.Message, "a was out of reach to the end of the run: ")) {
+				t.Errorf("it says that it failed because of %+v", u.Failure)
+			}
+		})
+	}
+}

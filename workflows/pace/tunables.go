@@ -22,6 +22,7 @@ type Tunables struct {
 	StallSlack, WoundUp time.Duration
 	FreeLook            time.Duration // how long looks of another run that were told to end are waited for
 
+	ComesBack  time.Duration // for how long a run that would end waits for a cluster that has just gone out of reach
 	BackSpread time.Duration // clusters that may go back at once begin within so long
 
 	Lasting   time.Duration // how long a change of phase that decides nothing lasts before a run is told of it
@@ -72,6 +73,7 @@ func Tuned() Tunables {
 
 		StallSlack: time.Minute, WoundUp: time.Minute, FreeLook: 30 * time.Second,
 
+		ComesBack:  30 * time.Second,
 		BackSpread: 30 * time.Second,
 
 		Lasting: 2 * time.Second, TellEvery: 10 * time.Second, TellsMost: 4,

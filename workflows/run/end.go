@@ -3,6 +3,7 @@ package run
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"go.temporal.io/sdk/workflow"
 
@@ -10,6 +11,7 @@ import (
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/workflows/ask"
+	"sluice.dev/sluice/workflows/pace"
 	"sluice.dev/sluice/workflows/shape"
 	"sluice.dev/sluice/workflows/show"
 	"sluice.dev/sluice/workflows/tell"
@@ -37,6 +39,9 @@ func (r *rollout) finish(ctx workflow.Context) {
 			r.takeBack(ctx, back)
 			continue
 		}
+		if r.mayComeBack(ctx) {
+			continue
+		}
 		for _, u := range r.openUnits() {
 			if !u.back || r.want.abort {
 				r.tellUnit(ctx, u, tell.Order{Kind: tell.OrderStop, Who: api.BySluice, Reason: "the run has ended"})
@@ -55,6 +60,27 @@ func (r *rollout) finish(ctx workflow.Context) {
 			return
 		}
 	}
+}
+
+// mayComeBack waits for a cluster that was lost a moment ago, as by a restart of its API server, until something happens. It is false
+// where there is none, and where somebody ended the run.
+func (r *rollout) mayComeBack(ctx workflow.Context) bool {
+	if r.shape < shape.WaitsForLostClusters || r.ending() {
+		return false
+	}
+	var lost time.Time // the last one
+	for _, u := range r.openUnits() {
+		if w := r.unit(u.cluster).Waiting; !u.back && w != nil && w.Kind == api.WaitCluster && w.Since.After(lost) {
+			lost = w.Since
+		}
+	}
+	left := lost.Add(pace.Tuned().ComesBack).Sub(workflow.Now(ctx))
+	if left <= 0 {
+		return false
+	}
+	turn := r.inTurn
+	_, err := workflow.AwaitWithTimeout(ctx, left, func() bool { return r.inTurn != turn || r.ending() })
+	return err == nil
 }
 
 // close computes the end from what the units recorded, and writes it down.

@@ -200,10 +200,15 @@ func (r *machine) leave(ctx workflow.Context, phase api.Phase) api.Phase {
 	return phase
 }
 
-// stoppedPhase is what a unit is that was told to end where it is.
+// stoppedPhase is what a unit is that was told to end where it is. One that had moved says why it did not get on.
 func (r *machine) stoppedPhase() api.Phase {
 	if r.away && !r.unit.Moved {
 		return api.PhaseMissed
+	}
+	if w := r.unit.Waiting; r.away && r.unit.Failure == nil && w != nil {
+		said := r.in.Cluster + " was out of reach to the end of the run: " + strings.Join(w.Unmet, ", ")
+		r.unit.Failure = &api.Check{Name: "reach", At: api.AtUnit, Verdict: api.Error, Message: said}
+		r.unit.FailedAt = r.unit.Path
 	}
 	return api.PhaseFailed
 }
