@@ -63,7 +63,7 @@ func (s *site) asFound() {
 	if left := s.kubectl("a", "-n", s.component, "get", "deployments", "-o", "name"); left != "" {
 		s.t.Errorf("%s is left", left)
 	}
-	if left := s.kubectl("a", "get", "validatingwebhookconfigurations", "-o", "name"); strings.Contains(left, "agent-guard") {
+	if left := s.kubectl("a", "get", "validatingwebhookconfigurations", "-o", "name"); strings.Contains(left, s.component+"-guard") {
 		s.t.Errorf("%s is left", left)
 	}
 }

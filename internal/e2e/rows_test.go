@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -134,73 +133,6 @@ func TestFailureMode_R08_ARunWithAFailedUnitDoesNotSucceed(t *testing.T) {
 	}
 }
 
-func TestFailureMode_R11_R28_AClusterThatIsDownBeforeItsTurnDoesNotBlockTheOtherAndIsCaughtUp(t *testing.T) {
-	s := newSite(t, "offline")
-	s.work()
-	s.install()
-	for name, bears := range map[string]string{"strict": "0", "bearing": "1"} {
-		s.declare(name, "  defaults: {batches: [100%], maxUnavailable: 100%, maxUnreachable: "+bears+"}\n  stages: [{name: all, clusterGroups: {all: true}}]\n")
-	}
-	before := s.snapshot("b")
-	s.stack.Run(t, "stop", "apiserver", "--cluster", "a")
-	comesBack := sync.OnceFunc(func() { s.revive("a") })
-	t.Cleanup(comesBack)
-
-	strict := s.start("2.0.0", "strict")
-	held := s.until(strict, "held by its budget", time.Minute, func(r api.RunStatus) bool {
-		return phaseOf(r, "a") == api.PhaseUnreachable && r.Stages[0].Waiting != nil
-	})
-	if w := held.Stages[0].Waiting; w.Kind != "budget" || !strings.Contains(strings.Join(w.Unmet, " "), "maxUnreachable") {
-		t.Errorf("the stage waits for %+v", w)
-	}
-	s.tell(strict, api.UpdateAbort, api.Scope{})
-	s.ended(strict, time.Minute)
-	if moved := witness.Moved(before, s.snapshot("b")); len(moved) > 0 {
-		t.Errorf("maxUnreachable is 0, and b moved: %v", moved)
-	}
-
-	planned := s.plan("2.0.0", "bearing")
-	if text := printed(t, planned); !strings.Contains(text, "out of reach, diffed at its turn a ") {
-		t.Errorf("the plan does not list a as out of reach: %s", text)
-	}
-	run := s.start("2.0.0", "bearing")
-	end := s.ended(run, time.Minute)
-	if end.Phase != api.PhaseSucceeded || phaseOf(end, "a") != api.PhaseMissed || phaseOf(end, "b") != api.PhaseSucceeded {
-		t.Errorf("the run ended %s: %+v", end.Phase, end.Stages)
-	}
-	if tags := s.snapshot("b").Tags(); tags["2.0.0"] != nodes {
-		t.Errorf("cluster b runs %v", tags)
-	}
-	seen, err := s.engine.Clusters(t.Context(), s.component)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !seen[0].Unreachable || seen[0].Version != "1.0.0" || seen[1].Unreachable || seen[1].Version != "2.0.0" {
-		t.Errorf("the list of clusters says %+v", seen)
-	}
-
-	// Once it is back it is caught up, and nobody else is moved.
-	comesBack()
-	before = s.snapshot("b")
-	behind, err := s.engine.CatchUp(t.Context(), engine.PlanRequest{Paths: []string{s.files}, Component: s.component, Pipeline: "strict", By: "ann"})
-	if err != nil || behind.Planned == nil || !slices.Equal(behind.Behind, []string{"a"}) || behind.Through.Name != run {
-		t.Fatalf("behind is %+v: %v", behind, err)
-	}
-	caught, err := s.engine.Run(t.Context(), engine.RunRequest{Plan: behind.Planned.Hash, By: "ann"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if end := s.ended(caught.Name, time.Minute); end.Phase != api.PhaseSucceeded || phaseOf(end, "a") != api.PhaseSucceeded {
-		t.Errorf("the run that catches up ended %s: %+v", end.Phase, end.Stages)
-	}
-	if tags := s.snapshot("a").Tags(); tags["2.0.0"] != nodes {
-		t.Errorf("cluster a runs %v", tags)
-	}
-	if moved := witness.Moved(before, s.snapshot("b")); len(moved) > 0 {
-		t.Errorf("b had it already, and moved: %v", moved)
-	}
-}
-
 func TestFailureMode_R13_AStageThatMayBeEmptyIsSkippedAndWaitsForNobody(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "empty")
@@ -253,7 +185,7 @@ func TestFailureMode_R14_BatchesMoveWhatThePlanPrints(t *testing.T) {
 	s.edit("components.yaml", "config: {", "config: {environments: {production: {replicas: 13}}, ")
 	s.install()
 	s.declare("percent", `
-  defaults: {batches: [10%, 25%, 33%, 100%], maxUnavailable: 100%, maxConcurrency: 100%, soak: {batch: 3s}}
+  defaults: {batches: [10%, 25%, 33%, 100%], maxUnavailable: 100%, maxConcurrency: 100%, soak: {batch: 10s}}
   stages: [{name: all, clusterGroups: {all: true}}]
 `)
 	text := printed(t, s.plan("2.0.0", "percent"))
@@ -270,7 +202,7 @@ func TestFailureMode_R14_BatchesMoveWhatThePlanPrints(t *testing.T) {
 		{"a", "DaemonSet", []int{1, 2, 8}, "batch 3 is skipped: 33% of 8 is 2, not above batch 2"},
 		{"b", "Deployment", []int{1, 3, 4, 13}, ""},
 	} {
-		got := steps(recs[c.cluster].Stop(), "2.0.0", 2*time.Second)
+		got := steps(recs[c.cluster].Stop(), "2.0.0", 8*time.Second)
 		if !slices.Equal(got, c.want) {
 			t.Errorf("%s: batches ended at %v pods, the rule of rounding says %v", c.kind, got, c.want)
 		}

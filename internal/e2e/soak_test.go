@@ -78,9 +78,17 @@ func TestASoakDoesNotPassBecauseNobodyWasThere(t *testing.T) {
 	run := s.start("3.0.0", "resting")
 	s.resting(run)
 	kill()
-	time.Sleep(10 * time.Second) // the soak's time is over, and version 3 has crashed
+	for ended := time.Now().Add(10 * time.Second); !s.restarted("a") || time.Now().Before(ended); time.Sleep(200 * time.Millisecond) {
+		// the soak's time goes by, and version 3 crashes
+	}
 	s.work()
 	if end := s.ended(run, 2*time.Minute); end.Phase != api.PhaseRolledBack {
 		t.Errorf("the run ended %s", end.Phase)
 	}
+}
+
+// restarted reports whether a container of the component was started again.
+func (s *site) restarted(cluster string) bool {
+	s.t.Helper()
+	return slices.ContainsFunc(s.snapshot(cluster).Pods, func(p witness.Pod) bool { return p.Restarts > 0 })
 }

@@ -83,61 +83,6 @@ func TestTemporalIsRestartedInTheMiddleOfABatch(t *testing.T) {
 	checked(t, s, run)
 }
 
-func TestAnAPIServerIsDownForAMinuteDuringItsTurn(t *testing.T) {
-	s := newSite(t, "down")
-	s.work()
-	s.install()
-	rec := s.record("a")
-	run := s.start("2.0.0", "slow")
-	s.soaking(run)
-	s.stack.Run(t, "stop", "apiserver", "--cluster", "a")
-	began := time.Now()
-	t.Cleanup(func() { s.revive("a") })
-	s.until(run, "waiting for the cluster", time.Minute, func(r api.RunStatus) bool {
-		return phaseOf(r, "a") == api.PhaseUnreachable
-	})
-	seen, err := s.engine.Clusters(t.Context(), s.component)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(seen[0].State, "unreachable") {
-		t.Errorf("the list of clusters says %q", seen[0].State)
-	}
-	time.Sleep(time.Until(began.Add(time.Minute)))
-	s.stack.Run(t, "start", "apiserver", "--cluster", "a")
-	if end := s.ended(run, 2*time.Minute); end.Phase != api.PhaseSucceeded {
-		t.Fatalf("the run ended %s", end.Phase)
-	}
-	once(t, rec.Stop(), "2.0.0")
-}
-
-func TestAClusterThatIsDownAtItsTurnGoesOnceItIsBack(t *testing.T) {
-	s := newSite(t, "late")
-	s.work()
-	s.install()
-	p := s.plan("2.0.0", "slow")
-	s.stack.Run(t, "stop", "apiserver", "--cluster", "a")
-	t.Cleanup(func() { s.revive("a") })
-	run, err := s.engine.Run(t.Context(), engine.RunRequest{Plan: p.Hash, By: "test", Reason: "a test"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.until(run.Name, "waiting for the cluster", time.Minute, func(r api.RunStatus) bool { return phaseOf(r, "a") == api.PhaseUnreachable })
-	s.stack.Run(t, "start", "apiserver", "--cluster", "a")
-	s.soaking(run.Name)
-	s.tell(run.Name, api.UpdatePause, api.Scope{})
-	// Some watches of its controllers may still be waiting for their next attempt.
-	s.until(run.Name, "paused and disarmed", 3*time.Minute, func(r api.RunStatus) bool {
-		u := unitOf(r, "a")
-		return u.Phase == api.PhasePaused && !u.Armed
-	})
-	s.tell(run.Name, api.UpdateResume, api.Scope{})
-	end := s.ended(run.Name, 3*time.Minute)
-	if end.Phase != api.PhaseSucceeded || len(end.Moves) != 1 {
-		t.Errorf("the run ended %s, its moves are %v", end.Phase, end.Moves)
-	}
-}
-
 func TestFailureMode_R05_R32_PausedThenRolledBack(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "paused")

@@ -36,6 +36,7 @@ type change struct {
 // trail is what several watches on one cluster have told so far.
 type trail struct {
 	t       testing.TB
+	guard   string // the webhook that is watched, where one is
 	mu      sync.Mutex
 	changes []change
 }
@@ -44,7 +45,7 @@ type trail struct {
 func (s *site) follow(cluster string, kinds ...schema.GroupVersionResource) *trail {
 	s.t.Helper()
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
-		&clientcmd.ClientConfigLoadingRules{ExplicitPath: s.stack.Kubeconfig}, &clientcmd.ConfigOverrides{CurrentContext: cluster},
+		&clientcmd.ClientConfigLoadingRules{ExplicitPath: s.stack.Kubeconfig}, &clientcmd.ConfigOverrides{CurrentContext: s.control(cluster)},
 	).ClientConfig()
 	if err != nil {
 		s.t.Fatal(err)
@@ -56,17 +57,19 @@ func (s *site) follow(cluster string, kinds ...schema.GroupVersionResource) *tra
 	ctx, stop := context.WithCancel(context.Background())
 	var all sync.WaitGroup
 	s.t.Cleanup(func() { stop(); all.Wait() })
-	tr := &trail{t: s.t}
+	tr := &trail{t: s.t, guard: s.guard()}
 	for _, kind := range kinds {
-		var resource dynamic.ResourceInterface = client.Resource(kind)
-		if kind != webhooks {
-			resource = client.Resource(kind).Namespace(s.component)
+		var resource dynamic.ResourceInterface = client.Resource(kind).Namespace(s.component)
+		var only metav1.ListOptions
+		if kind == webhooks {
+			resource = client.Resource(kind)
+			only.FieldSelector = "metadata.name=" + s.component + "-guard"
 		}
-		there, err := resource.List(ctx, metav1.ListOptions{})
+		there, err := resource.List(ctx, only)
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		w, err := resource.Watch(ctx, metav1.ListOptions{ResourceVersion: there.GetResourceVersion()})
+		w, err := resource.Watch(ctx, metav1.ListOptions{ResourceVersion: there.GetResourceVersion(), FieldSelector: only.FieldSelector})
 		if err != nil {
 			s.t.Fatal(err)
 		}

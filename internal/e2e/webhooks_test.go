@@ -13,7 +13,8 @@ import (
 	"sluice.dev/sluice/internal/engine"
 )
 
-const guard = "ValidatingWebhookConfiguration/agent-guard"
+// guard is the webhook of the test's component.
+func (s *site) guard() string { return "ValidatingWebhookConfiguration/" + s.component + "-guard" }
 
 // guarded waits until the API server refuses writes for the webhook, which nobody answers.
 func (s *site) guarded() {
@@ -35,12 +36,12 @@ func (s *site) guarded() {
 // returns when.
 func guardedLast(t *testing.T, tr *trail, after uint64) uint64 {
 	t.Helper()
-	made := tr.until(guard, watch.Added, after)
+	made := tr.until(tr.guard, watch.Added, after)
 	var agent *unstructured.Unstructured
 	before := map[string]bool{}
 	for _, c := range tr.so() {
 		switch {
-		case c.version <= after || c.name == guard:
+		case c.version <= after || c.name == tr.guard:
 		case c.version > made.version && c.spec:
 			t.Errorf("%s was %s after the webhook was made", c.name, c.event)
 		case c.version < made.version:
@@ -69,12 +70,12 @@ func guardedLast(t *testing.T, tr *trail, after uint64) uint64 {
 // unguardedFirst checks that nothing of the way back came before the end of the webhook.
 func unguardedFirst(t *testing.T, tr *trail, after uint64) uint64 {
 	t.Helper()
-	gone := tr.until(guard, watch.Deleted, after)
+	gone := tr.until(tr.guard, watch.Deleted, after)
 	last := tr.until("ConfigMap/extra", watch.Deleted, after).version
 	behind := map[string]bool{}
 	for _, c := range tr.so() {
 		switch {
-		case c.version <= after || c.name == guard || !c.spec:
+		case c.version <= after || c.name == tr.guard || !c.spec:
 		case c.version < gone.version:
 			t.Errorf("%s was %s before the webhook was gone", c.name, c.event)
 		default:
@@ -151,7 +152,7 @@ func TestAFirstInstallationIsTakenBackWithItsWebhookFirst(t *testing.T) {
 	if end.Phase != api.PhaseRolledBack || !slices.Contains(u.Kept, "Namespace/crashing") {
 		t.Fatalf("the run ended %s, the unit with %+v; it keeps %v", end.Phase, u.Failure, u.Kept)
 	}
-	unguardedFirst(t, tr, tr.until(guard, watch.Added, 0).version)
+	unguardedFirst(t, tr, tr.until(tr.guard, watch.Added, 0).version)
 	left := s.kubectl("a", "-n", s.component, "get", "daemonsets,deployments,configmaps", "-o", "name")
 	if left != "" {
 		t.Errorf("left are %q", left)
