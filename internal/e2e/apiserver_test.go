@@ -126,7 +126,7 @@ func TestFailureMode_R11_R28_AClusterThatIsDownBeforeItsTurnDoesNotBlockTheOther
 	if err != nil {
 		t.Fatal(err)
 	}
-	if end := s.ended(caught.Name, time.Minute); end.Phase != api.PhaseSucceeded || phaseOf(end, "a") != api.PhaseSucceeded {
+	if end := s.ended(caught.Name, 3*time.Minute); end.Phase != api.PhaseSucceeded || phaseOf(end, "a") != api.PhaseSucceeded {
 		t.Errorf("the run that catches up ended %s: %+v", end.Phase, end.Stages)
 	}
 	if tags := s.snapshot("a").Tags(); tags["2.0.0"] != nodes {
@@ -161,7 +161,7 @@ func TestFailureMode_R29_ARetryGoesOverWhatFailedWithTheSameDigests(t *testing.T
 	if err != nil || !strings.Contains(answer.Message, runs[0].Name) {
 		t.Fatalf("after %q the newest run is %+v, %v", answer.Message, runs, err)
 	}
-	end := s.ended(runs[0].Name, 2*time.Minute) // the worker may not have found the API server again yet
+	end := s.ended(runs[0].Name, 3*time.Minute) // the worker, and what simulates nodes, may not have found the API server again yet
 	if end.Phase != api.PhaseSucceeded || end.Retry != run || end.Plan != first.Plan || len(end.Stages[0].Units) != 1 || phaseOf(end, "a") != api.PhaseSucceeded {
 		t.Errorf("the retry ended %s: %+v", end.Phase, end.Stages)
 	}
