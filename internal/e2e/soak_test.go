@@ -72,13 +72,13 @@ func TestTheSoakOfAStageSurvivesItsWorkerAndJudgesNobodyElsesChange(t *testing.T
 func TestASoakDoesNotPassBecauseNobodyWasThere(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "nobody")
-	s.edit("resting.yaml", "soak: {stage: 5m}", "soak: {stage: 6s}")
+	s.edit("resting.yaml", "soak: {stage: 5m}", "soak: {stage: 20s}")
 	kill := s.work()
 	s.install()
 	run := s.start("3.0.0", "resting")
 	s.resting(run)
 	kill()
-	for ended := time.Now().Add(10 * time.Second); !s.restarted("a") || time.Now().Before(ended); time.Sleep(200 * time.Millisecond) {
+	for ended := time.Now().Add(22 * time.Second); !s.restarted("a") || time.Now().Before(ended); time.Sleep(200 * time.Millisecond) {
 		// the soak's time goes by, and version 3 crashes
 	}
 	s.work()
