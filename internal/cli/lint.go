@@ -31,6 +31,7 @@ type LintOptions struct {
 // NewCmdLint checks files and folders.
 func NewCmdLint(f *Factory, runF func(*LintOptions) error) *cobra.Command {
 	opts := &LintOptions{Out: f.Out, Err: f.Err}
+	var files []string
 	cmd := &cobra.Command{
 		Use:   "lint [PATH...]",
 		Short: "Check pipelines, tasks, components and fleets",
@@ -44,11 +45,11 @@ or field that a --kube-version beyond the default may have.`,
   sluice lint examples/fleet examples/pipelines examples/tasks
   sluice lint examples -o json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			opts.Paths, opts.Library = args, f.Library
+			opts.Paths, opts.Library = slices.Concat(args, files), f.Library
 			if _, err := utilversion.ParseGeneric(opts.Kube); err != nil {
 				return usage(cmd, "cannot read --kube-version %q: write a version such as %s", opts.Kube, lint.KubeVersion)
 			}
-			if len(args) == 0 {
+			if len(opts.Paths) == 0 {
 				opts.Paths = []string{"."}
 			}
 			if runF != nil {
@@ -58,6 +59,7 @@ or field that a --kube-version beyond the default may have.`,
 		},
 	}
 	addOutput(cmd, &opts.Format)
+	cmd.Flags().StringArrayVarP(&files, "file", "f", nil, "`PATH` of a file or folder, as plan and run take it; may be repeated")
 	cmd.Flags().StringVar(&opts.Kube, "kube-version", lint.KubeVersion, "`VERSION` of Kubernetes to render for")
 	return cmd
 }
