@@ -34,8 +34,8 @@ programs: ## install the system programs that the demo needs, where we are root 
 	@.ci/install prometheus
 
 .PHONY: demo
-demo: programs build ## watch a component travel through five clusters, and bad versions be stopped; KEEP=1 leaves the stack up
-	@bin/sluice demo $(if $(KEEP),--keep)
+demo: programs build ## watch a component travel through five clusters, and bad versions be stopped; KEEP=1 leaves the stack up, FULL=1 has people approve and freeze too
+	@bin/sluice demo $(if $(KEEP),--keep) $(if $(FULL),--full)
 
 .PHONY: demo-short
 demo-short: programs build ## the demo on three small clusters

@@ -40,7 +40,7 @@ func serve(ctx context.Context, r cli.WorkerRun) error {
 // play plays the demo as the command line was told to.
 func play(ctx context.Context, r cli.DemoRun) error {
 	return demo.Run(ctx, demo.Options{
-		Examples: r.Examples, Dir: r.Dir, Out: r.Report, Keep: r.Keep, Short: r.Short, Stdout: r.Out, Stderr: r.Err,
+		Examples: r.Examples, Dir: r.Dir, Out: r.Report, Keep: r.Keep, Full: r.Full, Short: r.Short, Stdout: r.Out, Stderr: r.Err,
 	})
 }
 

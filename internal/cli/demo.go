@@ -16,6 +16,7 @@ type DemoRun struct {
 	Examples string // folder of the documents that it rolls out
 	Report   string // folder of what it writes
 	Keep     bool   // leave the stack running at the end
+	Full     bool   // an approval, a freeze and a report too
 	Short    bool   // fewer clusters and nodes
 }
 
@@ -51,6 +52,7 @@ where all of this happened.`,
 	flags.StringVar(&opts.Run.Examples, "examples", "examples", "`FOLDER` of the fleet, the components and the pipelines")
 	flags.StringVar(&opts.Run.Report, "out", "out/demo", "`FOLDER` of the report")
 	flags.BoolVar(&opts.Run.Keep, "keep", false, "leave the stack and its Web UI running")
+	flags.BoolVar(&opts.Run.Full, "full", false, "also a version that people approve, freeze and read the report of")
 	flags.BoolVar(&opts.Run.Short, "short", false, "a smaller fleet")
 	return cmd
 }

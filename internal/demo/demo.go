@@ -25,6 +25,7 @@ type Options struct {
 	Out        string // folder of report.json and worker.log; default out/demo
 	Keep       bool   // leave the stack and its state folder when all is done
 	Short      bool   // three clusters of ten nodes instead of five of forty
+	Full       bool   // a version that people approve, freeze and read the report of, too
 	Prometheus string // program that is asked for metrics; default the one on the path
 	Stdout     io.Writer
 	Stderr     io.Writer
@@ -103,7 +104,7 @@ func (p *play) run(ctx context.Context) (failed error) {
 	ctx, p.fail = context.WithCancelCause(ctx)
 	defer p.fail(nil)
 	defer func() { failed = errors.Join(failed, p.cleanUp()) }()
-	for _, s := range []step{
+	steps := []step{
 		{"clear what an earlier demo left", time.Minute, p.clear},
 		{fmt.Sprintf("start %d clusters of %d nodes and Temporal", len(p.shape.clusters), p.shape.nodes), 3 * time.Minute, p.startStack},
 		{"start a Prometheus that scrapes the API servers", 30 * time.Second, p.startPrometheus},
@@ -112,8 +113,11 @@ func (p *play) run(ctx context.Context) (failed error) {
 		{"roll version 2 through the fleet", 5 * time.Minute, p.rollGood},
 		{"try version 3.0, whose pods crash: a rule over pods sees it", 3 * time.Minute, p.rollCrashing},
 		{"try version 3.1, whose pods look healthy: their logs tell", 3 * time.Minute, p.rollPanicking},
-		{"read what every cluster runs", time.Minute, p.sum},
-	} {
+	}
+	if p.o.Full {
+		steps = append(steps, step{"roll version 3.2, which a person approves, freezes and lets go on", 5 * time.Minute, p.rollApproved})
+	}
+	for _, s := range append(steps, step{"read what every cluster runs", time.Minute, p.sum}) {
 		if err := p.take(ctx, s); err != nil {
 			return err
 		}

@@ -30,7 +30,7 @@ func TestExamples(t *testing.T) {
 			t.Errorf("the short demo starts %s, which the fleet does not have", name)
 		}
 	}
-	for _, name := range []string{installPipeline, rollPipeline} {
+	for _, name := range []string{installPipeline, rollPipeline, approvedPipeline} {
 		if docs.Pipelines[name] == nil {
 			t.Errorf("there is no pipeline %s", name)
 		}
@@ -51,6 +51,7 @@ func TestExamples(t *testing.T) {
 		"node-agent 2.0.0": "registry.example/node-agent:" + version2,
 		"node-agent 3.0.0": "registry.example/node-agent:" + crashingTag,
 		"node-agent 3.1.0": "registry.example/node-agent:" + panickingTag,
+		"node-agent 3.2.0": "registry.example/node-agent:" + mended,
 		"controller 1.0.0": "registry.example/controller:" + version1,
 		"controller 2.0.0": "registry.example/controller:" + version2,
 	}

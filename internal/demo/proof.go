@@ -43,14 +43,14 @@ func (p *play) settled(ctx context.Context) (snapshots, error) {
 	}
 }
 
-// everywhere proves that every cluster runs one version of both components, every pod ready.
-func (p *play) everywhere(ctx context.Context, version string) error {
+// everywhere proves that every cluster runs these versions of the components, every pod ready.
+func (p *play) everywhere(ctx context.Context, agent, control string) error {
 	seen, err := p.look(ctx)
 	if err != nil {
 		return err
 	}
 	for _, name := range p.shape.clusters {
-		for _, component := range []string{nodeAgent, controller} {
+		for component, version := range map[string]string{nodeAgent: agent, controller: control} {
 			s := seen[name].In(component)
 			want := p.shape.pods(component)
 			if s.Tags()[version] != want || len(s.Tags()) != 1 || s.Ready() != want {
@@ -58,7 +58,7 @@ func (p *play) everywhere(ctx context.Context, version string) error {
 			}
 		}
 	}
-	p.say("the witness reads version %s of both components in all %d clusters", version, len(p.shape.clusters))
+	p.say("the witness reads %s %s and %s %s in all %d clusters", nodeAgent, agent, controller, control, len(p.shape.clusters))
 	return nil
 }
 

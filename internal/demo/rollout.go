@@ -61,8 +61,8 @@ func near(path string) string {
 	return path
 }
 
-// typed is a command line as it would be typed where the state folder is the usual one.
-func typed(cmd *exec.Cmd) []string { return cmd.Args[1 : len(cmd.Args)-2] }
+// typed is a command line as it would be typed where the state folder is the usual one, and the ledger there.
+func typed(cmd *exec.Cmd) []string { return cmd.Args[1 : len(cmd.Args)-3] }
 
 // aside is a run that goes on beside another one. Its output is kept, so that two trees do not write over each other.
 type aside struct {
@@ -149,7 +149,7 @@ func (p *play) install(ctx context.Context) error {
 			return err
 		}
 	}
-	return p.everywhere(ctx, version1)
+	return p.everywhere(ctx, version1, version1)
 }
 
 // rollGood rolls version 2 of both components through the fleet, at the same time, and has the witness watch.
@@ -167,7 +167,7 @@ func (p *play) rollGood(ctx context.Context) error {
 	if _, err := p.await(ctx, other); err != nil {
 		return err
 	}
-	if err := p.everywhere(ctx, version2); err != nil {
+	if err := p.everywhere(ctx, version2, version2); err != nil {
 		return err
 	}
 	if err := p.proveGood(watches.stop()); err != nil {
@@ -207,7 +207,7 @@ func (p *play) rollBad(ctx context.Context, b bad) error {
 	if err != nil {
 		return err
 	}
-	if err := p.everywhere(ctx, version2); err != nil {
+	if err := p.everywhere(ctx, version2, version2); err != nil {
 		return err
 	}
 	after, err := p.settled(ctx)

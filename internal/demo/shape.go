@@ -14,10 +14,12 @@ const (
 	crashingTag  = "3.0.0-crash-after-ready"
 	panicking    = "3.1.0"
 	panickingTag = "3.1.0-panic-logs"
+	mended       = "3.2.0"
 
-	installPipeline = "install"
-	rollPipeline    = "watched"
-	mostUnavailable = 25 // percent of a workload's pods, as the pipeline says
+	installPipeline  = "install"
+	rollPipeline     = "watched"
+	approvedPipeline = "approved"
+	mostUnavailable  = 25 // percent of a workload's pods, as the pipeline says
 
 	rulesCheck = "pods-stay-healthy" // of the pipeline: stops what crashes
 	logsCheck  = "no-panics"         // of the pipeline: stops what panics
