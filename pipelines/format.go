@@ -78,6 +78,8 @@ func formats() map[string]*format {
 			"must be a path below the worker's folder of secrets: letters, digits, dots, dashes and underscores"),
 		"hostPort": pattern(`^[A-Za-z0-9]([-A-Za-z0-9.]{0,251}[A-Za-z0-9])?:[0-9]{1,5}$`, "must be of the form HOST:PORT"),
 		"mailbox":  pattern(`^[^\s<>@,;"]{1,64}@[A-Za-z0-9]([-A-Za-z0-9.]{0,251}[A-Za-z0-9])?$`, "must be an address such as oncall@example.com"),
+		"person": pattern(`^[^\s()\[\]]([^()\[\]\t\r\n]{0,198}[^\s()\[\]])?$`,
+			"must be a name as Sluice shows it, such as ann@example.com, without (unverified)"),
 		"text":     pattern(`\S`, "must not be empty"),
 		"operator": {values: []string{OpIn, OpNotIn, OpExists, OpDoesNotExist}},
 		"order":    {values: []string{OrderByRisk, OrderByName}},

@@ -20,6 +20,7 @@ const (
 	KindDataSource   = "DataSource"
 	KindReceiver     = "Receiver"
 	KindPolicy       = "Policy"
+	KindGroup        = "Group"
 )
 
 // Kinds lists every kind, in the order in which they are documented.
@@ -27,6 +28,7 @@ func Kinds() []string {
 	return []string{
 		KindPipeline, KindTask, KindComponent, KindClusterGroup, KindCluster, KindFleet, KindCalendar, KindDataSource, KindReceiver,
 		KindPolicy,
+		KindGroup,
 	}
 }
 
@@ -63,6 +65,7 @@ type Documents struct {
 	DataSources   map[string]*DataSource
 	Receivers     map[string]*Receiver
 	Policies      map[string]*Policy
+	Groups        map[string]*Group
 	Fleet         *Fleet // never nil: the built-in one where no file declares it
 	Files         []string
 	Warnings      Diagnostics // what is allowed and hardly meant, sorted; nil where nothing is

@@ -35,6 +35,7 @@ func newLinter(r *report, docs []*document) *linter {
 			DataSources:   map[string]*DataSource{},
 			Receivers:     map[string]*Receiver{},
 			Policies:      map[string]*Policy{},
+			Groups:        map[string]*Group{},
 		},
 		compiler: rule.NewCompiler(),
 		fits:     map[string]fit{},
@@ -68,6 +69,8 @@ func (l *linter) lint() *Documents {
 			l.receiver(value, doc.spot())
 		case *Policy:
 			l.policy(value, doc.spot())
+		case *Group:
+			l.people(value, doc.spot())
 		}
 	}
 	l.contradictions()
@@ -119,6 +122,8 @@ func (l *linter) index() {
 		case *Policy:
 			l.all.Policies[name] = value
 			l.places[KindPolicy+name] = doc.spot()
+		case *Group:
+			l.all.Groups[name] = value
 		case *Fleet:
 			l.all.Fleet = value
 			fleet = doc
@@ -151,6 +156,8 @@ func identity(doc *document) (name, version string) {
 	case *Receiver:
 		return value.Metadata.Name, ""
 	case *Policy:
+		return value.Metadata.Name, ""
+	case *Group:
 		return value.Metadata.Name, ""
 	case *Fleet:
 		return value.Metadata.Name, ""
@@ -197,6 +204,8 @@ func (l *linter) known(kind string) []string {
 		names = slices.Sorted(maps.Keys(l.all.Calendars))
 	case KindDataSource:
 		names = slices.Sorted(maps.Keys(l.all.DataSources))
+	case KindGroup:
+		names = slices.Sorted(maps.Keys(l.all.Groups))
 	}
 	l.names[kind] = names
 	return names

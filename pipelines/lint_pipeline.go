@@ -42,6 +42,7 @@ func (l *linter) stage(p *Pipeline, s *Stage, at, defaults spot) {
 		l.selectorNames(s.Clusters, at.at("clusters"), KindCluster)
 	}
 	l.doubts(s, at)
+	l.approval(s, at)
 	l.rules(&s.Rules, at)
 	if len(s.Checks) > 0 {
 		for i, c := range s.Checks {

@@ -133,6 +133,8 @@ func (d *decoder) kind(doc *document) bool {
 		doc.value = &Receiver{}
 	case KindPolicy:
 		doc.value = &Policy{}
+	case KindGroup:
+		doc.value = &Group{}
 	default:
 		d.report.add(at.at("kind").position(), "kind %s %s", shortened(doc.kind), (&format{values: Kinds()}).complaint(doc.kind))
 		return false

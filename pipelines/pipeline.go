@@ -54,9 +54,11 @@ type Stage struct {
 	Clusters      *Selector `json:"clusters,omitempty"` // narrows the groups' clusters; default all
 	// skip the stage where it selects no cluster, instead of refusing the plan
 	MayBeEmpty bool `json:"mayBeEmpty,omitempty"`
-	Approvals  int  `json:"approvals,omitempty" range:"0..10"` // people who must approve the plan before the stage starts
-	Rules      `json:",inline"`
-	Position   Position `json:"-"`
+	Approvals  int  `json:"approvals,omitempty" range:"0..10"` // short for approval: {minApprovals: N}
+	// who must approve the plan before the stage starts; default nobody
+	Approval *Approval `json:"approval,omitempty"`
+	Rules    `json:",inline"`
+	Position Position `json:"-"`
 }
 
 // Stage finds a stage by its name, or returns nil.

@@ -75,6 +75,8 @@ func kindType(kind string) reflect.Type {
 		return reflect.TypeFor[Receiver]()
 	case KindPolicy:
 		return reflect.TypeFor[Policy]()
+	case KindGroup:
+		return reflect.TypeFor[Group]()
 	}
 	return nil
 }

@@ -204,6 +204,18 @@ func TestSchemaAcceptsWhatTheLoaderAccepts(t *testing.T) {
 			changes: append(good("holidays: [{from: '2026-12-25'}]", "description: d, holidays: [{name: a, from: '2026-12-25', to: '2026-12-26'}]"),
 				bad("", "holidays: []", "holidays: [{name: a}]", "holidays: [{from: 1.1.2027}]", "holidays: ['2026-12-25']")...),
 		},
+		"Group": {
+			kind: pipelines.KindGroup,
+			text: "metadata: {name: g9}\nspec: {%s}",
+			changes: append(good("people: [ann@example.com]", "description: d, people: [Ann Lee, b]"),
+				bad("", "people: []", "people: [' ann']", "people: ['ann (unverified)']", "people: ['ann [ci]']", "people: [ann], members: [b]")...),
+		},
+		"Stage's approval": {
+			kind: pipelines.KindPipeline,
+			text: "metadata: {name: p9}\nspec: {stages: [{name: s, clusterGroups: {all: true}, approval: {%s}}]}",
+			changes: append(good("", "by: [ann, bob], minApprovals: 2, expires: 24h, requireVerified: true", "minApprovals: 10"),
+				bad("by: []", "by: ann", "by: ['ann (unverified)']", "groups: [A]", "minApprovals: 0", "minApprovals: 11", "expires: 24", "until: 24h")...),
+		},
 		"Receiver": {
 			kind: pipelines.KindReceiver,
 			text: "metadata: {name: r9}\nspec: {%s}",
@@ -270,6 +282,7 @@ func TestSchemaAndLoaderKnowEveryField(t *testing.T) {
 		pipelines.KindDataSource: reflect.TypeFor[pipelines.DataSource](),
 		pipelines.KindReceiver:   reflect.TypeFor[pipelines.Receiver](),
 		pipelines.KindPolicy:     reflect.TypeFor[pipelines.Policy](),
+		pipelines.KindGroup:      reflect.TypeFor[pipelines.Group](),
 	}
 	if len(kinds) != len(pipelines.Kinds()) {
 		t.Fatalf("the test knows %d kinds, the language has %d", len(kinds), len(pipelines.Kinds()))

@@ -186,6 +186,10 @@ func (w *world) endsAs(t *testing.T, line string, names []string, took []bool, l
 		if end.Phase == api.PhaseSucceeded || line != "is being aborted" && end.Ended.Sub(end.Started) > 90*time.Minute {
 			t.Errorf("it was aborted, was %s half an hour later, and ended %s", later.Phase, end.Phase)
 		}
+	case given(api.UpdateReject):
+		if st := end.Stages[0]; end.Phase != api.PhaseFailed || st.Phase != api.PhaseFailed || st.Rejected == nil || unitOf(end, "a").Moved {
+			t.Errorf("it was rejected, and ended %s, its stage %s", end.Phase, st.Phase)
+		}
 	default:
 		stops, goes := false, false
 		for i, name := range names {
@@ -224,16 +228,18 @@ func TestEveryPairOfCommandsAtOnceIsTakenAsDocumented(t *testing.T) {
 					case !taken[line][first]:
 					case first == api.UpdateRollback:
 						want = taken["rolls back"][second]
-					case first == api.UpdateAbort:
+					case first == api.UpdateAbort, first == api.UpdateReject:
 						want = taken["is being aborted"][second]
 					case first == api.UpdatePause:
 						want = want && taken["is paused"][second] || line == "moves a cluster" && taken["is paused"][second]
-						want = want || line == "waits for an approval" && second == api.UpdateApprove
+						want = want || line == "waits for an approval" && (second == api.UpdateApprove || second == api.UpdateReject)
 					case first == api.UpdateApprove:
-						said = second != api.UpdateApprove && second != api.UpdateSkip // the stage may start between the two
+						// the stage may start between the two
+						said = second != api.UpdateApprove && second != api.UpdateSkip && second != api.UpdateReject
 					}
 					if no := heard[1].rejected; no != nil && strings.Contains(no.Error(), "it has just ended") {
-						said = first != api.UpdateAbort && first != api.UpdateRollback // nothing had moved; the engine answers for it then
+						// nothing had moved; the engine answers for it then
+						said = first != api.UpdateAbort && first != api.UpdateRollback && first != api.UpdateReject
 					}
 					if said && took[1] != want {
 						t.Errorf("the second is taken: %v (%v, %v), want %v", took[1], heard[1].rejected, heard[1].err, want)

@@ -114,7 +114,7 @@ func TestFailureMode_R26_ARunContinuesAsNewBetweenStages(t *testing.T) {
 				t.Errorf("the run ended %s, production was judged %+v", end.Phase, v)
 			}
 			after.expect(t, []string{"Acquire c", "Acquire d"}, []string{"Acquire a", "Acquire b"})
-			if got := in.State.Approvals["canary"]; len(got) != 1 {
+			if got := in.State.Status.Stages[0].Approvals; len(got) != 1 {
 				t.Errorf("the approvals of the stage before are %v", got)
 			}
 		})

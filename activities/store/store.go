@@ -106,7 +106,8 @@ func (a *Activities) live(ctx context.Context, stored ledger.Plan) (*plan.Live, 
 // runStage leaves out of a stage what only its units need, so that a run with hundreds of units stays small.
 func runStage(s plan.StagePlan, live *plan.Live) step.RunStage {
 	out := step.RunStage{
-		Name: s.Name, Skipped: s.Skipped, Approvals: s.Approvals, MaxFailures: s.MaxFailures, MaxUnreachable: s.MaxUnreachable,
+		Name: s.Name, Skipped: s.Skipped, Approvals: s.Approvals, Approvers: s.Approvers,
+		MaxFailures: s.MaxFailures, MaxUnreachable: s.MaxUnreachable,
 		SoakGroup: time.Duration(s.Rules.Soak.Group), SoakStage: time.Duration(s.Rules.Soak.Stage),
 	}
 	for _, c := range s.Rules.Checks {

@@ -6,6 +6,7 @@ const (
 	UpdatePause    = "pause"
 	UpdateResume   = "resume"
 	UpdateApprove  = "approve"
+	UpdateReject   = "reject"
 	UpdateAbort    = "abort"
 	UpdateRollback = "rollback"
 	UpdateSkip     = "skip"

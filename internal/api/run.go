@@ -4,7 +4,10 @@
 // Temporal's packages.
 package api
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // RunStatus is where a whole run is.
 type RunStatus struct {
@@ -39,6 +42,30 @@ type StageStatus struct {
 	Waiting *Waiting     `json:"waiting,omitempty"`
 	Checks  []Check      `json:"checks,omitempty"`
 	Units   []UnitStatus `json:"units"`
+
+	Approvals []Vote `json:"approvals,omitempty"` // of different people, those that have expired too
+	Rejected  *Vote  `json:"rejected,omitempty"`
+}
+
+// Vote is what somebody has said to a stage that waits for approval.
+type Vote struct {
+	Who    string    `json:"who"`
+	At     time.Time `json:"at"`
+	Reason string    `json:"reason,omitempty"`
+	Until  time.Time `json:"until,omitzero"` // an approval counts no longer; zero where it always does
+}
+
+// Counts reports whether an approval has not expired.
+func (v Vote) Counts(now time.Time) bool { return v.Until.IsZero() || now.Before(v.Until) }
+
+// Rejection says who has rejected which stage of a run, and why; "" where nobody has.
+func (r *RunStatus) Rejection() string {
+	for i := range r.Stages {
+		if v := r.Stages[i].Rejected; v != nil {
+			return fmt.Sprintf("%s rejected stage %s: %s", v.Who, r.Stages[i].Name, v.Reason)
+		}
+	}
+	return ""
 }
 
 // LeftOut lists the units that people have left out of a run: without them it is done in part.

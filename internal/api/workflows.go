@@ -46,13 +46,12 @@ type RetryInput struct {
 
 // RunState is what outlives a continue-as-new.
 type RunState struct {
-	Status    RunStatus           `json:"status"`
-	Stage     int                 `json:"stage"` // index of the stage to go on with
-	Paused    bool                `json:"paused,omitempty"`
-	ByPerson  bool                `json:"byPerson,omitempty"`  // of Paused: a person has asked for it, whatever else holds the run
-	Holds     Holds               `json:"holds,omitzero"`      // as it was told last
-	Approvals map[string][]string `json:"approvals,omitempty"` // stage -> who
-	Heard     []string            `json:"heard,omitempty"`     // IDs of the commands that were obeyed, the latest last
+	Status   RunStatus `json:"status"`
+	Stage    int       `json:"stage"` // index of the stage to go on with
+	Paused   bool      `json:"paused,omitempty"`
+	ByPerson bool      `json:"byPerson,omitempty"` // of Paused: a person has asked for it, whatever else holds the run
+	Holds    Holds     `json:"holds,omitzero"`     // as it was told last
+	Heard    []string  `json:"heard,omitempty"`    // IDs of the commands that were obeyed, the latest last
 }
 
 // PreviewInput asks what a plan would change.

@@ -57,8 +57,10 @@ func newCmdApprove(f *Factory) *cobra.Command {
 	cmd, opts := newCommand(f, api.UpdateApprove, &cobra.Command{
 		Short: "Approve the stage of a run that waits for it",
 		Long: `Approve the stage that waits for approval. An approval names the plan that was read, by its hash
-or the first characters of it: it does not count for any other plan.`,
-		Example: `  sluice approve node-agent-2 --plan 3f2a9c01d2e4`,
+or the first characters of it: it does not count for any other plan. Whoever started the run does not approve
+it, and a stage may say who does, and for how long an approval counts: the same person's next one counts from
+then on.`,
+		Example: `  sluice approve node-agent-2 --plan 3f2a9c01d2e4 --reason "canary is quiet since yesterday"`,
 	})
 	cmd.Flags().StringVar(&opts.Command.Plan, "plan", "", "`HASH` of the plan that you have read (needed)")
 	send := cmd.RunE

@@ -51,6 +51,18 @@ leaves the last two out. What people skipped, or what was taken back, is not tri
 	return cmd
 }
 
+func newCmdReject(f *Factory) *cobra.Command {
+	cmd, opts := newCommand(f, api.UpdateReject, &cobra.Command{
+		Short: "Say no to the stage of a run that waits for approval",
+		Long: `Say no to the stage that waits for approval: it does not start, and the run ends as failed. One no is
+enough, whoever says it. Pods that were moved stay moved, whatever the pipeline does about failures: to take
+them back, use rollback. A retry of the run asks for approval anew.`,
+		Example: `  sluice reject node-agent-2 --reason "not before the sale is over"`,
+	})
+	needsReason(cmd, opts)
+	return cmd
+}
+
 // takesClusters has a command take names of clusters behind its run, where there are to be least arguments.
 func takesClusters(cmd *cobra.Command, opts *CommandOptions, least int) {
 	cmd.Args = func(cmd *cobra.Command, args []string) error {

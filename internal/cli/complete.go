@@ -34,7 +34,7 @@ func completeArgs() map[string][]names {
 		"get runs": {componentNames}, "get plans": {componentNames}, "get clusters": {componentNames}, "get audit": {both(allRuns, planHashes)},
 		"get pipelinerun": {allRuns},
 		"report":          {allRuns},
-		"why":             {allRuns, partsOfRun}, "pause": open, "resume": open, "approve": open, "abort": open, "rollback": {allRuns},
+		"why":             {allRuns, partsOfRun}, "pause": open, "resume": open, "approve": open, "reject": open, "abort": open, "rollback": {allRuns},
 		"retry":    {allRuns},
 		"end-soak": {openRuns, clustersOfRun}, "skip": {openRuns, clustersOfRun},
 		"unfreeze":  {heldFreezes},

@@ -130,7 +130,7 @@ func (n named) unknown() []string {
 		for _, name := range n.args {
 			component(name)
 		}
-	case "sluice get", "sluice get audit", "sluice pause", "sluice resume", "sluice approve", "sluice abort", "sluice rollback":
+	case "sluice get", "sluice get audit", "sluice pause", "sluice resume", "sluice approve", "sluice reject", "sluice abort", "sluice rollback":
 		for _, name := range n.args {
 			aRun(name)
 		}

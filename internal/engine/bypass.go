@@ -73,9 +73,12 @@ func (e *Engine) reportOf(ctx context.Context, run ledger.Run) (api.RunStatus, e
 	return report, fault.Wrap(fault.CodeOf(err), err, "cannot read the report of run %s", run.Name)
 }
 
-// begun reports whether a unit of one of these stages was started: then the stages before it had ended well.
+// begun reports whether a unit of one of these stages was started, or somebody rejected one: then the stages before it had ended well.
 func begun(stages []api.StageStatus) bool {
 	for i := range stages {
+		if stages[i].Rejected != nil {
+			return true
+		}
 		for _, u := range stages[i].Units {
 			if !u.Started.IsZero() {
 				return true

@@ -191,7 +191,12 @@ func (e *Engine) afterEnd(ctx context.Context, known ledger.Run, name string, c 
 		return e.takeBack(ctx, known, c)
 	case api.UpdateRetry:
 		return e.retry(ctx, known, c)
-	case api.UpdateApprove, api.UpdateSkip, api.UpdateEndSoak:
+	case api.UpdateApprove, api.UpdateReject:
+		if report, err := e.reportOf(ctx, known); err == nil && report.Rejection() != "" {
+			how += ", since " + report.Rejection() + "; a retry of it asks anew"
+		}
+		return api.Answer{}, fault.New(fault.Refused, "cannot %s %s: it %s", name, known.Name, how)
+	case api.UpdateSkip, api.UpdateEndSoak:
 		return api.Answer{}, fault.New(fault.Refused, "cannot %s %s: it %s", spelled(name), known.Name, how)
 	}
 	return api.Answer{Message: fmt.Sprintf("%s %s: there is nothing to %s", known.Name, how, name)}, nil

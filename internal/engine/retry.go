@@ -56,6 +56,9 @@ func (e *Engine) retry(ctx context.Context, known ledger.Run, c api.Command) (ap
 	if err := e.bypassed(ctx, planned.Plan, cmp.Or(c.Reason, known.Reason)); err != nil {
 		return no("%v", err)
 	}
+	if short := short(part, c.Who); short != "" {
+		return no("%s", short)
+	}
 	holds, err := e.thawed(ctx, part)
 	if err != nil {
 		return no("%v", err)
@@ -109,7 +112,7 @@ func unproved(p *plan.Plan, stages []api.StageStatus, units []string) string {
 	began := map[string]bool{}
 	for i := range stages {
 		for _, u := range stages[i].Units {
-			began[u.Cluster] = !u.Started.IsZero()
+			began[u.Cluster] = !u.Started.IsZero() || stages[i].Rejected != nil
 		}
 	}
 	type part struct {

@@ -99,6 +99,9 @@ func (e *Engine) tryRun(ctx context.Context, planned *Planned, run ledger.Run, a
 	if err := e.bypassed(ctx, planned.Plan, run.Reason); err != nil {
 		return ledger.Run{}, err
 	}
+	if short := short(planned.Plan, run.By); short != "" {
+		return ledger.Run{}, fault.New(fault.Refused, "%s", short)
+	}
 	units := planned.Plan.AllUnits()
 	names := make([]string, len(units))
 	for i, u := range units {
@@ -276,4 +279,14 @@ func startDetails(planned *Planned, run ledger.Run) string {
 		fmt.Fprintf(&b, "| %s | %d | %s | %d |\n", s.Name, s.Units(), s.Rules.MaxConcurrency, s.MaxFailures)
 	}
 	return b.String()
+}
+
+// short says which stage of a plan nobody could approve, were it started by somebody; "" where each can be.
+func short(p *plan.Plan, starter string) string {
+	for i := range p.Stages {
+		if no := p.Stages[i].Short(starter); no != "" && p.Stages[i].Units() > 0 {
+			return no
+		}
+	}
+	return ""
 }

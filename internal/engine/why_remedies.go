@@ -72,7 +72,10 @@ func (r remedies) commands(why *Reason, u *api.UnitStatus, kind api.WaitKind) []
 	case api.WaitWorker:
 		return []string{"sluice worker"}
 	case api.WaitApproval:
-		return []string{fmt.Sprintf("sluice get %.12s", r.view.Plan), fmt.Sprintf("sluice approve %s --plan %.12s", run, r.view.Plan)}
+		return []string{
+			fmt.Sprintf("sluice get %.12s", r.view.Plan), fmt.Sprintf("sluice approve %s --plan %.12s", run, r.view.Plan),
+			fmt.Sprintf("sluice reject %s --reason TEXT", run),
+		}
 	case api.WaitPerson:
 		return []string{"sluice resume " + run}
 	case api.WaitFreeze:

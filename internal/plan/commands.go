@@ -3,10 +3,8 @@ package plan
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"sluice.dev/sluice/internal/api"
-	"sluice.dev/sluice/internal/identity"
 	"sluice.dev/sluice/pipelines"
 )
 
@@ -21,6 +19,8 @@ type Doing struct {
 	ByPerson      bool // who has paused it
 	RollingBack   bool
 	Awaits        bool                 // a stage waits for approval
+	Approvers     Approvers            // who may approve that stage
+	Rejected      string               // who has rejected a stage, and why; "" where nobody has
 	ByOthers      bool                 // whoever started it does not approve it
 	Has           func(api.Scope) bool // the scope names something of it
 	GoesBack      func(api.Scope) bool // something in the scope can go back
@@ -50,9 +50,6 @@ func Overlong(c api.Command) string {
 	return ""
 }
 
-// shortestHash is how many characters of a plan's hash tell it from others well enough for an approval.
-const shortestHash = 6
-
 // Refuses says why a run does not take a command, to be read after "cannot"; "" where it takes it.
 func (d Doing) Refuses(name string, c api.Command) string {
 	switch {
@@ -72,6 +69,8 @@ func (d Doing) Refuses(name string, c api.Command) string {
 		return ""
 	case api.UpdateApprove:
 		return d.refusesApproval(c)
+	case api.UpdateReject:
+		return d.refusesRejection(c)
 	case api.UpdateRollback:
 		return d.refusesRollback(c.Scope)
 	case api.UpdateSkip:
@@ -88,8 +87,8 @@ func (d Doing) Refuses(name string, c api.Command) string {
 // refused; while a pause is, what would have the run go on all the same. A resume ends a pause: that is what it is for.
 func Precedence() []string {
 	return []string{
-		api.UpdateRollback, api.UpdateAbort, api.UpdatePause, api.UpdateSkip, api.UpdateEndSoak, api.UpdateRetry, api.UpdateResume,
-		api.UpdateApprove,
+		api.UpdateRollback, api.UpdateAbort, api.UpdateReject, api.UpdatePause, api.UpdateSkip, api.UpdateEndSoak, api.UpdateRetry,
+		api.UpdateResume, api.UpdateApprove,
 	}
 }
 
@@ -103,6 +102,8 @@ func (d Doing) overruled(name string, c api.Command) string {
 		return "it is rolling back; --abandon-rollback leaves it as it is, half done"
 	case d.RollingBack && behind(api.UpdateAbort) && name != api.UpdateResume: // which has one go on that stands
 		return "it is rolling back, and a rollback goes before that"
+	case d.Aborting && behind(api.UpdateAbort) && d.Rejected != "":
+		return d.Rejected + "; once it has ended, a retry of it asks anew"
 	case d.Aborting && behind(api.UpdateAbort):
 		return "it is being aborted"
 	case d.ByPerson && name == api.UpdateRetry, d.Paused && name == api.UpdateEndSoak:
@@ -119,20 +120,6 @@ func (d Doing) refusesRetry() string {
 		return fmt.Sprintf("retry %s: it has gone on from where %s failed; retry it once it has ended", d.Run, d.Left)
 	}
 	return fmt.Sprintf("retry %s: nothing of it stands or has failed", d.Run)
-}
-
-func (d Doing) refusesApproval(c api.Command) string {
-	switch {
-	case len(c.Plan) < shortestHash:
-		return fmt.Sprintf("approve %s: %q is too short for a plan's hash; give its first %d characters or more", d.Run, c.Plan, shortestHash)
-	case !strings.HasPrefix(d.Plan, c.Plan):
-		return fmt.Sprintf("approve %s: it runs plan %.12s, the approval is for %q", d.Run, d.Plan, c.Plan)
-	case !d.Awaits:
-		return fmt.Sprintf("approve %s: no stage waits for approval", d.Run)
-	case d.ByOthers && identity.Same(c.Who, d.By):
-		return fmt.Sprintf("approve %s: %s started it, and whoever starts a run does not approve it", d.Run, d.By)
-	}
-	return ""
 }
 
 func (d Doing) refusesRollback(scope api.Scope) string {

@@ -14,12 +14,16 @@ import (
 func TestWhichCommandsARunTakes(t *testing.T) {
 	const (
 		pause, resume, approve, abort, rollback = api.UpdatePause, api.UpdateResume, api.UpdateApprove, api.UpdateAbort, api.UpdateRollback
+		reject                                  = api.UpdateReject
 		skip, endSoak, retry                    = api.UpdateSkip, api.UpdateEndSoak, api.UpdateRetry
 		hash                                    = "0123456789abcdef"
 	)
 	moves := plan.Doing{}
 	back, aborts, closes := plan.Doing{RollingBack: true}, plan.Doing{Aborting: true}, plan.Doing{Closing: true}
 	awaits, never := plan.Doing{Awaits: true, ByOthers: true}, plan.Doing{Rollback: pipelines.RollbackNever}
+	named := plan.Doing{Awaits: true, ByOthers: true, Approvers: plan.Approvers{People: []string{"ann", "ben"}, Groups: []string{"sre"}}}
+	verified := plan.Doing{Awaits: true, ByOthers: true, Approvers: plan.Approvers{Verified: true}}
+	rejected := plan.Doing{Aborting: true, Rejected: "bob rejected stage prod: no"}
 	by := func(c api.Command) api.Command { c.Who = "ops"; return c }
 	of := func(clusters ...string) api.Command {
 		return by(api.Command{Reason: "hm", Scope: api.Scope{Clusters: clusters}})
@@ -51,6 +55,21 @@ func TestWhichCommandsARunTakes(t *testing.T) {
 		{"another plan voids it", awaits, approve, by(api.Command{Plan: "123456"}), `it runs plan 0123456789ab, the approval is for "123456"`},
 		{"nothing waits for it", moves, approve, by(api.Command{Plan: hash}), "no stage waits for approval"},
 		{"nobody approves what they started", awaits, approve, api.Command{Who: "starter", Plan: hash}, "whoever starts a run"},
+		{"nor somebody who may not", named, approve, by(api.Command{Plan: hash}), "ops may not; ask ann, ben (group sre)"},
+		{"in capitals or not", named, approve, api.Command{Who: "ANN (unverified)", Plan: hash}, ""},
+		{"nor whoever nobody has verified", verified, approve, api.Command{Who: "ann (unverified)", Plan: hash}, "only verified names count there"},
+		{"as far as that is known", verified, approve, api.Command{Who: "ann", Plan: hash}, ""},
+		{"nor after a rejection", rejected, approve, by(api.Command{Plan: hash}), "bob rejected stage prod: no; once it has ended, a retry of it asks anew"},
+		{"nor after an abort", aborts, approve, by(api.Command{Plan: hash}), "it is being aborted"},
+
+		{"anybody says no, whoever started it too", named, reject, api.Command{Who: "starter", Reason: "hm"}, ""},
+		{"not without a reason", awaits, reject, by(api.Command{}), "no reason is given"},
+		{"nor before a stage waits", moves, reject, by(api.Command{Reason: "hm"}), "no stage waits for approval; an abort ends it"},
+		{"an abort goes before it", aborts, reject, by(api.Command{Reason: "hm"}), "it is being aborted"},
+		{"and so does a rollback", back, reject, by(api.Command{Reason: "hm"}), "it is rolling back"},
+		{"one no is enough", rejected, reject, by(api.Command{Reason: "hm"}), "bob rejected stage prod: no"},
+		{"what a rejection ends can be taken back", rejected, rollback, by(api.Command{}), ""},
+
 		{"runs of the first shape let them", plan.Doing{Awaits: true}, approve, api.Command{Who: "starter", Plan: hash}, ""},
 
 		{"what moves can be aborted", moves, abort, by(api.Command{}), ""},

@@ -3,7 +3,8 @@ package plan
 import "sluice.dev/sluice/internal/api"
 
 // Outcome computes the final phase of a run from the recorded phases of its units. It is never set by hand. A check of a stage or of
-// the run that did not pass fails it, unless all that had moved was taken back: then there is nothing left that it is about.
+// the run that did not pass fails it, and so does a person who rejects a stage, unless all that had moved was taken back: then there is
+// nothing left that it is about.
 func Outcome(stages []api.StageStatus) api.Phase {
 	seen, unpassed := map[api.Phase]bool{}, false
 	for _, s := range stages {
@@ -13,7 +14,7 @@ func Outcome(stages []api.StageStatus) api.Phase {
 			}
 			seen[u.Phase] = true
 		}
-		if _, bad := FirstBad(s.Checks); bad {
+		if _, bad := FirstBad(s.Checks); bad || s.Rejected != nil {
 			unpassed = true
 		}
 	}

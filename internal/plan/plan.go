@@ -64,6 +64,7 @@ type StagePlan struct {
 	Skipped        string     `json:"skipped,omitempty"` // why it has no units
 	Rules          StageRules `json:"rules"`
 	Approvals      int        `json:"approvals,omitempty"` // people who approve before it starts
+	Approvers      Approvers  `json:"approvers,omitzero"`  // who may
 	MaxFailures    int        `json:"maxFailures"`         // units that may fail before the run acts
 	MaxUnreachable int        `json:"maxUnreachable"`      // units that may be out of reach before the stage holds
 	Groups         []Group    `json:"groups"`

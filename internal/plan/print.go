@@ -308,7 +308,7 @@ func stageRules(s *StagePlan) [][]string {
 		rows = append(rows, []string{"", text})
 	}
 	if s.Approvals > 0 {
-		rows = append(rows, []string{"approvals", fmt.Sprintf("%s of this hash before it starts", count(s.Approvals, "approval"))})
+		rows = append(rows, []string{"approvals", s.approvalText()})
 	}
 	return rows
 }

@@ -41,6 +41,9 @@ func (o *printer) stages(p *Plan) {
 		approvals := ""
 		if s.Approvals > 0 {
 			approvals = fmt.Sprint(s.Approvals)
+			if who := s.Approvers.Text(); who != "" {
+				approvals += " of " + who
+			}
 		}
 		rows = append(rows, append(row,
 			fmt.Sprint(s.Units()), s.Rules.MaxConcurrency.String(), amounts(s.Rules.Batches),

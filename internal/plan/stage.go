@@ -51,7 +51,9 @@ func (b *builder) stage(p *Plan, s *pipelines.Stage) (StagePlan, error) {
 		return StagePlan{}, err
 	}
 	out.Notes = append(out.Notes, blindSoaks(rules)...)
-	out.Approvals = s.Approvals
+	if out.Approvers, out.Approvals, err = b.approvers(s); err != nil {
+		return StagePlan{}, err
+	}
 	out.MaxFailures = rules.MaxFailures.BudgetOf(len(members))
 	out.MaxUnreachable = rules.MaxUnreachable.BudgetOf(len(members))
 	if most := rules.MaxGroupFailures; most != nil {

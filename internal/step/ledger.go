@@ -50,6 +50,7 @@ type RunStage struct {
 	Name           string                    `json:"name"`
 	Skipped        string                    `json:"skipped,omitempty"`
 	Approvals      int                       `json:"approvals,omitempty"`
+	Approvers      plan.Approvers            `json:"approvers,omitzero"`
 	MaxFailures    int                       `json:"maxFailures"`
 	MaxUnreachable int                       `json:"maxUnreachable"`
 	SoakGroup      time.Duration             `json:"soakGroup,omitempty"`

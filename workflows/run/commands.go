@@ -3,7 +3,6 @@ package run
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
@@ -72,6 +71,7 @@ func (r *rollout) commands() []command {
 		{api.UpdatePause, "stop after what is in flight, and disarm", r.doPause},
 		{api.UpdateResume, "go on", r.doResume},
 		{api.UpdateApprove, "let the stage that waits for approval start", r.doApprove},
+		{api.UpdateReject, "end the run at the stage that waits for approval", r.doReject},
 		{api.UpdateAbort, "stop for good and leave pods as they are", r.doAbort},
 		{api.UpdateRollback, "take back what was moved", r.doRollback},
 		{api.UpdateSkip, "leave clusters out", r.doSkip},
@@ -107,7 +107,8 @@ func (r *rollout) valid(name string, c api.Command) error {
 	again, left := r.again()
 	no := plan.Doing{
 		Run: r.in.Run, Plan: r.in.Plan, By: r.in.By, Component: r.plan.Subject.String(), Rollback: r.plan.Rollback,
-		Closing: r.closing, Aborting: r.want.abort, RollingBack: r.rollingBack(), Awaits: r.awaited() != nil,
+		Closing: r.closing, Aborting: r.want.abort, RollingBack: r.rollingBack(),
+		Awaits: r.awaited() != nil, Approvers: r.approvers(), Rejected: r.state.Status.Rejection(),
 		ByOthers: r.shape >= shape.ApprovedByOthers, Has: r.known, GoesBack: r.anyWayBack, Among: r.among,
 		Paused: r.state.Paused, ByPerson: r.pausedByPerson(), Soaks: r.soaks(), Again: again, Left: left,
 	}.Refuses(name, c)
@@ -168,50 +169,6 @@ func (r *rollout) heldStill() (still string) {
 		still += "; still held by " + h.String()
 	}
 	return still
-}
-
-// awaited is the stage that waits for approval, nil where none does.
-func (r *rollout) awaited() *api.StageStatus {
-	for i := range r.state.Status.Stages {
-		if w := r.state.Status.Stages[i].Waiting; w != nil && w.Kind == api.WaitApproval {
-			return &r.state.Status.Stages[i]
-		}
-	}
-	return nil
-}
-
-func (r *rollout) doApprove(_ workflow.Context, c api.Command) api.Answer {
-	st := r.awaited()
-	if st == nil {
-		return api.Answer{Message: "no stage waits for approval any more"}
-	}
-	who := r.state.Approvals[st.Name]
-	if slices.ContainsFunc(who, func(w string) bool { return identity.Same(w, c.Who) }) {
-		return api.Answer{Message: fmt.Sprintf("%s had approved stage %s already", c.Who, st.Name)}
-	}
-	r.state.Approvals[st.Name] = append(who, c.Who)
-	st.Waiting.Unmet = r.unapproved(st.Name)
-	return api.Answer{Message: fmt.Sprintf("stage %s has %d of %s", st.Name, len(who)+1, api.Counted(r.approvals(st.Name), "approval"))}
-}
-
-// approvals is how many people have to approve a stage.
-func (r *rollout) approvals(stage string) int {
-	for _, p := range r.plan.Stages {
-		if p.Name == stage {
-			return p.Approvals
-		}
-	}
-	return 0
-}
-
-// unapproved says how many people have approved a stage, and who.
-func (r *rollout) unapproved(stage string) []string {
-	who := r.state.Approvals[stage]
-	unmet := []string{fmt.Sprintf("%d of %d approvals of plan %.12s", len(who), r.approvals(stage), r.in.Plan)}
-	if len(who) > 0 {
-		unmet = append(unmet, "approved by "+strings.Join(who, ", "))
-	}
-	return unmet
 }
 
 func (r *rollout) doAbort(ctx workflow.Context, c api.Command) api.Answer {

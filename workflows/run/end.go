@@ -65,7 +65,7 @@ func (r *rollout) finish(ctx workflow.Context) {
 // mayComeBack waits for a cluster that was lost a moment ago, as by a restart of its API server, until something happens. It is false
 // where there is none, and where somebody ended the run.
 func (r *rollout) mayComeBack(ctx workflow.Context) bool {
-	if r.shape < shape.WaitsForLostClusters || r.ending() {
+	if r.shape < shape.WaitsForTheLost || r.ending() {
 		return false
 	}
 	var lost time.Time // the last one
@@ -96,7 +96,7 @@ func (r *rollout) close(ctx workflow.Context) (api.RunStatus, error) {
 		}
 		if st.Phase != api.PhaseSkipped {
 			st.Phase = plan.Outcome([]api.StageStatus{*st})
-			if !slices.ContainsFunc(st.Units, func(u api.UnitStatus) bool { return u.Phase != api.PhaseSkipped }) {
+			if st.Rejected == nil && !slices.ContainsFunc(st.Units, func(u api.UnitStatus) bool { return u.Phase != api.PhaseSkipped }) {
 				st.Phase = api.PhaseSkipped
 			}
 		}

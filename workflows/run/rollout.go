@@ -85,17 +85,13 @@ func newRollout(ctx workflow.Context, in api.RolloutInput) *rollout {
 	if in.State != nil {
 		r.state = *in.State
 		r.phase = r.state.Status.Phase
-		if r.state.Approvals == nil {
-			r.state.Approvals = map[string][]string{}
-		}
 		return r
 	}
 	r.state = api.RunState{
 		Status: api.RunStatus{
 			Name: in.Run, Plan: in.Plan, By: in.By, Reason: in.Reason, Phase: api.PhasePending, Started: workflow.Now(ctx).UTC(),
 		},
-		Approvals: map[string][]string{},
-		Holds:     in.Holds,
+		Holds: in.Holds,
 	}
 	if in.Back != nil {
 		r.state.Status.Back = in.Back.Run

@@ -22,10 +22,7 @@ func (r *rollout) stage(ctx workflow.Context, i int) error {
 	}
 	st.Phase = api.PhaseMoving
 	_ = workflow.UpsertTypedSearchAttributes(ctx, show.AttrStage.ValueSet(p.Name))
-	if err := r.approval(ctx, p, st); err != nil {
-		return err
-	}
-	if err := r.judgeStage(ctx, st, p.Checks, pipelines.BeforeStage, r.unitsIn(st)); err != nil {
+	if err := r.admitted(ctx, p, st); err != nil {
 		return err
 	}
 	for g := range p.Groups {
@@ -43,21 +40,6 @@ func (r *rollout) stage(ctx workflow.Context, i int) error {
 		st.Phase, st.Waiting = api.PhaseSucceeded, nil
 	}
 	return nil
-}
-
-// approval waits until as many people as the stage asks for have approved this plan.
-func (r *rollout) approval(ctx workflow.Context, p *step.RunStage, st *api.StageStatus) error {
-	if p.Approvals == 0 || r.ending() {
-		return nil
-	}
-	st.Waiting = &api.Waiting{
-		Kind: api.WaitApproval, Name: p.Name, Since: workflow.Now(ctx).UTC(), Owner: "anybody but " + r.in.By, Unmet: r.unapproved(p.Name),
-	}
-	return show.Stand{
-		Show: r.show, Phase: api.PhaseWaiting, Waiting: st.Waiting, Then: api.PhaseMoving,
-		Until:  func() bool { return len(r.state.Approvals[p.Name]) >= p.Approvals || r.ending() },
-		Leaves: func() { st.Waiting = nil },
-	}.Wait(ctx)
 }
 
 // unpaused returns once the run is not paused, or is ending.

@@ -58,6 +58,9 @@ func (r *rollout) obeyStanding(ctx workflow.Context, o api.StandingOrder) {
 
 // knows reports whether workers of the run's shape may obey a command: to those of before it said nothing, and left no trace.
 func (r *rollout) knows(name string) bool {
+	if name == api.UpdateReject {
+		return r.shape >= shape.TakesRejections
+	}
 	return r.shape >= shape.TakesSkips || name != api.UpdateSkip && name != api.UpdateEndSoak && name != api.UpdateRetry
 }
 

@@ -149,6 +149,9 @@ func (d *drawer) stage(s *api.StageStatus) []row {
 	if s.Skipped != "" {
 		head.cells[3], head.rank = "it "+s.Skipped, rankNothing
 	}
+	if v := s.Rejected; v != nil {
+		head.cells[3] = "rejected by " + v.Who + because(v.Reason)
+	}
 	if bad := badCheck(s.Checks); bad != nil && head.cells[3] == "" {
 		head.cells[3] = finding(bad)
 	}
