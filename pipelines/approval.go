@@ -99,7 +99,8 @@ func (l *linter) approval(s *Stage, at spot) {
 		l.report.addAt(here.at("expires"), "expires must be longer than 0s: no approval would ever count")
 	}
 	if a.RequireVerified {
-		l.warnings.addAt(here.key("requireVerified"), "stage %s: no name is verified until there is authentication: nobody can approve it", s.Name)
+		l.warnings.addAt(here.key("requireVerified"),
+			"stage %s: no name is verified until there is authentication: nobody can approve it", s.Name)
 	}
 	people, err := l.all.Approvers(a)
 	missing := slices.ContainsFunc(a.Groups, func(name string) bool { return l.all.Groups[name] == nil })
@@ -111,6 +112,7 @@ func (l *linter) approval(s *Stage, at spot) {
 		l.report.addAt(here, "stage %s wants %d approvals, and only %d may approve (%s): it would never start",
 			s.Name, a.Least(), len(people), strings.Join(people, ", "))
 	case len(people) == a.Least():
-		l.warnings.addAt(here, "stage %s wants everybody who may approve it: none of them can start the run, whose own approval does not count", s.Name)
+		l.warnings.addAt(here,
+			"stage %s wants everybody who may approve it: none of them can start the run, whose own approval does not count", s.Name)
 	}
 }

@@ -72,7 +72,8 @@ type command struct {
 
 // verbs are what people may do, as a script says it, with the names of the updates.
 var verbs = map[string]string{
-	"pauses": api.UpdatePause, "resumes": api.UpdateResume, "approves": api.UpdateApprove, "rejects": api.UpdateReject, "aborts": api.UpdateAbort,
+	"pauses": api.UpdatePause, "resumes": api.UpdateResume, "approves": api.UpdateApprove,
+	"rejects": api.UpdateReject, "aborts": api.UpdateAbort,
 	"abandons": api.UpdateAbort, "skips": api.UpdateSkip, "ends-soak": api.UpdateEndSoak,
 	"rolls-back": api.UpdateRollback, "freezes": "", "unfreezes": "",
 }

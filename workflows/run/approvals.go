@@ -114,7 +114,8 @@ func (r *rollout) doApprove(ctx workflow.Context, c api.Command) api.Answer {
 	}
 	st.Approvals = all
 	r.tally(ctx, p, st)
-	return api.Answer{Message: fmt.Sprintf("stage %s has %d of %s", st.Name, len(plan.StillCount(all, now)), api.Counted(p.Approvals, "approval"))}
+	has, of := len(plan.StillCount(all, now)), api.Counted(p.Approvals, "approval")
+	return api.Answer{Message: fmt.Sprintf("stage %s has %d of %s", st.Name, has, of)}
 }
 
 // doReject ends the run before the stage that waits. That is no verdict on what has moved, whatever the pipeline says about failures:
