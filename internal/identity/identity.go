@@ -15,9 +15,6 @@ func Unverified(name string) string {
 	return name + mark
 }
 
-// Verified reports whether somebody has proven a name: until there is authentication nobody has.
-func Verified(name string) bool { return name != "" && !strings.HasSuffix(name, mark) }
-
 // Same reports whether two names are meant to be one person's: neither a mark nor upper case makes another person.
 func Same(a, b string) bool { return bare(a) == bare(b) }
 
