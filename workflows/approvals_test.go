@@ -86,11 +86,14 @@ func TestApprovalsExpire(t *testing.T) {
 	before := w.looks(t, 24*time.Hour)
 	after := w.looks(t, 26*time.Hour)
 	w.approves(27*time.Hour, "ben")
-	w.approves(30*time.Hour, "ben") // it counts from now on
+	anew := w.approves(30*time.Hour, "ben") // it counts from now on
 	w.approves(52*time.Hour, "ann")
 	end := w.run(t)
 	if before.Unmet[0] != "1 of 2 approvals of plan 0123456789ab" || !strings.HasPrefix(before.Unmet[1], "approved by ann (unverified) until ") {
 		t.Errorf("before ann's expired it waited for %q", before.Unmet)
+	}
+	if want := "ben (unverified) had approved stage production, and has anew: it has 1 of 2 approvals"; anew.answer.Message != want {
+		t.Errorf("ben's second was heard as %q", anew.answer.Message)
 	}
 	if after.Unmet[0] != "0 of 2 approvals of plan 0123456789ab" || !strings.HasPrefix(after.Unmet[1], "expired: ann (unverified) at ") {
 		t.Errorf("after ann's expired it waited for %q", after.Unmet)

@@ -53,6 +53,10 @@ func TestWhatWasRejectedIsTriedAgainByARunOfItsOwn(t *testing.T) {
 	if err := b.ledger.SaveRun(t.Context(), run); err != nil {
 		t.Fatal(err)
 	}
+	why, err := b.Why(t.Context(), run.Name, "")
+	if err != nil || len(why.Reasons) != 1 || why.Reasons[0].Subject != "stage production" || why.Reasons[0].Ending.By != no.Who {
+		t.Errorf("why says %+v, %v", why.Reasons, err)
+	}
 	b.deploy("c1", run.Name, "1.0.0")
 	b.clock.Step(time.Minute)
 	for _, name := range []string{api.UpdateApprove, api.UpdateReject} {

@@ -88,7 +88,7 @@ func (e *Engine) Why(ctx context.Context, run, about string) (Explanation, error
 	}
 	for i := range view.Stages {
 		s := &view.Stages[i]
-		if about == s.Name || about == "" && s.Waiting != nil {
+		if about == s.Name || about == "" && (s.Waiting != nil || s.Rejected != nil) {
 			found = true
 			reason := stageReason(s, turn(view, i))
 			remedy.add(&reason, nil)
@@ -152,6 +152,9 @@ func stageReason(s *api.StageStatus, turn *api.Waiting) Reason {
 	}
 	if s.Waiting != nil {
 		r.Since = s.Waiting.Since
+	}
+	if v := s.Rejected; v != nil {
+		r.Ending = &api.Ending{By: v.Who, Reason: "rejected it: " + v.Reason}
 	}
 	if s.Skipped != "" {
 		r.Waiting = &api.Waiting{Kind: api.WaitNothing, Unmet: []string{"it " + s.Skipped}}

@@ -23,6 +23,7 @@ type Event struct {
 	WaitsFor     string                `json:"waitsFor,omitempty"`
 	By           string                `json:"by"`
 	Reason       string                `json:"reason,omitempty"`
+	Ending       string                `json:"ending,omitempty"` // by whom and why, where a person ended it or something took it back
 	Environments []string              `json:"environments,omitempty"`
 	Clusters     int                   `json:"clusters"`
 	Started      time.Time             `json:"started"`

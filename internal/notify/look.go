@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/clip"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
@@ -66,7 +67,14 @@ func (n *Notifier) notice(
 		if err != nil {
 			return err
 		}
+		ending, err := n.ending(ctx, run.Run)
+		if err != nil {
+			return err
+		}
 		for _, e := range events {
+			if api.Phase(e.Phase).Final() {
+				e.Ending = ending
+			}
 			e.Environments, e.Clusters = moves.environments, len(moves.units)
 			body, err := json.Marshal(e)
 			if err != nil {
@@ -83,6 +91,22 @@ func (n *Notifier) notice(
 		}
 	}
 	return n.Ledger.Notice(ctx, run, next, queue)
+}
+
+// ending is by whom and why a run ended that did not come to its own end.
+func (n *Notifier) ending(ctx context.Context, run ledger.Run) (string, error) {
+	if run.Report == "" {
+		return "", nil
+	}
+	body, err := n.Ledger.Blob(ctx, run.Report)
+	if err != nil {
+		return "", err
+	}
+	var end api.RunStatus
+	if err := json.Unmarshal(body, &end); err != nil || end.Ending == nil {
+		return "", fault.Wrap(fault.Internal, err, "cannot read the report of run %s", run.Name)
+	}
+	return clip.Bytes(strings.TrimSuffix(end.Ending.By+": "+end.Ending.Reason, ": "), maxReason), nil
 }
 
 // follow is what has happened to a run since it was looked at last, and what is to be remembered of it: how often it has stood, and

@@ -27,6 +27,7 @@ const (
 	defaultTitle = `{{if .Test}}Test: {{end}}{{.Run}} ({{.Component}} {{.Version}}): {{.Event}}`
 	defaultText  = `{{with .WaitsFor}}It waits for {{.}}.
 {{end}}{{with .Was}}It no longer stands: {{.}}.
+{{end}}{{with .Ending}}It was ended by {{.}}.
 {{end}}Phase {{.Phase}}, {{.Clusters}} cluster{{if ne .Clusters 1}}s{{end}} in {{join ", " .Environments}}.
 Started {{dateInZone "2006-01-02 15:04:05 MST" .Started "UTC"}} by {{.By}}{{with .Reason}}: {{.}}{{end}}.
 {{if eq (toString .Event) "start" "done"}}sluice get{{else}}sluice why{{end}} {{.Run}}`

@@ -115,6 +115,9 @@ func (r *rollout) doApprove(ctx workflow.Context, c api.Command) api.Answer {
 	st.Approvals = all
 	r.tally(ctx, p, st)
 	has, of := len(plan.StillCount(all, now)), api.Counted(p.Approvals, "approval")
+	if twice {
+		return api.Answer{Message: fmt.Sprintf("%s had approved stage %s, and has anew: it has %d of %s", c.Who, st.Name, has, of)}
+	}
 	return api.Answer{Message: fmt.Sprintf("stage %s has %d of %s", st.Name, has, of)}
 }
 
