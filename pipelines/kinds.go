@@ -21,6 +21,7 @@ const (
 	KindReceiver     = "Receiver"
 	KindPolicy       = "Policy"
 	KindGroup        = "Group"
+	KindFuse         = "Fuse"
 )
 
 // Kinds lists every kind, in the order in which they are documented.
@@ -29,6 +30,7 @@ func Kinds() []string {
 		KindPipeline, KindTask, KindComponent, KindClusterGroup, KindCluster, KindFleet, KindCalendar, KindDataSource, KindReceiver,
 		KindPolicy,
 		KindGroup,
+		KindFuse,
 	}
 }
 
@@ -66,6 +68,7 @@ type Documents struct {
 	Receivers     map[string]*Receiver
 	Policies      map[string]*Policy
 	Groups        map[string]*Group
+	Fuses         map[string]*Fuse
 	Fleet         *Fleet // never nil: the built-in one where no file declares it
 	Files         []string
 	Warnings      Diagnostics // what is allowed and hardly meant, sorted; nil where nothing is

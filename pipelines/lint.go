@@ -36,6 +36,7 @@ func newLinter(r *report, docs []*document) *linter {
 			Receivers:     map[string]*Receiver{},
 			Policies:      map[string]*Policy{},
 			Groups:        map[string]*Group{},
+			Fuses:         map[string]*Fuse{},
 		},
 		compiler: rule.NewCompiler(),
 		fits:     map[string]fit{},
@@ -71,6 +72,8 @@ func (l *linter) lint() *Documents {
 			l.policy(value, doc.spot())
 		case *Group:
 			l.people(value, doc.spot())
+		case *Fuse:
+			l.fuse(value, doc.spot())
 		}
 	}
 	l.contradictions()
@@ -124,6 +127,8 @@ func (l *linter) index() {
 			l.places[KindPolicy+name] = doc.spot()
 		case *Group:
 			l.all.Groups[name] = value
+		case *Fuse:
+			l.all.Fuses[name] = value
 		case *Fleet:
 			l.all.Fleet = value
 			fleet = doc
@@ -158,6 +163,8 @@ func identity(doc *document) (name, version string) {
 	case *Policy:
 		return value.Metadata.Name, ""
 	case *Group:
+		return value.Metadata.Name, ""
+	case *Fuse:
 		return value.Metadata.Name, ""
 	case *Fleet:
 		return value.Metadata.Name, ""

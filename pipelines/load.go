@@ -135,6 +135,8 @@ func (d *decoder) kind(doc *document) bool {
 		doc.value = &Policy{}
 	case KindGroup:
 		doc.value = &Group{}
+	case KindFuse:
+		doc.value = &Fuse{}
 	default:
 		d.report.add(at.at("kind").position(), "kind %s %s", shortened(doc.kind), (&format{values: Kinds()}).complaint(doc.kind))
 		return false

@@ -77,6 +77,8 @@ func kindType(kind string) reflect.Type {
 		return reflect.TypeFor[Policy]()
 	case KindGroup:
 		return reflect.TypeFor[Group]()
+	case KindFuse:
+		return reflect.TypeFor[Fuse]()
 	}
 	return nil
 }

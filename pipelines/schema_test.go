@@ -236,6 +236,15 @@ func TestSchemaAcceptsWhatTheLoaderAccepts(t *testing.T) {
 					"checks: [{steps: [gate], at: [later]}]", "windows: [{deny: [{days: Sat}]}]", "onFailure: [Stop]", "pausable: 1", "review: {}",
 					"review: {approvals: 11}", "review: {approvals: 1, when: [Always]}", "components: []", "order: [a b, c]")...),
 		},
+		"Fuse": {
+			kind: pipelines.KindFuse,
+			text: "metadata: {name: f9}\nspec: {%s}",
+			changes: append(good("failures: 3, of: 10, within: 1h", "failures: 1, of: 1, within: 1m, inFlight: Finish, description: d",
+				"failures: 1, of: 5, within: 7d, scope: {component: a, environment: b, clusterGroup: c, clusters: [d], clusterLabels: {e: f}}"),
+				bad("failures: 3, of: 10", "failures: 0, of: 1, within: 1h", "failures: 1, of: 1001, within: 1h", "of: 1, within: 1h",
+					"failures: 1, of: 1, within: 1h, inFlight: Now", "failures: 1, of: 1, within: 1h, scope: {clusters: []}",
+					"failures: 1, of: 1, within: 1h, scope: {digest: a}")...),
+		},
 		"Component": {
 			kind: pipelines.KindComponent,
 			text: "metadata: {name: c9}\nspec: {version: v1, template: {chart: chart}%s}",
@@ -283,6 +292,7 @@ func TestSchemaAndLoaderKnowEveryField(t *testing.T) {
 		pipelines.KindReceiver:   reflect.TypeFor[pipelines.Receiver](),
 		pipelines.KindPolicy:     reflect.TypeFor[pipelines.Policy](),
 		pipelines.KindGroup:      reflect.TypeFor[pipelines.Group](),
+		pipelines.KindFuse:       reflect.TypeFor[pipelines.Fuse](),
 	}
 	if len(kinds) != len(pipelines.Kinds()) {
 		t.Fatalf("the test knows %d kinds, the language has %d", len(kinds), len(pipelines.Kinds()))

@@ -17,12 +17,13 @@ import (
 	"sluice.dev/sluice/internal/planstore"
 )
 
-// Ledger is the part of a ledger that is needed. It is wide as freezes, who has heard of them and plans are kept apart; it makes and
-// lists none of them.
+// Ledger is the part of a ledger that is needed. It is wide as freezes, who passes them, who has heard of them and plans are
+// kept apart; it makes and lists none of them.
 type Ledger interface {
 	EndFreezes(ctx context.Context, now time.Time) error
 	Frozen(ctx context.Context) (list []api.Freeze, revision int64, err error)
 	Untold(ctx context.Context, revision int64, limit int) ([]ledger.Hearer, error)
+	Bypasses(ctx context.Context, plan string) ([]ledger.Bypass, error)
 	Told(ctx context.Context, run string, h ledger.Heard) error
 	planstore.Source
 }
@@ -88,7 +89,11 @@ func (a *Announcer) Tell(ctx context.Context) error {
 
 func (a *Announcer) tell(ctx context.Context, h ledger.Hearer, freezes []api.Freeze, revision int64, now time.Time) error {
 	holds := api.Holds{Revision: revision}
-	if under := h.Run.Under(freezes); len(under) > 0 {
+	bypasses, err := a.Ledger.Bypasses(ctx, h.Run.Plan)
+	if err != nil {
+		return err
+	}
+	if under := h.Run.Under(freezes, bypasses); len(under) > 0 {
 		_, p, err := planstore.Load(ctx, a.Ledger, h.Run.Plan)
 		if err != nil {
 			return err

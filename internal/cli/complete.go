@@ -39,6 +39,7 @@ func completeArgs() map[string][]names {
 		"retry":    {allRuns},
 		"end-soak": {openRuns, clustersOfRun}, "skip": {openRuns, clustersOfRun},
 		"unfreeze":  {heldFreezes},
+		"bypass":    {heldFreezes, both(openRuns, planHashes)},
 		"reconcile": {componentNames},
 	}
 }

@@ -112,13 +112,14 @@ func freezeRun(ctx context.Context, o *FreezeOptions) error {
 			until = "until " + stamp(made.Until)
 		}
 		lines := []string{fmt.Sprintf("%s holds %s %s", made.Name, made.Scope, until)}
-		return printFrozen(o.Factory, append(lines, heldRuns(made, "holds")...), made)
+		return printTold(o.Factory, append(lines, heldRuns(made, "holds")...), made.Untold)
 	})
 }
 
-func printFrozen(f *Factory, lines []string, made engine.Frozen) error {
-	if made.Untold != "" {
-		lines = append(lines, "open runs hear of it from the next worker (now: "+made.Untold+")")
+// printTold prints what was done, and whether open runs have heard of it.
+func printTold(f *Factory, lines []string, untold string) error {
+	if untold != "" {
+		lines = append(lines, "open runs hear of it from the next worker (now: "+untold+")")
 	}
 	out := shown{f.Out}
 	for _, line := range lines {
@@ -164,7 +165,7 @@ func newCmdUnfreeze(f *Factory) *cobra.Command {
 			}
 			return out.print(f.Out, lifted, func() error {
 				lines := []string{fmt.Sprintf("%s is lifted: it held %s since %s", lifted.Name, lifted.Scope, stamp(lifted.Since))}
-				return printFrozen(f, append(lines, heldRuns(lifted, "held")...), lifted)
+				return printTold(f, append(lines, heldRuns(lifted, "held")...), lifted.Untold)
 			})
 		},
 	}

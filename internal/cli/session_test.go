@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -31,6 +32,7 @@ type session struct {
 	lively bool
 	screen int // lines of the terminal; 0 where there is none
 	now    time.Time
+	who    string // types; "" is ann
 }
 
 // still is a clock that stands, and ticks all the same.
@@ -94,7 +96,7 @@ func (s *session) runs(words []string) (out, err string, code int) {
 	f := &cli.Factory{
 		In: strings.NewReader(""), Out: &stdout, Err: &stderr, Lively: s.lively, Terminal: s.screen > 0, LookEvery: time.Millisecond,
 		Width: func() (int, int) { return 80, max(s.screen, 30) }, Clock: still{now: s.now},
-		Who: func() string { return "ann" }, Getenv: func(string) string { return "" },
+		Who: func() string { return cmp.Or(s.who, "ann") }, Getenv: func(string) string { return "" },
 		Temporal: func(context.Context) (*engine.Server, error) {
 			if s.server.away != nil {
 				return nil, s.server.away

@@ -80,6 +80,9 @@ func explain(why engine.Explanation, now time.Time) string {
 	for _, o := range why.Orders {
 		fmt.Fprintf(&b, "order stands: %s, since %s; it acts as soon as a worker takes the run up\n", oneLine(o.String()), ago(o.Since, now))
 	}
+	for _, pass := range why.Bypasses {
+		fmt.Fprintf(&b, "may pass %s\n", oneLine(pass.String()))
+	}
 	explainNext(&b, why, now)
 	if len(why.Reasons) == 0 {
 		b.WriteString("nothing in it waits for anything\n")

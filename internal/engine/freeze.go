@@ -110,7 +110,11 @@ func (e *Engine) holding(ctx context.Context, f api.Freeze) ([]FrozenRun, error)
 	}
 	held := []FrozenRun{}
 	for _, h := range open {
-		under := h.Run.Under([]api.Freeze{f})
+		bypasses, err := e.ledger.Bypasses(ctx, h.Run.Plan)
+		if err != nil {
+			return held, err
+		}
+		under := h.Run.Under([]api.Freeze{f}, bypasses)
 		if len(under) == 0 {
 			continue
 		}
@@ -130,13 +134,13 @@ func (e *Engine) holding(ctx context.Context, f api.Freeze) ([]FrozenRun, error)
 	return held, nil
 }
 
-// thawed refuses to start what is frozen whole, and returns what holds parts of it.
-func (e *Engine) thawed(ctx context.Context, p *plan.Plan) (api.Holds, error) {
-	freezes, revision, err := e.ledger.Frozen(ctx)
+// thawed refuses to start a run that is frozen whole, and returns what holds parts of it.
+func (e *Engine) thawed(ctx context.Context, run ledger.Run, p *plan.Plan) (api.Holds, error) {
+	freezes, bypasses, revision, err := e.frozen(ctx, run.Plan)
 	if err != nil {
 		return api.Holds{}, err
 	}
-	holds := p.Holds(freezes, revision, e.now())
+	holds := p.Holds(run.Under(freezes, bypasses), revision, e.now())
 	held := 0
 	for _, u := range p.AllUnits() {
 		if holds.Of(u.Cluster) != nil {
@@ -150,5 +154,18 @@ func (e *Engine) thawed(ctx context.Context, p *plan.Plan) (api.Holds, error) {
 	if whole := holds.Whole(); whole != nil {
 		h = *whole
 	}
-	return holds, fault.New(fault.Refused, "%s; lift it with: %s", h, fmt.Sprintf("%s unfreeze %s --reason TEXT", e.options.Program, h.Freeze))
+	return holds, fault.New(fault.Refused, "%s; lift it with: %s", h, e.ways(h.Freeze, freezes, run, bypasses))
+}
+
+// ways say how a run that a freeze holds can start: the freeze is lifted, or somebody else lets the plan pass.
+func (e *Engine) ways(name string, freezes []api.Freeze, run ledger.Run, bypasses []ledger.Bypass) string {
+	ways := fmt.Sprintf("%s unfreeze %s --reason TEXT", e.options.Program, name)
+	if !slices.ContainsFunc(freezes, func(f api.Freeze) bool { return f.Name == name && ledger.Bypassable(f) }) {
+		return ways
+	}
+	ways += fmt.Sprintf(", or have a second person let this plan pass: %s bypass %s %.12s --reason TEXT", e.options.Program, name, run.Plan)
+	if slices.ContainsFunc(bypasses, func(b ledger.Bypass) bool { return b.Of == name }) {
+		ways += fmt.Sprintf(" (%s has done so, and cannot for a run of the same person's)", run.By)
+	}
+	return ways
 }

@@ -35,6 +35,8 @@ type Planned struct {
 	TooBig string      `json:"tooBig,omitempty"`
 	Counts plan.Counts `json:"counts,omitzero"` // of what was seen in the clusters
 	Busy   []Busy      `json:"busy,omitempty"`  // open runs that move clusters of this plan, when it was asked for
+	// Bypasses are what others have let runs of the plan pass, when it was asked for.
+	Bypasses []ledger.Bypass `json:"bypasses,omitempty"`
 }
 
 // Plan resolves files into a plan, stores it, and looks at every cluster that it would change. It changes nothing in any
@@ -192,6 +194,9 @@ func (e *Engine) LoadPlan(ctx context.Context, hash string) (*Planned, error) {
 func (e *Engine) ShowPlan(ctx context.Context, hash string) (*Planned, error) {
 	planned, err := e.LoadPlan(ctx, hash)
 	if err != nil {
+		return nil, err
+	}
+	if planned.Bypasses, err = e.ledger.Bypasses(ctx, planned.Hash); err != nil {
 		return nil, err
 	}
 	planned.Busy, err = e.busy(ctx, planned)

@@ -92,6 +92,9 @@ func (p *Planned) Warnings() []string {
 			"what is seen here will have changed when it ends, and until then this plan cannot start",
 			b.Run, b.Component, b.Version, b.By, clusterCount(len(b.Clusters)), few(b.Clusters)))
 	}
+	for _, b := range p.Bypasses {
+		all = append(all, "may pass "+b.String())
+	}
 	return all
 }
 

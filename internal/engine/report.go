@@ -36,7 +36,7 @@ func (e *Engine) Report(ctx context.Context, run string) (report.Facts, error) {
 			}
 		}
 	}
-	if err := e.addDeeds(ctx, &f); err != nil {
+	if err := e.addDeeds(ctx, &f, view.Bypasses); err != nil {
 		return f, err
 	}
 	known, err := e.ledger.Run(ctx, run)
@@ -59,7 +59,7 @@ func (e *Engine) Report(ctx context.Context, run string) (report.Facts, error) {
 }
 
 // addDeeds adds what people did to the run, the oldest first.
-func (e *Engine) addDeeds(ctx context.Context, f *report.Facts) error {
+func (e *Engine) addDeeds(ctx context.Context, f *report.Facts, bypasses []ledger.Bypass) error {
 	entries, err := e.ledger.ListEntries(ctx, f.Run.Name, reportEntries)
 	if err != nil {
 		return err
@@ -68,6 +68,15 @@ func (e *Engine) addDeeds(ctx context.Context, f *report.Facts) error {
 		f.Deeds = append(f.Deeds, report.Deed{
 			At: entry.At, Who: entry.Who, Command: entry.Command, Scope: entry.Scope, Reason: entry.Reason, Outcome: entry.Outcome,
 		})
+	}
+	for _, b := range slices.Backward(bypasses) {
+		d := report.Deed{At: b.At, Who: b.By, Command: "bypass", Scope: b.Of, Reason: b.Reason, Outcome: "accepted"}
+		ofPlan := !slices.ContainsFunc(f.Deeds, func(known report.Deed) bool {
+			return known.Command == d.Command && known.Who == d.Who && known.Scope == d.Scope
+		})
+		if ofPlan { // it was given before there was a run
+			f.Deeds = slices.Insert(f.Deeds, 0, d)
+		}
 	}
 	if len(entries) == reportEntries {
 		f.Deedless = fmt.Sprintf("only the last %d commands are listed", reportEntries)

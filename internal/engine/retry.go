@@ -59,15 +59,16 @@ func (e *Engine) retry(ctx context.Context, known ledger.Run, c api.Command) (ap
 	if short := short(part, c.Who); short != "" {
 		return no("%s", short)
 	}
-	holds, err := e.thawed(ctx, part)
+	reason := cmp.Or(c.Reason, "what "+known.Name+" left")
+	run := ledger.Run{
+		Plan: known.Plan, Subject: known.Subject, Version: known.Version,
+		Phase: string(api.PhasePending), Started: e.now(), By: c.Who, Reason: reason,
+	}
+	holds, err := e.thawed(ctx, run, part)
 	if err != nil {
 		return no("%v", err)
 	}
-	reason := cmp.Or(c.Reason, "what "+known.Name+" left")
-	run, err := e.start(ctx, planned, ledger.Run{
-		Plan: known.Plan, Subject: known.Subject, Version: known.Version,
-		Phase: string(api.PhasePending), Started: e.now(), By: c.Who, Reason: reason,
-	}, api.RolloutInput{
+	run, err = e.start(ctx, planned, run, api.RolloutInput{
 		Plan: known.Plan, By: c.Who, Reason: reason, Holds: holds, Retry: &api.RetryInput{Run: known.Name, Units: units},
 	})
 	if err != nil {

@@ -110,7 +110,7 @@ func (e *Engine) tryRun(ctx context.Context, planned *Planned, run ledger.Run, a
 	if err := e.alone(ctx, run.Subject, names); err != nil {
 		return ledger.Run{}, err
 	}
-	holds, err := e.thawed(ctx, planned.Plan)
+	holds, err := e.thawed(ctx, run, planned.Plan)
 	if err != nil {
 		return ledger.Run{}, err
 	}

@@ -21,6 +21,8 @@ type View struct {
 	Note string `json:"note,omitempty"`
 	// Orders stand: no worker has obeyed them yet.
 	Orders []Standing `json:"orders,omitempty"`
+	// Bypasses are what others have let it pass.
+	Bypasses []ledger.Bypass `json:"bypasses,omitempty"`
 	// Partial: the run itself did not answer. Its stages and units are put together, and may be behind.
 	Partial bool `json:"-"`
 }
@@ -63,6 +65,17 @@ func (e *Engine) Status(ctx context.Context, run string) (View, error) {
 	if err != nil {
 		return View{}, err
 	}
+	view, err := e.where(ctx, known)
+	if err != nil {
+		return view, err
+	}
+	view.Bypasses, err = e.passes(ctx, known)
+	return view, err
+}
+
+// where is a run that the ledger knows.
+func (e *Engine) where(ctx context.Context, known ledger.Run) (View, error) {
+	run := known.Name
 	if known.Report != "" {
 		return e.ended(ctx, known)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/internal/workload/goal"
 	"sluice.dev/sluice/pipelines"
@@ -50,6 +51,8 @@ type Explanation struct {
 	Note    string     `json:"note,omitempty"`
 	Orders  []Standing `json:"orders,omitempty"` // given, and not obeyed yet
 	Reasons []Reason   `json:"reasons"`
+	// Bypasses are what others have let it pass.
+	Bypasses []ledger.Bypass `json:"bypasses,omitempty"`
 
 	Next *Next         `json:"next,omitempty"` // nil where nothing is to come: it has ended
 	Last *LastProgress `json:"lastProgress,omitempty"`
@@ -66,7 +69,7 @@ func (e *Engine) Why(ctx context.Context, run, about string) (Explanation, error
 	if err != nil {
 		return Explanation{}, err
 	}
-	why := Explanation{Run: view.Name, Phase: view.Phase, Note: view.Note, Orders: view.Orders, Reasons: []Reason{}}
+	why := Explanation{Run: view.Name, Phase: view.Phase, Note: view.Note, Orders: view.Orders, Bypasses: view.Bypasses, Reasons: []Reason{}}
 	if about == "" {
 		why.Results, why.ResultsLeftOut = view.Results, view.ResultsLeftOut
 	}

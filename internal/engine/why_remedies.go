@@ -80,7 +80,8 @@ func (r remedies) commands(why *Reason, u *api.UnitStatus, kind api.WaitKind) []
 		return []string{"sluice resume " + run}
 	case api.WaitFreeze:
 		lift := fmt.Sprintf("sluice unfreeze %s --reason TEXT", why.Waiting.Name)
-		return []string{"sluice get freezes", lift, "sluice rollback " + run, "sluice abort " + run}
+		pass := fmt.Sprintf("sluice bypass %s %s --reason TEXT", why.Waiting.Name, run)
+		return []string{"sluice get freezes", lift, pass, "sluice rollback " + run, "sluice abort " + run}
 	case api.WaitCluster:
 		return append([]string{r.kubectl(u, "get --raw /readyz")}, r.skip(u)...)
 	case api.WaitLock:

@@ -42,12 +42,14 @@ type Hearer struct {
 }
 
 // Under are those of some freezes that a run is under, whatever they are about: what goes back is under none, nor is a run under the
-// one that came from its own rollback.
-func (r Run) Under(freezes []api.Freeze) []api.Freeze {
+// one that came from its own rollback, nor under one that somebody else has let it pass.
+func (r Run) Under(freezes []api.Freeze, bypasses []Bypass) []api.Freeze {
 	if r.Back != "" {
 		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(freezes), func(f api.Freeze) bool { return f.Run != "" && f.Run == r.Name })
+	return slices.DeleteFunc(slices.Clone(freezes), func(f api.Freeze) bool {
+		return f.Run != "" && f.Run == r.Name || Bypassable(f) && r.Bypassing(f.Name, bypasses) != nil
+	})
 }
 
 // Lift is who ends a freeze, when and why.

@@ -106,6 +106,10 @@ func ordered(v engine.View) []entry {
 		all = append(all, with(stage, units)...)
 	}
 	run := entry{subject: "run " + v.Name, phase: v.Phase, says: oneLine(plainWaits(v.Waiting)), at: since(v.Waiting, v.Started, v.Ended)}
+	for i, b := range v.Bypasses {
+		subject := oneLine("may pass " + b.Of + " by the word of " + b.By + ":")
+		all = slices.Insert(all, i, entry{subject: subject, says: oneLine(b.Reason), at: b.At})
+	}
 	if v.Note != "" {
 		all = slices.Insert(all, 0, entry{subject: "note:", says: oneLine(v.Note)})
 	}

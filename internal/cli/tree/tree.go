@@ -101,6 +101,9 @@ func (d *drawer) head() []row {
 	if w := waits(v.WaitsFor(), d.in.Now); w != "" {
 		rows = append(rows, row{free: true, name: oneLine("waits for " + w), phase: api.PhaseWaiting})
 	}
+	for _, b := range v.Bypasses {
+		rows = append(rows, row{free: true, name: oneLine("may pass " + b.String())})
+	}
 	for _, o := range v.Orders {
 		rows = append(rows, row{free: true, name: oneLine("order stands: " + o.String()), phase: api.PhaseWaiting})
 	}

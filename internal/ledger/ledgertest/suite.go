@@ -27,6 +27,8 @@ func Run(t *testing.T, open func(*testing.T) ledger.Ledger) {
 		"audit":        testAudit,
 		"fences":       testFences,
 		"freezes":      testFreezes,
+		"bypasses":     testBypasses,
+		"kept":         testKept,
 		"notices":      testNotices,
 		"numbers":      testNumbers,
 	} {

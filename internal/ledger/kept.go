@@ -1,0 +1,50 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"sluice.dev/sluice/internal/fault"
+)
+
+// Kept is a document that somebody has applied to the whole installation, where no author of a pipeline can leave it out.
+type Kept struct {
+	Kind     string          `json:"kind"`
+	Name     string          `json:"name"` // unique in its kind
+	Document json.RawMessage `json:"document"`
+	By       string          `json:"by"`
+	At       time.Time       `json:"at"`
+	Revision int64           `json:"revision"` // each change has its own, which only grows
+}
+
+// The bounds of what is kept.
+const (
+	MaxKept         = 1000      // documents of a kind
+	MaxKeptDocument = 256 << 10 // bytes of one
+)
+
+// KeptDocuments keeps documents by kind and name.
+type KeptDocuments interface {
+	// Keep stores a document, or replaces the one of its kind and name, and returns what is stored now. An equal document stays as it
+	// is: who, when and revision too. It is Refused where the kind has MaxKept already.
+	Keep(ctx context.Context, k Kept) (Kept, error)
+	// Drop removes a document, and returns it. NotFound where there is none.
+	Drop(ctx context.Context, kind, name string) (Kept, error)
+	// ListKept returns the documents of a kind by name; of all kinds, by kind, where that is "".
+	ListKept(ctx context.Context, kind string) ([]Kept, error)
+}
+
+// Check is Invalid where a document cannot be kept.
+func (k Kept) Check() error {
+	if err := required("document", "kind", k.Kind, "name", k.Name, "by", k.By); err != nil {
+		return err
+	}
+	if len(k.Document) > MaxKeptDocument {
+		return fault.New(fault.Invalid, "it has %d bytes, and may have %d", len(k.Document), MaxKeptDocument)
+	}
+	if !json.Valid(k.Document) {
+		return fault.New(fault.Invalid, "it is no JSON")
+	}
+	return nil
+}
