@@ -24,8 +24,9 @@ import (
 	"sluice.dev/sluice/pipelines"
 )
 
-// Ledger is the part of a ledger that the engine uses. It is as wide as what can be asked: plans, runs, freezes, who passes
-// them, what is kept and the audit are written, and what happened in clusters is read. Nothing here can say that something was written or deployed there.
+// Ledger is the part of a ledger that the engine uses. It is as wide as what can be asked: plans, runs, freezes, who passes them, what
+// is kept and the audit are written, and what happened in clusters is read. Nothing here can say that something was written or deployed
+// there.
 type Ledger interface {
 	ledger.Blobs
 	ledger.Plans
