@@ -70,6 +70,8 @@ type Fleet struct {
 type FleetSpec struct {
 	Environments []string `json:"environments,omitempty" is:"name" items:"1..50"` // least risky first; default e2e to production
 	Risk         RiskSpec `json:"risk,omitempty"`
+	// Labels of clusters that say what they have in common when it breaks. Clusters with the same value of one share a failure domain.
+	FailureDomains []string `json:"failureDomains,omitempty" is:"labelKey" items:"1..10"`
 }
 
 // RiskSpec weighs the parts of a unit's risk score. Each part is a number from 0 to 1; the score is their weighted sum.

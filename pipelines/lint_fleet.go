@@ -18,6 +18,8 @@ func (l *linter) fleet(doc *document) {
 	fleet := l.all.Fleet
 	environments := doc.spot().at("spec", "environments")
 	l.unique("environment", fleet.Spec.Environments, func(i int) spot { return environments.at(i) })
+	domains := doc.spot().at("spec", "failureDomains")
+	l.unique("failure domain", fleet.Spec.FailureDomains, func(i int) spot { return domains.at(i) })
 	if len(fleet.Spec.Environments) == 0 {
 		fleet.Spec.Environments = builtin.Spec.Environments
 	}

@@ -30,16 +30,18 @@ import (
 
 // Options are what a worker needs. Client, Ledger and Orders are required and stay the caller's to close.
 type Options struct {
-	Client         client.Client
-	Namespace      string // of the client; where it is set, search attributes that it lacks are added
-	Ledger         ledger.Ledger
-	Orders         runs.Orders       // takes what a run is told too late to obey it: the engine
-	Kubeconfigs    []string          // default $KUBECONFIG, else ~/.kube/config
-	Sites          []string          // besides the central queue, serve the clusters of these sites
-	Scripts        map[string]string // executables that checks may run here, by the name that they call them by
-	ProberImage    string            // that pods run which probe from inside clusters; "": none are made
-	Receivers      notify.Receivers  // who is told what runs do, by the worker of the central queue
-	SiteOnly       bool              // serve the sites only: an agent near its clusters
+	Client      client.Client
+	Namespace   string // of the client; where it is set, search attributes that it lacks are added
+	Ledger      ledger.Ledger
+	Orders      runs.Orders       // takes what a run is told too late to obey it: the engine
+	Kubeconfigs []string          // default $KUBECONFIG, else ~/.kube/config
+	Sites       []string          // besides the central queue, serve the clusters of these sites
+	Scripts     map[string]string // executables that checks may run here, by the name that they call them by
+	ProberImage string            // that pods run which probe from inside clusters; "": none are made
+	Receivers   notify.Receivers  // who is told what runs do, by the worker of the central queue
+	// Suspects names what else had touched the clusters of a run that failed, for receivers; nil: nobody does
+	Suspects       func(ctx context.Context, run string) ([]string, error)
+	SiteOnly       bool // serve the sites only: an agent near its clusters
 	UserAgent      string
 	Build          string           // of this program, for those who ask which workers there are
 	Metrics        *metrics.Metrics // served at MetricsAddress; nil: none are
@@ -129,7 +131,8 @@ func Run(ctx context.Context, o Options) error {
 		if len(o.Receivers) > 0 {
 			told := &notify.Notifier{
 				Ledger: o.Ledger, Phases: notify.Listed{Temporal: o.Client, Queue: central}, Receivers: o.Receivers, Clock: clock.RealClock{},
-				Sender: &notify.Sender{Secrets: secret.Environment(), Clock: clock.RealClock{}},
+				Sender:   &notify.Sender{Secrets: secret.Environment(), Clock: clock.RealClock{}},
+				Suspects: o.Suspects,
 			}
 			defer background(ctx, func(ctx context.Context) { told.Keep(ctx, o.Logger) })()
 		}

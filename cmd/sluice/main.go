@@ -32,7 +32,8 @@ func serve(ctx context.Context, r cli.WorkerRun) error {
 	return worker.Run(ctx, worker.Options{
 		Client: r.Client, Namespace: r.Namespace, Ledger: r.Ledger, Orders: r.Engine,
 		Kubeconfigs: r.Kubeconfigs, Sites: r.Sites, SiteOnly: r.SiteOnly,
-		Scripts: r.Scripts, ProberImage: r.ProberImage, Receivers: r.Receivers, Metrics: r.Metrics, MetricsAddress: r.MetricsAddress,
+		Scripts: r.Scripts, ProberImage: r.ProberImage, Receivers: r.Receivers, Suspects: r.Engine.Suspects,
+		Metrics: r.Metrics, MetricsAddress: r.MetricsAddress,
 		UserAgent: "sluice/" + version(), Build: version(), Logger: r.Logger,
 	})
 }

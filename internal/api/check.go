@@ -1,6 +1,8 @@
 package api
 
 import (
+	"time"
+
 	"sluice.dev/sluice/internal/workload/goal"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
@@ -25,7 +27,8 @@ type Check struct {
 	Verdict  Verdict         `json:"verdict"`
 	Advisory bool            `json:"advisory,omitempty"`
 	Message  string          `json:"message,omitempty"`
-	Seen     map[string]any  `json:"seen,omitempty"` // the facts that the rule speaks of
+	Seen     map[string]any  `json:"seen,omitempty"`   // the facts that the rule speaks of
+	Stopped  time.Time       `json:"stopped,omitzero"` // when it stopped a unit; zero where it stopped none
 }
 
 // Where else than at the points of a pipeline something is found.

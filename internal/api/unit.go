@@ -57,7 +57,8 @@ type BatchStatus struct {
 	Phase    Phase     `json:"phase"`
 	Updated  int       `json:"updated"`
 	Ready    int       `json:"ready"`
-	Lost     int       `json:"lost,omitempty"` // nodes that died under it
+	Lost     int       `json:"lost,omitempty"`  // nodes that died under it
+	Nodes    []string  `json:"nodes,omitempty"` // whose pods it moved, sorted, as far as a hundred of its node set are known
 	Skipped  string    `json:"skipped,omitempty"`
 	Started  time.Time `json:"started,omitzero"`
 	Ended    time.Time `json:"ended,omitzero"`

@@ -76,6 +76,9 @@ func getRun(ctx context.Context, o *GetOptions) error {
 	if o.Watch {
 		return o.follow(ctx, e)
 	}
+	if view.Blame, err = e.Blame(ctx, view); err != nil {
+		return err
+	}
 	return o.Format.print(o.Factory.Out, view, func() error { return o.Factory.printTree(ctx, e, view) })
 }
 

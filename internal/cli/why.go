@@ -102,6 +102,7 @@ func explain(why engine.Explanation, now time.Time) string {
 			fmt.Fprintf(&b, "  went back   from %s, for ", or(r.CauseAt))
 			explainCheck(&b, *r.Cause)
 		}
+		explainBlame(&b, r.Blame)
 		if r.Batch != nil {
 			fmt.Fprintf(&b, "  at          %s, batch %d, %d of %d pods updated, target %d\n",
 				r.Batch.NodeSet, r.Batch.Number, r.Batch.Updated, r.Batch.Total, r.Batch.Target)

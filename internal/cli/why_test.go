@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/blame"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/workload/goal"
 )
@@ -96,6 +98,27 @@ func TestWhyNamesFailedBatches(t *testing.T) {
 	}}}, time.Time{})
 	if want := "  measured    logs/look, 37 of 100 times\n  advises     logs/look: Failed: a panic\n  failed      prod/c1/all/1: ready: no; cluster c1 bears it: 1 batch failed so far, maxBatchFailures is 1\n"; !strings.Contains(text, want) {
 		t.Errorf("it says\n%s", text)
+	}
+}
+
+func TestWhyNamesWhatMayHaveBrokenAUnit(t *testing.T) {
+	b := engine.Blame{More: 3, Note: "only the last 500 runs were looked at"}
+	for i := range 6 {
+		b.Suspects = append(b.Suspects, blame.Suspect{Why: "same cluster", Touch: blame.Touch{
+			Kind: blame.Run, Run: fmt.Sprintf("proxy-%d", i), Component: api.Component("proxy"), Version: "1", Cluster: "c1", What: "prod/c1: Moving",
+		}})
+	}
+	text := explain(engine.Explanation{Run: "a-1", Reasons: []engine.Reason{{Subject: "prod/c1", Phase: api.PhaseHeld, Blame: &b}}}, time.Time{})
+	for _, want := range []string{
+		"  suspects    1. proxy-0 (proxy 1) in c1: prod/c1: Moving; same cluster\n              2. proxy-1 ", "5. proxy-4 ",
+		"              and 4 more; -o json lists them\n              note: only the last 500 runs were looked at\n",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("it does not say %q:\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "proxy-5") {
+		t.Error("it names too many")
 	}
 }
 

@@ -34,6 +34,8 @@ type Change struct {
 	Run       string      `json:"run,omitempty"`
 	Component api.Subject `json:"component"`
 	Version   string      `json:"version"`
+	Cluster   string      `json:"cluster"`
+	Nodes     []string    `json:"nodes,omitempty"` // whose pods it moved
 	What      string      `json:"what"`
 	By        string      `json:"by,omitempty"`
 }
@@ -52,7 +54,23 @@ const (
 // Changes lists what touched a cluster since a time. It asks neither Temporal nor the cluster: of runs that are open it knows that they
 // are at work there, and not how far they are.
 func (e *Engine) Changes(ctx context.Context, cluster string, since time.Time) (Changes, error) {
-	out := Changes{Cluster: cluster, Since: since, Changes: []Change{}}
+	out, err := e.changesIn(ctx, where{in: func(c string) bool { return c == cluster }, since: since})
+	out.Cluster = cluster
+	return out, err
+}
+
+// where is what changes are asked about.
+type where struct {
+	in    func(cluster string) bool
+	since time.Time
+	// known are runs that somebody has asked already, by name: they say more than the ledger knows of what is open.
+	known map[string]api.RunStatus
+}
+
+// changesIn lists what touched some clusters since a time.
+func (e *Engine) changesIn(ctx context.Context, w where) (Changes, error) {
+	since := w.since
+	out := Changes{Since: since, Changes: []Change{}}
 	runs, err := e.ledger.ListRuns(ctx, api.Subject{}, changesRuns)
 	if err != nil {
 		return out, err
@@ -64,13 +82,13 @@ func (e *Engine) Changes(ctx context.Context, cluster string, since time.Time) (
 		if !run.Ended.IsZero() && run.Ended.Before(since) {
 			continue
 		}
-		found, err := e.changesOf(ctx, run, cluster)
+		found, err := e.changesOf(ctx, run, w)
 		if err != nil {
 			return out, err
 		}
 		out.Changes = append(out.Changes, found...)
 	}
-	drifts, unread, err := e.driftsOf(ctx, cluster)
+	drifts, unread, err := e.driftsOf(ctx, w)
 	if err != nil {
 		return out, err
 	}
@@ -85,11 +103,13 @@ func (e *Engine) Changes(ctx context.Context, cluster string, since time.Time) (
 	return out, nil
 }
 
-// changesOf is what a run did in a cluster.
-func (e *Engine) changesOf(ctx context.Context, run ledger.Run, cluster string) ([]Change, error) {
+// changesOf is what a run did in some clusters.
+func (e *Engine) changesOf(ctx context.Context, run ledger.Run, w where) ([]Change, error) {
 	view := View{}
 	var err error
-	if run.Report != "" {
+	if known, is := w.known[run.Name]; is {
+		view.RunStatus = known
+	} else if run.Report != "" {
 		err = e.read(ctx, run.Report, &view.RunStatus)
 	} else {
 		view, err = e.fromLedger(ctx, run, nil, "")
@@ -101,7 +121,7 @@ func (e *Engine) changesOf(ctx context.Context, run ledger.Run, cluster string) 
 	for i := range view.Stages {
 		for j := range view.Stages[i].Units {
 			u := &view.Stages[i].Units[j]
-			if u.Cluster != cluster || u.Started.IsZero() && !u.Moved {
+			if !w.in(u.Cluster) || u.Started.IsZero() && !u.Moved {
 				continue
 			}
 			if u.Detail != "" {
@@ -120,16 +140,19 @@ func (e *Engine) changesOf(ctx context.Context, run ledger.Run, cluster string) 
 func did(run ledger.Run, u *api.UnitStatus) []Change {
 	of := func(kind ChangeKind, from, to time.Time, format string, args ...any) Change {
 		return Change{
-			At: from, Until: to, Kind: kind, Run: run.Name, Component: run.Subject, Version: run.Version, By: run.By,
+			At: from, Until: to, Kind: kind, Run: run.Name, Component: run.Subject, Version: run.Version, Cluster: u.Cluster, By: run.By,
 			What: fmt.Sprintf(format, args...),
 		}
 	}
 	began := cmp.Or(u.Started, run.Started)
 	all := []Change{of(ChangeUnit, began, u.Ended, "%s: %s", u.Path, u.Phase)}
+	all[0].Nodes = nodesOf(u)
 	for _, b := range u.Batches {
 		if b.Skipped == "" {
 			what := fmt.Sprintf("batch %d of %s: %d of %d pods updated", b.Number, b.NodeSet, b.Updated, b.Total)
-			all = append(all, of(ChangeBatch, b.Started, cmp.Or(b.Ended, u.Ended), "%s", what))
+			batch := of(ChangeBatch, b.Started, cmp.Or(b.Ended, u.Ended), "%s", what)
+			batch.Nodes = b.Nodes
+			all = append(all, batch)
 		}
 	}
 	for _, c := range []*api.Check{u.Cause, u.Failure} {
@@ -147,6 +170,15 @@ func did(run ledger.Run, u *api.UnitStatus) []Change {
 	return all
 }
 
+// nodesOf are the nodes whose pods a unit moved, sorted.
+func nodesOf(u *api.UnitStatus) (all []string) {
+	for _, b := range u.Batches {
+		all = append(all, b.Nodes...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 // stopped is when the batch ended at which a unit was stopped.
 func stopped(u *api.UnitStatus) time.Time {
 	for _, b := range u.Batches {
@@ -157,15 +189,15 @@ func stopped(u *api.UnitStatus) time.Time {
 	return time.Time{}
 }
 
-// driftsOf is what the last plans saw in a cluster that somebody else had changed, and how many of them cannot be read any more: an
-// old one keeps nobody from seeing the rest.
-func (e *Engine) driftsOf(ctx context.Context, cluster string) (all []Change, unread int, err error) {
+// driftsOf is what the last plans since a time saw in some clusters that somebody else had changed, and how many of them cannot be read
+// any more: an old one keeps nobody from seeing the rest.
+func (e *Engine) driftsOf(ctx context.Context, w where) (all []Change, unread int, err error) {
 	plans, err := e.ledger.ListPlans(ctx, api.Subject{}, changesPlans)
 	if err != nil {
 		return nil, 0, err
 	}
 	for _, stored := range plans {
-		if stored.Live == "" {
+		if stored.Live == "" || stored.Created.Before(w.since) {
 			continue
 		}
 		planned, err := e.LoadPlan(ctx, stored.Hash)
@@ -175,14 +207,14 @@ func (e *Engine) driftsOf(ctx context.Context, cluster string) (all []Change, un
 		}
 		for i := range planned.Live.Clusters {
 			seen := &planned.Live.Clusters[i]
-			if seen.Cluster != cluster {
+			if !w.in(seen.Cluster) {
 				continue
 			}
 			for _, object := range seen.Objects {
 				for _, field := range object.Drift {
 					all = append(all, Change{
 						At: stored.Created, Until: stored.Created, Kind: ChangeDrift, Component: stored.Subject, Version: stored.Version,
-						What: fmt.Sprintf("a plan saw %s: %s", object.Object, field), By: stored.By,
+						Cluster: seen.Cluster, What: fmt.Sprintf("a plan saw %s: %s", object.Object, field), By: stored.By,
 					})
 				}
 			}

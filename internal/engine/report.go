@@ -39,6 +39,13 @@ func (e *Engine) Report(ctx context.Context, run string) (report.Facts, error) {
 	if err := e.addDeeds(ctx, &f, view.Bypasses); err != nil {
 		return f, err
 	}
+	blamed, err := e.Blame(ctx, view)
+	if err != nil {
+		return f, err
+	}
+	for _, b := range blamed {
+		f.Blames = append(f.Blames, report.Blame{Unit: b.Unit, At: b.At, Suspects: b.Suspects, More: b.More, Note: b.Note})
+	}
 	known, err := e.ledger.Run(ctx, run)
 	if err != nil {
 		return f, err

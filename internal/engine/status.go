@@ -23,6 +23,8 @@ type View struct {
 	Orders []Standing `json:"orders,omitempty"`
 	// Bypasses are what others have let it pass.
 	Bypasses []ledger.Bypass `json:"bypasses,omitempty"`
+	// Blame is what may have broken its units, where somebody asked for that.
+	Blame []Blame `json:"blame,omitempty"`
 	// Partial: the run itself did not answer. Its stages and units are put together, and may be behind.
 	Partial bool `json:"-"`
 }

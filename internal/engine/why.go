@@ -40,6 +40,7 @@ type Reason struct {
 	Advises  []string          `json:"advises,omitempty"`  // what Advisory checks in the background have found meanwhile
 	Borne    []string          `json:"borne,omitempty"`    // batches that failed, by what, and why it went on all the same
 	Attempts []api.TaskAttempt `json:"attempts,omitempty"` // at a task, that failed and were followed by another
+	Blame    *Blame            `json:"blame,omitempty"`    // what may have broken it
 
 	Results []pipelines.ParamValue `json:"results,omitempty"` // of a task
 }
@@ -76,6 +77,10 @@ func (e *Engine) Why(ctx context.Context, run, about string) (Explanation, error
 	if about == "" && view.Waiting != nil {
 		why.Reasons = append(why.Reasons, Reason{Subject: view.Name, Phase: view.Phase, Waiting: view.Waiting, Since: view.Waiting.Since})
 	}
+	blamed, err := e.Blame(ctx, view)
+	if err != nil {
+		return Explanation{}, err
+	}
 	remedy := e.remedies(ctx, view)
 	for i := range why.Reasons {
 		remedy.add(&why.Reasons[i], nil)
@@ -102,6 +107,7 @@ func (e *Engine) Why(ctx context.Context, run, about string) (Explanation, error
 			if concerns(u, about) || about == "" && stands(u) || about == s.Name && stands(u) {
 				found = true
 				reason := e.unitReason(ctx, u, turn(view, i))
+				reason.Blame = of(blamed, u.Path)
 				remedy.add(&reason, u)
 				why.Reasons = append(why.Reasons, reason)
 			}

@@ -28,11 +28,18 @@ type Event struct {
 	Clusters     int                   `json:"clusters"`
 	Started      time.Time             `json:"started"`
 	At           time.Time             `json:"at"`
+	Suspects     []string              `json:"suspects,omitempty"` // what else had touched a cluster that failed, the most likely first
 	Test         bool                  `json:"test,omitempty"`
 }
 
 // maxReason is how much of a reason, or of what a run waits for, is told.
 const maxReason = 500
+
+// The bounds of what is said of suspects.
+const (
+	maxSuspects = 3
+	maxSuspect  = 300
+)
 
 func newEvent(kind pipelines.NotifyEvent, n int, run ledger.Run, seen Seen, at time.Time) Event {
 	return Event{

@@ -76,6 +76,7 @@ func (n *Notifier) notice(
 				e.Ending = ending
 			}
 			e.Environments, e.Clusters = moves.environments, len(moves.units)
+			e.Suspects = n.suspects(ctx, e)
 			body, err := json.Marshal(e)
 			if err != nil {
 				return fault.Wrap(fault.Internal, err, "cannot write what run %s does", e.Run)
@@ -107,6 +108,21 @@ func (n *Notifier) ending(ctx context.Context, run ledger.Run) (string, error) {
 		return "", fault.Wrap(fault.Internal, err, "cannot read the report of run %s", run.Name)
 	}
 	return clip.Bytes(strings.TrimSuffix(end.Ending.By+": "+end.Ending.Reason, ": "), maxReason), nil
+}
+
+// suspects are those of an event that is about something that went wrong. That they cannot be found out holds up no notice.
+func (n *Notifier) suspects(ctx context.Context, e Event) (few []string) {
+	wrong := []pipelines.NotifyEvent{pipelines.EventHeld, pipelines.EventFailed, pipelines.EventRolledBack}
+	if n.Suspects == nil || !slices.Contains(wrong, e.Event) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, suspectsWithin)
+	defer cancel()
+	all, _ := n.Suspects(ctx, e.Run)
+	for _, s := range all[:min(len(all), maxSuspects)] {
+		few = append(few, clip.Bytes(s, maxSuspect))
+	}
+	return few
 }
 
 // follow is what has happened to a run since it was looked at last, and what is to be remembered of it: how often it has stood, and

@@ -30,7 +30,9 @@ const (
 {{end}}{{with .Ending}}It was ended by {{.}}.
 {{end}}Phase {{.Phase}}, {{.Clusters}} cluster{{if ne .Clusters 1}}s{{end}} in {{join ", " .Environments}}.
 Started {{dateInZone "2006-01-02 15:04:05 MST" .Started "UTC"}} by {{.By}}{{with .Reason}}: {{.}}{{end}}.
-{{if eq (toString .Event) "start" "done"}}sluice get{{else}}sluice why{{end}} {{.Run}}`
+{{with .Suspects}}What else had touched it, the most likely first:
+{{range .}}- {{.}}
+{{end}}{{end}}{{if eq (toString .Event) "start" "done"}}sluice get{{else}}sluice why{{end}} {{.Run}}`
 )
 
 // leftOut of sprig is what looks beyond the event, what takes long, and what makes much of little.

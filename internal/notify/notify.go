@@ -25,13 +25,15 @@ type Ledger interface {
 // Receivers are who is told, by name.
 type Receivers map[string]*pipelines.Receiver
 
-// Notifier notices and tells. All fields are required.
+// Notifier notices and tells. All fields but Suspects are required.
 type Notifier struct {
 	Ledger    Ledger
 	Phases    Phases
 	Receivers Receivers
 	Sender    *Sender
 	Clock     clock.WithTicker
+	// Suspects names what else had touched the clusters of a run that failed, the most likely first; nil: nobody is named.
+	Suspects func(ctx context.Context, run string) ([]string, error)
 }
 
 const (
@@ -45,6 +47,8 @@ const (
 	leased = time.Minute
 	// stands is how often an Alertmanager is told what stands still: it forgets when it restarts.
 	stands = 5 * time.Minute
+	// suspectsWithin is how long a notice waits for what else there is to say.
+	suspectsWithin = 10 * time.Second
 )
 
 // Keep notices and tells until ctx ends. Each receiver is told apart from the others, so one that hangs holds up none.

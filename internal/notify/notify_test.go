@@ -49,12 +49,14 @@ type inbox struct {
 	mu      sync.Mutex
 	answer  http.HandlerFunc // nil takes it
 	heard   []string         // Idempotency-Key
+	last    string           // body
 	address string
 }
 
 func (i *inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	_, _ = io.Copy(io.Discard, r.Body)
+	body, _ := io.ReadAll(r.Body)
 	i.mu.Lock()
+	i.last = string(body)
 	i.heard = append(i.heard, r.Header.Get("Idempotency-Key"))
 	answer := i.answer
 	i.mu.Unlock()
@@ -201,6 +203,29 @@ func TestEachThingIsToldOnce(t *testing.T) {
 	quick := s.start()
 	s.end(quick, api.PhaseFailed)
 	s.tells("nobody looked meanwhile", "agent-2/start/0", "agent-2/failed/0")
+}
+
+// TestAFailureSaysWhatElseTouchedIt: as much as there is room for, where something went wrong, and not where nothing did.
+func TestAFailureSaysWhatElseTouchedIt(t *testing.T) {
+	s := newSite(t)
+	asked := 0
+	s.Suspects = func(context.Context, string) ([]string, error) {
+		asked++
+		return []string{"proxy-1 moved the same nodes", strings.Repeat("x", 1000), "c", "d"}, nil
+	}
+	run := s.start()
+	s.tells("it starts", "agent-1/start/0")
+	if asked != 0 {
+		t.Error("a start is nobody's fault")
+	}
+	s.shows(run, api.PhaseHeld, "decision cn/c1")
+	s.tells("it is held", "agent-1/held/1")
+	text := s.inbox.last
+	for want, is := range map[string]bool{"proxy-1 moved the same nodes": true, "xxx...": true, strings.Repeat("x", 301): false, "- d": false} {
+		if strings.Contains(text, want) != is {
+			t.Errorf("that it says %.20q is not %v: %s", want, is, text)
+		}
+	}
 }
 
 func TestReceiversHearWhatTheyAskFor(t *testing.T) {

@@ -17,9 +17,10 @@ func (g Group) Slim() Group {
 	return g
 }
 
-// Slim returns a unit without what only its own cluster needs: labels, reasons and the digests of what it goes to.
+// Slim returns a unit without what only its own cluster needs: labels, failure domains, reasons and the digests of what it
+// goes to.
 func (u Unit) Slim() Unit {
-	u.Labels, u.Reasons, u.Values, u.Target = nil, nil, "", ""
+	u.Labels, u.Domains, u.Reasons, u.Values, u.Target = nil, nil, nil, "", ""
 	return u
 }
 

@@ -114,7 +114,8 @@ type Unit struct {
 	NetworkDomain string            `json:"networkDomain,omitempty"`
 	Region        string            `json:"region,omitempty"`
 	Labels        map[string]string `json:"labels,omitempty"`
-	After         []string          `json:"after,omitempty"` // clusters of this plan that end before it starts
+	Domains       []string          `json:"domains,omitempty"` // failure domains besides the cluster itself, key=value
+	After         []string          `json:"after,omitempty"`   // clusters of this plan that end before it starts
 	// Cluster groups whose units in this plan's stages so far end before it starts.
 	AfterGroups []string `json:"afterGroups,omitempty"`
 	Score       float64  `json:"score"` // risk, 0..100, rounded to two places

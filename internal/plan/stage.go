@@ -202,6 +202,7 @@ func (m *member) unit() Unit {
 		NetworkDomain: m.NetworkDomain,
 		Region:        m.Region,
 		Labels:        m.labels,
+		Domains:       m.domains(),
 		After:         m.after,
 		AfterGroups:   m.behind,
 		Score:         float64(m.score) / 100,

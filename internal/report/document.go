@@ -20,6 +20,7 @@ type Document struct {
 	Untold   string // what of the timeline is left out
 	Findings []Finding
 	Unfound  string // which verdicts are left out
+	Blames   []Blamed
 	Clusters []Cluster
 	More     string // which clusters are left out
 	Diffs    []Diff
@@ -47,6 +48,7 @@ func Of(f Facts) *Document {
 	}
 	d.Timeline, d.Untold = timeline(f)
 	d.Findings, d.Unfound = findings(f)
+	d.Blames = blames(f)
 	d.Clusters, d.More = clusters(r)
 	d.Diffs, d.Undiffed = diffs(f)
 	d.People, d.Deeds, d.Undone = people(f)

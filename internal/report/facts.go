@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/blame"
 	"sluice.dev/sluice/internal/plan"
 )
 
@@ -25,6 +26,16 @@ type Facts struct {
 	Deeds    []Deed // of people, the oldest first
 	Deedless string // which deeds are missing, and why; "" where none is
 	Freezes  []api.Freeze
+	Blames   []Blame
+}
+
+// Blame is what may have broken a unit, the most likely first.
+type Blame struct {
+	Unit     string // path
+	At       time.Time
+	Suspects []blame.Suspect
+	More     int // suspects that are not named
+	Note     string
 }
 
 // Deed is a command that somebody gave, and what came of it.
@@ -49,4 +60,5 @@ const (
 	maxDiffs    = 12
 	maxDiffRows = 200
 	maxText     = 600
+	maxBlames   = 20
 )

@@ -26,6 +26,7 @@ func (d *Document) Markdown(w io.Writer) error {
 	}
 	m.note(d.Untold)
 	m.findings(d)
+	m.blames(d)
 	m.clusters(d)
 	m.line("\n## What is owed\n")
 	for _, o := range d.Owed {
@@ -82,6 +83,22 @@ func (m marker) findings(d *Document) {
 		}
 	}
 	m.note(d.Unfound)
+}
+
+// blames lists suspects; nothing where no unit failed.
+func (m marker) blames(d *Document) {
+	if len(d.Blames) > 0 {
+		m.line("\n## What may have broken it\n\nThe most likely is first.\n")
+	}
+	for _, b := range d.Blames {
+		m.line("- %s, stopped %s", safe(b.Unit), b.Clock())
+		for i, s := range b.Suspects {
+			m.line("  %d. %s", i+1, safe(s))
+		}
+		if b.More != "" {
+			m.line("  - %s", safe(b.More))
+		}
+	}
 }
 
 func (m marker) clusters(d *Document) {

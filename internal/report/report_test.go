@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/blame"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/report"
 )
@@ -60,6 +61,10 @@ func stopped() report.Facts {
 			},
 		},
 		Diffs: []plan.SharedDiff{{Clusters: []string{"c-1", "eu-1"}, Own: []string{"<cluster>"}, Text: "patch  DaemonSet/infra/agent\n-image: agent:2\n+image: agent:3"}},
+		Blames: []report.Blame{{Unit: "prod/eu-1", At: at(85), More: 2, Note: "only the last 500 runs were looked at", Suspects: []blame.Suspect{
+			{Touch: blame.Touch{Kind: blame.Run, Run: "agent-3", Component: api.Component("agent"), Version: "3.0.0", Cluster: "eu-1", What: "prod/eu-1: RolledBack"}, Why: "it is the run's own change; under way then"},
+			{Touch: blame.Touch{Kind: blame.Drift, Cluster: "eu-1", What: "a plan saw ConfigMap/infra/a: /data | changed"}, Why: "same cluster, no component; 3m0s before"},
+		}}},
 		Deeds: []report.Deed{
 			{At: at(0), Who: "ann (unverified)", Command: "run", Reason: "weekly release", Outcome: "accepted"},
 			{At: at(20), Who: "bob (unverified)", Command: "pause", Reason: "error rate in checkout", Outcome: "accepted"},

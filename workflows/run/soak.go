@@ -179,7 +179,7 @@ func (r *rollout) outOfReach(ctx workflow.Context, unit *api.UnitStatus, u plan.
 // standInSoak holds a unit at a check that did not pass, until the run is resumed. One whose failure the stage bears
 // ends as failed.
 func (r *rollout) standInSoak(ctx workflow.Context, unit *api.UnitStatus, what string, bad api.Check) {
-	bad.At = api.AtSoakOf(what)
+	bad.At, bad.Stopped = api.AtSoakOf(what), workflow.Now(ctx).UTC()
 	unit.Failure, unit.FailedAt = r.witnessed(&bad), unit.Path
 	why := show.Undecided(bad)
 	why.Since = workflow.Now(ctx).UTC()

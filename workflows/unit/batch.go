@@ -64,6 +64,7 @@ func (r *machine) advance(ctx workflow.Context, at *api.BatchStatus, req step.Ad
 		if seen.Facts.Workload.Name != "" {
 			at.Updated, at.Ready = int(seen.Facts.Batch.Updated), int(seen.Facts.Batch.UpdatedReady)
 			at.Lost = int(seen.Facts.Batch.Lost)
+			at.Nodes = r.newNodes(at, seen.Facts.Batch.Nodes)
 		}
 		at.Stuck = seen.Stuck
 		r.note(at, seen.Checks)
@@ -85,6 +86,20 @@ func (r *machine) advance(ctx workflow.Context, at *api.BatchStatus, req step.Ad
 			return err
 		}
 	}
+}
+
+// newNodes are those of a batch that none before it of its node set had: what is seen is all that the set has.
+func (r *machine) newNodes(at *api.BatchStatus, seen []string) []string {
+	var all []string
+	for _, node := range seen {
+		had := slices.ContainsFunc(r.unit.Batches, func(b api.BatchStatus) bool {
+			return b.Path != at.Path && b.Workload == at.Workload && b.NodeSet == at.NodeSet && slices.Contains(b.Nodes, node)
+		})
+		if !had {
+			all = append(all, node)
+		}
+	}
+	return all
 }
 
 // gotOn takes back that a batch had stalled.

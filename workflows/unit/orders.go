@@ -165,6 +165,7 @@ func (r *machine) hold(ctx workflow.Context, phase api.Phase, failure api.Check,
 		return err
 	}
 	before := r.unit.Phase
+	failure.Stopped = workflow.Now(ctx).UTC()
 	r.unit.Failure, r.unit.FailedAt = &failure, at
 	resumes := r.orders.resumes
 	r.disarm(ctx)

@@ -178,6 +178,7 @@ func (d *drawer) unit(u *api.UnitStatus) []row {
 	for i := range u.Batches {
 		rows = append(rows, d.batch(u, &u.Batches[i]))
 	}
+	rows = append(rows, d.suspects(u)...)
 	if u.Phase.Final() && len(u.Kept) > 0 {
 		rows = append(rows, row{
 			indent: 2, mark: " ", name: "stays", phase: u.Phase, rank: rankEnded,
