@@ -6,6 +6,7 @@ import (
 
 	"go.temporal.io/sdk/activity"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/change"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/kube"
@@ -84,8 +85,12 @@ func (a *Activities) fence(ctx context.Context, ref step.Ref) (context.Context, 
 	}, nil
 }
 
-// tryOf is which attempt of which of its workflow's activities this is. Temporal numbers activities as they are asked for.
+// tryOf is which attempt of which of its workflow's activities this is. Temporal numbers activities as they are asked for. Who goes
+// without Temporal has a fence for each attempt.
 func tryOf(ctx context.Context) kube.Try {
+	if !activity.IsActivity(ctx) {
+		return kube.Try{}
+	}
 	info := activity.GetInfo(ctx)
 	number, _ := strconv.ParseInt(info.ActivityID, 10, 64)
 	return kube.Try{Step: number, Attempt: int64(info.Attempt)}
@@ -105,6 +110,11 @@ func (a *Activities) Release(ctx context.Context, req step.ReleaseRequest) (stri
 	_, unit, stage, err := a.unitOf(ctx, req.Ref)
 	if err != nil {
 		return "", err
+	}
+	if req.Outcome == api.PhaseSucceeded || req.Outcome == api.PhaseRolledBack {
+		if err := a.overtaken(ctx, req.Ref); err != nil {
+			return "", err // what runs here now is for the direct run to record
+		}
 	}
 	end := change.Ending{Part: partOf(req.Ref), Plan: req.Plan, Unit: unit, Outcome: req.Outcome, Changes: req.Changes}
 	runs, err := end.Record(ctx, a.Ledger, a.Clock)

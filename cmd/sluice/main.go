@@ -8,17 +8,20 @@ import (
 	"runtime/debug"
 	"syscall"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/cli"
 	"sluice.dev/sluice/internal/demo"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/scenario"
 	"sluice.dev/sluice/worker"
+	"sluice.dev/sluice/worker/direct"
 )
 
 func main() {
 	f := cli.System()
 	f.Version = version()
 	f.Worker = serve
+	f.Direct = takeBack
 	f.Demo = play
 	f.Test = test
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -36,6 +39,13 @@ func serve(ctx context.Context, r cli.WorkerRun) error {
 		Metrics: r.Metrics, MetricsAddress: r.MetricsAddress,
 		UserAgent: "sluice/" + version(), Build: version(), Logger: r.Logger,
 	})
+}
+
+// takeBack takes a run back without Temporal.
+func takeBack(ctx context.Context, r cli.DirectRun) (api.RunStatus, error) {
+	return worker.TakeBack(ctx, worker.Options{
+		Ledger: r.Ledger, Kubeconfigs: r.Kubeconfigs, UserAgent: "sluice/" + version(),
+	}, direct.Order{Run: r.Run, Clusters: r.Clusters}, r.Said)
 }
 
 // play plays the demo as the command line was told to.

@@ -91,21 +91,30 @@ func newCmdRollback(f *Factory) *cobra.Command {
 		Short: "Take back what a run has moved",
 		Long: `Take back what a run has moved, to what its plan fixed as the way back: the last cluster first and
 alone, then a third at once. No window, freeze or soak holds it. It acts on a paused run, and on one that
-has ended: then a run of its own takes it back.`,
+has ended: then a run of its own takes it back.
+
+With --direct this command takes it back itself, by the ledger and the kubeconfigs, for when Temporal is gone.
+It refuses while workers are there or Temporal answers. Killed at any moment, it may be run again, and goes on
+with what is left. The run goes on nowhere from then on, also once Temporal is back: sluice reconcile RUN ends it.`,
 		Example: `  sluice rollback node-agent-2 --dry-run
   sluice rollback node-agent-2 --stage production --reason "crash loop"
-  sluice rollback node-agent-2 --cluster prod-eu-1 --cluster prod-eu-2`,
+  sluice rollback node-agent-2 --cluster prod-eu-1 --cluster prod-eu-2
+  sluice rollback node-agent-2 --direct --reason "crash loop, and Temporal is gone"`,
 	})
 	flags := cmd.Flags()
 	flags.StringVar(&opts.Command.Scope.Stage, "stage", "", "take back `STAGE` only")
 	flags.StringVar(&opts.Command.Scope.Group, "group", "", "take back the cluster group `GROUP` only")
 	flags.StringSliceVar(&opts.Command.Scope.Clusters, "cluster", nil, "take back `CLUSTERS` only; may be repeated")
 	flags.BoolVar(&opts.Command.DryRun, "dry-run", false, "print what would go where, and change nothing")
+	direct := addDirect(cmd)
 	send := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		scope := opts.Command.Scope
 		if scope.Stage != "" && (scope.Group != "" || len(scope.Clusters) > 0) || scope.Group != "" && len(scope.Clusters) > 0 {
 			return usage(cmd, "--stage, --group and --cluster go one at a time")
+		}
+		if direct.Direct || direct.Anyhow || len(direct.Kubeconfigs) > 0 {
+			return direct.run(cmd, opts, args[0])
 		}
 		return send(cmd, args)
 	}

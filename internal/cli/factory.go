@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 	"k8s.io/utils/clock"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/identity"
@@ -39,9 +40,10 @@ type Factory struct {
 	NamesIn   time.Duration      // how long a shell that completes waits for names
 	Library   []pipelines.Source // documents that files may refer to without declaring them
 	Version   string
-	Worker    func(context.Context, WorkerRun) error // serves task queues
-	Demo      func(context.Context, DemoRun) error   // plays the demo
-	Test      func(Scenario) (Played, error)         // plays a scenario
+	Worker    func(context.Context, WorkerRun) error                  // serves task queues
+	Direct    func(context.Context, DirectRun) (api.RunStatus, error) // takes a run back without Temporal
+	Demo      func(context.Context, DemoRun) error                    // plays the demo
+	Test      func(Scenario) (Played, error)                          // plays a scenario
 	Exec      func(context.Context, string, []string) error
 	Temporal  func(context.Context) (*engine.Server, error) // default: dialled as the flags say
 

@@ -108,11 +108,7 @@ func workerRun(ctx context.Context, o *WorkerOptions) error {
 		level = slog.LevelInfo
 	}
 	logger := slog.New(slog.NewTextHandler(f.Err, &slog.HandlerOptions{Level: level}))
-	named := len(o.Kubeconfigs) > 0
-	if err := o.useStack(); err != nil {
-		return err
-	}
-	kubeconfig, err := readKubeconfigs(o.Kubeconfigs, named)
+	kubeconfig, err := o.clusters()
 	if err != nil {
 		return err
 	}
@@ -147,6 +143,15 @@ func workerRun(ctx context.Context, o *WorkerOptions) error {
 type kubeconfigs struct {
 	files    []string
 	contexts int
+}
+
+// clusters are those of the files that are named, else of the local stack where there is one, else of where they are by default.
+func (o *WorkerOptions) clusters() (kubeconfigs, error) {
+	named := len(o.Kubeconfigs) > 0
+	if err := o.useStack(); err != nil {
+		return kubeconfigs{}, err
+	}
+	return readKubeconfigs(o.Kubeconfigs, named)
 }
 
 // readKubeconfigs refuses a file that cannot be read and, where people have named it, one without a context. Those that

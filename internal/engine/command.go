@@ -124,21 +124,33 @@ const lookAgain = 200 * time.Millisecond
 
 // afterClosing answers for a run whose end is being written down, once it is.
 func (e *Engine) afterClosing(ctx context.Context, run, name string, c api.Command) (api.Answer, error) {
+	known := ledger.Run{Name: run}
+	if ended, err := e.hasEnded(ctx, &known); err != nil || ended {
+		if err != nil {
+			return api.Answer{}, err
+		}
+		return e.afterEnd(ctx, known, name, c)
+	}
+	return api.Answer{}, fault.New(fault.Conflict, "cannot %s %s: its end is being written down; try again", spelled(name), run)
+}
+
+// hasEnded waits for a while until the ledger says how a run has ended, and reports whether it does.
+func (e *Engine) hasEnded(ctx context.Context, known *ledger.Run) (bool, error) {
 	within, cancel := context.WithTimeout(ctx, e.options.Patience.Command)
 	defer cancel()
 	ticker := e.options.Clock.NewTicker(lookAgain)
 	defer ticker.Stop()
 	for {
-		known, err := e.ledger.Run(ctx, run)
+		again, err := e.ledger.Run(ctx, known.Name)
 		if err != nil {
-			return api.Answer{}, err
+			return false, err
 		}
-		if !known.Ended.IsZero() {
-			return e.afterEnd(ctx, known, name, c)
+		if *known = again; !again.Ended.IsZero() {
+			return true, nil
 		}
 		select {
 		case <-within.Done():
-			return api.Answer{}, fault.New(fault.Conflict, "cannot %s %s: its end is being written down; try again", spelled(name), run)
+			return false, nil
 		case <-ticker.C():
 		}
 	}

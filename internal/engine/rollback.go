@@ -18,19 +18,11 @@ func (e *Engine) takeBack(ctx context.Context, known ledger.Run, c api.Command) 
 	if err != nil {
 		return api.Answer{}, err
 	}
-	if planned.Plan.Rollback == pipelines.RollbackNever {
-		return api.Answer{}, fault.New(fault.Refused, "cannot roll back %s: component %s says rollback: Never", known.Name, known.Subject)
-	}
-	if known.Back != "" {
-		return api.Answer{}, fault.New(fault.Refused,
-			"cannot roll back %s: it is itself a rollback, of %s; to go forward again, start a plan", known.Name, known.Back)
-	}
-	moved, err := e.moved(ctx, known, planned)
+	moved, err := e.goesHome(ctx, known, planned, c.Scope)
 	if err != nil {
 		return api.Answer{}, err
 	}
-	units := slices.DeleteFunc(moved, func(u plan.Unit) bool { return !inScope(planned.Plan, u, c.Scope) })
-	units, err = e.stillThere(ctx, known, units)
+	units, err := e.stillThere(ctx, known, moved)
 	if err != nil {
 		return api.Answer{}, err
 	}
@@ -63,6 +55,19 @@ func (e *Engine) takeBack(ctx context.Context, known ledger.Run, c api.Command) 
 	return answer, e.audit(ctx, ledger.Entry{
 		Who: c.Who, Command: api.UpdateRollback, Object: known.Name, Scope: c.Scope.String(), Reason: c.Reason, Outcome: answer.Message,
 	})
+}
+
+// goesHome lists the units in a scope that a run has moved and not taken back. It is fault.Refused for a run that cannot be rolled back.
+func (e *Engine) goesHome(ctx context.Context, known ledger.Run, planned *Planned, scope api.Scope) ([]plan.Unit, error) {
+	if planned.Plan.Rollback == pipelines.RollbackNever {
+		return nil, fault.New(fault.Refused, "cannot roll back %s: component %s says rollback: Never", known.Name, known.Subject)
+	}
+	if known.Back != "" {
+		return nil, fault.New(fault.Refused,
+			"cannot roll back %s: it is itself a rollback, of %s; to go forward again, start a plan", known.Name, known.Back)
+	}
+	moved, err := e.moved(ctx, known, planned)
+	return slices.DeleteFunc(moved, func(u plan.Unit) bool { return !inScope(planned.Plan, u, scope) }), err
 }
 
 // startBack starts a run that takes back some clusters of an ended one, and names it.

@@ -15,10 +15,14 @@ type remedies struct {
 	view     View
 	planned  *Planned          // nil where the plan cannot be read
 	contexts map[string]string // kubeconfig context by cluster
+	overtook string            // the run that has taken this one back without Temporal; "" where none has
 }
 
 func (e *Engine) remedies(ctx context.Context, view View) remedies {
 	r := remedies{program: e.options.Program, view: view, contexts: map[string]string{}}
+	if by, err := e.ledger.Overtaken(ctx, view.Name); err == nil {
+		r.overtook = by.Name
+	}
 	planned, err := e.LoadPlan(ctx, view.Plan)
 	if err != nil {
 		return r
@@ -68,6 +72,9 @@ func (r remedies) add(why *Reason, u *api.UnitStatus) {
 // commands are what would help, ready to paste: first what looks, then what acts.
 func (r remedies) commands(why *Reason, u *api.UnitStatus, kind api.WaitKind) []string {
 	run := r.view.Name
+	if r.overtook != "" && kind != api.WaitWorker {
+		return []string{"sluice get " + r.overtook, fmt.Sprintf("sluice reconcile %s --reason TEXT", run)}
+	}
 	switch kind {
 	case api.WaitWorker:
 		return []string{"sluice worker"}

@@ -21,6 +21,7 @@ type Run struct {
 	By      string      `json:"by"`
 	Reason  string      `json:"reason,omitempty"`
 	Report  string      `json:"report,omitempty"` // blob digest of the run's final status
+	Direct  bool        `json:"direct,omitempty"` // it goes without Temporal, which knows nothing of it
 }
 
 // Runs keeps runs by name.
@@ -32,6 +33,9 @@ type Runs interface {
 	SaveRun(ctx context.Context, r Run) error
 	// Run returns a run by name, or NotFound.
 	Run(ctx context.Context, name string) (Run, error)
+	// Overtaken returns the latest direct run that was made after a run and takes back what that one has moved, or what that one
+	// takes back itself. It is NotFound where none was made.
+	Overtaken(ctx context.Context, name string) (Run, error)
 	// ListRuns returns the newest runs first; component "" means all.
 	ListRuns(ctx context.Context, subject api.Subject, limit int) ([]Run, error)
 }

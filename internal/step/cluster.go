@@ -41,6 +41,9 @@ type Ref struct {
 	BackOf  string      `json:"backOf,omitempty"` // with Back: the run whose creations are taken back
 }
 
+// Of is the cluster that a request is about, whatever else it says.
+func (r Ref) Of() Ref { return r }
+
 // DiffRequest asks what would change in a cluster.
 type DiffRequest struct {
 	Ref

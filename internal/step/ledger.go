@@ -1,10 +1,12 @@
 package step
 
 import (
+	"strconv"
 	"time"
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/workload/goal"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/rule"
 )
@@ -88,6 +90,21 @@ type UnitPlan struct {
 	Target   string                 `json:"target"`
 	Rollback pipelines.RollbackMode `json:"rollback"`
 	Prune    bool                   `json:"prune,omitempty"` // take away what earlier versions left behind
+}
+
+// Goal is what a workload is to be at when a batch of its division has moved.
+func (p UnitPlan) Goal(w plan.Division, set int, b plan.Batch) goal.Goal {
+	return goal.Goal{Sets: p.Rules.SetsOf(w), Set: set, Number: b.Number, Amount: b.Amount, MaxUnavailable: p.Rules.MaxUnavailable}
+}
+
+// Batch asks for a batch of a workload.
+func (p UnitPlan) Batch(about WorkloadRequest, w plan.Division, set int, b plan.Batch) AdvanceRequest {
+	req := AdvanceRequest{
+		WorkloadRequest: about, Goal: p.Goal(w, set, b), Unit: p.Unit, Change: p.Change, Version: p.Change.Version,
+		Size: b.Size, Target: b.Target, Total: w.NodeSets[set].Pods,
+	}
+	req.Unit.Path += "/" + w.NodeSets[set].Name + "/" + strconv.Itoa(b.Number)
+	return req
 }
 
 // SaveLiveRequest stores what was seen for a plan, in plan order.

@@ -6,7 +6,6 @@ import (
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/step"
-	"sluice.dev/sluice/internal/workload/goal"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/workflows/ask"
 	"sluice.dev/sluice/workflows/shape"
@@ -152,11 +151,8 @@ func (r *machine) batch(ctx workflow.Context, held *heldWorkload, w plan.Divisio
 	if err := r.boundary(ctx); err != nil {
 		return err
 	}
-	held.goal = goal.Goal{
-		Sets: r.plan.Rules.SetsOf(w), Set: set, Number: b.Number, Amount: b.Amount,
-		MaxUnavailable: r.plan.Rules.MaxUnavailable,
-	}
-	req := r.request(held, w, set, b)
+	held.goal = r.plan.Goal(w, set, b)
+	req := r.plan.Batch(r.about(held), w, set, b)
 	if err := r.judge(ctx, pipelines.BeforeBatch, at, r.looker(req)); err != nil {
 		return err
 	}

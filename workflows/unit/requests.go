@@ -1,9 +1,6 @@
 package unit
 
 import (
-	"strconv"
-
-	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/internal/workload/goal"
 )
@@ -19,14 +16,6 @@ func (r *machine) stateOf(object string) (s goal.State) {
 		}
 	}
 	return s
-}
-
-// request is about one batch of a held workload.
-func (r *machine) request(h *heldWorkload, w plan.Division, set int, b plan.Batch) step.AdvanceRequest {
-	req := r.requestFor(h)
-	req.Size, req.Target, req.Total = b.Size, b.Target, w.NodeSets[set].Pods
-	req.Unit.Path = r.unit.Path + "/" + w.NodeSets[set].Name + "/" + strconv.Itoa(b.Number)
-	return req
 }
 
 // requestFor is about a held workload at the goal that it has reached.

@@ -31,13 +31,16 @@ type Heart struct {
 	Within time.Duration                              // an attempt that was not answered for so long is lost
 }
 
+// unheard is the Within of an activity that no timeout waits for.
+const unheard = time.Hour
+
 // HeartOf sends heartbeats itself. The SDK sends them no more often than it lets one of them take, so that an activity that
 // is to hear of a cancel within a second would be cancelled by a server that stalls for one.
 func HeartOf(ctx context.Context) Heart {
 	info, server := activity.GetInfo(ctx), activity.GetClient(ctx)
 	return Heart{
 		// Once the whole timeout is over the server begins another attempt.
-		Within: cmp.Or(info.HeartbeatTimeout*8/10, time.Hour),
+		Within: cmp.Or(info.HeartbeatTimeout*8/10, unheard),
 		Beat: func(ctx context.Context, now step.Progress) error {
 			return server.RecordActivityHeartbeat(ctx, info.TaskToken, now)
 		},
@@ -46,7 +49,7 @@ func HeartOf(ctx context.Context) Heart {
 
 // Before is what the attempt before this one said last; nothing where there was none.
 func Before(ctx context.Context) (before step.Progress) {
-	if !activity.HasHeartbeatDetails(ctx) || activity.GetHeartbeatDetails(ctx, &before) != nil {
+	if !activity.IsActivity(ctx) || !activity.HasHeartbeatDetails(ctx) || activity.GetHeartbeatDetails(ctx, &before) != nil {
 		return step.Progress{}
 	}
 	return before

@@ -11,7 +11,7 @@ import (
 	"sluice.dev/sluice/internal/ledger"
 )
 
-const runColumns = `name, plan, component, version, back, phase, started, ended, made_by, reason, report`
+const runColumns = `name, plan, component, version, back, phase, started, ended, made_by, reason, report, direct`
 
 // NewRun implements ledger.Runs.
 func (s *Store) NewRun(ctx context.Context, r ledger.Run) (ledger.Run, error) {
@@ -26,9 +26,9 @@ func (s *Store) NewRun(ctx context.Context, r ledger.Run) (ledger.Run, error) {
 		}
 		r.Name = fmt.Sprintf("%s-%d", r.Subject, number)
 		_, err = tx.ExecContext(ctx, `
-			INSERT INTO runs (number, `+runColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			INSERT INTO runs (number, `+runColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			number, r.Name, r.Plan, r.Subject.String(), r.Version, r.Back, r.Phase,
-			formatTime(r.Started), formatTime(r.Ended), r.By, r.Reason, r.Report)
+			formatTime(r.Started), formatTime(r.Ended), r.By, r.Reason, r.Report, asInt(r.Direct))
 		return err
 	})
 	if err != nil {
@@ -66,6 +66,18 @@ func (s *Store) Run(ctx context.Context, name string) (ledger.Run, error) {
 	return r, failed(err, "cannot read run %s", name)
 }
 
+// Overtaken implements ledger.Runs.
+func (s *Store) Overtaken(ctx context.Context, name string) (ledger.Run, error) {
+	r, err := scanRun(s.db.QueryRowContext(ctx, `
+		SELECT `+runColumns+` FROM runs WHERE direct = 1 AND seq = (
+			SELECT MAX(d.seq) FROM runs r JOIN runs d ON d.component = r.component AND d.direct = 1 AND d.seq > r.seq
+			WHERE r.name = ? AND d.back IN (r.name, NULLIF(r.back, '')))`, name))
+	if errors.Is(err, sql.ErrNoRows) {
+		return ledger.Run{}, fault.New(fault.NotFound, "cannot find a run that has overtaken %s", name)
+	}
+	return r, failed(err, "cannot tell what has overtaken run %s", name)
+}
+
 // ListRuns implements ledger.Runs.
 func (s *Store) ListRuns(ctx context.Context, subject api.Subject, limit int) ([]ledger.Run, error) {
 	list, err := rows(ctx, s.db, scanRun, `
@@ -77,7 +89,8 @@ func (s *Store) ListRuns(ctx context.Context, subject api.Subject, limit int) ([
 func scanRun(row scanner) (ledger.Run, error) {
 	var r ledger.Run
 	var started, ended string
-	err := row.Scan(&r.Name, &r.Plan, column{&r.Subject}, &r.Version, &r.Back, &r.Phase, &started, &ended, &r.By, &r.Reason, &r.Report)
+	err := row.Scan(&r.Name, &r.Plan, column{&r.Subject}, &r.Version, &r.Back, &r.Phase, &started, &ended, &r.By, &r.Reason, &r.Report,
+		&r.Direct)
 	if err != nil {
 		return ledger.Run{}, err
 	}
