@@ -32,6 +32,9 @@ func TestMain(m *testing.M) {
 	if spec := os.Getenv(workerEnv); spec != "" {
 		os.Exit(serve(strings.Split(spec, ",")))
 	}
+	if spec := os.Getenv(directEnv); spec != "" {
+		os.Exit(takeBack(strings.Split(spec, ",")))
+	}
 	flag.Parse()
 	if err := flag.Set("test.parallel", strconv.Itoa(atOnce)); err != nil {
 		panic(err)

@@ -35,8 +35,11 @@ type Heart struct {
 const unheard = time.Hour
 
 // HeartOf sends heartbeats itself. The SDK sends them no more often than it lets one of them take, so that an activity that
-// is to hear of a cancel within a second would be cancelled by a server that stalls for one.
+// is to hear of a cancel within a second would be cancelled by a server that stalls for one. Outside of Temporal nobody listens.
 func HeartOf(ctx context.Context) Heart {
+	if !activity.IsActivity(ctx) {
+		return Heart{Within: unheard, Beat: func(context.Context, step.Progress) error { return nil }}
+	}
 	info, server := activity.GetInfo(ctx), activity.GetClient(ctx)
 	return Heart{
 		// Once the whole timeout is over the server begins another attempt.
