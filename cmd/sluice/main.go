@@ -45,7 +45,7 @@ func serve(ctx context.Context, r cli.WorkerRun) error {
 func takeBack(ctx context.Context, r cli.DirectRun) (api.RunStatus, error) {
 	return worker.TakeBack(ctx, worker.Options{
 		Ledger: r.Ledger, Kubeconfigs: r.Kubeconfigs, UserAgent: "sluice/" + version(),
-	}, direct.Order{Run: r.Run, Clusters: r.Clusters}, r.Said)
+	}, direct.Order{Run: r.Run, First: r.First, Clusters: r.Clusters}, r.Said)
 }
 
 // play plays the demo as the command line was told to.

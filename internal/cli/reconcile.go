@@ -30,7 +30,7 @@ it knows by the Lease's digest; where it knows nothing by it, it forgets what it
 takes what it finds in the cluster for what was there before. No object but the Lease is touched.`,
 		Example: `  sluice reconcile node-agent-2 --reason "taken back by hand while Temporal was gone"
   sluice reconcile node-agent prod-eu-1 --trust cluster --reason "the ledger is from yesterday's backup"`,
-		Args:    between(1, "RUN or COMPONENT", "CLUSTER"),
+		Args: between(1, "RUN or COMPONENT", "CLUSTER"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			req.By, req.Trust = f.Who(), api.Trust(trust)
 			if len(args) == 1 {

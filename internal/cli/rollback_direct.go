@@ -18,6 +18,7 @@ import (
 type DirectRun struct {
 	Ledger      ledger.Ledger
 	Run         ledger.Run // that takes back
+	First       string     // the first run that took back the same
 	Clusters    []string
 	Kubeconfigs []string
 	Said        func(api.UnitStatus) // hears of each unit that begins or ends
@@ -78,10 +79,12 @@ func (o *directOptions) run(cmd *cobra.Command, c *CommandOptions, run string) e
 		if err := f.printBegun(begun); err != nil {
 			return err
 		}
-		said = func(u api.UnitStatus) { _, _ = fmt.Fprintf(shown{f.Out}, "  %s  %s\n", f.Clock.Now().Format("15:04:05"), ofUnitBack(u)) }
+		said = func(u api.UnitStatus) {
+			_, _ = fmt.Fprintf(shown{f.Out}, "  %s  %s\n", f.Clock.Now().Format("15:04:05"), ofUnitBack(u))
+		}
 	}
 	status, err := f.Direct(ctx, DirectRun{
-		Ledger: l, Run: begun.Made, Clusters: begun.Clusters(), Kubeconfigs: files.Kubeconfigs, Said: said,
+		Ledger: l, Run: begun.Made, First: begun.First, Clusters: begun.Clusters(), Kubeconfigs: files.Kubeconfigs, Said: said,
 	})
 	if err != nil {
 		return err
@@ -97,12 +100,16 @@ func (o *directOptions) run(cmd *cobra.Command, c *CommandOptions, run string) e
 
 // printBegun says what goes where.
 func (f *Factory) printBegun(d engine.Direct) error {
-	text := fmt.Sprintf("%s takes back %s of %s without Temporal, %s\n", d.By, d.Scope, d.Run, api.Counted(len(d.Units), "unit"))
+	what := d.Scope.String()
+	if d.Scope.Whole() {
+		what = "all"
+	}
+	text := fmt.Sprintf("%s takes back %s of %s without Temporal, %s\n", d.By, what, d.Run, api.Counted(len(d.Units), "unit"))
 	switch {
 	case len(d.Units) == 0:
-		text = fmt.Sprintf("%s: nothing of %s is left to take back\n", d.Run, d.Scope)
+		text = fmt.Sprintf("%s: nothing is left to take back, of %s\n", d.Run, what)
 	case d.By == "":
-		text = fmt.Sprintf("this process would take back %s of %s, %s\n  %s\n", d.Scope, d.Run, api.Counted(len(d.Units), "unit"),
+		text = fmt.Sprintf("this process would take back %s of %s, %s\n  %s\n", what, d.Run, api.Counted(len(d.Units), "unit"),
 			strings.Join(d.Lines(), "\n  "))
 	}
 	if d.Forbids != "" {

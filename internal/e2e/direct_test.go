@@ -35,7 +35,7 @@ func takeBack(spec []string) int {
 	run, err := l.Run(context.Background(), spec[2])
 	if err == nil {
 		_, err = worker.TakeBack(context.Background(), worker.Options{Ledger: l, Kubeconfigs: []string{spec[1]}},
-			direct.Order{Run: run, Clusters: spec[3:]}, func(api.UnitStatus) {})
+			direct.Order{Run: run, First: run.Name, Clusters: spec[3:]}, func(api.UnitStatus) {})
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -54,7 +54,9 @@ func (l later) Now() time.Time { return l.RealClock.Now().Add(l.ahead) }
 
 // night is an engine where Temporal is gone.
 func (s *site) night(ahead time.Duration) *engine.Engine {
-	gone := func(context.Context) (*engine.Server, error) { return nil, fault.New(fault.Unreachable, "cannot reach a Temporal server") }
+	gone := func(context.Context) (*engine.Server, error) {
+		return nil, fault.New(fault.Unreachable, "cannot reach a Temporal server")
+	}
 	return engine.New(s.ledger, gone, engine.Options{Clock: later{ahead: ahead}})
 }
 
@@ -125,7 +127,7 @@ func TestFailureMode_R25_ARunIsTakenBackWhileTemporalIsGone(t *testing.T) {
 	}
 	var said []string
 	back, err := worker.TakeBack(t.Context(), worker.Options{Ledger: s.ledger, Kubeconfigs: []string{s.stack.Kubeconfig}},
-		direct.Order{Run: again.Made, Clusters: again.Clusters()},
+		direct.Order{Run: again.Made, First: again.First, Clusters: again.Clusters()},
 		func(u api.UnitStatus) { said = append(said, u.Cluster+" "+string(u.Phase)) })
 	if err != nil || back.Phase != api.PhaseRolledBack {
 		t.Fatalf("got %s, %v: %+v", back.Phase, err, back.Stages)
@@ -148,7 +150,15 @@ func TestFailureMode_R25_ARunIsTakenBackWhileTemporalIsGone(t *testing.T) {
 	s.stack.Run(t, "start", "temporal")
 	running = true
 	s.work()
-	s.until(run, "held by the fence", 2*time.Minute, func(r api.RunStatus) bool { return r.Phase != api.PhaseMoving || phaseOf(r, "b").Stands() })
+	s.until(run, "frozen", 2*time.Minute, func(r api.RunStatus) bool { return phaseOf(r, "b") == api.PhasePaused })
+	frozen, err := s.engine.Freezes(t.Context(), false, 0)
+	if err != nil || len(frozen) != 1 || frozen[0].Run != begun.By {
+		t.Fatalf("begun twice, it left the freezes %+v, %v", frozen, err)
+	}
+	if _, err := s.engine.Unfreeze(t.Context(), frozen[0].Name, "bob", "he does not know"); err != nil {
+		t.Fatal(err)
+	}
+	s.until(run, "held by the fence", 2*time.Minute, func(r api.RunStatus) bool { return phaseOf(r, "b") == api.PhaseRefused })
 	time.Sleep(3 * time.Second)
 	for _, cluster := range []string{"a", "b"} {
 		if now := s.snapshot(cluster).Tags(); now["2.0.0"] != 0 {
@@ -179,7 +189,6 @@ func TestFailureMode_R25_ARunIsTakenBackWhileTemporalIsGone(t *testing.T) {
 	if _, err := s.engine.Settle(t.Context(), run, "ann", "twice"); err != nil {
 		t.Errorf("settled twice: %v", err)
 	}
-	s.thaws(again.By, "2.0.0", "install")
 	if end := s.ended(s.start("2.0.0", "install"), 2*time.Minute); end.Phase != api.PhaseSucceeded {
 		t.Errorf("the next run ended %s", end.Phase)
 	}

@@ -20,7 +20,8 @@ import (
 // Direct is a rollback that goes without Temporal, as it is about to begin.
 type Direct struct {
 	api.TakingBack
-	Made ledger.Run // the run that takes back; none where it was only asked for what would go where, or nothing is left
+	Made  ledger.Run // the run that takes back; none where it was only asked for what would go where, or nothing is left
+	First string     // the first that took back the same: there may have been others, which were killed or left something
 	// Forbids is why it would be refused now, of one that was only asked for.
 	Forbids string
 }
@@ -66,10 +67,11 @@ func (e *Engine) beginDirect(ctx context.Context, known ledger.Run, c api.Comman
 	if !c.Scope.Whole() && !inPlan(planned.Plan, c.Scope) {
 		return d, fault.New(fault.Refused, "cannot roll back %s: it has no %s", known.Name, c.Scope)
 	}
-	before, err := e.unfinished(ctx, known)
+	all, err := e.directRuns(ctx, known)
 	if err != nil {
 		return d, err
 	}
+	before := slices.DeleteFunc(slices.Clone(all), func(r ledger.Run) bool { return !r.Ended.IsZero() })
 	units, err := e.leftToTake(ctx, known, moved, before)
 	if err != nil {
 		return d, err
@@ -97,17 +99,21 @@ func (e *Engine) beginDirect(ctx context.Context, known ledger.Run, c api.Comman
 	if err != nil {
 		return d, err
 	}
-	d.By = d.Made.Name
+	d.By, d.First = d.Made.Name, d.Made.Name
+	if len(all) > 0 {
+		d.First = all[len(all)-1].Name
+	}
 	return d, e.audit(ctx, ledger.Entry{
 		Who: c.Who, Command: api.UpdateRollback, Object: known.Name, Scope: c.Scope.String(), Reason: c.Reason,
 		Outcome: fmt.Sprintf("run %s takes back %s of %s without Temporal, %s", d.By, c.Scope, known.Name, api.Counted(len(units), "unit")),
 	})
 }
 
-// unfinished lists the direct runs that take back a run and have not ended: whoever moved them was killed, or moves them still.
-func (e *Engine) unfinished(ctx context.Context, known ledger.Run) ([]ledger.Run, error) {
+// directRuns lists the direct runs that take back a run, the newest first. Of one that has not ended whoever moved it was killed, or
+// moves it still.
+func (e *Engine) directRuns(ctx context.Context, known ledger.Run) ([]ledger.Run, error) {
 	all, err := e.ledger.ListRuns(ctx, known.Subject, recentRuns)
-	return slices.DeleteFunc(all, func(r ledger.Run) bool { return !r.Direct || r.Back != known.Name || !r.Ended.IsZero() }), err
+	return slices.DeleteFunc(all, func(r ledger.Run) bool { return !r.Direct || r.Back != known.Name }), err
 }
 
 // leftToTake leaves out the units that are back already, but for those that an unfinished direct run has recorded: it may have been

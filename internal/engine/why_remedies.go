@@ -61,6 +61,9 @@ func (r remedies) add(why *Reason, u *api.UnitStatus) {
 	case api.WaitRetry:
 		why.ByItself = "it is tried again and again"
 	}
+	if r.overtook != "" && kind != api.WaitWorker {
+		why.ByItself = "never: " + r.overtook + " has taken it back without Temporal"
+	}
 	why.Commands = r.commands(why, u, kind)
 	for i, c := range why.Commands {
 		if rest, ours := strings.CutPrefix(c, "sluice "); ours {

@@ -32,6 +32,7 @@ type Taker struct {
 // Order is a run that takes back another one in some clusters.
 type Order struct {
 	Run      ledger.Run
+	First    string // the run in whose name the version is frozen: once, however often it is begun again
 	Clusters []string
 }
 
@@ -47,7 +48,7 @@ func (t Taker) TakeBack(ctx context.Context, o Order) (api.RunStatus, error) {
 	if err != nil {
 		return api.RunStatus{}, err
 	}
-	if err := t.freeze(ctx, o.Run); err != nil {
+	if err := t.freeze(ctx, o); err != nil {
 		return api.RunStatus{}, err
 	}
 	units := t.all(ctx, o.Run, window)
@@ -67,12 +68,13 @@ func (t Taker) TakeBack(ctx context.Context, o Order) (api.RunStatus, error) {
 }
 
 // freeze keeps what goes back from being started again, as each rollback does.
-func (t Taker) freeze(ctx context.Context, run ledger.Run) error {
+func (t Taker) freeze(ctx context.Context, o Order) error {
+	run := o.Run
 	why := run.Back + " was rolled back"
 	if run.Reason != "" {
 		why += ": " + run.Reason
 	}
-	_, err := t.Records.FreezeVersion(ctx, step.FreezeVersionRequest{Run: run.Name, Plan: run.Plan, By: run.By, Reason: why})
+	_, err := t.Records.FreezeVersion(ctx, step.FreezeVersionRequest{Run: o.First, Plan: run.Plan, By: run.By, Reason: why})
 	return err
 }
 
