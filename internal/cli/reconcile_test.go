@@ -8,7 +8,7 @@ import (
 func TestReconcileThatIsWrong(t *testing.T) {
 	s := newSession(t)
 	for line, want := range map[string]string{
-		"reconcile agent":                                     "CLUSTER",
+		"reconcile":                                           "RUN or COMPONENT",
 		"reconcile agent c1 --reason x":                       `--trust "" is neither`,
 		"reconcile agent c1 --trust me --reason x":            `--trust "me" is neither`,
 		"reconcile agent c1 --trust cluster":                  "--reason is missing",

@@ -122,7 +122,7 @@ func (f *Factory) printBegun(d engine.Direct) error {
 func ofUnitBack(u api.UnitStatus) string {
 	at := ""
 	if u.Failure != nil {
-		at = ": " + oneLine(u.Failure.Message)
+		at = ": " + shortened(u.Failure.Message, 160)
 	}
 	switch u.Phase {
 	case api.PhaseRollingBack:

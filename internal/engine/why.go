@@ -117,7 +117,7 @@ func (e *Engine) Why(ctx context.Context, run, about string) (Explanation, error
 		return Explanation{}, fault.New(fault.NotFound,
 			"cannot find %s in run %s: it is no task, stage, cluster, unit or batch of it", about, run)
 	}
-	why.Next, why.Last = next(view, remedy.planned, about), lastProgress(view, why.Reasons, about)
+	why.Next, why.Last = remedy.next(next(view, remedy.planned, about)), lastProgress(view, why.Reasons, about)
 	return why, nil
 }
 

@@ -62,7 +62,7 @@ func (r remedies) add(why *Reason, u *api.UnitStatus) {
 		why.ByItself = "it is tried again and again"
 	}
 	if r.overtook != "" && kind != api.WaitWorker {
-		why.ByItself = "never: " + r.overtook + " has taken it back without Temporal"
+		why.ByItself = "never: " + r.tookBack()
 	}
 	why.Commands = r.commands(why, u, kind)
 	for i, c := range why.Commands {
@@ -71,6 +71,16 @@ func (r remedies) add(why *Reason, u *api.UnitStatus) {
 		}
 	}
 }
+
+// next is what changes next, unless nothing does any more.
+func (r remedies) next(n *Next) *Next {
+	if r.overtook == "" || r.view.Phase.Final() {
+		return n
+	}
+	return &Next{What: r.tookBack(), Needs: "somebody reconciles it"}
+}
+
+func (r remedies) tookBack() string { return r.overtook + " has taken it back without Temporal" }
 
 // commands are what would help, ready to paste: first what looks, then what acts.
 func (r remedies) commands(why *Reason, u *api.UnitStatus, kind api.WaitKind) []string {

@@ -46,6 +46,7 @@ func testRuns(t *testing.T, l ledger.Ledger) {
 	same(t, names, []string{"agent-2-1", "agent-2"}, "newest first, bounded")
 	same(t, len(must[[]ledger.Run](t)(l.ListRuns(ctx, api.Component("agent"), 0))), 2, "one component's runs")
 
+	testOvertaken(t, l)
 	const parallel = 20
 	var wg sync.WaitGroup
 	made := make([]string, parallel)
@@ -68,4 +69,28 @@ func testRuns(t *testing.T, l ledger.Ledger) {
 			t.Errorf("runs that are made at once get numbers without gaps: %s is missing in %v", want, made)
 		}
 	}
+}
+
+func testOvertaken(t *testing.T, l ledger.Ledger) {
+	ctx := t.Context()
+	run := func(back string, direct bool) string {
+		return must[ledger.Run](t)(l.NewRun(ctx, ledger.Run{Plan: "p", Subject: api.Component("night"), Back: back, Direct: direct})).Name
+	}
+	by := func(name string) string {
+		over, err := l.Overtaken(ctx, name)
+		if err != nil {
+			wantCode(t, err, fault.NotFound, name)
+			return ""
+		}
+		return over.Name
+	}
+	one, other := run("", false), run("", false)
+	back := run(one, false)
+	same(t, by(one), "", "a rollback that Temporal knows overtakes nobody")
+	first := run(one, true)
+	same(t, []string{by(one), by(back), by(other), by(first)}, []string{first, first, "", ""}, "the run, and what takes it back, but no other")
+	rest, second := run(one, false), run(one, true)
+	same(t, []string{by(one), by(first), by(rest)}, []string{second, second, second}, "the latest, which overtakes the one before")
+	same(t, by(run(one, false)), "", "what takes back the rest, later, is not overtaken")
+	same(t, must[ledger.Run](t)(l.Run(ctx, first)).Direct, true, "it is kept that a run is direct")
 }
