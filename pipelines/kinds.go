@@ -22,15 +22,14 @@ const (
 	KindPolicy       = "Policy"
 	KindGroup        = "Group"
 	KindFuse         = "Fuse"
+	KindDrill        = "Drill"
 )
 
 // Kinds lists every kind, in the order in which they are documented.
 func Kinds() []string {
 	return []string{
 		KindPipeline, KindTask, KindComponent, KindClusterGroup, KindCluster, KindFleet, KindCalendar, KindDataSource, KindReceiver,
-		KindPolicy,
-		KindGroup,
-		KindFuse,
+		KindPolicy, KindGroup, KindFuse, KindDrill,
 	}
 }
 
@@ -69,6 +68,7 @@ type Documents struct {
 	Policies      map[string]*Policy
 	Groups        map[string]*Group
 	Fuses         map[string]*Fuse
+	Drills        map[string]*Drill
 	Fleet         *Fleet // never nil: the built-in one where no file declares it
 	Files         []string
 	Warnings      Diagnostics // what is allowed and hardly meant, sorted; nil where nothing is

@@ -37,6 +37,7 @@ func newLinter(r *report, docs []*document) *linter {
 			Policies:      map[string]*Policy{},
 			Groups:        map[string]*Group{},
 			Fuses:         map[string]*Fuse{},
+			Drills:        map[string]*Drill{},
 		},
 		compiler: rule.NewCompiler(),
 		fits:     map[string]fit{},
@@ -74,6 +75,8 @@ func (l *linter) lint() *Documents {
 			l.people(value, doc.spot())
 		case *Fuse:
 			l.fuse(value, doc.spot())
+		case *Drill:
+			l.drill(value, doc.spot())
 		}
 	}
 	l.contradictions()
@@ -129,6 +132,8 @@ func (l *linter) index() {
 			l.all.Groups[name] = value
 		case *Fuse:
 			l.all.Fuses[name] = value
+		case *Drill:
+			l.all.Drills[name] = value
 		case *Fleet:
 			l.all.Fleet = value
 			fleet = doc
@@ -165,6 +170,8 @@ func identity(doc *document) (name, version string) {
 	case *Group:
 		return value.Metadata.Name, ""
 	case *Fuse:
+		return value.Metadata.Name, ""
+	case *Drill:
 		return value.Metadata.Name, ""
 	case *Fleet:
 		return value.Metadata.Name, ""

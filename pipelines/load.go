@@ -137,6 +137,8 @@ func (d *decoder) kind(doc *document) bool {
 		doc.value = &Group{}
 	case KindFuse:
 		doc.value = &Fuse{}
+	case KindDrill:
+		doc.value = &Drill{}
 	default:
 		d.report.add(at.at("kind").position(), "kind %s %s", shortened(doc.kind), (&format{values: Kinds()}).complaint(doc.kind))
 		return false

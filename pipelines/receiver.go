@@ -13,7 +13,7 @@ type Receiver struct {
 // ReceiverSpec is the body of a Receiver: what it is told, and how. It has exactly one of webhook, slack, alertmanager and email.
 type ReceiverSpec struct {
 	// that it is told of; default all, for an alertmanager those that need somebody
-	Events       []NotifyEvent `json:"events,omitempty" items:"1..10"`
+	Events       []NotifyEvent `json:"events,omitempty" items:"1..20"`
 	Components   []string      `json:"components,omitempty" is:"name" items:"1..1000"`  // whose runs it is told of; default all
 	Environments []string      `json:"environments,omitempty" is:"name" items:"1..100"` // of which a run moves at least one; default all
 	// that one cluster of a run has, all of them; default none
@@ -89,12 +89,14 @@ const (
 	EventRolledBack NotifyEvent = "rolledBack"
 	EventAborted    NotifyEvent = "aborted"
 	EventDone       NotifyEvent = "done"
+	EventUnstopped  NotifyEvent = "unstopped" // a drill's version, which is bad
 )
 
 // NotifyEvents are all of them.
 func NotifyEvents() []NotifyEvent {
 	return []NotifyEvent{
 		EventStart, EventHeld, EventApproval, EventStalled, EventFrozen, EventResumed, EventFailed, EventRolledBack, EventAborted, EventDone,
+		EventUnstopped,
 	}
 }
 
@@ -114,7 +116,7 @@ func (e NotifyEvent) Stands() bool {
 // Hears reports whether the receiver is told of an event. An Alertmanager that names none is told of what needs somebody.
 func (s *ReceiverSpec) Hears(e NotifyEvent) bool {
 	if len(s.Events) == 0 && s.Alertmanager != nil {
-		return e.Stands() || e == EventFailed || e == EventRolledBack
+		return e.Stands() || e == EventFailed || e == EventRolledBack || e == EventUnstopped
 	}
 	return len(s.Events) == 0 || slices.Contains(s.Events, e)
 }

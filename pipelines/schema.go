@@ -79,6 +79,8 @@ func kindType(kind string) reflect.Type {
 		return reflect.TypeFor[Group]()
 	case KindFuse:
 		return reflect.TypeFor[Fuse]()
+	case KindDrill:
+		return reflect.TypeFor[Drill]()
 	}
 	return nil
 }

@@ -245,6 +245,12 @@ func TestSchemaAcceptsWhatTheLoaderAccepts(t *testing.T) {
 					"failures: 1, of: 1, within: 1h, inFlight: Now", "failures: 1, of: 1, within: 1h, scope: {clusters: []}",
 					"failures: 1, of: 1, within: 1h, scope: {digest: a}")...),
 		},
+		"Drill": {
+			kind: pipelines.KindDrill,
+			text: "metadata: {name: d9}\nspec: {component: a, version: v1, clusterGroups: {all: true}, schedule: {cron: 0 5 * * 1-5, timeZone: UTC}%s}",
+			changes: append(good("", ", pipeline: p", ", expect: {stoppedBy: [ready], within: 20m, clusters: 2}"),
+				bad(", expect: {within: soon}", ", expect: {clusters: 1001}", ", expect: {stoppedBy: ['a b']}", ", pipeline: 'a b'", ", clusters: 1")...),
+		},
 		"Component": {
 			kind: pipelines.KindComponent,
 			text: "metadata: {name: c9}\nspec: {version: v1, template: {chart: chart}%s}",
@@ -293,6 +299,7 @@ func TestSchemaAndLoaderKnowEveryField(t *testing.T) {
 		pipelines.KindPolicy:     reflect.TypeFor[pipelines.Policy](),
 		pipelines.KindGroup:      reflect.TypeFor[pipelines.Group](),
 		pipelines.KindFuse:       reflect.TypeFor[pipelines.Fuse](),
+		pipelines.KindDrill:      reflect.TypeFor[pipelines.Drill](),
 	}
 	if len(kinds) != len(pipelines.Kinds()) {
 		t.Fatalf("the test knows %d kinds, the language has %d", len(kinds), len(pipelines.Kinds()))

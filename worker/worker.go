@@ -34,6 +34,7 @@ type Options struct {
 	Namespace   string // of the client; where it is set, search attributes that it lacks are added
 	Ledger      ledger.Ledger
 	Orders      runs.Orders       // takes what a run is told too late to obey it: the engine
+	Drills      runs.Drills       // begins and judges drills: the engine
 	Kubeconfigs []string          // default $KUBECONFIG, else ~/.kube/config
 	Sites       []string          // besides the central queue, serve the clusters of these sites
 	Scripts     map[string]string // executables that checks may run here, by the name that they call them by
@@ -121,7 +122,7 @@ func Run(ctx context.Context, o Options) error {
 	if !o.SiteOnly {
 		err := start(central, maxActivities, func(w worker.Worker) {
 			workflows.Register(w)
-			registerCentral(w, near, records, &runs.Activities{Client: o.Client, Orders: o.Orders, Clock: clock.RealClock{}})
+			registerCentral(w, near, records, &runs.Activities{Client: o.Client, Orders: o.Orders, Drills: o.Drills, Clock: clock.RealClock{}})
 		})
 		if err != nil {
 			return err

@@ -1,4 +1,4 @@
-// Package workflows registers what Sluice has Temporal do: runs, units, looks, previews and reconciliations. How they go is in the
+// Package workflows registers what Sluice has Temporal do: runs, units, looks, previews, reconciliations and drills. How they go is in the
 // packages below: orchestration only, deterministic, to be read like the runbook of a careful operator. What reads or writes the world
 // is an activity of internal/step.
 package workflows
@@ -7,6 +7,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/workflows/drill"
 	"sluice.dev/sluice/workflows/preview"
 	"sluice.dev/sluice/workflows/reconcile"
 	"sluice.dev/sluice/workflows/run"
@@ -26,4 +27,5 @@ func Register(r Registry) {
 	r.RegisterWorkflowWithOptions(unit.Look, workflow.RegisterOptions{Name: api.LookName})
 	r.RegisterWorkflowWithOptions(preview.Preview, workflow.RegisterOptions{Name: api.PreviewName})
 	r.RegisterWorkflowWithOptions(reconcile.Reconcile, workflow.RegisterOptions{Name: api.ReconcileName})
+	r.RegisterWorkflowWithOptions(drill.Drill, workflow.RegisterOptions{Name: api.DrillWorkflowName})
 }

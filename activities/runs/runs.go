@@ -32,10 +32,11 @@ type Orders interface {
 	Command(ctx context.Context, run, name string, c api.Command) (api.Answer, error)
 }
 
-// Activities look at workflows, and have runs started that take back. All fields are required.
+// Activities look at workflows, and have runs started: some that take back, some of drills. All fields are required.
 type Activities struct {
 	Client Workflows
 	Orders Orders
+	Drills Drills
 	Clock  clock.WithTicker
 }
 
@@ -43,6 +44,9 @@ type Activities struct {
 func (a *Activities) Register(r serve.Registry) {
 	serve.Handle(r, step.Closed, a.Closed)
 	serve.Handle(r, step.TakeBack, a.TakeBack)
+	serve.Handle(r, step.BeginDrill, a.BeginDrill)
+	serve.Handle(r, step.JudgeDrill, a.JudgeDrill)
+	serve.Handle(r, step.EndDrill, a.EndDrill)
 }
 
 // TakeBack has a run that has ended taken back. It is tried again until it is done or refused: nobody waits for the answer who could

@@ -11,8 +11,15 @@ import (
 )
 
 // FreezeVersion keeps the version of a plan whose run goes back from being started again, anywhere, until somebody lifts the freeze.
-// Where there are too many freezes already the audit says that there is none.
+// What a drill ran is to be run again. Where there are too many freezes already the audit says that there is none.
 func (a *Activities) FreezeVersion(ctx context.Context, req step.FreezeVersionRequest) (string, error) {
+	run, err := a.Ledger.Run(ctx, req.Run)
+	if err != nil && fault.CodeOf(err) != fault.NotFound {
+		return "", err
+	}
+	if run.Drill != "" {
+		return "a drill's run freezes nothing", nil
+	}
 	_, p, err := planstore.Load(ctx, a.Ledger, req.Plan)
 	if err != nil {
 		return "", err

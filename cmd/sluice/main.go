@@ -33,7 +33,7 @@ func main() {
 // serve runs a worker as the command line was told to.
 func serve(ctx context.Context, r cli.WorkerRun) error {
 	return worker.Run(ctx, worker.Options{
-		Client: r.Client, Namespace: r.Namespace, Ledger: r.Ledger, Orders: r.Engine,
+		Client: r.Client, Namespace: r.Namespace, Ledger: r.Ledger, Orders: r.Engine, Drills: r.Engine,
 		Kubeconfigs: r.Kubeconfigs, Sites: r.Sites, SiteOnly: r.SiteOnly,
 		Scripts: r.Scripts, ProberImage: r.ProberImage, Receivers: r.Receivers, Suspects: r.Engine.Suspects,
 		Metrics: r.Metrics, MetricsAddress: r.MetricsAddress,

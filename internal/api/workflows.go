@@ -1,6 +1,6 @@
 package api
 
-// Names under which the workflows are registered. The outside starts runs, previews and reconciliations; the others are theirs.
+// Names under which the workflows are registered. The outside starts runs, previews, reconciliations and drills; the others are theirs.
 const (
 	RolloutName        = "Rollout"
 	ClusterRolloutName = "ClusterRollout"
@@ -8,6 +8,7 @@ const (
 	LookName           = "Look"
 	PreviewName        = "Preview"
 	ReconcileName      = "Reconcile"
+	DrillWorkflowName  = "Drill"
 )
 
 // UnitWorkflowID is the workflow ID of a unit: it reads as the unit's path, and two runs of a subject cannot share it. A

@@ -69,6 +69,7 @@ waiting when --timeout ran out; 5 rolled back.`,
 		newCmdPause(f), newCmdResume(f), newCmdApprove(f), newCmdReject(f), newCmdAbort(f),
 		newCmdRollback(f), newCmdSkip(f), newCmdEndSoak(f), newCmdRetry(f),
 		newCmdFreeze(f), newCmdUnfreeze(f), newCmdBypass(f), newCmdReconcile(f), newCmdApply(f), newCmdDelete(f),
+		newCmdDrill(f),
 		NewCmdWorker(f, nil), NewCmdLocal(f, nil), NewCmdDemo(f, nil), NewCmdVersion(f), newCmdAnswerProbe(f),
 		newCmdNotify(f),
 	)

@@ -35,6 +35,7 @@ type Ledger interface {
 	ledger.Freezes
 	ledger.Bypasses
 	ledger.KeptDocuments
+	ledger.Drills
 	ListBeats(ctx context.Context) ([]ledger.Beat, error)
 	ListNotices(ctx context.Context, receiver string, limit int) ([]ledger.Notice, error)
 	Installation(ctx context.Context) (string, error)
@@ -55,6 +56,7 @@ type Temporal interface {
 		ctx context.Context, workflowID, runID string, longPoll bool, filter enumspb.HistoryEventFilterType,
 	) client.HistoryEventIterator
 	DescribeWorkflowExecution(ctx context.Context, workflowID, runID string) (*workflowservice.DescribeWorkflowExecutionResponse, error)
+	ScheduleClient() client.ScheduleClient
 	DescribeTaskQueue(ctx context.Context, queue string, kind enumspb.TaskQueueType) (*workflowservice.DescribeTaskQueueResponse, error)
 }
 

@@ -56,6 +56,7 @@ type fakeTemporal struct {
 	workers  int
 	signals  []api.StandingOrder
 	holds    map[string][]api.Holds    // what runs were told of freezes
+	plans    schedules                 // what runs by the clock
 	history  []*historypb.HistoryEvent // of every workflow
 }
 
@@ -80,6 +81,8 @@ func (f *fakeTemporal) SignalWorkflow(_ context.Context, id, _, _ string, arg an
 func (f *fakeTemporal) GetWorkflowHistory(context.Context, string, string, bool, enumspb.HistoryEventFilterType) client.HistoryEventIterator {
 	return &fakeHistory{events: f.history}
 }
+
+func (f *fakeTemporal) ScheduleClient() client.ScheduleClient { return &f.plans }
 
 type fakeHistory struct{ events []*historypb.HistoryEvent }
 

@@ -57,12 +57,21 @@ func (e *Engine) planOf(ctx context.Context, docs *pipelines.Documents, req Plan
 	if err != nil {
 		return nil, err
 	}
-	planned := &Planned{Hash: plan.Hash(p), Plan: p}
 	if err := plan.CheckBounds(p); err != nil {
-		planned.TooBig = err.Error()
-		return planned, nil
+		return &Planned{Hash: plan.Hash(p), Plan: p, TooBig: err.Error()}, nil
 	}
-	if planned.Stored, err = e.store(ctx, p, req); err != nil {
+	from, err := e.originOf(req.Paths)
+	if err != nil {
+		return nil, err
+	}
+	return e.seen(ctx, p, from, req)
+}
+
+// seen stores a plan, and looks at every cluster of it.
+func (e *Engine) seen(ctx context.Context, p *plan.Plan, from api.Origin, req PlanRequest) (*Planned, error) {
+	planned := &Planned{Hash: plan.Hash(p), Plan: p}
+	var err error
+	if planned.Stored, err = e.store(ctx, p, from, req.By); err != nil {
 		return nil, err
 	}
 	if planned.Live, err = e.preview(ctx, p, planned.Hash); err != nil {
@@ -148,7 +157,7 @@ func (e *Engine) waysBack(ctx context.Context, subject api.Subject) (map[string]
 	return back, nil
 }
 
-func (e *Engine) store(ctx context.Context, p *plan.Plan, req PlanRequest) (ledger.Plan, error) {
+func (e *Engine) store(ctx context.Context, p *plan.Plan, from api.Origin, by string) (ledger.Plan, error) {
 	body, err := plan.Encode(p)
 	if err != nil {
 		return ledger.Plan{}, err
@@ -157,13 +166,9 @@ func (e *Engine) store(ctx context.Context, p *plan.Plan, req PlanRequest) (ledg
 	if err != nil {
 		return ledger.Plan{}, err
 	}
-	from, err := e.originOf(req.Paths)
-	if err != nil {
-		return ledger.Plan{}, err
-	}
 	stored := ledger.Plan{
 		Hash: plan.Hash(p), Subject: p.Subject, Version: p.Version, Pipeline: p.Pipeline,
-		Body: digest, Origin: from, Created: e.now(), By: req.By,
+		Body: digest, Origin: from, Created: e.now(), By: by,
 	}
 	return stored, e.ledger.SavePlan(ctx, stored)
 }

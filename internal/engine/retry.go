@@ -19,6 +19,8 @@ func (e *Engine) retry(ctx context.Context, known ledger.Run, c api.Command) (ap
 		return api.Answer{}, fault.New(fault.Refused, "cannot retry %s: %s", known.Name, fmt.Sprintf(why, args...))
 	}
 	switch {
+	case known.Drill != "":
+		return no("it was of drill %s, and its version is bad", known.Drill)
 	case known.Back != "":
 		return no("it is itself a rollback, of %s; take that back once more", known.Back)
 	case known.Phase == string(api.PhaseRolledBack):

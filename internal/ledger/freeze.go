@@ -42,13 +42,15 @@ type Hearer struct {
 }
 
 // Under are those of some freezes that a run is under, whatever they are about: what goes back is under none, nor is a run under the
-// one that came from its own rollback, nor under one that somebody else has let it pass.
+// one that came from its own rollback, nor under one that somebody else has let it pass. What a drill runs is known to be bad: that it
+// was rolled back before does not hold it.
 func (r Run) Under(freezes []api.Freeze, bypasses []Bypass) []api.Freeze {
 	if r.Back != "" {
 		return nil
 	}
 	return slices.DeleteFunc(slices.Clone(freezes), func(f api.Freeze) bool {
-		return f.Run != "" && f.Run == r.Name || Bypassable(f) && r.Bypassing(f.Name, bypasses) != nil
+		return f.Run != "" && f.Run == r.Name || r.Drill != "" && f.Origin == api.FreezeRollback ||
+			Bypassable(f) && r.Bypassing(f.Name, bypasses) != nil
 	})
 }
 

@@ -30,6 +30,7 @@ type Ledger interface {
 	KeptDocuments
 	Notices
 	Numbers
+	Drills
 	// Installation is the random name that this ledger was given when it was made. It is what a Lease names as holder.
 	Installation(ctx context.Context) (string, error)
 	Close() error

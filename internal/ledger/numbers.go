@@ -9,7 +9,7 @@ import (
 type Numbers interface {
 	// OpenRuns returns the runs that have not ended, the oldest first.
 	OpenRuns(ctx context.Context, limit int) ([]OpenRun, error)
-	// CountEnded returns how many runs have ended, by phase.
+	// CountEnded returns how many runs have ended, by phase, but for those of drills, which are meant to fail.
 	CountEnded(ctx context.Context) (map[string]int, error)
 	// CountEntries returns how many entries the audit has, by command and by whether it was refused.
 	CountEntries(ctx context.Context) ([]Counted, error)

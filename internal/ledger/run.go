@@ -22,6 +22,7 @@ type Run struct {
 	Reason  string      `json:"reason,omitempty"`
 	Report  string      `json:"report,omitempty"` // blob digest of the run's final status
 	Direct  bool        `json:"direct,omitempty"` // it goes without Temporal, which knows nothing of it
+	Drill   string      `json:"drill,omitempty"`  // ID of the drill that it is of: it is to be stopped
 }
 
 // Runs keeps runs by name.

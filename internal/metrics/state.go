@@ -17,11 +17,13 @@ import (
 	"sluice.dev/sluice/internal/planstore"
 )
 
-// Ledger is the part of a ledger that is read. It is wide as what is open, counted, frozen and planned are kept apart; nothing is
-// written.
+// Ledger is the part of a ledger that is read. It is wide as what is open, counted, frozen, drilled and planned are kept apart; nothing
+// is written.
 type Ledger interface {
 	ledger.Numbers
 	Frozen(ctx context.Context) (list []api.Freeze, revision int64, err error)
+	ListKept(ctx context.Context, kind string) ([]ledger.Kept, error)
+	ListDrilled(ctx context.Context, drill string, limit int) ([]api.Drilled, error)
 	planstore.Source
 }
 
@@ -52,6 +54,8 @@ const (
 	maxRuns    = 20   // that have series of their own
 	maxSites   = 50   // whose queues are looked at
 	maxNames   = 50   // of commands
+	maxDrills  = 50
+	maxTimes   = 100 // of a drill, which are looked through for the last that was stopped
 	servedLast = 2 * time.Minute
 )
 
@@ -142,7 +146,34 @@ func (r *reader) fromLedger(ctx context.Context, say func(...prometheus.Metric))
 		say(oldestFreeze.is(seconds(frozen[0].Since)))
 	}
 	say(told(entries)...)
-	return open, nil
+	return open, r.drills(ctx, say)
+}
+
+// drills says what the drills have proven.
+func (r *reader) drills(ctx context.Context, say func(...prometheus.Metric)) error {
+	all, err := r.Ledger.ListKept(ctx, api.DrillKind)
+	if err != nil {
+		return err
+	}
+	for _, d := range all[:min(len(all), maxDrills)] {
+		times, err := r.Ledger.ListDrilled(ctx, d.Name, maxTimes)
+		if err != nil {
+			return err
+		}
+		proven, judged := d.At, false
+		for _, t := range times {
+			if t.Outcome.Judged() && !judged {
+				judged = true
+				say(drillStopped.is(asOne(t.Outcome == api.DrillStopped), d.Name))
+			}
+			if t.Outcome == api.DrillStopped {
+				proven = t.Started
+				break
+			}
+		}
+		say(drillProven.is(seconds(proven), d.Name))
+	}
+	return nil
 }
 
 // told are the commands of the audit. Names come from whoever wrote it, so they are bounded.

@@ -123,6 +123,13 @@ func whole(t *testing.T) metrics.State {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, err := w.ledger.Keep(t.Context(), ledger.Kept{Kind: api.DrillKind, Name: "crash", Document: []byte("{}"), By: "ann", At: noon}); err != nil {
+		t.Fatal(err)
+	}
+	d := api.Drilled{ID: "crash/1", Drill: "crash", Outcome: api.DrillStopped, Started: noon}
+	if err := w.ledger.SaveDrilled(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
 	return w.state()
 }
 
@@ -145,6 +152,37 @@ func TestAWorkerTellsWhereRunsAre(t *testing.T) {
 		`sluice_task_queue_pollers{task_queue="sluice-1-eu-checks",type="activity"} 1`,
 		`sluice_state_up{source="ledger"} 1`, `sluice_state_up{source="temporal"} 1`,
 	)
+}
+
+func TestAWorkerTellsWhatDrillsHaveProven(t *testing.T) {
+	w := newWorld(t)
+	for i, name := range []string{"crash", "leak", "new"} {
+		k := ledger.Kept{Kind: api.DrillKind, Name: name, Document: []byte("{}"), By: "ann", At: noon.Add(time.Duration(i) * time.Second)}
+		if _, err := w.ledger.Keep(t.Context(), k); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, d := range []api.Drilled{
+		{ID: "crash/1", Drill: "crash", Outcome: api.DrillNotStopped},
+		{ID: "crash/2", Drill: "crash", Outcome: api.DrillStopped, Started: noon.Add(time.Minute)},
+		{ID: "crash/3", Drill: "crash", Outcome: api.DrillNotRun, Started: noon.Add(time.Hour)}, // which proves nothing
+		{ID: "leak/1", Drill: "leak", Outcome: api.DrillStopped, Started: noon.Add(2 * time.Minute)},
+		{ID: "leak/2", Drill: "leak", Outcome: api.DrillNotStopped, Started: noon.Add(time.Hour)},
+	} {
+		if err := w.ledger.SaveDrilled(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m := metrics.New()
+	m.Watch(w.state())
+	text := page(t, m)
+	wants(t, text, `sluice_drill_stopped{drill="crash"} 1`, `sluice_drill_stopped{drill="leak"} 0`,
+		`sluice_drill_proven_timestamp_seconds{drill="crash"} 1.79578086e+09`,
+		`sluice_drill_proven_timestamp_seconds{drill="leak"} 1.79578092e+09`,
+		`sluice_drill_proven_timestamp_seconds{drill="new"} 1.795780802e+09`)
+	if strings.Contains(text, `sluice_drill_stopped{drill="new"}`) {
+		t.Error("it tells what came of a drill that never ran")
+	}
 }
 
 func TestARunStallsWhenItGetsNowhere(t *testing.T) {

@@ -58,6 +58,12 @@ func (n *Notifier) notice(
 ) error {
 	shown, known := seen[run.Run.Name]
 	events, next := follow(run, shown, known, now)
+	if run.Run.Drill != "" {
+		var err error
+		if events, next, err = n.drill(ctx, run, now); err != nil {
+			return err
+		}
+	}
 	if next == run.Last {
 		return nil
 	}
@@ -157,6 +163,25 @@ func follow(run ledger.Noticed, shown Seen, known bool, now time.Time) (events [
 		}
 	}
 	return events, fmt.Sprintf("%d %s", times, stand)
+}
+
+// drill is what has happened to the run of a drill. It is meant to fail, and that nobody is told; that it did not is an alarm. The run
+// that takes back what it left is no news either.
+func (n *Notifier) drill(ctx context.Context, run ledger.Noticed, now time.Time) ([]Event, string, error) {
+	d, err := n.Ledger.Drilled(ctx, run.Run.Drill)
+	switch {
+	case run.Run.Back != "":
+		return nil, ledger.NoticedEnd, nil
+	case fault.CodeOf(err) == fault.NotFound, err == nil && d.Outcome == api.DrillRuns:
+		return nil, run.Last, nil // too soon to tell
+	case err != nil:
+		return nil, "", err
+	case d.Outcome != api.DrillNotStopped:
+		return nil, ledger.NoticedEnd, nil
+	}
+	e := newEvent(pipelines.EventUnstopped, 0, run.Run, Seen{Phase: run.Run.Phase}, now)
+	e.Reason = clip.Bytes("drill "+d.Drill+": "+d.Message, maxReason)
+	return []Event{e}, ledger.NoticedEnd, nil
 }
 
 func remembered(text string) (times int, stood pipelines.NotifyEvent) {

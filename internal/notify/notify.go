@@ -10,6 +10,7 @@ import (
 
 	"k8s.io/utils/clock"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/planstore"
@@ -19,6 +20,7 @@ import (
 // Ledger is the part of a ledger that is needed. It is wide as what is noticed, queued and told is in one place.
 type Ledger interface {
 	ledger.Notices
+	Drilled(ctx context.Context, id string) (api.Drilled, error)
 	planstore.Source
 }
 

@@ -228,6 +228,38 @@ func TestAFailureSaysWhatElseTouchedIt(t *testing.T) {
 	}
 }
 
+// TestADrillIsToldWhereItWasNotStopped: its run is meant to fail.
+func TestADrillIsToldWhereItWasNotStopped(t *testing.T) {
+	for outcome, want := range map[api.DrillOutcome][]string{
+		api.DrillStopped: nil, api.DrillNotRun: nil, api.DrillNotStopped: {"agent-2/unstopped/0"},
+	} {
+		s := newSite(t)
+		run := s.start()
+		s.end(run, api.PhaseAborted)
+		s.look()
+		s.tell()
+		run.Drill = "crash/1"
+		run, err := s.ledger.NewRun(t.Context(), run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.shows(run, api.PhaseHeld, "decision e2e/c1")
+		s.tells("nobody knows what it proves")
+		d := api.Drilled{ID: "crash/1", Drill: "crash", Run: run.Name, Outcome: api.DrillRuns, Message: "nothing stopped it"}
+		if err := s.ledger.SaveDrilled(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+		s.tells("it is under way")
+		d.Outcome = outcome
+		if err := s.ledger.SaveDrilled(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+		s.tells(string(outcome), want...)
+		s.end(run, api.PhaseFailed)
+		s.tells("its end is no news")
+	}
+}
+
 func TestReceiversHearWhatTheyAskFor(t *testing.T) {
 	for reason, c := range map[string]struct {
 		change func(*pipelines.ReceiverSpec)

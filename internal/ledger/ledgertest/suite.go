@@ -31,6 +31,7 @@ func Run(t *testing.T, open func(*testing.T) ledger.Ledger) {
 		"kept":         testKept,
 		"notices":      testNotices,
 		"numbers":      testNumbers,
+		"drills":       testDrills,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

@@ -33,7 +33,7 @@ func (s *Store) CountEnded(ctx context.Context) (map[string]int, error) {
 		runs  int
 	}
 	counts, err := rows(ctx, s.db, func(row scanner) (c count, err error) { return c, row.Scan(&c.phase, &c.runs) },
-		`SELECT phase, COUNT(*) FROM runs WHERE ended <> '' GROUP BY phase`)
+		`SELECT phase, COUNT(*) FROM runs WHERE ended <> '' AND drill = '' GROUP BY phase`)
 	all := map[string]int{}
 	for _, c := range counts {
 		all[c.phase] = c.runs

@@ -11,7 +11,7 @@ import (
 	"sluice.dev/sluice/internal/ledger"
 )
 
-const runColumns = `name, plan, component, version, back, phase, started, ended, made_by, reason, report, direct`
+const runColumns = `name, plan, component, version, back, phase, started, ended, made_by, reason, report, direct, drill`
 
 // NewRun implements ledger.Runs.
 func (s *Store) NewRun(ctx context.Context, r ledger.Run) (ledger.Run, error) {
@@ -28,7 +28,7 @@ func (s *Store) NewRun(ctx context.Context, r ledger.Run) (ledger.Run, error) {
 		_, err = tx.ExecContext(ctx, `
 			INSERT INTO runs (number, `+runColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			number, r.Name, r.Plan, r.Subject.String(), r.Version, r.Back, r.Phase,
-			formatTime(r.Started), formatTime(r.Ended), r.By, r.Reason, r.Report, asInt(r.Direct))
+			formatTime(r.Started), formatTime(r.Ended), r.By, r.Reason, r.Report, asInt(r.Direct), r.Drill)
 		return err
 	})
 	if err != nil {
@@ -90,7 +90,7 @@ func scanRun(row scanner) (ledger.Run, error) {
 	var r ledger.Run
 	var started, ended string
 	err := row.Scan(&r.Name, &r.Plan, column{&r.Subject}, &r.Version, &r.Back, &r.Phase, &started, &ended, &r.By, &r.Reason, &r.Report,
-		&r.Direct)
+		&r.Direct, &r.Drill)
 	if err != nil {
 		return ledger.Run{}, err
 	}

@@ -1,0 +1,60 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/ledger"
+)
+
+// SaveDrilled implements ledger.Drills.
+func (s *Store) SaveDrilled(ctx context.Context, d api.Drilled) error {
+	d.Started, d.Until, d.Ended = d.Started.UTC().Round(0), d.Until.UTC().Round(0), d.Ended.UTC().Round(0) // as they are read
+	body, err := json.Marshal(d)
+	if err != nil {
+		return failed(err, "cannot save drill %s", d.ID)
+	}
+	err = s.write(ctx, func(tx *sql.Tx) error {
+		was, err := scanDrilled(tx.QueryRowContext(ctx, `SELECT body FROM drilled WHERE id = ?`, d.ID))
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return err
+		}
+		if err := ledger.CheckDrilled(was, d); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `
+			INSERT INTO drilled (id, drill, body) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET body = excluded.body`,
+			d.ID, d.Drill, string(body))
+		return err
+	})
+	return failed(err, "cannot save drill %s", d.ID)
+}
+
+// Drilled implements ledger.Drills.
+func (s *Store) Drilled(ctx context.Context, id string) (api.Drilled, error) {
+	d, err := scanDrilled(s.db.QueryRowContext(ctx, `SELECT body FROM drilled WHERE id = ?`, id))
+	if errors.Is(err, sql.ErrNoRows) {
+		return d, fault.New(fault.NotFound, "cannot find drill %s", id)
+	}
+	return d, failed(err, "cannot read drill %s", id)
+}
+
+// ListDrilled implements ledger.Drills.
+func (s *Store) ListDrilled(ctx context.Context, drill string, limit int) ([]api.Drilled, error) {
+	list, err := rows(ctx, s.db, scanDrilled, `
+		SELECT body FROM drilled WHERE (? = '' OR drill = ?) ORDER BY seq DESC LIMIT ?`, drill, drill, ledger.Rows(limit))
+	return list, failed(err, "cannot list drills")
+}
+
+func scanDrilled(row scanner) (api.Drilled, error) {
+	var d api.Drilled
+	var body string
+	if err := row.Scan(&body); err != nil {
+		return d, err
+	}
+	return d, json.Unmarshal([]byte(body), &d)
+}
