@@ -66,7 +66,8 @@ func serve(spec []string) int {
 	defer l.Close()
 	orders := engine.New(l, func(context.Context) (*engine.Server, error) { return c.Server(), nil }, engine.Options{})
 	err = worker.Run(ctx, worker.Options{
-		Client: c.Client, Ledger: l, Orders: orders, Kubeconfigs: []string{spec[1]}, UserAgent: "sluice-e2e", Logger: slog.New(slog.DiscardHandler),
+		Client: c.Client, Ledger: l, Orders: orders, Drills: orders,
+		Kubeconfigs: []string{spec[1]}, UserAgent: "sluice-e2e", Logger: slog.New(slog.DiscardHandler),
 		ProberImage: "sluice.local/sluice:1", Metrics: counts, MetricsAddress: spec[3],
 	})
 	if err != nil {
