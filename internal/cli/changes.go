@@ -23,15 +23,16 @@ type ChangesOptions struct {
 func NewCmdChanges(f *Factory, runF func(context.Context, *ChangesOptions) error) *cobra.Command {
 	opts := &ChangesOptions{Factory: f}
 	cmd := &cobra.Command{
-		Use:   "changes CLUSTER",
-		Short: "List what touched a cluster lately",
+		Use:   "changes CLUSTER|NODE",
+		Short: "List what touched a cluster or a node lately",
 		Long: `List what touched a cluster lately, of all components: runs that were at work there, their batches,
-what stopped them, and what plans and runs saw that somebody else had changed. It reads the ledger
-alone, so it answers while Temporal is down; of a run that is open it says that, and not how far it
-is.`,
+what stopped them, nodes that died as runs saw, and what plans and runs saw that somebody else had
+changed. Of a node it lists the batches that moved its pods. It reads the ledger alone, so it answers
+while Temporal is down; of a run that is open it says that, and not how far it is.`,
 		Example: `  sluice changes prod-eu-1
+  sluice changes ip-10-0-3-7 --since 24h
   sluice changes prod-eu-1 --since 30m -o json`,
-		Args: exactly("CLUSTER"),
+		Args: exactly("CLUSTER or NODE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.Cluster = args[0]
 			if opts.Since <= 0 {
@@ -68,7 +69,7 @@ func printChanges(o *ChangesOptions, found engine.Changes) error {
 		}
 	}
 	if len(found.Changes) == 0 {
-		_, err := fmt.Fprintf(out, "nothing that is known touched %s since %s\n", found.Cluster, stamp(found.Since))
+		_, err := fmt.Fprintf(out, "nothing that is known touched %s since %s\n", o.Cluster, stamp(found.Since))
 		return fault.Wrap(fault.Internal, err, "cannot print")
 	}
 	rows := [][]string{{"AT", "TOOK", "KIND", "RUN", "COMPONENT", "VERSION", "WHAT"}}

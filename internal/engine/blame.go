@@ -221,6 +221,8 @@ func touches(changes []Change, cluster string, d domains) (all []blame.Touch) {
 		switch {
 		case c.Kind == ChangeDrift:
 			t.Kind = blame.Drift
+		case c.Kind == ChangeNode:
+			t.Kind = blame.Node
 		case c.Kind != ChangeUnit:
 			continue
 		}

@@ -18,9 +18,10 @@ const (
 	changesPlans = 100
 )
 
-// Changes is what touched a cluster since a time, as the ledger has it, the oldest first.
+// Changes is what touched a cluster or a node since a time, as the ledger has it, the oldest first.
 type Changes struct {
-	Cluster string    `json:"cluster"`
+	Cluster string    `json:"cluster,omitempty"`
+	Node    string    `json:"node,omitempty"` // instead of a cluster
 	Since   time.Time `json:"since"`
 	Changes []Change  `json:"changes"`
 	Note    string    `json:"note,omitempty"` // what may be missing
@@ -48,15 +49,24 @@ const (
 	ChangeUnit  ChangeKind = "unit"  // a run was at work in the cluster, from when to when
 	ChangeBatch ChangeKind = "batch" // pods moved
 	ChangeStop  ChangeKind = "stop"  // a check or an error stopped it
+	ChangeNode  ChangeKind = "node"  // a node died, as a run saw
 	ChangeDrift ChangeKind = "drift" // a plan or a run saw what somebody else had changed
 )
 
-// Changes lists what touched a cluster since a time. It asks neither Temporal nor the cluster: of runs that are open it knows that they
-// are at work there, and not how far they are.
-func (e *Engine) Changes(ctx context.Context, cluster string, since time.Time) (Changes, error) {
-	out, err := e.changesIn(ctx, where{in: func(c string) bool { return c == cluster }, since: since})
-	out.Cluster = cluster
-	return out, err
+// Changes lists what touched a cluster since a time; or a node, where nothing touched a cluster of that name. It asks neither Temporal nor
+// the cluster: of runs that are open it knows that they are at work there, and not how far they are.
+func (e *Engine) Changes(ctx context.Context, name string, since time.Time) (Changes, error) {
+	out, err := e.changesIn(ctx, where{in: func(c string) bool { return c == name }, since: since})
+	if out.Cluster = name; err != nil || len(out.Changes) > 0 {
+		return out, err
+	}
+	all, err := e.changesIn(ctx, where{in: func(string) bool { return true }, since: since})
+	all.Changes = slices.DeleteFunc(all.Changes, func(c Change) bool { return !slices.Contains(c.Nodes, name) })
+	if err != nil || len(all.Changes) == 0 {
+		return out, err
+	}
+	all.Node = name
+	return all, nil
 }
 
 // where is what changes are asked about.
@@ -166,6 +176,22 @@ func did(run ledger.Run, u *api.UnitStatus) []Change {
 		at := cmp.Or(stopped(u), u.Ended, began)
 		all = append(all, of(kind, at, at, "%s %s: %s", c.Name, c.Verdict, c.Message))
 		break
+	}
+	return append(all, died(run, u)...)
+}
+
+// died is the nodes of a unit that were dead when its run saw them, and since when: one that says no time is told by why alone.
+func died(run ledger.Run, u *api.UnitStatus) (all []Change) {
+	for _, b := range u.Behind {
+		for _, n := range b.Nodes {
+			if n.Since.IsZero() {
+				continue
+			}
+			all = append(all, Change{
+				At: n.Since, Until: n.Since, Kind: ChangeNode, Cluster: u.Cluster, Nodes: []string{n.Name},
+				What: fmt.Sprintf("node %s died: %s (as %s saw)", n.Name, n.Why, run.Name),
+			})
+		}
 	}
 	return all
 }

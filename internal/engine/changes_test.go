@@ -11,6 +11,7 @@ import (
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/workload/goal"
 )
 
 // TestChangesOfAClusterAreReadFromTheLedger: what was at work there, what moved, what stopped it, and what somebody else changed; of
@@ -67,6 +68,36 @@ func TestChangesOfAClusterAreReadFromTheLedger(t *testing.T) {
 	}
 	if got, err = b.Changes(t.Context(), "c1", at(5+24*60)); err != nil || len(got.Changes) != 0 {
 		t.Errorf("a day later it lists %+v, %v", got.Changes, err)
+	}
+}
+
+// TestChangesOfANode: the batches that moved its pods in whatever cluster, the unit of these, and that it died.
+func TestChangesOfANode(t *testing.T) {
+	b := newBench(t)
+	run := b.started()
+	u := api.UnitStatus{
+		Path: "prod/c1", Cluster: "c1", Phase: api.PhaseSucceeded, Started: noon, Ended: noon,
+		Batches: []api.BatchStatus{
+			{Path: "prod/c1/all/1", NodeSet: "all", Number: 1, Nodes: []string{"n1"}, Started: noon, Ended: noon},
+			{Path: "prod/c1/all/2", NodeSet: "all", Number: 2, Nodes: []string{"n2"}, Started: noon, Ended: noon},
+		},
+		Behind: []goal.Behind{{Nodes: []goal.Node{{Name: "n2", Why: "Ready is Unknown", Since: noon}, {Name: "n1", Why: "nobody knows since when"}}}},
+	}
+	u.Detail = b.blob(u)
+	b.end(run, u)
+	for name, want := range map[string][]string{
+		"n1": {"prod/c1: Succeeded", "batch 1 of all: 0 of 0 pods updated"},
+		"n2": {"node n2 died: Ready is Unknown (as agent-1 saw)", "prod/c1: Succeeded", "batch 2 of all: 0 of 0 pods updated"},
+		"n3": nil,
+	} {
+		found, err := b.Changes(t.Context(), name, noon.Add(-time.Hour))
+		var got []string
+		for _, c := range found.Changes {
+			got = append(got, c.What)
+		}
+		if err != nil || !cmp.Equal(got, want) || (found.Node == name) != (len(want) > 0) {
+			t.Errorf("of %s it lists %q as %q, %v; want %q", name, got, found.Node, err, want)
+		}
 	}
 }
 
