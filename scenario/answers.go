@@ -7,6 +7,7 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/permit"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
@@ -129,6 +130,23 @@ func (w *play) looking(
 		}
 	}
 	return answer[api.Facts]{took: takes}
+}
+
+// enter says who keeps a unit out, and then lets it in once nobody does.
+func (w *play) enter(r step.EnterRequest, now time.Duration) answer[permit.Admission] {
+	for at := now; ; {
+		st, is := w.script.is(occupied, "", r.Cluster, at)
+		why := cmp.Or(st.message, st.by+" is in trouble")
+		switch {
+		case !is || r.Back:
+			return answer[permit.Admission]{took: at - now}
+		case r.Known != why:
+			return answer[permit.Admission]{took: at - now, out: permit.Admission{Holder: st.by, Why: why}}
+		case st.to == forever:
+			return answer[permit.Admission]{took: 2 * MaxVirtual}
+		}
+		at = st.to
+	}
 }
 
 // reach ends once a cluster answers.

@@ -45,6 +45,7 @@ const (
 	stalls      stateKind = "stalls"
 	refuses     stateKind = "refuses"
 	fails       stateKind = "fails"
+	occupied    stateKind = "occupied"
 )
 
 // state is what is so from a time on, until another. Of several that fit, the last one of the script holds.
@@ -54,6 +55,7 @@ type state struct {
 	from, to time.Duration
 	cluster  string // "" for every one
 	name     string // of the check, the task or the activity
+	by       string // another run, where the cluster is occupied
 	verdict  api.Verdict
 	message  string
 }

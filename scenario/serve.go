@@ -49,6 +49,9 @@ func (w *play) serve() {
 		lasts(w, skew, step.Advance, near, w.advance)
 		lasts(w, skew, step.Revert, near, w.revert)
 		lasts(w, skew, step.Observe, func(r step.ObserveRequest) bool { return r.Cluster == cluster }, w.observe)
+		if w.script.occupies() {
+			lasts(w, skew, step.Enter, func(r step.EnterRequest) bool { return r.Cluster == cluster }, w.enter)
+		}
 		lasts(w, skew, step.Reachable, func(r step.Ref) bool { return r.Cluster == cluster }, w.reach)
 	}
 	for i, cluster := range append([]string{""}, all...) {

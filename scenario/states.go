@@ -82,6 +82,11 @@ func (s *script) speaksOf(check string) bool {
 	return slices.ContainsFunc(s.states, func(st state) bool { return st.kind == aCheck && st.name == check })
 }
 
+// occupies reports whether a script has another run in trouble anywhere.
+func (s *script) occupies() bool {
+	return slices.ContainsFunc(s.states, func(st state) bool { return st.kind == occupied })
+}
+
 // moves is how long a batch of a cluster takes.
 func (s *script) moves(cluster string) time.Duration {
 	for _, name := range []string{cluster, ""} {

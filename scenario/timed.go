@@ -41,6 +41,12 @@ func (s *script) timed(at pipelines.Position, w *words) error {
 		}
 	case unreachable, stalls, refuses:
 		st.kind = kind
+	case occupied:
+		w.skip("by")
+		st.kind = kind
+		if err := w.into(&st.by, "the name of another run"); err != nil {
+			return err
+		}
 	case fails:
 		st.kind = kind
 		if err := w.into(&st.name, "one of "+strings.Join(failing, ", ")); err != nil {
@@ -51,7 +57,7 @@ func (s *script) timed(at pipelines.Position, w *words) error {
 		}
 	default:
 		if st.cluster != "" || st.to != forever {
-			return fmt.Errorf("what is so is check, task, unreachable, stalls, refuses or fails, and not %q", kind)
+			return fmt.Errorf("what is so is check, task, unreachable, stalls, refuses, occupied or fails, and not %q", kind)
 		}
 		return s.command(command{at: at, after: from, who: string(kind)}, w)
 	}

@@ -25,6 +25,7 @@ import (
 	"sluice.dev/sluice/internal/notify"
 	"sluice.dev/sluice/internal/secret"
 	"sluice.dev/sluice/internal/serve"
+	"sluice.dev/sluice/internal/vacate"
 	"sluice.dev/sluice/workflows"
 )
 
@@ -129,6 +130,8 @@ func Run(ctx context.Context, o Options) error {
 		}
 		teller := &announce.Announcer{Ledger: o.Ledger, Temporal: o.Client, Clock: clock.RealClock{}}
 		defer background(ctx, func(ctx context.Context) { teller.Keep(ctx, o.Logger) })()
+		vacater := &vacate.Vacater{Ledger: o.Ledger, Temporal: o.Client, Clock: clock.RealClock{}}
+		defer background(ctx, func(ctx context.Context) { vacater.Keep(ctx, o.Logger) })()
 		if len(o.Receivers) > 0 {
 			told := &notify.Notifier{
 				Ledger: o.Ledger, Phases: notify.Listed{Temporal: o.Client, Queue: central}, Receivers: o.Receivers, Clock: clock.RealClock{},

@@ -30,9 +30,9 @@ func TestAGoodVersionGoesThroughEveryUnitInOrder(t *testing.T) {
 	}
 	want := []string{
 		"ledger.LoadRun",
-		"ledger.LoadUnit a", "Acquire a", "Diff a", "Apply a", "Prepare a",
+		"ledger.LoadUnit a", "ledger.Enter a", "Acquire a", "Diff a", "Apply a", "Prepare a",
 		"Advance a/1", "Look a/1", "Advance a/2", "Look a/2", "Finish a", "Release a Succeeded",
-		"ledger.LoadUnit b", "Acquire b", "Diff b", "Apply b", "Prepare b",
+		"ledger.LoadUnit b", "ledger.Enter b", "Acquire b", "Diff b", "Apply b", "Prepare b",
 		"Advance b/1", "Look b/1", "Advance b/2", "Look b/2", "Finish b", "Release b Succeeded",
 	}
 	got := slices.DeleteFunc(w.asked(), func(s string) bool {

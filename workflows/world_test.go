@@ -15,6 +15,7 @@ import (
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/check"
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/permit"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/internal/workload/goal"
@@ -48,6 +49,8 @@ type world struct {
 	frozen   api.Holds     // by freezes, as the run starts
 	back     []api.Command // rollbacks that others were asked to start
 	bad      []step.FreezeVersionRequest
+	enters   func(step.EnterRequest) permit.Admission // nil: all are let in
+	troubles []string                                 // what units said that they keep others out for
 	records  []step.UnitRecord
 	noBack   bool                                          // nothing was recorded before the run
 	stays    string                                        // why a revert leaves a workload as it is
@@ -154,6 +157,16 @@ func (w *world) register() {
 	answer(w, step.FreezeVersion, func(step.FreezeVersionRequest) string { return "" }, func(r step.FreezeVersionRequest) (string, error) {
 		w.bad = append(w.bad, r)
 		return "freeze-1", nil
+	})
+	answer(w, step.Enter, func(r step.EnterRequest) string { return r.Cluster }, func(r step.EnterRequest) (permit.Admission, error) {
+		if w.enters == nil {
+			return permit.Admission{}, nil
+		}
+		return w.enters(r), nil
+	})
+	answer(w, step.Trouble, func(r step.TroubleRequest) string { return r.Cluster }, func(r step.TroubleRequest) (string, error) {
+		w.troubles = append(w.troubles, r.Cluster+": "+r.Why)
+		return "", nil
 	})
 	answer(w, step.AddAudit, func(step.AuditRequest) string { return "" }, func(r step.AuditRequest) (string, error) { w.audit = append(w.audit, r); return "", nil })
 	answer(w, step.Evaluate, func(step.EvaluateRequest) string { return "" }, func(r step.EvaluateRequest) ([]api.Check, error) {

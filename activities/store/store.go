@@ -13,6 +13,7 @@ import (
 	"sluice.dev/sluice/internal/check"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/permit"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/planstore"
 	"sluice.dev/sluice/internal/serve"
@@ -21,8 +22,8 @@ import (
 	"sluice.dev/sluice/pipelines/rule"
 )
 
-// Records is what workflows have written down, and read. It is wide because plans, runs, clusters, freezes and orders are kept apart; it
-// lists nothing, makes no run and cannot say what is deployed.
+// Records is what workflows have written down, and read. It is wide because plans, runs, clusters, freezes, permits and orders are kept
+// apart; it lists nothing, makes no run and cannot say what is deployed.
 type Records interface {
 	ledger.Blobs
 	Plan(ctx context.Context, hash string) (ledger.Plan, error)
@@ -32,13 +33,17 @@ type Records interface {
 	SaveObservation(ctx context.Context, o ledger.Observation) error
 	AddFreeze(ctx context.Context, f api.Freeze) (api.Freeze, error)
 	AddEntry(ctx context.Context, e ledger.Entry) error
+	Enter(ctx context.Context, p permit.Permit, limits []permit.Limit, now time.Time) (permit.Admission, error)
+	Trouble(ctx context.Context, p permit.Permit, why string, now time.Time) error
+	Leave(ctx context.Context, run, cluster string) error
+	PermitRevision(ctx context.Context) (int64, error)
 }
 
 // Activities are the central activities. All fields are required.
 type Activities struct {
 	Ledger Records
 	Checks *check.Runner
-	Clock  clock.PassiveClock
+	Clock  clock.WithTicker
 }
 
 // Register has the activities of the ledger, and gates, done here.
@@ -49,6 +54,8 @@ func (a *Activities) Register(r serve.Registry) {
 	serve.Handle(r, step.SaveUnit, a.SaveUnit)
 	serve.Handle(r, step.SaveRun, a.SaveRun)
 	serve.Handle(r, step.FreezeVersion, a.FreezeVersion)
+	serve.Handle(r, step.Enter, a.Enter)
+	serve.Handle(r, step.Trouble, a.Trouble)
 	serve.Handle(r, step.AddAudit, a.AddAudit)
 	serve.Handle(r, step.Unobserved, a.Unobserved)
 	serve.Handle(r, step.Evaluate, a.Evaluate)
@@ -194,7 +201,11 @@ func (a *Activities) SaveLive(ctx context.Context, req step.SaveLiveRequest) (st
 
 // SaveUnit stores how a unit ended, and returns the blob digest.
 func (a *Activities) SaveUnit(ctx context.Context, req step.SaveUnitRequest) (string, error) {
-	return a.put(ctx, req.Record)
+	record, err := a.put(ctx, req.Record)
+	if err != nil {
+		return "", err
+	}
+	return record, a.Ledger.Leave(ctx, req.Run, req.Cluster)
 }
 
 // SaveRun writes down how a run ended.

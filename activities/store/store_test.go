@@ -54,7 +54,7 @@ func stored(t *testing.T) (*store.Activities, ledger.Ledger, string) {
 	if err := l.SavePlan(t.Context(), ledger.Plan{Hash: hash, Subject: api.Component("agent"), Version: "v2", Pipeline: "careful", Body: digest, By: "test", Created: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
-	return &store.Activities{Ledger: l, Checks: check.New(), Clock: testclock.NewFakePassiveClock(noon)}, l, hash
+	return &store.Activities{Ledger: l, Checks: check.New(), Clock: testclock.NewFakeClock(noon)}, l, hash
 }
 
 func TestARunGetsOnlyWhatItNeeds(t *testing.T) {

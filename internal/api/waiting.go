@@ -5,10 +5,11 @@ import "time"
 // WaitKind is the kind of thing that something waits for.
 type WaitKind string
 
-// What something waits for. Lock, cluster, retry, worker and turn end by themselves, and so do freezes that say until when;
+// What something waits for. Lock, permit, cluster, retry, worker and turn end by themselves, and so do freezes that say until when;
 // approval, decision, person and budget need somebody.
 const (
 	WaitLock     WaitKind = "lock"     // another run has the unit
+	WaitPermit   WaitKind = "permit"   // another unit in the cluster or its failure domain is in trouble, or as many change as may
 	WaitCluster  WaitKind = "cluster"  // it is out of reach, or does not let us work
 	WaitRetry    WaitKind = "retry"    // a step that failed and is tried again
 	WaitWorker   WaitKind = "worker"   // nobody serves the run

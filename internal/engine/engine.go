@@ -21,6 +21,7 @@ import (
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/origin"
+	"sluice.dev/sluice/internal/permit"
 	"sluice.dev/sluice/pipelines"
 )
 
@@ -37,6 +38,8 @@ type Ledger interface {
 	ledger.KeptDocuments
 	ledger.Drills
 	ListBeats(ctx context.Context) ([]ledger.Beat, error)
+	ListPermits(ctx context.Context) ([]permit.Permit, error)
+	LetIn(ctx context.Context, run, cluster string, l ledger.Lift) (permit.Permit, error)
 	ListNotices(ctx context.Context, receiver string, limit int) ([]ledger.Notice, error)
 	Installation(ctx context.Context) (string, error)
 	ListDeployments(ctx context.Context, cluster string, subject api.Subject) ([]ledger.Deployment, error)

@@ -148,6 +148,8 @@ func nextOfUnit(u *api.UnitStatus, planned *Planned) Next {
 		n.What = "it goes on as soon as the cluster answers"
 	case api.WaitLock:
 		n.What = "it goes on as soon as the run that holds it has ended"
+	case api.WaitPermit:
+		n.What = "it goes on as soon as " + w.Name + " keeps it out no longer"
 	case api.WaitRetry:
 		n.What = "what failed is tried again"
 	default:

@@ -52,6 +52,8 @@ func (r remedies) add(why *Reason, u *api.UnitStatus) {
 		why.ByItself = "as soon as the cluster answers and does what it is asked to; nobody has to resume it"
 	case api.WaitLock:
 		why.ByItself = "as soon as the run that holds it has ended"
+	case api.WaitPermit:
+		why.ByItself = "as soon as that unit is well again, has ended, was taken back or skipped"
 	case api.WaitWorker:
 		why.ByItself = "as soon as a worker is there"
 	case api.WaitTurn:
@@ -109,6 +111,12 @@ func (r remedies) commands(why *Reason, u *api.UnitStatus, kind api.WaitKind) []
 			return nil
 		}
 		return []string{"sluice why " + why.Holder}
+	case api.WaitPermit:
+		in := []string{fmt.Sprintf("sluice why %s", why.Waiting.Name), "sluice get permits"}
+		if u != nil {
+			in = append(in, fmt.Sprintf("sluice let-in %s %s --reason TEXT", run, u.Cluster))
+		}
+		return append(in, r.skip(u)...)
 	case api.WaitTasks:
 		return []string{"sluice get " + run, "sluice abort " + run}
 	case api.WaitSoak, api.WaitTurn, api.WaitRetry:

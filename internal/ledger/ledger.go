@@ -1,6 +1,6 @@
 // Package ledger is the contract of the store of what is deployed where, by which run, since when, and of who did what. It keeps blobs
-// by digest, plans, runs, deployments, write intents, observations, beats of workers, freezes and who may pass them, documents of the
-// whole installation, notices and the audit. Here are what is kept, what every store promises and what every store refuses; a store is
+// by digest, plans, runs, deployments, write intents, observations, beats of workers, freezes and who may pass them, permits,
+// documents of the whole installation, notices and the audit. Here are what is kept, what every store promises and what every store refuses; a store is
 // a folder of its own, and passes ledgertest. It knows no SQL, no Kubernetes and no Temporal.
 package ledger
 
@@ -29,6 +29,7 @@ type Ledger interface {
 	Bypasses
 	KeptDocuments
 	Notices
+	Permits
 	Numbers
 	Drills
 	// Installation is the random name that this ledger was given when it was made. It is what a Lease names as holder.

@@ -20,6 +20,7 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/permit"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/internal/workload/goal"
 	"sluice.dev/sluice/workflows"
@@ -101,6 +102,10 @@ func (w *World) Rest() {
 	Answer(w, step.Release, func(r step.ReleaseRequest) string { return r.Cluster + " " + string(r.Outcome) }, noteOf[step.ReleaseRequest])
 	Answer(w, step.Tidy, nothing[step.TidyRequest], noteOf[step.TidyRequest])
 	Answer(w, step.Closed, func(id string) string { return id }, noteOf[string])
+	Answer(w, step.Enter, func(r step.EnterRequest) string { return r.Cluster }, func(step.EnterRequest) (permit.Admission, error) {
+		return permit.Admission{}, nil
+	})
+	Answer(w, step.Trouble, func(r step.TroubleRequest) string { return r.Cluster }, noteOf[step.TroubleRequest])
 	Answer(w, step.Unobserved, OfRef, noteOf[step.Ref])
 	Answer(w, step.SaveRun, nothing[api.RunStatus], noteOf[api.RunStatus])
 	Answer(w, step.FreezeVersion, nothing[step.FreezeVersionRequest], noteOf[step.FreezeVersionRequest])

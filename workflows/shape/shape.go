@@ -48,6 +48,7 @@ const (
 	TidiesUp           = Three // pods of tasks and soaks stayed until their deadline where who measured them was dead
 	TakesBackLate      = Three // a rollback that stood when a run wrote down its end was refused
 	WaitsForTheLost    = Three // a cluster that was out of reach for a moment when all others had ended was given up
+	AsksForPermits     = Three // a unit began wherever others failed, and however many changed
 	FreezesWhatWasBad  = Three // what had been rolled back could be started again by whoever came next
 )
 

@@ -23,6 +23,7 @@ func (r *machine) back(ctx workflow.Context) api.Phase {
 		return r.leave(ctx, api.PhaseAborted)
 	}
 	r.tell(ctx, api.PhaseRollingBack, nil)
+	r.troubled(ctx, "it goes back")
 	if !r.plan.WayBack.Exists() && r.shape < shape.WaysBackEverywhere {
 		return r.backUnrecorded(ctx)
 	}

@@ -16,6 +16,7 @@ import (
 func (r *machine) forward(ctx workflow.Context) error {
 	for _, next := range []func(workflow.Context) error{
 		r.load,
+		r.enter,
 		r.lock,
 		r.supersede,
 		r.compare,

@@ -169,6 +169,7 @@ func (r *machine) hold(ctx workflow.Context, phase api.Phase, failure api.Check,
 	r.unit.Failure, r.unit.FailedAt = &failure, at
 	resumes := r.orders.resumes
 	r.disarm(ctx)
+	r.troubled(ctx, inTrouble(failure))
 	err := show.Stand{
 		Show: r.tell, Phase: phase, Waiting: show.Undecided(failure), Then: before,
 		Until:  func() bool { return r.orders.resumes > resumes },
@@ -178,6 +179,7 @@ func (r *machine) hold(ctx workflow.Context, phase api.Phase, failure api.Check,
 	if err != nil {
 		return err
 	}
+	r.troubled(ctx, "")
 	return r.arm(ctx)
 }
 

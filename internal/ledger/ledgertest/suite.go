@@ -30,6 +30,7 @@ func Run(t *testing.T, open func(*testing.T) ledger.Ledger) {
 		"bypasses":     testBypasses,
 		"kept":         testKept,
 		"notices":      testNotices,
+		"permits":      testPermits,
 		"numbers":      testNumbers,
 		"drills":       testDrills,
 	} {

@@ -1,0 +1,27 @@
+package engine
+
+import (
+	"context"
+
+	"sluice.dev/sluice/internal/identity"
+	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/permit"
+)
+
+// Permits lists which units change their clusters now or wait to, in the order in which they asked.
+func (e *Engine) Permits(ctx context.Context) ([]permit.Permit, error) {
+	return e.ledger.ListPermits(ctx)
+}
+
+// LetIn has a unit that waits for a permit enter its cluster, whatever holds it. It needs no Temporal. It is fault.NotFound where none
+// waits, and fault.Invalid without a reason.
+func (e *Engine) LetIn(ctx context.Context, run, cluster, by, reason string) (permit.Permit, error) {
+	by = identity.Unverified(by)
+	let, err := e.ledger.LetIn(ctx, run, cluster, ledger.Lift{By: by, Reason: reason, At: e.now()})
+	if err != nil {
+		return let, err
+	}
+	return let, e.audit(ctx, ledger.Entry{
+		Who: by, Command: "let-in", Object: run, Scope: "cluster " + cluster, Reason: reason, Outcome: "accepted",
+	})
+}
