@@ -56,7 +56,8 @@ is a line; with -o json, a line of JSON for each change, and with -o yaml a docu
 	addOutput(cmd, &opts.Format)
 	cmd.AddCommand(
 		newCmdGetRuns(f), newCmdGetPlans(f), newCmdGetClusters(f), newCmdGetWorkers(f), newCmdGetAudit(f), newCmdGetFreezes(f),
-		newCmdGetFuses(f), newCmdGetDrills(f), newCmdGetPermits(f), newCmdGetNotifications(f), newCmdGetPipelineRun(f), newCmdGetTaskRun(f), newCmdGetCatalog(f),
+		newCmdGetFuses(f), newCmdGetDrills(f), newCmdGetPermits(f),
+		newCmdGetNotifications(f), newCmdGetPipelineRun(f), newCmdGetTaskRun(f), newCmdGetCatalog(f),
 	)
 	return cmd
 }
