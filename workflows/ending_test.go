@@ -168,9 +168,10 @@ func TestAnEndThatIsAskedForComes(t *testing.T) {
 		}
 		w.env.OnActivity(step.Reachable.Name(), mock.Anything, mock.Anything).After(1000*time.Hour).Return("", nil)
 		w.command(2*time.Second, api.UpdatePause, api.Command{})
-		w.command(time.Hour, api.UpdateAbort, api.Command{})
+		w.command(time.Hour, api.UpdateAbort, api.Command{}) // it is owed
+		w.command(90*time.Minute, api.UpdateAbort, api.Command{})
 		end := w.run(t)
-		if took := end.Ended.Sub(end.Started); end.Phase != api.PhaseAborted || took > 2*time.Hour {
+		if took := end.Ended.Sub(end.Started); end.Phase != api.PhaseAborted || took < 80*time.Minute || took > 2*time.Hour {
 			t.Errorf("the run ended %s after %s", end.Phase, took)
 		}
 	})

@@ -78,7 +78,8 @@ func newCmdAbort(f *Factory) *cobra.Command {
 		Short: "End a run where it is, and leave pods as they are",
 		Long: `Stop and disarm every open unit, start nothing else, and end the run. Pods that were moved stay
 moved: to take them back too, use rollback. On a run that has ended it does nothing, and says so. A
-run that is rolling back is aborted only with --abandon-rollback, and then stays half-way.`,
+run that is rolling back is aborted only with --abandon-rollback, and then stays half-way. A cluster out of
+reach is disarmed once it answers, and the run ends then; a second abort gives that up.`,
 		Example: `  sluice abort node-agent-2 --reason "wrong version"
   sluice abort node-agent-2 --abandon-rollback --reason "cluster is gone"`,
 	})

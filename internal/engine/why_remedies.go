@@ -50,6 +50,9 @@ func (r remedies) add(why *Reason, u *api.UnitStatus) {
 	switch kind {
 	case api.WaitCluster:
 		why.ByItself = "as soon as the cluster answers and does what it is asked to; nobody has to resume it"
+		if r.aborted() {
+			why.ByItself = "owed: it is disarmed as soon as the cluster answers, and the run ends then"
+		}
 	case api.WaitLock:
 		why.ByItself = "as soon as the run that holds it has ended"
 	case api.WaitPermit:
@@ -105,6 +108,9 @@ func (r remedies) commands(why *Reason, u *api.UnitStatus, kind api.WaitKind) []
 		pass := fmt.Sprintf("sluice bypass %s %s --reason TEXT", why.Waiting.Name, run)
 		return []string{"sluice get freezes", lift, pass, "sluice rollback " + run, "sluice abort " + run}
 	case api.WaitCluster:
+		if r.aborted() {
+			return []string{r.kubectl(u, "get --raw /readyz"), "sluice abort " + run}
+		}
 		return append([]string{r.kubectl(u, "get --raw /readyz")}, r.skip(u)...)
 	case api.WaitLock:
 		if why.Holder == "" {
@@ -139,6 +145,9 @@ func (r remedies) commands(why *Reason, u *api.UnitStatus, kind api.WaitKind) []
 	}
 	return out
 }
+
+// aborted reports whether the run is being aborted: what is out of reach is owed. A second abort gives that up.
+func (r remedies) aborted() bool { return r.view.Ending != nil && r.view.Phase != api.PhaseRollingBack }
 
 // skip is the command that goes on without a unit.
 func (r remedies) skip(u *api.UnitStatus) []string {

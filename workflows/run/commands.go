@@ -181,7 +181,21 @@ func (r *rollout) doAbort(ctx workflow.Context, c api.Command) api.Answer {
 	r.state.Status.Ending = &api.Ending{By: c.Who, Reason: c.Reason}
 	r.tellAll(ctx, tell.Order{Kind: tell.OrderAbort, Who: c.Who, Reason: c.Reason})
 	open := api.Counted(len(r.openUnits()), "open unit")
-	return api.Answer{Message: fmt.Sprintf("%s ends: %s to stop and disarm, pods stay as they are", r.in.Run, open)}
+	return api.Answer{Message: fmt.Sprintf("%s ends: %s to stop and disarm, pods stay as they are%s", r.in.Run, open, r.owedAbort())}
+}
+
+// owedAbort says of open units that are out of reach when they are disarmed, as the end of a sentence; "" where there are none.
+func (r *rollout) owedAbort() string {
+	away := 0
+	for _, u := range r.openUnits() {
+		if r.unit(u.cluster).Phase == api.PhaseUnreachable {
+			away++
+		}
+	}
+	if away == 0 || r.shape < shape.AbortsOwed {
+		return ""
+	}
+	return fmt.Sprintf("; of these %d out of reach: disarmed when its cluster answers, unless somebody aborts again", away)
 }
 
 // known reports whether a scope names anything of the run.

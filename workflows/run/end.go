@@ -31,7 +31,7 @@ func (r *rollout) settled(ctx workflow.Context) error {
 }
 
 // finish obeys what ended the run early, and waits for every unit to end. Those that stayed out of reach are told to; one
-// that is owed a rollback is not: the run stays open until its cluster is back.
+// that is owed a rollback, or to be disarmed by an abort, is not: the run stays open until its cluster is back.
 func (r *rollout) finish(ctx workflow.Context) {
 	for {
 		_ = r.settled(ctx)
@@ -43,7 +43,7 @@ func (r *rollout) finish(ctx workflow.Context) {
 			continue
 		}
 		for _, u := range r.openUnits() {
-			if !u.back || r.want.abort {
+			if owed := r.want.abort && !u.back && r.shape >= shape.AbortsOwed; !owed && (!u.back || r.want.abort) {
 				r.tellUnit(ctx, u, tell.Order{Kind: tell.OrderStop, Who: api.BySluice, Reason: "the run has ended"})
 			}
 		}

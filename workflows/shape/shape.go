@@ -49,6 +49,7 @@ const (
 	TakesBackLate      = Three // a rollback that stood when a run wrote down its end was refused
 	WaitsForTheLost    = Three // a cluster that was out of reach for a moment when all others had ended was given up
 	AsksForPermits     = Three // a unit began wherever others failed, and however many changed
+	AbortsOwed         = Three // a cluster out of reach stayed armed when its run was aborted
 	FreezesWhatWasBad  = Three // what had been rolled back could be started again by whoever came next
 )
 

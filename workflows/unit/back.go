@@ -184,6 +184,9 @@ func (r *machine) leave(ctx workflow.Context, phase api.Phase) api.Phase {
 		return phase
 	}
 	free := near(r, step.Release, "free the lease", step.ReleaseRequest{Ref: r.in.Ref, Outcome: phase, Changes: r.diff.Changes})
+	if !r.away || r.owed(phase) {
+		r.disarm(ctx)
+	}
 	if r.away {
 		// The next run takes the Lease over by its fence; nobody waits here for a cluster that may never come back.
 		for _, h := range r.held {
@@ -194,11 +197,17 @@ func (r *machine) leave(ctx workflow.Context, phase api.Phase) api.Phase {
 		_, _ = free.Get(ctx)
 		return phase
 	}
-	r.disarm(ctx)
 	if _, err := must(ctx, r, free); err != nil {
 		r.unit.Checks = append(r.unit.Checks, api.Check{Name: "free the lease", At: api.AtEnd, Verdict: api.Error, Message: ask.MessageOf(err)})
 	}
 	return phase
+}
+
+// owed reports whether what an abort is to stop has to wait for its cluster: a pod that is made anew there would get the new template.
+// A second abort gives it up.
+func (r *machine) owed(phase api.Phase) bool {
+	armed := slices.ContainsFunc(r.held, func(h *heldWorkload) bool { return !h.done })
+	return r.shape >= shape.AbortsOwed && phase == api.PhaseAborted && r.away && armed && !r.orders.stop
 }
 
 // stoppedPhase is what a unit is that was told to end where it is. One that had moved says why it did not get on.
