@@ -19,6 +19,7 @@ import (
 	"sluice.dev/sluice/internal/announce"
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/check"
+	"sluice.dev/sluice/internal/fuse"
 	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/metrics"
@@ -132,6 +133,8 @@ func Run(ctx context.Context, o Options) error {
 		defer background(ctx, func(ctx context.Context) { teller.Keep(ctx, o.Logger) })()
 		vacater := &vacate.Vacater{Ledger: o.Ledger, Temporal: o.Client, Clock: clock.RealClock{}}
 		defer background(ctx, func(ctx context.Context) { vacater.Keep(ctx, o.Logger) })()
+		fuses := &fuse.Watcher{Ledger: o.Ledger, Clock: clock.RealClock{}}
+		defer background(ctx, func(ctx context.Context) { fuses.Keep(ctx, o.Logger) })()
 		if len(o.Receivers) > 0 {
 			told := &notify.Notifier{
 				Ledger: o.Ledger, Phases: notify.Listed{Temporal: o.Client, Queue: central}, Receivers: o.Receivers, Clock: clock.RealClock{},

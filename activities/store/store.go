@@ -37,6 +37,7 @@ type Records interface {
 	Trouble(ctx context.Context, p permit.Permit, why string, now time.Time) error
 	Leave(ctx context.Context, run, cluster string) error
 	PermitRevision(ctx context.Context) (int64, error)
+	NoteOutcome(ctx context.Context, o ledger.Outcome) error
 }
 
 // Activities are the central activities. All fields are required.
@@ -52,6 +53,7 @@ func (a *Activities) Register(r serve.Registry) {
 	serve.Handle(r, step.LoadUnit, a.LoadUnit)
 	serve.Handle(r, step.SaveLive, a.SaveLive)
 	serve.Handle(r, step.SaveUnit, a.SaveUnit)
+	serve.Handle(r, step.NoteFailure, a.NoteFailure)
 	serve.Handle(r, step.SaveRun, a.SaveRun)
 	serve.Handle(r, step.FreezeVersion, a.FreezeVersion)
 	serve.Handle(r, step.Enter, a.Enter)
@@ -201,6 +203,9 @@ func (a *Activities) SaveLive(ctx context.Context, req step.SaveLiveRequest) (st
 
 // SaveUnit stores how a unit ended, and returns the blob digest.
 func (a *Activities) SaveUnit(ctx context.Context, req step.SaveUnitRequest) (string, error) {
+	if err := a.noteUnit(ctx, req.Ref, &req.Record.UnitStatus); err != nil {
+		return "", err
+	}
 	record, err := a.put(ctx, req.Record)
 	if err != nil {
 		return "", err
@@ -210,6 +215,9 @@ func (a *Activities) SaveUnit(ctx context.Context, req step.SaveUnitRequest) (st
 
 // SaveRun writes down how a run ended.
 func (a *Activities) SaveRun(ctx context.Context, run api.RunStatus) (string, error) {
+	if err := a.noteRun(ctx, &run); err != nil {
+		return "", err
+	}
 	report, err := a.put(ctx, run)
 	if err != nil {
 		return "", err

@@ -16,7 +16,8 @@ type Freeze struct {
 	InFlight   InFlight     `json:"inFlight"`
 	By         string       `json:"by"`
 	Reason     string       `json:"reason"`
-	Run        string       `json:"run,omitempty"` // that goes back, where it came from one; a run makes no more than one
+	Run        string       `json:"run,omitempty"`  // that goes back, where it came from one; a run makes no more than one
+	Fuse       string       `json:"fuse,omitempty"` // and how often it had tripped, where one did: NAME/N
 	Since      time.Time    `json:"since"`
 	Until      time.Time    `json:"until,omitzero"`  // zero: until it is lifted
 	Lifted     time.Time    `json:"lifted,omitzero"` // by a person, or since its time was over
@@ -36,6 +37,7 @@ type FreezeOrigin string
 const (
 	FreezePerson   FreezeOrigin = "person"
 	FreezeRollback FreezeOrigin = "rollback" // what was rolled back does not start again
+	FreezeFuse     FreezeOrigin = "fuse"     // too much has failed
 )
 
 // InFlight is what a freeze does to a unit that moves.

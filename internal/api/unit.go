@@ -45,6 +45,11 @@ type UnitStatus struct {
 // LeftOut reports whether a person has left the unit out. One whose turn never came is skipped too, and by nobody.
 func (u *UnitStatus) LeftOut() bool { return u.Phase == PhaseSkipped && u.Ending != nil }
 
+// Failing reports whether the unit failed, or stands where a check says that it does. One that somebody left out did not.
+func (u *UnitStatus) Failing() bool {
+	return u.Phase != PhaseSkipped && (u.Phase == PhaseFailed || u.Failure != nil && u.Failure.Verdict == Failed)
+}
+
 // BatchStatus is a batch of a unit as it went.
 type BatchStatus struct {
 	Path     string    `json:"path"` // group/cluster/node set/number

@@ -137,6 +137,7 @@ func (f *fakeFleet) register(w worker.Worker) {
 	fake(w, step.Reachable, func(step.Ref) step.Note { return "" })
 	fake(w, step.Unobserved, func(step.Ref) step.Note { return "" })
 	fake(w, step.SaveUnit, func(step.SaveUnitRequest) string { return fmt.Sprintf("sha256:%064d", 1) })
+	fake(w, step.NoteFailure, func(step.FailureRequest) step.Note { return "" })
 	fake(w, step.SaveRun, func(api.RunStatus) string { return "" })
 	fake(w, step.AddAudit, func(step.AuditRequest) step.Note { return "" })
 	served.Handle(w, step.Evaluate, func(ctx context.Context, r step.EvaluateRequest) ([]api.Check, error) {

@@ -37,6 +37,8 @@ type Ledger interface {
 	ledger.Bypasses
 	ledger.KeptDocuments
 	ledger.Drills
+	ListOutcomes(ctx context.Context, after time.Time) ([]ledger.Outcome, error)
+	Failing(ctx context.Context) ([]ledger.Outcome, error)
 	ListBeats(ctx context.Context) ([]ledger.Beat, error)
 	ListPermits(ctx context.Context) ([]permit.Permit, error)
 	LetIn(ctx context.Context, run, cluster string, l ledger.Lift) (permit.Permit, error)

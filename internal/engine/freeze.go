@@ -10,9 +10,11 @@ import (
 	"sluice.dev/sluice/internal/announce"
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/fuse"
 	"sluice.dev/sluice/internal/identity"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/pipelines"
 )
 
 // Frozen is a freeze with what it holds now.
@@ -55,6 +57,9 @@ func (e *Engine) Freeze(ctx context.Context, f api.Freeze) (Frozen, error) {
 // Unfreeze lifts a freeze. It is fault.NotFound where there is none of that name, and fault.Conflict where it was lifted before.
 func (e *Engine) Unfreeze(ctx context.Context, name, by, reason string) (Frozen, error) {
 	by = identity.Unverified(by)
+	if err := e.burnt(ctx, name); err != nil {
+		return Frozen{}, err
+	}
 	lifted, err := e.ledger.LiftFreeze(ctx, name, ledger.Lift{By: by, Reason: reason, At: e.now()})
 	if err != nil {
 		return Frozen{}, err
@@ -70,6 +75,34 @@ func (e *Engine) Unfreeze(ctx context.Context, name, by, reason string) (Frozen,
 	lifted.Lifted = time.Time{} // what it held until now
 	out.Runs, err = e.holding(ctx, lifted)
 	return out, err
+}
+
+// burnt refuses to lift the freeze of a fuse while what made it trip still fails: it would go on where it stands. Which clusters that
+// are is looked up now. A fuse that was deleted holds nobody to it.
+func (e *Engine) burnt(ctx context.Context, name string) error {
+	freezes, _, err := e.ledger.Frozen(ctx)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(freezes, func(f api.Freeze) bool { return f.Name == name && f.Fuse != "" })
+	if i < 0 {
+		return nil
+	}
+	kept, err := e.ledger.ListKept(ctx, pipelines.KindFuse)
+	if err != nil {
+		return err
+	}
+	of := fuse.Tripped(freezes[i])
+	at := slices.IndexFunc(kept, func(k ledger.Kept) bool { return k.Name == of })
+	if at < 0 {
+		return nil
+	}
+	still, enough, err := (&fuse.Watcher{Ledger: e.ledger, Clock: e.options.Clock}).Still(ctx, kept[at])
+	if err != nil || !enough {
+		return err
+	}
+	return fault.New(fault.Refused, "cannot lift %s: it would go on where it failed, in %s: %s; roll back, skip or abort what stands there; "+
+		"or delete fuse %s first, if it is to hold nobody", name, api.Counted(len(still), "cluster"), fuse.Names(still), of)
 }
 
 // Freezes lists freezes, the newest first: those that hold, or all that there were.

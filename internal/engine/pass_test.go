@@ -213,3 +213,38 @@ func TestWhatIsApplied(t *testing.T) {
 		t.Errorf("the audit (-want +got):\n%s%v", diff, err)
 	}
 }
+
+func TestAFuseIsNotLiftedWhileItBurns(t *testing.T) {
+	b := newBench(t)
+	run := b.started()
+	dir := t.TempDir()
+	text := strings.Replace(strings.Replace(aFuse, "%d", "1", 1), ", scope: {environment: production}", "", 1)
+	if err := os.WriteFile(filepath.Join(dir, "fuse.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Apply(t.Context(), []string{dir}, "ann", ""); err != nil {
+		t.Fatal(err)
+	}
+	bad := ledger.Outcome{Run: run.Name, Cluster: "c1", Plan: run.Plan, Failed: b.clock.Now()}
+	if err := b.ledger.NoteOutcome(t.Context(), bad); err != nil {
+		t.Fatal(err)
+	}
+	f, err := b.ledger.AddFreeze(t.Context(), api.Freeze{
+		Origin: api.FreezeFuse, Fuse: "production/1", InFlight: api.PauseNow, By: api.BySluice, Reason: "1 of 1", Since: noon,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = b.Unfreeze(t.Context(), f.Name, "ann", "mended")
+	wants(t, err, fault.Refused, "it would go on where it failed, in 1 cluster: c1 (agent-1)", "delete fuse production")
+	if _, err := b.passes(f.Name, run.Name, "eve"); err != nil {
+		t.Errorf("the fix may pass: %v", err)
+	}
+	bad.Ended = b.clock.Now()
+	if err := b.ledger.NoteOutcome(t.Context(), bad); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = b.Unfreeze(t.Context(), f.Name, "ann", "mended"); err != nil {
+		t.Errorf("nothing fails any more: %v", err)
+	}
+}

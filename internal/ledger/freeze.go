@@ -13,7 +13,8 @@ import (
 // runs that are open have to hear of each change, and who told them may die on the way.
 type Freezes interface {
 	// AddFreeze stores a freeze under the name freeze-N, with the next free number, and returns it. It is Refused where
-	// MaxFreezes hold already. Of a run that has made one, that is returned, lifted or not.
+	// MaxFreezes hold already. Of a run that has made one, that is returned, lifted or not;
+	// and so of a fuse, for each time that it trips.
 	AddFreeze(ctx context.Context, f api.Freeze) (api.Freeze, error)
 	// LiftFreeze ends a freeze, and returns it. One that has ended stays as it is: Conflict, with it.
 	LiftFreeze(ctx context.Context, name string, l Lift) (api.Freeze, error)
@@ -71,6 +72,11 @@ func CheckFreeze(f api.Freeze) error {
 	}
 	if f.Origin == api.FreezeRollback {
 		if err := required("freeze", "digest", f.Scope.Digest, "run", f.Run); err != nil {
+			return err
+		}
+	}
+	if f.Origin == api.FreezeFuse {
+		if err := required("freeze", "fuse", f.Fuse); err != nil {
 			return err
 		}
 	}

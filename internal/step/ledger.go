@@ -21,6 +21,8 @@ var (
 	SaveLive = ofLedger[SaveLiveRequest, string]("ledger.SaveLive")
 	// SaveUnit stores how a unit ended, and returns its blob digest.
 	SaveUnit = vital[SaveUnitRequest, string]("ledger.SaveUnit")
+	// NoteFailure notes that a unit stands where it failed.
+	NoteFailure = vital[FailureRequest, Note]("ledger.NoteFailure")
 	// SaveRun writes down how a run ended, and returns its blob digest.
 	SaveRun = vital[api.RunStatus, string]("ledger.SaveRun")
 	// FreezeVersion keeps what goes back from being started again, and returns what came of it.
@@ -131,6 +133,12 @@ type UnitRecord struct {
 type SaveUnitRequest struct {
 	Ref
 	Record UnitRecord `json:"record"`
+}
+
+// FailureRequest is a unit that failed, and since when it stands there.
+type FailureRequest struct {
+	Ref
+	At time.Time `json:"at"`
 }
 
 // FreezeVersionRequest is a run that goes back, by whom and why.

@@ -33,6 +33,8 @@ type World struct {
 	Mu    sync.Mutex
 	Hears func(line string)                // what is asked, in order: "Prepare a"; nil where nobody listens
 	Fails func(name, cluster string) error // makes an activity fail; nil where none does
+	// Failures are the units of which was noted that they failed.
+	Failures []step.FailureRequest
 
 	answered map[string]bool
 }
@@ -108,8 +110,19 @@ func (w *World) Rest() {
 	Answer(w, step.Trouble, func(r step.TroubleRequest) string { return r.Cluster }, noteOf[step.TroubleRequest])
 	Answer(w, step.Unobserved, OfRef, noteOf[step.Ref])
 	Answer(w, step.SaveRun, nothing[api.RunStatus], noteOf[api.RunStatus])
+	w.noteFailures()
 	Answer(w, step.FreezeVersion, nothing[step.FreezeVersionRequest], noteOf[step.FreezeVersionRequest])
 	Answer(w, step.AddAudit, nothing[step.AuditRequest], noteOf[step.AuditRequest])
+}
+
+// noteFailures keeps what is noted of units that failed. A unit does not wait for that, so it has no place in the order of what is asked.
+func (w *World) noteFailures() {
+	w.Env.RegisterActivityWithOptions(func(_ context.Context, r step.FailureRequest) (step.Note, error) {
+		w.Mu.Lock()
+		defer w.Mu.Unlock()
+		w.Failures = append(w.Failures, r)
+		return "", nil
+	}, activity.RegisterOptions{Name: step.NoteFailure.Name()})
 }
 
 // State answers for a workload that is armed, or is not. Created is whether it was not there before.

@@ -101,7 +101,7 @@ func (r *rollout) failed(among func(*api.UnitStatus) bool) int {
 	for _, st := range r.state.Status.Stages {
 		for i := range st.Units {
 			u := &st.Units[i]
-			if among(u) && u.Phase != api.PhaseSkipped && (u.Phase == api.PhaseFailed || u.Failure != nil && u.Failure.Verdict == api.Failed) {
+			if among(u) && u.Failing() {
 				n++
 			}
 		}

@@ -50,6 +50,7 @@ const (
 	WaitsForTheLost    = Three // a cluster that was out of reach for a moment when all others had ended was given up
 	AsksForPermits     = Three // a unit began wherever others failed, and however many changed
 	AbortsOwed         = Three // a cluster out of reach stayed armed when its run was aborted
+	NotesFailures      = Three // nobody wrote down that a unit stood where it had failed before it ended
 	FreezesWhatWasBad  = Three // what had been rolled back could be started again by whoever came next
 )
 

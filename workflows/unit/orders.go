@@ -8,6 +8,7 @@ import (
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/workflows/ask"
+	"sluice.dev/sluice/workflows/shape"
 	"sluice.dev/sluice/workflows/show"
 	"sluice.dev/sluice/workflows/tell"
 )
@@ -168,6 +169,7 @@ func (r *machine) hold(ctx workflow.Context, phase api.Phase, failure api.Check,
 	failure.Stopped = workflow.Now(ctx).UTC()
 	r.unit.Failure, r.unit.FailedAt = &failure, at
 	resumes := r.orders.resumes
+	r.noteFailure(ctx)
 	r.disarm(ctx)
 	r.troubled(ctx, inTrouble(failure))
 	err := show.Stand{
@@ -181,6 +183,18 @@ func (r *machine) hold(ctx workflow.Context, phase api.Phase, failure api.Check,
 	}
 	r.troubled(ctx, "")
 	return r.arm(ctx)
+}
+
+// noteFailure has it written down that the unit stands where it failed: fuses count that, over all runs. The unit does not wait for it:
+// how it ends is written down too.
+func (r *machine) noteFailure(ctx workflow.Context) {
+	if r.shape < shape.NotesFailures || r.in.Back || !r.unit.Failing() {
+		return
+	}
+	note := step.FailureRequest{Ref: r.in.Ref, At: workflow.Now(ctx).UTC()}
+	workflow.GoNamed(ctx, "note the failure", func(ctx workflow.Context) {
+		_, _ = ask.For(step.NoteFailure, "note that the unit failed", note).Get(ctx)
+	})
 }
 
 // disarm makes sure that no recreated pod gets the new template while the unit stands still. What keeps it from that is

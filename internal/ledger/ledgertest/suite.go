@@ -29,6 +29,7 @@ func Run(t *testing.T, open func(*testing.T) ledger.Ledger) {
 		"freezes":      testFreezes,
 		"bypasses":     testBypasses,
 		"kept":         testKept,
+		"outcomes":     testOutcomes,
 		"notices":      testNotices,
 		"permits":      testPermits,
 		"numbers":      testNumbers,

@@ -15,7 +15,7 @@ import (
 	"sluice.dev/sluice/internal/ledger"
 )
 
-const freezeColumns = `number, origin, scope, in_flight, made_by, reason, since, until, lifted, lifted_by, lift_reason, run`
+const freezeColumns = `number, origin, scope, in_flight, made_by, reason, since, until, lifted, lifted_by, lift_reason, run, fuse`
 
 // AddFreeze implements ledger.Freezes.
 func (s *Store) AddFreeze(ctx context.Context, f api.Freeze) (api.Freeze, error) {
@@ -27,7 +27,8 @@ func (s *Store) AddFreeze(ctx context.Context, f api.Freeze) (api.Freeze, error)
 		return api.Freeze{}, failed(err, "cannot freeze")
 	}
 	err = s.write(ctx, func(tx *sql.Tx) error {
-		made, err := scanFreeze(tx.QueryRowContext(ctx, `SELECT `+freezeColumns+` FROM freezes WHERE run = ? AND run <> ''`, f.Run))
+		made, err := scanFreeze(tx.QueryRowContext(ctx, `SELECT `+freezeColumns+` FROM freezes
+			WHERE run = ? AND run <> '' OR fuse = ? AND fuse <> ''`, f.Run, f.Fuse))
 		if !errors.Is(err, sql.ErrNoRows) {
 			f = made
 			return err
@@ -41,9 +42,9 @@ func (s *Store) AddFreeze(ctx context.Context, f api.Freeze) (api.Freeze, error)
 		}
 		var number int64
 		err = tx.QueryRowContext(ctx, `
-			INSERT INTO freezes (origin, scope, in_flight, made_by, reason, since, until, lifted, lifted_by, lift_reason, run)
-			VALUES (?, ?, ?, ?, ?, ?, ?, '', '', '', ?) RETURNING number`,
-			f.Origin, string(scope), f.InFlight, f.By, f.Reason, formatTime(f.Since), formatTime(f.Until), f.Run).Scan(&number)
+			INSERT INTO freezes (origin, scope, in_flight, made_by, reason, since, until, lifted, lifted_by, lift_reason, run, fuse)
+			VALUES (?, ?, ?, ?, ?, ?, ?, '', '', '', ?, ?) RETURNING number`,
+			f.Origin, string(scope), f.InFlight, f.By, f.Reason, formatTime(f.Since), formatTime(f.Until), f.Run, f.Fuse).Scan(&number)
 		if err != nil {
 			return err
 		}
@@ -200,7 +201,7 @@ func scanFreeze(row scanner) (api.Freeze, error) {
 	var f api.Freeze
 	var number int64
 	var scope, since, until, lifted string
-	err := row.Scan(&number, &f.Origin, &scope, &f.InFlight, &f.By, &f.Reason, &since, &until, &lifted, &f.LiftedBy, &f.LiftReason, &f.Run)
+	err := row.Scan(&number, &f.Origin, &scope, &f.InFlight, &f.By, &f.Reason, &since, &until, &lifted, &f.LiftedBy, &f.LiftReason, &f.Run, &f.Fuse)
 	if err != nil {
 		return api.Freeze{}, err
 	}
