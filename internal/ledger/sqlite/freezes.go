@@ -201,7 +201,8 @@ func scanFreeze(row scanner) (api.Freeze, error) {
 	var f api.Freeze
 	var number int64
 	var scope, since, until, lifted string
-	err := row.Scan(&number, &f.Origin, &scope, &f.InFlight, &f.By, &f.Reason, &since, &until, &lifted, &f.LiftedBy, &f.LiftReason, &f.Run, &f.Fuse)
+	err := row.Scan(&number, &f.Origin, &scope, &f.InFlight, &f.By, &f.Reason, &since, &until, &lifted, &f.LiftedBy, &f.LiftReason,
+		&f.Run, &f.Fuse)
 	if err != nil {
 		return api.Freeze{}, err
 	}
