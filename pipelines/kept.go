@@ -13,12 +13,15 @@ type KeptDocument struct {
 }
 
 // KeptKinds are the kinds of which documents are kept in the ledger, and not read from the files of a plan alone.
-func KeptKinds() []string { return []string{KindFuse} }
+func KeptKinds() []string { return []string{KindFuse, KindLimit} }
 
 // Kept are the documents that the ledger keeps, by kind and name, and the names of all others.
 func (d *Documents) Kept() (kept []KeptDocument, others []string) {
 	for _, name := range slices.Sorted(maps.Keys(d.Fuses)) {
 		kept = append(kept, KeptDocument{KindFuse, name, d.Fuses[name]})
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.Limits)) {
+		kept = append(kept, KeptDocument{KindLimit, name, d.Limits[name]})
 	}
 	others = listed(others, KindPipeline, d.Pipelines)
 	others = listed(others, KindTask, d.Tasks)

@@ -23,13 +23,14 @@ const (
 	KindGroup        = "Group"
 	KindFuse         = "Fuse"
 	KindDrill        = "Drill"
+	KindLimit        = "Limit"
 )
 
 // Kinds lists every kind, in the order in which they are documented.
 func Kinds() []string {
 	return []string{
 		KindPipeline, KindTask, KindComponent, KindClusterGroup, KindCluster, KindFleet, KindCalendar, KindDataSource, KindReceiver,
-		KindPolicy, KindGroup, KindFuse, KindDrill,
+		KindPolicy, KindGroup, KindFuse, KindLimit, KindDrill,
 	}
 }
 
@@ -69,6 +70,7 @@ type Documents struct {
 	Groups        map[string]*Group
 	Fuses         map[string]*Fuse
 	Drills        map[string]*Drill
+	Limits        map[string]*Limit
 	Fleet         *Fleet // never nil: the built-in one where no file declares it
 	Files         []string
 	Warnings      Diagnostics // what is allowed and hardly meant, sorted; nil where nothing is

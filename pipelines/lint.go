@@ -38,6 +38,7 @@ func newLinter(r *report, docs []*document) *linter {
 			Groups:        map[string]*Group{},
 			Fuses:         map[string]*Fuse{},
 			Drills:        map[string]*Drill{},
+			Limits:        map[string]*Limit{},
 		},
 		compiler: rule.NewCompiler(),
 		fits:     map[string]fit{},
@@ -77,6 +78,8 @@ func (l *linter) lint() *Documents {
 			l.fuse(value, doc.spot())
 		case *Drill:
 			l.drill(value, doc.spot())
+		case *Limit:
+			l.limit(value)
 		}
 	}
 	l.contradictions()
@@ -134,6 +137,8 @@ func (l *linter) index() {
 			l.all.Fuses[name] = value
 		case *Drill:
 			l.all.Drills[name] = value
+		case *Limit:
+			l.all.Limits[name] = value
 		case *Fleet:
 			l.all.Fleet = value
 			fleet = doc
@@ -172,6 +177,8 @@ func identity(doc *document) (name, version string) {
 	case *Fuse:
 		return value.Metadata.Name, ""
 	case *Drill:
+		return value.Metadata.Name, ""
+	case *Limit:
 		return value.Metadata.Name, ""
 	case *Fleet:
 		return value.Metadata.Name, ""

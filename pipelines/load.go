@@ -139,6 +139,8 @@ func (d *decoder) kind(doc *document) bool {
 		doc.value = &Fuse{}
 	case KindDrill:
 		doc.value = &Drill{}
+	case KindLimit:
+		doc.value = &Limit{}
 	default:
 		d.report.add(at.at("kind").position(), "kind %s %s", shortened(doc.kind), (&format{values: Kinds()}).complaint(doc.kind))
 		return false

@@ -81,6 +81,8 @@ func kindType(kind string) reflect.Type {
 		return reflect.TypeFor[Fuse]()
 	case KindDrill:
 		return reflect.TypeFor[Drill]()
+	case KindLimit:
+		return reflect.TypeFor[Limit]()
 	}
 	return nil
 }

@@ -236,6 +236,13 @@ func TestSchemaAcceptsWhatTheLoaderAccepts(t *testing.T) {
 					"checks: [{steps: [gate], at: [later]}]", "windows: [{deny: [{days: Sat}]}]", "onFailure: [Stop]", "pausable: 1", "review: {}",
 					"review: {approvals: 11}", "review: {approvals: 1, when: [Always]}", "components: []", "order: [a b, c]")...),
 		},
+		"Limit": {
+			kind: pipelines.KindLimit,
+			text: "metadata: {name: l9}\nspec: {%s}",
+			changes: append(good("domain: rack, clusters: 1", "domain: topology.kubernetes.io/zone, clusters: 1000, onConflict: Supersede, description: d"),
+				bad("domain: rack", "clusters: 1", "domain: rack, clusters: 0", "domain: rack, clusters: 1001", "domain: rack, clusters: 1, onConflict: Wait",
+					"domain: a b, clusters: 1")...),
+		},
 		"Fuse": {
 			kind: pipelines.KindFuse,
 			text: "metadata: {name: f9}\nspec: {%s}",
@@ -300,6 +307,7 @@ func TestSchemaAndLoaderKnowEveryField(t *testing.T) {
 		pipelines.KindGroup:      reflect.TypeFor[pipelines.Group](),
 		pipelines.KindFuse:       reflect.TypeFor[pipelines.Fuse](),
 		pipelines.KindDrill:      reflect.TypeFor[pipelines.Drill](),
+		pipelines.KindLimit:      reflect.TypeFor[pipelines.Limit](),
 	}
 	if len(kinds) != len(pipelines.Kinds()) {
 		t.Fatalf("the test knows %d kinds, the language has %d", len(kinds), len(pipelines.Kinds()))

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -9,6 +10,7 @@ import (
 	"sluice.dev/sluice/internal/permit"
 	"sluice.dev/sluice/internal/planstore"
 	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/pipelines"
 )
 
 // How often one that waits looks whether somebody has left, says that it is alive, and asks again all the same: to keep its turn, which is
@@ -34,7 +36,11 @@ func (a *Activities) Enter(ctx context.Context, req step.EnterRequest) (permit.A
 			return permit.Admission{}, err
 		}
 		if now := a.Clock.Now().UTC(); revision != at || now.Sub(asked) >= asksEvery {
-			said, err := a.Ledger.Enter(ctx, p, nil, now)
+			limits, err := a.limits(ctx)
+			if err != nil {
+				return permit.Admission{}, err
+			}
+			said, err := a.Ledger.Enter(ctx, p, limits, now)
 			if err != nil || said.Given() || said.Why != req.Known {
 				return said, err
 			}
@@ -68,4 +74,16 @@ func (a *Activities) permit(ctx context.Context, ref step.Ref, by permit.Holder)
 		p.Domains = unit.Domains
 	}
 	return p, nil
+}
+
+func (a *Activities) limits(ctx context.Context) ([]permit.Limit, error) {
+	kept, err := a.Ledger.ListKept(ctx, pipelines.KindLimit)
+	if err != nil {
+		return nil, err
+	}
+	documents := make([]json.RawMessage, len(kept))
+	for i, k := range kept {
+		documents[i] = k.Document
+	}
+	return permit.Limits(documents)
 }

@@ -38,6 +38,7 @@ type Records interface {
 	Leave(ctx context.Context, run, cluster string) error
 	PermitRevision(ctx context.Context) (int64, error)
 	NoteOutcome(ctx context.Context, o ledger.Outcome) error
+	ListKept(ctx context.Context, kind string) ([]ledger.Kept, error)
 }
 
 // Activities are the central activities. All fields are required.

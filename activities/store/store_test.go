@@ -1,11 +1,13 @@
 package store_test
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
 	"testing"
 	"time"
 
+	"go.temporal.io/sdk/testsuite"
 	testclock "k8s.io/utils/clock/testing"
 
 	"sluice.dev/sluice/activities/store"
@@ -14,6 +16,7 @@ import (
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/ledger/sqlite/sqlitetest"
+	"sluice.dev/sluice/internal/permit"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/pipelines"
@@ -175,5 +178,53 @@ func TestTheAuditSaysWhenSomebodyWasHeard(t *testing.T) {
 	entries, err := l.ListEntries(t.Context(), "agent-1", 0)
 	if err != nil || len(entries) != 1 || !entries[0].At.Equal(noon) || entries[0].Who != "ann" {
 		t.Errorf("it says %+v, %v", entries, err)
+	}
+}
+
+// TestAUnitEntersOnceThereIsRoom: limits are those that are kept in the ledger, and whoever waits hears of a place that is free.
+func TestAUnitEntersOnceThereIsRoom(t *testing.T) {
+	a, l, hash := stored(t)
+	document := `{"metadata": {"name": "one"}, "spec": {"domain": "cluster", "clusters": 1, "onConflict": "Queue"}}`
+	if _, err := l.Keep(t.Context(), ledger.Kept{Kind: pipelines.KindLimit, Name: "one", Document: []byte(document), By: "ann", At: noon}); err != nil {
+		t.Fatal(err)
+	}
+	var suite testsuite.WorkflowTestSuite
+	env := suite.NewTestActivityEnvironment()
+	env.RegisterActivity(a.Enter)
+	enter := func(run, known string) permit.Admission {
+		t.Helper()
+		ref := step.Ref{Run: run, Plan: hash, Subject: api.Component(run), Cluster: "a"}
+		value, err := env.ExecuteActivity(a.Enter, step.EnterRequest{Ref: ref, Holder: permit.Holder{Workflow: run}, Known: known})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var said permit.Admission
+		if err := value.Get(&said); err != nil {
+			t.Fatal(err)
+		}
+		return said
+	}
+	if said := enter("x-1", ""); !said.Given() {
+		t.Fatalf("nobody is there: %+v", said)
+	}
+	waits := enter("y-1", "")
+	if waits.Limit != "one" || waits.Holder != "x-1" {
+		t.Fatalf("it is full: %+v", waits)
+	}
+	clock := a.Clock.(*testclock.FakeClock)
+	left := make(chan error, 1)
+	go func() {
+		for !clock.HasWaiters() {
+			time.Sleep(time.Millisecond)
+		}
+		_, err := a.SaveUnit(context.Background(), step.SaveUnitRequest{Ref: step.Ref{Run: "x-1", Cluster: "a"}})
+		clock.Step(3 * time.Second)
+		left <- err
+	}()
+	if said := enter("y-1", waits.Why); !said.Given() {
+		t.Errorf("it has left, and there is no room: %+v", said)
+	}
+	if err := <-left; err != nil {
+		t.Error(err)
 	}
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fuse"
 	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/permit"
 	"sluice.dev/sluice/pipelines"
 )
 
@@ -103,6 +105,21 @@ func newCmdGetKept(f *Factory, kind string, cmd *cobra.Command, columns []string
 			cells = append([]string{fmt.Sprintf("cannot be read: %v", err)}, make([]string, len(columns)-1)...)
 		}
 		return append(append([]string{k.Name}, cells...), stamp(k.At), k.By, strconv.FormatInt(k.Revision, 10))
+	})
+}
+
+func newCmdGetLimits(f *Factory) *cobra.Command {
+	return newCmdGetKept(f, pipelines.KindLimit, &cobra.Command{
+		Use:     "limits",
+		Short:   "List how many clusters of a failure domain may change at once",
+		Example: "  sluice get limits",
+		Args:    exactly(),
+	}, []string{"DOMAIN", "CLUSTERS", "ON CONFLICT"}, func(k ledger.Kept) ([]string, error) {
+		all, err := permit.Limits([]json.RawMessage{k.Document})
+		if err != nil {
+			return nil, err
+		}
+		return []string{all[0].Domain, strconv.Itoa(all[0].Units), string(all[0].OnConflict)}, nil
 	})
 }
 
