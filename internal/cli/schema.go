@@ -26,7 +26,7 @@ func NewCmdSchema(f *Factory, runF func(*SchemaOptions) error) *cobra.Command {
 		Use:   "schema [KIND]",
 		Short: "Print the JSON Schema of the language, for an editor",
 		Long: "Print the JSON Schema of one kind, or of all of them in one, as an editor's YAML support takes it.\n" +
-			"The kinds are " + strings.Join(pipelines.Kinds(), ", ") + ".",
+			"The kinds are " + strings.Join(pipelines.Kinds()[:7], ", ") + ",\n" + strings.Join(pipelines.Kinds()[7:], ", ") + ".",
 		Example: `  sluice schema > sluice.schema.json
   sluice schema Pipeline`,
 		Args: between(0, "KIND"),
