@@ -39,6 +39,20 @@ func TestFailureMode_R16_ARunFreezesOnceWhatItTakesBack(t *testing.T) {
 	}
 }
 
+func TestWhatADrillTookBackIsNotFrozen(t *testing.T) {
+	a, l, hash := stored(t)
+	run, err := l.NewRun(t.Context(), ledger.Run{Plan: hash, Subject: api.Component("agent"), Drill: "crash/1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.FreezeVersion(t.Context(), step.FreezeVersionRequest{Run: run.Name, Plan: hash, By: "sluice", Reason: "it crashed"}); err != nil {
+		t.Error(err)
+	}
+	if list, _, err := l.Frozen(t.Context()); len(list) != 0 || err != nil {
+		t.Errorf("the next time of the drill meets %v, %v", list, err)
+	}
+}
+
 // full is a ledger in which no further freeze may hold.
 type full struct{ ledger.Ledger }
 

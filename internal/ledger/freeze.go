@@ -50,8 +50,10 @@ func (r Run) Under(freezes []api.Freeze, bypasses []Bypass) []api.Freeze {
 		return nil
 	}
 	return slices.DeleteFunc(slices.Clone(freezes), func(f api.Freeze) bool {
-		return f.Run != "" && f.Run == r.Name || r.Drill != "" && f.Origin == api.FreezeRollback ||
-			Bypassable(f) && r.Bypassing(f.Name, bypasses) != nil
+		if r.Drill != "" && f.Origin == api.FreezeRollback {
+			return true
+		}
+		return f.Run != "" && f.Run == r.Name || Bypassable(f) && r.Bypassing(f.Name, bypasses) != nil
 	})
 }
 

@@ -228,6 +228,31 @@ func TestAFailureSaysWhatElseTouchedIt(t *testing.T) {
 	}
 }
 
+// TestWhatStallsIsToldUntilItGetsOn: a run, or a unit of it, that is without progress for longer than its deadline shows as Stalled.
+func TestWhatStallsIsToldUntilItGetsOn(t *testing.T) {
+	s := newSite(t)
+	run := s.start()
+	s.shows(run, api.PhaseMoving, "pods cn/c1")
+	s.tells("it moves", "agent-1/start/0")
+	s.shows(run, api.PhaseStalled, "decision cn/c1")
+	s.tells("it gets nowhere", "agent-1/stalled/1")
+	s.clock.Step(time.Hour)
+	s.tells("still")
+	s.shows(run, api.PhaseStalled, "approval production")
+	s.tells("who is to approve is told that first", "agent-1/resumed/1", "agent-1/approval/2")
+	s.shows(run, api.PhaseMoving, "pods cn/c1")
+	s.tells("it gets on", "agent-1/resumed/2")
+	s.shows(run, api.PhaseStalled, "")
+	s.tells("it stalls once more", "agent-1/stalled/3")
+	s.end(run, api.PhaseAborted)
+	s.tells("and is given up", "agent-1/aborted/0")
+	for _, n := range s.listed() {
+		if n.Event == string(pipelines.EventStalled) && n.Settled.IsZero() {
+			t.Errorf("%s stands still", n.Key)
+		}
+	}
+}
+
 // TestADrillIsToldWhereItWasNotStopped: its run is meant to fail.
 func TestADrillIsToldWhereItWasNotStopped(t *testing.T) {
 	for outcome, want := range map[api.DrillOutcome][]string{
