@@ -94,9 +94,10 @@ func newCmdRollback(f *Factory) *cobra.Command {
 alone, then a third at once. No window, freeze or soak holds it. It acts on a paused run, and on one that
 has ended: then a run of its own takes it back.
 
-With --direct this command takes it back itself, by the ledger and the kubeconfigs, for when Temporal is gone.
-It refuses while workers are there or Temporal answers. Killed at any moment, it may be run again, and goes on
-with what is left. The run goes on nowhere from then on, also once Temporal is back: sluice reconcile RUN ends it.`,
+With --direct this command takes it back itself, by the ledger and the kubeconfigs, for when Temporal
+is gone. It refuses while workers are there or Temporal answers. Killed at any moment, it may be run
+again, and goes on with what is left. The run goes on nowhere from then on, also once Temporal is back,
+until somebody reconciles it.`,
 		Example: `  sluice rollback node-agent-2 --dry-run
   sluice rollback node-agent-2 --stage production --reason "crash loop"
   sluice rollback node-agent-2 --cluster prod-eu-1 --cluster prod-eu-2

@@ -18,9 +18,9 @@ func newCmdReconcile(f *Factory) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "reconcile RUN | COMPONENT CLUSTER",
 		Short: "Settle what disagrees: a run that was taken back without Temporal, or a Lease and the ledger",
-		Long: `A run that was taken back with rollback --direct goes on nowhere once Temporal is back, and waits. With RUN, it
-is ended where it is: what was taken back stays so, what it has armed elsewhere is disarmed, and the clusters
-that are not back yet are named.
+		Long: `A run that was taken back with rollback --direct goes on nowhere once Temporal is back, and waits. With
+RUN, it is ended where it is: what was taken back stays so, what it has armed elsewhere is disarmed, and
+the clusters that are not back yet are named.
 
 Where the ledger or a cluster was restored from a backup, the Lease in the cluster and the ledger say that
 different things run there, and no run starts in it. Say which of them is right; the other is written anew.
