@@ -13,10 +13,13 @@ type KeptDocument struct {
 }
 
 // KeptKinds are the kinds of which documents are kept in the ledger, and not read from the files of a plan alone.
-func KeptKinds() []string { return []string{KindFuse, KindLimit} }
+func KeptKinds() []string { return []string{KindPolicy, KindFuse, KindLimit} }
 
 // Kept are the documents that the ledger keeps, by kind and name, and the names of all others.
 func (d *Documents) Kept() (kept []KeptDocument, others []string) {
+	for _, name := range slices.Sorted(maps.Keys(d.Policies)) {
+		kept = append(kept, KeptDocument{KindPolicy, name, d.Policies[name]})
+	}
 	for _, name := range slices.Sorted(maps.Keys(d.Fuses)) {
 		kept = append(kept, KeptDocument{KindFuse, name, d.Fuses[name]})
 	}

@@ -1,6 +1,7 @@
 package pipelines
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -11,7 +12,7 @@ import (
 // policy checks that what a policy asks for can be met by some pipeline.
 func (l *linter) policy(p *Policy, at spot) {
 	s, spec := &p.Spec, at.at("spec")
-	if !s.asks() && !spec.flawed() {
+	if len(s.Asks()) == 0 && !spec.flawed() {
 		l.report.addAt(spec, "the policy asks for nothing")
 	}
 	l.selector(s.Clusters, spec.at("clusters"), "clusters")
@@ -38,13 +39,6 @@ func (l *linter) policy(p *Policy, at spot) {
 	for i := range s.Windows {
 		l.windowFloor(&s.Windows[i], spec.at("windows", i))
 	}
-}
-
-// asks reports whether the policy asks for anything.
-func (s *PolicySpec) asks() bool {
-	return len(s.Order)+len(s.Checks)+len(s.Windows)+len(s.OnFailure) > 0 ||
-		s.FirstGroup != nil || s.MaxConcurrency != nil || s.FirstBatch != nil || s.MaxBatch != nil || s.MaxFailures != nil ||
-		s.Soak != nil || s.Interval != nil || s.Pausable || s.WayBack || s.RefuseUnverified || s.Review != nil
 }
 
 // environments checks names of environments. A policy is also kept where there is no fleet: one that this fleet has not is a doubt.
@@ -110,21 +104,38 @@ func (l *linter) contradictions() {
 	names := slices.Sorted(maps.Keys(l.all.Policies))
 	for i, name := range names {
 		for _, other := range names[:i] {
-			p, q := l.all.Policies[name], l.all.Policies[other]
-			if !p.Spec.overlaps(&q.Spec) {
-				continue
-			}
-			at, before := l.places[KindPolicy+name].at("spec"), l.places[KindPolicy+other].position()
-			if first, later, found := p.Spec.disagrees(&q.Spec); found {
-				l.report.addAt(at.at("order"), "%s goes before %s here, and after it in Policy %s at %s: no pipeline that moves both can meet both",
-					first, later, other, before)
-			}
-			if a, b := p.Spec.OnFailure, q.Spec.OnFailure; !meet(a, b) && meet(p.Spec.Environments, q.Spec.Environments) {
-				l.report.addAt(at.at("onFailure"), "it wants %s, and Policy %s at %s wants %s: no pipeline can meet both",
-					join(a, " or "), other, before, join(b, " or "))
+			for _, c := range Contradictions(l.all.Policies[name], l.all.Policies[other]) {
+				l.report.addAt(l.places[KindPolicy+name].at("spec", c.Field), "%s", c.Message)
 			}
 		}
 	}
+}
+
+// Contradiction is why no pipeline can meet two policies: a field of the first, and what it says of the second.
+type Contradiction struct {
+	Field   string
+	Message string
+}
+
+// Contradictions are those between two policies. Which clusters labels choose is known to a fleet only: policies that choose by them are
+// not held against each other.
+func Contradictions(p, other *Policy) (found []Contradiction) {
+	if !p.Spec.overlaps(&other.Spec) {
+		return nil
+	}
+	their := "Policy " + other.Metadata.Name
+	if other.Position.File != "" {
+		their += " at " + other.Position.String()
+	}
+	if first, later, disagree := p.Spec.disagrees(&other.Spec); disagree {
+		found = append(found, Contradiction{"order", fmt.Sprintf(
+			"%s goes before %s here, and after it in %s: no pipeline that moves both can meet both", first, later, their)})
+	}
+	if a, b := p.Spec.OnFailure, other.Spec.OnFailure; !meet(a, b) && meet(p.Spec.Environments, other.Spec.Environments) {
+		found = append(found, Contradiction{"onFailure", fmt.Sprintf(
+			"it wants %s, and %s wants %s: no pipeline can meet both", join(a, " or "), their, join(b, " or "))})
+	}
+	return found
 }
 
 // overlaps reports whether two policies concern one component, for certain: which clusters labels choose is known to a fleet only.

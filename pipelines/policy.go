@@ -1,5 +1,11 @@
 package pipelines
 
+import (
+	"reflect"
+	"slices"
+	"strings"
+)
+
 // Policy is what no pipeline may undercut, for all that moves or for some of it. It says the least that is asked: a pipeline may always
 // be more careful. A rollback is never refused by one.
 type Policy struct {
@@ -78,3 +84,34 @@ const (
 )
 
 func (ReviewWhen) values() []string { return []string{string(FirstVersion), string(TemplateChange)} }
+
+// Concerns says in words whom the policy concerns.
+func (s *PolicySpec) Concerns() string {
+	var parts []string
+	if len(s.Components) > 0 {
+		parts = append(parts, strings.Join(s.Components, " or "))
+	}
+	if len(s.Environments) > 0 {
+		parts = append(parts, "in "+strings.Join(s.Environments, " or "))
+	}
+	if s.Clusters != nil {
+		parts = append(parts, "where "+s.Clusters.String())
+	}
+	if len(parts) == 0 {
+		return "everything"
+	}
+	return strings.Join(parts, " ")
+}
+
+// Asks names the fields by which the policy asks for something.
+func (s *PolicySpec) Asks() []string {
+	var names []string
+	v := reflect.ValueOf(s).Elem()
+	for _, f := range newStructures().of(v.Type()).fields {
+		beside := slices.Contains([]string{"description", "components", "environments", "clusters"}, f.name)
+		if !beside && !v.FieldByIndex(f.index).IsZero() {
+			names = append(names, f.name)
+		}
+	}
+	return names
+}

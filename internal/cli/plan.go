@@ -128,6 +128,11 @@ func (o *PlanOptions) conclude(planned *engine.Planned) error {
 // again.
 func (o *PlanOptions) refused(planned *engine.Planned) error {
 	if o.Format == asText {
+		for _, line := range planned.ToBypass(o.Factory.program()) {
+			if _, err := fmt.Fprintf(o.Factory.Out, "\n%s\n", line); err != nil {
+				return err
+			}
+		}
 		return planned.RefusedShortly()
 	}
 	return planned.Refused()

@@ -50,7 +50,7 @@ func (f *Factory) printPlan(ctx context.Context, as format, l length, e *engine.
 func renderPlan(ctx context.Context, e *engine.Engine, p *engine.Planned, summary bool) (string, error) {
 	var out bytes.Buffer
 	err := plan.Render(&out, p.Plan, p.Live, plan.RenderOptions{
-		Origin: origin.Text(p.Stored.Origin), Warnings: p.Warnings(), Summary: summary,
+		Origin: origin.Text(p.Stored.Origin), Refused: p.RefusedByPolicy(), Warnings: p.Warnings(), Summary: summary,
 		Text: func(digest string) (string, error) { return e.Text(ctx, digest) },
 	})
 	if p.TooBig != "" {

@@ -126,7 +126,7 @@ func (e *Engine) renewed(ctx context.Context, d KeptDrill) (*Planned, error) {
 			}
 		}
 	}
-	return e.seen(ctx, p, was.Stored.Origin, PlanRequest{By: api.BySluice, Reason: "drill " + d.Name})
+	return e.seen(ctx, p, was.Stored, PlanRequest{By: api.BySluice, Reason: "drill " + d.Name})
 }
 
 // JudgeDrill tells what the run of a drill has proven so far, and writes it down. It is done when that does not change any more.

@@ -44,6 +44,9 @@ func (e *Engine) Apply(ctx context.Context, paths []string, by, reason string) (
 	for _, k := range before {
 		was[[2]string{k.Kind, k.Name}] = k
 	}
+	if err := contradict(docs, before); err != nil {
+		return nil, err
+	}
 	all := make([]Applied, len(found))
 	for i, d := range found {
 		data, err := json.Marshal(d.Value)

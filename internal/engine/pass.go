@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -9,10 +10,9 @@ import (
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/identity"
 	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/policy"
+	"sluice.dev/sluice/pipelines"
 )
-
-// kindPolicy is the kind of documents that can be bypassed.
-const kindPolicy = "Policy"
 
 // BypassRequest is a second person's wish that a plan passes one thing that holds it.
 type BypassRequest struct {
@@ -103,7 +103,14 @@ func (e *Engine) mayPass(ctx context.Context, run ledger.Run, planned *Planned, 
 		return fault.New(fault.Refused, "it takes a second person: %s started the run", run.By)
 	}
 	if name, isPolicy := strings.CutPrefix(req.Of, ledger.PolicyPrefix); isPolicy {
-		return e.isKept(ctx, kindPolicy, name)
+		if err := e.isKept(ctx, pipelines.KindPolicy, name); err != nil {
+			return err
+		}
+		undercuts, err := e.undercuts(ctx, planned, run)
+		if err == nil && !slices.ContainsFunc(undercuts, func(b policy.Broken) bool { return b.Policy == name }) {
+			return fault.New(fault.Refused, "it does not hold this plan: nothing of the policy is undercut")
+		}
+		return err
 	}
 	all, err := e.ledger.ListFreezes(ctx, 0)
 	if err != nil {

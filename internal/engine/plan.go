@@ -10,6 +10,7 @@ import (
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/planstore"
+	"sluice.dev/sluice/internal/policy"
 	"sluice.dev/sluice/pipelines"
 )
 
@@ -37,6 +38,8 @@ type Planned struct {
 	Busy   []Busy      `json:"busy,omitempty"`  // open runs that move clusters of this plan, when it was asked for
 	// Bypasses are what others have let runs of the plan pass, when it was asked for.
 	Bypasses []ledger.Bypass `json:"bypasses,omitempty"`
+	// Undercuts are the rules of policies that it undercuts, when it was asked for, and that nobody has let it pass.
+	Undercuts []policy.Broken `json:"undercuts,omitempty"`
 }
 
 // Plan resolves files into a plan, stores it, and looks at every cluster that it would change. It changes nothing in any
@@ -64,11 +67,15 @@ func (e *Engine) planOf(ctx context.Context, docs *pipelines.Documents, req Plan
 	if err != nil {
 		return nil, err
 	}
-	return e.seen(ctx, p, from, req)
+	policies, err := e.storePolicies(ctx, docs)
+	if err != nil {
+		return nil, err
+	}
+	return e.seen(ctx, p, ledger.Plan{Origin: from, Policies: policies}, req)
 }
 
-// seen stores a plan, and looks at every cluster of it.
-func (e *Engine) seen(ctx context.Context, p *plan.Plan, from api.Origin, req PlanRequest) (*Planned, error) {
+// seen stores a plan with where it and its policies are from, and looks at every cluster of it.
+func (e *Engine) seen(ctx context.Context, p *plan.Plan, from ledger.Plan, req PlanRequest) (*Planned, error) {
 	planned := &Planned{Hash: plan.Hash(p), Plan: p}
 	var err error
 	if planned.Stored, err = e.store(ctx, p, from, req.By); err != nil {
@@ -79,6 +86,9 @@ func (e *Engine) seen(ctx context.Context, p *plan.Plan, from api.Origin, req Pl
 	}
 	planned.Counts = plan.Count(p, planned.Live)
 	if planned.Busy, err = e.busy(ctx, planned); err != nil {
+		return nil, err
+	}
+	if err := e.judge(ctx, planned, ledger.Run{}); err != nil {
 		return nil, err
 	}
 	return planned, e.audit(ctx, ledger.Entry{
@@ -157,7 +167,7 @@ func (e *Engine) waysBack(ctx context.Context, subject api.Subject) (map[string]
 	return back, nil
 }
 
-func (e *Engine) store(ctx context.Context, p *plan.Plan, from api.Origin, by string) (ledger.Plan, error) {
+func (e *Engine) store(ctx context.Context, p *plan.Plan, from ledger.Plan, by string) (ledger.Plan, error) {
 	body, err := plan.Encode(p)
 	if err != nil {
 		return ledger.Plan{}, err
@@ -168,7 +178,7 @@ func (e *Engine) store(ctx context.Context, p *plan.Plan, from api.Origin, by st
 	}
 	stored := ledger.Plan{
 		Hash: plan.Hash(p), Subject: p.Subject, Version: p.Version, Pipeline: p.Pipeline,
-		Body: digest, Origin: from, Created: e.now(), By: by,
+		Body: digest, Origin: from.Origin, Policies: from.Policies, Created: e.now(), By: by,
 	}
 	return stored, e.ledger.SavePlan(ctx, stored)
 }
@@ -204,8 +214,10 @@ func (e *Engine) ShowPlan(ctx context.Context, hash string) (*Planned, error) {
 	if planned.Bypasses, err = e.ledger.Bypasses(ctx, planned.Hash); err != nil {
 		return nil, err
 	}
-	planned.Busy, err = e.busy(ctx, planned)
-	return planned, err
+	if planned.Busy, err = e.busy(ctx, planned); err != nil {
+		return nil, err
+	}
+	return planned, e.judge(ctx, planned, ledger.Run{})
 }
 
 // Text returns a text that is kept under a digest, such as a diff.

@@ -32,6 +32,16 @@ func (p *Planned) RefusedShortly() error {
 	if p.TooBig != "" {
 		return fault.New(code, "cannot run plan %.12s: it is too big", p.Hash)
 	}
+	head := fmt.Sprintf("cannot run plan %.12s of %s %s: ", p.Hash, p.Plan.Subject, p.Plan.Version)
+	if len(p.Undercuts) > 0 {
+		head += "it undercuts " + few(p.undercutPolicies())
+	}
+	if p.Counts.Refused == 0 {
+		return fault.New(code, "%s", head)
+	}
+	if len(p.Undercuts) > 0 {
+		head += ", and is "
+	}
 	var rules []string
 	said := map[api.Rule]bool{}
 	for _, c := range p.Live.Clusters {
@@ -41,18 +51,18 @@ func (p *Planned) RefusedShortly() error {
 			}
 		}
 	}
-	return fault.New(code, "cannot run plan %.12s of %s %s: refused in %d of %s (%s)", p.Hash, p.Plan.Subject, p.Plan.Version,
-		p.Counts.Refused, clusterCount(p.Plan.Units()), strings.Join(rules, ", "))
+	return fault.New(code, "%srefused in %d of %s (%s)", head, p.Counts.Refused, clusterCount(p.Plan.Units()), strings.Join(rules, ", "))
 }
 
 func (p *Planned) refusals() (fault.Code, []string) {
 	if p.TooBig != "" {
 		return fault.Refused, []string{p.TooBig}
 	}
-	if p.Live == nil {
-		return "", nil
-	}
 	code := fault.Refused
+	undercuts := p.RefusedByPolicy()
+	if p.Live == nil {
+		return code, undercuts
+	}
 	var texts []string
 	clusters := map[string][]string{}
 	for _, c := range p.Live.Clusters {
@@ -71,7 +81,7 @@ func (p *Planned) refusals() (fault.Code, []string) {
 	for i, text := range texts {
 		lines[i] = few(clusters[text]) + ": " + text
 	}
-	return code, lines
+	return code, append(undercuts, lines...)
 }
 
 // Idle says why there is nothing to do for a plan that was just made, or nil: every cluster was seen, none changes, and

@@ -66,6 +66,12 @@ func (e *Engine) retry(ctx context.Context, known ledger.Run, c api.Command) (ap
 		Plan: known.Plan, Subject: known.Subject, Version: known.Version,
 		Phase: string(api.PhasePending), Started: e.now(), By: c.Who, Reason: reason,
 	}
+	if err := e.judge(ctx, planned, run); err != nil {
+		return api.Answer{}, err
+	}
+	if err := e.refusedByPolicy(planned); err != nil {
+		return no("%v", err)
+	}
 	holds, err := e.thawed(ctx, run, part)
 	if err != nil {
 		return no("%v", err)

@@ -18,13 +18,14 @@ type Plan struct {
 	Body     string      `json:"body"` // blob digest
 	Live     string      `json:"live"` // blob digest of what would change now; "" until it was looked at
 	Origin   api.Origin  `json:"origin"`
+	Policies string      `json:"policies,omitempty"` // blob digest of the policies among its files; "" where there were none
 	Created  time.Time   `json:"created"`
 	By       string      `json:"by"`
 }
 
 // Plans keeps plans by hash.
 type Plans interface {
-	// SavePlan stores a plan; storing a hash again replaces Live, Origin, Created and By only. The body must be stored before:
+	// SavePlan stores a plan; storing a hash again replaces Live, Origin, Policies, Created and By only. The body must be stored before:
 	// Invalid otherwise.
 	SavePlan(ctx context.Context, p Plan) error
 	// Plan returns a plan by hash or by a unique prefix of at least 6 characters. NotFound, or Conflict where several match. The

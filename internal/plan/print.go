@@ -16,6 +16,7 @@ import (
 type RenderOptions struct {
 	Origin   string                              // where the files came from, as one phrase
 	Text     func(digest string) (string, error) // returns the unified diff of a blob digest
+	Refused  []string                            // what speaks against starting it, beside what was seen in clusters
 	Warnings []string                            // what a reader has to know first
 	Summary  bool                                // a screen of it: stages as lines, few names, the beginnings of diffs
 }
@@ -87,6 +88,9 @@ func (o *printer) table(indent int, rows [][]string) {
 func (o *printer) top(p *Plan, live *Live) {
 	if live != nil {
 		o.line(0, "%s", Count(p, live))
+	}
+	for _, r := range o.opts.Refused {
+		o.line(0, "refused: %s", r)
 	}
 	for _, w := range o.opts.Warnings {
 		o.line(0, "warning: %s", w)

@@ -36,7 +36,7 @@ func (j *judge) batch(rule string, s *concern, most pipelines.Amount, steps int)
 		return
 	}
 	for _, u := range s.units {
-		seen := j.seen(u.Cluster)
+		seen := j.seen[u.Cluster]
 		if seen == nil || seen.Unreachable != "" {
 			if unclear {
 				j.broken(rule, s.Name, wanted, "%s, of pods that nobody has seen in %s", written(s.Rules.Batches), u.Cluster)
@@ -78,18 +78,6 @@ func tooMany(d plan.Division, most pipelines.Amount, steps int, unclear bool) st
 		}
 	}
 	return ""
-}
-
-func (j *judge) seen(cluster string) *plan.ClusterDiff {
-	if j.Live == nil {
-		return nil
-	}
-	for i := range j.Live.Clusters {
-		if j.Live.Clusters[i].Cluster == cluster {
-			return &j.Live.Clusters[i]
-		}
-	}
-	return nil
 }
 
 // answer is what can be said of a step by what is written.

@@ -176,7 +176,7 @@ func TestWhoAndWhetherBack(t *testing.T) {
 		"ann":              {back},
 		"ann (unverified)": {back, "refuseUnverified: the run: wanted is a verified identity, found is ann (unverified)"},
 	} {
-		if diff := cmp.Diff(want, judged(policy.Case{Plan: p, By: by}, docs)); diff != "" {
+		if diff := cmp.Diff(want, judged(policy.Case{Plan: p, By: []string{"bob", by}}, docs)); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
 		}
 	}

@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 	"strings"
 
@@ -22,17 +24,16 @@ func (j *judge) order() {
 	eachUnit(j.Plan, func(at place, u *plan.Unit) {
 		last[u.Environment], cluster[u.Environment] = at, u.Cluster
 	})
+	outs := leftOut(j.Plan)
 	j.eachLater(func(stage string, at place, u *plan.Unit, earlier string) bool {
 		if where, moved := last[earlier]; moved && !where.before(at) {
 			j.broken("order", stage, j.orderText(), "%s (%s) goes before or beside %s (%s)", u.Cluster, u.Environment,
 				cluster[earlier], earlier)
 			return false
 		}
-		for _, out := range j.leftOut(at) {
-			if out.Environment == earlier && !out.Passed {
-				j.broken("order", stage, j.orderText(), "%s (%s) is left out, and this version has not passed there", out.Cluster, earlier)
-				return false
-			}
+		if cluster := outs[at.stage][earlier].behind; cluster != "" {
+			j.broken("order", stage, j.orderText(), "%s (%s) is left out, and this version has not passed there", cluster, earlier)
+			return false
 		}
 		return true
 	})
@@ -49,13 +50,13 @@ func (j *judge) mustPass() {
 			first[u.Environment] = at
 		}
 	})
+	outs := leftOut(j.Plan)
 	j.eachLater(func(stage string, at place, u *plan.Unit, earlier string) bool {
 		if !slices.Contains(j.spec.MustPass, earlier) {
 			return true
 		}
 		where, moved := first[earlier]
-		passed := slices.ContainsFunc(j.leftOut(at), func(o plan.LeftOut) bool { return o.Environment == earlier && o.Passed })
-		if moved && where.before(at) || passed {
+		if moved && where.before(at) || outs[at.stage][earlier].passed {
 			return true
 		}
 		j.broken("mustPass", stage, earlier+" before "+u.Environment, "no cluster of %s before %s (%s)", earlier, u.Environment, u.Cluster)
@@ -84,11 +85,27 @@ func (j *judge) eachLater(call func(stage string, at place, u *plan.Unit, earlie
 	}
 }
 
-// leftOut are the clusters that stages up to a place leave out.
-func (j *judge) leftOut(until place) []plan.LeftOut {
-	var all []plan.LeftOut
-	for i := range j.Plan.Stages[:until.stage+1] {
-		all = append(all, j.Plan.Stages[i].LeftOut...)
+// out is what a run leaves out of an environment.
+type out struct {
+	behind string // a cluster in which the version has not passed; "" where there is none
+	passed bool   // there is one in which it has
+}
+
+// leftOut is, by stage, what it and the stages before it leave out of each environment.
+func leftOut(p *plan.Plan) []map[string]out {
+	all := make([]map[string]out, len(p.Stages))
+	so := map[string]out{}
+	for i := range p.Stages {
+		for _, l := range p.Stages[i].LeftOut {
+			o := so[l.Environment]
+			if l.Passed {
+				o.passed = true
+			} else {
+				o.behind = cmp.Or(o.behind, l.Cluster)
+			}
+			so[l.Environment] = o
+		}
+		all[i] = maps.Clone(so)
 	}
 	return all
 }

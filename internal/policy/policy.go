@@ -15,7 +15,7 @@ import (
 type Case struct {
 	Plan *plan.Plan
 	Live *plan.Live // what was seen in the clusters; nil where nobody looked
-	By   string     // who made the plan, or starts it
+	By   []string   // who made the plan, and who starts it
 	// Templates are digests of what runs in clusters were rendered from, by the run that brought it there. What is missing is not known.
 	Templates map[string]string
 	// Draft is a plan that nobody made: a pipeline is judged by itself. What only a plan can tell is not held against it.
@@ -46,8 +46,14 @@ func Judge(c Case, policies []*pipelines.Policy) []Broken {
 	sorted := slices.SortedFunc(slices.Values(policies), func(a, b *pipelines.Policy) int {
 		return cmp.Compare(a.Metadata.Name, b.Metadata.Name)
 	})
+	seen := map[string]*plan.ClusterDiff{}
+	if c.Live != nil {
+		for i := range c.Live.Clusters {
+			seen[c.Live.Clusters[i].Cluster] = &c.Live.Clusters[i]
+		}
+	}
 	for _, p := range sorted {
-		j := &judge{Case: c, policy: p, spec: &p.Spec}
+		j := &judge{Case: c, policy: p, spec: &p.Spec, seen: seen}
 		if !j.concerned() {
 			continue
 		}
@@ -69,6 +75,7 @@ type judge struct {
 	spec   *pipelines.PolicySpec
 	stages []*concern
 	found  []Broken
+	seen   map[string]*plan.ClusterDiff // by cluster
 }
 
 // concern is a stage that moves something of what the policy concerns.

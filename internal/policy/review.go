@@ -12,8 +12,9 @@ import (
 
 // identity is kept where whoever makes the plan or starts it is known for sure.
 func (j *judge) identity() {
-	if j.spec.RefuseUnverified && !j.Draft && !identity.Verified(j.By) {
-		j.broken("refuseUnverified", "", "a verified identity", "%s", j.By)
+	i := slices.IndexFunc(j.By, func(name string) bool { return !identity.Verified(name) })
+	if j.spec.RefuseUnverified && i >= 0 {
+		j.broken("refuseUnverified", "", "a verified identity", "%s", j.By[i])
 	}
 }
 

@@ -12,16 +12,16 @@ func testPlans(t *testing.T, l ledger.Ledger) {
 	ctx := t.Context()
 	body := must[string](t)(l.PutBlob(ctx, []byte("the plan")))
 	plan := ledger.Plan{Hash: "sha256:aaaaaa1111", Subject: api.Component("agent"), Version: "1.2.0", Pipeline: "node-agent", Body: body,
-		Origin: api.Origin{Repository: "git@example:infra", Commit: "c0ffee", Dirty: true}, Created: at(1), By: "ann"}
+		Origin: api.Origin{Repository: "git@example:infra", Commit: "c0ffee", Dirty: true}, Policies: body, Created: at(1), By: "ann"}
 	ok(t, l.SavePlan(ctx, plan))
 	same(t, must[ledger.Plan](t)(l.Plan(ctx, plan.Hash)), plan, "a plan comes back as it was saved")
 
 	again := plan
-	again.Live, again.Created, again.By, again.Version, again.Pipeline = body, at(3), "bob", "9", "other"
+	again.Live, again.Created, again.By, again.Version, again.Pipeline, again.Policies = body, at(3), "bob", "9", "other", ""
 	ok(t, l.SavePlan(ctx, again))
 	want := plan
-	want.Live, want.Created, want.By = body, at(3), "bob"
-	same(t, must[ledger.Plan](t)(l.Plan(ctx, plan.Hash)), want, "saving a hash again replaces Live, Origin, Created and By only")
+	want.Live, want.Created, want.By, want.Policies = body, at(3), "bob", ""
+	same(t, must[ledger.Plan](t)(l.Plan(ctx, plan.Hash)), want, "saving a hash again replaces Live, Origin, Policies, Created and By only")
 
 	other := ledger.Plan{Hash: "sha256:aaaaaa2222", Subject: api.Component("proxy"), Body: body, Created: at(2)}
 	ok(t, l.SavePlan(ctx, other))

@@ -10,7 +10,7 @@ import (
 	"sluice.dev/sluice/internal/ledger"
 )
 
-const planColumns = `hash, component, version, pipeline, body, live, origin, created, made_by`
+const planColumns = `hash, component, version, pipeline, body, live, origin, created, made_by, policies`
 
 // SavePlan implements ledger.Plans.
 func (s *Store) SavePlan(ctx context.Context, p ledger.Plan) error {
@@ -26,10 +26,11 @@ func (s *Store) SavePlan(ctx context.Context, p ledger.Plan) error {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, `
-			INSERT INTO plans (`+planColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+			INSERT INTO plans (`+planColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (hash) DO UPDATE SET
-				live = excluded.live, origin = excluded.origin, created = excluded.created, made_by = excluded.made_by`,
-			p.Hash, p.Subject.String(), p.Version, p.Pipeline, p.Body, p.Live, string(origin), formatTime(p.Created), p.By)
+				live = excluded.live, origin = excluded.origin, created = excluded.created, made_by = excluded.made_by,
+				policies = excluded.policies`,
+			p.Hash, p.Subject.String(), p.Version, p.Pipeline, p.Body, p.Live, string(origin), formatTime(p.Created), p.By, p.Policies)
 		return err
 	})
 	return failed(err, "cannot save plan %s", p.Hash)
@@ -69,7 +70,7 @@ func (s *Store) ListPlans(ctx context.Context, subject api.Subject, limit int) (
 func scanPlan(row scanner) (ledger.Plan, error) {
 	var p ledger.Plan
 	var origin, created string
-	err := row.Scan(&p.Hash, column{&p.Subject}, &p.Version, &p.Pipeline, &p.Body, &p.Live, &origin, &created, &p.By)
+	err := row.Scan(&p.Hash, column{&p.Subject}, &p.Version, &p.Pipeline, &p.Body, &p.Live, &origin, &created, &p.By, &p.Policies)
 	if err != nil {
 		return ledger.Plan{}, err
 	}

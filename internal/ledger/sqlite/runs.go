@@ -26,7 +26,7 @@ func (s *Store) NewRun(ctx context.Context, r ledger.Run) (ledger.Run, error) {
 		}
 		r.Name = fmt.Sprintf("%s-%d", r.Subject, number)
 		_, err = tx.ExecContext(ctx, `
-			INSERT INTO runs (number, `+runColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			INSERT INTO runs (number, `+runColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			number, r.Name, r.Plan, r.Subject.String(), r.Version, r.Back, r.Phase,
 			formatTime(r.Started), formatTime(r.Ended), r.By, r.Reason, r.Report, asInt(r.Direct), r.Drill)
 		return err

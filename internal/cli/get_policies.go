@@ -1,0 +1,26 @@
+package cli
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/pipelines"
+)
+
+func newCmdGetPolicies(f *Factory) *cobra.Command {
+	return newCmdGetKept(f, pipelines.KindPolicy, &cobra.Command{
+		Use:     "policies",
+		Short:   "List what no pipeline may undercut",
+		Example: "  sluice get policies\n  sluice get policies -o json",
+		Args:    exactly(),
+	}, []string{"CONCERNS", "ASKS FOR"}, func(k ledger.Kept) ([]string, error) {
+		var p pipelines.Policy
+		if err := json.Unmarshal(k.Document, &p); err != nil {
+			return nil, err
+		}
+		return []string{p.Spec.Concerns(), strings.Join(p.Spec.Asks(), ", ")}, nil
+	})
+}
