@@ -71,6 +71,7 @@ func (w *WindowFloor) Points() []Point {
 // Review is that people look at a plan before what the policy concerns begins to move.
 type Review struct {
 	Approvals int          `json:"approvals" range:"1..10"`     // people who approve the plan
+	Verified  bool         `json:"verified,omitempty"`          // only people who are known for sure count
 	When      []ReviewWhen `json:"when,omitempty" items:"1..2"` // default always
 }
 

@@ -276,6 +276,11 @@ func TestEachRule(t *testing.T) {
 			meets:  stagesOf(", approvals: 2", "canary", "production"), undercuts: stagesOf(", approvals: 1", "canary", "production"),
 			want: []string{"review: stage production: wanted is 2 approvals before it starts, since all of it is reviewed, found is 1"},
 		},
+		"review by people who are known": {
+			policy: "review: {approvals: 1, verified: true}", meets: long("approval: {minApprovals: 1, requireVerified: true}"),
+			undercuts: long("approval: {minApprovals: 1}"),
+			want:      []string{"review: stage production: wanted is 1 verified approval before it starts, since all of it is reviewed, found is 0"},
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

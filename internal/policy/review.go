@@ -30,13 +30,19 @@ func (j *judge) review() {
 	}
 	first, most := j.stages[0], 0
 	for i := range j.Plan.Stages[:first.index+1] {
-		if j.Plan.Stages[i].Skipped == "" {
-			most = max(most, j.Plan.Stages[i].Approvals)
+		s := &j.Plan.Stages[i]
+		if s.Skipped == "" && (s.Approvers.Verified || !r.Verified) {
+			most = max(most, s.Approvals)
 		}
 	}
-	if most < r.Approvals {
-		j.broken("review", first.Name, fmt.Sprintf("%s before it starts, since %s", api.Counted(r.Approvals, "approval"), why), "%d", most)
+	if most >= r.Approvals {
+		return
 	}
+	kind := "approval"
+	if r.Verified {
+		kind = "verified approval"
+	}
+	j.broken("review", first.Name, fmt.Sprintf("%s before it starts, since %s", api.Counted(r.Approvals, kind), why), "%d", most)
 }
 
 // reviewed says why the plan is to be reviewed; "" where it is not.
