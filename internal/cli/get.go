@@ -24,7 +24,8 @@ type GetOptions struct {
 func NewCmdGet(f *Factory) *cobra.Command {
 	opts := &GetOptions{Factory: f}
 	cmd := &cobra.Command{
-		Use:   "get RUN|PLAN|runs|plans|clusters|workers|audit|freezes|policies|fuses|limits|drills|permits|notifications|catalog|pipelinerun|taskrun",
+		Use: "get RUN|PLAN|runs|plans|clusters|workers|audit|freezes|policies|fuses|limits|drills|permits|" +
+			"notifications|catalog|pipelinerun|taskrun",
 		Short: "Show a run or a plan, or list runs, plans, clusters and the audit",
 		Long: `Show where a run is, as a tree of stages, units and batches; or a plan, by its hash or the first
 characters of it; or a list. With -w, a run's tree is drawn anew until the run ends; piped, every change

@@ -24,6 +24,7 @@ func TestTheRedLineAndTheExamples(t *testing.T) {
 		rules[d.Position.File] = append(rules[d.Position.File], rule)
 	}
 	want := map[string][]string{
+		"../../examples/pipelines/approved.yaml": {"interval", "soak.batch.first", "soak.batch.rest"},
 		"../../examples/pipelines/install.yaml": {
 			"checks", "checks", "firstBatch", "interval", "maxBatch", "maxConcurrency", "mustPass", "order", "pausable",
 			"soak.batch.first", "soak.batch.rest",
