@@ -90,6 +90,10 @@ func (l *linter) windowFloor(f *WindowFloor, at spot) {
 				l.report.addAt(at.at(list, i, "calendars"), "a policy stands by itself and knows no Calendar: write its holidays here")
 				return
 			}
+			if a := windows[i].Actions; slices.Contains(a, "rollback") || slices.Contains(a, "abort") {
+				l.report.addAt(at.at(list, i, "actions"), "no policy stops a rollback or an abort")
+				return
+			}
 			if !windows[i].given() {
 				l.report.addAt(at.at(list, i), "a policy has no params")
 				return

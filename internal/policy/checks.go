@@ -108,6 +108,22 @@ func lacks(c *pipelines.ResolvedCheck, f *pipelines.CheckFloor) string {
 	return why
 }
 
+// mostBorne is how many failures a step of a check may bear that is to hold something.
+const mostBorne = 100
+
+// bears says how many of something a limit bears that is none; "" where it is one.
+func bears(limit *int, count int, what string) string {
+	switch {
+	case limit == nil:
+		return ""
+	case *limit < 0, count > 1 && *limit >= count:
+		return "any number of " + what
+	case *limit > mostBorne:
+		return fmt.Sprintf("%d %s", *limit, what)
+	}
+	return ""
+}
+
 // toothless says why a check, or the step of it that is wanted, holds nothing; "" where it does.
 func toothless(c *pipelines.ResolvedCheck, wanted *pipelines.ResolvedStep) string {
 	if c.Enforcement != pipelines.Enforcing {
@@ -118,11 +134,8 @@ func toothless(c *pipelines.ResolvedCheck, wanted *pipelines.ResolvedStep) strin
 		if wanted != nil && s.Name != wanted.Name {
 			continue
 		}
-		switch {
-		case s.FailureLimit != nil && *s.FailureLimit < 0:
-			return s.Name + ", which bears any number of failures"
-		case s.InconclusiveLimit != nil && *s.InconclusiveLimit < 0:
-			return s.Name + ", which bears any number of inconclusive measurements"
+		if borne := bears(s.FailureLimit, s.Count, "failures") + bears(s.InconclusiveLimit, s.Count, "inconclusive measurements"); borne != "" {
+			return s.Name + ", which bears " + borne
 		}
 	}
 	return ""

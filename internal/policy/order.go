@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/pipelines"
 )
 
 // place is where something stands in the order of a plan: groups of stages go one after another.
@@ -39,15 +40,26 @@ func (j *judge) order() {
 	})
 }
 
-// mustPass is kept where at least one cluster of each environment goes before, or has passed.
+// stops reports whether a run does not go on past a stage in which every cluster failed or was out of reach.
+func (j *judge) stops(stage int) bool {
+	s := &j.Plan.Stages[stage]
+	return j.Plan.OnFailure != pipelines.Continue && s.MaxFailures+s.MaxUnreachable < s.Units()
+}
+
+// mustPass is kept where at least one cluster of each environment goes before in a stage that stops what fails there, or has passed.
 func (j *judge) mustPass() {
 	if len(j.spec.MustPass) == 0 {
 		return
 	}
-	first := map[string]place{} // of an environment, where its first unit moves
+	first := map[string]place{}     // of an environment, where its first unit moves
+	unstopped := map[string]place{} // the same, where nothing stops what fails there
 	eachUnit(j.Plan, func(at place, u *plan.Unit) {
-		if _, seen := first[u.Environment]; !seen {
-			first[u.Environment] = at
+		where := first
+		if !j.stops(at.stage) {
+			where = unstopped
+		}
+		if _, seen := where[u.Environment]; !seen {
+			where[u.Environment] = at
 		}
 	})
 	outs := leftOut(j.Plan)
@@ -58,6 +70,10 @@ func (j *judge) mustPass() {
 		where, moved := first[earlier]
 		if moved && where.before(at) || outs[at.stage][earlier].passed {
 			return true
+		}
+		if idle, there := unstopped[earlier]; there && idle.before(at) {
+			j.broken("mustPass", stage, earlier+" before "+u.Environment, "a stage of %s that goes on whatever fails in it", earlier)
+			return false
 		}
 		j.broken("mustPass", stage, earlier+" before "+u.Environment, "no cluster of %s before %s (%s)", earlier, u.Environment, u.Cluster)
 		return false

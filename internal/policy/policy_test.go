@@ -183,6 +183,16 @@ func TestEachRule(t *testing.T) {
 			undercuts: "defaults: {soak: {cluster: 10m, stage: 19m}}, " + stagesOf("", "staging", "canary"),
 			want:      []string{"interval: stage staging: wanted is at least 30m, found is 29m between this stage and the next"},
 		},
+		"mustPass of a stage that stops nothing": {
+			policy: "order: [canary, production], mustPass: [canary]",
+			meets:  stagesOf(", maxFailures: 1", "canary", "production"), undercuts: stagesOf(", maxFailures: 100%", "canary", "production"),
+			want: []string{"mustPass: stage production: wanted is canary before production, found is a stage of canary that goes on whatever fails in it"},
+		},
+		"a check that bears whatever comes": {
+			policy: "checks: [{steps: [logs]}]", meets: long("checks: [{name: x, taskSpec: {steps: [{name: look, logs: {}}]}}]"),
+			undercuts: long("checks: [{name: x, at: [during], taskSpec: {steps: [{name: look, interval: 1s, failureLimit: 1000, logs: {}}]}}]"),
+			want:      []string{"checks: stage production: wanted is an enforcing check with logs, found is x/look, which bears 1000 failures"},
+		},
 		"maxFailures": {
 			policy: "maxFailures: 25%", meets: long("maxFailures: 1"), undercuts: long("maxFailures: 2"),
 			want: []string{"maxFailures: stage production: wanted is at most 25% of 4 clusters, found is 2"},
