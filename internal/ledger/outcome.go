@@ -30,7 +30,7 @@ const OutcomesFor = 7 * 24 * time.Hour
 // Outcomes keeps how it went in clusters, over all runs, for a while.
 type Outcomes interface {
 	// NoteOutcome adds to what is known of a cluster of a run. That it failed stays; noting the same again changes nothing. Those that
-	// count from more than OutcomesFor before this one are forgotten.
+	// count from more than OutcomesFor before this one are forgotten. Of the run of a drill nothing is kept: it is meant to fail.
 	NoteOutcome(ctx context.Context, o Outcome) error
 	// ListOutcomes returns those that count after a time, the newest first, and nothing where none of them failed.
 	ListOutcomes(ctx context.Context, after time.Time) ([]Outcome, error)

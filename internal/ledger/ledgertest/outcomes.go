@@ -51,6 +51,9 @@ func testOutcomes(t *testing.T, l ledger.Ledger) {
 	note("c5", at(9).Add(ledger.OutcomesFor), never, false)
 	same(t, clusters(l.ListOutcomes(ctx, at(0))), []string{"c5 failed"}, "what is old is forgotten")
 	wantCode(t, l.NoteOutcome(ctx, ledger.Outcome{Run: "agent-1", Cluster: "c1"}), fault.Invalid, "of no plan")
+	run = must[ledger.Run](t)(l.NewRun(ctx, ledger.Run{Plan: "sha256:a", Subject: api.Component("agent"), Started: at(0), Drill: "crash/1"}))
+	note("c6", at(10).Add(ledger.OutcomesFor), never, false)
+	same(t, clusters(l.ListOutcomes(ctx, at(0))), []string{"c5 failed"}, "a drill is meant to fail")
 
 	fuse := api.Freeze{Origin: api.FreezeFuse, Fuse: "production/1", InFlight: api.PauseNow, By: "sluice", Reason: "x", Since: at(1)}
 	made := must[api.Freeze](t)(l.AddFreeze(ctx, fuse))

@@ -25,8 +25,9 @@ func (s *Store) NoteOutcome(ctx context.Context, o ledger.Outcome) error {
 			return err
 		}
 		_, err = tx.ExecContext(ctx, `
-			INSERT INTO outcomes (`+outcomeColumns+`, at) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (run, cluster) DO NOTHING`,
-			o.Run, o.Cluster, o.Plan, formatTime(o.Failed), formatTime(o.Ended), formatTime(o.At()))
+			INSERT INTO outcomes (`+outcomeColumns+`, at) SELECT ?, ?, ?, ?, ?, ?
+			WHERE NOT EXISTS (SELECT 1 FROM runs WHERE name = ? AND drill <> '') ON CONFLICT (run, cluster) DO NOTHING`,
+			o.Run, o.Cluster, o.Plan, formatTime(o.Failed), formatTime(o.Ended), formatTime(o.At()), o.Run)
 		if err != nil {
 			return err
 		}
