@@ -33,6 +33,8 @@ func (d *Documents) Kept() (kept []KeptDocument, others []string) {
 	others = listed(others, KindCluster, d.Clusters)
 	others = listed(others, KindCalendar, d.Calendars)
 	others = listed(others, KindDataSource, d.DataSources)
+	others = listed(others, KindGroup, d.Groups)
+	others = listed(others, KindDrill, d.Drills)
 	return kept, listed(others, KindReceiver, d.Receivers)
 }
 
