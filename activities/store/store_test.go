@@ -217,7 +217,7 @@ func TestAUnitEntersOnceThereIsRoom(t *testing.T) {
 		for !clock.HasWaiters() {
 			time.Sleep(time.Millisecond)
 		}
-		_, err := a.SaveUnit(context.Background(), step.SaveUnitRequest{Ref: step.Ref{Run: "x-1", Cluster: "a"}})
+		_, err := a.SaveUnit(context.Background(), step.SaveUnitRequest{Ref: step.Ref{Run: "x-1", Plan: hash, Cluster: "a"}})
 		clock.Step(3 * time.Second)
 		left <- err
 	}()

@@ -78,4 +78,7 @@ func serve(spec []string) int {
 }
 
 // atOnce is how many tests run at a time: they wait more than they work. Those that stop Temporal, or a node, run alone.
-const atOnce = 5
+const atOnce = 3
+
+// patience is how much longer a test waits than what it waits for takes alone: others run beside it.
+const patience = 3

@@ -232,7 +232,7 @@ func (s *site) tell(run, command string, scope api.Scope) api.Answer {
 // until waits until the run is as wanted, and fails the test where it is not in time.
 func (s *site) until(run, what string, within time.Duration, met func(api.RunStatus) bool) api.RunStatus {
 	s.t.Helper()
-	deadline := time.Now().Add(within)
+	deadline := time.Now().Add(patience * within)
 	var last api.RunStatus
 	var failed error
 	for time.Now().Before(deadline) {
@@ -250,8 +250,8 @@ func (s *site) until(run, what string, within time.Duration, met func(api.RunSta
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
-	s.t.Fatalf("%s was not %s within %s; it is %s, waits for %+v, stages %+v; last error %v; under way %v",
-		run, what, within, last.Phase, last.Waiting, last.Stages, failed, s.underWay(last))
+	s.t.Fatalf("%s was not %s within %d times %s; it is %s, waits for %+v, stages %+v; last error %v; under way %v",
+		run, what, patience, within, last.Phase, last.Waiting, last.Stages, failed, s.underWay(last))
 	return last
 }
 
