@@ -184,10 +184,14 @@ func (r *machine) leave(ctx workflow.Context, phase api.Phase) api.Phase {
 		return phase
 	}
 	free := near(r, step.Release, "free the lease", step.ReleaseRequest{Ref: r.in.Ref, Outcome: phase, Changes: r.diff.Changes})
-	if !r.away || r.owed(phase) {
+	away := r.away
+	if !away || r.owed(phase) {
 		r.disarm(ctx)
+		if r.shape >= shape.AbortsOwed {
+			away = r.away // it may have been lost, or have come back, meanwhile
+		}
 	}
-	if r.away {
+	if away {
 		// The next run takes the Lease over by its fence; nobody waits here for a cluster that may never come back.
 		for _, h := range r.held {
 			if state, err := near(r, step.Disarm, "disarm "+h.object, r.about(h)).Get(ctx); err == nil {
