@@ -17,6 +17,7 @@ import (
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/check"
 	"sluice.dev/sluice/internal/engine"
+	"sluice.dev/sluice/internal/permit"
 	"sluice.dev/sluice/internal/plan"
 	served "sluice.dev/sluice/internal/serve"
 	"sluice.dev/sluice/internal/step"
@@ -137,6 +138,8 @@ func (f *fakeFleet) register(w worker.Worker) {
 	fake(w, step.Reachable, func(step.Ref) step.Note { return "" })
 	fake(w, step.Unobserved, func(step.Ref) step.Note { return "" })
 	fake(w, step.SaveUnit, func(step.SaveUnitRequest) string { return fmt.Sprintf("sha256:%064d", 1) })
+	fake(w, step.Enter, func(step.EnterRequest) permit.Admission { return permit.Admission{} })
+	fake(w, step.Trouble, func(step.TroubleRequest) step.Note { return "" })
 	fake(w, step.NoteFailure, func(step.FailureRequest) step.Note { return "" })
 	fake(w, step.SaveRun, func(api.RunStatus) string { return "" })
 	fake(w, step.AddAudit, func(step.AuditRequest) step.Note { return "" })
