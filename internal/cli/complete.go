@@ -87,9 +87,9 @@ func complete(f *Factory, cmd *cobra.Command, args []string, begun string, list 
 	quiet := *f
 	quiet.Init = false // looking for names makes no ledger
 	ctx, cancel := context.WithTimeout(cmd.Context(), f.NamesIn)
+	defer cancel()
 	found := make(chan []string, 1)
 	go func() {
-		defer cancel()
 		all := list(ctx, &completion{&quiet, cmd, args})
 		_ = quiet.Close() // what was read has been read
 		found <- all
