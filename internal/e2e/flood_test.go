@@ -23,6 +23,7 @@ func TestFloodOfCommandsDoesNotKeepAnAbortOut(t *testing.T) {
 	s.until(run, "waiting for an approval", time.Minute, func(r api.RunStatus) bool { return r.Waiting != nil && r.Waiting.Kind == api.WaitApproval })
 
 	const flood = 500
+	const inFlight = 10 // Temporal's own limit of a run: these it took, and a slow worker answers them late
 	var mu sync.Mutex
 	said := map[string]int{}
 	var aborted api.Answer
@@ -58,14 +59,17 @@ func TestFloodOfCommandsDoesNotKeepAnAbortOut(t *testing.T) {
 	if took > 15*time.Second { // it would be twenty, were it told as the others are
 		t.Errorf("the abort was taken after %s: %+v", took, aborted)
 	}
-	refused := 0
+	refused, waits := 0, 0
 	for words, n := range said {
 		if strings.HasPrefix(words, string(fault.Conflict)) && strings.Contains(words, "more commands are given to it than Temporal lets a run take") {
 			refused += n
 		}
 		if strings.Contains(words, "stands") {
-			t.Errorf("%d commands wait in the history of the run: %s", n, words)
+			waits += n
 		}
+	}
+	if waits > inFlight {
+		t.Errorf("%d commands wait in the history of the run: %v", waits, said)
 	}
 	if refused == 0 {
 		t.Errorf("none was refused: %v", said)

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/prometheus/prometheustest"
 )
 
@@ -62,6 +63,13 @@ func TestPrometheusHearsOfARun(t *testing.T) {
 		Scope: api.FreezeScope{Component: api.Component("another")}, InFlight: api.Finish, By: "ann", Reason: "so that there is one",
 	})
 	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now().UTC()
+	if _, err := s.ledger.Keep(t.Context(), ledger.Kept{Kind: api.DrillKind, Name: "crash", Document: []byte("{}"), By: "ann", At: now}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.ledger.SaveDrilled(t.Context(), api.Drilled{ID: "crash/1", Drill: "crash", Outcome: api.DrillStopped, Started: now}); err != nil {
 		t.Fatal(err)
 	}
 	run := s.start("3.0.0", "impatient")

@@ -154,12 +154,12 @@ func (s *stage) snapshot() witness.Snapshot {
 
 func (s *stage) until(what string, holds func() bool) {
 	s.Helper()
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if holds() {
 			return
 		}
 	}
-	s.Fatalf("waited for 30 s, still not: %s; there is %s", what, s.snapshot().Running())
+	s.Fatalf("waited for 2 minutes, still not: %s; there is %s", what, s.snapshot().Running())
 }
 
 func (s *stage) live(like *unstructured.Unstructured) *unstructured.Unstructured {
