@@ -120,7 +120,7 @@ func (e *Engine) changesOf(ctx context.Context, run ledger.Run, w where) ([]Chan
 	if known, is := w.known[run.Name]; is {
 		view.RunStatus = known
 	} else if run.Report != "" {
-		err = e.read(ctx, run.Report, &view.RunStatus)
+		view.RunStatus, err = e.reportOf(ctx, run)
 	} else {
 		view, err = e.fromLedger(ctx, run, nil, "")
 	}

@@ -129,10 +129,11 @@ func (e *Engine) query(ctx context.Context, server *Server, workflow string, int
 
 // ended reads the report of a run that has ended.
 func (e *Engine) ended(ctx context.Context, known ledger.Run) (View, error) {
-	var view View
-	if err := e.read(ctx, known.Report, &view.RunStatus); err != nil {
-		return view, fault.Wrap(fault.CodeOf(err), err, "cannot read the report of run %s", known.Name)
+	report, err := e.reportOf(ctx, known)
+	if err != nil {
+		return View{}, err
 	}
+	view := View{RunStatus: report}
 	e.fill(ctx, nil, &view)
 	return view, nil
 }

@@ -56,7 +56,7 @@ func Progress(stages []api.StageStatus, gone func(api.Phase) bool) (percent, fai
 			if u.Phase == api.PhaseSkipped {
 				continue // what stopped it holds nobody any more
 			}
-			if u.Phase == api.PhaseFailed || u.Phase == api.PhaseRolledBack || u.Failure != nil && u.Failure.Verdict == api.Failed {
+			if u.Phase == api.PhaseRolledBack || u.Failing() {
 				failed++
 			}
 		}
