@@ -10,6 +10,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/rounds"
 )
 
 // heart says in the ledger that a worker is there: Temporal may be gone when somebody has to know.
@@ -34,16 +35,8 @@ const toEnd = 2 * time.Second
 
 // keep beats until ctx ends. A beat that is lost is no reason to stop work.
 func (h *heart) keep(ctx context.Context) {
-	ticker := h.clock.NewTicker(ledger.BeatEvery)
-	defer ticker.Stop()
 	h.beat.Since = h.clock.Now().UTC()
-	for ctx.Err() == nil {
-		h.say(ctx)
-		select {
-		case <-ctx.Done():
-		case <-ticker.C():
-		}
-	}
+	rounds.Keep(ctx, h.clock, ledger.BeatEvery, h.say)
 }
 
 // end says that the worker has ended. It is the last thing that one does: until then it may still write.

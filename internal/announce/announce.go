@@ -15,6 +15,7 @@ import (
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/planstore"
+	"sluice.dev/sluice/internal/rounds"
 )
 
 // Ledger is the part of a ledger that is needed. It is wide as freezes, who passes them, who has heard of them and plans are
@@ -49,18 +50,7 @@ const (
 
 // Keep tells runs of every change until ctx ends. What cannot be told now is told later.
 func (a *Announcer) Keep(ctx context.Context, log *slog.Logger) {
-	ticker := a.Clock.NewTicker(every)
-	defer ticker.Stop()
-	for {
-		if err := a.Tell(ctx); err != nil && ctx.Err() == nil {
-			log.Warn("cannot tell every run which freezes hold it; it is tried again", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C():
-		}
-	}
+	rounds.Keep(ctx, a.Clock, every, rounds.Trying(log, "cannot tell every run which freezes hold it", a.Tell))
 }
 
 // Tell tells every open run what it has not heard yet, and lifts the freezes whose time is over. One run that cannot be told keeps no

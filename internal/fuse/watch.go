@@ -17,6 +17,7 @@ import (
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/planstore"
+	"sluice.dev/sluice/internal/rounds"
 	"sluice.dev/sluice/pipelines"
 )
 
@@ -49,18 +50,7 @@ const (
 
 // Keep looks at all fuses until ctx ends. Whoever else does so too finds what was found.
 func (w *Watcher) Keep(ctx context.Context, log *slog.Logger) {
-	ticker := w.Clock.NewTicker(every)
-	defer ticker.Stop()
-	for {
-		if err := w.Look(ctx); err != nil && ctx.Err() == nil {
-			log.Warn("cannot look at every fuse; it is tried again", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C():
-		}
-	}
+	rounds.Keep(ctx, w.Clock, every, rounds.Trying(log, "cannot look at every fuse", w.Look))
 }
 
 // Look trips each fuse that is to trip now. One that cannot be looked at keeps no other from tripping.

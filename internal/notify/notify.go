@@ -14,6 +14,7 @@ import (
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/planstore"
+	"sluice.dev/sluice/internal/rounds"
 	"sluice.dev/sluice/pipelines"
 )
 
@@ -57,15 +58,11 @@ const (
 func (n *Notifier) Keep(ctx context.Context, log *slog.Logger) {
 	var all sync.WaitGroup
 	all.Go(func() {
-		n.every(ctx, looksEvery, func() {
-			if err := n.Look(ctx); err != nil && ctx.Err() == nil {
-				log.Warn("cannot notice what every run does; it is tried again", "error", err)
-			}
-		})
+		rounds.Keep(ctx, n.Clock, looksEvery, rounds.Trying(log, "cannot notice what every run does", n.Look))
 	})
 	for name := range n.Receivers {
 		all.Go(func() {
-			n.every(ctx, tellsEvery, func() {
+			rounds.Keep(ctx, n.Clock, tellsEvery, func(ctx context.Context) {
 				for ctx.Err() == nil {
 					told, err := n.Tell(ctx, name)
 					if err != nil && ctx.Err() == nil {
@@ -79,19 +76,6 @@ func (n *Notifier) Keep(ctx context.Context, log *slog.Logger) {
 		})
 	}
 	all.Wait()
-}
-
-func (n *Notifier) every(ctx context.Context, every time.Duration, do func()) {
-	ticker := n.Clock.NewTicker(every)
-	defer ticker.Stop()
-	for {
-		do()
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C():
-		}
-	}
 }
 
 // Tell tells a receiver the next thing that is due; false where nothing is. What the receiver says is in the ledger, and no error.

@@ -15,6 +15,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"sluice.dev/sluice/internal/permit"
+	"sluice.dev/sluice/internal/rounds"
 )
 
 // Ledger is the part of a ledger that is needed.
@@ -43,18 +44,7 @@ const (
 
 // Keep looks again and again until ctx ends.
 func (v *Vacater) Keep(ctx context.Context, log *slog.Logger) {
-	ticker := v.Clock.NewTicker(every)
-	defer ticker.Stop()
-	for {
-		if err := v.Look(ctx); err != nil && ctx.Err() == nil {
-			log.Warn("cannot tell which permits are those of the dead; it is tried again", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C():
-		}
-	}
+	rounds.Keep(ctx, v.Clock, every, rounds.Trying(log, "cannot tell which permits are those of the dead", v.Look))
 }
 
 // Look gives back what the dead have. One of whom nobody can tell keeps his, and keeps no other from being looked at.

@@ -10,6 +10,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"sluice.dev/sluice/activities/cluster"
+	"sluice.dev/sluice/activities/cluster/pulse"
 	"sluice.dev/sluice/activities/store"
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
@@ -121,7 +122,7 @@ func (t Taker) all(ctx context.Context, run ledger.Run, window plan.Window) []ap
 
 // unit moves one unit back, a while from now, and says how it ended.
 func (t Taker) unit(ctx context.Context, run ledger.Run, u plan.Unit, unit api.UnitStatus, apart time.Duration) api.UnitStatus {
-	err := t.pause(ctx, apart)
+	err := pulse.Pause(ctx, t.Clock, apart)
 	if err == nil {
 		err = t.back(ctx, t.ref(run, u), &unit)
 	}
@@ -131,17 +132,6 @@ func (t Taker) unit(ctx context.Context, run ledger.Run, u plan.Unit, unit api.U
 		unit.Failure = &api.Check{Name: "rollback", At: api.AtRollback, Verdict: api.Error, Message: err.Error()}
 	}
 	return unit
-}
-
-func (t Taker) pause(ctx context.Context, d time.Duration) error {
-	timer := t.Clock.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C():
-		return nil
-	}
 }
 
 // phaseOf is how a unit ended whose way back came to an error, or to its end.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"sluice.dev/sluice/activities/cluster/pulse"
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/plan"
@@ -96,7 +97,7 @@ func tried[Req, Res any](ctx context.Context, t Taker, do func(context.Context, 
 		if err == nil || ctx.Err() != nil || fault.CodeOf(err) != fault.Internal || try >= int(pace.Tuned().Attempts) {
 			return done, err
 		}
-		if t.pause(ctx, pace.BackOff(try)) != nil {
+		if pulse.Pause(ctx, t.Clock, pace.BackOff(try)) != nil {
 			return done, err
 		}
 	}
