@@ -11,8 +11,8 @@ import (
 	"sluice.dev/sluice/internal/fault"
 )
 
-// TestFloodOfCommandsDoesNotKeepAnAbortOut gives a run that waits for an approval five hundred commands in a moment, and an abort
-// among them.
+// TestFloodOfCommandsDoesNotKeepAnAbortOut gives a run that waits for an approval five hundred commands at a time, until an abort
+// among them is answered.
 func TestFloodOfCommandsDoesNotKeepAnAbortOut(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "flooded")
@@ -23,33 +23,44 @@ func TestFloodOfCommandsDoesNotKeepAnAbortOut(t *testing.T) {
 	s.until(run, "waiting for an approval", time.Minute, func(r api.RunStatus) bool { return r.Waiting != nil && r.Waiting.Kind == api.WaitApproval })
 
 	const flood = 500
-	const inFlight = 10 // Temporal's own limit of a run: these it took, and a slow worker answers them late
 	var mu sync.Mutex
 	said := map[string]int{}
-	var aborted api.Answer
-	var took time.Duration
+	full, over := make(chan struct{}), make(chan struct{}) // one has been refused; the abort has been answered
+	var once sync.Once
 	var all sync.WaitGroup
 	for i := range flood {
 		all.Go(func() {
-			name := api.UpdateResume
-			if i == flood/2 {
-				name = api.UpdateAbort
-			}
-			begun := time.Now()
-			a, err := s.engine.Command(t.Context(), run, name, api.Command{Who: fmt.Sprint("op", i), Reason: "a flood"})
-			mu.Lock()
-			defer mu.Unlock()
-			switch {
-			case name == api.UpdateAbort && err != nil:
-				t.Errorf("the abort was not taken: %v", err)
-			case name == api.UpdateAbort:
-				aborted, took = a, time.Since(begun)
-			case err != nil:
-				said[fmt.Sprint(fault.CodeOf(err), ": ", err)]++
-			default:
-				said[strings.ReplaceAll(a.Message, run, "RUN")]++
+			for {
+				a, err := s.engine.Command(t.Context(), run, api.UpdateResume, api.Command{Who: fmt.Sprint("op", i), Reason: "a flood"})
+				words := strings.ReplaceAll(a.Message, run, "RUN")
+				if err != nil {
+					words = fmt.Sprint(fault.CodeOf(err), ": ", err)
+				}
+				if isRefused(words) {
+					once.Do(func() { close(full) })
+				}
+				mu.Lock()
+				said[words]++
+				mu.Unlock()
+				select {
+				case <-over:
+					return
+				default:
+				}
 			}
 		})
+	}
+	select {
+	case <-full:
+	case <-time.After(patience * time.Minute):
+		t.Error("none was refused")
+	}
+	begun := time.Now()
+	aborted, err := s.engine.Command(t.Context(), run, api.UpdateAbort, api.Command{Who: "ann", Reason: "a flood"})
+	took := time.Since(begun)
+	close(over)
+	if err != nil {
+		t.Errorf("the abort was not taken: %v", err)
 	}
 	all.Wait()
 	end := s.ended(run, time.Minute)
@@ -59,19 +70,13 @@ func TestFloodOfCommandsDoesNotKeepAnAbortOut(t *testing.T) {
 	if took > 15*time.Second { // it would be twenty, were it told as the others are
 		t.Errorf("the abort was taken after %s: %+v", took, aborted)
 	}
-	refused, waits := 0, 0
 	for words, n := range said {
-		if strings.HasPrefix(words, string(fault.Conflict)) && strings.Contains(words, "more commands are given to it than Temporal lets a run take") {
-			refused += n
-		}
-		if strings.Contains(words, "stands") {
-			waits += n
+		if strings.Contains(words, "stands") && n > flood/10 { // a slow worker answers late the few that Temporal takes at once
+			t.Errorf("%d commands wait in the history of the run: %s", n, words)
 		}
 	}
-	if waits > inFlight {
-		t.Errorf("%d commands wait in the history of the run: %v", waits, said)
-	}
-	if refused == 0 {
-		t.Errorf("none was refused: %v", said)
-	}
+}
+
+func isRefused(words string) bool {
+	return strings.HasPrefix(words, string(fault.Conflict)) && strings.Contains(words, "more commands are given to it than Temporal lets a run take")
 }
