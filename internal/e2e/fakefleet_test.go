@@ -34,6 +34,7 @@ type fakeFleet struct {
 	client client.Client
 	queue  string
 	plan   step.RunPlan
+	plans  func(name string) step.RunPlan                         // of runs by plans of other names; nil where all have the one
 	moves  func(ctx context.Context, r step.AdvanceRequest) error // what a batch waits for; nil for nothing
 	gates  *check.Runner
 
@@ -48,13 +49,19 @@ const fakePlan = "0123456789abcdef"
 // newFakeFleet starts a worker for one component, whose stages have so many clusters each.
 func newFakeFleet(t testing.TB, component string, clusters ...int) *fakeFleet {
 	t.Helper()
+	return newFakeFleetAt(t, component, "fake-"+component, clusters...)
+}
+
+// newFakeFleetAt is newFakeFleet at a task queue of its own.
+func newFakeFleetAt(t testing.TB, component, queue string, clusters ...int) *fakeFleet {
+	t.Helper()
 	c, err := engine.Dial(t.Context(), engine.DialOptions{Dir: stack(t).Dir})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
 	f := &fakeFleet{
-		t: t, client: c.Client, queue: "fake-" + component, gates: check.New(),
+		t: t, client: c.Client, queue: queue, gates: check.New(),
 		batches: []pipelines.Amount{pipelines.Percent(100)}, changes: "sha256:c",
 	}
 	f.plan = step.RunPlan{Subject: api.Component(component), Version: "2.0.0", Pipeline: "fake", OnFailure: pipelines.Pause, Rollback: pipelines.RollbackAuto}
@@ -96,7 +103,12 @@ func (f *fakeFleet) register(w worker.Worker) {
 			Batch:    rule.Batch{Number: int64(r.Goal.Number), Target: n, Total: n, Updated: n, UpdatedReady: n},
 		}}
 	}
-	fake(w, step.LoadRun, func(string) step.RunPlan { return f.plan })
+	fake(w, step.LoadRun, func(name string) step.RunPlan {
+		if f.plans != nil && name != fakePlan {
+			return f.plans(name)
+		}
+		return f.plan
+	})
 	fake(w, step.LoadUnit, func(r step.Ref) step.UnitPlan {
 		return step.UnitPlan{
 			Unit: rule.Unit{Cluster: r.Cluster}, Change: rule.Change{Component: r.Subject.String(), Version: f.plan.Version}, Rollback: f.plan.Rollback,
@@ -168,9 +180,15 @@ func wait(ctx context.Context, most time.Duration) error {
 // start starts a run.
 func (f *fakeFleet) start(name string) client.WorkflowRun {
 	f.t.Helper()
+	return f.startPlan(name, fakePlan)
+}
+
+// startPlan starts a run by a plan.
+func (f *fakeFleet) startPlan(name, plan string) client.WorkflowRun {
+	f.t.Helper()
 	run, err := f.client.ExecuteWorkflow(f.t.Context(), client.StartWorkflowOptions{
 		ID: name, TaskQueue: f.queue, WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
-	}, api.RolloutName, api.RolloutInput{Run: name, Plan: fakePlan, By: "ann"})
+	}, api.RolloutName, api.RolloutInput{Run: name, Plan: plan, By: "ann"})
 	if err != nil {
 		f.t.Fatal(err)
 	}
