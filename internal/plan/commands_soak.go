@@ -15,8 +15,8 @@ func (d Doing) refusesEndSoak(c api.Command) string {
 	}
 	soaks := d.Soaks != "" && c.Scope.Whole()
 	for _, u := range d.Among(c.Scope) {
-		soaking := u.Phase == api.PhaseSoaking
-		if soaks = soaks || soaking; !soaking && !c.Scope.Whole() {
+		may := MaySoak(u.Phase)
+		if soaks = soaks || may; !may && !c.Scope.Whole() {
 			return fmt.Sprintf("end the soak of %s in %s: it is %s, and soaks not by itself%s", u.Cluster, d.Run, u.Phase, d.soaksWhole())
 		}
 	}
@@ -24,6 +24,15 @@ func (d Doing) refusesEndSoak(c api.Command) string {
 		return fmt.Sprintf("end a soak of %s: nothing of it soaks now", d.Run)
 	}
 	return ""
+}
+
+// MaySoak reports whether a unit soaks, or may: its run hears of a soak some seconds after it began.
+func MaySoak(heard api.Phase) bool {
+	switch heard {
+	case api.PhaseSoaking, api.PhaseWaiting, api.PhaseMoving, api.PhaseChecking:
+		return true
+	}
+	return false
 }
 
 func (d Doing) soaksWhole() string {

@@ -2,10 +2,12 @@ package run
 
 import (
 	"fmt"
+	"strings"
 
 	"go.temporal.io/sdk/workflow"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/workflows/shape"
 	"sluice.dev/sluice/workflows/tell"
 )
@@ -22,10 +24,16 @@ func (r *rollout) soaks() string {
 func (r *rollout) doEndSoak(ctx workflow.Context, c api.Command) api.Answer {
 	o := tell.Order{Kind: tell.OrderEndSoak, Who: c.Who, Reason: c.Reason}
 	var units []*unitRun
-	var what []string
+	var what, may []string
 	for _, u := range r.openUnits() {
-		if unit := r.unit(u.cluster); unit.Phase == api.PhaseSoaking && c.Scope.Holds(*unit) {
-			units, what = append(units, u), append(what, u.cluster)
+		unit := r.unit(u.cluster)
+		if !c.Scope.Holds(*unit) || !plan.MaySoak(unit.Phase) {
+			continue
+		}
+		if units = append(units, u); unit.Phase == api.PhaseSoaking {
+			what = append(what, u.cluster)
+		} else {
+			may = append(may, u.cluster)
 		}
 	}
 	if r.soaks() != "" && c.Scope.Whole() {
@@ -33,7 +41,14 @@ func (r *rollout) doEndSoak(ctx workflow.Context, c api.Command) api.Answer {
 		r.endSoak(ctx, r.soaking, o)
 	}
 	r.tell(ctx, units, o)
-	return api.Answer{Message: fmt.Sprintf("the soak of %s ends with a last look", named(what))}
+	var said []string
+	if len(what) > 0 {
+		said = append(said, fmt.Sprintf("the soak of %s ends with a last look", named(what)))
+	}
+	if len(may) > 0 {
+		said = append(said, fmt.Sprintf("%s was not heard to soak yet: where it does by now, that ends so", named(may)))
+	}
+	return api.Answer{Message: strings.Join(said, "; ")}
 }
 
 // endSoak ends the soak of a group or stage.
