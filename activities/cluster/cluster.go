@@ -46,6 +46,7 @@ func (a *Activities) Register(r serve.Registry) {
 	serve.Handle(r, step.Disarm, pulse.Steady(a.Clock, a.Disarm))
 	serve.Handle(r, step.Finish, pulse.Steady(a.Clock, a.Finish))
 	serve.Handle(r, step.Revert, a.Revert)
+	serve.Handle(r, step.Retreat, a.Retreat)
 	serve.Handle(r, step.Prune, pulse.Steady(a.Clock, ahead(a, a.Prune)))
 	serve.Handle(r, step.Reconcile, pulse.Steady(a.Clock, a.Reconcile))
 	serve.Handle(r, step.Release, pulse.Steady(a.Clock, a.Release))

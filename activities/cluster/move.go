@@ -126,6 +126,14 @@ func (a *Activities) Revert(ctx context.Context, req step.AdvanceRequest) (api.F
 	return seen, err
 }
 
+// Retreat takes a batch back and leaves the workload disarmed. No check stops it; it ends as stalled as Advance does.
+func (a *Activities) Retreat(ctx context.Context, req step.AdvanceRequest) (api.Facts, error) {
+	req.Checks = nil
+	return a.watched(ctx, req, false, func(ctx context.Context, h held, look workload.Look) (rule.Facts, error) {
+		return h.driver.Retreat(ctx, h.cluster, h.load.Spec, req.State, req.Goal, look)
+	})
+}
+
 // Look looks once.
 func (a *Activities) Look(ctx context.Context, req step.AdvanceRequest) (api.Facts, error) {
 	h, err := a.held(ctx, req.WorkloadRequest)

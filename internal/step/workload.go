@@ -26,6 +26,8 @@ var (
 	Finish = short[WorkloadRequest, goal.State]("cluster.Finish")
 	// Revert moves a workload back.
 	Revert = lasting[AdvanceRequest, api.Facts]("cluster.Revert")
+	// Retreat takes a batch of a disarmed workload back: the goal is what stays moved.
+	Retreat = lasting[AdvanceRequest, api.Facts]("cluster.Retreat")
 )
 
 // WorkloadRequest is about one workload of a change set.
@@ -47,7 +49,7 @@ type AdvanceRequest struct {
 	Unit     rule.Unit                 `json:"unit"`
 	Change   rule.Change               `json:"change"`
 	Checks   []pipelines.ResolvedCheck `json:"checks,omitempty"`   // those that run during it
-	Deadline time.Duration             `json:"deadline,omitempty"` // Advance and Revert end as stalled without progress for so long; 0: never
+	Deadline time.Duration             `json:"deadline,omitempty"` // what moves pods ends as stalled without progress for so long; 0: never
 	Version  string                    `json:"version,omitempty"`
 }
 

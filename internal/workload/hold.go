@@ -16,6 +16,7 @@ type Hold struct {
 	Fence    int64  `json:"fence"`
 	Armed    bool   `json:"armed"`              // pods that are made anew may get the target's template
 	Back     bool   `json:"back,omitempty"`     // the template is the way back's
+	Retreats bool   `json:"retreats,omitempty"` // the template is that of before, since pods go back to it by themselves
 	Created  bool   `json:"created,omitempty"`  // the run created the workload
 	Previous string `json:"previous,omitempty"` // revision of the pods before the run, as they carry it
 	Before   string `json:"before,omitempty"`   // digest of that revision's template

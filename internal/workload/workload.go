@@ -120,6 +120,10 @@ type Driver interface {
 	// workload that is gone is fault.NotFound.
 	Disarm(ctx context.Context, c Cluster, spec Spec, state State) (State, error)
 	Arm(ctx context.Context, c Cluster, spec Spec, state State) (State, error)
+	// Retreat takes pods of a disarmed workload back to the template of before, the newest first, until no more are at Target's
+	// than the goal allows. It leaves the workload disarmed. Pods of sets before the goal's stay; dead nodes are not waited for.
+	// Without a version before it is fault.Refused.
+	Retreat(ctx context.Context, c Cluster, spec Spec, state State, stay Goal, look Look) (rule.Facts, error)
 	// Revert writes WayBack's template and moves every pod that is not at it back, at most pace pods down at once; pods
 	// that are not ready are deleted at once and cost nothing. Pods on dead nodes are left to the owner's strategy: they are
 	// neither waited for nor counted. It works from every state, half-prepared ones too. Only

@@ -27,6 +27,9 @@ type reach struct {
 }
 
 func reachOf(slots []slot, totals []int, to kit.Aim) reach {
+	if to.Retreats {
+		return retreatOf(slots, totals, to)
+	}
 	r := reach{}
 	stuck := 0                   // old pods on dead nodes of sets that are done
 	ours, alive, dead := 0, 0, 0 // old pods of the open set on dead nodes; of what counts for the target: living, dead
@@ -70,10 +73,43 @@ func reachOf(slots []slot, totals []int, to kit.Aim) reach {
 	return r
 }
 
+// retreatOf is reachOf the other way: sets before the open one stay as they are, and what joined beside it goes back first. Dead
+// nodes are no slots.
+func retreatOf(slots []slot, totals []int, to kit.Aim) reach {
+	r := reach{}
+	if to.Goal.Set >= len(totals) {
+		return r
+	}
+	for _, at := range slots {
+		switch {
+		case !at.open(to, len(totals)):
+		case at.pod == nil:
+			r.going++
+		case at.pod.Hash == to.Revision:
+			r.moved++
+		}
+	}
+	r.target = to.Share(totals[to.Goal.Set])
+	r.allowed = r.target
+	for _, total := range totals[to.Goal.Set+1:] {
+		r.allowed += total
+	}
+	r.need = max(0, r.allowed-r.moved-r.going)
+	return r
+}
+
+// open reports whether a slot is of a set whose pods go, of so many.
+func (at slot) open(to kit.Aim, sets int) bool {
+	if to.Retreats {
+		return at.set >= to.Goal.Set && at.set < sets
+	}
+	return at.set <= to.Goal.Set
+}
+
 // counts reports whether a slot that is at the revision counts for the open set's target: those of the set do, and what
 // joined beside it came in place of one of it, but for a workload whose pods all came at once.
 func (at slot) counts(to kit.Aim) bool {
-	return at.set == to.Goal.Set || at.set > to.Goal.Set && !to.Created
+	return at.set == to.Goal.Set || at.set > to.Goal.Set && !to.Created && !to.Retreats
 }
 
 // done reports whether the goal is reached but for dead nodes: as many slots as allowed are at the revision, and those of the
@@ -95,8 +131,9 @@ func (s *shot) done(to kit.Aim, least time.Duration, now time.Time) bool {
 }
 
 // choose returns the pods to go now: those of the open sets, in order, the ones that are not ready first, since replacing
-// them costs nothing; ready ones as far as maxUnavailable has room. All pods that are down use that room up, whoever took
-// them down, and dead nodes do. None is chosen on a dead node, and one on a node that has come back only after the others.
+// them costs nothing, and the newest first where a batch is taken back; ready ones as far as maxUnavailable has room. All pods
+// that are down use that room up, whoever took them down, and dead nodes do. None is chosen on a dead node, and one on a node
+// that has come back only after the others.
 func (s *shot) choose(to kit.Aim, least time.Duration, now time.Time, refused func(types.UID) bool) []kit.Pod {
 	if s.need <= 0 {
 		return nil
@@ -111,12 +148,15 @@ func (s *shot) choose(to kit.Aim, least time.Duration, now time.Time, refused fu
 		if in, ready := at.pod.AvailableIn(least, now); !ready || in > 0 {
 			down++
 		}
-		if at.set <= to.Goal.Set && at.pod.Hash != to.Revision {
+		if at.open(to, len(s.totals)) && at.pod.Hash != to.Revision {
 			open = append(open, at)
 		}
 	}
 	room := to.Goal.MaxUnavailable.Of(len(s.slots)) - down
 	slices.SortStableFunc(open, func(a, b slot) int {
+		if to.Retreats {
+			return cmp.Or(cmp.Compare(b.set, a.set), b.pod.Made.Compare(a.pod.Made), strings.Compare(b.node, a.node))
+		}
 		return cmp.Or(cmp.Compare(a.set, b.set), cmp.Compare(kit.One(a.returned), kit.One(b.returned)),
 			cmp.Compare(kit.One(a.pod.Ready), kit.One(b.pod.Ready)), strings.Compare(a.node, b.node))
 	})

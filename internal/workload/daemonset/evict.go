@@ -162,7 +162,7 @@ func (m *eviction) Waiting() []string {
 	if most := m.aim.Goal.MaxUnavailable.Of(len(seen.slots)); others >= most && seen.moved+seen.going < seen.allowed {
 		words = append(words, kit.UsedUp(others, most))
 	}
-	if here := seen.moved + seen.going; here > seen.allowed {
+	if here := seen.moved + seen.going; here > seen.allowed && !m.aim.Retreats {
 		words = append(words, fmt.Sprintf("BatchExceeded: %d pods are at the revision or about to be, the open batches allow %d; "+
 			"others were made anew meanwhile", here, seen.allowed))
 	}

@@ -85,7 +85,7 @@ func seeTide(ctx context.Context, s *kit.Session, to kit.Aim) (tide, error) {
 	seen.moved, seen.rest = max(seen.moved, len(made)), max(seen.rest, len(pods)-len(made))
 	seen.allowed = seen.replicas
 	if to.Goal.Set == 0 {
-		seen.allowed = to.Goal.Amount.Of(seen.replicas)
+		seen.allowed = to.Share(seen.replicas)
 	}
 	seen.facts.Workload = s.Count(live, seen.rev.Hash, seen.replicas, pods, least, now)
 	seen.facts.Batch = seen.batch(to)

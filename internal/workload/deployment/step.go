@@ -207,7 +207,7 @@ func (m *steps) Waiting() []string {
 	if budget := seen.allowance.down; budget > 0 && others >= budget && seen.moved < seen.allowed && locked(seen.live) && !seen.recreates {
 		words = append(words, kit.UsedUp(others, budget))
 	}
-	if seen.moved > seen.allowed {
+	if seen.moved > seen.allowed && !m.aim.Retreats {
 		words = append(words, fmt.Sprintf("BatchExceeded: %d pods are at the revision, the open batches allow %d", seen.moved, seen.allowed))
 	}
 	return words

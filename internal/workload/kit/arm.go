@@ -14,10 +14,8 @@ func (d driver) disarm(ctx context.Context, s *Session, state workload.State) (w
 	if ours, err := s.holds(ctx); err != nil || !ours {
 		return disarmed(state), err
 	}
-	if d.family.OnDelete {
-		if err := s.recall(ctx, state); err != nil {
-			return workload.State{}, err
-		}
+	if err := d.remember(ctx, s, state); err != nil {
+		return workload.State{}, err
 	}
 	if err := d.calm(ctx, s); err != nil {
 		return workload.State{}, err
@@ -26,28 +24,44 @@ func (d driver) disarm(ctx context.Context, s *Session, state workload.State) (w
 }
 
 func (d driver) arm(ctx context.Context, s *Session, state workload.State) (workload.State, error) {
-	if d.family.OnDelete {
-		if err := s.recall(ctx, state); err != nil {
-			return workload.State{}, err
-		}
+	if err := d.remember(ctx, s, state); err != nil {
+		return workload.State{}, err
+	}
+	if err := d.beforeWriting(ctx, s); err != nil {
+		return workload.State{}, err
 	}
 	return d.rearm(ctx, s, state, true)
+}
+
+// remember finds the template of before where that is what stands there while the workload is disarmed.
+func (d driver) remember(ctx context.Context, s *Session, state workload.State) error {
+	live, err := s.Live(ctx)
+	if err != nil || live == nil {
+		return err
+	}
+	if hold, err := workload.HoldOf(live); err != nil || !d.family.OnDelete && (hold == nil || !hold.Retreats) {
+		return err
+	}
+	return s.recall(ctx, state)
 }
 
 // rearm arms a held workload, or disarms it. What a workload that is not held is like is not changed by either.
 func (d driver) rearm(ctx context.Context, s *Session, state workload.State, armed bool) (workload.State, error) {
 	live, err := s.Change(ctx, func(live *unstructured.Unstructured) (*unstructured.Unstructured, error) {
 		hold, err := workload.HoldOf(live)
-		if err != nil || hold == nil || hold.Armed == armed || hold.Back || !armed && !hold.By(s.Spec) {
+		if err != nil || hold == nil || hold.Armed == armed && !hold.Retreats || hold.Back || !armed && !hold.By(s.Spec) {
 			return nil, err
 		}
 		if _, err := s.Held(live); err != nil {
 			return nil, err
 		}
 		var desired *unstructured.Unstructured
-		if d.family.OnDelete {
+		switch {
+		case hold.Retreats:
+			desired, err = d.regained(s, live, hold)
+		case d.family.OnDelete:
 			desired, err = s.swapped(live, hold, armed)
-		} else {
+		default:
 			desired, err = d.paused(s, live, hold)
 		}
 		if err != nil || desired == nil {

@@ -185,6 +185,13 @@ func (d driver) Arm(ctx context.Context, c workload.Cluster, spec workload.Spec,
 	return within(d, c, spec, bare, func(s *Session) (workload.State, error) { return d.arm(ctx, s, state) })
 }
 
+// Retreat moves pods back to the template of before, until the goal is left.
+func (d driver) Retreat(
+	ctx context.Context, c workload.Cluster, spec workload.Spec, state workload.State, stay workload.Goal, look workload.Look,
+) (rule.Facts, error) {
+	return within(d, c, spec, looks, func(s *Session) (rule.Facts, error) { return d.retreat(ctx, s, state, stay, look) })
+}
+
 // Revert writes the way back's template and moves what is not at it.
 func (d driver) Revert(
 	ctx context.Context, c workload.Cluster, spec workload.Spec, state workload.State, pace pipelines.Amount, look workload.Look,

@@ -98,8 +98,18 @@ type Aim struct {
 	Template string // digest of the template that the workload must have
 	Goal     workload.Goal
 	back     bool
+	Retreats bool // Revision is the one of before, and the goal what stays at the target's
 	Created  bool // the workload was not there before: its pods come up everywhere at once
 	Living   bool // no dead node counts, whenever it died; else only those of Spec.Behind do not
+}
+
+// Share is how many of total pods of a node set are to be at the revision.
+func (to Aim) Share(total int) int {
+	n := to.Goal.Amount.Of(total)
+	if to.Retreats {
+		return total - n
+	}
+	return n
 }
 
 // Everything is the goal of a way back: every pod, at a pace.

@@ -63,8 +63,11 @@ func (s *Session) intact(live *unstructured.Unstructured, to Aim, mover Mover) e
 	if hold.Back != to.back {
 		return s.Cannot("move", fault.Refused, "it is on its way back")
 	}
-	if !hold.Armed {
+	switch {
+	case !hold.Armed && !to.Retreats:
 		return s.Cannot("move", fault.Refused, "it is disarmed")
+	case hold.Armed && to.Retreats:
+		return s.Cannot("take back a batch of", fault.Refused, "it is armed")
 	}
 	if err := mover.Intact(hold); err != nil {
 		return err

@@ -23,6 +23,7 @@ type Pod struct {
 	Owner      types.UID
 	Node       string
 	Hash       string // revision that it carries
+	Made       time.Time
 	Deleting   bool
 	Ended      bool
 	Ready      bool
@@ -74,7 +75,7 @@ func podOf(object *unstructured.Unstructured) Pod {
 		return Pod{Name: object.GetName(), UID: object.GetUID(), Deleting: object.GetDeletionTimestamp() != nil}
 	}
 	p := Pod{
-		Name: typed.Name, UID: typed.UID, Node: typed.Spec.NodeName,
+		Name: typed.Name, UID: typed.UID, Node: typed.Spec.NodeName, Made: typed.CreationTimestamp.Time,
 		Hash:     typed.Labels["controller-revision-hash"],
 		Deleting: typed.DeletionTimestamp != nil,
 		Ended:    typed.Status.Phase == corev1.PodFailed || typed.Status.Phase == corev1.PodSucceeded,
