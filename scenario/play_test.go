@@ -86,7 +86,7 @@ spec:
 
 func TestMistakesAreToldWithTheirLine(t *testing.T) {
 	for script, want := range map[string]string{
-		"at 5m well Failed":                          `s.txtar:23:1: somebody abandons, aborts, approves, ends-soak, freezes, pauses, rejects, resumes, rolls-back, skips, unfreezes, and does not "Failed"`,
+		"at 5m well Failed":                          `s.txtar:23:1: somebody abandons, aborts, approves, ends-soak, freezes, pauses, rejects, resumes, rolls-back, rolls-back-batch, skips, unfreezes, and does not "Failed"`,
 		"at 5m check well Broken":                    `s.txtar:23:1: a verdict is Passed, Failed, Inconclusive or Error, and not "Broken"`,
 		"at soon check well Failed":                  `s.txtar:23:1: "soon" is no duration`,
 		"at 5m check well Failed \"no end":           `s.txtar:23:1: a text in quotes does not end on its line`,

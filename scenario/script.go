@@ -77,7 +77,7 @@ var verbs = map[string]string{
 	"pauses": api.UpdatePause, "resumes": api.UpdateResume, "approves": api.UpdateApprove,
 	"rejects": api.UpdateReject, "aborts": api.UpdateAbort,
 	"abandons": api.UpdateAbort, "skips": api.UpdateSkip, "ends-soak": api.UpdateEndSoak,
-	"rolls-back": api.UpdateRollback, "freezes": "", "unfreezes": "",
+	"rolls-back": api.UpdateRollback, "rolls-back-batch": api.UpdateRetreat, "freezes": "", "unfreezes": "",
 }
 
 const forever = time.Duration(1<<63 - 1)

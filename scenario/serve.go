@@ -34,6 +34,7 @@ func (w *play) serve() {
 	})
 	world.Answer(w.World, step.Advance, world.OfAdvance, unasked[step.AdvanceRequest, api.Facts])
 	world.Answer(w.World, step.Revert, world.OfAdvance, unasked[step.AdvanceRequest, api.Facts])
+	world.Answer(w.World, step.Retreat, world.OfAdvance, unasked[step.AdvanceRequest, api.Facts])
 	world.Answer(w.World, step.Observe, world.OfObserve, unasked[step.ObserveRequest, api.Facts])
 	world.Answer(w.World, step.Ask, nothing[step.ChecksRequest], unasked[step.ChecksRequest, []api.Check])
 	world.Answer(w.World, step.Watch, nothing[step.ChecksRequest], unasked[step.ChecksRequest, []api.Check])
@@ -48,6 +49,7 @@ func (w *play) serve() {
 		near := func(r step.AdvanceRequest) bool { return r.Cluster == cluster }
 		lasts(w, skew, step.Advance, near, w.advance)
 		lasts(w, skew, step.Revert, near, w.revert)
+		lasts(w, skew, step.Retreat, near, w.revert)
 		lasts(w, skew, step.Observe, func(r step.ObserveRequest) bool { return r.Cluster == cluster }, w.observe)
 		if w.script.occupies() {
 			lasts(w, skew, step.Enter, func(r step.EnterRequest) bool { return r.Cluster == cluster }, w.enter)

@@ -133,7 +133,7 @@ func (w *world) commanded(t *testing.T, names ...string) (heard []*heard, later,
 func (w *world) commandNow(name string) *heard {
 	h := &heard{}
 	c := api.Command{Who: "ann", Reason: "hm", Plan: "0123456789"}
-	if name == api.UpdateSkip {
+	if name == api.UpdateSkip || name == api.UpdateRetreat {
 		c.Scope.Clusters = []string{"a"}
 	}
 	w.env.UpdateWorkflow(name, "", &testsuite.TestUpdateCallback{

@@ -40,7 +40,7 @@ type world struct {
 	stuck    *api.Stuck                            // what every look finds
 	bends    func(name, cluster string, seen *api.Facts)
 	dead     func(name, cluster string) []goal.Behind // dead nodes, as an activity finds them
-	reverts  func(req step.AdvanceRequest)
+	reverts  func(req step.AdvanceRequest) // of what goes back, all or a batch of it
 	asks     func(req step.AdvanceRequest) // of batches
 	advances time.Duration                 // how long a batch takes
 	saved    []api.RunStatus
@@ -138,6 +138,7 @@ func (w *world) register() {
 	answer(w, step.Advance, fleet.OfAdvance, w.look)
 	answer(w, step.Look, fleet.OfAdvance, w.look)
 	answer(w, step.Revert, fleet.OfAdvance, w.look)
+	answer(w, step.Retreat, fleet.OfAdvance, w.look)
 	answer(w, step.Observe, fleet.OfObserve, func(r step.ObserveRequest) (api.Facts, error) { return api.Facts{}, nil })
 	answer(w, step.Tidy, func(step.TidyRequest) string { return "" }, func(r step.TidyRequest) (string, error) {
 		for _, p := range r.Clusters {
@@ -185,6 +186,10 @@ func (w *world) register() {
 	w.env.OnActivity(step.Revert.Name(), mock.Anything, mock.Anything).AfterFn(func() time.Duration { return w.advances }).Return(
 		func(_ context.Context, r step.AdvanceRequest) (api.Facts, error) {
 			return w.seen(step.Revert.Name(), r)
+		})
+	w.env.OnActivity(step.Retreat.Name(), mock.Anything, mock.Anything).AfterFn(func() time.Duration { return w.advances }).Return(
+		func(_ context.Context, r step.AdvanceRequest) (api.Facts, error) {
+			return w.seen(step.Retreat.Name(), r)
 		})
 }
 
@@ -287,7 +292,7 @@ func (w *world) seen(name string, r step.AdvanceRequest) (api.Facts, error) {
 	if name == step.Advance.Name() && w.asks != nil {
 		w.asks(r)
 	}
-	if name == step.Revert.Name() && w.reverts != nil {
+	if (name == step.Revert.Name() || name == step.Retreat.Name()) && w.reverts != nil {
 		w.reverts(r)
 	}
 	if w.fails != nil {

@@ -12,6 +12,7 @@ const (
 	UpdateSkip     = "skip"
 	UpdateEndSoak  = "end-soak"
 	UpdateRetry    = "retry"
+	UpdateRetreat  = "rollback --batch"
 	QueryStatus    = "status"
 )
 

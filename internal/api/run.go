@@ -87,6 +87,14 @@ type Ending struct {
 	Reason string `json:"reason,omitempty"`
 }
 
+// Said tells people who it was, and why.
+func (e *Ending) Said() string {
+	if e.Reason == "" {
+		return "by " + e.By
+	}
+	return "by " + e.By + ": " + e.Reason
+}
+
 // BySluice is who ends what its own rules end.
 const BySluice = "sluice"
 

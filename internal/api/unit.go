@@ -16,6 +16,7 @@ type UnitStatus struct {
 	Version  string        `json:"version,omitempty"` // what it rests at, or is moved to
 	Moved    bool          `json:"moved,omitempty"`   // something in the cluster was changed
 	Armed    bool          `json:"armed,omitempty"`
+	Last     *LastBatch    `json:"last,omitempty"` // what can go back alone; nil where nothing can
 	Started  time.Time     `json:"started,omitzero"`
 	Ended    time.Time     `json:"ended,omitzero"`
 	Waiting  *Waiting      `json:"waiting,omitempty"`
@@ -71,4 +72,14 @@ type BatchStatus struct {
 	Spared   bool      `json:"spared,omitempty"` // there were more checks, and no room for them
 	Borne    string    `json:"borne,omitempty"`  // what it has failed by, and why the unit went on
 	Stuck    *Stuck    `json:"stuck,omitempty"`  // what kept it from getting on where it stands
+	Back     *Ending   `json:"back,omitempty"`   // who had it taken back alone; it stays where it moves anew
 }
+
+// LastBatch is the batch of a unit that began to move last, of a workload that was there before and is not given back yet.
+type LastBatch struct {
+	Path string  `json:"path"`
+	Back *Ending `json:"back,omitempty"` // who had it taken back; nil while its pods are moved
+}
+
+// Said tells people that it was taken back.
+func (b LastBatch) Said() string { return "batch " + b.Path + " was taken back, " + b.Back.Said() }

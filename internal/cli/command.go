@@ -94,6 +94,9 @@ func newCmdRollback(f *Factory) *cobra.Command {
 alone, then a third at once. No window, freeze or soak holds it. It acts on a paused run, and on one that
 has ended: then a run of its own takes it back.
 
+With --batch and one --cluster, only the batch that moved last goes back, of a cluster that stands: held,
+stalled or paused. It stays there, disarmed, and a resume moves that batch anew.
+
 With --direct this command takes it back itself, by the ledger and the kubeconfigs, for when Temporal
 is gone. It refuses while workers are there or Temporal answers. Killed at any moment, it may be run
 again, and goes on with what is left. The run goes on nowhere from then on, also once Temporal is back,
@@ -101,6 +104,7 @@ until somebody reconciles it.`,
 		Example: `  sluice rollback node-agent-2 --dry-run
   sluice rollback node-agent-2 --stage production --reason "crash loop"
   sluice rollback node-agent-2 --cluster prod-eu-1 --cluster prod-eu-2
+  sluice rollback node-agent-2 --cluster prod-eu-1 --batch --reason "its pods log errors"
   sluice rollback node-agent-2 --direct --reason "crash loop, and Temporal is gone"`,
 	})
 	flags := cmd.Flags()
@@ -108,6 +112,7 @@ until somebody reconciles it.`,
 	flags.StringVar(&opts.Command.Scope.Group, "group", "", "take back the cluster group `GROUP` only")
 	flags.StringSliceVar(&opts.Command.Scope.Clusters, "cluster", nil, "take back `CLUSTERS` only; may be repeated")
 	flags.BoolVar(&opts.Command.DryRun, "dry-run", false, "print what would go where, and change nothing")
+	batch := flags.Bool("batch", false, "take back the last batch of one cluster only; needs --reason")
 	direct := addDirect(cmd)
 	send := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -115,7 +120,19 @@ until somebody reconciles it.`,
 		if scope.Stage != "" && (scope.Group != "" || len(scope.Clusters) > 0) || scope.Group != "" && len(scope.Clusters) > 0 {
 			return usage(cmd, "--stage, --group and --cluster go one at a time")
 		}
-		if direct.Direct || direct.Anyhow || len(direct.Kubeconfigs) > 0 {
+		byItself := direct.Direct || direct.Anyhow || len(direct.Kubeconfigs) > 0
+		if *batch {
+			switch {
+			case byItself || opts.Command.DryRun:
+				return usage(cmd, "--batch goes neither with --direct nor with --dry-run")
+			case len(scope.Clusters) != 1:
+				return usage(cmd, "--batch goes with one --cluster")
+			case opts.Command.Reason == "":
+				return usage(cmd, "--reason is missing: say why")
+			}
+			opts.Name = api.UpdateRetreat
+		}
+		if byItself {
 			return direct.run(cmd, opts, args[0])
 		}
 		return send(cmd, args)

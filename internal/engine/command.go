@@ -208,7 +208,7 @@ func (e *Engine) afterEnd(ctx context.Context, known ledger.Run, name string, c 
 			how += ", since " + report.Rejection() + "; a retry of it asks anew"
 		}
 		return api.Answer{}, fault.New(fault.Refused, "cannot %s %s: it %s", name, known.Name, how)
-	case api.UpdateSkip, api.UpdateEndSoak:
+	case api.UpdateSkip, api.UpdateEndSoak, api.UpdateRetreat:
 		return api.Answer{}, fault.New(fault.Refused, "cannot %s %s: it %s", spelled(name), known.Name, how)
 	}
 	return api.Answer{Message: fmt.Sprintf("%s %s: there is nothing to %s", known.Name, how, name)}, nil

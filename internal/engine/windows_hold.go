@@ -16,6 +16,7 @@ func actions() map[string]calendar.Action {
 	return map[string]calendar.Action{
 		api.UpdateResume: calendar.Resume, api.UpdateRollback: calendar.Rollback, api.UpdateAbort: calendar.Abort,
 		api.UpdateEndSoak: calendar.Resume, api.UpdateRetry: calendar.Resume,
+		api.UpdateRetreat: calendar.Rollback,
 	}
 }
 
@@ -61,6 +62,8 @@ func spelled(name string) string {
 		return "roll back"
 	case api.UpdateEndSoak:
 		return "end a soak of"
+	case api.UpdateRetreat:
+		return "take back a batch of"
 	}
 	return name
 }

@@ -79,6 +79,8 @@ func (d Doing) Refuses(name string, c api.Command) string {
 		return d.refusesEndSoak(c)
 	case api.UpdateRetry:
 		return d.refusesRetry()
+	case api.UpdateRetreat:
+		return d.refusesRetreat(c)
 	}
 	return fmt.Sprintf("%s %s: there is no such command", name, d.Run)
 }
@@ -88,7 +90,7 @@ func (d Doing) Refuses(name string, c api.Command) string {
 func Precedence() []string {
 	return []string{
 		api.UpdateRollback, api.UpdateAbort, api.UpdateReject, api.UpdatePause, api.UpdateSkip, api.UpdateEndSoak, api.UpdateRetry,
-		api.UpdateResume, api.UpdateApprove,
+		api.UpdateRetreat, api.UpdateResume, api.UpdateApprove,
 	}
 }
 

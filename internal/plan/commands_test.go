@@ -15,7 +15,7 @@ func TestWhichCommandsARunTakes(t *testing.T) {
 	const (
 		pause, resume, approve, abort, rollback = api.UpdatePause, api.UpdateResume, api.UpdateApprove, api.UpdateAbort, api.UpdateRollback
 		reject                                  = api.UpdateReject
-		skip, endSoak, retry                    = api.UpdateSkip, api.UpdateEndSoak, api.UpdateRetry
+		skip, endSoak, retry, batch             = api.UpdateSkip, api.UpdateEndSoak, api.UpdateRetry, api.UpdateRetreat
 		hash                                    = "0123456789abcdef"
 	)
 	moves := plan.Doing{}
@@ -30,7 +30,7 @@ func TestWhichCommandsARunTakes(t *testing.T) {
 	}
 	units := map[string]api.Phase{
 		"pending": api.PhasePending, "held": api.PhaseHeld, "away": api.PhaseUnreachable, "failed": api.PhaseFailed,
-		"moving": api.PhaseMoving, "soaking": api.PhaseSoaking, "there": api.PhaseSucceeded, "skipped": api.PhaseSkipped,
+		"moving": api.PhaseMoving, "soaking": api.PhaseSoaking, "there": api.PhaseSucceeded, "skipped": api.PhaseSkipped, "refused": api.PhaseRefused,
 	}
 	elsewhere, nowhere := api.Scope{Stage: "elsewhere"}, api.Scope{Stage: "nowhere"}
 	for _, c := range []struct {
@@ -114,6 +114,20 @@ func TestWhichCommandsARunTakes(t *testing.T) {
 		{"a rollback goes before it", plan.Doing{Again: true, RollingBack: true}, retry, by(api.Command{}), "it is rolling back"},
 		{"and so does an abort", plan.Doing{Again: true, Aborting: true}, retry, by(api.Command{}), "it is being aborted"},
 
+		{"a batch of what stands goes back alone", moves, batch, of("held"), ""},
+		{"and of what a pause has stopped", plan.Doing{Paused: true}, batch, of("moving"), ""},
+		{"not without a reason", moves, batch, by(api.Command{Scope: api.Scope{Clusters: []string{"held"}}}), "no reason is given"},
+		{"nor of many", moves, batch, of("held", "moving"), "it takes the name of one cluster"},
+		{"nor of none", moves, batch, of(), "it takes the name of one cluster"},
+		{"nor of what the run does not have", moves, batch, of("nowhere"), "it has no cluster nowhere"},
+		{"nor of what moves", moves, batch, of("moving"), "it is Moving; pause agent-1 first"},
+		{"nor of what is out of reach", moves, batch, of("away"), "it is out of reach"},
+		{"nor of what has arrived", moves, batch, of("there"), "it is Succeeded, and no batch of it stands"},
+		{"nor of what nothing of can go back alone", moves, batch, of("refused"), "rollback agent-1 --cluster refused"},
+		{"nor of a component that never goes back", never, batch, of("held"), "rollback: Never"},
+		{"a rollback goes before it", back, batch, of("held"), "it is rolling back"},
+		{"and so does an abort", aborts, batch, of("held"), "it is being aborted"},
+
 		{"an id has a bound", moves, pause, by(api.Command{ID: strings.Repeat("x", 201)}), "its id has 201 bytes, and 200 may be"},
 		{"and so has a reason", moves, abort, by(api.Command{Reason: strings.Repeat("x", 4001)}), "its reason has 4001 bytes"},
 		{"there are no others", moves, "dance", by(api.Command{}), "no such command"},
@@ -123,7 +137,11 @@ func TestWhichCommandsARunTakes(t *testing.T) {
 		c.doing.Among = func(s api.Scope) (out []api.UnitStatus) {
 			for _, name := range slices.Sorted(maps.Keys(units)) {
 				if s.Whole() || slices.Contains(s.Clusters, name) {
-					out = append(out, api.UnitStatus{Cluster: name, Phase: units[name]})
+					u := api.UnitStatus{Cluster: name, Phase: units[name], Moved: true}
+					if name == "held" {
+						u.Last = &api.LastBatch{}
+					}
+					out = append(out, u)
 				}
 			}
 			return out

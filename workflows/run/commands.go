@@ -76,6 +76,7 @@ func (r *rollout) commands() []command {
 		{api.UpdateRollback, "take back what was moved", r.doRollback},
 		{api.UpdateSkip, "leave clusters out", r.doSkip},
 		{api.UpdateRetry, "try again what stands or has failed", r.doRetry},
+		{api.UpdateRetreat, "take the last batch of a cluster back", r.doRetreat},
 		{api.UpdateEndSoak, "end what soaks now with a last look", r.doEndSoak},
 	}
 }

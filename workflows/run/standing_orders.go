@@ -58,8 +58,11 @@ func (r *rollout) obeyStanding(ctx workflow.Context, o api.StandingOrder) {
 
 // knows reports whether workers of the run's shape may obey a command: to those of before it said nothing, and left no trace.
 func (r *rollout) knows(name string) bool {
-	if name == api.UpdateReject {
+	switch name {
+	case api.UpdateReject:
 		return r.shape >= shape.TakesRejections
+	case api.UpdateRetreat:
+		return r.shape >= shape.TakesBatchesBack
 	}
 	return r.shape >= shape.TakesSkips || name != api.UpdateSkip && name != api.UpdateEndSoak && name != api.UpdateRetry
 }

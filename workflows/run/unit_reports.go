@@ -23,7 +23,7 @@ func (r *rollout) heed(ctx workflow.Context, rep tell.Report) {
 		return
 	}
 	u.Phase, u.Waiting, u.Moved = rep.Phase, rep.Waiting, rep.Moved
-	u.Failure, u.FailedAt = rep.Failure, rep.FailedAt
+	u.Failure, u.FailedAt, u.Last = rep.Failure, rep.FailedAt, rep.Last
 	r.spare(u)
 	r.inTurn++
 	if !rep.Phase.Stands() {

@@ -51,6 +51,7 @@ const (
 	AsksForPermits     = Three // a unit began wherever others failed, and however many changed
 	AbortsOwed         = Three // a cluster out of reach stayed armed when its run was aborted
 	NotesFailures      = Three // nobody wrote down that a unit stood where it had failed before it ended
+	TakesBatchesBack   = Three // a batch went back only with all that its cluster had moved
 	FreezesWhatWasBad  = Three // what had been rolled back could be started again by whoever came next
 )
 

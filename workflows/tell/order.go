@@ -40,6 +40,7 @@ const (
 	OrderSkip     = "skip"
 	OrderFreeze   = "freeze"
 	OrderThaw     = "thaw"
+	OrderRetreat  = "retreat"  // to a unit that stands still: take the last batch back
 	OrderEndSoak  = "end-soak" // to a unit that soaks, and to looks at one that has arrived
 
 	OrderSupersede = "supersede" // of another run's unit, to the looks at this one

@@ -1,6 +1,8 @@
 package unit
 
 import (
+	"errors"
+
 	"go.temporal.io/sdk/workflow"
 
 	"sluice.dev/sluice/internal/api"
@@ -122,11 +124,19 @@ func (r *machine) move(ctx workflow.Context, w plan.Division) error {
 		return err
 	}
 	held.state, r.unit.Armed = state, state.Armed
-	for i, set := range w.NodeSets {
-		for _, b := range set.Batches {
-			if err := r.batch(ctx, held, w, i, b); err != nil {
-				return err
-			}
+	first := len(r.unit.Batches)
+	err = r.moveFrom(ctx, held, w, 0)
+	for errors.Is(err, errAnew) {
+		err = r.moveFrom(ctx, held, w, r.rewind(first))
+	}
+	return err
+}
+
+// moveFrom takes a workload through its batches from a certain one on, and gives it back.
+func (r *machine) moveFrom(ctx workflow.Context, held *heldWorkload, w plan.Division, from int) error {
+	for _, b := range listed(w)[from:] {
+		if err := r.batch(ctx, held, w, b.set, b.Batch); err != nil {
+			return err
 		}
 	}
 	if r.unit.FailedBatches > 0 {
@@ -135,17 +145,20 @@ func (r *machine) move(ctx workflow.Context, w plan.Division) error {
 	if err := r.gather(ctx, held); err != nil {
 		return err
 	}
-	if state, err = do(ctx, r, near(r, step.Finish, "give "+w.Object+" back", r.about(held))); err != nil {
+	state, err := do(ctx, r, near(r, step.Finish, "give "+w.Object+" back", r.about(held)))
+	if err != nil {
 		return err
 	}
 	held.state = state
 	held.done, r.unit.Armed, r.last = true, false, nil
+	r.noRetreat()
 	return nil
 }
 
 // batch moves one batch, watches it soak, and judges it.
 func (r *machine) batch(ctx workflow.Context, held *heldWorkload, w plan.Division, set int, b plan.Batch) error {
 	at := r.open(ctx, w, set, b)
+	at.Back, r.tookBack = r.tookBack, nil
 	if b.Skipped != "" {
 		return nil
 	}
@@ -158,6 +171,7 @@ func (r *machine) batch(ctx workflow.Context, held *heldWorkload, w plan.Divisio
 		return err
 	}
 	r.last, r.begun = nil, len(r.unit.Batches)
+	r.takeable(held, at, req, w.NodeSets[set].Batches)
 	r.watch(ctx)
 	if err := r.advance(ctx, at, req); err != nil {
 		return err

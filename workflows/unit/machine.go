@@ -44,20 +44,24 @@ type machine struct {
 	locked  bool
 	applied bool // something that is not a workload may have been written
 	cancel  workflow.CancelFunc
-	begun   int       // how many batches there were when the last one began to move
-	cut     bool      // what was under way last was interrupted
-	last    *moved    // the batch that was moved last of the workload that is held
-	misses  int       // tries in a row that did not work
-	soaks   bool      // nothing else is under way
-	looks   bool      // it has arrived, and is looked at: nothing is moved
-	away    bool      // the run believes the cluster to be out of reach
-	before  api.Phase // of the unit, before that
-	firm    bool      // only an order to end interrupts what is under way
-	told    shown     // what the run was told last, and when
-	toldAt  time.Time
-	reports int // how many there were
-	watcher watcher
-	sampler sampler
+	begun   int      // how many batches there were when the last one began to move
+	retreat *retreat // how the last one is taken back alone; nil where it cannot be
+	still   bool     // it stands still
+	// who had the batch taken back that is to move anew
+	tookBack *api.Ending
+	cut      bool      // what was under way last was interrupted
+	last     *moved    // the batch that was moved last of the workload that is held
+	misses   int       // tries in a row that did not work
+	soaks    bool      // nothing else is under way
+	looks    bool      // it has arrived, and is looked at: nothing is moved
+	away     bool      // the run believes the cluster to be out of reach
+	before   api.Phase // of the unit, before that
+	firm     bool      // only an order to end interrupts what is under way
+	told     shown     // what the run was told last, and when
+	toldAt   time.Time
+	reports  int // how many there were
+	watcher  watcher
+	sampler  sampler
 }
 
 // moved is a batch that has been moved.
@@ -137,7 +141,7 @@ func (r *machine) close(ctx workflow.Context, phase api.Phase) (api.UnitStatus, 
 			b.Phase, b.Ended = phase, workflow.Now(ctx).UTC()
 		}
 	}
-	r.unit.Ended = workflow.Now(ctx).UTC()
+	r.unit.Ended, r.unit.Last = workflow.Now(ctx).UTC(), nil
 	if phase != r.arrived() {
 		r.unit.Ending = r.orders.ending
 	}

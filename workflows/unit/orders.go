@@ -26,6 +26,7 @@ type orders struct {
 	hurries  int // how often it was told to end its soak
 	who      string
 	why      string
+	retreat  *api.Ending // who wants the last batch taken back; nil where nobody does
 	ending   *api.Ending // whose order ended the way forward, or gave the way back up
 }
 
@@ -52,7 +53,7 @@ func (r *machine) serve(ctx workflow.Context) error {
 // take notes an order, and ends the activity that is under way where the order goes before it.
 func (r *machine) take(o tell.Order) {
 	interrupts := true
-	if !slices.Contains([]string{tell.OrderFreeze, tell.OrderThaw, tell.OrderEndSoak}, o.Kind) {
+	if !slices.Contains([]string{tell.OrderFreeze, tell.OrderThaw, tell.OrderEndSoak, tell.OrderRetreat}, o.Kind) {
 		r.orders.who, r.orders.why = o.Who, o.Reason
 	}
 	if slices.Contains([]string{tell.OrderAbort, tell.OrderRollback, tell.OrderStop, tell.OrderSkip}, o.Kind) {
@@ -75,6 +76,9 @@ func (r *machine) take(o tell.Order) {
 	case tell.OrderEndSoak:
 		interrupts = r.soaks
 		r.orders.hurries++
+	case tell.OrderRetreat:
+		interrupts = false
+		r.takeRetreat(o)
 	case tell.OrderAbort:
 		r.orders.abort = true
 		r.orders.ends++
@@ -118,6 +122,9 @@ func (o orders) standsFor() *api.Waiting {
 		return &api.Waiting{Kind: api.WaitPerson, Name: "resume", Owner: o.who, Unmet: show.Reasons(api.Command{Reason: o.why})}
 	}
 	f := o.frozen
+	if f == nil {
+		return &api.Waiting{Kind: api.WaitRollback, Name: "batch"} // it was resumed before it had stopped
+	}
 	return &api.Waiting{
 		Kind: api.WaitFreeze, Name: f.Freeze.Name, Until: f.Freeze.Until, Owner: "whoever may lift " + f.Freeze.Name,
 		Unmet: []string{"by " + f.Who + ": " + f.Reason},
@@ -129,18 +136,19 @@ func (r *machine) obey(ctx workflow.Context) error {
 	if err := r.orders.ended(); err != nil {
 		return err
 	}
-	if !r.orders.stands() {
+	still := func() bool { return r.orders.stands() || r.orders.retreat != nil }
+	if !still() {
 		return r.heed(ctx)
 	}
 	before := r.unit.Phase
 	r.disarm(ctx)
-	for r.orders.stands() {
+	for still() {
 		paused, frozen := r.orders.paused, r.orders.frozen
-		err := show.Stand{
+		err := r.standStill(ctx, show.Stand{
 			Show: r.set, Phase: api.PhasePaused, Then: before, Waiting: r.orders.standsFor(),
 			Until: func() bool { return !r.orders.stands() || r.orders.paused != paused || r.orders.frozen != frozen },
 			Ends:  r.ended,
-		}.Wait(ctx)
+		})
 		if err != nil {
 			return err
 		}
@@ -172,12 +180,12 @@ func (r *machine) hold(ctx workflow.Context, phase api.Phase, failure api.Check,
 	r.noteFailure(ctx)
 	r.disarm(ctx)
 	r.troubled(ctx, inTrouble(failure))
-	err := show.Stand{
+	err := r.standStill(ctx, show.Stand{
 		Show: r.tell, Phase: phase, Waiting: show.Undecided(failure), Then: before,
 		Until:  func() bool { return r.orders.resumes > resumes },
 		Ends:   r.ended,
 		Leaves: func() { r.unit.Failure, r.unit.FailedAt = nil, "" },
-	}.Wait(ctx)
+	})
 	if err != nil {
 		return err
 	}
@@ -226,6 +234,9 @@ func (r *machine) arm(ctx workflow.Context) error {
 			return err
 		}
 		h.state, r.unit.Armed = state, state.Armed
+	}
+	if r.retreat != nil && r.retreat.begun {
+		return errAnew
 	}
 	if r.unit.Moved {
 		r.watch(ctx)

@@ -81,7 +81,7 @@ func (r *machine) report(ctx workflow.Context) {
 	r.told, r.toldAt = r.shown(), workflow.Now(ctx)
 	r.reports++
 	rep := tell.Report{
-		Cluster: r.in.Cluster, Phase: r.unit.Phase, Moved: r.unit.Moved, Waiting: r.unit.Waiting, Look: r.looks,
+		Cluster: r.in.Cluster, Phase: r.unit.Phase, Moved: r.unit.Moved, Waiting: r.unit.Waiting, Look: r.looks, Last: r.unit.Last,
 		Failure: show.Brief(r.unit.Failure), FailedAt: r.unit.FailedAt,
 		Execution: workflow.GetInfo(ctx).WorkflowExecution.RunID, Number: r.reports,
 	}
