@@ -51,6 +51,9 @@ func TestWhyEndsWithWhatHelps(t *testing.T) {
 		{"a crash", stuck(crashes), "", append([]string{
 			"kubectl --context c2 -n infra describe pod agent-x", "kubectl --context c2 -n infra logs agent-x -c agent --previous",
 		}, decide...)},
+		{"a batch that can go back alone", func(u *api.UnitStatus) {
+			u.Phase, u.Waiting, u.Last = api.PhaseStalled, &api.Waiting{Kind: "decision", Name: "progress"}, &api.LastBatch{Path: "prod/c2/all/1"}
+		}, "", slices.Insert(slices.Clone(decide), 2, "sluice rollback agent-1 --cluster c2 --batch --reason TEXT")},
 		{"drift", func(u *api.UnitStatus) {
 			u.Phase, u.Waiting = api.PhaseRefused, &api.Waiting{Kind: "decision", Name: "drift"}
 		}, "", []string{"sluice plan agent --to 1.0.0", "sluice resume agent-1", "sluice abort agent-1"}},

@@ -137,7 +137,9 @@ func nextOfUnit(u *api.UnitStatus, planned *Planned) Next {
 		n.What = after(u, w, planned) + " " + when
 	case api.WaitPods:
 		n.What = "its pods get ready"
-		if b := moving(u); b != nil && u.Phase != api.PhaseRollingBack {
+		if b := moving(u); b != nil && b.Phase == api.PhaseRollingBack {
+			n.What = fmt.Sprintf("batch %d of %s is back at the version of before, and its cluster stays where it stands", b.Number, b.NodeSet)
+		} else if b != nil && u.Phase != api.PhaseRollingBack {
 			n.What = fmt.Sprintf("batch %d of %s has its pods ready, and soaks", b.Number, b.NodeSet)
 		} else if u.Phase == api.PhaseRollingBack {
 			n.What = "its pods are back at the version of before"

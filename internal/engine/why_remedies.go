@@ -137,6 +137,9 @@ func (r remedies) commands(why *Reason, u *api.UnitStatus, kind api.WaitKind) []
 		return append(out, fmt.Sprintf("sluice plan %s --to %s", r.view.Subject, r.view.Version), "sluice resume "+run, "sluice abort "+run)
 	case u != nil && u.Phase.Stands():
 		out = append(out, "sluice resume "+run, fmt.Sprintf("sluice rollback %s --cluster %s", run, u.Cluster))
+		if u.Last != nil && u.Last.Back == nil {
+			out = append(out, fmt.Sprintf("sluice rollback %s --cluster %s --batch --reason TEXT", run, u.Cluster))
+		}
 		return append(append(out, r.skip(u)...), "sluice abort "+run)
 	case kind == api.WaitDecision || kind == api.WaitCheck:
 		return append(out, "sluice resume "+run, "sluice rollback "+run, "sluice abort "+run)
