@@ -60,6 +60,12 @@ func writings() []writing {
 			state = must(w, w.acts.Disarm, w.about(d, object, state))
 			return attempts(w, w.acts.Arm, w.about(d, object, state))
 		}},
+		{"Retreat", "pods, between two templates where the controller takes them", 1, func(w *world, d step.DiffResult, object string) func(kube.Try) error {
+			state := must(w, w.acts.Prepare, w.about(d, object, goal.State{}))
+			must(w, w.acts.Advance, w.batch(d, object, state, 1, half))
+			state = must(w, w.acts.Disarm, w.about(d, object, state))
+			return attempts(w, w.acts.Retreat, w.batch(d, object, state, 1, pipelines.Count(0)))
+		}},
 		{"Revert", "the way back's template, and pods", 2, func(w *world, d step.DiffResult, object string) func(kube.Try) error {
 			state := must(w, w.acts.Prepare, w.about(d, object, goal.State{}))
 			must(w, w.acts.Advance, w.batch(d, object, state, 1, half))

@@ -87,6 +87,52 @@ func TestReach(t *testing.T) {
 	}
 }
 
+func TestReachOfABatchThatGoesBack(t *testing.T) {
+	cases := map[string]struct {
+		first, second string // as in TestReach; new is the version of before
+		set           int
+		stays         pipelines.Amount
+		budget        int
+		chosen        string
+		done          bool
+		reason        string
+	}{
+		"the newest":              {"O1 O2 O3 N4", "", 0, pipelines.Count(1), 2, "O3O2", false, "they were made last"},
+		"one at a time":           {"O1 O2 N3 N4", "", 0, pipelines.Count(0), 1, "O2", false, "all that are down use the budget up"},
+		"broken ones at once":     {"O1 o2 o3 N4", "", 0, pipelines.Count(1), 1, "o3o2", false, "replacing them costs nothing"},
+		"while one comes":         {"O1 - N3 N4", "", 0, pipelines.Count(1), 2, "", false, "it is waited for"},
+		"there":                   {"O1 N2 N3 N4", "", 0, pipelines.Count(1), 2, "", true, "one stays"},
+		"earlier sets stay":       {"O1 O2", "O3 N4", 1, pipelines.Count(0), 2, "O3", false, "they were judged good"},
+		"old ones in these count": {"N1 O2", "O3 N4", 1, pipelines.Count(0), 2, "O3", false, "not for this set"},
+		"later sets go first":     {"O1 O2 N3", "O4 N5", 0, pipelines.Count(1), 3, "O4O2", false, "what joined used the batch up"},
+	}
+	for name, c := range cases {
+		s := shot{totals: []int{0, 0}}
+		born := time.Now()
+		for set, text := range []string{c.first, c.second} {
+			for _, one := range fields(text) {
+				s.slots = append(s.slots, at(one, set))
+				if p := s.slots[len(s.slots)-1].pod; p != nil {
+					born = born.Add(time.Second)
+					p.Made = born
+				}
+				s.totals[set]++
+			}
+		}
+		to := kit.Aim{Revision: "new", Retreats: true, Living: true, Goal: workload.Goal{
+			Sets: make([]pipelines.NodeSet, 2), Set: c.set, Amount: c.stays, MaxUnavailable: pipelines.Count(c.budget),
+		}}
+		s.reach = reachOf(s.slots, s.totals, to)
+		chosen := ""
+		for _, p := range s.choose(to, 0, time.Now(), func(types.UID) bool { return false }) {
+			chosen += p.Name
+		}
+		if done := s.done(to, 0, time.Now()); chosen != c.chosen || done != c.done {
+			t.Errorf("%s: chose %q, done %v; want %q, %v: %s", name, chosen, done, c.chosen, c.done, c.reason)
+		}
+	}
+}
+
 func fields(text string) []string {
 	var out []string
 	for _, f := range []byte(text) {
