@@ -334,3 +334,25 @@ func TestAFailedBatchThatIsTakenBackCountsNoMore(t *testing.T) {
 	}
 }
 
+
+func TestABatchOfABigStageGoesBackAlone(t *testing.T) {
+	w := many(t, 150)
+	w.plan.Stages[0].Groups[0].MaxConcurrency = 1
+	broken := true
+	w.facts = func(cluster string, f *rule.Facts) {
+		if broken && cluster == "c000" {
+			f.Workload.Restarts = 1
+		}
+	}
+	back := w.command(time.Hour, api.UpdateRetreat, api.Command{Who: "ann", Reason: "hm", Scope: api.Scope{Clusters: []string{"c000"}}})
+	w.at(2*time.Hour, func() { broken = false })
+	w.command(3*time.Hour, api.UpdateResume, api.Command{})
+	end := w.run(t)
+	if !back.accepted || back.answer.Message != "batch prod/c000/all/1 goes back; its cluster stays where it stands, and moves it anew once it is resumed" {
+		t.Errorf("it answers %+v", back)
+	}
+	w.inOrder(t, "Advance c000/1", "Retreat c000/1", "Arm c000", "Advance c000/1", "Finish c000")
+	if end.Phase != api.PhaseSucceeded {
+		t.Errorf("the run ended %s", end.Phase)
+	}
+}
