@@ -128,6 +128,22 @@ func TestADirectRollbackThatIsBegunAgainGoesOn(t *testing.T) {
 	}
 }
 
+// TestADrillIsTakenBackAsOne: what it moved was bad by design, and is to freeze nothing and tell nobody.
+func TestADrillIsTakenBackAsOne(t *testing.T) {
+	b := newBench(t)
+	run := b.started()
+	run.Drill = "crash/1"
+	run, err := b.ledger.NewRun(t.Context(), run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.wrote(run, "c1")
+	d, err := b.night().BeginDirect(t.Context(), run.Name, api.Command{Who: "ann", Reason: "Temporal is gone"}, false)
+	if err != nil || d.Made.Drill != run.Drill {
+		t.Errorf("it is taken back by %+v, %v", d.Made, err)
+	}
+}
+
 func TestSettleEndsWhatWasOvertaken(t *testing.T) {
 	b := newBench(t)
 	run := b.started()

@@ -53,7 +53,7 @@ func (t Taker) TakeBack(ctx context.Context, o Order) (api.RunStatus, error) {
 		return api.RunStatus{}, err
 	}
 	units := t.all(ctx, o.Run, window)
-	status := t.status(o.Run, p, units)
+	status := t.status(o.Run, p, units, ctx.Err() != nil)
 	status.Origin = stored.Origin
 	// However it was told to end, its end is written down.
 	ctx = context.WithoutCancel(ctx)
@@ -153,8 +153,8 @@ func (t Taker) ref(run ledger.Run, u plan.Unit) step.Ref {
 	}
 }
 
-// status is how the run has ended: it went all the way, or did not.
-func (t Taker) status(run ledger.Run, p *plan.Plan, units []api.UnitStatus) api.RunStatus {
+// status is how the run has ended: it went all the way, was told to end before, or failed.
+func (t Taker) status(run ledger.Run, p *plan.Plan, units []api.UnitStatus, told bool) api.RunStatus {
 	s := api.RunStatus{
 		Name: run.Name, Subject: run.Subject, Version: run.Version, Pipeline: p.Pipeline, Plan: run.Plan, Back: run.Back,
 		Phase: api.PhaseRolledBack, By: run.By, Reason: run.Reason, Started: run.Started, Ended: t.Clock.Now().UTC(),
@@ -165,14 +165,16 @@ func (t Taker) status(run ledger.Run, p *plan.Plan, units []api.UnitStatus) api.
 		switch u.Phase {
 		case api.PhaseRolledBack:
 			done++
-			continue
 		case api.PhaseFailed, api.PhaseUnreachable:
 			s.Failed++
 		}
+	}
+	switch {
+	case done == len(units):
+	case told:
+		s.Phase = api.PhaseAborted
+	default:
 		s.Phase = api.PhaseFailed
-		if u.Phase == api.PhaseAborted {
-			s.Phase = api.PhaseAborted
-		}
 	}
 	s.Percent = 100 * done / max(len(units), 1)
 	for i := range p.Stages {

@@ -1,6 +1,7 @@
 package direct_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -95,6 +96,20 @@ func TestClustersOutOfReachAreOwed(t *testing.T) {
 	}
 	if run, err := l.Run(t.Context(), "agent-1"); err != nil || run.Report == "" || run.Ended.IsZero() {
 		t.Errorf("the ledger says of the run %+v, %v", run, err)
+	}
+}
+
+func TestARollbackThatIsToldToEndIsAborted(t *testing.T) {
+	_, taker, order, said := night(t, "away", "away", "away")
+	ctx, end := context.WithCancel(t.Context())
+	hear := taker.Said
+	taker.Said = func(u api.UnitStatus) { hear(u); end() } // while the first one is under way
+	status, err := taker.TakeBack(ctx, order)
+	if err != nil || status.Phase != api.PhaseAborted {
+		t.Errorf("it ended %+v, %v", status, err)
+	}
+	if want := []string{"c RollingBack", "c Aborted"}; !slices.Equal(*said, want) {
+		t.Errorf("it said %v, not %v", *said, want)
 	}
 }
 
