@@ -19,13 +19,13 @@ func (a *Activities) noteUnit(ctx context.Context, ref step.Ref, u *api.UnitStat
 		return nil
 	}
 	o := ledger.Outcome{Run: ref.Run, Cluster: ref.Cluster, Plan: ref.Plan, Ended: u.Ended, Passed: u.Phase == api.PhaseSucceeded}
-	if u.Failing() {
+	if u.Failing() && !u.Lost() {
 		o.Failed = u.Ended
 	}
 	return a.Ledger.NoteOutcome(ctx, o)
 }
 
-// noteRun notes what failed in a run after its clusters had ended: in the soak of their stage.
+// noteRun notes what failed in a run, once more: some did so after they had ended, in the soak of their stage.
 func (a *Activities) noteRun(ctx context.Context, run *api.RunStatus) error {
 	if run.Back != "" {
 		return nil
@@ -33,7 +33,7 @@ func (a *Activities) noteRun(ctx context.Context, run *api.RunStatus) error {
 	for i := range run.Stages {
 		for j := range run.Stages[i].Units {
 			u := &run.Stages[i].Units[j]
-			if !u.Failing() {
+			if !u.Failing() || u.Lost() {
 				continue
 			}
 			at := u.Ended

@@ -51,6 +51,14 @@ func (u *UnitStatus) Failing() bool {
 	return u.Phase != PhaseSkipped && (u.Phase == PhaseFailed || u.Failure != nil && u.Failure.Verdict == Failed)
 }
 
+// CheckReach is the name of the failure of a unit whose cluster was out of reach to the end of its run.
+const CheckReach = "reach"
+
+// Lost reports whether the unit failed as its cluster was out of reach to the end, and not as anything said that the change is bad.
+func (u *UnitStatus) Lost() bool {
+	return u.Failure != nil && u.Failure.Name == CheckReach && u.Failure.At == AtUnit
+}
+
 // BatchStatus is a batch of a unit as it went.
 type BatchStatus struct {
 	Path     string    `json:"path"` // group/cluster/node set/number

@@ -133,6 +133,25 @@ func TestAFuseTripsOverAllRuns(t *testing.T) {
 	}
 }
 
+// TestAFuseCountsClusters: one that fails under three runs has failed once, and one that passed under another has failed all the same.
+func TestAFuseCountsClusters(t *testing.T) {
+	b := newBox(t)
+	one, two, three := b.run("agent"), b.run("proxy"), b.run("dns")
+	b.notes(one, "p1!", "p2!")
+	b.notes(two, "p1!", "p2")
+	b.notes(three, "p1!", "p2")
+	still, enough, err := (&fuse.Watcher{Ledger: b.ledger, Clock: b.clock}).Still(t.Context(), b.kept)
+	if held := b.trips(1); len(held) != 0 || enough || len(still) != 2 || err != nil {
+		t.Fatalf("two clusters failed: %+v; and still %+v, %v", held, still, err)
+	}
+	b.notes(three, "p3", "p4", "p5", "p1")
+	b.notes(two, "p5!")
+	held := b.trips(1)
+	if want := "fuse prod: 3 of 5 clusters failed within 1h: p1 (dns-1), p2 (agent-1), p5 (proxy-1)"; len(held) != 1 || held[0].Reason != want {
+		t.Errorf("it made %+v, and should say %q", held, want)
+	}
+}
+
 func TestAFuseCounts(t *testing.T) {
 	for name, c := range map[string]struct {
 		how   []string

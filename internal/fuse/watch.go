@@ -116,12 +116,13 @@ func (w *Watcher) look(ctx context.Context, k ledger.Kept, all []ledger.Outcome,
 	})
 }
 
-// count is how many of the last clusters in which something of a fuse's scope ended since a time there are, and those that failed.
+// count is how many of the last clusters in which something of a fuse's scope ended since a time there are, and those that failed: each
+// once, however many runs failed there.
 func (w *Watcher) count(ctx context.Context, f *pipelines.Fuse, all []ledger.Outcome, since time.Time) (int, []ledger.Outcome, error) {
-	counted := 0
+	counted := map[string]bool{}
 	var failed []ledger.Outcome
 	for _, o := range all {
-		if !o.At().After(since) || counted == f.Spec.Of {
+		if !o.At().After(since) {
 			break // the newest come first
 		}
 		within, err := w.within(ctx, Scope(f), o)
@@ -131,12 +132,25 @@ func (w *Watcher) count(ctx context.Context, f *pipelines.Fuse, all []ledger.Out
 		if !within {
 			continue
 		}
-		counted++
+		if !counted[o.Cluster] && len(counted) == f.Spec.Of {
+			break
+		}
+		counted[o.Cluster] = true
 		if !o.Failed.IsZero() {
 			failed = append(failed, o)
 		}
 	}
-	return counted, failed, nil
+	return len(counted), eachOnce(failed), nil
+}
+
+// eachOnce keeps the first of each cluster.
+func eachOnce(all []ledger.Outcome) []ledger.Outcome {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(all, func(o ledger.Outcome) bool {
+		again := seen[o.Cluster]
+		seen[o.Cluster] = true
+		return again
+	})
 }
 
 // Still are the clusters of a fuse's scope that failed and stand where they did, in runs that are open, and whether they are enough to
@@ -159,6 +173,7 @@ func (w *Watcher) Still(ctx context.Context, k ledger.Kept) (still []ledger.Outc
 			still = append(still, o)
 		}
 	}
+	still = eachOnce(still)
 	return still, len(still) >= f.Spec.Failures, nil
 }
 

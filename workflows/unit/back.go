@@ -221,7 +221,7 @@ func (r *machine) stoppedPhase() api.Phase {
 	}
 	if w := r.unit.Waiting; r.away && r.unit.Failure == nil && w != nil {
 		said := r.in.Cluster + " was out of reach to the end of the run: " + strings.Join(w.Unmet, ", ")
-		r.unit.Failure = &api.Check{Name: "reach", At: api.AtUnit, Verdict: api.Error, Message: said}
+		r.unit.Failure = &api.Check{Name: api.CheckReach, At: api.AtUnit, Verdict: api.Error, Message: said}
 		r.unit.FailedAt = r.unit.Path
 	}
 	return api.PhaseFailed
