@@ -71,7 +71,7 @@ func (r *records) Enter(context.Context, permit.Permit, []permit.Limit, time.Tim
 	return permit.Admission{}, nil
 }
 func (r *records) Trouble(context.Context, permit.Permit, string, time.Time) error { return nil }
-func (r *records) Leave(context.Context, string, string) error                     { return nil }
+func (r *records) Leave(context.Context, string, string, time.Time) error          { return nil }
 func (r *records) ListKept(context.Context, string) ([]ledger.Kept, error)         { return nil, nil }
 func (r *records) PermitRevision(context.Context) (int64, error)                   { return 0, nil }
 

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/mock"
+
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/permit"
@@ -77,4 +79,23 @@ func lastOf(log []string, what string) int {
 		}
 	}
 	return -1
+}
+
+// TestNoLedgerHoldsUpAWayBack: who keeps others out, or goes back, says so to the ledger and does not wait for it.
+func TestNoLedgerHoldsUpAWayBack(t *testing.T) {
+	for reason, back := range map[string]*api.BackInput{
+		"it goes back by itself": nil, "a run takes it back": {Run: "agent-1", Units: []string{"a"}},
+	} {
+		w := newWorld(t, "a")
+		w.plan.OnFailure = pipelines.Rollback
+		w.env.OnActivity(step.Trouble.Name(), mock.Anything, mock.Anything).After(never).Return("", nil)
+		if w.facts = crashes("a"); back != nil {
+			w.facts = nil
+			w.env.OnActivity(step.Enter.Name(), mock.Anything, mock.Anything).After(never).Return(permit.Admission{}, nil)
+		}
+		end := w.play(t, api.RolloutInput{Run: "agent-2", Plan: "0123456789abcdef", By: "ann", Back: back})
+		if took := end.Ended.Sub(end.Started); end.Phase != api.PhaseRolledBack || took > time.Hour {
+			t.Errorf("%s: it is %s after %s", reason, end.Phase, took)
+		}
+	}
 }

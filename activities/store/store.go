@@ -35,7 +35,7 @@ type Records interface {
 	AddEntry(ctx context.Context, e ledger.Entry) error
 	Enter(ctx context.Context, p permit.Permit, limits []permit.Limit, now time.Time) (permit.Admission, error)
 	Trouble(ctx context.Context, p permit.Permit, why string, now time.Time) error
-	Leave(ctx context.Context, run, cluster string) error
+	Leave(ctx context.Context, run, cluster string, at time.Time) error
 	PermitRevision(ctx context.Context) (int64, error)
 	NoteOutcome(ctx context.Context, o ledger.Outcome) error
 	ListKept(ctx context.Context, kind string) ([]ledger.Kept, error)
@@ -211,7 +211,7 @@ func (a *Activities) SaveUnit(ctx context.Context, req step.SaveUnitRequest) (st
 	if err != nil {
 		return "", err
 	}
-	return record, a.Ledger.Leave(ctx, req.Run, req.Cluster)
+	return record, a.Ledger.Leave(ctx, req.Run, req.Cluster, req.At)
 }
 
 // SaveRun writes down how a run ended.

@@ -31,7 +31,11 @@ its failure domain, or as many change as may. The reason is in the audit. It nee
 				return err
 			}
 			return out.print(f.Out, let, func() error {
-				_, err := fmt.Fprintf(shown{f.Out}, "%s of run %s enters within seconds; it waited for: %s\n", let.Cluster, let.Run, or(let.WaitsWhat))
+				when := "within seconds"
+				if let.Refused {
+					when = "once it is resumed"
+				}
+				_, err := fmt.Fprintf(shown{f.Out}, "%s of run %s enters %s; what was in its way: %s\n", let.Cluster, let.Run, when, or(let.WaitsWhat))
 				return fault.Wrap(fault.Internal, err, "cannot print")
 			})
 		},

@@ -13,8 +13,8 @@ func (e *Engine) Permits(ctx context.Context) ([]permit.Permit, error) {
 	return e.ledger.ListPermits(ctx)
 }
 
-// LetIn has a unit that waits for a permit enter its cluster, whatever holds it. It needs no Temporal. It is fault.NotFound where none
-// waits, and fault.Invalid without a reason.
+// LetIn has a unit that waits for a permit, or was refused one, enter its cluster when it asks next, whatever holds it. It needs no
+// Temporal. It is fault.NotFound where none is there, or is in, and fault.Invalid without a reason.
 func (e *Engine) LetIn(ctx context.Context, run, cluster, by, reason string) (permit.Permit, error) {
 	by = identity.Unverified(by)
 	let, err := e.ledger.LetIn(ctx, run, cluster, ledger.Lift{By: by, Reason: reason, At: e.now()})

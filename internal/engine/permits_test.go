@@ -7,6 +7,8 @@ import (
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/permit"
+	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/pipelines"
 )
 
 // TestAPersonLetsAUnitIn: for a reason, which is in the audit; and why says that somebody can.
@@ -50,5 +52,24 @@ func TestAPersonLetsAUnitIn(t *testing.T) {
 	entries, err := b.ledger.ListEntries(t.Context(), run.Name, 1)
 	if err != nil || len(entries) != 1 || entries[0].Command != "let-in" || entries[0].Reason != "it is the fix" {
 		t.Errorf("the audit says %+v, %v", entries, err)
+	}
+}
+
+// TestWhoWasRefusedAPermitCanBeLetIn: why says so, as it does of who waits.
+func TestWhoWasRefusedAPermitCanBeLetIn(t *testing.T) {
+	b := newBench(t)
+	run := b.started()
+	no := &api.Check{Name: "may c1 change", At: pipelines.Point(step.Enter.Name()), Verdict: api.Error, Message: "limit few: 1 of 1 units"}
+	unit := api.UnitStatus{Path: "prod/c1", Cluster: "c1", Phase: api.PhaseRefused, Started: noon, Failure: no, FailedAt: "prod/c1"}
+	b.temporal.answers = map[string]any{run.Name: api.RunStatus{
+		Name: run.Name, Subject: run.Subject, Plan: run.Plan, Phase: api.PhaseHeld, Stages: []api.StageStatus{{Name: "all", Units: []api.UnitStatus{unit}}},
+	}}
+	why, err := b.Why(t.Context(), run.Name, "c1")
+	if err != nil || len(why.Reasons) != 1 {
+		t.Fatalf("it explains %+v, %v", why, err)
+	}
+	want := "sluice get permits; sluice let-in agent-1 c1 --reason TEXT; sluice resume agent-1; "
+	if got := strings.Join(why.Reasons[0].Commands, "; "); !strings.Contains(got, want) {
+		t.Errorf("what helps is %s", got)
 	}
 }

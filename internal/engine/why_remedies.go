@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/pipelines"
 )
 
 // remedies says of reasons what ends them: by itself, or by which commands.
@@ -133,6 +135,9 @@ func (r remedies) commands(why *Reason, u *api.UnitStatus, kind api.WaitKind) []
 		out = append(out, r.looks(why, u)...)
 	}
 	switch {
+	case u != nil && u.Phase == api.PhaseRefused && u.Failure != nil && u.Failure.At == pipelines.Point(step.Enter.Name()):
+		out = append(out, "sluice get permits", fmt.Sprintf("sluice let-in %s %s --reason TEXT", run, u.Cluster), "sluice resume "+run)
+		return append(append(out, r.skip(u)...), "sluice abort "+run)
 	case u != nil && u.Phase == api.PhaseRefused:
 		return append(out, fmt.Sprintf("sluice plan %s --to %s", r.view.Subject, r.view.Version), "sluice resume "+run, "sluice abort "+run)
 	case u != nil && u.Phase.Stands():

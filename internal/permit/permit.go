@@ -28,7 +28,8 @@ type Permit struct {
 	Trouble   string      `json:"trouble,omitempty"`
 	Since     time.Time   `json:"since,omitzero"` // of its trouble
 	LetIn     *Let        `json:"letIn,omitempty"`
-	Passed    string      `json:"passed,omitempty"` // the run that took its turn
+	Passed    string      `json:"passed,omitempty"`  // the run that took its turn
+	Refused   bool        `json:"refused,omitempty"` // and knows it: it waits no more until a person resumes it
 	Turn      int64       `json:"-"`
 	WaitsWhat string      `json:"waitsFor,omitempty"` // as it was answered last
 }
@@ -44,6 +45,8 @@ type Let struct {
 type Holder struct {
 	Workflow  string `json:"workflow"`
 	Execution string `json:"execution"`
+	// At is when it asked, by the clock of workflows: what it had asked before that, and what executions before it had, is late.
+	At time.Time `json:"at,omitzero"`
 }
 
 // Limit is how many units of one failure domain may change at once, over all components and runs.
@@ -128,7 +131,8 @@ const Cluster = "cluster"
 // Admit tells whether a unit may enter, given all other permits in the order in which they were asked for. What goes back, and what a
 // person has let in, always may. Another run's unit that is in trouble in the same cluster or failure domain keeps it out; so does a limit
 // whose domain is full, and who asked before it and waits for the same: first come, first served. One that waits and does not ask any
-// more, or that somebody's trouble keeps out, is no hindrance.
+// more, was refused, or is kept out by somebody's trouble is no hindrance. A limit that refuses does so for other runs' units: a unit
+// queues behind those of its own run.
 func Admit(p Permit, others []Permit, limits []Limit, now time.Time) (Admission, error) {
 	if p.Back || p.LetIn != nil || !p.Entered.IsZero() {
 		return Admission{}, nil
@@ -141,7 +145,7 @@ func Admit(p Permit, others []Permit, limits []Limit, now time.Time) (Admission,
 	}
 	var out Admission
 	for _, l := range limits {
-		in, ahead, first := 0, 0, (*Permit)(nil)
+		in, ahead, own, first := 0, 0, 0, (*Permit)(nil)
 		var passes []Permit
 		domain := ""
 		for i := range others {
@@ -153,13 +157,16 @@ func Admit(p Permit, others []Permit, limits []Limit, now time.Time) (Admission,
 			switch waits := o.Entered.IsZero(); {
 			case !waits:
 				in++
-			case o.Turn > p.Turn || o.Passed != "" || now.Sub(o.Seen) > WaiterLives || o.troubled(others) != nil:
+			case o.Turn > p.Turn || o.Passed != "" || o.Refused || now.Sub(o.Seen) > WaiterLives || o.troubled(others) != nil:
 				continue
 			case l.OnConflict == pipelines.ConflictSupersede && o.Subject == p.Subject && o.Run != p.Run:
 				passes = append(passes, *o)
 				continue
 			default:
 				ahead++
+			}
+			if o.Run == p.Run {
+				own++
 			}
 			if first == nil {
 				first = o
@@ -175,7 +182,7 @@ func Admit(p Permit, others []Permit, limits []Limit, now time.Time) (Admission,
 		if ahead > 0 {
 			why += fmt.Sprintf("; %d wait before it", ahead)
 		}
-		if l.OnConflict == pipelines.ConflictRefuse {
+		if l.OnConflict == pipelines.ConflictRefuse && in+ahead-own >= l.Units {
 			return Admission{}, fault.New(fault.Refused, "%s", why)
 		}
 		if out.Given() {

@@ -57,6 +57,8 @@ func TestWhoMayEnter(t *testing.T) {
 		"who asked before it asks no more":       {others: []permit.Permit{unit("proxy-1", "c2", 1, gone)}, limits: rack},
 		"who asked before it is kept out itself": {others: []permit.Permit{unit("proxy-1", "c2", 1, func(p *permit.Permit) { p.Domains = append(p.Domains, "switch=s") }), unit("dns-1", "c9", 2, in, bad, func(p *permit.Permit) { p.Domains = []string{"switch=s"} })}, limits: rack},
 		"a limit that refuses":                   {others: []permit.Permit{unit("proxy-1", "c2", 1, in)}, limits: limit("rack", 1, pipelines.ConflictRefuse), refused: true},
+		"a limit that refuses, for its own run":  {others: []permit.Permit{unit("agent-2", "c2", 1, in)}, limits: limit("rack", 1, pipelines.ConflictRefuse), why: "limit few: 1 of 1 units of rack=r7 change now, first agent-2 in c2"},
+		"one that was refused is no hindrance":   {others: []permit.Permit{unit("proxy-1", "c2", 1, func(p *permit.Permit) { p.Refused = true })}, limits: rack},
 		"it takes the turn of its component":     {others: []permit.Permit{unit("proxy-1", "c3", 1, in), unit("agent-1", "c2", 2, agent)}, limits: limit("rack", 1, pipelines.ConflictSupersede), passes: 1, why: "limit few: 1 of 1 units of rack=r7 change now, first proxy-1 in c3"},
 		"and not that of another":                {others: []permit.Permit{unit("proxy-1", "c2", 1)}, limits: limit("rack", 1, pipelines.ConflictSupersede), why: "limit few: 0 of 1 units of rack=r7 change now, first proxy-1 in c2; 1 wait before it"},
 		"somebody took its turn":                 {change: func(p *permit.Permit) { p.Passed = "agent-3" }, refused: true},

@@ -129,10 +129,11 @@ type UnitRecord struct {
 	Watched []pipelines.ResolvedCheck `json:"watched,omitempty"` // checks in the background
 }
 
-// SaveUnitRequest stores the record of a unit.
+// SaveUnitRequest stores the record of a unit, with which it leaves its cluster.
 type SaveUnitRequest struct {
 	Ref
 	Record UnitRecord `json:"record"`
+	At     time.Time  `json:"at,omitzero"` // it asked, by the clock of workflows
 }
 
 // FailureRequest is a unit that failed, and since when it stands there.

@@ -21,7 +21,7 @@ import (
 // Ledger is the part of a ledger that is needed.
 type Ledger interface {
 	ListPermits(ctx context.Context) ([]permit.Permit, error)
-	Leave(ctx context.Context, run, cluster string) error
+	Leave(ctx context.Context, run, cluster string, at time.Time) error
 }
 
 // Workflows is the part of a Temporal client that says whether a workflow is open.
@@ -60,7 +60,7 @@ func (v *Vacater) Look(ctx context.Context) error {
 		}
 		alive, err := v.alive(ctx, p.Holder)
 		if err == nil && !alive {
-			err = v.Ledger.Leave(ctx, p.Run, p.Cluster)
+			err = v.Ledger.Leave(ctx, p.Run, p.Cluster, p.Holder.At)
 		}
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s of run %s: %w", p.Cluster, p.Run, err))

@@ -59,7 +59,8 @@ type machine struct {
 	firm     bool      // only an order to end interrupts what is under way
 	told     shown     // what the run was told last, and when
 	toldAt   time.Time
-	reports  int // how many there were
+	reports  int                  // how many there were
+	trouble  *step.TroubleRequest // being said to the ledger, or to be said next; nil where that knows
 	watcher  watcher
 	sampler  sampler
 }
@@ -152,7 +153,8 @@ func (r *machine) close(ctx workflow.Context, phase api.Phase) (api.UnitStatus, 
 	if phase == api.PhaseSucceeded {
 		record.Soaking, record.Watched = r.soaking(), r.watched()
 	}
-	detail, err := ask.For(step.SaveUnit, "record the unit", step.SaveUnitRequest{Ref: r.in.Ref, Record: record}).Get(ctx)
+	req := step.SaveUnitRequest{Ref: r.in.Ref, Record: record, At: workflow.Now(ctx).UTC()}
+	detail, err := ask.For(step.SaveUnit, "record the unit", req).Get(ctx)
 	if err != nil {
 		return r.unit, fmt.Errorf("cannot record unit %s: %w", r.unit.Path, err)
 	}

@@ -13,29 +13,30 @@ import (
 	"sluice.dev/sluice/internal/permit"
 )
 
-// ofOpenRuns leaves out what runs had that have ended: whoever died on the way gives it back by that.
-const ofOpenRuns = `NOT EXISTS (SELECT 1 FROM runs r WHERE r.name = permits.run AND r.ended <> '')`
-
 // Enter implements ledger.Permits.
 func (s *Store) Enter(ctx context.Context, p permit.Permit, limits []permit.Limit, now time.Time) (permit.Admission, error) {
 	if err := ledger.CheckPermit(p); err != nil {
 		return permit.Admission{}, failed(err, "cannot ask for a permit")
 	}
 	var out permit.Admission
-	var refused error // which is kept: who is refused waits no more
+	var refused error // which is kept, for whoever lets it in
 	err := s.write(ctx, func(tx *sql.Tx) error {
 		own, others, err := permitOf(ctx, tx, p, now)
 		if err != nil {
 			return err
 		}
-		if len(others) >= permit.Most {
+		isNew := own.Entered.IsZero() && own.WaitsWhat == ""
+		if isNew && !p.Back && len(others) >= permit.Most {
 			return fault.New(fault.Refused, "%d units change or wait already, and no more may (permit.Most)", len(others))
 		}
 		had := !own.Entered.IsZero()
 		out, refused = permit.Admit(own, others, limits, now)
 		if refused != nil {
-			_, err := tx.ExecContext(ctx, `DELETE FROM permits WHERE turn = ?`, own.Turn)
-			return err
+			own.Seen, own.Refused, own.Passed, own.WaitsWhat = now, true, "", refused.Error()
+			if err := savePermit(ctx, tx, own); err != nil {
+				return err
+			}
+			return revisePermits(ctx, tx)
 		}
 		for _, passed := range out.Passes {
 			passed.Passed = p.Run
@@ -61,30 +62,53 @@ func (s *Store) Enter(ctx context.Context, p permit.Permit, limits []permit.Limi
 	return out, failed(err, "cannot let %s of run %s change", p.Cluster, p.Run)
 }
 
-// permitOf is the permit of a unit, made where there is none, and all others, in their order.
+// permitOf is the permit of a unit that asks for something, made where there is none, and all others, in their order. It is Conflict
+// where the unit has asked for something else since, or its run has ended.
 func permitOf(ctx context.Context, tx *sql.Tx, p permit.Permit, now time.Time) (own permit.Permit, others []permit.Permit, err error) {
-	if _, err := tx.ExecContext(ctx, `DELETE FROM permits WHERE NOT `+ofOpenRuns); err != nil {
+	if err := late(ctx, tx, p); err != nil {
 		return p, nil, err
 	}
-	others, err = rows(ctx, tx, scanPermit, `SELECT turn, body FROM permits ORDER BY turn`)
+	others, err = rows(ctx, tx, scanPermit, `SELECT turn, body FROM permits WHERE gone = 0 ORDER BY turn`)
 	if err != nil {
 		return p, nil, err
 	}
 	i := slices.IndexFunc(others, func(o permit.Permit) bool { return o.Run == p.Run && o.Cluster == p.Cluster })
 	if i >= 0 {
 		own = others[i]
+		others = slices.Delete(others, i, i+1)
 		own.Holder, own.Domains, own.Back = p.Holder, p.Domains, p.Back
-		return own, slices.Delete(others, i, i+1), nil
+		if !own.Refused {
+			return own, others, nil
+		}
+		p.LetIn = own.LetIn
 	}
+	// It is the last in turn, also where it was refused or had left before.
 	own = p
 	own.Asked, own.Seen = now, now
-	body, err := json.Marshal(own)
-	if err != nil {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM permits WHERE run = ? AND cluster = ?`, p.Run, p.Cluster); err != nil {
 		return own, others, err
 	}
-	err = tx.QueryRowContext(ctx, `INSERT INTO permits (run, cluster, body) VALUES (?, ?, ?) RETURNING turn`,
-		p.Run, p.Cluster, string(body)).Scan(&own.Turn)
+	err = tx.QueryRowContext(ctx, `INSERT INTO permits (run, cluster, body) VALUES (?, ?, '') RETURNING turn`,
+		p.Run, p.Cluster).Scan(&own.Turn)
 	return own, others, err
+}
+
+// late is Conflict where what a unit asks for is of no use any more.
+func late(ctx context.Context, tx *sql.Tx, p permit.Permit) error {
+	var ended, since bool
+	err := tx.QueryRowContext(ctx, `
+		SELECT EXISTS (SELECT 1 FROM runs WHERE name = ? AND ended <> ''),
+			EXISTS (SELECT 1 FROM permits WHERE run = ? AND cluster = ? AND (asked > ? OR gone = 1 AND asked = ?))`,
+		p.Run, p.Run, p.Cluster, formatTime(p.Holder.At), formatTime(p.Holder.At)).Scan(&ended, &since)
+	switch {
+	case err != nil:
+		return err
+	case ended:
+		return fault.New(fault.Conflict, "its run has ended")
+	case since:
+		return fault.New(fault.Conflict, "it has asked for something else since %s", p.Holder.At)
+	}
+	return nil
 }
 
 func savePermit(ctx context.Context, tx *sql.Tx, p permit.Permit) error {
@@ -92,7 +116,7 @@ func savePermit(ctx context.Context, tx *sql.Tx, p permit.Permit) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `UPDATE permits SET body = ? WHERE turn = ?`, string(body), p.Turn)
+	_, err = tx.ExecContext(ctx, `UPDATE permits SET body = ?, asked = ? WHERE turn = ?`, string(body), formatTime(p.Holder.At), p.Turn)
 	return err
 }
 
@@ -129,14 +153,27 @@ func (s *Store) Trouble(ctx context.Context, p permit.Permit, why string, now ti
 }
 
 // Leave implements ledger.Permits.
-func (s *Store) Leave(ctx context.Context, run, cluster string) error {
+func (s *Store) Leave(ctx context.Context, run, cluster string, at time.Time) error {
 	err := s.write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM permits WHERE run = ? AND cluster = ?`, run, cluster); err != nil {
+		_, err := tx.ExecContext(ctx, `
+			INSERT INTO permits (run, cluster, body, asked, gone) SELECT ?, ?, '', ?, 1
+			WHERE NOT EXISTS (SELECT 1 FROM runs WHERE name = ? AND ended <> '')
+			ON CONFLICT (run, cluster) DO UPDATE SET body = '', asked = excluded.asked, gone = 1 WHERE permits.asked <= excluded.asked`,
+			run, cluster, formatTime(at), run)
+		if err != nil {
 			return err
 		}
 		return revisePermits(ctx, tx)
 	})
 	return failed(err, "cannot take back the permit of %s of run %s", cluster, run)
+}
+
+// endPermits takes back what a run had that has ended: whoever died on the way gives it back by that.
+func endPermits(ctx context.Context, tx *sql.Tx, run string) error {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM permits WHERE run = ?`, run); err != nil {
+		return err
+	}
+	return revisePermits(ctx, tx)
 }
 
 // LetIn implements ledger.Permits.
@@ -146,7 +183,7 @@ func (s *Store) LetIn(ctx context.Context, run, cluster string, l ledger.Lift) (
 	}
 	var let permit.Permit
 	err := s.write(ctx, func(tx *sql.Tx) error {
-		found, err := rows(ctx, tx, scanPermit, `SELECT turn, body FROM permits WHERE run = ? AND cluster = ? AND `+ofOpenRuns, run, cluster)
+		found, err := rows(ctx, tx, scanPermit, `SELECT turn, body FROM permits WHERE run = ? AND cluster = ? AND gone = 0`, run, cluster)
 		if err != nil {
 			return err
 		}
@@ -167,15 +204,14 @@ func (s *Store) LetIn(ctx context.Context, run, cluster string, l ledger.Lift) (
 
 // ListPermits implements ledger.Permits.
 func (s *Store) ListPermits(ctx context.Context) ([]permit.Permit, error) {
-	list, err := rows(ctx, s.db, scanPermit, `SELECT turn, body FROM permits WHERE `+ofOpenRuns+` ORDER BY turn`)
+	list, err := rows(ctx, s.db, scanPermit, `SELECT turn, body FROM permits WHERE gone = 0 ORDER BY turn`)
 	return list, failed(err, "cannot list permits")
 }
 
 // PermitRevision implements ledger.Permits.
 func (s *Store) PermitRevision(ctx context.Context) (int64, error) {
 	var revision int64
-	err := s.db.QueryRowContext(ctx, `
-		SELECT (SELECT revision FROM permit_revision) + (SELECT COUNT(*) FROM runs WHERE ended <> '')`).Scan(&revision)
+	err := s.db.QueryRowContext(ctx, `SELECT revision FROM permit_revision`).Scan(&revision)
 	return revision, failed(err, "cannot read the revision of permits")
 }
 

@@ -52,7 +52,10 @@ func (s *Store) SaveRun(ctx context.Context, r ledger.Run) error {
 		}
 		_, err = tx.ExecContext(ctx, `UPDATE runs SET phase = ?, ended = ?, report = ? WHERE name = ?`,
 			r.Phase, formatTime(r.Ended), r.Report, r.Name)
-		return err
+		if err != nil || r.Ended.IsZero() {
+			return err
+		}
+		return endPermits(ctx, tx, r.Name)
 	})
 	return failed(err, "cannot save run %s", r.Name)
 }

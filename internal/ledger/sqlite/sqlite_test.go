@@ -10,11 +10,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/ledger/ledgertest"
+	"sluice.dev/sluice/internal/permit"
 )
 
 func open(t *testing.T, path string) *Store {
@@ -284,4 +286,22 @@ func TestManyReadersShareAFewConnections(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+func TestARollbackEntersWhateverTheBound(t *testing.T) {
+	l := open(t, filepath.Join(t.TempDir(), "ledger.db"))
+	_, err := l.db.Exec(`
+		WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+		INSERT INTO permits (run, cluster, body) SELECT 'many-1', 'c' || i, '{}' FROM n`, permit.Most)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := permit.Permit{Run: "agent-1", Subject: api.Component("agent"), Cluster: "a", Holder: permit.Holder{Workflow: "w"}}
+	if _, err := l.Enter(t.Context(), p, nil, time.Now()); fault.CodeOf(err) != fault.Refused {
+		t.Errorf("one more than there may be: %v", err)
+	}
+	p.Back = true
+	if said, err := l.Enter(t.Context(), p, nil, time.Now()); err != nil || !said.Given() {
+		t.Errorf("what goes back is %+v, %v", said, err)
+	}
 }
