@@ -91,10 +91,11 @@ func testLate(t *testing.T, l ledger.Ledger) {
 	same(t, len(there(run.Name)), 0, "who comes late takes no place")
 	same(t, must[permit.Admission](t)(l.Enter(ctx, anew(first, 6), nil, now)), permit.Admission{}, "the next execution may enter")
 	ok(t, l.Leave(ctx, run.Name, "l1", at(5)))
+	same(t, len(there(run.Name)), 1, "who leaves late frees nobody else's")
 	ok(t, l.Trouble(ctx, anew(first, 8), "", now))
 	wantCode(t, l.Trouble(ctx, anew(first, 7), "pods Failed", now), fault.Conflict, "it is over")
 	if has := there(run.Name); len(has) != 1 || has[0].Trouble != "" {
-		t.Errorf("who leaves late has the place of the next one freed, or what is over holds: %+v", has)
+		t.Errorf("what is over holds: %+v", has)
 	}
 	before := must[int64](t)(l.PermitRevision(ctx))
 	run.Phase, run.Ended = "Aborted", now
