@@ -2,9 +2,11 @@ package worker
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"k8s.io/utils/clock"
@@ -21,13 +23,13 @@ type heart struct {
 	beat   ledger.Beat
 }
 
-// identity is how a worker is called: the process and where it runs.
+// identity is how a worker is called: the process and where it runs. Two containers may have the same of both.
 func identity() string {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
 	}
-	return fmt.Sprintf("%d@%s", os.Getpid(), host)
+	return fmt.Sprintf("%d@%s/%s", os.Getpid(), host, strings.ToLower(rand.Text()[:6]))
 }
 
 // toEnd is how long a worker that ends may take to say so.
@@ -39,7 +41,7 @@ func (h *heart) keep(ctx context.Context) {
 	rounds.Keep(ctx, h.clock, ledger.BeatEvery, h.say)
 }
 
-// end says that the worker has ended. It is the last thing that one does: until then it may still write.
+// end says that the worker has ended: from then on it writes nothing.
 func (h *heart) end() {
 	ctx, cancel := context.WithTimeout(context.Background(), toEnd)
 	defer cancel()

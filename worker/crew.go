@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 )
 
 // crew is the workers of one process, one for each queue. They stop together.
@@ -34,12 +35,16 @@ func (c *crew) wait(ctx context.Context) error {
 	}
 }
 
-func (c *crew) stop() {
+// stop ends the workers, and reports whether all that they did has ended too. One that does not in time may still write until the process
+// ends.
+func (c *crew) stop() (drained bool) {
+	began := time.Now()
 	var stopping sync.WaitGroup
 	for _, w := range c.workers {
 		stopping.Go(w.Stop)
 	}
 	stopping.Wait()
+	return time.Since(began) < drainWithin
 }
 
 // background runs f beside the workers, and returns what ends it.

@@ -36,11 +36,15 @@ func TestFailureMode_R02_AWorkerThatCannotGoOnEndsTheProcess(t *testing.T) {
 func TestWorkersStopTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCrew()
-		c.workers = []interface{ Stop() }{slow{10 * time.Second}, slow{time.Second}, slow{10 * time.Second}}
+		c.workers = []interface{ Stop() }{slow{9 * time.Second}, slow{time.Second}, slow{9 * time.Second}}
 		start := time.Now()
-		c.stop()
-		if took := time.Since(start); took != 10*time.Second {
-			t.Errorf("it took %s", took)
+		drained := c.stop()
+		if took := time.Since(start); took != 9*time.Second || !drained {
+			t.Errorf("it took %s, and drained: %v", took, drained)
+		}
+		c.workers = append(c.workers, slow{drainWithin})
+		if c.stop() {
+			t.Error("what did not end in time is taken to have ended")
 		}
 	})
 }

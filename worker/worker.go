@@ -97,7 +97,12 @@ func Run(ctx context.Context, o Options) error {
 		Worker: identity(), Build: o.Build, Queues: o.queues(central),
 	}}
 	silence := background(context.WithoutCancel(ctx), alive.keep)
-	defer func() { crew.stop(); silence(); alive.end() }() // it beats as long as something may be under way
+	defer func() { // it beats as long as something may be under way
+		drained := crew.stop()
+		if silence(); drained {
+			alive.end()
+		}
+	}()
 	if o.Metrics != nil {
 		end, err := o.serveMetrics(ctx, central)
 		if err != nil {

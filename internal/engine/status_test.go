@@ -137,6 +137,35 @@ func TestStatusWithoutWorker(t *testing.T) {
 	}
 }
 
+// TestSinceWhenNoWorkerWorks: one that says to the ledger that it is there, and asks Temporal for no work, does none.
+func TestSinceWhenNoWorkerWorks(t *testing.T) {
+	b := newBench(t)
+	run := b.started()
+	b.temporal.workers = 0
+	b.clock.Step(time.Hour)
+	now := b.clock.Now()
+	installation, err := b.ledger.Installation(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	beat := ledger.Beat{Worker: "7@here", Queues: []string{api.Queue(installation)}, Since: noon, Seen: now}
+	for reason, c := range map[string]struct {
+		ended time.Time
+		want  time.Time
+	}{
+		"it has lost Temporal": {want: noon}, "it has ended": {ended: now, want: now},
+	} {
+		beat.Ended = c.ended
+		if err := b.ledger.SaveBeat(t.Context(), beat); err != nil {
+			t.Fatal(err)
+		}
+		why, err := b.Why(t.Context(), run.Name, "")
+		if err != nil || len(why.Reasons) == 0 || !why.Reasons[0].Waiting.Since.Equal(c.want) {
+			t.Errorf("%s: it explains %+v, %v", reason, why.Reasons, err)
+		}
+	}
+}
+
 func TestStatusOfARunThatTemporalLost(t *testing.T) {
 	b := newBench(t)
 	run := b.started()

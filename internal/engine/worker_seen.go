@@ -34,23 +34,23 @@ func (e *Engine) lastWorked(ctx context.Context, run ledger.Run, described *work
 	if err != nil {
 		return last
 	}
-	if beats, err := e.ledger.ListBeats(ctx); err == nil {
-		for _, b := range beats {
-			if slices.Contains(b.Queues, queue) {
-				last = later(last, b.Seen)
-			}
+	polled := false
+	if server, err := e.Server(ctx); err == nil {
+		there, err := server.Temporal.DescribeTaskQueue(ctx, queue, enumspb.TASK_QUEUE_TYPE_WORKFLOW)
+		polled = err == nil
+		for _, p := range there.GetPollers() {
+			last = later(last, p.GetLastAccessTime().AsTime())
 		}
 	}
-	server, err := e.Server(ctx)
+	beats, err := e.ledger.ListBeats(ctx)
 	if err != nil {
 		return last
 	}
-	there, err := server.Temporal.DescribeTaskQueue(ctx, queue, enumspb.TASK_QUEUE_TYPE_WORKFLOW)
-	if err != nil {
-		return last
-	}
-	for _, p := range there.GetPollers() {
-		last = later(last, p.GetLastAccessTime().AsTime())
+	for _, b := range beats {
+		// One that beats and asks Temporal for no work has lost it: it does nothing for the run.
+		if slices.Contains(b.Queues, queue) && !b.Seen.After(e.now()) && !(polled && b.There(e.now())) {
+			last = later(last, b.Seen)
+		}
 	}
 	return last
 }

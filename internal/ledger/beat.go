@@ -7,7 +7,7 @@ import (
 
 // Beat is a worker, as it says every BeatEvery that it is there.
 type Beat struct {
-	Worker string    `json:"worker"`          // process@host
+	Worker string    `json:"worker"`          // process@host/random
 	Build  string    `json:"build,omitempty"` // what it is built of
 	Queues []string  `json:"queues"`          // task queues that it serves
 	Since  time.Time `json:"since"`           // it began
@@ -35,8 +35,11 @@ const (
 	MaxWorkers = 1000
 )
 
-// There reports whether the worker was there at a time, as far as the ledger can know.
-func (b Beat) There(now time.Time) bool { return b.Ended.IsZero() && now.Sub(b.Seen) < BeatsWithin }
+// There reports whether the worker was there at a time, as far as the ledger can know. One that was seen in what is the future has not
+// beaten since somebody set the clock back.
+func (b Beat) There(now time.Time) bool {
+	return b.Ended.IsZero() && now.Sub(b.Seen).Abs() < BeatsWithin
+}
 
 // Check is Invalid where a beat lacks what names it.
 func (b Beat) Check() error { return required("beat", "worker", b.Worker) }
