@@ -21,7 +21,8 @@ func testBeats(t *testing.T, l ledger.Ledger) {
 	ok(t, l.SaveBeat(ctx, b))
 	same(t, list(), []ledger.Beat{b, old}, "the last beat of each, who was seen last first")
 	there := []bool{b.There(at(3)), old.There(at(1)), old.There(at(1).Add(ledger.BeatsWithin)), old.There(at(1).Add(-time.Hour))}
-	same(t, there, []bool{false, true, false, false}, "who ended is gone at once, who went silent a while later, and nobody is seen in the future")
+	same(t, there, []bool{false, true, false, false},
+		"who ended is gone at once, who went silent a while later, and nobody is seen in the future")
 
 	b.Seen, b.Ended = at(1).Add(ledger.BeatsKept+time.Second), time.Time{}
 	ok(t, l.SaveBeat(ctx, b))
