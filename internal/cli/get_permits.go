@@ -28,8 +28,11 @@ keeps other runs out of its cluster and its failure domains. It needs no Tempora
 		if p.LetIn != nil {
 			let = "by " + p.LetIn.By + ": " + p.LetIn.Reason
 		}
-		if !p.Entered.IsZero() {
+		switch {
+		case !p.Entered.IsZero():
 			waits = ""
+		case p.Refused:
+			waits = "resume, as it was refused: " + waits
 		}
 		return []string{
 			p.Run, p.Subject.String(), p.Cluster, or(clip.Few(p.Domains, 3)), stamp(p.Asked), stamp(p.Entered), or(shortened(p.Trouble, 80)),
