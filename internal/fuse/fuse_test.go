@@ -1,7 +1,9 @@
 package fuse_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -149,6 +151,28 @@ func TestAFuseCountsClusters(t *testing.T) {
 	held := b.trips(1)
 	if want := "fuse prod: 3 of 5 clusters failed within 1h: p1 (dns-1), p2 (agent-1), p5 (proxy-1)"; len(held) != 1 || held[0].Reason != want {
 		t.Errorf("it made %+v, and should say %q", held, want)
+	}
+}
+
+// dies is a ledger whose worker is killed once its fuse has tripped, before it can write that down.
+type dies struct{ ledger.Ledger }
+
+func (dies) AddEntry(context.Context, ledger.Entry) error { return errors.New("killed") }
+
+func TestAFuseWhoseWorkerIsKilledIsInTheAudit(t *testing.T) {
+	b := newBox(t)
+	b.notes(b.run("agent"), "p1!", "p2!", "p3!")
+	if err := (&fuse.Watcher{Ledger: dies{b.ledger}, Clock: b.clock}).Look(t.Context()); err == nil {
+		t.Fatal("it was to be killed")
+	}
+	b.clock.Step(time.Second)
+	held := b.trips(3)
+	if len(held) != 1 {
+		t.Fatalf("it made %+v", held)
+	}
+	entries, err := b.ledger.ListEntries(t.Context(), held[0].Name, 0)
+	if err != nil || len(entries) != 1 || !entries[0].At.Equal(held[0].Since) || entries[0].Reason != held[0].Reason {
+		t.Errorf("the audit has %+v, %v", entries, err)
 	}
 }
 

@@ -29,6 +29,7 @@ type Ledger interface {
 	ListFreezes(ctx context.Context, limit int) ([]api.Freeze, error)
 	AddFreeze(ctx context.Context, f api.Freeze) (api.Freeze, error)
 	AddEntry(ctx context.Context, e ledger.Entry) error
+	ListEntries(ctx context.Context, object string, limit int) ([]ledger.Entry, error)
 	planstore.Source
 }
 
@@ -89,7 +90,7 @@ func (w *Watcher) look(ctx context.Context, k ledger.Kept, all []ledger.Outcome,
 	}
 	if last := latest(k.Name, freezes); last != nil {
 		if last.Lifted.IsZero() {
-			return nil // it has tripped
+			return w.remember(ctx, *last) // it has tripped
 		}
 		if last.Lifted.After(since) {
 			since = last.Lifted
@@ -111,8 +112,21 @@ func (w *Watcher) look(ctx context.Context, k ledger.Kept, all []ledger.Outcome,
 	if !made.Since.Equal(now) {
 		return nil // somebody else was faster, and says so
 	}
+	return w.audit(ctx, made)
+}
+
+// remember has a freeze in the audit whose maker was killed before it could write that.
+func (w *Watcher) remember(ctx context.Context, made api.Freeze) error {
+	entries, err := w.Ledger.ListEntries(ctx, made.Name, 1)
+	if err != nil || len(entries) > 0 {
+		return err
+	}
+	return w.audit(ctx, made)
+}
+
+func (w *Watcher) audit(ctx context.Context, made api.Freeze) error {
 	return w.Ledger.AddEntry(ctx, ledger.Entry{
-		At: now, Who: made.By, Command: "freeze", Object: made.Name, Scope: made.Scope.String(), Reason: made.Reason, Outcome: "accepted",
+		At: made.Since, Who: made.By, Command: "freeze", Object: made.Name, Scope: made.Scope.String(), Reason: made.Reason, Outcome: "accepted",
 	})
 }
 
