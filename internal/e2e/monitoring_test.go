@@ -16,6 +16,7 @@ import (
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/prometheus/prometheustest"
+	"sluice.dev/sluice/pipelines"
 )
 
 // empty are the queries, or what they compare, that a run without luck or misfortune of its own gives no series, and why.
@@ -67,6 +68,10 @@ func TestPrometheusHearsOfARun(t *testing.T) {
 	}
 	now := time.Now().UTC()
 	if _, err := s.ledger.Keep(t.Context(), ledger.Kept{Kind: api.DrillKind, Name: "crash", Document: []byte("{}"), By: "ann", At: now}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.ledger.Keep(t.Context(), ledger.Kept{Kind: pipelines.KindFuse, Name: "calm", Document: []byte(
+		`{"spec": {"failures": 1000, "of": 1000, "within": "1h"}}`), By: "ann", At: now}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.ledger.SaveDrilled(t.Context(), api.Drilled{ID: "crash/1", Drill: "crash", Outcome: api.DrillStopped, Started: now}); err != nil {

@@ -71,6 +71,8 @@ var (
 		"Freezes that hold.")
 	oldestFreeze = family(ofLedger, gauge, "sluice_freeze_oldest_timestamp_seconds",
 		"When the oldest freeze that holds began; absent where none does.")
+	fuseTripped = family(ofLedger, gauge, "sluice_fuse_tripped",
+		"1 where a fuse has tripped and its freeze holds, 0 where not.", "fuse")
 	drillStopped = family(ofLedger, gauge, "sluice_drill_stopped",
 		"1 where the bad version of a drill was stopped when it ran last, 0 where not; absent before anything was proven.", "drill")
 	drillProven = family(ofLedger, gauge, "sluice_drill_proven_timestamp_seconds",

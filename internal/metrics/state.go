@@ -3,6 +3,7 @@ package metrics
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,8 +14,10 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/fuse"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/planstore"
+	"sluice.dev/sluice/pipelines"
 )
 
 // Ledger is the part of a ledger that is read. It is wide as what is open, counted, frozen, drilled and planned are kept apart; nothing
@@ -55,6 +58,7 @@ const (
 	maxSites   = 50   // whose queues are looked at
 	maxNames   = 50   // of commands
 	maxDrills  = 50
+	maxFuses   = 50
 	maxTimes   = 100 // of a drill, which are looked through for the last that was stopped
 	servedLast = 2 * time.Minute
 )
@@ -146,7 +150,23 @@ func (r *reader) fromLedger(ctx context.Context, say func(...prometheus.Metric))
 		say(oldestFreeze.is(seconds(frozen[0].Since)))
 	}
 	say(told(entries)...)
+	if err := r.fuses(ctx, frozen, say); err != nil {
+		return nil, err
+	}
 	return open, r.drills(ctx, say)
+}
+
+// fuses says which of them have tripped.
+func (r *reader) fuses(ctx context.Context, frozen []api.Freeze, say func(...prometheus.Metric)) error {
+	all, err := r.Ledger.ListKept(ctx, pipelines.KindFuse)
+	if err != nil {
+		return err
+	}
+	for _, k := range all[:min(len(all), maxFuses)] {
+		tripped := slices.ContainsFunc(frozen, func(f api.Freeze) bool { return fuse.Tripped(f) == k.Name })
+		say(fuseTripped.is(asOne(tripped), k.Name))
+	}
+	return nil
 }
 
 // drills says what the drills have proven.

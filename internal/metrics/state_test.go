@@ -126,6 +126,16 @@ func whole(t *testing.T) metrics.State {
 	if _, err := w.ledger.Keep(t.Context(), ledger.Kept{Kind: api.DrillKind, Name: "crash", Document: []byte("{}"), By: "ann", At: noon}); err != nil {
 		t.Fatal(err)
 	}
+	for _, name := range []string{"canary", "production"} {
+		k := ledger.Kept{Kind: pipelines.KindFuse, Name: name, Document: []byte("{}"), By: "ann", At: noon}
+		if _, err := w.ledger.Keep(t.Context(), k); err != nil {
+			t.Fatal(err)
+		}
+	}
+	blown := api.Freeze{By: api.BySluice, Reason: "r", Origin: api.FreezeFuse, Fuse: "production/1", InFlight: api.Finish, Since: noon}
+	if _, err := w.ledger.AddFreeze(t.Context(), blown); err != nil {
+		t.Fatal(err)
+	}
 	d := api.Drilled{ID: "crash/1", Drill: "crash", Outcome: api.DrillStopped, Started: noon}
 	if err := w.ledger.SaveDrilled(t.Context(), d); err != nil {
 		t.Fatal(err)
@@ -144,7 +154,8 @@ func TestAWorkerTellsWhereRunsAre(t *testing.T) {
 		`sluice_run_last_progress_timestamp_seconds{component="agent",run="agent-1"} 1.79578074e+09`,
 		`sluice_run_progress_deadline_seconds{component="agent",run="agent-1"} 900`,
 		`sluice_commands_total{command="pause",outcome="accepted"} 1`,
-		`sluice_freezes 1`,
+		`sluice_freezes 2`,
+		`sluice_fuse_tripped{fuse="canary"} 0`, `sluice_fuse_tripped{fuse="production"} 1`,
 		`sluice_freeze_oldest_timestamp_seconds 1.7957808e+09`,
 		`sluice_task_queue_pollers{task_queue="sluice-1",type="workflow"} 1`,
 		`sluice_task_queue_pollers{task_queue="sluice-1-checks",type="activity"} 1`,
