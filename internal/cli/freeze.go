@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/clip"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/pipelines"
 )
@@ -182,15 +183,22 @@ func newCmdGetFreezes(f *Factory) *cobra.Command {
 		Example: `  sluice get freezes
   sluice get freezes --all`,
 		Args: exactly(),
-	}, func(ctx context.Context, e *engine.Engine, o *listOptions) ([]api.Freeze, error) {
+	}, func(ctx context.Context, e *engine.Engine, o *listOptions) ([]engine.KnownFreeze, error) {
 		return e.Freezes(ctx, all, o.limit)
-	}, []string{"FREEZE", "HOLDS", "IN FLIGHT", "SINCE", "UNTIL", "BY", "REASON", "LIFTED"}, func(fr api.Freeze) []string {
+	}, []string{
+		"FREEZE", "HOLDS", "IN FLIGHT", "SINCE", "UNTIL", "BY", "REASON", "PASSED BY", "LIFTED",
+	}, func(fr engine.KnownFreeze) []string {
+		var passed []string
+		for _, b := range fr.Bypasses {
+			passed = append(passed, fmt.Sprintf("%.12s by the word of %s", b.Plan, b.By))
+		}
 		lifted := "-"
 		if !fr.Lifted.IsZero() {
 			lifted = fmt.Sprintf("%s by %s: %s", stamp(fr.Lifted), fr.LiftedBy, fr.LiftReason)
 		}
 		return []string{
-			fr.Name, fr.Scope.String(), string(fr.InFlight), stamp(fr.Since), stamp(fr.Until), fr.By, shortened(fr.Reason, 60), lifted,
+			fr.Name, fr.Scope.String(), string(fr.InFlight), stamp(fr.Since), stamp(fr.Until), fr.By, shortened(fr.Reason, 60),
+			or(clip.Few(passed, 2)), lifted,
 		}
 	})
 	cmd.Flags().BoolVar(&all, "all", false, "those that were lifted too")

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 )
 
@@ -15,7 +15,7 @@ func (s *site) thaws(back, version, pipeline string) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	i := slices.IndexFunc(freezes, func(f api.Freeze) bool { return f.Run == back })
+	i := slices.IndexFunc(freezes, func(f engine.KnownFreeze) bool { return f.Run == back })
 	if i < 0 {
 		s.t.Fatalf("%s left no freeze: %v", back, freezes)
 	}

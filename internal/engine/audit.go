@@ -3,10 +3,21 @@ package engine
 import (
 	"context"
 
+	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
 )
 
-// Audit lists who did what, the newest first; object (a run, or the hash of a plan) "" means all.
+// Audit lists who did what, the newest first; object (a run, the hash of a plan or the first characters of it, or what else commands are
+// about) "" means all.
 func (e *Engine) Audit(ctx context.Context, object string, limit int) ([]ledger.Entry, error) {
+	if object != "" {
+		switch meant, err := e.ledger.Plan(ctx, object); fault.CodeOf(err) {
+		case "":
+			object = meant.Hash
+		case fault.NotFound: // it is no plan
+		default:
+			return nil, err
+		}
+	}
 	return e.ledger.ListEntries(ctx, object, limit)
 }

@@ -105,8 +105,29 @@ func (e *Engine) burnt(ctx context.Context, name string) error {
 		"or delete fuse %s first, if it is to hold nobody", name, api.Counted(len(still), "cluster"), fuse.Names(still), of)
 }
 
+// KnownFreeze is a freeze with who has let which plans pass it.
+type KnownFreeze struct {
+	api.Freeze
+	Bypasses []ledger.Bypass `json:"bypasses,omitempty"`
+}
+
 // Freezes lists freezes, the newest first: those that hold, or all that there were.
-func (e *Engine) Freezes(ctx context.Context, lifted bool, limit int) ([]api.Freeze, error) {
+func (e *Engine) Freezes(ctx context.Context, lifted bool, limit int) ([]KnownFreeze, error) {
+	all, err := e.freezes(ctx, lifted, limit)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]KnownFreeze, len(all))
+	for i, f := range all {
+		out[i].Freeze = f
+		if out[i].Bypasses, err = e.ledger.BypassesOf(ctx, f.Name); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func (e *Engine) freezes(ctx context.Context, lifted bool, limit int) ([]api.Freeze, error) {
 	if lifted {
 		return e.ledger.ListFreezes(ctx, limit)
 	}

@@ -163,3 +163,22 @@ func TestFailureMode_R16_WhatWasRolledBackDoesNotStartAgain(t *testing.T) {
 		t.Errorf("lifted, it does not start: %v", err)
 	}
 }
+
+// TestFreezesSayWhoPasses: and so does the audit of a plan, by the first characters of its hash.
+func TestFreezesSayWhoPasses(t *testing.T) {
+	b := newBench(t)
+	run := b.started()
+	held := b.freezes(api.FreezeScope{}, time.Time{})
+	made, err := b.Bypass(t.Context(), engine.BypassRequest{Of: held.Name, For: run.Plan[:12], By: "eve", Reason: "it is the fix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := b.Freezes(t.Context(), false, 0)
+	if err != nil || len(all) != 1 || len(all[0].Bypasses) != 1 || all[0].Bypasses[0] != made.Bypass {
+		t.Errorf("freezes are %+v, %v; %+v passes", all, err, made)
+	}
+	entries, err := b.Audit(t.Context(), run.Plan[:12], 0)
+	if err != nil || len(entries) == 0 || entries[0].Command != "bypass" {
+		t.Errorf("the audit of the plan has %+v, %v", entries, err)
+	}
+}

@@ -36,6 +36,8 @@ type Bypasses interface {
 	AddBypass(ctx context.Context, b Bypass) (Bypass, error)
 	// Bypasses returns those of a plan, the oldest first.
 	Bypasses(ctx context.Context, plan string) ([]Bypass, error)
+	// BypassesOf returns those of one freeze or policy, the oldest first.
+	BypassesOf(ctx context.Context, of string) ([]Bypass, error)
 }
 
 // Check is Invalid where a bypass does not say what people have to know of it.

@@ -35,6 +35,8 @@ func testBypasses(t *testing.T, l ledger.Ledger) {
 	same(t, add(l.AddBypass(ctx, bob)), bob, "another person's is another one")
 	same(t, list(l.Bypasses(ctx, "sha256:a")), []ledger.Bypass{ann, bob}, "all of a plan, the oldest first")
 	same(t, len(list(l.Bypasses(ctx, "sha256:b"))), 0, "another plan has none")
+	same(t, list(l.BypassesOf(ctx, "freeze-1")), []ledger.Bypass{ann, bob}, "all of a freeze, the oldest first")
+	same(t, len(list(l.BypassesOf(ctx, "freeze-2"))), 0, "another freeze has none")
 	for reason, b := range map[string]ledger.Bypass{
 		"a bypass by nobody":     {Plan: "sha256:a", Of: "freeze-1", Reason: "x"},
 		"a bypass for no reason": {Plan: "sha256:a", Of: "freeze-1", By: "ann"},

@@ -48,6 +48,13 @@ func (s *Store) Bypasses(ctx context.Context, plan string) ([]ledger.Bypass, err
 	return list, failed(err, "cannot list bypasses of plan %.12s", plan)
 }
 
+// BypassesOf implements ledger.Bypasses.
+func (s *Store) BypassesOf(ctx context.Context, of string) ([]ledger.Bypass, error) {
+	list, err := rows(ctx, s.db, scanBypass,
+		`SELECT `+bypassColumns+` FROM bypasses WHERE of_what = ? ORDER BY seq LIMIT ?`, of, ledger.Rows(0))
+	return list, failed(err, "cannot list bypasses of %s", of)
+}
+
 func scanBypass(row scanner) (ledger.Bypass, error) {
 	var b ledger.Bypass
 	var at string
