@@ -34,11 +34,6 @@ func (s *Store) ListEntries(ctx context.Context, object string, limit int) ([]le
 
 func scanEntry(row scanner) (ledger.Entry, error) {
 	var e ledger.Entry
-	var at string
-	if err := row.Scan(&e.ID, &at, &e.Who, &e.Command, &e.Object, &e.Scope, &e.Reason, &e.Outcome); err != nil {
-		return ledger.Entry{}, err
-	}
-	var err error
-	e.At, err = parseTime(at)
+	err := row.Scan(&e.ID, moment{&e.At}, &e.Who, &e.Command, &e.Object, &e.Scope, &e.Reason, &e.Outcome)
 	return e, err
 }

@@ -38,20 +38,10 @@ func (s *Store) ListBeats(ctx context.Context) ([]ledger.Beat, error) {
 
 func scanBeat(row scanner) (ledger.Beat, error) {
 	var b ledger.Beat
-	var queues, since, seen, ended string
-	if err := row.Scan(&b.Worker, &b.Build, &queues, &since, &seen, &ended); err != nil {
-		return ledger.Beat{}, err
-	}
+	var queues string
+	err := row.Scan(&b.Worker, &b.Build, &queues, moment{&b.Since}, moment{&b.Seen}, moment{&b.Ended})
 	if queues != "" {
 		b.Queues = strings.Split(queues, "\n")
 	}
-	var err error
-	if b.Since, err = parseTime(since); err != nil {
-		return ledger.Beat{}, err
-	}
-	if b.Seen, err = parseTime(seen); err != nil {
-		return ledger.Beat{}, err
-	}
-	b.Ended, err = parseTime(ended)
 	return b, err
 }

@@ -57,11 +57,6 @@ func (s *Store) BypassesOf(ctx context.Context, of string) ([]ledger.Bypass, err
 
 func scanBypass(row scanner) (ledger.Bypass, error) {
 	var b ledger.Bypass
-	var at string
-	if err := row.Scan(&b.Plan, &b.Of, &b.By, &b.Reason, &at); err != nil {
-		return ledger.Bypass{}, err
-	}
-	var err error
-	b.At, err = parseTime(at)
+	err := row.Scan(&b.Plan, &b.Of, &b.By, &b.Reason, moment{&b.At})
 	return b, err
 }

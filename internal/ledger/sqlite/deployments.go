@@ -106,11 +106,6 @@ func insertDeployment(ctx context.Context, tx *sql.Tx, d ledger.Deployment) erro
 
 func scanDeployment(row scanner) (ledger.Deployment, error) {
 	var d ledger.Deployment
-	var since string
-	err := row.Scan(&d.Cluster, column{&d.Subject}, &d.Version, &d.Target, &d.Objects, &d.Run, &d.Plan, &d.Fence, &since)
-	if err != nil {
-		return ledger.Deployment{}, err
-	}
-	d.Since, err = parseTime(since)
+	err := row.Scan(&d.Cluster, column{&d.Subject}, &d.Version, &d.Target, &d.Objects, &d.Run, &d.Plan, &d.Fence, moment{&d.Since})
 	return d, err
 }

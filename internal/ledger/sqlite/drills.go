@@ -53,8 +53,9 @@ func (s *Store) ListDrilled(ctx context.Context, drill string, limit int) ([]api
 func scanDrilled(row scanner) (api.Drilled, error) {
 	var d api.Drilled
 	var body string
-	if err := row.Scan(&body); err != nil {
-		return d, err
+	err := row.Scan(&body)
+	if err == nil {
+		err = json.Unmarshal([]byte(body), &d)
 	}
-	return d, json.Unmarshal([]byte(body), &d)
+	return d, err
 }

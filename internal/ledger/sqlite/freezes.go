@@ -200,20 +200,15 @@ func freezeNumber(name string) int64 {
 func scanFreeze(row scanner) (api.Freeze, error) {
 	var f api.Freeze
 	var number int64
-	var scope, since, until, lifted string
-	err := row.Scan(&number, &f.Origin, &scope, &f.InFlight, &f.By, &f.Reason, &since, &until, &lifted, &f.LiftedBy, &f.LiftReason,
-		&f.Run, &f.Fuse)
+	var scope string
+	err := row.Scan(&number, &f.Origin, &scope, &f.InFlight, &f.By, &f.Reason, moment{&f.Since}, moment{&f.Until}, moment{&f.Lifted},
+		&f.LiftedBy, &f.LiftReason, &f.Run, &f.Fuse)
 	if err != nil {
 		return api.Freeze{}, err
 	}
 	f.Name = freezeName(number)
 	if err := json.Unmarshal([]byte(scope), &f.Scope); err != nil {
 		return api.Freeze{}, fmt.Errorf("scope of %s: %w", f.Name, err)
-	}
-	for into, text := range map[*time.Time]string{&f.Since: since, &f.Until: until, &f.Lifted: lifted} {
-		if *into, err = parseTime(text); err != nil {
-			return api.Freeze{}, err
-		}
 	}
 	return f, nil
 }

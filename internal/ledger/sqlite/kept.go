@@ -80,12 +80,8 @@ func oneKept(ctx context.Context, tx *sql.Tx, kind, name string) (ledger.Kept, e
 
 func scanKept(row scanner) (ledger.Kept, error) {
 	var k ledger.Kept
-	var document, at string
-	if err := row.Scan(&k.Kind, &k.Name, &document, &k.By, &at, &k.Revision); err != nil {
-		return ledger.Kept{}, err
-	}
+	var document string
+	err := row.Scan(&k.Kind, &k.Name, &document, &k.By, moment{&k.At}, &k.Revision)
 	k.Document = []byte(document)
-	var err error
-	k.At, err = parseTime(at)
 	return k, err
 }

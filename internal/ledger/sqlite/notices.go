@@ -38,17 +38,15 @@ func (s *Store) Since(ctx context.Context, receivers []string, now time.Time) (m
 
 func (s *Store) since(ctx context.Context, receivers []string, into map[string]time.Time) error {
 	for _, name := range receivers {
-		var text string
-		err := s.db.QueryRowContext(ctx, `SELECT since FROM receivers WHERE name = ?`, name).Scan(&text)
+		var since time.Time
+		err := s.db.QueryRowContext(ctx, `SELECT since FROM receivers WHERE name = ?`, name).Scan(moment{&since})
 		if errors.Is(err, sql.ErrNoRows) {
 			continue
 		}
 		if err != nil {
 			return err
 		}
-		if into[name], err = parseTime(text); err != nil {
-			return err
-		}
+		into[name] = since
 	}
 	return nil
 }
@@ -267,15 +265,8 @@ func (s *Store) ListNotices(ctx context.Context, receiver string, limit int) ([]
 
 func scanNotice(row scanner) (ledger.Notice, error) {
 	var n ledger.Notice
-	var at, next, leased, told, settled string
-	err := row.Scan(&n.ID, &n.Key, &n.Receiver, &n.Run, &n.Event, &n.Body, &at, &n.Attempts, &next, &leased, &told, &settled, &n.Outcome)
-	if err != nil {
-		return ledger.Notice{}, err
-	}
-	for into, text := range map[*time.Time]string{&n.At: at, &n.Next: next, &n.Told: told, &n.Settled: settled} {
-		if *into, err = parseTime(text); err != nil {
-			return ledger.Notice{}, err
-		}
-	}
-	return n, nil
+	var leased string
+	err := row.Scan(&n.ID, &n.Key, &n.Receiver, &n.Run, &n.Event, &n.Body, moment{&n.At}, &n.Attempts, moment{&n.Next}, &leased,
+		moment{&n.Told}, moment{&n.Settled}, &n.Outcome)
+	return n, err
 }

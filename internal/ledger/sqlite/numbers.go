@@ -17,13 +17,10 @@ func (s *Store) OpenRuns(ctx context.Context, limit int) ([]ledger.OpenRun, erro
 }
 
 func scanOpenRun(row scanner) (ledger.OpenRun, error) {
-	var moved string
-	run, err := scanRun(after{row, &moved})
-	if err != nil {
-		return ledger.OpenRun{}, err
-	}
-	at, err := parseTime(moved)
-	return ledger.OpenRun{Run: run, Moved: at}, err
+	var open ledger.OpenRun
+	var err error
+	open.Run, err = scanRun(after{row, moment{&open.Moved}})
+	return open, err
 }
 
 // CountEnded implements ledger.Numbers.
@@ -32,7 +29,10 @@ func (s *Store) CountEnded(ctx context.Context) (map[string]int, error) {
 		phase string
 		runs  int
 	}
-	counts, err := rows(ctx, s.db, func(row scanner) (c count, err error) { return c, row.Scan(&c.phase, &c.runs) },
+	counts, err := rows(ctx, s.db, func(row scanner) (c count, err error) {
+		err = row.Scan(&c.phase, &c.runs)
+		return c, err
+	},
 		`SELECT phase, COUNT(*) FROM runs WHERE ended <> '' AND drill = '' GROUP BY phase`)
 	all := map[string]int{}
 	for _, c := range counts {
@@ -44,7 +44,8 @@ func (s *Store) CountEnded(ctx context.Context) (map[string]int, error) {
 // CountEntries implements ledger.Numbers.
 func (s *Store) CountEntries(ctx context.Context) ([]ledger.Counted, error) {
 	list, err := rows(ctx, s.db, func(row scanner) (c ledger.Counted, err error) {
-		return c, row.Scan(&c.Command, &c.Refused, &c.Entries)
+		err = row.Scan(&c.Command, &c.Refused, &c.Entries)
+		return c, err
 	},
 		`SELECT command, substr(outcome, 1, length(?)) = ?, COUNT(*) FROM audit GROUP BY 1, 2 ORDER BY 1, 2`, ledger.Refused, ledger.Refused)
 	return list, failed(err, "cannot count the audit")

@@ -47,12 +47,7 @@ func (s *Store) ListObservations(ctx context.Context, subject api.Subject) ([]le
 
 func scanObservation(row scanner) (ledger.Observation, error) {
 	var o ledger.Observation
-	var seen string
 	err := row.Scan(&o.Cluster, column{&o.Subject}, &o.Run, &o.Version, &o.NodeSet, &o.Batch, &o.Updated, &o.Desired,
-		&o.Armed, &o.Unreachable, &seen, &o.Behind)
-	if err != nil {
-		return ledger.Observation{}, err
-	}
-	o.Seen, err = parseTime(seen)
+		&o.Armed, &o.Unreachable, moment{&o.Seen}, &o.Behind)
 	return o, err
 }

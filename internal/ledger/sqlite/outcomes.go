@@ -59,14 +59,6 @@ func (s *Store) Failing(ctx context.Context) ([]ledger.Outcome, error) {
 
 func scanOutcome(row scanner) (ledger.Outcome, error) {
 	var o ledger.Outcome
-	var failed, ended string
-	if err := row.Scan(&o.Run, &o.Cluster, &o.Plan, &failed, &ended); err != nil {
-		return o, err
-	}
-	var err error
-	if o.Failed, err = parseTime(failed); err != nil {
-		return o, err
-	}
-	o.Ended, err = parseTime(ended)
+	err := row.Scan(&o.Run, &o.Cluster, &o.Plan, moment{&o.Failed}, moment{&o.Ended})
 	return o, err
 }

@@ -69,14 +69,10 @@ func (s *Store) ListPlans(ctx context.Context, subject api.Subject, limit int) (
 
 func scanPlan(row scanner) (ledger.Plan, error) {
 	var p ledger.Plan
-	var origin, created string
-	err := row.Scan(&p.Hash, column{&p.Subject}, &p.Version, &p.Pipeline, &p.Body, &p.Live, &origin, &created, &p.By, &p.Policies)
-	if err != nil {
-		return ledger.Plan{}, err
+	var origin string
+	err := row.Scan(&p.Hash, column{&p.Subject}, &p.Version, &p.Pipeline, &p.Body, &p.Live, &origin, moment{&p.Created}, &p.By, &p.Policies)
+	if err == nil {
+		err = json.Unmarshal([]byte(origin), &p.Origin)
 	}
-	if err := json.Unmarshal([]byte(origin), &p.Origin); err != nil {
-		return ledger.Plan{}, err
-	}
-	p.Created, err = parseTime(created)
 	return p, err
 }

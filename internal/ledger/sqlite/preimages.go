@@ -68,11 +68,6 @@ func (s *Store) EndPreImages(ctx context.Context, run, cluster string, subject a
 
 func scanPreImage(row scanner) (ledger.PreImage, error) {
 	var p ledger.PreImage
-	var at string
-	err := row.Scan(&p.Run, &p.Cluster, column{&p.Subject}, &p.Object, &p.UID, &p.Image, &p.TakenBack, &at)
-	if err != nil {
-		return ledger.PreImage{}, err
-	}
-	p.At, err = parseTime(at)
+	err := row.Scan(&p.Run, &p.Cluster, column{&p.Subject}, &p.Object, &p.UID, &p.Image, &p.TakenBack, moment{&p.At})
 	return p, err
 }

@@ -91,15 +91,7 @@ func (s *Store) ListRuns(ctx context.Context, subject api.Subject, limit int) ([
 
 func scanRun(row scanner) (ledger.Run, error) {
 	var r ledger.Run
-	var started, ended string
-	err := row.Scan(&r.Name, &r.Plan, column{&r.Subject}, &r.Version, &r.Back, &r.Phase, &started, &ended, &r.By, &r.Reason, &r.Report,
-		&r.Direct, &r.Drill)
-	if err != nil {
-		return ledger.Run{}, err
-	}
-	if r.Started, err = parseTime(started); err != nil {
-		return ledger.Run{}, err
-	}
-	r.Ended, err = parseTime(ended)
+	err := row.Scan(&r.Name, &r.Plan, column{&r.Subject}, &r.Version, &r.Back, &r.Phase, moment{&r.Started}, moment{&r.Ended}, &r.By,
+		&r.Reason, &r.Report, &r.Direct, &r.Drill)
 	return r, err
 }

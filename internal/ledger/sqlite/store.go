@@ -257,13 +257,6 @@ func formatTime(t time.Time) string {
 	return t.UTC().Format(timeLayout)
 }
 
-func parseTime(text string) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	return time.Parse(timeLayout, text)
-}
-
 func asInt(b bool) int {
 	if b {
 		return 1

@@ -49,11 +49,7 @@ func (s *Store) ListMade(ctx context.Context, cluster string, subject api.Subjec
 
 func scanWrite(row scanner) (ledger.Write, error) {
 	var w ledger.Write
-	var at string
-	err := row.Scan(&w.Run, &w.Cluster, column{&w.Subject}, &w.Object, &w.Step, &w.Intent, &w.UID, &w.ResourceVersion, &w.Created, &at)
-	if err != nil {
-		return ledger.Write{}, err
-	}
-	w.At, err = parseTime(at)
+	err := row.Scan(&w.Run, &w.Cluster, column{&w.Subject}, &w.Object, &w.Step, &w.Intent, &w.UID, &w.ResourceVersion, &w.Created,
+		moment{&w.At})
 	return w, err
 }
