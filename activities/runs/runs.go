@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"go.temporal.io/api/serviceerror"
-	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 	"k8s.io/utils/clock"
@@ -64,25 +63,15 @@ func (a *Activities) TakeBack(ctx context.Context, req step.TakeBackRequest) (st
 
 // Closed returns once no workflow under the ID is open, however it closed.
 func (a *Activities) Closed(ctx context.Context, id string) (string, error) {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	closed := make(chan error, 1)
-	go func() { closed <- a.Client.GetWorkflow(ctx, id, "").Get(ctx, nil) }()
-	beat := a.Clock.NewTicker(beatEvery)
-	defer beat.Stop()
-	for {
-		select {
-		case <-beat.C():
-			activity.RecordHeartbeat(ctx)
-		case <-ctx.Done():
-			return "", ctx.Err()
-		case err := <-closed:
-			var ended *temporal.WorkflowExecutionError
-			var unknown *serviceerror.NotFound
-			if err == nil || errors.As(err, &ended) || errors.As(err, &unknown) {
-				return id + " has closed", nil
-			}
-			return "", err
-		}
+	defer a.beating(ctx)()
+	err := a.Client.GetWorkflow(ctx, id, "").Get(ctx, nil)
+	var ended *temporal.WorkflowExecutionError
+	var unknown *serviceerror.NotFound
+	switch {
+	case ctx.Err() != nil:
+		return "", ctx.Err()
+	case err == nil, errors.As(err, &ended), errors.As(err, &unknown):
+		return id + " has closed", nil
 	}
+	return "", err
 }
