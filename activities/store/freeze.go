@@ -29,9 +29,8 @@ func (a *Activities) FreezeVersion(ctx context.Context, req step.FreezeVersionRe
 		By: req.By, Reason: req.Reason, Since: a.Clock.Now().UTC(),
 	}
 	made, err := a.Ledger.AddFreeze(ctx, f)
-	entry := ledger.Entry{
-		At: f.Since, Who: f.By, Command: "freeze", Object: made.Name, Scope: f.Scope.String(), Reason: f.Reason, Outcome: "accepted",
-	}
+	f.Name = made.Name
+	entry := ledger.EntryOf(f)
 	if fault.CodeOf(err) == fault.Refused {
 		entry.Object, entry.Outcome, err = req.Run, ledger.Refused+err.Error(), nil
 	}

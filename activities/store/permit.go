@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -81,9 +80,13 @@ func (a *Activities) limits(ctx context.Context) ([]permit.Limit, error) {
 	if err != nil {
 		return nil, err
 	}
-	documents := make([]json.RawMessage, len(kept))
+	all := make([]permit.Limit, len(kept))
 	for i, k := range kept {
-		documents[i] = k.Document
+		var l pipelines.Limit
+		if err := k.Read(&l); err != nil {
+			return nil, err
+		}
+		all[i] = permit.LimitOf(&l)
 	}
-	return permit.Limits(documents)
+	return all, nil
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -12,7 +11,6 @@ import (
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fuse"
 	"sluice.dev/sluice/internal/ledger"
-	"sluice.dev/sluice/internal/permit"
 	"sluice.dev/sluice/pipelines"
 )
 
@@ -25,7 +23,7 @@ func newCmdApply(f *Factory) *cobra.Command {
 		Use:   "apply -f PATH",
 		Short: "Keep what no pipeline may pass by, for the whole installation",
 		Long: `Keep documents in the ledger, where they hold for every plan and every run, whoever's files leave them out:
-documents of kind ` + strings.Join(pipelines.KeptKinds(), " and ") + `. A document that is kept
+documents of the kinds ` + strings.Join(pipelines.KeptKinds(), ", ") + `. A document that is kept
 already is replaced, which takes a reason; one that is equal stays as it is.`,
 		Example: `  sluice apply -f ops/fuses
   sluice apply -f ops/fuses/production.yaml --reason "three failures are too many"`,
@@ -115,11 +113,11 @@ func newCmdGetLimits(f *Factory) *cobra.Command {
 		Example: "  sluice get limits",
 		Args:    exactly(),
 	}, []string{"DOMAIN", "CLUSTERS", "ON CONFLICT"}, func(k ledger.Kept) ([]string, error) {
-		all, err := permit.Limits([]json.RawMessage{k.Document})
-		if err != nil {
+		var l pipelines.Limit
+		if err := k.Read(&l); err != nil {
 			return nil, err
 		}
-		return []string{all[0].Domain, strconv.Itoa(all[0].Units), string(all[0].OnConflict)}, nil
+		return []string{l.Spec.Domain, strconv.Itoa(l.Spec.Clusters), string(l.Spec.OnConflict)}, nil
 	})
 }
 

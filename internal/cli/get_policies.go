@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,7 +17,7 @@ func newCmdGetPolicies(f *Factory) *cobra.Command {
 		Args:    exactly(),
 	}, []string{"CONCERNS", "ASKS FOR"}, func(k ledger.Kept) ([]string, error) {
 		var p pipelines.Policy
-		if err := json.Unmarshal(k.Document, &p); err != nil {
+		if err := k.Read(&p); err != nil {
 			return nil, err
 		}
 		return []string{p.Spec.Concerns(), strings.Join(p.Spec.Asks(), ", ")}, nil

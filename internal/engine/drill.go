@@ -245,8 +245,8 @@ func (e *Engine) Drills(ctx context.Context) ([]KeptDrill, error) {
 	all := []KeptDrill{}
 	for _, k := range kept {
 		d := KeptDrill{Name: k.Name, By: k.By, Since: k.At}
-		if err := json.Unmarshal(k.Document, &d.Drill); err != nil {
-			return nil, fault.Wrap(fault.Internal, err, "cannot read drill %s", k.Name)
+		if err := k.Read(&d.Drill); err != nil {
+			return nil, err
 		}
 		last, err := e.ledger.ListDrilled(ctx, k.Name, 1)
 		if err != nil {

@@ -43,10 +43,7 @@ func (e *Engine) Freeze(ctx context.Context, f api.Freeze) (Frozen, error) {
 		return Frozen{}, err
 	}
 	out := Frozen{Freeze: made}
-	err = e.audit(ctx, ledger.Entry{
-		Who: made.By, Command: "freeze", Object: made.Name, Scope: made.Scope.String(), Reason: made.Reason, Outcome: "accepted",
-	})
-	if err != nil {
+	if err := e.audit(ctx, ledger.EntryOf(made)); err != nil {
 		return out, err
 	}
 	out.Untold = e.announce(ctx)
@@ -88,16 +85,15 @@ func (e *Engine) burnt(ctx context.Context, name string) error {
 	if i < 0 {
 		return nil
 	}
-	kept, err := e.ledger.ListKept(ctx, pipelines.KindFuse)
+	of := fuse.Tripped(freezes[i])
+	kept, err := e.keptOf(ctx, pipelines.KindFuse, of)
+	if fault.CodeOf(err) == fault.NotFound {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	of := fuse.Tripped(freezes[i])
-	at := slices.IndexFunc(kept, func(k ledger.Kept) bool { return k.Name == of })
-	if at < 0 {
-		return nil
-	}
-	still, enough, err := (&fuse.Watcher{Ledger: e.ledger, Clock: e.options.Clock}).Still(ctx, kept[at])
+	still, enough, err := (&fuse.Watcher{Ledger: e.ledger, Clock: e.options.Clock}).Still(ctx, kept)
 	if err != nil || !enough {
 		return err
 	}

@@ -34,7 +34,7 @@ func (e *Engine) Apply(ctx context.Context, paths []string, by, reason string) (
 	found, others := docs.Kept()
 	if len(others) > 0 || len(found) == 0 {
 		return nil, fault.New(fault.Invalid, "cannot apply %s: only documents of %s are kept in the ledger%s",
-			strings.Join(paths, ", "), strings.Join(pipelines.KeptKinds(), " and "), besides(others))
+			strings.Join(paths, ", "), strings.Join(pipelines.KeptKinds(), ", "), besides(others))
 	}
 	before, err := e.ledger.ListKept(ctx, "")
 	if err != nil {
@@ -108,17 +108,18 @@ func (e *Engine) Kept(ctx context.Context, kind string) ([]ledger.Kept, error) {
 	return e.ledger.ListKept(ctx, kind)
 }
 
-func (e *Engine) isKept(ctx context.Context, kind, name string) error {
+// keptOf is the kept document of a kind and name, or fault.NotFound.
+func (e *Engine) keptOf(ctx context.Context, kind, name string) (ledger.Kept, error) {
 	all, err := e.ledger.ListKept(ctx, kind)
 	if err != nil {
-		return err
+		return ledger.Kept{}, err
 	}
 	for _, k := range all {
 		if k.Name == name {
-			return nil
+			return k, nil
 		}
 	}
-	return fault.New(fault.NotFound, "there is no %s %s", kind, name)
+	return ledger.Kept{}, fault.New(fault.NotFound, "there is no %s %s", kind, name)
 }
 
 // keptName is how a kept document is called in the audit, and where somebody bypasses it.

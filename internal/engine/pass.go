@@ -103,7 +103,7 @@ func (e *Engine) mayPass(ctx context.Context, run ledger.Run, planned *Planned, 
 		return fault.New(fault.Refused, "it takes a second person: %s started the run", run.By)
 	}
 	if name, isPolicy := strings.CutPrefix(req.Of, ledger.PolicyPrefix); isPolicy {
-		if err := e.isKept(ctx, pipelines.KindPolicy, name); err != nil {
+		if _, err := e.keptOf(ctx, pipelines.KindPolicy, name); err != nil {
 			return err
 		}
 		undercuts, err := e.undercuts(ctx, planned, run)

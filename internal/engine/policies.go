@@ -89,8 +89,8 @@ func policiesOf(kept []ledger.Kept) ([]*pipelines.Policy, error) {
 			continue
 		}
 		p := &pipelines.Policy{}
-		if err := json.Unmarshal(k.Document, p); err != nil {
-			return nil, fault.Wrap(fault.Internal, err, "cannot read policy %s", k.Name)
+		if err := k.Read(p); err != nil {
+			return nil, err
 		}
 		all = append(all, p)
 	}

@@ -3,21 +3,15 @@
 package fuse
 
 import (
-	"encoding/json"
-
 	"sluice.dev/sluice/internal/api"
-	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/pipelines"
 )
 
 // Of reads the fuse in a kept document.
 func Of(k ledger.Kept) (*pipelines.Fuse, error) {
-	var f pipelines.Fuse
-	if err := json.Unmarshal(k.Document, &f); err != nil {
-		return nil, fault.Wrap(fault.Internal, err, "cannot decode fuse %s", k.Name)
-	}
-	return &f, nil
+	f := &pipelines.Fuse{}
+	return f, k.Read(f)
 }
 
 // Scope is whose failures a fuse counts, and what it freezes.

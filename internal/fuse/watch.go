@@ -60,18 +60,30 @@ func (w *Watcher) Look(ctx context.Context) error {
 	if err != nil || len(fuses) == 0 {
 		return err
 	}
+	var failed []error
+	specs, longest := make([]*pipelines.Fuse, len(fuses)), time.Duration(0)
+	for i, k := range fuses {
+		f, err := Of(k)
+		if err != nil {
+			failed = append(failed, err)
+			continue
+		}
+		specs[i], longest = f, max(longest, f.Spec.Within.Std())
+	}
 	now := w.Clock.Now().UTC()
-	all, err := w.Ledger.ListOutcomes(ctx, now.Add(-ledger.OutcomesFor))
-	if err != nil || len(all) == 0 {
+	all, err := w.Ledger.ListOutcomes(ctx, now.Add(-longest))
+	if err != nil {
 		return err
 	}
 	freezes, err := w.Ledger.ListFreezes(ctx, 0)
 	if err != nil {
 		return err
 	}
-	var failed []error
-	for _, k := range fuses {
-		if err := w.look(ctx, k, all, freezes, now); err != nil {
+	for i, k := range fuses {
+		if specs[i] == nil {
+			continue
+		}
+		if err := w.look(ctx, k, specs[i], all, freezes, now); err != nil {
 			failed = append(failed, fmt.Errorf("fuse %s: %w", k.Name, err))
 		}
 	}
@@ -79,11 +91,9 @@ func (w *Watcher) Look(ctx context.Context) error {
 }
 
 // look trips one fuse. It counts what came after the fuse was applied, and after it was lifted last: what had failed before is known.
-func (w *Watcher) look(ctx context.Context, k ledger.Kept, all []ledger.Outcome, freezes []api.Freeze, now time.Time) error {
-	f, err := Of(k)
-	if err != nil {
-		return err
-	}
+func (w *Watcher) look(
+	ctx context.Context, k ledger.Kept, f *pipelines.Fuse, all []ledger.Outcome, freezes []api.Freeze, now time.Time,
+) error {
 	since, trips := now.Add(-f.Spec.Within.Std()), 0
 	if k.At.After(since) {
 		since = k.At
@@ -112,7 +122,7 @@ func (w *Watcher) look(ctx context.Context, k ledger.Kept, all []ledger.Outcome,
 	if !made.Since.Equal(now) {
 		return nil // somebody else was faster, and says so
 	}
-	return w.audit(ctx, made)
+	return w.Ledger.AddEntry(ctx, ledger.EntryOf(made))
 }
 
 // remember has a freeze in the audit whose maker was killed before it could write that.
@@ -121,13 +131,7 @@ func (w *Watcher) remember(ctx context.Context, made api.Freeze) error {
 	if err != nil || len(entries) > 0 {
 		return err
 	}
-	return w.audit(ctx, made)
-}
-
-func (w *Watcher) audit(ctx context.Context, made api.Freeze) error {
-	return w.Ledger.AddEntry(ctx, ledger.Entry{
-		At: made.Since, Who: made.By, Command: "freeze", Object: made.Name, Scope: made.Scope.String(), Reason: made.Reason, Outcome: "accepted",
-	})
+	return w.Ledger.AddEntry(ctx, ledger.EntryOf(made))
 }
 
 // count is how many of the last clusters in which something of a fuse's scope ended since a time there are, and those that failed: each

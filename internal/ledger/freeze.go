@@ -95,3 +95,8 @@ func (l Lift) Check() error { return required("lift", "by", l.By, "reason", l.Re
 func Outlived(f api.Freeze) Lift {
 	return Lift{By: api.BySluice, Reason: "its time is over", At: f.Until}
 }
+
+// EntryOf is the audit of a freeze that was made.
+func EntryOf(f api.Freeze) Entry {
+	return Entry{At: f.Since, Who: f.By, Command: "freeze", Object: f.Name, Scope: f.Scope.String(), Reason: f.Reason, Outcome: "accepted"}
+}

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"sluice.dev/sluice/internal/fault"
@@ -47,4 +48,9 @@ func (k Kept) Check() error {
 		return fault.New(fault.Invalid, "it is no JSON")
 	}
 	return nil
+}
+
+// Read decodes the document.
+func (k Kept) Read(into any) error {
+	return fault.Wrap(fault.Internal, json.Unmarshal(k.Document, into), "cannot read %s %s", strings.ToLower(k.Kind), k.Name)
 }

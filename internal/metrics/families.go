@@ -76,7 +76,7 @@ var (
 	drillStopped = family(ofLedger, gauge, "sluice_drill_stopped",
 		"1 where the bad version of a drill was stopped when it ran last, 0 where not; absent before anything was proven.", "drill")
 	drillProven = family(ofLedger, gauge, "sluice_drill_proven_timestamp_seconds",
-		"When the bad version of a drill was stopped last; when the drill was started, where it never was.", "drill")
+		"When the last run of a drill that was stopped began; when the drill was set up, where none was.", "drill")
 	ledgerSize = family(ofLedger, gauge, "sluice_ledger_size_bytes",
 		"How much the ledger takes, blobs included.")
 	pollers = family(ofLedger, gauge, "sluice_task_queue_pollers",

@@ -3,7 +3,6 @@
 package permit
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -57,17 +56,9 @@ type Limit struct {
 	OnConflict pipelines.OnConflict
 }
 
-// Limits reads the limits in kept documents.
-func Limits(kept []json.RawMessage) ([]Limit, error) {
-	var all []Limit
-	for _, document := range kept {
-		var l pipelines.Limit
-		if err := json.Unmarshal(document, &l); err != nil {
-			return nil, fault.Wrap(fault.Internal, err, "cannot decode a limit")
-		}
-		all = append(all, Limit{l.Metadata.Name, l.Spec.Domain, l.Spec.Clusters, l.Spec.OnConflict})
-	}
-	return all, nil
+// LimitOf is what a document of a limit says.
+func LimitOf(l *pipelines.Limit) Limit {
+	return Limit{l.Metadata.Name, l.Spec.Domain, l.Spec.Clusters, l.Spec.OnConflict}
 }
 
 // Admission is what came of asking for a permit. Why is "" where it was given.

@@ -1,5 +1,5 @@
-// Package vacate gives back the permits of the dead: of units and runs whose workflow has closed, or was never there, without having given
-// theirs back. It decides nothing about who enters.
+// Package vacate gives back the permits of the dead: of units whose workflow has closed, or is gone, without having given theirs back.
+// It decides nothing about who enters.
 package vacate
 
 import (
@@ -79,9 +79,5 @@ func (v *Vacater) alive(ctx context.Context, h permit.Holder) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	switch found.GetWorkflowExecutionInfo().GetStatus() {
-	case enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, enumspb.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW:
-		return true, nil
-	}
-	return false, nil
+	return found.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, nil
 }
