@@ -143,6 +143,10 @@ func testLimits(t *testing.T, l ledger.Ledger) {
 	late := enter(asking("j-1", "j", "r4", "rack=8"), now.Add(2*permit.WaiterLives))
 	same(t, late, permit.Admission{}, "who does not ask any more loses its turn")
 
+	ok(t, l.Trouble(ctx, asking("u-1", "u", "t9", "switch=s"), "pods Failed", now))
+	same(t, enter(asking("t-1", "t", "t1", "rack=6", "switch=s"), now).Given(), false, "trouble in its other domain keeps it out")
+	same(t, enter(asking("v-1", "v", "t2", "rack=6"), now), permit.Admission{}, "and who is kept out holds up nobody behind it")
+
 	var in atomic.Int32
 	var wg sync.WaitGroup
 	for i := range 8 {

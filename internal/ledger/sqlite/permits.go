@@ -25,9 +25,10 @@ func (s *Store) Enter(ctx context.Context, p permit.Permit, limits []permit.Limi
 		if err != nil {
 			return err
 		}
-		isNew := own.Entered.IsZero() && own.WaitsWhat == ""
-		if isNew && !p.Back && len(others) >= permit.Most {
-			return fault.New(fault.Refused, "%d units change or wait already, and no more may (permit.Most)", len(others))
+		if own.Entered.IsZero() && own.WaitsWhat == "" && !p.Back {
+			if err := roomFor(ctx, tx); err != nil {
+				return err
+			}
 		}
 		had := !own.Entered.IsZero()
 		out, refused = permit.Admit(own, others, limits, now)
@@ -62,13 +63,33 @@ func (s *Store) Enter(ctx context.Context, p permit.Permit, limits []permit.Limi
 	return out, failed(err, "cannot let %s of run %s change", p.Cluster, p.Run)
 }
 
-// permitOf is the permit of a unit that asks for something, made where there is none, and all others, in their order. It is Conflict
-// where the unit has asked for something else since, or its run has ended.
+// roomFor is Refused where too many have a permit or wait for one, the one that asks among them.
+func roomFor(ctx context.Context, tx *sql.Tx) error {
+	var has int
+	if err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM permits WHERE gone = 0`).Scan(&has); err != nil {
+		return err
+	}
+	if has > permit.Most {
+		return fault.New(fault.Refused, "%d units change or wait already, and no more may (permit.Most)", has-1)
+	}
+	return nil
+}
+
+// permitOf is the permit of a unit that asks for something, made where there is none, and the others that may be in its way, in their
+// order: they share a failure domain with it, or are in trouble, which may keep those out that do. It is Conflict where the unit has asked
+// for something else since, or its run has ended.
 func permitOf(ctx context.Context, tx *sql.Tx, p permit.Permit, now time.Time) (own permit.Permit, others []permit.Permit, err error) {
 	if err := late(ctx, tx, p); err != nil {
 		return p, nil, err
 	}
-	others, err = rows(ctx, tx, scanPermit, `SELECT turn, body FROM permits WHERE gone = 0 ORDER BY turn`)
+	domains, err := json.Marshal(domainsOf(p))
+	if err != nil {
+		return p, nil, err
+	}
+	others, err = rows(ctx, tx, scanPermit, `
+		SELECT turn, body FROM permits WHERE gone = 0 AND turn IN (
+			SELECT turn FROM permits WHERE trouble = 1
+			UNION SELECT turn FROM permit_domains WHERE domain IN (SELECT value FROM json_each(?))) ORDER BY turn`, string(domains))
 	if err != nil {
 		return p, nil, err
 	}
@@ -90,7 +111,17 @@ func permitOf(ctx context.Context, tx *sql.Tx, p permit.Permit, now time.Time) (
 	}
 	err = tx.QueryRowContext(ctx, `INSERT INTO permits (run, cluster, body) VALUES (?, ?, '') RETURNING turn`,
 		p.Run, p.Cluster).Scan(&own.Turn)
+	if err != nil {
+		return own, others, err
+	}
+	_, err = tx.ExecContext(ctx, `INSERT OR IGNORE INTO permit_domains (domain, turn) SELECT value, ? FROM json_each(?)`,
+		own.Turn, string(domains))
 	return own, others, err
+}
+
+// domainsOf are the failure domains of a permit, its cluster first.
+func domainsOf(p permit.Permit) []string {
+	return append([]string{"cluster " + p.Cluster}, p.Domains...)
 }
 
 // late is Conflict where what a unit asks for is of no use any more.
@@ -116,7 +147,8 @@ func savePermit(ctx context.Context, tx *sql.Tx, p permit.Permit) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `UPDATE permits SET body = ?, asked = ? WHERE turn = ?`, string(body), formatTime(p.Holder.At), p.Turn)
+	_, err = tx.ExecContext(ctx, `UPDATE permits SET body = ?, asked = ?, trouble = ? WHERE turn = ?`,
+		string(body), formatTime(p.Holder.At), asInt(p.Trouble != ""), p.Turn)
 	return err
 }
 
@@ -158,7 +190,8 @@ func (s *Store) Leave(ctx context.Context, run, cluster string, at time.Time) er
 		_, err := tx.ExecContext(ctx, `
 			INSERT INTO permits (run, cluster, body, asked, gone) SELECT ?, ?, '', ?, 1
 			WHERE NOT EXISTS (SELECT 1 FROM runs WHERE name = ? AND ended <> '')
-			ON CONFLICT (run, cluster) DO UPDATE SET body = '', asked = excluded.asked, gone = 1 WHERE permits.asked <= excluded.asked`,
+			ON CONFLICT (run, cluster) DO UPDATE SET body = '', trouble = 0, asked = excluded.asked, gone = 1
+				WHERE permits.asked <= excluded.asked`,
 			run, cluster, formatTime(at), run)
 		if err != nil {
 			return err

@@ -305,3 +305,30 @@ func TestARollbackEntersWhateverTheBound(t *testing.T) {
 		t.Errorf("what goes back is %+v, %v", said, err)
 	}
 }
+
+// TestWhoAsksReadsWhatIsNear: thousands that wait elsewhere cost nobody anything. What cannot be read shows who reads it.
+func TestWhoAsksReadsWhatIsNear(t *testing.T) {
+	l := open(t, filepath.Join(t.TempDir(), "ledger.db"))
+	p := permit.Permit{Run: "agent-1", Subject: api.Component("agent"), Cluster: "a", Domains: []string{"rack=7"}, Holder: permit.Holder{Workflow: "w"}}
+	far, near := p, p
+	far.Run, far.Cluster, far.Domains = "agent-2", "b", []string{"rack=8"}
+	near.Run, near.Cluster = "agent-3", "c"
+	for _, other := range []permit.Permit{far, near} {
+		if _, err := l.Enter(t.Context(), other, nil, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	spoil := func(run string) {
+		if _, err := l.db.Exec(`UPDATE permits SET body = '{' WHERE run = ?`, run); err != nil {
+			t.Fatal(err)
+		}
+	}
+	spoil(far.Run)
+	if said, err := l.Enter(t.Context(), p, nil, time.Now()); err != nil || !said.Given() {
+		t.Errorf("what is far from it is read: %+v, %v", said, err)
+	}
+	spoil(near.Run)
+	if _, err := l.Enter(t.Context(), p, nil, time.Now()); err == nil {
+		t.Error("what is near is not read")
+	}
+}
