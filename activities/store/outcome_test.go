@@ -27,6 +27,7 @@ func TestWhatFusesCount(t *testing.T) {
 		"a person ended it":               {api.UnitStatus{Phase: api.PhaseAborted}, false, false, false},
 		"nobody could look":               {api.UnitStatus{Phase: api.PhaseAborted, Failure: &api.Check{Verdict: api.Error}}, false, false, false},
 		"it was out of reach to the end":  {api.UnitStatus{Phase: api.PhaseFailed, Failure: &api.Check{Name: api.CheckReach, At: api.AtUnit, Verdict: api.Error}}, false, false, false},
+		"a limit refused it":              {api.UnitStatus{Phase: api.PhaseFailed, Failure: &api.Check{Name: "may c1 change", At: "ledger.Enter", Verdict: api.Error}}, false, false, false},
 		"it goes back, and fails at that": {api.UnitStatus{Phase: api.PhaseFailed}, true, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -107,10 +107,11 @@ func of(all []Blame, path string) *Blame {
 	return nil
 }
 
-// broken is the check that stopped a unit, or for which it went back; nil where none did, and where its plan was refused.
+// broken is the check that stopped a unit, or for which it went back; nil where none did, and where its plan or its
+// permit was refused.
 func broken(u *api.UnitStatus) *api.Check {
 	for _, c := range []*api.Check{u.Cause, u.Failure} {
-		if c != nil && c.At != api.AtPlan {
+		if c != nil && c.At != api.AtPlan && c.At != atPermit {
 			return c
 		}
 	}

@@ -6,7 +6,12 @@ import (
 	"sluice.dev/sluice/internal/identity"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/permit"
+	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/pipelines"
 )
+
+// atPermit is where a unit stopped that was refused its permit.
+var atPermit = pipelines.Point(step.Enter.Name())
 
 // Permits lists which units change their clusters now or wait to, in the order in which they asked.
 func (e *Engine) Permits(ctx context.Context) ([]permit.Permit, error) {

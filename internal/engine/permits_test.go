@@ -68,6 +68,9 @@ func TestWhoWasRefusedAPermitCanBeLetIn(t *testing.T) {
 	if err != nil || len(why.Reasons) != 1 {
 		t.Fatalf("it explains %+v, %v", why, err)
 	}
+	if why.Reasons[0].Blame != nil {
+		t.Errorf("nothing broke, and it suspects %+v", why.Reasons[0].Blame)
+	}
 	want := "sluice get permits; sluice let-in agent-1 c1 --reason TEXT; sluice resume agent-1; "
 	if got := strings.Join(why.Reasons[0].Commands, "; "); !strings.Contains(got, want) {
 		t.Errorf("what helps is %s", got)

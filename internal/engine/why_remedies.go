@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"sluice.dev/sluice/internal/api"
-	"sluice.dev/sluice/internal/step"
-	"sluice.dev/sluice/pipelines"
 )
 
 // remedies says of reasons what ends them: by itself, or by which commands.
@@ -135,7 +133,7 @@ func (r remedies) commands(why *Reason, u *api.UnitStatus, kind api.WaitKind) []
 		out = append(out, r.looks(why, u)...)
 	}
 	switch {
-	case u != nil && u.Phase == api.PhaseRefused && u.Failure != nil && u.Failure.At == pipelines.Point(step.Enter.Name()):
+	case u != nil && u.Phase == api.PhaseRefused && u.Failure != nil && u.Failure.At == atPermit:
 		out = append(out, "sluice get permits", fmt.Sprintf("sluice let-in %s %s --reason TEXT", run, u.Cluster), "sluice resume "+run)
 		return append(append(out, r.skip(u)...), "sluice abort "+run)
 	case u != nil && u.Phase == api.PhaseRefused:
