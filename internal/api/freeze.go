@@ -160,3 +160,11 @@ func (h Holds) Whole() *Hold {
 
 // SignalHolds is the signal that tells a run which freezes hold it, all of them, with a Holds.
 const SignalHolds = "holds"
+
+// WhyRolledBack is the reason of the freeze that a run leaves which is rolled back, for a reason or "".
+func WhyRolledBack(run, reason string) string {
+	if reason == "" {
+		return run + " was rolled back"
+	}
+	return run + " was rolled back: " + reason
+}

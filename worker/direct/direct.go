@@ -71,11 +71,9 @@ func (t Taker) TakeBack(ctx context.Context, o Order) (api.RunStatus, error) {
 // freeze keeps what goes back from being started again, as each rollback does.
 func (t Taker) freeze(ctx context.Context, o Order) error {
 	run := o.Run
-	why := run.Back + " was rolled back"
-	if run.Reason != "" {
-		why += ": " + run.Reason
-	}
-	_, err := t.Records.FreezeVersion(ctx, step.FreezeVersionRequest{Run: o.First, Plan: run.Plan, By: run.By, Reason: why})
+	_, err := t.Records.FreezeVersion(ctx, step.FreezeVersionRequest{
+		Run: o.First, Plan: run.Plan, By: run.By, Reason: api.WhyRolledBack(run.Back, run.Reason),
+	})
 	return err
 }
 

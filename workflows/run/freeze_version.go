@@ -5,6 +5,7 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/workflows/ask"
 	"sluice.dev/sluice/workflows/shape"
@@ -17,11 +18,7 @@ func (r *rollout) freezeVersion(ctx workflow.Context, who, reason string) {
 		return
 	}
 	r.froze, r.freezing = true, true
-	why := r.backOf() + " was rolled back"
-	if reason != "" {
-		why += ": " + reason
-	}
-	request := step.FreezeVersionRequest{Run: r.in.Run, Plan: r.in.Plan, By: who, Reason: why}
+	request := step.FreezeVersionRequest{Run: r.in.Run, Plan: r.in.Plan, By: who, Reason: api.WhyRolledBack(r.backOf(), reason)}
 	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	workflow.GoNamed(ctx, "freeze version", func(ctx workflow.Context) {
 		defer func() { r.freezing = false }()
