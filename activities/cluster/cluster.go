@@ -51,6 +51,7 @@ func (a *Activities) Register(r serve.Registry) {
 	serve.Handle(r, step.Reconcile, pulse.Steady(a.Clock, a.Reconcile))
 	serve.Handle(r, step.Release, pulse.Steady(a.Clock, a.Release))
 	serve.Handle(r, step.Tidy, pulse.Steady(a.Clock, a.Tidy))
+	serve.Handle(r, step.SeeNodes, pulse.Steady(a.Clock, a.SeeNodes))
 	serve.Handle(r, step.Reachable, a.Reachable)
 }
 

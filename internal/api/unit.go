@@ -31,6 +31,8 @@ type UnitStatus struct {
 	Ending        *Ending  `json:"ending,omitempty"` // who took it back, or ended it where it was
 	// Behind is the dead nodes: set aside, or lost under a batch. What they have is left to the owner's strategy.
 	Behind []goal.Behind `json:"behind,omitempty"`
+	// Nodes is the blob digest of what had happened to the cluster's nodes when it failed, a NodesSeen.
+	Nodes string `json:"nodes,omitempty"`
 	// Superseded is the run that moves this cluster since: this one neither looks at it any more nor takes it back.
 	Superseded string   `json:"superseded,omitempty"`
 	Pruned     []string `json:"pruned,omitempty"`   // digest-named objects that nothing needed any more, and that were taken away

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,9 +27,10 @@ func NewCmdChanges(f *Factory, runF func(context.Context, *ChangesOptions) error
 		Use:   "changes CLUSTER|NODE",
 		Short: "List what touched a cluster or a node lately",
 		Long: `List what touched a cluster lately, of all components: runs that were at work there, their batches,
-what stopped them, nodes that died as runs saw, and what plans and runs saw that somebody else had
-changed. Of a node it lists the batches that moved its pods. It reads the ledger alone, so it answers
-while Temporal is down; of a run that is open it says that, and not how far it is.`,
+what stopped them, what had happened to nodes before a check stopped a run, and what plans and runs
+saw that somebody else had changed. Of a node it lists the batches that moved its pods, and what
+runs saw of it. It reads the ledger alone, so it answers while Temporal is down; of a run that is
+open it says that, and not how far it is.`,
 		Example: `  sluice changes prod-eu-1
   sluice changes ip-10-0-3-7 --since 24h
   sluice changes prod-eu-1 --since 30m -o json`,
@@ -81,7 +83,8 @@ func printChanges(o *ChangesOptions, found engine.Changes) error {
 		case c.Until.After(c.At):
 			took = c.Until.Sub(c.At).Round(time.Second).String()
 		}
-		rows = append(rows, []string{stamp(c.At), took, string(c.Kind), or(c.Run), c.Component.String(), c.Version, shortened(c.What, 160)})
+		of := []string{or(c.Run), or(c.Component.String()), or(c.Version)}
+		rows = append(rows, slices.Concat([]string{stamp(c.At), took, string(c.Kind)}, of, []string{shortened(c.What, 160)}))
 	}
 	return table(o.Factory.Out, rows)
 }

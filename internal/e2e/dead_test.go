@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,6 +58,8 @@ func TestDeadNodesHoldNobodyUp(t *testing.T) {
   stages: [{name: canary, clusterGroups: {matchLabels: {environment: canary}}}]
 `)
 	s.die("a", names[0])
+	s.kubectl("a", "cordon", names[3])
+	s.t.Cleanup(func() { s.kubectl("a", "uncordon", names[3]) })
 	run := s.start("2.0.0", "two-steps")
 	s.soaking(run)
 	if got := on(s.snapshot("a"), "2.0.0"); !slices.Equal(got, names[1:2]) {
@@ -80,6 +83,7 @@ func TestDeadNodesHoldNobodyUp(t *testing.T) {
 	if !slices.Equal(behind, []string{names[0], names[7]}) {
 		t.Errorf("%v are behind, want the two dead nodes", behind)
 	}
+	s.suspects(run, names[3]+" was cordoned by kubectl", names[7]+" died: ")
 	s.tell(run, api.UpdateRollback, api.Scope{})
 	if end := s.ended(run, time.Minute); end.Phase != api.PhaseRolledBack {
 		t.Errorf("with dead nodes the rollback ended %s", end.Phase)
@@ -89,4 +93,27 @@ func TestDeadNodesHoldNobodyUp(t *testing.T) {
 			t.Errorf("node %s is alive and still has the new version", node)
 		}
 	}
+}
+
+// suspects waits until something in particular may have broken a run.
+func (s *site) suspects(run string, want ...string) {
+	s.t.Helper()
+	var got []string
+	for range 100 { // nobody waits for who looks at the nodes
+		all, err := s.engine.Suspects(s.t.Context(), run)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		named := 0
+		for _, w := range want {
+			if slices.ContainsFunc(all, func(one string) bool { return strings.Contains(one, w) }) {
+				named++
+			}
+		}
+		if got = all; named == len(want) {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	s.t.Errorf("suspects are %q, want %q among them", got, want)
 }

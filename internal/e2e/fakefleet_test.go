@@ -152,6 +152,7 @@ func (f *fakeFleet) register(w worker.Worker) {
 	fake(w, step.SaveUnit, func(step.SaveUnitRequest) string { return fmt.Sprintf("sha256:%064d", 1) })
 	fake(w, step.Enter, func(step.EnterRequest) permit.Admission { return permit.Admission{} })
 	fake(w, step.Trouble, func(step.TroubleRequest) step.Note { return "" })
+	fake(w, step.SeeNodes, func(step.NodesRequest) string { return "" })
 	fake(w, step.NoteFailure, func(step.FailureRequest) step.Note { return "" })
 	fake(w, step.SaveRun, func(api.RunStatus) string { return "" })
 	fake(w, step.AddAudit, func(step.AuditRequest) step.Note { return "" })

@@ -3,7 +3,9 @@ package engine
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"sluice.dev/sluice/internal/api"
@@ -75,6 +77,10 @@ func (e *Engine) Blame(ctx context.Context, view View) ([]Blame, error) {
 		b := Blame{Unit: u.Path, Cluster: u.Cluster, At: e.failed(ctx, u, broken(u)), Note: found.Note}
 		scene := blame.Scene{At: b.At, Run: view.Name, Component: view.Subject, Cluster: u.Cluster, Nodes: e.touchedBy(ctx, u)}
 		b.Suspects, b.More = blame.Rank(scene, touches(found.Changes, u.Cluster, domains))
+		nodes := e.lookedAt(ctx, u)
+		if b.More += nodes.More; nodes.Unseen != "" && b.Note == "" {
+			b.Note = fmt.Sprintf("what happened to the nodes of %s is not known: %s", u.Cluster, nodes.Unseen)
+		}
 		all = append(all, b)
 	}
 	return all, nil
@@ -223,7 +229,7 @@ func touches(changes []Change, cluster string, d domains) (all []blame.Touch) {
 		case c.Kind == ChangeDrift:
 			t.Kind = blame.Drift
 		case c.Kind == ChangeNode:
-			t.Kind = blame.Node
+			t.Kind, t.What = blame.Node, strings.TrimPrefix(c.What, "node ")
 		case c.Kind != ChangeUnit:
 			continue
 		}

@@ -35,6 +35,9 @@ func TestAFailureNamesWhatElseTouchedIt(t *testing.T) {
 	failed.Phase, failed.Detail = api.PhaseHeld, ""
 	failed.Failure = &api.Check{Name: "pods", At: "afterBatch", Verdict: api.Failed, Message: "they crash", Stopped: at(12)}
 	failed.FailedAt = "prod/c1/all/1"
+	failed.Nodes = b.blob(api.NodesSeen{More: 3, Changes: []api.NodeChange{
+		{Node: "n9", Kind: api.NodeAdded, At: at(11)}, {Node: "n2", Kind: api.NodeCordoned, At: at(4), Why: "kubectl"},
+	}})
 	other := func(component string, open bool, units ...api.UnitStatus) string {
 		r, err := b.ledger.NewRun(t.Context(), ledger.Run{
 			Plan: run.Plan, Subject: api.Component(component), Version: "7", Phase: "Moving", Started: at(0), By: "bob",
@@ -71,18 +74,39 @@ func TestAFailureNamesWhatElseTouchedIt(t *testing.T) {
 	want := []string{
 		"run agent-1: it is the run's own change; under way since 11m0s before",
 		"run proxy-1: another component, same nodes: n2; under way since 7m0s before",
+		"node : no component, same nodes: n2; 8m0s before",
 		"drift : same component and cluster; 2m0s before",
+		"node : same cluster, no component; 1m0s before",
 		"run near-1: same failure domain: region=eu; 9m0s before",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	names, err := b.Suspects(t.Context(), run.Name)
-	if err != nil || len(names) != 3 || !strings.HasPrefix(names[0], "proxy-1 (proxy 7) in c1: ") {
+	if err != nil || len(names) != 5 || !strings.HasPrefix(names[0], "proxy-1 (proxy 7) in c1: ") || names[1] != "node in c1: n2 was cordoned by kubectl (as agent-1 saw); no component, same nodes: n2; 8m0s before" {
 		t.Errorf("others are %q, %v", names, err)
 	}
 	facts, err := b.Report(t.Context(), run.Name)
-	if err != nil || len(facts.Blames) != 1 || len(facts.Blames[0].Suspects) != 4 {
+	if err != nil || len(facts.Blames) != 1 || len(facts.Blames[0].Suspects) != 6 || facts.Blames[0].More != 3 {
 		t.Errorf("the report blames %+v, %v", facts.Blames, err)
+	}
+}
+
+// TestWhatIsNotKnownOfNodesIsSaid: whoever looks for what broke a unit is told that nobody could see its nodes.
+func TestWhatIsNotKnownOfNodesIsSaid(t *testing.T) {
+	b := newBench(t)
+	run := b.started()
+	u := api.UnitStatus{
+		Path: "prod/c1", Cluster: "c1", Phase: api.PhaseFailed, Moved: true, Started: noon, Ended: noon,
+		Failure: &api.Check{Name: "pods", At: "afterBatch", Verdict: api.Failed, Stopped: noon}, Nodes: b.blob(api.NodesSeen{Unseen: "nodes is forbidden"}),
+	}
+	b.end(run, u)
+	view, err := b.Status(t.Context(), run.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := b.Blame(t.Context(), view)
+	if err != nil || len(got) != 1 || got[0].Note != "what happened to the nodes of c1 is not known: nodes is forbidden" {
+		t.Errorf("it blames %+v, %v", got, err)
 	}
 }

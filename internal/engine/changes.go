@@ -49,7 +49,7 @@ const (
 	ChangeUnit  ChangeKind = "unit"  // a run was at work in the cluster, from when to when
 	ChangeBatch ChangeKind = "batch" // pods moved
 	ChangeStop  ChangeKind = "stop"  // a check or an error stopped it
-	ChangeNode  ChangeKind = "node"  // a node died, as a run saw
+	ChangeNode  ChangeKind = "node"  // a node came, went, died, was back or was cordoned, as a run saw
 	ChangeDrift ChangeKind = "drift" // a plan or a run saw what somebody else had changed
 )
 
@@ -109,6 +109,7 @@ func (e *Engine) changesIn(ctx context.Context, w where) (Changes, error) {
 		open := c.Until.IsZero() && c.Kind == ChangeUnit
 		return c.At.IsZero() || !open && c.At.Before(since) && c.Until.Before(since)
 	})
+	out.Changes = once(out.Changes)
 	slices.SortStableFunc(out.Changes, func(a, b Change) int { return cmp.Or(a.At.Compare(b.At), strings.Compare(a.Run, b.Run)) })
 	return out, nil
 }
@@ -139,11 +140,63 @@ func (e *Engine) changesOf(ctx context.Context, run ledger.Run, w where) ([]Chan
 			}
 			if before, known := e.whole(ctx, u.Before); known {
 				all = append(all, did(run, &before)...)
+				if before.Nodes != u.Nodes {
+					all = append(all, e.nodesSeen(ctx, run, &before)...)
+				}
 			}
 			all = append(all, did(run, u)...)
+			all = append(all, e.nodesSeen(ctx, run, u)...)
 		}
 	}
 	return all, nil
+}
+
+// nodesSeen is what had happened to the nodes of a unit's cluster when it failed, as its run saw.
+func (e *Engine) nodesSeen(ctx context.Context, run ledger.Run, u *api.UnitStatus) (all []Change) {
+	for _, c := range e.lookedAt(ctx, u).Changes {
+		all = append(all, happened(run, u, c))
+	}
+	return all
+}
+
+// lookedAt is what was seen of the nodes of a unit's cluster; nothing where that cannot be read any more.
+func (e *Engine) lookedAt(ctx context.Context, u *api.UnitStatus) (seen api.NodesSeen) {
+	if u.Nodes == "" {
+		return seen
+	}
+	if err := e.read(ctx, u.Nodes, &seen); err != nil {
+		seen.Unseen = err.Error()
+	}
+	return seen
+}
+
+// asSeen comes before the name of the run that saw a change.
+const asSeen = " (as "
+
+// happened is a change of a node as a run saw it.
+func happened(run ledger.Run, u *api.UnitStatus, c api.NodeChange) Change {
+	return Change{
+		At: c.At, Until: c.At, Kind: ChangeNode, Cluster: u.Cluster, Nodes: []string{c.Node}, What: c.String() + asSeen + run.Name + " saw)",
+	}
+}
+
+// once leaves one of each change of a node that several units or runs have seen.
+func once(all []Change) []Change {
+	type change struct {
+		cluster, what string
+		at            time.Time
+	}
+	seen := map[change]bool{}
+	return slices.DeleteFunc(all, func(c Change) bool {
+		if c.Kind != ChangeNode {
+			return false
+		}
+		what, _, _ := strings.Cut(c.What, asSeen)
+		of := change{c.Cluster, what, c.At.UTC()}
+		known := seen[of]
+		seen[of] = true
+		return known
+	})
 }
 
 // did is what a unit of a run did.
@@ -184,13 +237,9 @@ func did(run ledger.Run, u *api.UnitStatus) []Change {
 func died(run ledger.Run, u *api.UnitStatus) (all []Change) {
 	for _, b := range u.Behind {
 		for _, n := range b.Nodes {
-			if n.Since.IsZero() {
-				continue
+			if !n.Since.IsZero() {
+				all = append(all, happened(run, u, api.NodeChange{Node: n.Name, Kind: api.NodeDied, At: n.Since, Why: n.Why}))
 			}
-			all = append(all, Change{
-				At: n.Since, Until: n.Since, Kind: ChangeNode, Cluster: u.Cluster, Nodes: []string{n.Name},
-				What: fmt.Sprintf("node %s died: %s (as %s saw)", n.Name, n.Why, run.Name),
-			})
 		}
 	}
 	return all

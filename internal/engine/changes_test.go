@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -97,6 +98,34 @@ func TestChangesOfANode(t *testing.T) {
 		}
 		if err != nil || !cmp.Equal(got, want) || (found.Node == name) != (len(want) > 0) {
 			t.Errorf("of %s it lists %q as %q, %v; want %q", name, got, found.Node, err, want)
+		}
+	}
+}
+
+// TestChangesOfNodesThatSeveralUnitsSaw: what a run saw of the nodes when it failed is among the changes, each once; of a unit that was
+// taken back, what it saw on its way forward.
+func TestChangesOfNodesThatSeveralUnitsSaw(t *testing.T) {
+	b := newBench(t)
+	run := b.started()
+	seen := b.blob(api.NodesSeen{Changes: []api.NodeChange{
+		{Node: "n2", Kind: api.NodeDied, At: noon, Why: "Ready is Unknown"}, {Node: "n1", Kind: api.NodeCordoned, At: noon, Why: "kubectl"},
+	}})
+	forward := api.UnitStatus{Path: "prod/c1", Cluster: "c1", Phase: api.PhaseHeld, Started: noon, Ended: noon, Nodes: seen}
+	forward.Behind = []goal.Behind{{Nodes: []goal.Node{{Name: "n2", Why: "Ready is Unknown", Since: noon}}}}
+	u := api.UnitStatus{Path: "prod/c1", Cluster: "c1", Phase: api.PhaseRolledBack, Started: noon, Ended: noon, Before: b.blob(forward)}
+	b.end(run, u)
+	for name, want := range map[string][]string{
+		"n1": {"node n1 was cordoned by kubectl (as agent-1 saw)"},
+		"n2": {"node n2 died: Ready is Unknown (as agent-1 saw)"},
+		"c1": {"prod/c1: Held", "node n2 died: Ready is Unknown (as agent-1 saw)", "node n1 was cordoned by kubectl (as agent-1 saw)", "prod/c1: RolledBack"},
+	} {
+		found, err := b.Changes(t.Context(), name, noon.Add(-time.Hour))
+		var got []string
+		for _, c := range found.Changes {
+			got = append(got, c.What)
+		}
+		if slices.Sort(got); err != nil || !cmp.Equal(got, slices.Sorted(slices.Values(want))) {
+			t.Errorf("of %s it lists %q, %v; want %q", name, got, err, want)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -286,6 +287,7 @@ func (e *Engine) visit(ctx context.Context, server *Server, u *api.UnitStatus) {
 		return
 	}
 	before, cause, at := u.Before, u.Cause, u.CauseAt
+	seen.Nodes = cmp.Or(seen.Nodes, u.Nodes)
 	*u = seen
 	if u.Before = before; u.Cause == nil {
 		u.Cause, u.CauseAt = cause, at

@@ -51,8 +51,9 @@ type Server struct {
 	Clock   clock.WithDelayedExecution // when objects are made, and what clients go by; the real one unless set before they are made
 
 	t       *testing.T
-	still   bool // watches hear of nothing
-	away    bool // nothing is answered
+	still   bool   // watches hear of nothing
+	away    bool   // nothing is answered
+	forbids string // a resource that nobody may read
 	url     string
 	mu      sync.Mutex
 	version int64
@@ -165,6 +166,19 @@ func (s *Server) Away(on bool) {
 	s.away = on
 }
 
+// Forbid keeps a resource from being read, as RBAC does.
+func (s *Server) Forbid(resource string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forbids = resource
+}
+
+func (s *Server) forbidden(resource string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.forbids == resource
+}
+
 func (s *Server) isAway() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -189,6 +203,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case !ok:
 		refuse(w, http.StatusNotFound, "the server could not find the requested resource")
+	case r.Method == http.MethodGet && s.forbidden(at.resource):
+		refuse(w, http.StatusForbidden, at.resource+" is forbidden")
 	case r.Method == http.MethodGet && r.URL.Query().Get("watch") != "":
 		s.watch(w, r, at)
 	case r.Method == http.MethodGet && at.sub == "log":

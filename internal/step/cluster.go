@@ -1,6 +1,8 @@
 package step
 
 import (
+	"time"
+
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/plan"
 )
@@ -25,6 +27,8 @@ var (
 	Release = short[ReleaseRequest, Note]("cluster.Release")
 	// Tidy takes away the pods that checks and tasks of a run have left running. A cluster that cannot be asked keeps its own.
 	Tidy = lasting[TidyRequest, Note]("cluster.Tidy")
+	// SeeNodes keeps what happened to the cluster's nodes before a unit failed there: the blob digest of an api.NodesSeen, or "".
+	SeeNodes = short[NodesRequest, string]("cluster.SeeNodes")
 	// Reachable returns once the API server answers.
 	Reachable = patient[Ref, Note]("cluster.Reachable")
 )
@@ -101,6 +105,14 @@ type ReleaseRequest struct {
 	Ref
 	Outcome api.Phase `json:"outcome"`
 	Changes string    `json:"changes,omitempty"`
+}
+
+// NodesRequest is about the nodes of a cluster in which a unit failed.
+type NodesRequest struct {
+	Ref
+	Failed time.Time            `json:"failed"`
+	Had    map[string]time.Time `json:"had,omitempty"`    // its nodes, and when each was last known to be there
+	Record string               `json:"record,omitempty"` // instead: blob digest of the UnitRecord of one that has ended
 }
 
 // TidyRequest names the clusters in which checks and tasks of a run may have left pods, with their contexts.

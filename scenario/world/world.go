@@ -35,6 +35,8 @@ type World struct {
 	Fails func(name, cluster string) error // makes an activity fail; nil where none does
 	// Failures are the units of which was noted that they failed.
 	Failures []step.FailureRequest
+	// Nodes are the failures before which was asked what had happened to nodes.
+	Nodes []step.NodesRequest
 
 	answered map[string]bool
 }
@@ -110,19 +112,19 @@ func (w *World) Rest() {
 	Answer(w, step.Trouble, func(r step.TroubleRequest) string { return r.Cluster }, noteOf[step.TroubleRequest])
 	Answer(w, step.Unobserved, OfRef, noteOf[step.Ref])
 	Answer(w, step.SaveRun, nothing[api.RunStatus], noteOf[api.RunStatus])
-	w.noteFailures()
+	aside(w, step.NoteFailure, func(r step.FailureRequest) step.Note { w.Failures = append(w.Failures, r); return "" })
+	aside(w, step.SeeNodes, func(r step.NodesRequest) string { w.Nodes = append(w.Nodes, r); return "sha256:nodes" })
 	Answer(w, step.FreezeVersion, nothing[step.FreezeVersionRequest], noteOf[step.FreezeVersionRequest])
 	Answer(w, step.AddAudit, nothing[step.AuditRequest], noteOf[step.AuditRequest])
 }
 
-// noteFailures keeps what is noted of units that failed. A unit does not wait for that, so it has no place in the order of what is asked.
-func (w *World) noteFailures() {
-	w.Env.RegisterActivityWithOptions(func(_ context.Context, r step.FailureRequest) (step.Note, error) {
+// aside answers what a unit does not wait for: it has no place in the order of what is asked.
+func aside[In, Out any](w *World, a step.Activity[In, Out], f func(In) Out) {
+	w.Env.RegisterActivityWithOptions(func(_ context.Context, in In) (Out, error) {
 		w.Mu.Lock()
 		defer w.Mu.Unlock()
-		w.Failures = append(w.Failures, r)
-		return "", nil
-	}, activity.RegisterOptions{Name: step.NoteFailure.Name()})
+		return f(in), nil
+	}, activity.RegisterOptions{Name: a.Name()})
 }
 
 // State answers for a workload that is armed, or is not. Created is whether it was not there before.

@@ -135,7 +135,7 @@ func (r *rollout) unseen(s *soak) (unseen []string, borne int) {
 // lookAt looks at a unit until its time is over. A check that does not pass is a failure of the unit, as if it still moved.
 func (r *rollout) lookAt(ctx workflow.Context, s *soak, u plan.Unit, until time.Time) {
 	unit := r.unit(u.Cluster)
-	ref := step.Ref{Run: r.in.Run, Plan: r.in.Plan, Subject: r.plan.Subject, Cluster: u.Cluster, Context: u.Context}
+	ref := r.ref(u)
 	misses := 0
 	for unit.Phase == api.PhaseSucceeded && ctx.Err() == nil {
 		left := until.Sub(workflow.Now(ctx))
@@ -152,9 +152,9 @@ func (r *rollout) lookAt(ctx workflow.Context, s *soak, u plan.Unit, until time.
 			misses++
 			r.outOfReach(ctx, unit, u, ref, err, misses)
 		case err != nil:
-			r.standInSoak(ctx, unit, s.what, api.Check{Name: "watch during soak", Verdict: api.Error, Message: ask.MessageOf(err)})
+			r.standInSoak(ctx, unit, u, s.what, api.Check{Name: "watch during soak", Verdict: api.Error, Message: ask.MessageOf(err)})
 		default:
-			r.standInSoak(ctx, unit, s.what, bad)
+			r.standInSoak(ctx, unit, u, s.what, bad)
 		}
 		until = pace.LookAgain(ctx, until, s.quiet)
 	}
@@ -178,9 +178,10 @@ func (r *rollout) outOfReach(ctx workflow.Context, unit *api.UnitStatus, u plan.
 
 // standInSoak holds a unit at a check that did not pass, until the run is resumed. One whose failure the stage bears
 // ends as failed.
-func (r *rollout) standInSoak(ctx workflow.Context, unit *api.UnitStatus, what string, bad api.Check) {
+func (r *rollout) standInSoak(ctx workflow.Context, unit *api.UnitStatus, u plan.Unit, what string, bad api.Check) {
 	bad.At, bad.Stopped = api.AtSoakOf(what), workflow.Now(ctx).UTC()
 	unit.Failure, unit.FailedAt = r.witnessed(&bad), unit.Path
+	r.seeNodes(ctx, unit, u)
 	why := show.Undecided(bad)
 	why.Since = workflow.Now(ctx).UTC()
 	resumes := r.resumes
@@ -199,6 +200,22 @@ func (r *rollout) standInSoak(ctx workflow.Context, unit *api.UnitStatus, what s
 		}
 	}
 	_ = here.Stay(ctx)
+}
+
+// seeNodes has it kept what happened to the cluster's nodes before a unit failed that had arrived. Nobody waits for it.
+func (r *rollout) seeNodes(ctx workflow.Context, unit *api.UnitStatus, u plan.Unit) {
+	if r.shape < shape.SeesNodes {
+		return
+	}
+	req := step.NodesRequest{Ref: r.ref(u), Failed: unit.Failure.Stopped, Record: unit.Detail}
+	workflow.GoNamed(ctx, "nodes of "+u.Cluster, func(ctx workflow.Context) {
+		ctx, cancel := workflow.NewDisconnectedContext(ctx) // the soak may end with this failure
+		defer cancel()
+		seen, err := ask.For(step.SeeNodes, "what happened to the nodes of "+u.Cluster, req).Near(u.Site).Get(ctx)
+		if err == nil {
+			unit.Nodes = seen
+		}
+	})
 }
 
 // witnessed is a check with what it saw, as long as few units have one: no unit's own record has it.

@@ -8,7 +8,6 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/plan"
-	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/workflows/ask"
 	"sluice.dev/sluice/workflows/pace"
 	"sluice.dev/sluice/workflows/show"
@@ -40,12 +39,12 @@ func (r *rollout) watchOver(ctx workflow.Context, s *soak, u plan.Unit, until ti
 		switch {
 		case ctx.Err() != nil, unit.Phase == api.PhaseSkipped:
 		case err != nil:
-			r.standInSoak(ctx, unit, s.what, api.Check{Name: "watch during soak", Verdict: api.Error, Message: ask.MessageOf(err)})
+			r.standInSoak(ctx, unit, u, s.what, api.Check{Name: "watch during soak", Verdict: api.Error, Message: ask.MessageOf(err)})
 		case found.Superseded != "":
 			r.supersede(ctx, unit, found.Superseded)
 			return
 		case found.Check != nil:
-			r.standInSoak(ctx, unit, s.what, *found.Check)
+			r.standInSoak(ctx, unit, u, s.what, *found.Check)
 		default:
 			return
 		}
@@ -57,7 +56,7 @@ func (r *rollout) watchOver(ctx workflow.Context, s *soak, u plan.Unit, until ti
 // lookBy has a workflow of its own look at a unit.
 func (r *rollout) lookBy(ctx workflow.Context, s *soak, u plan.Unit, until time.Time) (tell.Finding, error) {
 	in := tell.LookInput{
-		Ref:  step.Ref{Run: r.in.Run, Plan: r.in.Plan, Subject: r.plan.Subject, Cluster: u.Cluster, Context: u.Context},
+		Ref:  r.ref(u),
 		Path: u.Path, Site: u.Site, Stage: s.stage.Name, Group: u.Group, What: s.what, Record: r.unit(u.Cluster).Detail,
 		Until: until, Quiet: s.quiet, Parent: workflow.GetInfo(ctx).WorkflowExecution.ID, Watches: s.stage.Watches,
 	}

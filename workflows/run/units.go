@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
@@ -23,15 +24,15 @@ func (r *rollout) start(ctx workflow.Context, stage string, u plan.Unit) {
 	run.before = *unit
 	unit.Phase, unit.Started, unit.Workflow = api.PhaseWaiting, workflow.Now(ctx).UTC(), id
 	unit.Ended, unit.Failure, unit.FailedAt, unit.Waiting, unit.Detail, unit.Ending = time.Time{}, nil, "", nil, "", nil
-	if r.backing {
+	if !r.backing {
+		unit.Nodes = ""
+	} else {
 		unit.Before, unit.Cause, unit.CauseAt = run.before.Detail, run.before.Failure, run.before.FailedAt
 	}
 	r.state.Status.Moves = append(r.state.Status.Moves, u.Path)
 	back := r.backing
-	ref := step.Ref{
-		Run: r.in.Run, Plan: r.in.Plan, Subject: r.plan.Subject, Cluster: u.Cluster, Context: u.Context, Back: back,
-	}
-	if ref.Back {
+	ref := r.ref(u)
+	if ref.Back = back; back {
 		ref.BackOf = r.backOf()
 	}
 	in := tell.ClusterInput{
@@ -50,10 +51,15 @@ func (r *rollout) start(ctx workflow.Context, stage string, u plan.Unit) {
 	workflow.GoNamed(ctx, u.Path, func(ctx workflow.Context) { r.ended(ctx, run, r.follow(ctx, in, run)) })
 }
 
+// ref addresses a unit's cluster.
+func (r *rollout) ref(u plan.Unit) step.Ref {
+	return step.Ref{Run: r.in.Run, Plan: r.in.Plan, Subject: r.plan.Subject, Cluster: u.Cluster, Context: u.Context}
+}
+
 // ended keeps how a unit ended.
 func (r *rollout) ended(ctx workflow.Context, run *unitRun, end api.UnitStatus) {
 	was := run.before
-	end.Moved, end.Before = end.Moved || was.Moved, was.Detail
+	end.Moved, end.Before, end.Nodes = end.Moved || was.Moved, was.Detail, cmp.Or(end.Nodes, r.unit(run.cluster).Nodes)
 	switch {
 	case end.Failure == nil:
 		end.Failure, end.FailedAt = was.Failure, was.FailedAt // why it went back

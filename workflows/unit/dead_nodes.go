@@ -8,6 +8,7 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/internal/workload/goal"
 	"sluice.dev/sluice/workflows/pace"
 	"sluice.dev/sluice/workflows/shape"
@@ -58,6 +59,21 @@ func phaseOfBack(cause error) api.Phase {
 		return api.PhaseStalled
 	}
 	return api.PhaseHeld
+}
+
+// seeNodes has it kept what happened to the cluster's nodes before the unit failed, for whoever asks what may have broken it. The unit
+// does not wait for it.
+func (r *machine) seeNodes(ctx workflow.Context, failure api.Check) {
+	if r.shape < shape.SeesNodes || r.in.Back || failure.At == api.AtPlan {
+		return
+	}
+	req := step.NodesRequest{Ref: r.in.Ref, Failed: failure.Stopped, Had: r.unit.LastOn()}
+	see := near(r, step.SeeNodes, "what happened to the nodes", req)
+	workflow.GoNamed(ctx, "nodes", func(ctx workflow.Context) {
+		if seen, err := see.Get(ctx); err == nil {
+			r.unit.Nodes = seen
+		}
+	})
 }
 
 func few(behind []goal.Behind) []goal.Behind {

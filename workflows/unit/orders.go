@@ -178,6 +178,7 @@ func (r *machine) hold(ctx workflow.Context, phase api.Phase, failure api.Check,
 	r.unit.Failure, r.unit.FailedAt = &failure, at
 	resumes := r.orders.resumes
 	r.noteFailure(ctx)
+	r.seeNodes(ctx, failure)
 	r.disarm(ctx)
 	r.troubled(ctx, inTrouble(failure))
 	err := r.standStill(ctx, show.Stand{

@@ -104,7 +104,7 @@ func (s *Session) withPods(nodes bool) error {
 	}, decodePod(s.Clock))
 	s.opened = append(s.opened, s.pods)
 	if nodes {
-		s.nodes = kube.Watch(s.Cluster, kube.Selection{Resource: core.WithResource("nodes")}, decodeNode)
+		s.nodes = watchNodes(s.Cluster)
 		s.opened = append(s.opened, s.nodes)
 	}
 	return nil
