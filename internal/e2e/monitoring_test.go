@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net"
 	"net/http"
 	"net/url"
@@ -85,6 +86,8 @@ func TestPrometheusHearsOfARun(t *testing.T) {
 	}
 	answers(t, prometheus, append(all, alerts["SluiceRunStalled"], alerts["SluiceUnitsStand"],
 		`sluice_run_stalled{component="monitored",run="`+run+`"} == 1`, `sluice_units{phase="Stalled"} == 1`,
+		`max by (component) (sluice_run_started_timestamp_seconds{component="monitored"}) > `+fmt.Sprint(now.Unix()-1),
+		`max(sluice_cluster_deployed_timestamp_seconds{cluster="a",component="monitored"}) < `+fmt.Sprint(now.Unix()+1),
 		`sluice_run_progress_deadline_seconds{run="`+run+`"} == 5`, `sluice_freezes == 1`,
 		`sluice_commands_total{command="run",outcome="accepted"} == 2`, `sluice_api_requests_total{cluster="a",outcome="answered"} > 0`))
 
@@ -133,12 +136,18 @@ func alertQueries(t *testing.T) map[string]string {
 	return all
 }
 
-// panelQueries are those of the dashboard.
+// panelQueries are those of the dashboard: of its panels, and of what it draws over them.
 func panelQueries(t *testing.T) (all []string) {
 	t.Helper()
 	var file struct {
 		Panels []struct {
 			Targets []struct{ Expr string }
+		}
+		Annotations struct {
+			List []struct {
+				Expr            string
+				UseValueForTime bool
+			}
 		}
 	}
 	text, err := os.ReadFile("../../deploy/grafana/sluice.json")
@@ -152,6 +161,12 @@ func panelQueries(t *testing.T) (all []string) {
 		for _, target := range p.Targets {
 			all = append(all, target.Expr)
 		}
+	}
+	for _, a := range file.Annotations.List {
+		if !a.UseValueForTime {
+			t.Errorf("%s is drawn where it was scraped, not at the time that it says", a.Expr)
+		}
+		all = append(all, a.Expr)
 	}
 	return all
 }

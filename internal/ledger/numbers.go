@@ -3,6 +3,8 @@ package ledger
 import (
 	"context"
 	"time"
+
+	"sluice.dev/sluice/internal/api"
 )
 
 // Numbers is what is counted over all that a ledger keeps, by the store itself: nobody has to read it all for a sum.
@@ -13,6 +15,9 @@ type Numbers interface {
 	CountEnded(ctx context.Context) (map[string]int, error)
 	// CountEntries returns how many entries the audit has, by command and by whether it was refused.
 	CountEntries(ctx context.Context) ([]Counted, error)
+	// LastDeployed returns when something was last deployed in clusters, the newest first: of each cluster and component the last time,
+	// as far as the last of all deployments, at most limit, tell.
+	LastDeployed(ctx context.Context, limit int) ([]Deployed, error)
 	// Size returns how many bytes the store takes.
 	Size(ctx context.Context) (int64, error)
 }
@@ -29,4 +34,11 @@ type Counted struct {
 	Command string
 	Refused bool
 	Entries int
+}
+
+// Deployed is that a cluster had a component brought, or taken back, at a time.
+type Deployed struct {
+	Cluster string
+	Subject api.Subject
+	At      time.Time
 }

@@ -67,6 +67,10 @@ var (
 		"The longest progressDeadline of an open run's stages; of the runs that are longest without progress.", "component", "run")
 	commands = family(ofLedger, counter, "sluice_commands_total",
 		"Commands in the audit, by name and outcome: accepted or refused.", "command", "outcome")
+	runStarted = family(ofLedger, gauge, "sluice_run_started_timestamp_seconds",
+		"When the last run of a component began, of the last hundred runs.", "component")
+	deployed = family(ofLedger, gauge, "sluice_cluster_deployed_timestamp_seconds",
+		"When a component was last brought to a cluster, or taken back there, of the last 500 such times.", "cluster", "component")
 	freezes = family(ofLedger, gauge, "sluice_freezes",
 		"Freezes that hold.")
 	oldestFreeze = family(ofLedger, gauge, "sluice_freeze_oldest_timestamp_seconds",

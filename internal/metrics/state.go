@@ -27,6 +27,7 @@ type Ledger interface {
 	Frozen(ctx context.Context) (list []api.Freeze, revision int64, err error)
 	ListKept(ctx context.Context, kind string) ([]ledger.Kept, error)
 	ListDrilled(ctx context.Context, drill string, limit int) ([]api.Drilled, error)
+	ListRuns(ctx context.Context, subject api.Subject, limit int) ([]ledger.Run, error)
 	planstore.Source
 }
 
@@ -60,6 +61,8 @@ const (
 	maxDrills  = 50
 	maxFuses   = 50
 	maxTimes   = 100 // of a drill, which are looked through for the last that was stopped
+	maxStarted = 100 // runs, of which the last of each component is told
+	maxTold    = 500 // deployments, of which the last of each cluster and component is told
 	servedLast = 2 * time.Minute
 )
 
@@ -153,6 +156,9 @@ func (r *reader) fromLedger(ctx context.Context, say func(...prometheus.Metric))
 	if err := r.fuses(ctx, frozen, say); err != nil {
 		return nil, err
 	}
+	if err := r.changes(ctx, say); err != nil {
+		return nil, err
+	}
 	return open, r.drills(ctx, say)
 }
 
@@ -165,6 +171,29 @@ func (r *reader) fuses(ctx context.Context, frozen []api.Freeze, say func(...pro
 	for _, k := range all[:min(len(all), maxFuses)] {
 		tripped := slices.ContainsFunc(frozen, func(f api.Freeze) bool { return fuse.Tripped(f) == k.Name })
 		say(fuseTripped.is(asOne(tripped), k.Name))
+	}
+	return nil
+}
+
+// changes says when runs began last, and when clusters were changed last.
+func (r *reader) changes(ctx context.Context, say func(...prometheus.Metric)) error {
+	began, err := r.Ledger.ListRuns(ctx, api.Subject{}, maxStarted)
+	if err != nil {
+		return err
+	}
+	known := map[api.Subject]bool{}
+	for _, run := range began {
+		if !known[run.Subject] {
+			known[run.Subject] = true
+			say(runStarted.is(seconds(run.Started), run.Subject.String()))
+		}
+	}
+	last, err := r.Ledger.LastDeployed(ctx, maxTold)
+	if err != nil {
+		return err
+	}
+	for _, d := range last {
+		say(deployed.is(seconds(d.At), d.Cluster, d.Subject.String()))
 	}
 	return nil
 }

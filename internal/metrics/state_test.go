@@ -140,7 +140,42 @@ func whole(t *testing.T) metrics.State {
 	if err := w.ledger.SaveDrilled(t.Context(), d); err != nil {
 		t.Fatal(err)
 	}
+	w.deployed("a", noon)
 	return w.state()
+}
+
+// deployed has a cluster changed at a time.
+func (w *world) deployed(cluster string, at time.Time) {
+	w.t.Helper()
+	objects, err := w.ledger.PutBlob(w.t.Context(), []byte("[]"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	d := ledger.Deployment{
+		Cluster: cluster, Subject: api.Component("agent"), Target: at.String(), Objects: objects, Run: "agent-" + at.String(), Fence: at.Unix(), Since: at,
+	}
+	if err := w.ledger.SaveDeployment(w.t.Context(), d); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// Charts draw a line where a run began, and where a cluster was changed.
+func TestAWorkerTellsWhenClustersChangedLast(t *testing.T) {
+	w := newWorld(t)
+	w.run(api.PhaseMoving, time.Hour)
+	w.run(api.PhaseMoving, time.Minute)
+	for i := range 600 {
+		w.deployed(fmt.Sprint("c", i), noon)
+	}
+	w.deployed("c1", noon.Add(time.Minute))
+	m := metrics.New()
+	m.Watch(w.state())
+	text := page(t, m)
+	wants(t, text, `sluice_run_started_timestamp_seconds{component="agent"} 1.79578074e+09`,
+		`sluice_cluster_deployed_timestamp_seconds{cluster="c1",component="agent"} 1.79578086e+09`)
+	if n := strings.Count(text, "\nsluice_cluster_deployed_timestamp_seconds{"); n != 500 {
+		t.Errorf("%d clusters have series of their own", n)
+	}
 }
 
 func TestAWorkerTellsWhereRunsAre(t *testing.T) {

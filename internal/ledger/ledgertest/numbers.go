@@ -57,7 +57,25 @@ func testNumbers(t *testing.T, l ledger.Ledger) {
 		{Command: "resume", Entries: 1}, {Command: "resume", Refused: true, Entries: 2},
 	}, "refusals are counted whatever they say")
 	same(t, must[map[string]int](t)(l.CountEnded(ctx)), map[string]int{"Failed": 1}, "open runs have not ended")
+	testLastDeployed(t, l)
 	if size := must[int64](t)(l.Size(ctx)); size < 1 {
 		t.Errorf("the ledger takes %d bytes", size)
 	}
+}
+
+func testLastDeployed(t *testing.T, l ledger.Ledger) {
+	ctx := t.Context()
+	same(t, len(must[[]ledger.Deployed](t)(l.LastDeployed(ctx, 10))), 0, "nothing was deployed")
+	objects := must[string](t)(l.PutBlob(ctx, []byte("objects")))
+	for i, d := range []ledger.Deployment{{Cluster: "a"}, {Cluster: "b"}, {Cluster: "a"}, {Cluster: "c"}} {
+		d.Subject, d.Objects, d.Run, d.Fence, d.Since = api.Component("agent"), objects, "agent-"+d.Cluster, int64(i+1), at(50+i)
+		d.Target = d.Since.String()
+		ok(t, l.SaveDeployment(ctx, d))
+	}
+	last := func(cluster string, i int) ledger.Deployed {
+		return ledger.Deployed{Cluster: cluster, Subject: api.Component("agent"), At: at(50 + i)}
+	}
+	all := []ledger.Deployed{last("c", 3), last("a", 2), last("b", 1)}
+	same(t, must[[]ledger.Deployed](t)(l.LastDeployed(ctx, 10)), all, "each cluster once, newest first")
+	same(t, must[[]ledger.Deployed](t)(l.LastDeployed(ctx, 2)), all[:2], "bounded")
 }

@@ -51,6 +51,23 @@ func (s *Store) CountEntries(ctx context.Context) ([]ledger.Counted, error) {
 	return list, failed(err, "cannot count the audit")
 }
 
+// LastDeployed implements ledger.Numbers.
+func (s *Store) LastDeployed(ctx context.Context, limit int) ([]ledger.Deployed, error) {
+	list, err := rows(ctx, s.db, scanDeployed, `
+		SELECT cluster, component, MAX(since) FROM (SELECT * FROM deployments ORDER BY seq DESC LIMIT ?)
+		GROUP BY cluster, component ORDER BY MAX(seq) DESC`, ledger.Rows(limit))
+	return list, failed(err, "cannot list what was deployed last")
+}
+
+func scanDeployed(row scanner) (d ledger.Deployed, err error) {
+	var at string
+	if err = row.Scan(&d.Cluster, column{&d.Subject}, &at); err != nil {
+		return d, err
+	}
+	d.At, err = parseTime(at)
+	return d, err
+}
+
 // Size implements ledger.Numbers.
 func (s *Store) Size(ctx context.Context) (int64, error) {
 	var bytes int64
