@@ -69,7 +69,7 @@ func (n *Notifier) notice(
 	}
 	var queue []ledger.Notice
 	if len(events) > 0 {
-		moves, err := n.moves(ctx, run.Run.Plan)
+		moves, err := n.moves(ctx, run.Run)
 		if err != nil {
 			return err
 		}
@@ -106,14 +106,22 @@ func (n *Notifier) ending(ctx context.Context, run ledger.Run) (string, error) {
 		return "", nil
 	}
 	body, err := n.Ledger.Blob(ctx, run.Report)
-	if err != nil {
+	if passes(ctx, err) {
 		return "", err
 	}
 	var end api.RunStatus
-	if err := json.Unmarshal(body, &end); err != nil || end.Ending == nil {
-		return "", fault.Wrap(fault.Internal, err, "cannot read the report of run %s", run.Name)
+	if err != nil || json.Unmarshal(body, &end) != nil {
+		return "its report cannot be read", nil
+	}
+	if end.Ending == nil {
+		return "", nil
 	}
 	return clip.Bytes(strings.TrimSuffix(end.Ending.By+": "+end.Ending.Reason, ": "), maxReason), nil
+}
+
+// passes reports whether what could not be read may be readable in a moment. Else what is known is told without it.
+func passes(ctx context.Context, err error) bool {
+	return err != nil && (ctx.Err() != nil || fault.CodeOf(err) == fault.Unreachable)
 }
 
 // suspects are those of an event that is about something that went wrong. That they cannot be found out holds up no notice.
@@ -131,10 +139,10 @@ func (n *Notifier) suspects(ctx context.Context, e Event) (few []string) {
 	return few
 }
 
-// follow is what has happened to a run since it was looked at last, and what is to be remembered of it: how often it has stood, and
-// for what it stands.
+// follow is what has happened to a run since it was looked at last, and what is to be remembered of it: how often it has stood, for what
+// it stands, and at what. One that stands at something else has gone on in between.
 func follow(run ledger.Noticed, shown Seen, known bool, now time.Time) (events []Event, next string) {
-	times, stood := remembered(run.Last)
+	times, stood, was := remembered(run.Last)
 	r := run.Run
 	if run.Last == "" {
 		events = append(events, newEvent(pipelines.EventStart, 0, r, Seen{Phase: r.Phase}, r.Started))
@@ -147,11 +155,14 @@ func follow(run ledger.Noticed, shown Seen, known bool, now time.Time) (events [
 		}
 		return append(events, newEvent(ended(api.Phase(r.Phase)), 0, r, Seen{Phase: r.Phase}, r.Ended)), ledger.NoticedEnd
 	}
-	stand := stood
+	stand, at := stood, was
 	if known {
-		stand = shown.stands()
+		stand, at = shown.stands(), shown.standsAt()
+		if stand == stood && at == "" {
+			at = was
+		}
 	}
-	if stand != stood {
+	if stand != stood || elsewhere(was, at) {
 		if stood != "" {
 			over := newEvent(pipelines.EventResumed, times, r, shown, now)
 			over.Was = stood
@@ -162,7 +173,14 @@ func follow(run ledger.Noticed, shown Seen, known bool, now time.Time) (events [
 			events = append(events, newEvent(stand, times, r, shown, now))
 		}
 	}
-	return events, fmt.Sprintf("%d %s", times, stand)
+	return events, strings.TrimSuffix(fmt.Sprintf("%d %s %s", times, stand, at), " ")
+}
+
+// elsewhere reports whether a run waits for another of the same kind.
+func elsewhere(was, at string) bool {
+	before, _, _ := strings.Cut(was, " ")
+	now, _, _ := strings.Cut(at, " ")
+	return was != at && before == now
 }
 
 // drill is what has happened to the run of a drill. It is meant to fail, and that nobody is told; that it did not is an alarm. The run
@@ -184,10 +202,11 @@ func (n *Notifier) drill(ctx context.Context, run ledger.Noticed, now time.Time)
 	return []Event{e}, ledger.NoticedEnd, nil
 }
 
-func remembered(text string) (times int, stood pipelines.NotifyEvent) {
-	number, stand, _ := strings.Cut(text, " ")
+func remembered(text string) (times int, stood pipelines.NotifyEvent, at string) {
+	number, stands, _ := strings.Cut(text, " ")
 	times, _ = strconv.Atoi(number)
-	return times, pipelines.NotifyEvent(stand)
+	stand, at, _ := strings.Cut(stands, " ")
+	return times, pipelines.NotifyEvent(stand), at
 }
 
 func ended(p api.Phase) pipelines.NotifyEvent {
@@ -207,15 +226,19 @@ type moves struct {
 	component    string
 	units        []plan.Unit
 	environments []string // sorted
+	unread       bool     // the plan cannot be read: nobody knows where it goes
 }
 
-func (n *Notifier) moves(ctx context.Context, hash string) (moves, error) {
-	var m moves
-	_, p, err := planstore.Load(ctx, n.Ledger, hash)
-	if err != nil {
+func (n *Notifier) moves(ctx context.Context, run ledger.Run) (moves, error) {
+	m := moves{component: run.Subject.String()}
+	_, p, err := planstore.Load(ctx, n.Ledger, run.Plan)
+	if passes(ctx, err) {
 		return m, err
 	}
-	m.component, m.units = p.Subject.String(), p.AllUnits()
+	if m.unread = err != nil; m.unread {
+		return m, nil
+	}
+	m.units = p.AllUnits()
 	for _, u := range m.units {
 		m.environments = append(m.environments, u.Environment)
 	}
@@ -225,7 +248,7 @@ func (n *Notifier) moves(ctx context.Context, hash string) (moves, error) {
 }
 
 // hears reports whether a receiver is told of an event. An Alertmanager that has an alert is always told that it is over; others are not
-// told of what the end of a run says anyway.
+// told of what the end of a run says anyway. Of a plan that cannot be read, whoever may be meant hears.
 func (m moves) hears(s *pipelines.ReceiverSpec, e Event) bool {
 	switch {
 	case e.Was != "" && s.Alertmanager != nil:
@@ -249,5 +272,5 @@ func (m moves) hears(s *pipelines.ReceiverSpec, e Event) bool {
 		}
 		return true
 	}
-	return len(s.Environments) == 0 && len(s.ClusterLabels) == 0 || slices.ContainsFunc(m.units, fits)
+	return m.unread || len(s.Environments) == 0 && len(s.ClusterLabels) == 0 || slices.ContainsFunc(m.units, fits)
 }

@@ -18,7 +18,7 @@ import (
 	"sluice.dev/sluice/pipelines"
 )
 
-func mail(ctx context.Context, read *reader, m *pipelines.EmailReceiver, e Event, title, text string, now time.Time) Answer {
+func (s *Sender) mail(ctx context.Context, read *reader, m *pipelines.EmailReceiver, e Event, title, text string) Answer {
 	password := ""
 	if m.Auth != nil {
 		password = read.secret(m.Auth.Password)
@@ -26,9 +26,9 @@ func mail(ctx context.Context, read *reader, m *pipelines.EmailReceiver, e Event
 	if read.err != nil {
 		return Answer{Says: read.err.Error()}
 	}
-	body, err := letter(m, e, title, text, now)
+	body, err := letter(m, e, title, text, s.Clock.Now())
 	if err == nil {
-		err = deliver(ctx, m, password, body)
+		err = s.deliver(ctx, m, password, body)
 	}
 	var said *textproto.Error
 	switch {
@@ -41,12 +41,12 @@ func mail(ctx context.Context, read *reader, m *pipelines.EmailReceiver, e Event
 }
 
 // deliver hands a letter to the server. Once the server took it, it is told, whatever follows.
-func deliver(ctx context.Context, m *pipelines.EmailReceiver, password string, body []byte) error {
+func (s *Sender) deliver(ctx context.Context, m *pipelines.EmailReceiver, password string, body []byte) error {
 	host, _, err := net.SplitHostPort(m.Server)
 	if err != nil {
 		return err
 	}
-	secure := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}
+	secure := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12, RootCAs: s.authorities}
 	connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", m.Server)
 	if err != nil {
 		return err

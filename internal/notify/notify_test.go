@@ -205,6 +205,60 @@ func TestEachThingIsToldOnce(t *testing.T) {
 	s.tells("nobody looked meanwhile", "agent-2/start/0", "agent-2/failed/0")
 }
 
+// TestEachHoldIsTold: one that follows another of its kind before anybody looked is another all the same, for whoever hears of it next too;
+// more words of the same one are not.
+func TestEachHoldIsTold(t *testing.T) {
+	s := newSite(t)
+	run := s.start()
+	s.shows(run, api.PhaseHeld, "decision cn/c1: pods Failed")
+	s.tells("it is held", "agent-1/start/0", "agent-1/held/1")
+	s.shows(run, api.PhaseHeld, "decision cn/c1: pods Failed: 2 of 9")
+	s.tells("the same")
+	s.shows(run, api.PhaseHeld, "budget cn: 1 unit out of reach")
+	s.tells("what it shows of several that it waits for")
+	s.shows(run, api.PhaseHeld, "")
+	s.tells("it shows nothing of it")
+	s.shows(run, api.PhaseHeld, "budget eu: 1 unit out of reach")
+	s.tells("at another place", "agent-1/resumed/1", "agent-1/held/2")
+	s.Notifier = s.worker(s.Receivers["pager"])
+	s.shows(run, api.PhaseWaiting, "approval eu: 0 of 1")
+	s.tells("another kind", "agent-1/resumed/2", "agent-1/approval/3")
+	s.shows(run, api.PhaseWaiting, "approval us: 0 of 1")
+	s.tells("another approval", "agent-1/resumed/3", "agent-1/approval/4")
+}
+
+// TestAPlanThatCannotBeReadMutesNobody: of its run everybody hears who may be meant, and of the others as always.
+func TestAPlanThatCannotBeReadMutesNobody(t *testing.T) {
+	s := newSite(t)
+	s.Receivers["pager"].Spec.Environments = []string{"canary"}
+	s.start()
+	s.tells("nobody who hears of canary is meant")
+	bad, err := s.ledger.PutBlob(t.Context(), []byte("of another time"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := ledger.Plan{Hash: "0123456789ab", Subject: api.Component("old"), Version: "1", Body: bad, Created: noon, By: "ann"}
+	if err := s.ledger.SavePlan(t.Context(), old); err != nil {
+		t.Fatal(err)
+	}
+	run, err := s.ledger.NewRun(t.Context(), ledger.Run{Plan: old.Hash, Subject: old.Subject, Version: "1", Phase: "Moving", Started: noon, By: "ann"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.tells("it may be meant", "old-1/start/0")
+	run.Report = bad
+	s.end(run, api.PhaseFailed)
+	s.tells("nor can its report", "old-1/failed/0")
+	if !strings.Contains(s.inbox.last, `"ending":"its report cannot be read"`) {
+		t.Errorf("it hears %s", s.inbox.last)
+	}
+	s.Receivers["pager"].Spec.Components = []string{"agent"}
+	if run, err = s.ledger.NewRun(t.Context(), run); err != nil {
+		t.Fatal(err)
+	}
+	s.tells("not who hears of another component")
+}
+
 // TestAFailureSaysWhatElseTouchedIt: as much as there is room for, where something went wrong, and not where nothing did.
 func TestAFailureSaysWhatElseTouchedIt(t *testing.T) {
 	s := newSite(t)

@@ -79,3 +79,13 @@ func (s Seen) stands() pipelines.NotifyEvent {
 	}
 	return ""
 }
+
+// standsAt is what a run that stands waits for, kind and name; "" where that is not what it stands for.
+func (s Seen) standsAt() string {
+	at, _, _ := strings.Cut(s.WaitsFor, ": ")
+	switch kind, _, _ := strings.Cut(at, " "); api.WaitKind(kind) {
+	case api.WaitApproval, api.WaitDecision, api.WaitBudget, api.WaitFreeze:
+		return at
+	}
+	return ""
+}

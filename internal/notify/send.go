@@ -2,6 +2,7 @@ package notify
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"strings"
 	"time"
@@ -23,6 +24,8 @@ type Sender struct {
 	Secrets Secrets
 	Clock   clock.PassiveClock
 	Within  time.Duration // how long a receiver may take; default 10 s
+
+	authorities *x509.CertPool // whom mail servers are believed; nil: those of the system
 }
 
 // Answer is what a receiver made of it.
@@ -68,7 +71,7 @@ func (s *Sender) send(ctx context.Context, read *reader, r *pipelines.Receiver, 
 	case spec.Alertmanager != nil:
 		return alert(ctx, read, spec.Alertmanager, e, title, text, s.Clock.Now())
 	case spec.Email != nil:
-		return mail(ctx, read, spec.Email, e, title, text, s.Clock.Now())
+		return s.mail(ctx, read, spec.Email, e, title, text)
 	}
 	return Answer{Never: true, Says: "it has no way to be told"}
 }
