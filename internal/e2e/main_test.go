@@ -3,6 +3,7 @@ package e2e_test
 
 import (
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"sluice.dev/sluice/internal/ledger/sqlite"
 	"sluice.dev/sluice/internal/localtest"
 	"sluice.dev/sluice/internal/metrics"
+	"sluice.dev/sluice/internal/notify"
 	"sluice.dev/sluice/worker"
 )
 
@@ -24,6 +26,9 @@ const nodes = 8
 
 // workerEnv makes this binary a worker: its value is "stack dir,kubeconfig,ledger,address of metrics,Temporal namespace"; the address may be empty.
 const workerEnv = "SLUICE_E2E_WORKER"
+
+// receiversEnv is whom the worker tells what runs do, as JSON.
+const receiversEnv = "SLUICE_E2E_RECEIVERS"
 
 // stack is the local stack of this binary: two clusters.
 var stack localtest.Get
@@ -64,11 +69,16 @@ func serve(spec []string) int {
 		return 1
 	}
 	defer l.Close()
+	var receivers notify.Receivers
+	if err := json.Unmarshal([]byte(os.Getenv(receiversEnv)), &receivers); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	orders := engine.New(l, func(context.Context) (*engine.Server, error) { return c.Server(), nil }, engine.Options{})
 	err = worker.Run(ctx, worker.Options{
 		Client: c.Client, Ledger: l, Orders: orders, Drills: orders,
 		Kubeconfigs: []string{spec[1]}, UserAgent: "sluice-e2e", Logger: slog.New(slog.DiscardHandler),
-		ProberImage: "sluice.local/sluice:1", Metrics: counts, MetricsAddress: spec[3],
+		ProberImage: "sluice.local/sluice:1", Metrics: counts, MetricsAddress: spec[3], Receivers: receivers,
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

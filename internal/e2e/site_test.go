@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -20,6 +21,7 @@ import (
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/ledger/sqlite"
 	"sluice.dev/sluice/internal/localtest"
+	"sluice.dev/sluice/internal/notify"
 	"sluice.dev/sluice/internal/witness"
 	"sluice.dev/sluice/worker"
 )
@@ -35,6 +37,7 @@ type site struct {
 	files     string            // the documents of the test
 	component string            // also its namespace
 	contexts  map[string]string // of clusters whose control plane has another name
+	receivers notify.Receivers  // whom its workers tell what runs do
 	metrics   string            // the address at which its workers serve metrics; "" for none
 }
 
@@ -155,7 +158,12 @@ func (s *site) work() (kill func()) {
 		s.t.Fatal(err)
 	}
 	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), workerEnv+"="+strings.Join([]string{s.stack.Dir, s.stack.Kubeconfig, s.path, s.metrics, s.dial.Namespace}, ","))
+	receivers, err := json.Marshal(s.receivers)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	cmd.Env = append(os.Environ(), receiversEnv+"="+string(receivers),
+		workerEnv+"="+strings.Join([]string{s.stack.Dir, s.stack.Kubeconfig, s.path, s.metrics, s.dial.Namespace}, ","))
 	cmd.Stderr = os.Stderr
 	lifeline, err := cmd.StdinPipe()
 	if err != nil {
