@@ -62,10 +62,18 @@ func (l *linter) doubts(s *Stage, at spot) {
 	if at.doc.source.library {
 		return
 	}
+	l.warn(l.inUse().Doubts(s), at)
+}
+
+func (l *linter) inUse() *Labels {
 	if l.labelled == nil {
 		l.labelled = l.all.Labels()
 	}
-	for _, d := range l.labelled.Doubts(s) {
+	return l.labelled
+}
+
+func (l *linter) warn(doubts []Doubt, at spot) {
+	for _, d := range doubts {
 		l.warnings.addAt(at.at(d.path...), "%s", d.Message)
 	}
 }

@@ -16,6 +16,8 @@ func (l *linter) policy(p *Policy, at spot) {
 		l.report.addAt(spec, "the policy asks for nothing")
 	}
 	l.selector(s.Clusters, spec.at("clusters"), "clusters")
+	l.warn(l.inUse().DoubtsOfPolicy(s), spec)
+	l.components(s.Components, spec.at("components"))
 	for field, names := range map[string][]string{"environments": s.Environments, "order": s.Order, "mustPass": s.MustPass} {
 		l.environments(names, spec.at(field))
 	}
@@ -48,6 +50,17 @@ func (l *linter) environments(names []string, at spot) {
 	for i, name := range names {
 		if name != "" && !slices.Contains(known, name) {
 			l.warnings.addAt(at.at(i), "the fleet has no environment %s, only %s%s", name, strings.Join(known, ", "), rule.Suggest(name, known))
+		}
+	}
+}
+
+// components checks names of components. A policy is also kept where there are none of them: then none is doubted.
+func (l *linter) components(names []string, at spot) {
+	l.unique("component", names, func(i int) spot { return at.at(i) })
+	known := slices.Sorted(maps.Keys(l.all.Components))
+	for i, name := range names {
+		if name != "" && len(known) > 0 && !slices.Contains(known, name) {
+			l.warnings.addAt(at.at(i), "there is no component %s%s", name, rule.Suggest(name, known))
 		}
 	}
 }

@@ -24,19 +24,22 @@ type PolicySpec struct {
 	// environments, first to last: no cluster of a later one moves before, or beside, one of an earlier one
 	Order []string `json:"order,omitempty" is:"name" items:"2..50"`
 	// environments of the order that cannot be gone round: what comes after them moves only behind a cluster of each
-	MustPass       []string      `json:"mustPass,omitempty" is:"name" items:"1..50"`
-	FirstGroup     *Amount       `json:"firstGroup,omitempty"`     // of all clusters of a run, the most in its first group
-	MaxConcurrency *Amount       `json:"maxConcurrency,omitempty"` // the most clusters of a group that move at once
-	FirstBatch     *Amount       `json:"firstBatch,omitempty"`     // of a node set's pods, the most that the first batch moves
-	MaxBatch       *Amount       `json:"maxBatch,omitempty"`       // of a node set's pods, the most that any batch moves
-	Soak           *Soak         `json:"soak,omitempty"`           // the least
-	Interval       *Duration     `json:"interval,omitempty"`       // the least quiet time between a cluster and the next
-	MaxFailures    *Amount       `json:"maxFailures,omitempty"`    // the most failed clusters that a stage bears
-	Checks         []CheckFloor  `json:"checks,omitempty" items:"1..50"`
-	Windows        []WindowFloor `json:"windows,omitempty" items:"1..20"`
-	OnFailure      []OnFailure   `json:"onFailure,omitempty" items:"1..3"` // what a run may do once its failure budget is spent
-	Pausable       bool          `json:"pausable,omitempty"`               // a pause stops it part-way
-	WayBack        bool          `json:"wayBack,omitempty"`                // it can be rolled back
+	MustPass       []string  `json:"mustPass,omitempty" is:"name" items:"1..50"`
+	FirstGroup     *Amount   `json:"firstGroup,omitempty"`     // of all clusters of a run, the most in its first group
+	MaxConcurrency *Amount   `json:"maxConcurrency,omitempty"` // the most clusters of a group that move at once
+	FirstBatch     *Amount   `json:"firstBatch,omitempty"`     // of a node set's pods, the most that the first batch moves
+	MaxBatch       *Amount   `json:"maxBatch,omitempty"`       // of a node set's pods, the most that any batch moves
+	Soak           *Soak     `json:"soak,omitempty"`           // the least
+	Interval       *Duration `json:"interval,omitempty"`       // the least quiet time between a cluster and the next
+	MaxFailures    *Amount   `json:"maxFailures,omitempty"`    // the most failed clusters that a stage bears
+	MaxUnreachable *Amount   `json:"maxUnreachable,omitempty"` // the most clusters out of reach that a stage bears
+	// the most failed batches that a cluster bears
+	MaxBatchFailures *int          `json:"maxBatchFailures,omitempty" range:"0..1000"`
+	Checks           []CheckFloor  `json:"checks,omitempty" items:"1..50"`
+	Windows          []WindowFloor `json:"windows,omitempty" items:"1..20"`
+	OnFailure        []OnFailure   `json:"onFailure,omitempty" items:"1..3"` // what a run may do once its failure budget is spent
+	Pausable         bool          `json:"pausable,omitempty"`               // a pause stops it part-way
+	WayBack          bool          `json:"wayBack,omitempty"`                // it can be rolled back
 	// who makes a plan or starts it has to be known for sure
 	RefuseUnverified bool    `json:"refuseUnverified,omitempty"`
 	Review           *Review `json:"review,omitempty"`

@@ -8,7 +8,7 @@ import (
 	"sluice.dev/sluice/pipelines/rule"
 )
 
-// Doubt is something in a stage's selectors that is allowed and hardly meant: a label or a value that nothing has.
+// Doubt is something in the selectors of a stage, or of a policy, that is allowed and hardly meant: a label or a value that nothing has.
 type Doubt struct {
 	Message string
 	Similar bool  // something is written almost so, and is named in the message
@@ -51,6 +51,11 @@ func (l *Labels) ofClusters() labelsInUse {
 func (l *Labels) Doubts(s *Stage) []Doubt {
 	doubts := doubtsOf(s.ClusterGroups, l.ofGroups, "cluster group", s.MayBeEmpty, "clusterGroups")
 	return append(doubts, doubtsOf(s.Clusters, l.ofClusters, "cluster", s.MayBeEmpty, "clusters")...)
+}
+
+// DoubtsOfPolicy lists what in the selector of a policy no cluster answers to.
+func (l *Labels) DoubtsOfPolicy(s *PolicySpec) []Doubt {
+	return doubtsOf(s.Clusters, l.ofClusters, "cluster", false, "clusters")
 }
 
 // labelsInUse are the values of each label that something has.

@@ -75,6 +75,9 @@ func holds(checks []pipelines.ResolvedCheck, at pipelines.Point, why func(*pipel
 		if found == "" && at != "" && !c.RunsAt(at) {
 			found = fmt.Sprintf("%s, at %s only", c.Name, points(c.At))
 		}
+		if found == "" && at == pipelines.During && looksOnce(c) {
+			found = c.Name + ", which looks once"
+		}
 		if found == "" {
 			return ""
 		}
@@ -83,6 +86,12 @@ func holds(checks []pipelines.ResolvedCheck, at pipelines.Point, why func(*pipel
 		}
 	}
 	return nearest
+}
+
+// looksOnce reports whether a check is over before anything has happened beside it.
+func looksOnce(c *pipelines.ResolvedCheck) bool {
+	more := func(s pipelines.ResolvedStep) bool { return s.Count != 1 }
+	return len(c.Steps) > 0 && len(c.Gates) == 0 && !slices.ContainsFunc(c.Steps, more)
 }
 
 // lacks says what a check lacks of one that is wanted.

@@ -16,8 +16,9 @@ type Findings struct {
 	Warnings pipelines.Diagnostics
 }
 
-// Lint judges the pipelines of documents by the policies among them, before any cluster is asked: each for the newest version of every
-// component that names it, or, where none does, for one that no policy knows by name.
+// Lint judges the pipelines of documents by the policies among them, before any cluster is asked: each for every version of a component
+// that names it, or, where none does, for one that no policy knows by name. One of the library is judged where a component names it, and
+// what is wrong is said there.
 func Lint(docs *pipelines.Documents) Findings {
 	var found Findings
 	if len(docs.Policies) == 0 {
@@ -35,10 +36,12 @@ func Lint(docs *pipelines.Documents) Findings {
 	}
 	for _, name := range slices.Sorted(maps.Keys(docs.Pipelines)) {
 		p := docs.Pipelines[name]
-		if !slices.Contains(docs.Files, p.Position.File) {
-			continue // of the library
-		}
-		for _, c := range subjects(docs, name) {
+		ours := slices.Contains(docs.Files, p.Position.File)
+		for _, c := range subjects(docs, name, ours) {
+			place := func(b Broken) pipelines.Position { return placeOf(p, b) }
+			if !ours {
+				place = func(Broken) pipelines.Position { return c.Position }
+			}
 			drafted, err := draft(docs, p, c)
 			if err != nil {
 				found.Warnings = append(found.Warnings, pipelines.Diagnostic{
@@ -47,24 +50,25 @@ func Lint(docs *pipelines.Documents) Findings {
 				continue
 			}
 			for _, b := range Judge(Case{Plan: drafted, Draft: true}, policies) {
-				found.Errors = append(found.Errors, pipelines.Diagnostic{Position: placeOf(p, b), Message: b.String()})
+				found.Errors = append(found.Errors, pipelines.Diagnostic{Position: place(b), Message: b.String()})
 			}
 		}
 	}
-	found.Errors, found.Warnings = found.Errors.Sorted(), found.Warnings.Sorted()
+	found.Errors, found.Warnings = slices.Compact(found.Errors.Sorted()), slices.Compact(found.Warnings.Sorted())
 	return found
 }
 
-// subjects are what a pipeline is judged for.
-func subjects(docs *pipelines.Documents, pipeline string) []*pipelines.Component {
+// subjects are what a pipeline is judged for. One of nobody is for one of ours alone.
+func subjects(docs *pipelines.Documents, pipeline string, ours bool) []*pipelines.Component {
 	var all []*pipelines.Component
 	for _, name := range slices.Sorted(maps.Keys(docs.Components)) {
-		versions := docs.Components[name]
-		if newest := versions[len(versions)-1]; newest.Spec.Pipeline == pipeline {
-			all = append(all, newest)
+		for _, version := range docs.Components[name] {
+			if version.Spec.Pipeline == pipeline {
+				all = append(all, version)
+			}
 		}
 	}
-	if len(all) == 0 {
+	if len(all) == 0 && ours {
 		all = append(all, &pipelines.Component{})
 	}
 	return all

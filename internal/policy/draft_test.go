@@ -1,6 +1,8 @@
 package policy_test
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -64,5 +66,49 @@ func TestLintTellsWhere(t *testing.T) {
 	pipeline := docs.Pipelines["p"]
 	if found.Errors[0].Position != pipeline.Position || found.Errors[1].Position != pipeline.Stage("production").Position {
 		t.Errorf("it says %v", found.Errors)
+	}
+}
+
+// TestLintJudgesWhatVersionsName: an older version of a component may name a pipeline that the newest does not, and a pipeline of the library
+// is judged for whoever names it, and said there.
+func TestLintJudgesWhatVersionsName(t *testing.T) {
+	text := fleet() + tasks
+	for _, d := range []string{
+		"kind: Pipeline\nmetadata: {name: old}\nspec: {onFailure: Continue, " + stagesOf("", "production") + "}",
+		"kind: Pipeline\nmetadata: {name: new}\nspec: {onFailure: Pause, " + stagesOf("", "production") + "}",
+		"kind: Policy\nmetadata: {name: floor}\nspec: {components: [agent], onFailure: [Pause]}",
+		"kind: Policy\nmetadata: {name: quick}\nspec: {components: [proxy], maxFailures: 0, soak: {batch: 1d}}",
+		"kind: Component\nmetadata: {name: agent}\nspec: {version: 1.0.0, template: {manifests: chart}, pipeline: old}",
+		"kind: Component\nmetadata: {name: agent}\nspec: {version: 1.0.1, template: {manifests: chart}, pipeline: old}",
+		"kind: Component\nmetadata: {name: agent}\nspec: {version: 2.0.0, template: {manifests: chart}, pipeline: new}",
+		"kind: Component\nmetadata: {name: proxy}\nspec: {version: 1.0.0, template: {manifests: chart}, pipeline: gradual}",
+	} {
+		text += "---\n" + header + d + "\n"
+	}
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "chart"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "all.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	docs, err := pipelines.Loader{Library: catalog.Sources()}.Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := policy.Lint(docs)
+	var got []string
+	for _, d := range found.Errors {
+		got = append(got, d.Message)
+		if strings.Contains(d.Message, "quick") && d.Position != docs.Components["proxy"][0].Position {
+			t.Errorf("it says %s at %s", d.Message, d.Position)
+		}
+	}
+	all := strings.Join(got, "\n")
+	if !strings.Contains(all, "policy floor, onFailure: the run: wanted is Pause, found is Continue") || strings.Count(all, "policy floor") != 1 {
+		t.Errorf("of the older versions it says\n%s", all)
+	}
+	if !strings.Contains(all, "policy quick, soak.batch.first: stage production: wanted is at least 1d, found is 30m") {
+		t.Errorf("of the catalog's pipeline it says\n%s\nand warns of %v", all, found.Warnings)
 	}
 }

@@ -119,14 +119,29 @@ func (j *judge) lastStage() int {
 	return last
 }
 
+// failures are kept where a stage, and a cluster, bears no more that goes wrong.
 func (j *judge) failures() {
-	most := j.spec.MaxFailures
+	j.budget("maxFailures", j.spec.MaxFailures, func(s *concern) int { return s.MaxFailures })
+	j.budget("maxUnreachable", j.spec.MaxUnreachable, func(s *concern) int { return s.MaxUnreachable })
+	most := j.spec.MaxBatchFailures
 	if most == nil {
 		return
 	}
 	for _, s := range j.stages {
-		if s.MaxFailures > most.BudgetOf(s.Units()) {
-			j.broken("maxFailures", s.Name, fmt.Sprintf("at most %s of %d clusters", most, s.Units()), "%d", s.MaxFailures)
+		if found := s.Rules.MaxBatchFailures; found > *most {
+			j.broken("maxBatchFailures", s.Name, fmt.Sprintf("at most %d", *most), "%d", found)
+		}
+	}
+}
+
+// budget is kept where no stage bears more of its clusters than the most.
+func (j *judge) budget(rule string, most *pipelines.Amount, of func(*concern) int) {
+	if most == nil {
+		return
+	}
+	for _, s := range j.stages {
+		if found := of(s); found > most.BudgetOf(s.Units()) {
+			j.broken(rule, s.Name, fmt.Sprintf("at most %s of %d clusters", most, s.Units()), "%d", found)
 		}
 	}
 }

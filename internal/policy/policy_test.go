@@ -197,6 +197,20 @@ func TestEachRule(t *testing.T) {
 			policy: "maxFailures: 25%", meets: long("maxFailures: 1"), undercuts: long("maxFailures: 2"),
 			want: []string{"maxFailures: stage production: wanted is at most 25% of 4 clusters, found is 2"},
 		},
+		"maxUnreachable": {
+			policy: "maxUnreachable: 0", meets: long("maxUnreachable: 0"), undercuts: long("maxUnreachable: 1"),
+			want: []string{"maxUnreachable: stage production: wanted is at most 0 of 4 clusters, found is 1"},
+		},
+		"maxBatchFailures": {
+			policy: "maxBatchFailures: 1", meets: long("maxBatchFailures: 1"), undercuts: long("maxBatchFailures: 2"),
+			want: []string{"maxBatchFailures: stage production: wanted is at most 1, found is 2"},
+		},
+		"a check that goes on looking": {
+			policy:    "checks: [{steps: [logs], at: [during]}]",
+			meets:     long("checks: [{name: x, at: [during], taskSpec: {steps: [{name: look, logs: {}}]}}]"),
+			undercuts: long("checks: [{name: x, at: [during], taskSpec: {steps: [{name: look, count: 1, logs: {}}]}}]"),
+			want:      []string{"checks: stage production: wanted is an enforcing check with logs at during, found is x, which looks once"},
+		},
 		"a check by its Task": {
 			policy: "checks: [{task: healthy}]", meets: long("checks: [{name: x, taskRef: {name: healthy}}]"),
 			undercuts: long("checks: [{name: healthy, gate: {cel: workload.unavailable == 0}}]"),
