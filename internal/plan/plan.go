@@ -69,8 +69,12 @@ type StagePlan struct {
 	MaxUnreachable int        `json:"maxUnreachable"`      // units that may be out of reach before the stage holds
 	Groups         []Group    `json:"groups"`
 	LeftOut        []LeftOut  `json:"leftOut,omitempty"` // clusters of the stage that a narrowed run leaves out
+	Whole          int        `json:"whole,omitempty"`   // units of a stage that a run is narrowed in, those left out among them
 	Notes          []string   `json:"notes,omitempty"`   // what people should know about this stage
 }
+
+// WholeUnits returns how many units the stage would have in a run that is not narrowed.
+func (s *StagePlan) WholeUnits() int { return max(s.Whole, s.Units()) }
 
 // Units returns how many units the stage has.
 func (s *StagePlan) Units() int {

@@ -26,6 +26,9 @@ func (b *builder) stage(p *Plan, s *pipelines.Stage) (StagePlan, error) {
 		b.groups[p.Group]++
 	}
 	out.Notes = append(sel.notes(), b.doubts(s)...)
+	if len(sel.leftOut) > 0 {
+		out.Whole = len(sel.fresh)
+	}
 	if out.LeftOut, err = b.leftOut(p, sel.leftOut); err != nil {
 		return StagePlan{}, err
 	}

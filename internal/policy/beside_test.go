@@ -143,6 +143,29 @@ func TestLeftOutClusters(t *testing.T) {
 	}
 }
 
+// TestPercentagesAreOfTheWholeStage: a retry of a few clusters is held against what its pipeline was held against, by whatever stage it is
+// narrowed in, the last one too.
+func TestPercentagesAreOfTheWholeStage(t *testing.T) {
+	rules := ", maxFailures: 1, maxUnreachable: 1, maxConcurrency: 2"
+	docs := load(t, stagesOf(rules, "production"), "maxFailures: 25%, maxUnreachable: 25%, maxConcurrency: 50%")
+	for _, only := range [][]string{nil, {"prod-1", "prod-3"}, {"prod-2"}} {
+		p := planned(t, docs, func(in *plan.Input) { in.Only = plan.Only{Clusters: only} })
+		if got := judged(policy.Case{Plan: p}, docs); got != nil {
+			t.Errorf("narrowed to %v it breaks %q", only, got)
+		}
+	}
+	docs = load(t, stagesOf(rules, "production"), "maxFailures: 24%, maxConcurrency: 49%, firstGroup: 49%")
+	p := planned(t, docs, func(in *plan.Input) { in.Only = plan.Only{Clusters: []string{"prod-1", "prod-3"}} })
+	want := []string{
+		"firstGroup: stage production: wanted is at most 49% of 4 clusters, found is 2 clusters",
+		"maxConcurrency: stage production: wanted is at most 49% of 4 clusters, found is 2 at once",
+		"maxFailures: stage production: wanted is at most 24% of 4 clusters, found is 1",
+	}
+	if diff := cmp.Diff(want, judged(policy.Case{Plan: p}, docs)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
 // TestReviewOfWhatIsNew: a first version and another template are reviewed; the same template is not, and one that nobody knows is.
 func TestReviewOfWhatIsNew(t *testing.T) {
 	docs := load(t, stagesOf("", "staging"), "review: {approvals: 1, when: [FirstVersion, TemplateChange]}")

@@ -37,8 +37,12 @@ func (j *judge) concurrency() {
 	}
 	for _, s := range j.stages {
 		for _, g := range s.Groups {
-			if at := min(g.MaxConcurrency, len(g.Units)); at > most.Of(len(g.Units)) {
-				j.broken("maxConcurrency", s.Name, fmt.Sprintf("at most %s of %d clusters", most, len(g.Units)), "%d at once", at)
+			of := len(g.Units)
+			if len(s.Groups) == 1 {
+				of = s.WholeUnits()
+			}
+			if at := min(g.MaxConcurrency, len(g.Units)); at > most.Of(of) {
+				j.broken("maxConcurrency", s.Name, fmt.Sprintf("at most %s of %d clusters", most, of), "%d at once", at)
 				break
 			}
 		}
@@ -140,8 +144,8 @@ func (j *judge) budget(rule string, most *pipelines.Amount, of func(*concern) in
 		return
 	}
 	for _, s := range j.stages {
-		if found := of(s); found > most.BudgetOf(s.Units()) {
-			j.broken(rule, s.Name, fmt.Sprintf("at most %s of %d clusters", most, s.Units()), "%d", found)
+		if found := of(s); found > most.BudgetOf(s.WholeUnits()) {
+			j.broken(rule, s.Name, fmt.Sprintf("at most %s of %d clusters", most, s.WholeUnits()), "%d", found)
 		}
 	}
 }

@@ -116,11 +116,13 @@ func (j *judge) concerns(u *plan.Unit) bool {
 		(j.spec.Clusters == nil || j.spec.Clusters.Matches(u.Labels, u.Cluster))
 }
 
-// moves counts the units of all stages that are concerned.
+// moves counts the units of all stages that are concerned, and what a narrowed run leaves out of those that are concerned as a whole.
 func (j *judge) moves() int {
 	n := 0
 	for _, s := range j.stages {
-		n += len(s.units)
+		if n += len(s.units); len(s.units) == s.Units() {
+			n += s.WholeUnits() - s.Units()
+		}
 	}
 	return n
 }
