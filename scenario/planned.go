@@ -88,6 +88,11 @@ func (s *Scenario) known(docs *pipelines.Documents, p *plan.Plan) error {
 			wrong = append(wrong, diagnose(at, "there is no %s %s: there are %s", noun, name, strings.Join(slices.Sorted(maps.Keys(among)), ", ")))
 		}
 	}
+	if d := s.script.drill; d != nil {
+		for _, name := range d.Checks {
+			is(d.at, "check", name, checks)
+		}
+	}
 	for _, st := range s.script.states {
 		if st.cluster != "" {
 			is(st.at, "cluster", st.cluster, clusters)

@@ -74,12 +74,18 @@ func (w *play) through() (err error) {
 		}
 	}()
 	most := w.script.ends
+	if d := w.script.drill; d != nil && (most == 0 || most > d.Within) {
+		most = d.Within
+	}
 	if most == 0 {
 		most = MaxVirtual
 	}
 	var open string
 	w.Env.RegisterDelayedCallback(func() {
-		open = w.waits()
+		var s api.RunStatus
+		if s, open = w.waits(); s.Name != "" {
+			w.prove(&s, true)
+		}
 		w.log.end(most, open)
 		w.Env.CancelWorkflow()
 	}, most)
@@ -88,22 +94,28 @@ func (w *play) through() (err error) {
 	w.Env.ExecuteWorkflow(api.RolloutName, api.RolloutInput{Run: w.run, Plan: plan.Hash(w.plan), By: starter})
 	var end api.RunStatus
 	switch failed := w.Env.GetWorkflowError(); {
-	case open != "" && w.script.ends == 0:
+	case open != "" && w.script.ends == 0 && w.script.drill == nil:
 		return fault.New(fault.Refused, "it has not ended after %s: %s; say so with a line ends at DURATION", short(most), open)
 	case open == "" && failed != nil && !api.Ended(failed, &end):
 		return fault.Wrap(fault.Internal, failed, "the run failed")
+	case open == "" && failed == nil:
+		if err := w.Env.GetWorkflowResult(&end); err != nil {
+			return fault.Wrap(fault.Internal, err, "cannot read how the run ended")
+		}
+	}
+	if open == "" {
+		w.prove(&end, false)
 	}
 	return nil
 }
 
-// waits is where the run is, as people read it.
-func (w *play) waits() string {
-	var s api.RunStatus
+// waits is where the run is, and as people read it.
+func (w *play) waits() (s api.RunStatus, says string) {
 	v, err := w.Env.QueryWorkflow(api.QueryStatus)
 	if err != nil || v.Get(&s) != nil {
-		return "the run is open"
+		return api.RunStatus{}, "the run is open"
 	}
-	return "the run is " + strings.TrimSpace(string(s.Phase)+" "+show.WaitingWords(s.WaitsFor()))
+	return s, "the run is " + strings.TrimSpace(string(s.Phase)+" "+show.WaitingWords(s.WaitsFor()))
 }
 
 // people do what the script says.

@@ -21,6 +21,7 @@ type script struct {
 	rollback pipelines.RollbackMode
 	starts   time.Time
 	ends     time.Duration                // 0: once the run has ended
+	drill    *drill                       // nil: the version is not known to be bad
 	takes    map[string]time.Duration     // a batch, by cluster; "" for all
 	pods     map[string]map[string]int    // by cluster and node set
 	tasks    map[string]time.Duration     // how long each takes
@@ -146,6 +147,8 @@ func (s *script) line(at pipelines.Position, w *words) error {
 		d, err := w.duration()
 		s.ends = d
 		return err
+	case "drill":
+		return s.drills(at, w)
 	case "cluster":
 		return s.cluster(w)
 	case "task":
@@ -158,7 +161,7 @@ func (s *script) line(at pipelines.Position, w *words) error {
 	case "at", "from":
 		return s.timed(at, w)
 	}
-	known := []string{"use", "pipeline", "param", "component", "starts", "ends", "cluster", "batches", "task", "at", "from"}
+	known := []string{"use", "pipeline", "param", "component", "starts", "ends", "drill", "cluster", "batches", "task", "at", "from"}
 	return fmt.Errorf("a line begins with one of %s, and not with %q", strings.Join(known, ", "), first)
 }
 
