@@ -137,13 +137,13 @@ func TestWhatStandsHasItsLastBatchTakenBack(t *testing.T) {
 			w.advances = 2 * hour
 			w.holds(3*hour, 1, freeze("freeze-1", api.PauseNow))
 			w.retreats(4 * hour)
-			w.holds(7 * hour, 2)
+			w.holds(7*hour, 2)
 		}, []string{"Disarm", "Retreat", "Arm", "Advance a/2", "Finish"}, pipelines.Count(1), api.PhasePaused},
 		{"between two batches", func(w *world) {
 			w.advances = 2 * hour
 			w.holds(hour, 1, freeze("freeze-1", api.PauseAtBoundary))
 			w.retreats(4 * hour)
-			w.holds(7 * hour, 2)
+			w.holds(7*hour, 2)
 		}, []string{"Advance a/1", "Retreat", "Arm", "Advance a/1", "Advance a/2", "Finish"}, pipelines.Amount{}, api.PhasePaused},
 		{"stalled", func(w *world) {
 			stalls := true
@@ -323,7 +323,7 @@ func TestAFailedBatchThatIsTakenBackCountsNoMore(t *testing.T) {
 	w.holds(3*time.Hour, 1, freeze("freeze-1", api.PauseAtBoundary))
 	w.retreats(6 * time.Hour)
 	w.at(7*time.Hour, mend)
-	w.holds(8 * time.Hour, 2)
+	w.holds(8*time.Hour, 2)
 	w.command(9*time.Hour, api.UpdateResume, api.Command{})
 	end := w.run(t)
 	if len(*went) != 1 || (*went)[0].Goal.Amount != pipelines.Count(1) {
@@ -333,7 +333,6 @@ func TestAFailedBatchThatIsTakenBackCountsNoMore(t *testing.T) {
 		t.Errorf("it ended %s: %+v", end.Phase, w.records[0])
 	}
 }
-
 
 func TestABatchOfABigStageGoesBackAlone(t *testing.T) {
 	w := many(t, 150)

@@ -40,9 +40,9 @@ type world struct {
 	stuck    *api.Stuck                            // what every look finds
 	bends    func(name, cluster string, seen *api.Facts)
 	dead     func(name, cluster string) []goal.Behind // dead nodes, as an activity finds them
-	reverts  func(req step.AdvanceRequest) // of what goes back, all or a batch of it
-	asks     func(req step.AdvanceRequest) // of batches
-	advances time.Duration                 // how long a batch takes
+	reverts  func(req step.AdvanceRequest)            // of what goes back, all or a batch of it
+	asks     func(req step.AdvanceRequest)            // of batches
+	advances time.Duration                            // how long a batch takes
 	saved    []api.RunStatus
 	closed   error // how the run closed in Temporal; nil for completed
 	audit    []step.AuditRequest
