@@ -60,11 +60,7 @@ func (s *Store) LastDeployed(ctx context.Context, limit int) ([]ledger.Deployed,
 }
 
 func scanDeployed(row scanner) (d ledger.Deployed, err error) {
-	var at string
-	if err = row.Scan(&d.Cluster, column{&d.Subject}, &at); err != nil {
-		return d, err
-	}
-	d.At, err = parseTime(at)
+	err = row.Scan(&d.Cluster, column{&d.Subject}, moment{&d.At})
 	return d, err
 }
 
