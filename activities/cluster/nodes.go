@@ -92,7 +92,7 @@ func cordonedBy(managed []metav1.ManagedFieldsEntry) cordon {
 		var fields struct {
 			Spec map[string]any `json:"f:spec"`
 		}
-		if m.FieldsV1 == nil || json.Unmarshal(m.FieldsV1.Raw, &fields) != nil {
+		if m.FieldsV1 == nil || json.Unmarshal(m.FieldsV1.GetRawBytes(), &fields) != nil {
 			continue
 		}
 		if _, owns := fields.Spec["f:unschedulable"]; owns {
