@@ -39,6 +39,8 @@ type Change struct {
 	Nodes     []string    `json:"nodes,omitempty"` // whose pods it moved
 	What      string      `json:"what"`
 	By        string      `json:"by,omitempty"`
+
+	node api.NodeChange // of a node
 }
 
 // ChangeKind is what a change was.
@@ -170,29 +172,27 @@ func (e *Engine) lookedAt(ctx context.Context, u *api.UnitStatus) (seen api.Node
 	return seen
 }
 
-// asSeen comes before the name of the run that saw a change.
-const asSeen = " (as "
-
 // happened is a change of a node as a run saw it.
 func happened(run ledger.Run, u *api.UnitStatus, c api.NodeChange) Change {
 	return Change{
-		At: c.At, Until: c.At, Kind: ChangeNode, Cluster: u.Cluster, Nodes: []string{c.Node}, What: c.String() + asSeen + run.Name + " saw)",
+		At: c.At, Until: c.At, Kind: ChangeNode, Cluster: u.Cluster, Nodes: []string{c.Node}, What: fmt.Sprintf("%s (as %s saw)", c, run.Name),
+		node: c,
 	}
 }
 
 // once leaves one of each change of a node that several units or runs have seen.
 func once(all []Change) []Change {
 	type change struct {
-		cluster, what string
-		at            time.Time
+		cluster string
+		node    api.NodeChange
 	}
 	seen := map[change]bool{}
 	return slices.DeleteFunc(all, func(c Change) bool {
 		if c.Kind != ChangeNode {
 			return false
 		}
-		what, _, _ := strings.Cut(c.What, asSeen)
-		of := change{c.Cluster, what, c.At.UTC()}
+		of := change{c.Cluster, c.node}
+		of.node.At = c.At.UTC()
 		known := seen[of]
 		seen[of] = true
 		return known

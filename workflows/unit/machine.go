@@ -34,30 +34,29 @@ var (
 )
 
 type machine struct {
-	in      tell.ClusterInput
-	shape   shape.Shape
-	plan    step.UnitPlan
-	diff    step.DiffResult
-	unit    api.UnitStatus
-	orders  orders
-	held    []*heldWorkload // workloads that this run holds, in the order in which it took them
-	locked  bool
-	applied bool // something that is not a workload may have been written
-	cancel  workflow.CancelFunc
-	begun   int      // how many batches there were when the last one began to move
-	retreat *retreat // how the last one is taken back alone; nil where it cannot be
-	still   bool     // it stands still
-	// who had the batch taken back that is to move anew
-	tookBack *api.Ending
-	cut      bool      // what was under way last was interrupted
-	last     *moved    // the batch that was moved last of the workload that is held
-	misses   int       // tries in a row that did not work
-	soaks    bool      // nothing else is under way
-	looks    bool      // it has arrived, and is looked at: nothing is moved
-	away     bool      // the run believes the cluster to be out of reach
-	before   api.Phase // of the unit, before that
-	firm     bool      // only an order to end interrupts what is under way
-	told     shown     // what the run was told last, and when
+	in       tell.ClusterInput
+	shape    shape.Shape
+	plan     step.UnitPlan
+	diff     step.DiffResult
+	unit     api.UnitStatus
+	orders   orders
+	held     []*heldWorkload // workloads that this run holds, in the order in which it took them
+	locked   bool
+	applied  bool // something that is not a workload may have been written
+	cancel   workflow.CancelFunc
+	begun    int         // how many batches there were when the last one began to move
+	retreat  *retreat    // how the last one is taken back alone; nil where it cannot be
+	still    bool        // it stands still
+	tookBack *api.Ending // who had the batch taken back that is to move anew
+	cut      bool        // what was under way last was interrupted
+	last     *moved      // the batch that was moved last of the workload that is held
+	misses   int         // tries in a row that did not work
+	soaks    bool        // nothing else is under way
+	looks    bool        // it has arrived, and is looked at: nothing is moved
+	away     bool        // the run believes the cluster to be out of reach
+	before   api.Phase   // of the unit, before that
+	firm     bool        // only an order to end interrupts what is under way
+	told     shown       // what the run was told last, and when
 	toldAt   time.Time
 	reports  int                  // how many there were
 	trouble  *step.TroubleRequest // being said to the ledger, or to be said next; nil where that knows
