@@ -81,7 +81,7 @@ func (r *rollout) commands() []command {
 	}
 }
 
-// obey does what a command asks for, once under its ID, and writes it down.
+// obey does what a command asks for, once under its ID, and has it written down.
 func (r *rollout) obey(ctx workflow.Context, c command, id string, cmd api.Command) (api.Answer, error) {
 	if err := workflow.Await(ctx, func() bool { return r.loaded }); err != nil {
 		return api.Answer{}, err
@@ -99,7 +99,11 @@ func (r *rollout) obey(ctx workflow.Context, c command, id string, cmd api.Comma
 	r.note(id)
 	answer := c.do(ctx, cmd)
 	r.inTurn++
-	r.audit(ctx, c.name, cmd, answer)
+	if r.shape < shape.AnswersAtOnce {
+		r.audit(ctx, c.name, cmd, answer)
+	} else {
+		r.auditSoon(ctx, c.name, cmd, answer)
+	}
 	return answer, nil
 }
 
@@ -228,26 +232,45 @@ func (r *rollout) doRollback(ctx workflow.Context, c api.Command) api.Answer {
 
 // audit writes a command down. That it could not be written does not undo it.
 func (r *rollout) audit(ctx workflow.Context, name string, c api.Command, a api.Answer) {
-	if c.DryRun {
-		return
-	}
-	entry := step.AuditRequest{
-		Who: c.Who, Command: name, Run: r.in.Run, Scope: c.Scope.String(), Reason: c.Reason, Outcome: a.Message,
-	}
-	if _, err := ask.For(step.AddAudit, "audit "+name, entry).Get(ctx); err != nil {
-		workflow.GetLogger(ctx).Error("cannot write the audit", "run", r.in.Run, "command", name, "error", err)
+	if !c.DryRun {
+		r.write(ctx, r.entry(name, c, a))
 	}
 }
 
-// auditItself writes down what the run does without being asked. Nothing waits for it but the run's end.
+func (r *rollout) entry(name string, c api.Command, a api.Answer) step.AuditRequest {
+	return step.AuditRequest{Who: c.Who, Command: name, Run: r.in.Run, Scope: c.Scope.String(), Reason: c.Reason, Outcome: a.Message}
+}
+
+func (r *rollout) write(ctx workflow.Context, e step.AuditRequest) {
+	if _, err := ask.For(step.AddAudit, "audit "+e.Command, e).Get(ctx); err != nil {
+		workflow.GetLogger(ctx).Error("cannot write the audit", "run", r.in.Run, "command", e.Command, "error", err)
+	}
+}
+
+// auditSoon has a command written down after those before it. Nothing waits for that but the run's end.
+func (r *rollout) auditSoon(ctx workflow.Context, name string, c api.Command, a api.Answer) {
+	if c.DryRun {
+		return
+	}
+	if r.unwritten = append(r.unwritten, r.entry(name, c, a)); len(r.unwritten) > 1 {
+		return // whoever writes the first comes to it
+	}
+	if r.shape >= shape.AnswersAtOnce {
+		ctx, _ = workflow.NewDisconnectedContext(ctx) // what it was said in may be given up: a soak
+	}
+	workflow.GoNamed(ctx, "audit", func(ctx workflow.Context) {
+		for len(r.unwritten) > 0 {
+			r.write(ctx, r.unwritten[0])
+			r.unwritten = r.unwritten[1:]
+		}
+	})
+}
+
+// auditItself writes down what the run does without being asked.
 func (r *rollout) auditItself(ctx workflow.Context, name, why string) {
 	if r.shape < shape.AuditsItself {
 		return
 	}
-	r.writing++
-	workflow.GoNamed(ctx, "audit "+name, func(ctx workflow.Context) {
-		came := fmt.Sprintf("%s goes back by itself: its pipeline says onFailure: %s", r.in.Run, r.plan.OnFailure)
-		r.audit(ctx, name, api.Command{Who: api.BySluice, Reason: why}, api.Answer{Message: came})
-		r.writing--
-	})
+	came := fmt.Sprintf("%s goes back by itself: its pipeline says onFailure: %s", r.in.Run, r.plan.OnFailure)
+	r.auditSoon(ctx, name, api.Command{Who: api.BySluice, Reason: why}, api.Answer{Message: came})
 }

@@ -46,7 +46,7 @@ type rollout struct {
 	waitsFor string          // what its search attribute says
 	obeying  int             // standing orders that are being obeyed
 	late     []api.Command   // rollbacks that came while the end was being written down
-	writing  int             // what it writes into the audit of itself
+	untold   int             // units to which orders are on their way
 	freezing bool            // what goes back is about to be frozen
 	froze    bool            // it is, or is about to be
 	aborts   int             // how often it was told to abort
@@ -55,6 +55,7 @@ type rollout struct {
 	inTurn   int             // how many changes there have been; what waits, waits for it to move on
 
 	standingOrders workflow.ReceiveChannel
+	unwritten      []step.AuditRequest // that are on their way into the audit, in the order in which they came
 }
 
 // intent is what operators, or the failure policy, want of the run.
@@ -72,7 +73,7 @@ type unitRun struct {
 	skipped  *api.Ending    // who left it out; nil where nobody did
 	back     bool           // it goes back
 	paced    bool           // at the pace of a rollback: it was started to go back
-	hears    bool           // its workflow has started
+	hears    bool           // its workflow has started, and no order is on its way to it
 	run      string         // which execution of its workflow that is
 	part     *part          // that holds it; nil where the run itself does
 	before   api.UnitStatus // as it was when it began

@@ -82,11 +82,13 @@ func (r *rollout) takeBackLate(ctx workflow.Context) error {
 	}
 }
 
-// attentive returns once every command that has come was obeyed, and nobody waits for an answer any more. What the caller
-// does next without waiting, no command comes before.
+// attentive returns once every command that has come was obeyed, told and written down, and nobody waits for an answer any more. What
+// the caller does next without waiting, no command comes before.
 func (r *rollout) attentive(ctx workflow.Context) error {
 	for {
-		err := workflow.Await(ctx, func() bool { return r.obeying == 0 && r.writing == 0 && workflow.AllHandlersFinished(ctx) })
+		err := workflow.Await(ctx, func() bool {
+			return r.obeying == 0 && r.untold == 0 && len(r.unwritten) == 0 && workflow.AllHandlersFinished(ctx)
+		})
 		if err != nil {
 			return fmt.Errorf("cannot wait for commands: %w", err)
 		}

@@ -5,6 +5,7 @@ import (
 
 	"go.temporal.io/sdk/workflow"
 
+	"sluice.dev/sluice/workflows/shape"
 	"sluice.dev/sluice/workflows/tell"
 )
 
@@ -35,10 +36,11 @@ func (r *rollout) tell(ctx workflow.Context, units []*unitRun, o tell.Order) {
 		switch {
 		case u.part != nil:
 			u.part.tell(u.cluster, o)
-		case u.hears:
+		case u.hears && r.shape < shape.AnswersAtOnce:
 			sent = append(sent, u.send(ctx, o))
 		default:
 			u.owed = append(u.owed, o)
+			r.deliver(ctx, u)
 		}
 	}
 	for _, f := range sent {
@@ -47,7 +49,22 @@ func (r *rollout) tell(ctx workflow.Context, units []*unitRun, o tell.Order) {
 	}
 }
 
-// tellOwed gives a unit, which has just started, the orders that came too early for it, before any later one.
+// deliver gives a unit what it is owed, in the order in which it was said. Nobody waits for that but the run's end: whoever gave the
+// command has an answer before.
+func (r *rollout) deliver(ctx workflow.Context, u *unitRun) {
+	if !u.hears {
+		return
+	}
+	u.hears = false
+	r.untold++
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
+	workflow.GoNamed(ctx, "tell "+u.cluster, func(ctx workflow.Context) {
+		u.tellOwed(ctx)
+		r.untold--
+	})
+}
+
+// tellOwed gives a unit whose workflow has started the orders that wait for it, before any later one.
 func (u *unitRun) tellOwed(ctx workflow.Context) {
 	for len(u.owed) > 0 {
 		o := u.owed[0]
