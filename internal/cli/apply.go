@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fuse"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/pipelines"
@@ -95,7 +94,7 @@ func newCmdDelete(f *Factory) *cobra.Command {
 // newCmdGetKept lists the kept documents of a kind, and of each what says says.
 func newCmdGetKept(f *Factory, kind string, cmd *cobra.Command, columns []string, says func(ledger.Kept) ([]string, error)) *cobra.Command {
 	heads := append([]string{strings.ToUpper(kind)}, columns...)
-	return newList(f, &listOptions{}, cmd, func(ctx context.Context, e *engine.Engine, _ *listOptions) ([]ledger.Kept, error) {
+	return newList(f, &listOptions{}, cmd, func(ctx context.Context, e Engine, _ *listOptions) ([]ledger.Kept, error) {
 		return e.Kept(ctx, kind)
 	}, append(heads, "SINCE", "BY", "REVISION"), func(k ledger.Kept) []string {
 		cells, err := says(k)

@@ -44,7 +44,7 @@ prove that its pipeline still stops it. What ran before is put back. One that is
 
 // newCmdOfDrill makes a command about one drill.
 func newCmdOfDrill(
-	f *Factory, cmd *cobra.Command, run func(context.Context, *engine.Engine, *DrillOptions) error,
+	f *Factory, cmd *cobra.Command, run func(context.Context, Engine, *DrillOptions) error,
 ) (*cobra.Command, *DrillOptions) {
 	opts := &DrillOptions{Factory: f}
 	cmd.Args = exactly("DRILL")
@@ -73,7 +73,7 @@ func newCmdDrillStart(f *Factory) *cobra.Command {
 		Long: `Start a drill: look at its clusters, keep what its files say, and run it by its schedule. Started again, it
 goes on as its files are now; nothing of it follows them by itself.`,
 		Example: `  sluice drill start crash -f examples`,
-	}, func(ctx context.Context, e *engine.Engine, o *DrillOptions) error {
+	}, func(ctx context.Context, e Engine, o *DrillOptions) error {
 		d, err := e.StartDrill(ctx, o.Request)
 		if err != nil {
 			return err
@@ -92,7 +92,7 @@ func newCmdDrillStop(f *Factory) *cobra.Command {
 		Use:     "stop DRILL --reason TEXT",
 		Short:   "Stop a drill for good; what is under way goes on to its end",
 		Example: `  sluice drill stop crash --reason "the component is gone"`,
-	}, func(ctx context.Context, e *engine.Engine, o *DrillOptions) error {
+	}, func(ctx context.Context, e Engine, o *DrillOptions) error {
 		if o.Request.Reason == "" {
 			return fault.New(fault.Invalid, "cannot stop drill %s: --reason is missing", o.Request.Name)
 		}
@@ -116,7 +116,7 @@ func newCmdDrillRun(f *Factory) *cobra.Command {
 		Long: `Run a drill now, besides its schedule. With --wait it prints what came of it, and exits 1 where the bad
 version was not stopped, 3 where the drill could not run.`,
 		Example: `  sluice drill run crash --wait`,
-	}, func(ctx context.Context, e *engine.Engine, o *DrillOptions) error {
+	}, func(ctx context.Context, e Engine, o *DrillOptions) error {
 		d, err := e.RunDrill(ctx, o.Request, o.Wait)
 		if err != nil {
 			return err
@@ -176,7 +176,7 @@ func newCmdGetDrills(f *Factory) *cobra.Command {
 }
 
 // drillRows are all drills with their last time, or one with each of its times.
-func drillRows(ctx context.Context, e *engine.Engine, o *listOptions) ([]engine.KeptDrill, error) {
+func drillRows(ctx context.Context, e Engine, o *listOptions) ([]engine.KeptDrill, error) {
 	all, err := e.Drills(ctx)
 	if err != nil || o.of == "" {
 		return all, err

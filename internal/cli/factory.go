@@ -137,8 +137,11 @@ func (f *Factory) Dial(ctx context.Context, logger *slog.Logger, counts client.M
 	return c, nil
 }
 
-// Engine returns the engine on the ledger. Temporal is dialled when something first needs it.
-func (f *Factory) Engine(ctx context.Context) (*engine.Engine, error) {
+// Engine returns what commands ask.
+func (f *Factory) Engine(ctx context.Context) (Engine, error) { return f.here(ctx) }
+
+// here returns the engine on the ledger. Temporal is dialled when something first needs it.
+func (f *Factory) here(ctx context.Context) (*engine.Engine, error) {
 	if f.engine != nil {
 		return f.engine, nil
 	}

@@ -183,7 +183,7 @@ func newCmdGetFreezes(f *Factory) *cobra.Command {
 		Example: `  sluice get freezes
   sluice get freezes --all`,
 		Args: exactly(),
-	}, func(ctx context.Context, e *engine.Engine, o *listOptions) ([]engine.KnownFreeze, error) {
+	}, func(ctx context.Context, e Engine, o *listOptions) ([]engine.KnownFreeze, error) {
 		return e.Freezes(ctx, all, o.limit)
 	}, []string{
 		"FREEZE", "HOLDS", "IN FLIGHT", "SINCE", "UNTIL", "BY", "REASON", "PASSED BY", "LIFTED",

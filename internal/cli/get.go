@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 )
 
@@ -85,7 +84,7 @@ func getRun(ctx context.Context, o *GetOptions) error {
 }
 
 // follow watches a run. That its watcher goes away is no failure of anything.
-func (o *GetOptions) follow(ctx context.Context, e *engine.Engine) error {
+func (o *GetOptions) follow(ctx context.Context, e Engine) error {
 	view, err := o.Factory.watch(ctx, e, o.Name, o.Format, toTheEnd)
 	if err != nil && !errors.Is(err, context.Canceled) {
 		return err
@@ -97,7 +96,7 @@ func (o *GetOptions) follow(ctx context.Context, e *engine.Engine) error {
 	return err
 }
 
-func (o *GetOptions) plan(ctx context.Context, e *engine.Engine) error {
+func (o *GetOptions) plan(ctx context.Context, e Engine) error {
 	planned, err := e.ShowPlan(ctx, o.Name)
 	if err != nil {
 		return err

@@ -34,7 +34,7 @@ func (o *listOptions) addFlags(cmd *cobra.Command) {
 // newList makes a command that lists something and prints it as a table.
 func newList[T any](
 	f *Factory, o *listOptions, cmd *cobra.Command,
-	list func(context.Context, *engine.Engine, *listOptions) ([]T, error),
+	list func(context.Context, Engine, *listOptions) ([]T, error),
 	head []string, cells func(T) []string,
 	notes ...func(T) string,
 ) *cobra.Command {
@@ -100,7 +100,7 @@ nothing to do.`,
 		Example: `  sluice get plans
   sluice get plans node-agent -o yaml`,
 		Args: between(0, "COMPONENT"),
-	}, func(ctx context.Context, e *engine.Engine, o *listOptions) ([]engine.ListedPlan, error) {
+	}, func(ctx context.Context, e Engine, o *listOptions) ([]engine.ListedPlan, error) {
 		return e.Plans(ctx, o.of, o.limit)
 	}, []string{"PLAN", "COMPONENT", "VERSION", "PIPELINE", "STATE", "MADE", "BY", "ORIGIN"}, func(p engine.ListedPlan) []string {
 		return []string{
@@ -121,7 +121,7 @@ when it was last seen. Clusters that no run has touched yet are not in it.`,
   sluice get clusters node-agent
   sluice get clusters node-agent -o json`,
 		Args: between(0, "COMPONENT"),
-	}, func(ctx context.Context, e *engine.Engine, o *listOptions) ([]engine.Cluster, error) {
+	}, func(ctx context.Context, e Engine, o *listOptions) ([]engine.Cluster, error) {
 		return e.Clusters(ctx, o.of)
 	}, []string{"CLUSTER", "COMPONENT", "STATE", "DEPLOYED", "BATCH", "ARMED", "RUN", "LAST SEEN"}, func(c engine.Cluster) []string {
 		batch, armed, run := "-", "no", c.Run
@@ -142,7 +142,7 @@ func newCmdGetAudit(f *Factory) *cobra.Command {
 		Example: `  sluice get audit
   sluice get audit node-agent-2 -o json`,
 		Args: between(0, "RUN or HASH"),
-	}, func(ctx context.Context, e *engine.Engine, o *listOptions) ([]ledger.Entry, error) {
+	}, func(ctx context.Context, e Engine, o *listOptions) ([]ledger.Entry, error) {
 		return e.Audit(ctx, o.of, o.limit)
 	}, []string{"AT", "WHO", "COMMAND", "OBJECT", "SCOPE", "REASON", "OUTCOME"}, func(a ledger.Entry) []string {
 		return []string{stamp(a.At), a.Who, a.Command, shortened(a.Object, 24), or(a.Scope), or(a.Reason), shortened(a.Outcome, 100)}

@@ -6,7 +6,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"sluice.dev/sluice/internal/clip"
-	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/permit"
 )
 
@@ -19,7 +18,7 @@ keeps other runs out of its cluster and its failure domains. It needs no Tempora
 		Example: `  sluice get permits
   sluice get permits -o json`,
 		Args: exactly(),
-	}, func(ctx context.Context, e *engine.Engine, _ *listOptions) ([]permit.Permit, error) {
+	}, func(ctx context.Context, e Engine, _ *listOptions) ([]permit.Permit, error) {
 		return e.Permits(ctx)
 	}, []string{
 		"RUN", "COMPONENT", "CLUSTER", "DOMAINS", "ASKED", "ENTERED", "TROUBLE", "WAITS FOR", "LET IN",

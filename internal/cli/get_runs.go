@@ -36,7 +36,7 @@ by a person, Unreachable, or Locked by another run.`,
   sluice get runs --phase held,refused,stalled
   sluice get runs node-agent --since 24h --limit 5 -o json`,
 		Args: between(0, "COMPONENT"),
-	}, func(ctx context.Context, e *engine.Engine, o *listOptions) ([]engine.Listed, error) {
+	}, func(ctx context.Context, e Engine, o *listOptions) ([]engine.Listed, error) {
 		q.Limit = o.limit
 		return e.Runs(ctx, q)
 	}, []string{"RUN", "COMPONENT", "VERSION", "PHASE", "WAITS FOR", "STARTED", "ENDED", "PLAN", "BY"}, func(r engine.Listed) []string {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/tekton"
 )
@@ -21,7 +20,7 @@ func newCmdGetPipelineRun(f *Factory) *cobra.Command {
 and what was skipped. Each cluster of a stage is a TaskRun, and so is each task of the pipeline.`,
 		Example: `  sluice get pipelinerun node-agent-2
   sluice get pipelinerun node-agent-2 -o json`,
-	}, func(ctx context.Context, e *engine.Engine, name string) (any, error) {
+	}, func(ctx context.Context, e Engine, name string) (any, error) {
 		view, err := e.Status(ctx, name)
 		if err != nil {
 			return nil, err
@@ -41,7 +40,7 @@ RUN-TASK, as "sluice get pipelinerun" lists it. Where that is past 63 characters
 as Tekton's names do: then --run says whose it is.`,
 		Example: `  sluice get taskrun node-agent-2-prod-eu-1
   sluice get taskrun node-agent-2-prod-eu-1 --run node-agent-2 -o json`,
-	}, func(ctx context.Context, e *engine.Engine, name string) (any, error) {
+	}, func(ctx context.Context, e Engine, name string) (any, error) {
 		return taskRun(ctx, e, run, name)
 	})
 	cmd.Flags().StringVar(&run, "run", "", "the `RUN` that it belongs to (default: the one that its name begins with)")
@@ -50,7 +49,7 @@ as Tekton's names do: then --run says whose it is.`,
 
 // newObject makes a command that shows one object, as YAML where nothing else is asked for.
 func newObject(
-	f *Factory, what string, cmd *cobra.Command, find func(context.Context, *engine.Engine, string) (any, error),
+	f *Factory, what string, cmd *cobra.Command, find func(context.Context, Engine, string) (any, error),
 ) *cobra.Command {
 	format := asText
 	addOutput(cmd, &format)
@@ -70,7 +69,7 @@ func newObject(
 }
 
 // taskRun finds a TaskRun: in the run that is named, else in the one with the longest name that its own begins with.
-func taskRun(ctx context.Context, e *engine.Engine, run, name string) (any, error) {
+func taskRun(ctx context.Context, e Engine, run, name string) (any, error) {
 	named := run != ""
 	for at := strings.LastIndexByte(name, '-'); named || at > 0; at = strings.LastIndexByte(name[:at], '-') {
 		of := run

@@ -19,7 +19,7 @@ gone. Temporal is not asked.`,
 		Example: `  sluice get workers
   sluice get workers -o json`,
 		Args: exactly(),
-	}, func(ctx context.Context, e *engine.Engine, _ *listOptions) ([]engine.Worker, error) {
+	}, func(ctx context.Context, e Engine, _ *listOptions) ([]engine.Worker, error) {
 		return e.Workers(ctx)
 	}, []string{"WORKER", "STATE", "BUILD", "SINCE", "LAST SEEN", "QUEUES"}, func(w engine.Worker) []string {
 		return []string{w.Worker, w.State, or(w.Build), stamp(w.Since), stamp(w.Seen), or(strings.Join(w.Queues, ", "))}

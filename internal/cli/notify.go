@@ -105,7 +105,7 @@ func newCmdGetNotifications(f *Factory) *cobra.Command {
 		Example: `  sluice get notifications
   sluice get notifications oncall`,
 		Args: between(0, "RECEIVER"),
-	}, func(ctx context.Context, e *engine.Engine, o *listOptions) ([]ledger.Notice, error) {
+	}, func(ctx context.Context, e Engine, o *listOptions) ([]ledger.Notice, error) {
 		return e.Notices(ctx, o.of, o.limit)
 	}, []string{"RUN", "EVENT", "RECEIVER", "AT", "STATE", "ATTEMPTS", "NEXT", "SAID"}, func(n ledger.Notice) []string {
 		said := "-"

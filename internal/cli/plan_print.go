@@ -30,7 +30,7 @@ func (l *length) complete(cmd *cobra.Command) error {
 }
 
 // printPlan prints a plan with the diffs that belong to it.
-func (f *Factory) printPlan(ctx context.Context, as format, l length, e *engine.Engine, p *engine.Planned) error {
+func (f *Factory) printPlan(ctx context.Context, as format, l length, e Engine, p *engine.Planned) error {
 	return as.print(f.Out, p, func() error {
 		text, err := renderPlan(ctx, e, p, l.summary)
 		if err != nil {
@@ -47,7 +47,7 @@ func (f *Factory) printPlan(ctx context.Context, as format, l length, e *engine.
 	})
 }
 
-func renderPlan(ctx context.Context, e *engine.Engine, p *engine.Planned, summary bool) (string, error) {
+func renderPlan(ctx context.Context, e Engine, p *engine.Planned, summary bool) (string, error) {
 	var out bytes.Buffer
 	err := plan.Render(&out, p.Plan, p.Live, plan.RenderOptions{
 		Origin: origin.Text(p.Stored.Origin), Refused: p.RefusedByPolicy(), Warnings: p.Warnings(), Summary: summary,

@@ -58,7 +58,7 @@ func (o *directOptions) run(cmd *cobra.Command, c *CommandOptions, run string) e
 	if _, err := files.clusters(); err != nil {
 		return err
 	}
-	e, err := f.Engine(ctx)
+	e, err := f.here(ctx)
 	if err != nil {
 		return err
 	}

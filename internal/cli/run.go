@@ -125,9 +125,9 @@ func (o *RunOptions) nothing(idle *engine.NothingToDo) error {
 	})
 }
 
-func (o *RunOptions) started(ctx context.Context, e *engine.Engine, run ledger.Run) error {
+func (o *RunOptions) started(ctx context.Context, e Engine, run ledger.Run) error {
 	text := fmt.Sprintf("run %s has started: %s %s, plan %.12s\n", run.Name, run.Subject, run.Version, run.Plan)
-	if page := o.Factory.runPage(ctx, e, run.Name); page != "" {
+	if page := e.Page(ctx, run.Name); page != "" {
 		text += "in the Temporal UI: " + page + "\n"
 	}
 	if !o.Wait {
@@ -138,7 +138,7 @@ func (o *RunOptions) started(ctx context.Context, e *engine.Engine, run ledger.R
 }
 
 // hash returns the plan to start: the stored one that is named, or one that is made here and now.
-func (o *RunOptions) hash(ctx context.Context, e *engine.Engine) (string, error) {
+func (o *RunOptions) hash(ctx context.Context, e Engine) (string, error) {
 	if !o.Made && aHash.MatchString(o.Subject) {
 		stored, err := e.LoadPlan(ctx, o.Subject)
 		if err == nil {
@@ -172,7 +172,7 @@ func (o *RunOptions) hash(ctx context.Context, e *engine.Engine) (string, error)
 }
 
 // wait follows the run, and makes its end the exit code.
-func (o *RunOptions) wait(ctx context.Context, e *engine.Engine, run ledger.Run) error {
+func (o *RunOptions) wait(ctx context.Context, e Engine, run ledger.Run) error {
 	if o.Timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, o.Timeout)

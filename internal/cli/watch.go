@@ -34,7 +34,7 @@ func toTheEnd(engine.View) bool { return false }
 
 // watch follows a run: a tree that is drawn anew, a line for each change, or, as JSON and YAML, an object for each. It
 // returns the last view that was seen, and the context's error where that ended first.
-func (f *Factory) watch(ctx context.Context, e *engine.Engine, run string, as format, enough func(engine.View) bool) (engine.View, error) {
+func (f *Factory) watch(ctx context.Context, e Engine, run string, as format, enough func(engine.View) bool) (engine.View, error) {
 	w := &watching{
 		factory: f, format: as, enough: enough, look: func(ctx context.Context) (engine.View, error) { return e.Status(ctx, run) },
 	}
@@ -46,7 +46,7 @@ func (f *Factory) watch(ctx context.Context, e *engine.Engine, run string, as fo
 	w.scales, _ = e.Scales(ctx, run)
 	w.soaks, _ = e.Soaks(ctx, run)
 	if !first.Phase.Final() {
-		w.ui = f.runPage(ctx, e, run)
+		w.ui = e.Page(ctx, run)
 	}
 	if f.Lively && as == asText {
 		return w.redraw(ctx, first)
@@ -57,15 +57,6 @@ func (f *Factory) watch(ctx context.Context, e *engine.Engine, run string, as fo
 // over reports whether a view is the last one.
 func (w *watching) over(v engine.View) bool {
 	return v.Phase.Final() && !v.Ended.IsZero() || w.enough(v)
-}
-
-// runPage is the address of a run in the Temporal UI, where that is known.
-func (f *Factory) runPage(ctx context.Context, e *engine.Engine, run string) string {
-	server, err := e.Server(ctx)
-	if err != nil || server.UI == "" {
-		return ""
-	}
-	return fmt.Sprintf("%s/namespaces/%s/workflows/%s", strings.TrimRight(server.UI, "/"), server.Namespace, run)
 }
 
 // print says what has changed: for people a line for each thing, for programs the whole run.
@@ -201,10 +192,10 @@ func (w *watching) draw(v engine.View, o tree.Options) []string {
 }
 
 // printTree prints where a run is, once.
-func (f *Factory) printTree(ctx context.Context, e *engine.Engine, v engine.View) error {
+func (f *Factory) printTree(ctx context.Context, e Engine, v engine.View) error {
 	w := &watching{factory: f}
 	if !v.Phase.Final() {
-		w.ui = f.runPage(ctx, e, v.Name)
+		w.ui = e.Page(ctx, v.Name)
 	}
 	w.scales, _ = e.Scales(ctx, v.Name)
 	w.soaks, _ = e.Soaks(ctx, v.Name)

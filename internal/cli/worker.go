@@ -129,7 +129,7 @@ func workerRun(ctx context.Context, o *WorkerOptions) error {
 	if err := o.serving(c, installation, kubeconfig); err != nil {
 		return err
 	}
-	e, err := f.Engine(ctx)
+	e, err := f.here(ctx)
 	if err != nil {
 		return err
 	}

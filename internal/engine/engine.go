@@ -8,6 +8,8 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -139,6 +141,15 @@ func (e *Engine) Server(ctx context.Context) (*Server, error) {
 	}
 	e.server = s
 	return s, nil
+}
+
+// Page is the address of a run in the Temporal UI; "" where that is not known.
+func (e *Engine) Page(ctx context.Context, run string) string {
+	server, err := e.Server(ctx)
+	if err != nil || server.UI == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s/namespaces/%s/workflows/%s", strings.TrimRight(server.UI, "/"), server.Namespace, run)
 }
 
 func (e *Engine) now() time.Time { return e.options.Clock.Now().UTC() }
