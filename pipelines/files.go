@@ -22,6 +22,7 @@ const chartFile = "Chart.yaml"
 // files reads YAML files, each once, whatever paths lead to it.
 type files struct {
 	report *report
+	root   string // paths are below it, and are called without it
 	found  []*source
 	seen   map[string]bool // absolute paths
 	bytes  int
@@ -29,7 +30,11 @@ type files struct {
 
 // path reads a file, or all YAML files below a folder.
 func (f *files) path(path string) {
-	info, err := os.Stat(path)
+	if f.root != "" && !filepath.IsLocal(path) {
+		f.report.add(Position{File: path}, "cannot read file: it is outside of what was given")
+		return
+	}
+	info, err := os.Stat(f.at(path))
 	if err != nil {
 		f.report.add(Position{File: path}, "cannot read file: %v", cause(err))
 		return
@@ -45,13 +50,21 @@ func (f *files) path(path string) {
 	}
 }
 
+// at is where a path is.
+func (f *files) at(path string) string {
+	if f.root == "" {
+		return path
+	}
+	return filepath.Join(f.root, path)
+}
+
 // folder reads the YAML files of a folder and those below it. Hidden folders, Helm charts and linked folders are not
 // looked into; the folder that was asked for is, even if it is hidden or linked.
 func (f *files) folder(dir string) {
-	if _, err := os.Stat(filepath.Join(dir, chartFile)); err == nil {
+	if _, err := os.Stat(filepath.Join(f.at(dir), chartFile)); err == nil {
 		return
 	}
-	entries, err := os.ReadDir(dir)
+	entries, err := os.ReadDir(f.at(dir))
 	if err != nil {
 		f.report.add(Position{File: dir}, "cannot read folder: %v", cause(err))
 		return
@@ -69,7 +82,7 @@ func (f *files) folder(dir string) {
 		if ext := filepath.Ext(name); ext != ".yaml" && ext != ".yml" {
 			continue
 		}
-		info, err := os.Stat(path)
+		info, err := os.Stat(f.at(path))
 		if err != nil {
 			f.report.add(Position{File: path}, "cannot read file: %v", cause(err))
 			continue
@@ -81,7 +94,7 @@ func (f *files) folder(dir string) {
 }
 
 func (f *files) file(path string, info fs.FileInfo, given bool) {
-	absolute, err := filepath.Abs(path)
+	absolute, err := filepath.Abs(f.at(path))
 	if err != nil {
 		f.report.add(Position{File: path}, "cannot read file: %v", cause(err))
 		return
@@ -98,14 +111,14 @@ func (f *files) file(path string, info fs.FileInfo, given bool) {
 		f.report.add(Position{File: path}, "cannot read file: more than %d files or %d megabytes at once", maxFiles, maxTotalBytes>>20)
 		return
 	}
-	data, err := readBounded(path)
+	data, err := readBounded(f.at(path))
 	if err != nil {
 		f.report.add(Position{File: path}, "cannot read file: %v", cause(err))
 		return
 	}
 	f.bytes += len(data)
 	f.found = append(f.found, &source{
-		Source: Source{Name: path, Data: data}, dir: filepath.Dir(path), absolute: filepath.Dir(absolute), given: given,
+		Source: Source{Name: path, Data: data}, dir: filepath.Dir(f.at(path)), absolute: filepath.Dir(absolute), given: given,
 	})
 }
 

@@ -12,6 +12,7 @@ type linter struct {
 	report   *report
 	warnings *report
 	docs     []*document
+	root     string // the folder that holds all there is; "" where that is this machine
 	all      *Documents
 	compiler *rule.Compiler
 	fits     map[string]fit      // of tasks, by name

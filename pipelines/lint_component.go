@@ -61,6 +61,10 @@ func (l *linter) folder(c *Component, at spot, path string, chart bool) {
 		return
 	}
 	full := filepath.Join(c.Dir, path)
+	if l.root != "" && !within(l.root, full) {
+		l.report.addAt(at, "cannot find folder %s: it is outside of what was given", path)
+		return
+	}
 	info, err := os.Stat(full)
 	if err != nil {
 		l.report.addAt(at, "cannot find folder %s: %v", path, cause(err))
@@ -76,6 +80,12 @@ func (l *linter) folder(c *Component, at spot, path string, chart bool) {
 	if _, err := os.Stat(filepath.Join(full, chartFile)); err != nil {
 		l.report.addAt(at, "%s is no Helm chart: it has no %s", path, chartFile)
 	}
+}
+
+// within reports whether a path is below a folder.
+func within(root, path string) bool {
+	inside, err := filepath.Rel(root, path)
+	return err == nil && filepath.IsLocal(inside)
 }
 
 // config checks the names of the layers: a layer under a misspelt name would be left out in silence.

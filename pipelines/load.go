@@ -12,6 +12,9 @@ type Loader struct {
 	// Library is what documents may refer to without a file that declares it. A document of the files replaces one of
 	// the library of the same kind and name.
 	Library []Source
+	// Root is a folder that holds all there is: paths are below it and are called without it, and no template is outside of it.
+	// Where it is empty, paths are those of this machine.
+	Root string
 }
 
 // Load reads files and folders and checks everything that they declare against each other. In folders it reads every
@@ -34,7 +37,7 @@ func Parse(sources ...Source) (*Documents, error) {
 // Load does what the function Load does, with the loader's library.
 func (l Loader) Load(paths ...string) (*Documents, error) {
 	r := newReport()
-	read := &files{report: r, seen: map[string]bool{}}
+	read := &files{report: r, root: l.Root, seen: map[string]bool{}}
 	for _, path := range paths {
 		read.path(path)
 	}
@@ -82,7 +85,9 @@ func (l Loader) load(r *report, sources []*source) (*Documents, error) {
 		return false
 	})
 
-	result := newLinter(r, docs).lint()
+	linter := newLinter(r, docs)
+	linter.root = l.Root
+	result := linter.lint()
 	for _, src := range sources {
 		if !src.library {
 			result.Files = append(result.Files, src.Name)

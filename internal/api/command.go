@@ -19,6 +19,7 @@ const (
 // Command is what an operator asks of a run.
 type Command struct {
 	Who     string `json:"who"`
+	Proven  bool   `json:"proven,omitempty"` // Who is known for sure, or marked, as an engine that took the command knows
 	Reason  string `json:"reason,omitempty"`
 	ID      string `json:"id,omitempty"`      // that whoever asks has given it: under the same one it acts once
 	Scope   Scope  `json:"scope,omitzero"`    // rollback; skip and end-soak, by clusters

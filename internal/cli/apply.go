@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fuse"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/pipelines"
@@ -35,7 +36,7 @@ already is replaced, which takes a reason; one that is equal stays as it is.`,
 			if err != nil {
 				return err
 			}
-			all, err := e.Apply(cmd.Context(), paths, f.Who(), reason)
+			all, err := e.Apply(cmd.Context(), engine.Files{Paths: paths}, f.Who(), reason)
 			if err != nil {
 				return err
 			}

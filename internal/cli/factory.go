@@ -51,6 +51,7 @@ type Factory struct {
 	Ledger, Dir, Address, Namespace string
 	Init                            bool // make the ledger where there is none
 
+	proven     bool // names that come in are as they are
 	engine     *engine.Engine
 	ledger     ledger.Ledger
 	connection *engine.Connection
@@ -159,7 +160,7 @@ func (f *Factory) here(ctx context.Context) (*engine.Engine, error) {
 			return c.Server(), nil
 		}
 	}
-	f.engine = engine.New(l, dial, engine.Options{Library: f.Library, Clock: f.Clock, Program: f.program()})
+	f.engine = engine.New(l, dial, engine.Options{Library: f.Library, Clock: f.Clock, Program: f.program(), Proven: f.proven})
 	return f.engine, nil
 }
 

@@ -113,7 +113,7 @@ func workerRun(ctx context.Context, o *WorkerOptions) error {
 		return err
 	}
 	measured := o.measured()
-	f.Init = true
+	f.Init, f.proven = true, true // its names are those of the ledger and of histories
 	l, err := f.Open(ctx)
 	if err != nil {
 		return err

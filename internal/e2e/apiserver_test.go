@@ -118,7 +118,7 @@ func TestFailureMode_R11_R28_AClusterThatIsDownBeforeItsTurnDoesNotBlockTheOther
 	// Once it is back it is caught up, and nobody else is moved.
 	comesBack()
 	before = s.snapshot("b")
-	behind, err := s.engine.CatchUp(t.Context(), engine.PlanRequest{Paths: []string{s.files}, Component: s.component, Pipeline: "strict", By: "ann"})
+	behind, err := s.engine.CatchUp(t.Context(), engine.PlanRequest{Files: engine.Files{Paths: []string{s.files}}, Component: s.component, Pipeline: "strict", By: "ann"})
 	if err != nil || behind.Planned == nil || !slices.Equal(behind.Behind, []string{"a"}) || behind.Through.Name != run {
 		t.Fatalf("behind is %+v: %v", behind, err)
 	}

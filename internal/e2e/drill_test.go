@@ -20,7 +20,7 @@ func (s *site) drill(name, version, pipeline, expect string) {
 	if err := os.WriteFile(filepath.Join(s.files, "drill-"+name+".yaml"), []byte(text), 0o600); err != nil {
 		s.t.Fatal(err)
 	}
-	req := engine.DrillRequest{Name: name, Paths: []string{s.files}, By: "test", Reason: "a test"}
+	req := engine.DrillRequest{Name: name, Files: engine.Files{Paths: []string{s.files}}, By: "test", Reason: "a test"}
 	if _, err := s.engine.StartDrill(s.t.Context(), req); err != nil {
 		s.t.Fatal(err)
 	}

@@ -190,7 +190,7 @@ func (s *site) work() (kill func()) {
 func (s *site) plan(version, pipeline string) *engine.Planned {
 	s.t.Helper()
 	p, err := s.engine.Plan(s.t.Context(), engine.PlanRequest{
-		Paths: []string{s.files}, Component: s.component, Version: version, Pipeline: pipeline, By: "test",
+		Files: engine.Files{Paths: []string{s.files}}, Component: s.component, Version: version, Pipeline: pipeline, By: "test",
 	})
 	if err != nil {
 		s.t.Fatalf("cannot plan %s by %s: %v", version, pipeline, err)

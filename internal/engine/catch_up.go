@@ -8,7 +8,6 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/internal/identity"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
 )
@@ -26,12 +25,12 @@ type CatchUp struct {
 // since is left as it is. It is fault.NotFound where no version went all the way, and fault.Refused where the files say something
 // else by that version now. Where no cluster is behind there is no plan.
 func (e *Engine) CatchUp(ctx context.Context, req PlanRequest) (*CatchUp, error) {
-	req.By = identity.Unverified(req.By)
+	req.By = e.named(req.By)
 	through, planned, err := e.through(ctx, api.Component(req.Component))
 	if err != nil {
 		return nil, err
 	}
-	docs, err := e.Documents(req.Paths)
+	docs, err := e.documents(req.Files)
 	if err != nil {
 		return nil, err
 	}

@@ -55,7 +55,7 @@ func (b *bench) puts(d ledger.Deployment) {
 
 func (b *bench) catchesUp() (*engine.CatchUp, error) {
 	b.t.Helper()
-	return b.CatchUp(b.t.Context(), engine.PlanRequest{Paths: []string{b.dir}, Component: "agent", By: "ann"})
+	return b.CatchUp(b.t.Context(), engine.PlanRequest{Files: engine.Files{Paths: []string{b.dir}}, Component: "agent", By: "ann"})
 }
 
 const joined = `

@@ -13,7 +13,6 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/internal/identity"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
 )
@@ -24,7 +23,7 @@ import (
 // was a dry run. A run that has ended takes a rollback or a retry, by a run of its own that Answer names; pause, resume and
 // abort do nothing there, and say so; everything else is refused.
 func (e *Engine) Command(ctx context.Context, run, name string, c api.Command) (api.Answer, error) {
-	c.Who = identity.Unverified(c.Who)
+	c.Who, c.Proven = e.named(c.Who), e.options.Proven
 	if long := plan.Overlong(c); long != "" {
 		return api.Answer{}, fault.New(fault.Invalid, "cannot %s %s: %s", spelled(name), run, long)
 	}

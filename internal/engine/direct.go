@@ -12,7 +12,6 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/internal/identity"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
 )
@@ -40,7 +39,7 @@ func (d Direct) Clusters() []string {
 // Temporal answers unless anyhow, and where any rollback is. One that was begun before and not ended is overtaken too: who begins again
 // goes on with what that one left.
 func (e *Engine) BeginDirect(ctx context.Context, run string, c api.Command, anyhow bool) (Direct, error) {
-	c.Who = identity.Unverified(c.Who)
+	c.Who, c.Proven = e.named(c.Who), e.options.Proven
 	known, err := e.ledger.Run(ctx, run)
 	if err != nil {
 		return Direct{}, err

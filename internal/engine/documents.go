@@ -13,18 +13,29 @@ import (
 	"sluice.dev/sluice/pipelines"
 )
 
-// Documents loads and checks files and folders, with the library behind them. Errors are fault.Invalid around
-// pipelines.Diagnostics.
-func (e *Engine) Documents(paths []string) (*pipelines.Documents, error) {
-	return LoadDocuments(paths, e.options.Library)
+// Files are where documents are read from.
+type Files struct {
+	Paths []string // files and folders
+	// Root is a folder that holds all that somebody has sent: paths are below it, and nothing else is read. Else it is "".
+	Root string
+	// Origin is where what was sent comes from, as the sender says. Else the paths tell.
+	Origin *api.Origin
 }
+
+// documents loads and checks files and folders, with the library behind them. Errors are fault.Invalid around
+// pipelines.Diagnostics.
+func (e *Engine) documents(f Files) (*pipelines.Documents, error) { return f.load(e.options.Library) }
 
 // LoadDocuments loads and checks files and folders; what they refer to and do not declare may be in the library. It
 // needs neither ledger nor Temporal. Errors are fault.Invalid around pipelines.Diagnostics.
 func LoadDocuments(paths []string, library []pipelines.Source) (*pipelines.Documents, error) {
-	docs, err := pipelines.Loader{Library: library}.Load(paths...)
+	return Files{Paths: paths}.load(library)
+}
+
+func (f Files) load(library []pipelines.Source) (*pipelines.Documents, error) {
+	docs, err := pipelines.Loader{Library: library, Root: f.Root}.Load(f.Paths...)
 	if err != nil {
-		return nil, fault.Wrap(fault.Invalid, err, "cannot load %s", strings.Join(paths, ", "))
+		return nil, fault.Wrap(fault.Invalid, err, "cannot load %s", strings.Join(f.Paths, ", "))
 	}
 	return docs, nil
 }
@@ -104,10 +115,13 @@ func narrow(docs *pipelines.Documents, names []string, what string) (plan.Only, 
 
 // originOf says where a set of paths comes from: the first one's repository and path. Changes that no commit has count
 // wherever they are.
-func (e *Engine) originOf(paths []string) (api.Origin, error) {
+func (e *Engine) originOf(files Files) (api.Origin, error) {
+	if files.Origin != nil {
+		return *files.Origin, nil
+	}
 	var first api.Origin
 	var failed []error
-	for i, path := range paths {
+	for i, path := range files.Paths {
 		o, err := e.options.Origin(path)
 		if err != nil {
 			failed = append(failed, err)

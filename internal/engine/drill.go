@@ -16,7 +16,6 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/internal/identity"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/pipelines"
@@ -24,8 +23,8 @@ import (
 
 // DrillRequest names a drill. Paths, which declare it and all that it is about, are needed to start one.
 type DrillRequest struct {
+	Files
 	Name   string
-	Paths  []string
 	By     string
 	Reason string
 }
@@ -43,8 +42,8 @@ type KeptDrill struct {
 // replaced, and goes on by the schedule that it has now. It is fault.Refused where it could not prove anything, or would touch more than
 // it says.
 func (e *Engine) StartDrill(ctx context.Context, req DrillRequest) (KeptDrill, error) {
-	req.By = identity.Unverified(req.By)
-	docs, err := e.Documents(req.Paths)
+	req.By = e.named(req.By)
+	docs, err := e.documents(req.Files)
 	if err != nil {
 		return KeptDrill{}, err
 	}
@@ -76,7 +75,7 @@ func (e *Engine) StartDrill(ctx context.Context, req DrillRequest) (KeptDrill, e
 func (e *Engine) resolveDrill(ctx context.Context, docs *pipelines.Documents, doc *pipelines.Drill, req DrillRequest) (api.Drill, error) {
 	spec, expect := doc.Spec, doc.Spec.Expect.OrDefault()
 	planning := PlanRequest{
-		Paths: req.Paths, Component: spec.Component, Version: spec.Version, Pipeline: spec.Pipeline, By: req.By, Reason: "drill " + req.Name,
+		Files: req.Files, Component: spec.Component, Version: spec.Version, Pipeline: spec.Pipeline, By: req.By, Reason: "drill " + req.Name,
 	}
 	for _, name := range slices.Sorted(maps.Keys(docs.ClusterGroups)) {
 		if spec.ClusterGroups.Matches(docs.ClusterGroups[name].EffectiveLabels(), name) {
@@ -165,7 +164,7 @@ const drillLate = 10 * time.Minute
 
 // StopDrill ends a drill: it does not run again. A time of it that is under way goes on to its end. False where there was none.
 func (e *Engine) StopDrill(ctx context.Context, req DrillRequest) (bool, error) {
-	req.By = identity.Unverified(req.By)
+	req.By = e.named(req.By)
 	server, err := e.Server(ctx)
 	if err != nil {
 		return false, err
@@ -190,7 +189,7 @@ func (e *Engine) StopDrill(ctx context.Context, req DrillRequest) (bool, error) 
 // RunDrill runs a drill now. Where somebody has it run so already, that is waited for. Wait is for what comes of it, else it returns
 // what has come of it by then.
 func (e *Engine) RunDrill(ctx context.Context, req DrillRequest, wait bool) (api.Drilled, error) {
-	req.By = identity.Unverified(req.By)
+	req.By = e.named(req.By)
 	out := api.Drilled{Drill: req.Name, Outcome: api.DrillRuns}
 	d, err := e.keptDrill(ctx, req.Name)
 	if err != nil {

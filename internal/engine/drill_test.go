@@ -92,7 +92,7 @@ func drills(t *testing.T) *bench {
 
 func (b *bench) startsDrill() engine.KeptDrill {
 	b.t.Helper()
-	d, err := b.StartDrill(b.t.Context(), engine.DrillRequest{Name: "crash", Paths: []string{b.dir}, By: "ann"})
+	d, err := b.StartDrill(b.t.Context(), engine.DrillRequest{Name: "crash", Files: engine.Files{Paths: []string{b.dir}}, By: "ann"})
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -161,7 +161,7 @@ func TestADrillThatCouldProveNothingIsNotStarted(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := drills(t)
 			b.write("drill.yaml", strings.ReplaceAll(drillDoc, c.old, c.new))
-			_, err := b.StartDrill(t.Context(), engine.DrillRequest{Name: "crash", Paths: []string{b.dir}, By: "ann"})
+			_, err := b.StartDrill(t.Context(), engine.DrillRequest{Name: "crash", Files: engine.Files{Paths: []string{b.dir}}, By: "ann"})
 			wants(t, err, c.code, c.words)
 			if len(b.temporal.plans.there) > 0 {
 				t.Error("it is scheduled all the same")

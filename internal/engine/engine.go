@@ -21,6 +21,7 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/identity"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/origin"
 	"sluice.dev/sluice/internal/permit"
@@ -80,6 +81,7 @@ type Options struct {
 	Library []pipelines.Source                    // documents that files may refer to without declaring them
 	Origin  func(path string) (api.Origin, error) // where files come from; default origin.Of
 	Clock   clock.WithTicker                      // default the real one
+	Proven  bool                                  // who asks has proven his name, or it is marked: names are taken as they are given
 	Program string                                // how hints call the command line, with its flags; default "sluice"
 	Patience
 }
@@ -150,6 +152,14 @@ func (e *Engine) Page(ctx context.Context, run string) string {
 		return ""
 	}
 	return fmt.Sprintf("%s/namespaces/%s/workflows/%s", strings.TrimRight(server.UI, "/"), server.Namespace, run)
+}
+
+// named is a name as it is written down: marked, unless whoever gives it has it proven.
+func (e *Engine) named(who string) string {
+	if e.options.Proven {
+		return who
+	}
+	return identity.Unverified(who)
 }
 
 func (e *Engine) now() time.Time { return e.options.Clock.Now().UTC() }

@@ -295,7 +295,7 @@ func (b *bench) blob(v any) string {
 // plan makes the plan of the agent for the whole fleet.
 func (b *bench) plan() *engine.Planned {
 	b.t.Helper()
-	p, err := b.Plan(b.t.Context(), engine.PlanRequest{Paths: []string{b.dir}, Component: "agent", By: "ann"})
+	p, err := b.Plan(b.t.Context(), engine.PlanRequest{Files: engine.Files{Paths: []string{b.dir}}, Component: "agent", By: "ann"})
 	if err != nil {
 		b.t.Fatal(err)
 	}

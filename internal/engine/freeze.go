@@ -11,7 +11,6 @@ import (
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/fuse"
-	"sluice.dev/sluice/internal/identity"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/pipelines"
@@ -37,7 +36,7 @@ type FrozenRun struct {
 // Freeze has everything in a scope stand still until it is lifted or its time is over: runs that are open, and those to come. It
 // needs no Temporal: where that cannot be asked nothing starts all the same, and open runs hear of it from the next worker.
 func (e *Engine) Freeze(ctx context.Context, f api.Freeze) (Frozen, error) {
-	f.By, f.Origin, f.Since = identity.Unverified(f.By), api.FreezePerson, e.now()
+	f.By, f.Origin, f.Since = e.named(f.By), api.FreezePerson, e.now()
 	made, err := e.ledger.AddFreeze(ctx, f)
 	if err != nil {
 		return Frozen{}, err
@@ -53,7 +52,7 @@ func (e *Engine) Freeze(ctx context.Context, f api.Freeze) (Frozen, error) {
 
 // Unfreeze lifts a freeze. It is fault.NotFound where there is none of that name, and fault.Conflict where it was lifted before.
 func (e *Engine) Unfreeze(ctx context.Context, name, by, reason string) (Frozen, error) {
-	by = identity.Unverified(by)
+	by = e.named(by)
 	if err := e.burnt(ctx, name); err != nil {
 		return Frozen{}, err
 	}

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/internal/identity"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/pipelines"
 )
@@ -26,15 +25,15 @@ const (
 
 // Apply keeps documents for the whole installation, whoever's files leave them out: of kinds that say what no pipeline may pass by. It
 // is fault.Invalid where a document is of another kind, and where one that is kept is to change for no reason; then none is kept.
-func (e *Engine) Apply(ctx context.Context, paths []string, by, reason string) ([]Applied, error) {
-	docs, err := LoadDocuments(paths, nil)
+func (e *Engine) Apply(ctx context.Context, files Files, by, reason string) ([]Applied, error) {
+	docs, err := files.load(nil)
 	if err != nil {
 		return nil, err
 	}
 	found, others := docs.Kept()
 	if len(others) > 0 || len(found) == 0 {
 		return nil, fault.New(fault.Invalid, "cannot apply %s: only documents of %s are kept in the ledger%s",
-			strings.Join(paths, ", "), strings.Join(pipelines.KeptKinds(), ", "), besides(others))
+			strings.Join(files.Paths, ", "), strings.Join(pipelines.KeptKinds(), ", "), besides(others))
 	}
 	before, err := e.ledger.ListKept(ctx, "")
 	if err != nil {
@@ -53,7 +52,7 @@ func (e *Engine) Apply(ctx context.Context, paths []string, by, reason string) (
 		if err != nil {
 			return nil, fault.Wrap(fault.Internal, err, "cannot encode %s %s", d.Kind, d.Name)
 		}
-		all[i] = Applied{ledger.Kept{Kind: d.Kind, Name: d.Name, Document: data, By: identity.Unverified(by), At: e.now()}, Created}
+		all[i] = Applied{ledger.Kept{Kind: d.Kind, Name: d.Name, Document: data, By: e.named(by), At: e.now()}, Created}
 		if old, known := was[[2]string{d.Kind, d.Name}]; known {
 			all[i].Was = Changed
 			if string(old.Document) == string(data) {
@@ -73,7 +72,7 @@ func (e *Engine) Apply(ctx context.Context, paths []string, by, reason string) (
 			return all[:i], err
 		}
 		err := e.audit(ctx, ledger.Entry{
-			Who: identity.Unverified(by), Command: "apply", Object: keptName(all[i].Kind, all[i].Name), Reason: reason, Outcome: all[i].Was,
+			Who: e.named(by), Command: "apply", Object: keptName(all[i].Kind, all[i].Name), Reason: reason, Outcome: all[i].Was,
 		})
 		if err != nil {
 			return all[:i+1], err
@@ -99,7 +98,7 @@ func (e *Engine) Delete(ctx context.Context, kind, name, by, reason string) (led
 		return ledger.Kept{}, err
 	}
 	return dropped, e.audit(ctx, ledger.Entry{
-		Who: identity.Unverified(by), Command: "delete", Object: keptName(kind, name), Reason: reason, Outcome: "deleted",
+		Who: e.named(by), Command: "delete", Object: keptName(kind, name), Reason: reason, Outcome: "deleted",
 	})
 }
 

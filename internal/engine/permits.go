@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 
-	"sluice.dev/sluice/internal/identity"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/permit"
 	"sluice.dev/sluice/internal/step"
@@ -21,7 +20,7 @@ func (e *Engine) Permits(ctx context.Context) ([]permit.Permit, error) {
 // LetIn has a unit that waits for a permit, or was refused one, enter its cluster when it asks next, whatever holds it. It needs no
 // Temporal. It is fault.NotFound where none is there, or is in, and fault.Invalid without a reason.
 func (e *Engine) LetIn(ctx context.Context, run, cluster, by, reason string) (permit.Permit, error) {
-	by = identity.Unverified(by)
+	by = e.named(by)
 	let, err := e.ledger.LetIn(ctx, run, cluster, ledger.Lift{By: by, Reason: reason, At: e.now()})
 	if err != nil {
 		return let, err

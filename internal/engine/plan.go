@@ -6,7 +6,6 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/internal/identity"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/planstore"
@@ -16,7 +15,7 @@ import (
 
 // PlanRequest says what to plan. Paths and Component are required.
 type PlanRequest struct {
-	Paths     []string
+	Files
 	Component string
 	Version   string            // needed where the files have several
 	Pipeline  string            // default: the component's
@@ -46,8 +45,8 @@ type Planned struct {
 // of them. A plan that cannot run is returned without an error: ask it why with Refused. Errors are fault.Invalid and
 // fault.NotFound for what the files say, fault.Unreachable where no server or worker answers.
 func (e *Engine) Plan(ctx context.Context, req PlanRequest) (*Planned, error) {
-	req.By = identity.Unverified(req.By)
-	docs, err := e.Documents(req.Paths)
+	req.By = e.named(req.By)
+	docs, err := e.documents(req.Files)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +62,7 @@ func (e *Engine) planOf(ctx context.Context, docs *pipelines.Documents, req Plan
 	if err := plan.CheckBounds(p); err != nil {
 		return &Planned{Hash: plan.Hash(p), Plan: p, TooBig: err.Error()}, nil
 	}
-	from, err := e.originOf(req.Paths)
+	from, err := e.originOf(req.Files)
 	if err != nil {
 		return nil, err
 	}

@@ -147,7 +147,7 @@ func TestPlanBadInput(t *testing.T) {
 			for file, text := range c.files {
 				b.write(file, text)
 			}
-			req := engine.PlanRequest{Paths: []string{b.dir}, Component: "agent", By: "ann"}
+			req := engine.PlanRequest{Files: engine.Files{Paths: []string{b.dir}}, Component: "agent", By: "ann"}
 			c.change(&req)
 			_, err := b.Plan(t.Context(), req)
 			wants(t, err, c.code, c.words...)
@@ -184,7 +184,7 @@ func TestAWorkerThatHasNotAskedForWorkForLongIsNone(t *testing.T) {
 func (b *bench) planning() <-chan error {
 	planned := make(chan error, 1)
 	go func() {
-		_, err := b.Plan(b.t.Context(), engine.PlanRequest{Paths: []string{b.dir}, Component: "agent", By: "ann"})
+		_, err := b.Plan(b.t.Context(), engine.PlanRequest{Files: engine.Files{Paths: []string{b.dir}}, Component: "agent", By: "ann"})
 		planned <- err
 	}()
 	for !b.clock.HasWaiters() && len(planned) == 0 {
@@ -229,7 +229,7 @@ func TestPlanStoresEqualValuesOnce(t *testing.T) {
 	e := engine.New(counting, func(context.Context) (*engine.Server, error) {
 		return &engine.Server{Temporal: b.temporal}, nil
 	}, engine.Options{Origin: func(string) (api.Origin, error) { return api.Origin{}, nil }})
-	p, err := e.Plan(t.Context(), engine.PlanRequest{Paths: []string{b.dir}, Component: "agent", By: "ann"})
+	p, err := e.Plan(t.Context(), engine.PlanRequest{Files: engine.Files{Paths: []string{b.dir}}, Component: "agent", By: "ann"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -263,7 +263,7 @@ func TestPlanThatIsTooBigIsNotStarted(t *testing.T) {
 func TestPlanFailsWhereItsPreviewFails(t *testing.T) {
 	b := newBench(t)
 	b.temporal.onStart = func(client.StartWorkflowOptions, any) error { return nil } // a worker on another ledger
-	_, err := b.Plan(t.Context(), engine.PlanRequest{Paths: []string{b.dir}, Component: "agent", By: "ann"})
+	_, err := b.Plan(t.Context(), engine.PlanRequest{Files: engine.Files{Paths: []string{b.dir}}, Component: "agent", By: "ann"})
 	wants(t, err, fault.Internal, "same ledger")
 	stored, err := b.Plans(t.Context(), "agent", 1)
 	if err != nil || len(stored) != 1 {
@@ -282,7 +282,7 @@ func BenchmarkPlan(b *testing.B) {
 			bench.big(clusters, 10)
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := bench.Plan(b.Context(), engine.PlanRequest{Paths: []string{bench.dir}, Component: "agent", By: "ann"}); err != nil {
+				if _, err := bench.Plan(b.Context(), engine.PlanRequest{Files: engine.Files{Paths: []string{bench.dir}}, Component: "agent", By: "ann"}); err != nil {
 					b.Fatal(err)
 				}
 			}

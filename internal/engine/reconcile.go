@@ -6,7 +6,6 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/internal/identity"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
 )
@@ -24,7 +23,7 @@ type ReconcileRequest struct {
 // cluster is that of the newest plan that has it: fault.NotFound where none has.
 func (e *Engine) Reconcile(ctx context.Context, req ReconcileRequest) (api.Reconciled, error) {
 	var out api.Reconciled
-	req.By = identity.Unverified(req.By)
+	req.By = e.named(req.By)
 	subject := api.Component(req.Component)
 	unit, err := e.placeOf(ctx, subject, req.Cluster)
 	if err != nil {

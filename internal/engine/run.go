@@ -14,7 +14,6 @@ import (
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/clip"
 	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/internal/identity"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/origin"
 	"sluice.dev/sluice/internal/plan"
@@ -42,7 +41,7 @@ func (n *NothingToDo) Error() string { return n.Message }
 // clusters, and where what is deployed there has changed since the plan was made: then its way back is no longer what
 // people read, and where a freeze holds all of it. A plan that would change nothing is a *NothingToDo, unless the request says Anyway.
 func (e *Engine) Run(ctx context.Context, req RunRequest) (ledger.Run, error) {
-	req.By = identity.Unverified(req.By)
+	req.By = e.named(req.By)
 	planned, err := e.LoadPlan(ctx, req.Plan)
 	if err != nil {
 		return ledger.Run{}, err

@@ -6,7 +6,6 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/internal/identity"
 	"sluice.dev/sluice/internal/ledger"
 )
 
@@ -24,7 +23,7 @@ type Settled struct {
 // and ledger are is what the direct run has made of them: nothing in a cluster is touched but what the run has armed in clusters that
 // are not back. It is fault.Refused for a run that was not overtaken. Twice is once.
 func (e *Engine) Settle(ctx context.Context, run, by, reason string) (Settled, error) {
-	by = identity.Unverified(by)
+	by = e.named(by)
 	known, err := e.ledger.Run(ctx, run)
 	if err != nil {
 		return Settled{}, err

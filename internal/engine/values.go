@@ -18,7 +18,7 @@ func packed(ctx context.Context, blobs ledger.Blobs, c *pipelines.Component) (di
 	}
 	body, err := templates.Pack(filepath.Join(c.Dir, folder))
 	if err != nil {
-		return "", fault.Wrap(fault.Invalid, err, "cannot pack the template of component %s (%s)", c.Metadata.Name, filepath.Join(c.Dir, folder))
+		return "", fault.Wrap(fault.Invalid, err, "cannot pack the template of component %s (%s)", c.Metadata.Name, folder)
 	}
 	return blobs.PutBlob(ctx, body)
 }

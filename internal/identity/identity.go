@@ -1,5 +1,5 @@
-// Package identity says how far a name can be trusted. Until there is authentication no name can: it is what a machine's git
-// or login says, and whoever has the machine may say otherwise. The mark is part of the name, so that it is seen wherever
+// Package identity says how far a name can be trusted. One that nobody has proven to a server is what a machine's git or login says,
+// and whoever has the machine may say otherwise. The mark is part of the name, so that it is seen wherever
 // the name is shown, stored or compared.
 package identity
 

@@ -92,7 +92,9 @@ func (r *rollout) obey(ctx workflow.Context, c command, id string, cmd api.Comma
 	if r.heard(id) {
 		return api.Answer{Message: fmt.Sprintf("%s has taken this order already", r.in.Run)}, nil
 	}
-	cmd.Who = identity.Unverified(cmd.Who) // it may come from elsewhere than the engine
+	if !cmd.Proven {
+		cmd.Who = identity.Unverified(cmd.Who)
+	}
 	if err := r.valid(c.name, cmd); err != nil {
 		return api.Answer{}, err // since it was let in
 	}
