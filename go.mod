@@ -37,6 +37,8 @@ require (
 
 require github.com/robfig/cron/v3 v3.0.1
 
+require github.com/danielgtaylor/huma/v2 v2.37.2
+
 require (
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect

@@ -22,9 +22,9 @@ type Files struct {
 	Origin *api.Origin
 }
 
-// documents loads and checks files and folders, with the library behind them. Errors are fault.Invalid around
+// Documents loads and checks files and folders, with the library behind them. Errors are fault.Invalid around
 // pipelines.Diagnostics.
-func (e *Engine) documents(f Files) (*pipelines.Documents, error) { return f.load(e.options.Library) }
+func (e *Engine) Documents(f Files) (*pipelines.Documents, error) { return f.load(e.options.Library) }
 
 // LoadDocuments loads and checks files and folders; what they refer to and do not declare may be in the library. It
 // needs neither ledger nor Temporal. Errors are fault.Invalid around pipelines.Diagnostics.

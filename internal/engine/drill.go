@@ -43,7 +43,7 @@ type KeptDrill struct {
 // it says.
 func (e *Engine) StartDrill(ctx context.Context, req DrillRequest) (KeptDrill, error) {
 	req.By = e.named(req.By)
-	docs, err := e.documents(req.Files)
+	docs, err := e.Documents(req.Files)
 	if err != nil {
 		return KeptDrill{}, err
 	}

@@ -46,7 +46,7 @@ type Planned struct {
 // fault.NotFound for what the files say, fault.Unreachable where no server or worker answers.
 func (e *Engine) Plan(ctx context.Context, req PlanRequest) (*Planned, error) {
 	req.By = e.named(req.By)
-	docs, err := e.documents(req.Files)
+	docs, err := e.Documents(req.Files)
 	if err != nil {
 		return nil, err
 	}

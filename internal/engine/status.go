@@ -27,7 +27,7 @@ type View struct {
 	// Blame is what may have broken its units, where somebody asked for that.
 	Blame []Blame `json:"blame,omitempty"`
 	// Partial: the run itself did not answer. Its stages and units are put together, and may be behind.
-	Partial bool `json:"-"`
+	Partial bool `json:"partial,omitempty"`
 }
 
 // Held reports whether something of the run stands still until a person decides.

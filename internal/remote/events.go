@@ -1,0 +1,53 @@
+package remote
+
+import (
+	"bufio"
+	"encoding/json"
+	"io"
+	"strings"
+
+	"sluice.dev/sluice/internal/engine"
+)
+
+// maxEvent bounds one line of what a server sends.
+const maxEvent = 64 << 20
+
+// events reads the events of a watch until the last, or until hear says that it is enough. Where they end before that the error is
+// io.ErrUnexpectedEOF.
+func events(from io.Reader, hear func(view engine.View, id string) bool) error {
+	lines := bufio.NewScanner(from)
+	lines.Buffer(make([]byte, 0, 64<<10), maxEvent)
+	var kind, id, data string
+	for lines.Scan() {
+		name, value, _ := strings.Cut(lines.Text(), ":")
+		value = strings.TrimPrefix(value, " ")
+		switch name {
+		case "event":
+			kind = value
+		case "id":
+			id = value
+		case "data":
+			data = value
+		}
+		if lines.Text() != "" {
+			continue
+		}
+		switch kind {
+		case "end":
+			return nil
+		case "view":
+			var view engine.View
+			if err := json.Unmarshal([]byte(data), &view); err != nil {
+				return err
+			}
+			if hear(view, id) {
+				return nil
+			}
+		}
+		kind, data = "", ""
+	}
+	if err := lines.Err(); err != nil {
+		return err
+	}
+	return io.ErrUnexpectedEOF
+}

@@ -1,0 +1,167 @@
+// Package server answers what can be asked of Sluice over HTTP: it finds out who asks, asks the engine, and writes what comes back. It
+// keeps nothing: any server of an installation answers anything.
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"k8s.io/utils/clock"
+
+	"sluice.dev/sluice/internal/engine"
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/wire"
+)
+
+// Guard tells who asks.
+type Guard interface {
+	// Who is whoever sends a request. It is fault.Unauthorized where that cannot be told.
+	Who(r *http.Request) (wire.Caller, error)
+}
+
+// Options are what a server is made of.
+type Options struct {
+	Engine       *engine.Engine // which takes names as they are given
+	Guard        Guard
+	Installation string
+	Version      string
+	Clock        clock.WithTicker
+	Logger       *slog.Logger
+	Ready        func(context.Context) error // whether it can answer; nil where it always can
+}
+
+// Bounds on those who ask.
+const (
+	maxBody       = 24 << 20 // bytes: an archive, as JSON has it
+	maxHeaders    = 32 << 10
+	headersWithin = 10 * time.Second
+	bodyWithin    = time.Minute
+	idleFor       = 2 * time.Minute
+	endsWithin    = 10 * time.Second // what is being answered when it ends
+)
+
+// Handler answers requests.
+func Handler(o Options) http.Handler {
+	mux := http.NewServeMux()
+	s := &server{Options: o}
+	register(describe(mux, o.Version), s)
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
+	mux.HandleFunc("GET /readyz", s.ready)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		s.fail(w, r, fault.New(fault.NotFound, "there is nothing at %s %.200s", r.Method, r.URL.Path))
+	})
+	return s.around(mux)
+}
+
+// describe returns the description of what is served, on a router.
+func describe(mux *http.ServeMux, version string) huma.API {
+	config := huma.DefaultConfig("Sluice", version)
+	config.Info.Description = "Roll changes through fleets of Kubernetes clusters, in small checked steps."
+	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", nameOf)
+	config.CreateHooks = nil // no $schema in what is answered
+	config.OpenAPIPath, config.DocsPath, config.SchemasPath = wire.Prefix+"/openapi", "", ""
+	named(config.Components.Schemas)
+	return humago.New(mux, config)
+}
+
+// Serve answers until ctx ends, and then ends what it is answering. Without a TLS configuration it speaks plain HTTP.
+func Serve(ctx context.Context, listener net.Listener, h http.Handler, t *tls.Config, log *slog.Logger) error {
+	base, leave := context.WithCancel(context.WithoutCancel(ctx))
+	defer leave()
+	hs := &http.Server{
+		Handler: h, TLSConfig: t, MaxHeaderBytes: maxHeaders, ReadHeaderTimeout: headersWithin, IdleTimeout: idleFor,
+		BaseContext: func(net.Listener) context.Context { return base },
+		ErrorLog:    slog.NewLogLogger(log.Handler(), slog.LevelDebug), // of connections, which are others' doing
+	}
+	ended := make(chan error, 1)
+	go func() {
+		if t != nil {
+			ended <- hs.ServeTLS(listener, "", "")
+			return
+		}
+		ended <- hs.Serve(listener)
+	}()
+	select {
+	case err := <-ended:
+		return fault.Wrap(fault.Internal, err, "cannot serve at %s", listener.Addr())
+	case <-ctx.Done():
+	}
+	patience, stop := context.WithTimeout(base, endsWithin)
+	defer stop()
+	time.AfterFunc(time.Second, leave) // those who watch are told to come again elsewhere
+	if err := hs.Shutdown(patience); err != nil && !errors.Is(err, http.ErrServerClosed) {
+		return errors.Join(fault.Wrap(fault.Internal, err, "cannot end what is being answered"), hs.Close())
+	}
+	return nil
+}
+
+type server struct{ Options }
+
+// asked is what a handler knows of who asks.
+type asked struct{}
+
+// caller is who asks.
+func caller(ctx context.Context) wire.Caller {
+	c, _ := ctx.Value(asked{}).(wire.Caller)
+	return c
+}
+
+// around is done with each request.
+func (s *server) around(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		head := w.Header()
+		head.Set("X-Content-Type-Options", "nosniff")
+		head.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		head.Set("Referrer-Policy", "no-referrer")
+		head.Set("Cache-Control", "no-store")
+		if r.TLS != nil {
+			head.Set("Strict-Transport-Security", "max-age=31536000")
+		}
+		defer s.catch(w, r)
+		if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" {
+			next.ServeHTTP(w, r)
+			return
+		}
+		who, err := s.Guard.Who(r)
+		if err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), asked{}, who)))
+	})
+}
+
+// catch has a handler that panics answer all the same; the server goes on.
+func (s *server) catch(w http.ResponseWriter, r *http.Request) {
+	broken := recover()
+	if broken == nil {
+		return
+	}
+	if err, ok := broken.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		panic(broken)
+	}
+	s.Logger.Error("a request broke its handler", "method", r.Method, "path", r.URL.Path, "panic", broken)
+	s.fail(w, r, fault.New(fault.Internal, "cannot answer: the server has a fault, and its log says which"))
+}
+
+func (s *server) ready(w http.ResponseWriter, r *http.Request) {
+	if s.Ready != nil {
+		ctx, stop := context.WithTimeout(r.Context(), 5*time.Second)
+		defer stop()
+		if err := s.Ready(ctx); err != nil {
+			s.Logger.Warn("not ready", "error", err)
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = w.Write([]byte("not ready\n"))
+			return
+		}
+	}
+	_, _ = w.Write([]byte("ready\n"))
+}

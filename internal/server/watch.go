@@ -1,0 +1,187 @@
+package server
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"sluice.dev/sluice/internal/engine"
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/wire"
+)
+
+const (
+	lookEvery  = time.Second      // a run that somebody watches
+	aliveEvery = 15 * time.Second // a watcher hears that the server is there
+	takenIn    = 10 * time.Second // by a watcher, before he is cut off
+)
+
+// news is what there is to see of a run.
+type news struct {
+	id   string
+	data []byte // of an event
+	last bool   // nothing follows
+	next chan struct{}
+}
+
+// feed looks at one run for all who watch it.
+type feed struct {
+	now      *news
+	watchers int
+	stop     context.CancelFunc
+}
+
+// feeds are those that somebody watches, by run.
+type feeds struct {
+	mu     sync.Mutex
+	of     map[string]*feed
+	engine *engine.Engine
+	tick   func(time.Duration) (<-chan time.Time, func())
+}
+
+// join begins to watch a run. The first of those who do has it looked at; leave ends that with the last one.
+func (f *feeds) join(ctx context.Context, run string) (now *news, leave func(), err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	of := f.of[run]
+	if of == nil {
+		first, err := f.look(ctx, run)
+		if err != nil {
+			return nil, nil, err
+		}
+		looking, stop := context.WithCancel(context.WithoutCancel(ctx))
+		of = &feed{now: first, stop: stop}
+		f.of[run] = of
+		go f.follow(looking, run, of)
+	}
+	of.watchers++
+	return of.now, func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if of.watchers--; of.watchers == 0 {
+			of.stop()
+			delete(f.of, run)
+		}
+	}, nil
+}
+
+// after waits for what follows some news.
+func (f *feeds) after(run string) *news {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.of[run].now
+}
+
+func (f *feeds) follow(ctx context.Context, run string, of *feed) {
+	ticks, stop := f.tick(lookEvery)
+	defer stop()
+	for !of.now.last {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticks:
+		}
+		next, err := f.look(ctx, run)
+		if err != nil || next.id == of.now.id {
+			continue // a run outlives a Temporal that is away: what was seen last stays
+		}
+		f.mu.Lock()
+		before := of.now
+		of.now = next
+		f.mu.Unlock()
+		close(before.next)
+	}
+}
+
+func (f *feeds) look(ctx context.Context, run string) (*news, error) {
+	view, err := f.engine.Status(ctx, run)
+	if err != nil {
+		return nil, err
+	}
+	data, err := json.Marshal(view)
+	if err != nil {
+		return nil, fault.Wrap(fault.Internal, err, "cannot write run %s", run)
+	}
+	sum := sha256.Sum256(data)
+	return &news{
+		id: hex.EncodeToString(sum[:16]), data: data, last: view.Phase.Final() && !view.Ended.IsZero(), next: make(chan struct{}),
+	}, nil
+}
+
+// watch has a run followed by events: "view" each time that it changes, with its digest as the id, and "end" once nothing follows.
+func (s *server) watch(a huma.API, f *feeds) {
+	op := wire.Watch
+	huma.Register(a, huma.Operation{
+		OperationID: op.ID, Method: op.Method, Path: wire.Prefix + op.Path, Summary: op.Says, Tags: []string{op.Tag},
+		Description: "Events of a server: `view` with the run as get-run returns it, and `end` after the last. Who comes again with " +
+			"Last-Event-ID is not sent what was seen already.",
+		Responses: map[string]*huma.Response{"200": {
+			Description: "OK", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}},
+		}},
+	}, func(ctx context.Context, in *wire.Watching) (*huma.StreamResponse, error) {
+		now, leave, err := f.join(ctx, in.Run)
+		if err != nil {
+			return nil, problemOf(err)
+		}
+		return &huma.StreamResponse{Body: func(hc huma.Context) {
+			defer leave()
+			_, w := humago.Unwrap(hc)
+			to := events{w: w, control: http.NewResponseController(w)}
+			w.Header().Set("Content-Type", "text/event-stream")
+			w.Header().Set("X-Accel-Buffering", "no")
+			to.follow(ctx, now, in.Last, func() *news { return f.after(in.Run) })
+		}}, nil
+	})
+}
+
+// events writes events to one watcher.
+type events struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+}
+
+func (e events) follow(ctx context.Context, now *news, seen string, after func() *news) {
+	alive := time.NewTicker(aliveEvery)
+	defer alive.Stop()
+	err := e.write(": watching\n\n")
+	for err == nil {
+		if now.id != seen {
+			err = e.write(fmt.Sprintf("event: view\nid: %s\ndata: %s\n\n", now.id, now.data))
+			seen = now.id
+		}
+		if err == nil && now.last {
+			err = errors.Join(e.write("event: end\ndata: {}\n\n"), context.Canceled)
+		}
+		if err != nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-alive.C:
+			err = e.write(": \n\n")
+		case <-now.next:
+			now = after()
+		}
+	}
+}
+
+// write cuts a watcher off who does not take what he is sent.
+func (e events) write(text string) error {
+	if err := e.control.SetWriteDeadline(time.Now().Add(takenIn)); err != nil {
+		return err
+	}
+	if _, err := e.w.Write([]byte(text)); err != nil {
+		return err
+	}
+	return e.control.Flush()
+}
