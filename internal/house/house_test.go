@@ -157,12 +157,18 @@ func TestWorkflowsHaveNoClock(t *testing.T) {
 	}
 }
 
-// TestOnePlaceKnowsHowTheLedgerIsKept keeps a second store a matter of a folder, and of the place that opens one.
+// TestOnePlaceKnowsHowTheLedgerIsKept keeps a further store a matter of a folder, and of the place that opens one.
 func TestOnePlaceKnowsHowTheLedgerIsKept(t *testing.T) {
-	store := module + "internal/ledger/sqlite"
+	kept := module + "internal/ledger/"
+	stores := map[string][]string{ // and who may import them
+		kept + "sqlite":   {module + "internal/cli", kept + "sqlite/sqlitetest"},
+		kept + "sqlstore": {kept + "sqlite"},
+	}
 	for _, p := range packages(t) {
-		if slices.Contains(p.Imports, store) && p.ImportPath != module+"internal/cli" && p.ImportPath != store+"/sqlitetest" {
-			t.Errorf("%s imports %s: it takes a ledger that the command line has opened", p.ImportPath, store)
+		for store, by := range stores {
+			if slices.Contains(p.Imports, store) && !slices.Contains(by, p.ImportPath) {
+				t.Errorf("%s imports %s: it takes a ledger that the command line has opened", p.ImportPath, store)
+			}
 		}
 	}
 }

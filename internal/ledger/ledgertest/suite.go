@@ -25,6 +25,7 @@ func Run(t *testing.T, open func(*testing.T) ledger.Ledger) {
 		"observations": testObservations,
 		"beats":        testBeats,
 		"audit":        testAudit,
+		"texts":        testTexts,
 		"fences":       testFences,
 		"freezes":      testFreezes,
 		"bypasses":     testBypasses,

@@ -10,16 +10,16 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/ledger/ledgertest"
-	"sluice.dev/sluice/internal/permit"
+	"sluice.dev/sluice/internal/ledger/sqlstore"
+	"sluice.dev/sluice/internal/ledger/sqlstore/sqlstoretest"
 )
 
-func open(t *testing.T, path string) *Store {
+func open(t *testing.T, path string) *sqlstore.Store {
 	t.Helper()
 	l, err := Open(t.Context(), path)
 	if err != nil {
@@ -45,9 +45,27 @@ func TestAStoreKeepsTheContract(t *testing.T) {
 	ledgertest.Run(t, func(t *testing.T) ledger.Ledger { return open(t, filepath.Join(t.TempDir(), "ledger.db")) })
 }
 
+func TestADatabaseDoesWhatTheStoreNeeds(t *testing.T) {
+	sqlstoretest.Run(t, func(t *testing.T) (ledger.Ledger, *sql.DB) {
+		path := filepath.Join(t.TempDir(), "ledger.db")
+		return open(t, path), raw(t, path)
+	})
+}
+
+// raw is another way into the database of a ledger.
+func raw(t *testing.T, path string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
 func TestTwoHandlesAreOneLedger(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "ledger.db")
-	handles := make([]*Store, 4)
+	handles := make([]*sqlstore.Store, 4)
 	var wg sync.WaitGroup
 	for i := range handles {
 		wg.Go(func() {
@@ -178,8 +196,8 @@ func TestOpen(t *testing.T) {
 	})
 	t.Run("a newer schema is refused in words", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "ledger.db")
-		l := open(t, path)
-		if _, err := l.db.Exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)`); err != nil {
+		open(t, path)
+		if _, err := raw(t, path).Exec(`INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)`); err != nil {
 			t.Fatal(err)
 		}
 		_, err := Open(t.Context(), path)
@@ -202,53 +220,6 @@ func TestOpen(t *testing.T) {
 	})
 }
 
-func TestBlobThatWasChangedInTheStore(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "ledger.db")
-	l := open(t, path)
-	digest := must(l.PutBlob(t.Context(), []byte("replicas: 3")))
-	packed := l.encoder.EncodeAll([]byte("replicas: 0"), nil)
-	raw, err := sql.Open("sqlite", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = raw.Close() }()
-	if _, err := raw.Exec(`UPDATE blobs SET data = ? WHERE digest = ?`, packed, digest); err != nil {
-		t.Fatal(err)
-	}
-	_, err = l.Blob(t.Context(), digest)
-	if fault.CodeOf(err) != fault.Internal {
-		t.Errorf("bytes that do not fit their digest are never rolled out: got %v", err)
-	}
-}
-
-func TestADeploymentThatWasTakenBackIsKept(t *testing.T) {
-	l := open(t, filepath.Join(t.TempDir(), "ledger.db"))
-	objects := must(l.PutBlob(t.Context(), []byte("objects")))
-	d := ledger.Deployment{Cluster: "a", Subject: api.Component("agent"), Version: "1", Objects: objects, Run: "agent-1", Fence: 1}
-	if err := l.SaveDeployment(t.Context(), d); err != nil {
-		t.Fatal(err)
-	}
-	if err := l.RemoveDeployment(t.Context(), "a", api.Component("agent"), "agent-2"); err != nil {
-		t.Fatal(err)
-	}
-	var run, by string
-	if err := l.db.QueryRow(`SELECT run, removed_by FROM deployments`).Scan(&run, &by); err != nil || run != "agent-1" || by != "agent-2" {
-		t.Errorf("there is one of run %q, taken back by %q, %v", run, by, err)
-	}
-}
-
-func TestCancelledWrite(t *testing.T) {
-	l := open(t, filepath.Join(t.TempDir(), "ledger.db"))
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := l.NextFence(ctx, "c", api.Component("agent"), 0); err == nil {
-		t.Error("a cancelled call returned a fence")
-	}
-	if fence := must(l.NextFence(t.Context(), "c", api.Component("agent"), 0)); fence != 1 {
-		t.Errorf("a cancelled call has had an effect: the first fence is %d", fence)
-	}
-}
-
 func BenchmarkSaveDeployment(b *testing.B) {
 	l, err := Open(b.Context(), filepath.Join(b.TempDir(), "ledger.db"))
 	if err != nil {
@@ -268,7 +239,9 @@ func BenchmarkSaveDeployment(b *testing.B) {
 }
 
 func TestManyReadersShareAFewConnections(t *testing.T) {
-	l := open(t, filepath.Join(t.TempDir(), "ledger.db"))
+	db := must(openFile(t.Context(), filepath.Join(t.TempDir(), "ledger.db"), fileSystem))
+	l := must(sqlstore.New(t.Context(), database(db)))
+	defer func() { _ = l.Close() }()
 	var wg sync.WaitGroup
 	for i := range 200 {
 		wg.Go(func() {
@@ -280,55 +253,10 @@ func TestManyReadersShareAFewConnections(t *testing.T) {
 			if _, err := l.Blob(t.Context(), digest); err != nil {
 				t.Error(err)
 			}
-			if n := l.db.Stats().OpenConnections; n > 16 {
+			if n := db.Stats().OpenConnections; n > 16 {
 				t.Errorf("%d connections are open", n)
 			}
 		})
 	}
 	wg.Wait()
-}
-
-func TestARollbackEntersWhateverTheBound(t *testing.T) {
-	l := open(t, filepath.Join(t.TempDir(), "ledger.db"))
-	_, err := l.db.Exec(`
-		WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
-		INSERT INTO permits (run, cluster, body) SELECT 'many-1', 'c' || i, '{}' FROM n`, permit.Most)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := permit.Permit{Run: "agent-1", Subject: api.Component("agent"), Cluster: "a", Holder: permit.Holder{Workflow: "w"}}
-	if _, err := l.Enter(t.Context(), p, nil, time.Now()); fault.CodeOf(err) != fault.Refused {
-		t.Errorf("one more than there may be: %v", err)
-	}
-	p.Back = true
-	if said, err := l.Enter(t.Context(), p, nil, time.Now()); err != nil || !said.Given() {
-		t.Errorf("what goes back is %+v, %v", said, err)
-	}
-}
-
-// TestWhoAsksReadsWhatIsNear: thousands that wait elsewhere cost nobody anything. What cannot be read shows who reads it.
-func TestWhoAsksReadsWhatIsNear(t *testing.T) {
-	l := open(t, filepath.Join(t.TempDir(), "ledger.db"))
-	p := permit.Permit{Run: "agent-1", Subject: api.Component("agent"), Cluster: "a", Domains: []string{"rack=7"}, Holder: permit.Holder{Workflow: "w"}}
-	far, near := p, p
-	far.Run, far.Cluster, far.Domains = "agent-2", "b", []string{"rack=8"}
-	near.Run, near.Cluster = "agent-3", "c"
-	for _, other := range []permit.Permit{far, near} {
-		if _, err := l.Enter(t.Context(), other, nil, time.Now()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	spoil := func(run string) {
-		if _, err := l.db.Exec(`UPDATE permits SET body = '{' WHERE run = ?`, run); err != nil {
-			t.Fatal(err)
-		}
-	}
-	spoil(far.Run)
-	if said, err := l.Enter(t.Context(), p, nil, time.Now()); err != nil || !said.Given() {
-		t.Errorf("what is far from it is read: %+v, %v", said, err)
-	}
-	spoil(near.Run)
-	if _, err := l.Enter(t.Context(), p, nil, time.Now()); err == nil {
-		t.Error("what is near is not read")
-	}
 }

@@ -1,4 +1,4 @@
-package sqlite
+package sqlstore
 
 import (
 	"bytes"
@@ -18,7 +18,7 @@ func (s *Store) Keep(ctx context.Context, k ledger.Kept) (ledger.Kept, error) {
 		return ledger.Kept{}, failed(err, "cannot keep %s %s", k.Kind, k.Name)
 	}
 	var kept ledger.Kept
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	err := s.write(ctx, turnOfDocuments, func(tx handle) error {
 		var err error
 		kept, err = oneKept(ctx, tx, k.Kind, k.Name)
 		switch {
@@ -52,7 +52,7 @@ func (s *Store) Keep(ctx context.Context, k ledger.Kept) (ledger.Kept, error) {
 // Drop implements ledger.KeptDocuments.
 func (s *Store) Drop(ctx context.Context, kind, name string) (ledger.Kept, error) {
 	var kept ledger.Kept
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	err := s.write(ctx, turnOfDocuments, func(tx handle) error {
 		var err error
 		kept, err = oneKept(ctx, tx, kind, name)
 		if errors.Is(err, sql.ErrNoRows) {
@@ -69,12 +69,12 @@ func (s *Store) Drop(ctx context.Context, kind, name string) (ledger.Kept, error
 
 // ListKept implements ledger.KeptDocuments.
 func (s *Store) ListKept(ctx context.Context, kind string) ([]ledger.Kept, error) {
-	list, err := rows(ctx, s.db, scanKept,
+	list, err := rows(ctx, s.all, scanKept,
 		`SELECT `+keptColumns+` FROM kept WHERE ? = '' OR kind = ? ORDER BY kind, name`, kind, kind)
 	return list, failed(err, "cannot list what is kept")
 }
 
-func oneKept(ctx context.Context, tx *sql.Tx, kind, name string) (ledger.Kept, error) {
+func oneKept(ctx context.Context, tx handle, kind, name string) (ledger.Kept, error) {
 	return scanKept(tx.QueryRowContext(ctx, `SELECT `+keptColumns+` FROM kept WHERE kind = ? AND name = ?`, kind, name))
 }
 

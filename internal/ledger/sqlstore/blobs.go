@@ -1,4 +1,4 @@
-package sqlite
+package sqlstore
 
 import (
 	"context"
@@ -24,11 +24,8 @@ func (s *Store) PutBlob(ctx context.Context, data []byte) (string, error) {
 		return digest, nil
 	}
 	packed := s.encoder.EncodeAll(data, nil)
-	err = s.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO blobs (digest, size, data) VALUES (?, ?, ?) ON CONFLICT (digest) DO NOTHING`,
-			digest, len(data), packed)
-		return err
-	})
+	err = s.put(ctx, `INSERT INTO blobs (digest, size, data) VALUES (?, ?, ?) ON CONFLICT (digest) DO NOTHING`,
+		digest, len(data), packed)
 	if err != nil {
 		return "", failed(err, "cannot store blob %s", digest)
 	}
@@ -38,7 +35,7 @@ func (s *Store) PutBlob(ctx context.Context, data []byte) (string, error) {
 // Blob implements ledger.Blobs.
 func (s *Store) Blob(ctx context.Context, digest string) ([]byte, error) {
 	var packed []byte
-	err := s.db.QueryRowContext(ctx, `SELECT data FROM blobs WHERE digest = ?`, digest).Scan(&packed)
+	err := s.all.QueryRowContext(ctx, `SELECT data FROM blobs WHERE digest = ?`, digest).Scan(&packed)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, fault.New(fault.NotFound, "cannot find blob %s", digest)
 	}
@@ -56,21 +53,17 @@ func (s *Store) Blob(ctx context.Context, digest string) ([]byte, error) {
 }
 
 func (s *Store) hasBlob(ctx context.Context, digest string) (bool, error) {
-	return hasBlob(ctx, s.db, digest)
+	return hasBlob(ctx, s.all, digest)
 }
 
-type queryer interface {
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}
-
-func hasBlob(ctx context.Context, q queryer, digest string) (bool, error) {
+func hasBlob(ctx context.Context, q handle, digest string) (bool, error) {
 	var count int
 	err := q.QueryRowContext(ctx, `SELECT COUNT(*) FROM blobs WHERE digest = ?`, digest).Scan(&count)
 	return count > 0, err
 }
 
 // needBlob says which blob is missing, in words that a foreign key error does not have.
-func needBlob(ctx context.Context, q queryer, noun, digest string) error {
+func needBlob(ctx context.Context, q handle, noun, digest string) error {
 	there, err := hasBlob(ctx, q, digest)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package sqlite
+package sqlstore
 
 import (
 	"context"
@@ -18,7 +18,7 @@ func (s *Store) SaveDrilled(ctx context.Context, d api.Drilled) error {
 	if err != nil {
 		return failed(err, "cannot save drill %s", d.ID)
 	}
-	err = s.write(ctx, func(tx *sql.Tx) error {
+	err = s.write(ctx, turnOfDrills, func(tx handle) error {
 		was, err := scanDrilled(tx.QueryRowContext(ctx, `SELECT body FROM drilled WHERE id = ?`, d.ID))
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
@@ -36,7 +36,7 @@ func (s *Store) SaveDrilled(ctx context.Context, d api.Drilled) error {
 
 // Drilled implements ledger.Drills.
 func (s *Store) Drilled(ctx context.Context, id string) (api.Drilled, error) {
-	d, err := scanDrilled(s.db.QueryRowContext(ctx, `SELECT body FROM drilled WHERE id = ?`, id))
+	d, err := scanDrilled(s.all.QueryRowContext(ctx, `SELECT body FROM drilled WHERE id = ?`, id))
 	if errors.Is(err, sql.ErrNoRows) {
 		return d, fault.New(fault.NotFound, "cannot find drill %s", id)
 	}
@@ -45,7 +45,7 @@ func (s *Store) Drilled(ctx context.Context, id string) (api.Drilled, error) {
 
 // ListDrilled implements ledger.Drills.
 func (s *Store) ListDrilled(ctx context.Context, drill string, limit int) ([]api.Drilled, error) {
-	list, err := rows(ctx, s.db, scanDrilled, `
+	list, err := rows(ctx, s.all, scanDrilled, `
 		SELECT body FROM drilled WHERE (? = '' OR drill = ?) ORDER BY seq DESC LIMIT ?`, drill, drill, ledger.Rows(limit))
 	return list, failed(err, "cannot list drills")
 }

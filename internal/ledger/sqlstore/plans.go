@@ -1,4 +1,4 @@
-package sqlite
+package sqlstore
 
 import (
 	"context"
@@ -21,7 +21,7 @@ func (s *Store) SavePlan(ctx context.Context, p ledger.Plan) error {
 	if err != nil {
 		return failed(err, "cannot save plan %s", p.Hash)
 	}
-	err = s.write(ctx, func(tx *sql.Tx) error {
+	err = s.write(ctx, noTurn, func(tx handle) error {
 		if err := needBlob(ctx, tx, "the plan's body", p.Body); err != nil {
 			return err
 		}
@@ -38,7 +38,7 @@ func (s *Store) SavePlan(ctx context.Context, p ledger.Plan) error {
 
 // Plan implements ledger.Plans.
 func (s *Store) Plan(ctx context.Context, hash string) (ledger.Plan, error) {
-	exact, err := scanPlan(s.db.QueryRowContext(ctx, `SELECT `+planColumns+` FROM plans WHERE hash = ?`, hash))
+	exact, err := scanPlan(s.all.QueryRowContext(ctx, `SELECT `+planColumns+` FROM plans WHERE hash = ?`, hash))
 	if err == nil {
 		return exact, nil
 	}
@@ -49,7 +49,7 @@ func (s *Store) Plan(ctx context.Context, hash string) (ledger.Plan, error) {
 	if err != nil {
 		return ledger.Plan{}, err
 	}
-	found, err := rows(ctx, s.db, scanPlan, `
+	found, err := rows(ctx, s.all, scanPlan, `
 		SELECT `+planColumns+` FROM plans
 		WHERE substr(hash, 1, ?) = ? OR substr(hash, 1, ?) = ?
 		ORDER BY hash LIMIT 2`, len(bare), bare, len(full), full)
@@ -61,7 +61,7 @@ func (s *Store) Plan(ctx context.Context, hash string) (ledger.Plan, error) {
 
 // ListPlans implements ledger.Plans.
 func (s *Store) ListPlans(ctx context.Context, subject api.Subject, limit int) ([]ledger.Plan, error) {
-	list, err := rows(ctx, s.db, scanPlan, `
+	list, err := rows(ctx, s.all, scanPlan, `
 		SELECT `+planColumns+` FROM plans WHERE (? = '' OR component = ?)
 		ORDER BY created DESC, hash LIMIT ?`, subject.String(), subject.String(), ledger.Rows(limit))
 	return list, failed(err, "cannot list plans")

@@ -1,4 +1,4 @@
-package sqlite
+package sqlstore
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,7 +27,7 @@ func (s *Store) AddFreeze(ctx context.Context, f api.Freeze) (api.Freeze, error)
 	if err != nil {
 		return api.Freeze{}, failed(err, "cannot freeze")
 	}
-	err = s.write(ctx, func(tx *sql.Tx) error {
+	err = s.write(ctx, turnOfFreezes, func(tx handle) error {
 		made, err := scanFreeze(tx.QueryRowContext(ctx, `SELECT `+freezeColumns+` FROM freezes
 			WHERE run = ? AND run <> '' OR fuse = ? AND fuse <> ''`, f.Run, f.Fuse))
 		if !errors.Is(err, sql.ErrNoRows) {
@@ -44,7 +45,7 @@ func (s *Store) AddFreeze(ctx context.Context, f api.Freeze) (api.Freeze, error)
 		err = tx.QueryRowContext(ctx, `
 			INSERT INTO freezes (origin, scope, in_flight, made_by, reason, since, until, lifted, lifted_by, lift_reason, run, fuse)
 			VALUES (?, ?, ?, ?, ?, ?, ?, '', '', '', ?, ?) RETURNING number`,
-			f.Origin, string(scope), f.InFlight, f.By, f.Reason, formatTime(f.Since), formatTime(f.Until), f.Run, f.Fuse).Scan(&number)
+			f.Origin, string(scope), f.InFlight, f.By, readable(f.Reason), formatTime(f.Since), formatTime(f.Until), f.Run, f.Fuse).Scan(&number)
 		if err != nil {
 			return err
 		}
@@ -63,7 +64,7 @@ func (s *Store) LiftFreeze(ctx context.Context, name string, l ledger.Lift) (api
 		return api.Freeze{}, failed(err, "cannot lift %s", name)
 	}
 	var f api.Freeze
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	err := s.write(ctx, turnOfFreezes, func(tx handle) error {
 		var err error
 		f, err = scanFreeze(tx.QueryRowContext(ctx, `SELECT `+freezeColumns+` FROM freezes WHERE number = ?`, freezeNumber(name)))
 		if errors.Is(err, sql.ErrNoRows) {
@@ -85,11 +86,11 @@ func (s *Store) LiftFreeze(ctx context.Context, name string, l ledger.Lift) (api
 func (s *Store) EndFreezes(ctx context.Context, now time.Time) error {
 	const over = `lifted = '' AND until <> '' AND until <= ?`
 	var any bool
-	err := s.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM freezes WHERE `+over+`)`, formatTime(now)).Scan(&any)
+	err := s.all.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM freezes WHERE `+over+`)`, formatTime(now)).Scan(&any)
 	if err != nil || !any {
 		return failed(err, "cannot end freezes") // a poll writes nothing
 	}
-	err = s.write(ctx, func(tx *sql.Tx) error {
+	err = s.write(ctx, turnOfFreezes, func(tx handle) error {
 		ended, err := rows(ctx, tx, scanFreeze, `SELECT `+freezeColumns+` FROM freezes WHERE `+over, formatTime(now))
 		if err != nil {
 			return err
@@ -105,17 +106,17 @@ func (s *Store) EndFreezes(ctx context.Context, now time.Time) error {
 }
 
 // lift ends a freeze that holds.
-func lift(ctx context.Context, tx *sql.Tx, f api.Freeze, l ledger.Lift) (api.Freeze, error) {
+func lift(ctx context.Context, tx handle, f api.Freeze, l ledger.Lift) (api.Freeze, error) {
 	f.Lifted, f.LiftedBy, f.LiftReason = l.At, l.By, l.Reason
 	_, err := tx.ExecContext(ctx, `UPDATE freezes SET lifted = ?, lifted_by = ?, lift_reason = ? WHERE number = ?`,
-		formatTime(l.At), l.By, l.Reason, freezeNumber(f.Name))
+		formatTime(l.At), l.By, readable(l.Reason), freezeNumber(f.Name))
 	if err != nil {
 		return f, err
 	}
 	return f, revise(ctx, tx)
 }
 
-func revise(ctx context.Context, tx *sql.Tx) error {
+func revise(ctx context.Context, tx handle) error {
 	_, err := tx.ExecContext(ctx, `UPDATE freeze_revision SET revision = revision + 1`)
 	return err
 }
@@ -125,7 +126,7 @@ func (s *Store) Frozen(ctx context.Context) ([]api.Freeze, int64, error) {
 	before, err := s.freezeRevision(ctx)
 	for err == nil {
 		var list []api.Freeze
-		list, err = rows(ctx, s.db, scanFreeze, `SELECT `+freezeColumns+` FROM freezes WHERE lifted = '' ORDER BY number`)
+		list, err = rows(ctx, s.all, scanFreeze, `SELECT `+freezeColumns+` FROM freezes WHERE lifted = '' ORDER BY number`)
 		if err != nil {
 			break
 		}
@@ -140,19 +141,19 @@ func (s *Store) Frozen(ctx context.Context) ([]api.Freeze, int64, error) {
 
 func (s *Store) freezeRevision(ctx context.Context) (int64, error) {
 	var revision int64
-	err := s.db.QueryRowContext(ctx, `SELECT revision FROM freeze_revision`).Scan(&revision)
+	err := s.all.QueryRowContext(ctx, `SELECT revision FROM freeze_revision`).Scan(&revision)
 	return revision, err
 }
 
 // ListFreezes implements ledger.Freezes.
 func (s *Store) ListFreezes(ctx context.Context, limit int) ([]api.Freeze, error) {
-	list, err := rows(ctx, s.db, scanFreeze, `SELECT `+freezeColumns+` FROM freezes ORDER BY number DESC LIMIT ?`, ledger.Rows(limit))
+	list, err := rows(ctx, s.all, scanFreeze, `SELECT `+freezeColumns+` FROM freezes ORDER BY number DESC LIMIT ?`, ledger.Rows(limit))
 	return list, failed(err, "cannot list freezes")
 }
 
 // Untold implements ledger.Freezes.
 func (s *Store) Untold(ctx context.Context, revision int64, limit int) ([]ledger.Hearer, error) {
-	list, err := rows(ctx, s.db, scanHearer, `
+	list, err := rows(ctx, s.all, scanHearer, `
 		SELECT held, `+runColumns+` FROM runs WHERE ended = '' AND told < ? ORDER BY seq LIMIT ?`, revision, ledger.Rows(limit))
 	return list, failed(err, "cannot list runs to tell of freezes")
 }
@@ -160,26 +161,23 @@ func (s *Store) Untold(ctx context.Context, revision int64, limit int) ([]ledger
 func scanHearer(row scanner) (ledger.Hearer, error) {
 	var h ledger.Hearer
 	var err error
-	h.Run, err = scanRun(after{row, &h.Held})
+	h.Run, err = scanRun(after{row, []any{&h.Held}})
 	return h, err
 }
 
-// after is a row whose first column goes elsewhere.
+// after is a row whose first columns go elsewhere.
 type after struct {
 	row   scanner
-	first any
+	first []any
 }
 
-// Scan scans what follows the first column.
-func (a after) Scan(into ...any) error { return a.row.Scan(append([]any{a.first}, into...)...) }
+// Scan scans what follows the first columns.
+func (a after) Scan(into ...any) error { return a.row.Scan(append(slices.Clone(a.first), into...)...) }
 
 // Told implements ledger.Freezes.
 func (s *Store) Told(ctx context.Context, run string, h ledger.Heard) error {
-	err := s.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE runs SET told = ?, held = ? WHERE name = ? AND told < ?`,
-			h.Revision, asInt(h.Held), run, h.Revision)
-		return err
-	})
+	err := s.put(ctx, `UPDATE runs SET told = ?, held = ? WHERE name = ? AND told < ?`,
+		h.Revision, asInt(h.Held), run, h.Revision)
 	return failed(err, "cannot note what run %s was told", run)
 }
 

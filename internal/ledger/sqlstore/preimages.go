@@ -1,8 +1,7 @@
-package sqlite
+package sqlstore
 
 import (
 	"context"
-	"database/sql"
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/ledger"
@@ -22,7 +21,7 @@ func (s *Store) SavePreImage(ctx context.Context, p ledger.PreImage) error {
 	if err := p.Check(); err != nil {
 		return failed(err, "cannot save pre-image of %s in %s", p.Object, p.Cluster)
 	}
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	err := s.write(ctx, turnOfUnit(p.Cluster, p.Subject), func(tx handle) error {
 		if p.Image != "" {
 			if err := needBlob(ctx, tx, "the pre-image", p.Image); err != nil {
 				return err
@@ -39,7 +38,7 @@ func (s *Store) SavePreImage(ctx context.Context, p ledger.PreImage) error {
 
 // ListPreImages implements ledger.PreImages.
 func (s *Store) ListPreImages(ctx context.Context, run, cluster string, subject api.Subject) ([]ledger.PreImage, error) {
-	list, err := rows(ctx, s.db, scanPreImage, `
+	list, err := rows(ctx, s.all, scanPreImage, `
 		SELECT `+preImageColumns+` FROM pre_images WHERE cluster = ? AND component = ? AND era = `+eraOf+` ORDER BY seq`,
 		cluster, subject.String(), run, cluster, subject.String(), cluster, subject.String())
 	return list, failed(err, "cannot list pre-images of %s in %s", subject, cluster)
@@ -47,7 +46,7 @@ func (s *Store) ListPreImages(ctx context.Context, run, cluster string, subject 
 
 // ListEraWrites implements ledger.PreImages.
 func (s *Store) ListEraWrites(ctx context.Context, run, cluster string, subject api.Subject) ([]ledger.Write, error) {
-	list, err := rows(ctx, s.db, scanWrite, `
+	list, err := rows(ctx, s.all, scanWrite, `
 		SELECT `+writeColumns+` FROM writes
 		WHERE cluster = ? AND component = ? AND (run = ? OR era >= 0 AND era = `+eraOf+`) ORDER BY seq`,
 		cluster, subject.String(), run, run, cluster, subject.String(), cluster, subject.String())
@@ -56,13 +55,10 @@ func (s *Store) ListEraWrites(ctx context.Context, run, cluster string, subject 
 
 // EndPreImages implements ledger.PreImages.
 func (s *Store) EndPreImages(ctx context.Context, run, cluster string, subject api.Subject, by string) error {
-	err := s.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `
-			UPDATE pre_images SET taken_back = ?
-			WHERE cluster = ? AND component = ? AND taken_back = '' AND era >= `+eraOf,
-			by, cluster, subject.String(), run, cluster, subject.String(), cluster, subject.String())
-		return err
-	})
+	err := s.put(ctx, `
+		UPDATE pre_images SET taken_back = ?
+		WHERE cluster = ? AND component = ? AND taken_back = '' AND era >= `+eraOf,
+		by, cluster, subject.String(), run, cluster, subject.String(), cluster, subject.String())
 	return failed(err, "cannot end pre-images of %s in %s", subject, cluster)
 }
 

@@ -1,8 +1,7 @@
-package sqlite
+package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"time"
 
 	"sluice.dev/sluice/internal/ledger"
@@ -15,7 +14,7 @@ func (s *Store) NoteOutcome(ctx context.Context, o ledger.Outcome) error {
 	if err := o.Check(); err != nil {
 		return failed(err, "cannot note how it went in %s", o.Cluster)
 	}
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	err := s.write(ctx, turnOfOutcomes, func(tx handle) error {
 		_, err := tx.ExecContext(ctx, `
 			UPDATE outcomes SET failed = CASE failed WHEN '' THEN ? ELSE failed END, ended = CASE ended WHEN '' THEN ? ELSE ended END,
 				at = CASE failed WHEN '' THEN ? ELSE at END
@@ -40,18 +39,18 @@ func (s *Store) NoteOutcome(ctx context.Context, o ledger.Outcome) error {
 // ListOutcomes implements ledger.Outcomes.
 func (s *Store) ListOutcomes(ctx context.Context, after time.Time) ([]ledger.Outcome, error) {
 	var any bool
-	err := s.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM outcomes WHERE at > ? AND failed <> '')`, formatTime(after)).Scan(&any)
+	err := s.all.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM outcomes WHERE at > ? AND failed <> '')`, formatTime(after)).Scan(&any)
 	if err != nil || !any {
 		return nil, failed(err, "cannot list how it went")
 	}
-	list, err := rows(ctx, s.db, scanOutcome,
+	list, err := rows(ctx, s.all, scanOutcome,
 		`SELECT `+outcomeColumns+` FROM outcomes WHERE at > ? ORDER BY at DESC, run, cluster LIMIT ?`, formatTime(after), ledger.Rows(0))
 	return list, failed(err, "cannot list how it went")
 }
 
 // Failing implements ledger.Outcomes.
 func (s *Store) Failing(ctx context.Context) ([]ledger.Outcome, error) {
-	list, err := rows(ctx, s.db, scanOutcome, `
+	list, err := rows(ctx, s.all, scanOutcome, `
 		SELECT `+outcomeColumns+` FROM outcomes
 		WHERE failed <> '' AND ended = '' AND run IN (SELECT name FROM runs WHERE ended = '') ORDER BY at, run, cluster LIMIT ?`, ledger.Rows(0))
 	return list, failed(err, "cannot list what fails")

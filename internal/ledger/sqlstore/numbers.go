@@ -1,25 +1,28 @@
-package sqlite
+package sqlstore
 
 import (
 	"context"
+	"slices"
+	"time"
 
 	"sluice.dev/sluice/internal/ledger"
 )
 
 // OpenRuns implements ledger.Numbers.
 func (s *Store) OpenRuns(ctx context.Context, limit int) ([]ledger.OpenRun, error) {
-	list, err := rows(ctx, s.db, scanOpenRun, `
-		SELECT MAX(started,
-			COALESCE((SELECT MAX(moved) FROM observations o WHERE o.run = runs.name), ''),
-			COALESCE((SELECT MAX(at) FROM audit a WHERE a.object = runs.name AND a.command <> 'notify'), '')), `+runColumns+`
+	list, err := rows(ctx, s.all, scanOpenRun, `
+		SELECT COALESCE((SELECT MAX(moved) FROM observations o WHERE o.run = runs.name), ''),
+			COALESCE((SELECT MAX(at) FROM audit a WHERE a.object = runs.name AND a.command <> 'notify'), ''), `+runColumns+`
 		FROM runs WHERE ended = '' ORDER BY seq LIMIT ?`, ledger.Rows(limit))
 	return list, failed(err, "cannot list open runs")
 }
 
 func scanOpenRun(row scanner) (ledger.OpenRun, error) {
 	var open ledger.OpenRun
+	var moved, told time.Time
 	var err error
-	open.Run, err = scanRun(after{row, moment{&open.Moved}})
+	open.Run, err = scanRun(after{row, []any{moment{&moved}, moment{&told}}})
+	open.Moved = slices.MaxFunc([]time.Time{open.Started, moved, told}, time.Time.Compare)
 	return open, err
 }
 
@@ -29,7 +32,7 @@ func (s *Store) CountEnded(ctx context.Context) (map[string]int, error) {
 		phase string
 		runs  int
 	}
-	counts, err := rows(ctx, s.db, func(row scanner) (c count, err error) {
+	counts, err := rows(ctx, s.all, func(row scanner) (c count, err error) {
 		err = row.Scan(&c.phase, &c.runs)
 		return c, err
 	},
@@ -43,7 +46,7 @@ func (s *Store) CountEnded(ctx context.Context) (map[string]int, error) {
 
 // CountEntries implements ledger.Numbers.
 func (s *Store) CountEntries(ctx context.Context) ([]ledger.Counted, error) {
-	list, err := rows(ctx, s.db, func(row scanner) (c ledger.Counted, err error) {
+	list, err := rows(ctx, s.all, func(row scanner) (c ledger.Counted, err error) {
 		err = row.Scan(&c.Command, &c.Refused, &c.Entries)
 		return c, err
 	},
@@ -53,8 +56,8 @@ func (s *Store) CountEntries(ctx context.Context) ([]ledger.Counted, error) {
 
 // LastDeployed implements ledger.Numbers.
 func (s *Store) LastDeployed(ctx context.Context, limit int) ([]ledger.Deployed, error) {
-	list, err := rows(ctx, s.db, scanDeployed, `
-		SELECT cluster, component, MAX(since) FROM (SELECT * FROM deployments ORDER BY seq DESC LIMIT ?)
+	list, err := rows(ctx, s.all, scanDeployed, `
+		SELECT cluster, component, MAX(since) FROM (SELECT * FROM deployments ORDER BY seq DESC LIMIT ?) AS d
 		GROUP BY cluster, component ORDER BY MAX(seq) DESC`, ledger.Rows(limit))
 	return list, failed(err, "cannot list what was deployed last")
 }
@@ -67,6 +70,6 @@ func scanDeployed(row scanner) (d ledger.Deployed, err error) {
 // Size implements ledger.Numbers.
 func (s *Store) Size(ctx context.Context) (int64, error) {
 	var bytes int64
-	err := s.db.QueryRowContext(ctx, `SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()`).Scan(&bytes)
+	err := s.all.QueryRowContext(ctx, s.database.Size).Scan(&bytes)
 	return bytes, failed(err, "cannot measure the ledger")
 }

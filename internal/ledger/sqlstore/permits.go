@@ -1,10 +1,10 @@
-package sqlite
+package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"sluice.dev/sluice/internal/clip"
@@ -20,7 +20,7 @@ func (s *Store) Enter(ctx context.Context, p permit.Permit, limits []permit.Limi
 	}
 	var out permit.Admission
 	var refused error // which is kept, for whoever lets it in
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	err := s.write(ctx, turnOfPermits, func(tx handle) error {
 		own, others, err := permitOf(ctx, tx, p, now)
 		if err != nil {
 			return err
@@ -64,7 +64,7 @@ func (s *Store) Enter(ctx context.Context, p permit.Permit, limits []permit.Limi
 }
 
 // roomFor is Refused where too many have a permit or wait for one, the one that asks among them.
-func roomFor(ctx context.Context, tx *sql.Tx) error {
+func roomFor(ctx context.Context, tx handle) error {
 	var has int
 	if err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM permits WHERE gone = 0`).Scan(&has); err != nil {
 		return err
@@ -78,18 +78,19 @@ func roomFor(ctx context.Context, tx *sql.Tx) error {
 // permitOf is the permit of a unit that asks for something, made where there is none, and the others that may be in its way, in their
 // order: they share a failure domain with it, or are in trouble, which may keep those out that do. It is Conflict where the unit has asked
 // for something else since, or its run has ended.
-func permitOf(ctx context.Context, tx *sql.Tx, p permit.Permit, now time.Time) (own permit.Permit, others []permit.Permit, err error) {
+func permitOf(ctx context.Context, tx handle, p permit.Permit, now time.Time) (own permit.Permit, others []permit.Permit, err error) {
 	if err := late(ctx, tx, p); err != nil {
 		return p, nil, err
 	}
-	domains, err := json.Marshal(domainsOf(p))
-	if err != nil {
-		return p, nil, err
+	domains := domainsOf(p)
+	args := make([]any, len(domains))
+	for i, domain := range domains {
+		args[i] = domain
 	}
 	others, err = rows(ctx, tx, scanPermit, `
 		SELECT turn, body FROM permits WHERE gone = 0 AND turn IN (
 			SELECT turn FROM permits WHERE trouble = 1
-			UNION SELECT turn FROM permit_domains WHERE domain IN (SELECT value FROM json_each(?))) ORDER BY turn`, string(domains))
+			UNION SELECT turn FROM permit_domains WHERE domain IN (?`+strings.Repeat(", ?", len(domains)-1)+`)) ORDER BY turn`, args...)
 	if err != nil {
 		return p, nil, err
 	}
@@ -114,9 +115,13 @@ func permitOf(ctx context.Context, tx *sql.Tx, p permit.Permit, now time.Time) (
 	if err != nil {
 		return own, others, err
 	}
-	_, err = tx.ExecContext(ctx, `INSERT OR IGNORE INTO permit_domains (domain, turn) SELECT value, ? FROM json_each(?)`,
-		own.Turn, string(domains))
-	return own, others, err
+	for _, domain := range domains {
+		_, err := tx.ExecContext(ctx, `INSERT INTO permit_domains (domain, turn) VALUES (?, ?) ON CONFLICT DO NOTHING`, domain, own.Turn)
+		if err != nil {
+			return own, others, err
+		}
+	}
+	return own, others, nil
 }
 
 // domainsOf are the failure domains of a permit, its cluster first.
@@ -125,7 +130,7 @@ func domainsOf(p permit.Permit) []string {
 }
 
 // late is Conflict where what a unit asks for is of no use any more.
-func late(ctx context.Context, tx *sql.Tx, p permit.Permit) error {
+func late(ctx context.Context, tx handle, p permit.Permit) error {
 	var ended, since bool
 	err := tx.QueryRowContext(ctx, `
 		SELECT EXISTS (SELECT 1 FROM runs WHERE name = ? AND ended <> ''),
@@ -142,7 +147,7 @@ func late(ctx context.Context, tx *sql.Tx, p permit.Permit) error {
 	return nil
 }
 
-func savePermit(ctx context.Context, tx *sql.Tx, p permit.Permit) error {
+func savePermit(ctx context.Context, tx handle, p permit.Permit) error {
 	body, err := json.Marshal(p)
 	if err != nil {
 		return err
@@ -152,7 +157,7 @@ func savePermit(ctx context.Context, tx *sql.Tx, p permit.Permit) error {
 	return err
 }
 
-func revisePermits(ctx context.Context, tx *sql.Tx) error {
+func revisePermits(ctx context.Context, tx handle) error {
 	_, err := tx.ExecContext(ctx, `UPDATE permit_revision SET revision = revision + 1`)
 	return err
 }
@@ -162,7 +167,7 @@ func (s *Store) Trouble(ctx context.Context, p permit.Permit, why string, now ti
 	if err := ledger.CheckPermit(p); err != nil {
 		return failed(err, "cannot note trouble")
 	}
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	err := s.write(ctx, turnOfPermits, func(tx handle) error {
 		own, _, err := permitOf(ctx, tx, p, now)
 		if err != nil {
 			return err
@@ -186,7 +191,7 @@ func (s *Store) Trouble(ctx context.Context, p permit.Permit, why string, now ti
 
 // Leave implements ledger.Permits.
 func (s *Store) Leave(ctx context.Context, run, cluster string, at time.Time) error {
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	err := s.write(ctx, turnOfPermits, func(tx handle) error {
 		_, err := tx.ExecContext(ctx, `
 			INSERT INTO permits (run, cluster, body, asked, gone) SELECT ?, ?, '', ?, 1
 			WHERE NOT EXISTS (SELECT 1 FROM runs WHERE name = ? AND ended <> '')
@@ -202,7 +207,7 @@ func (s *Store) Leave(ctx context.Context, run, cluster string, at time.Time) er
 }
 
 // endPermits takes back what a run had that has ended: whoever died on the way gives it back by that.
-func endPermits(ctx context.Context, tx *sql.Tx, run string) error {
+func endPermits(ctx context.Context, tx handle, run string) error {
 	if _, err := tx.ExecContext(ctx, `DELETE FROM permits WHERE run = ?`, run); err != nil {
 		return err
 	}
@@ -215,7 +220,7 @@ func (s *Store) LetIn(ctx context.Context, run, cluster string, l ledger.Lift) (
 		return permit.Permit{}, failed(err, "cannot let %s of run %s in", cluster, run)
 	}
 	var let permit.Permit
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	err := s.write(ctx, turnOfPermits, func(tx handle) error {
 		found, err := rows(ctx, tx, scanPermit, `SELECT turn, body FROM permits WHERE run = ? AND cluster = ? AND gone = 0`, run, cluster)
 		if err != nil {
 			return err
@@ -237,14 +242,14 @@ func (s *Store) LetIn(ctx context.Context, run, cluster string, l ledger.Lift) (
 
 // ListPermits implements ledger.Permits.
 func (s *Store) ListPermits(ctx context.Context) ([]permit.Permit, error) {
-	list, err := rows(ctx, s.db, scanPermit, `SELECT turn, body FROM permits WHERE gone = 0 ORDER BY turn`)
+	list, err := rows(ctx, s.all, scanPermit, `SELECT turn, body FROM permits WHERE gone = 0 ORDER BY turn`)
 	return list, failed(err, "cannot list permits")
 }
 
 // PermitRevision implements ledger.Permits.
 func (s *Store) PermitRevision(ctx context.Context) (int64, error) {
 	var revision int64
-	err := s.db.QueryRowContext(ctx, `SELECT revision FROM permit_revision`).Scan(&revision)
+	err := s.all.QueryRowContext(ctx, `SELECT revision FROM permit_revision`).Scan(&revision)
 	return revision, failed(err, "cannot read the revision of permits")
 }
 

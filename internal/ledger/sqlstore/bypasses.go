@@ -1,4 +1,4 @@
-package sqlite
+package sqlstore
 
 import (
 	"context"
@@ -15,7 +15,7 @@ func (s *Store) AddBypass(ctx context.Context, b ledger.Bypass) (ledger.Bypass, 
 	if err := b.Check(); err != nil {
 		return ledger.Bypass{}, failed(err, "cannot bypass %s", b.Of)
 	}
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	err := s.write(ctx, turnOfFreezes, func(tx handle) error {
 		made, err := scanBypass(tx.QueryRowContext(ctx,
 			`SELECT `+bypassColumns+` FROM bypasses WHERE plan = ? AND of_what = ? AND made_by = ?`, b.Plan, b.Of, b.By))
 		if !errors.Is(err, sql.ErrNoRows) {
@@ -30,7 +30,7 @@ func (s *Store) AddBypass(ctx context.Context, b ledger.Bypass) (ledger.Bypass, 
 			return err
 		}
 		_, err = tx.ExecContext(ctx, `INSERT INTO bypasses (`+bypassColumns+`) VALUES (?, ?, ?, ?, ?)`,
-			b.Plan, b.Of, b.By, b.Reason, formatTime(b.At))
+			b.Plan, b.Of, b.By, readable(b.Reason), formatTime(b.At))
 		if err != nil {
 			return err
 		}
@@ -44,13 +44,13 @@ func (s *Store) AddBypass(ctx context.Context, b ledger.Bypass) (ledger.Bypass, 
 
 // Bypasses implements ledger.Bypasses.
 func (s *Store) Bypasses(ctx context.Context, plan string) ([]ledger.Bypass, error) {
-	list, err := rows(ctx, s.db, scanBypass, `SELECT `+bypassColumns+` FROM bypasses WHERE plan = ? ORDER BY seq`, plan)
+	list, err := rows(ctx, s.all, scanBypass, `SELECT `+bypassColumns+` FROM bypasses WHERE plan = ? ORDER BY seq`, plan)
 	return list, failed(err, "cannot list bypasses of plan %.12s", plan)
 }
 
 // BypassesOf implements ledger.Bypasses.
 func (s *Store) BypassesOf(ctx context.Context, of string) ([]ledger.Bypass, error) {
-	list, err := rows(ctx, s.db, scanBypass,
+	list, err := rows(ctx, s.all, scanBypass,
 		`SELECT `+bypassColumns+` FROM bypasses WHERE of_what = ? ORDER BY seq LIMIT ?`, of, ledger.Rows(0))
 	return list, failed(err, "cannot list bypasses of %s", of)
 }

@@ -1,4 +1,4 @@
-package sqlite
+package sqlstore
 
 import (
 	"context"
@@ -20,7 +20,7 @@ func (s *Store) SaveDeployment(ctx context.Context, d ledger.Deployment) error {
 	if err := d.Check(); err != nil {
 		return failed(err, "cannot save deployment of %s in %s", d.Subject, d.Cluster)
 	}
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	err := s.write(ctx, turnOfUnit(d.Cluster, d.Subject), func(tx handle) error {
 		if err := needBlob(ctx, tx, "the deployment's objects", d.Objects); err != nil {
 			return err
 		}
@@ -40,7 +40,7 @@ func (s *Store) SaveDeployment(ctx context.Context, d ledger.Deployment) error {
 
 // Deployment implements ledger.Deployments.
 func (s *Store) Deployment(ctx context.Context, cluster string, subject api.Subject) (ledger.Deployment, error) {
-	d, err := presentDeployment(ctx, s.db, cluster, subject)
+	d, err := presentDeployment(ctx, s.all, cluster, subject)
 	if errors.Is(err, sql.ErrNoRows) {
 		return ledger.Deployment{}, fault.New(fault.NotFound, "cannot find deployment of %s in %s", subject, cluster)
 	}
@@ -56,13 +56,13 @@ func (s *Store) ListDeployments(ctx context.Context, cluster string, subject api
 	if name := subject.String(); name != "" {
 		query, args = query+` AND p.component = ?`, append(args, name)
 	}
-	list, err := rows(ctx, s.db, scanDeployment, query+` ORDER BY p.cluster, p.component`, args...)
+	list, err := rows(ctx, s.all, scanDeployment, query+` ORDER BY p.cluster, p.component`, args...)
 	return list, failed(err, "cannot list deployments")
 }
 
 // PastDeployment implements ledger.Deployments.
 func (s *Store) PastDeployment(ctx context.Context, cluster string, subject api.Subject, target string) (ledger.Deployment, error) {
-	d, err := scanDeployment(s.db.QueryRowContext(ctx, `SELECT `+deploymentColumns+` FROM deployments d
+	d, err := scanDeployment(s.all.QueryRowContext(ctx, `SELECT `+deploymentColumns+` FROM deployments d
 		WHERE d.cluster = ? AND d.component = ? AND d.target = ? ORDER BY d.seq DESC LIMIT 1`, cluster, subject.String(), target))
 	if errors.Is(err, sql.ErrNoRows) {
 		return ledger.Deployment{}, fault.New(fault.NotFound, "cannot find a deployment of %s in %s with target %s", subject, cluster, target)
@@ -72,7 +72,7 @@ func (s *Store) PastDeployment(ctx context.Context, cluster string, subject api.
 
 // RemoveDeployment implements ledger.Deployments.
 func (s *Store) RemoveDeployment(ctx context.Context, cluster string, subject api.Subject, run string) error {
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	err := s.write(ctx, turnOfUnit(cluster, subject), func(tx handle) error {
 		_, err := tx.ExecContext(ctx, `
 			UPDATE deployments SET removed_by = ?
 			WHERE seq IN (SELECT deployment FROM present WHERE cluster = ? AND component = ?)`, run, cluster, subject.String())
@@ -85,11 +85,11 @@ func (s *Store) RemoveDeployment(ctx context.Context, cluster string, subject ap
 	return failed(err, "cannot remove deployment of %s in %s", subject, cluster)
 }
 
-func presentDeployment(ctx context.Context, q queryer, cluster string, subject api.Subject) (ledger.Deployment, error) {
+func presentDeployment(ctx context.Context, q handle, cluster string, subject api.Subject) (ledger.Deployment, error) {
 	return scanDeployment(q.QueryRowContext(ctx, presentQuery+` WHERE p.cluster = ? AND p.component = ?`, cluster, subject.String()))
 }
 
-func insertDeployment(ctx context.Context, tx *sql.Tx, d ledger.Deployment) error {
+func insertDeployment(ctx context.Context, tx handle, d ledger.Deployment) error {
 	var seq int64
 	err := tx.QueryRowContext(ctx, `
 		INSERT INTO deployments (cluster, component, version, target, objects, run, plan, fence, since, removed_by)

@@ -1,4 +1,4 @@
-package sqlite
+package sqlstore
 
 import (
 	"context"
@@ -18,7 +18,7 @@ func (s *Store) NewRun(ctx context.Context, r ledger.Run) (ledger.Run, error) {
 	if err := r.Check(); err != nil {
 		return ledger.Run{}, failed(err, "cannot make run")
 	}
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	err := s.write(ctx, turnOfRuns(r.Subject), func(tx handle) error {
 		var number int64
 		err := tx.QueryRowContext(ctx, `SELECT COALESCE(MAX(number), 0) + 1 FROM runs WHERE component = ?`, r.Subject.String()).Scan(&number)
 		if err != nil {
@@ -28,7 +28,7 @@ func (s *Store) NewRun(ctx context.Context, r ledger.Run) (ledger.Run, error) {
 		_, err = tx.ExecContext(ctx, `
 			INSERT INTO runs (number, `+runColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			number, r.Name, r.Plan, r.Subject.String(), r.Version, r.Back, r.Phase,
-			formatTime(r.Started), formatTime(r.Ended), r.By, r.Reason, r.Report, asInt(r.Direct), r.Drill)
+			formatTime(r.Started), formatTime(r.Ended), r.By, readable(r.Reason), r.Report, asInt(r.Direct), r.Drill)
 		return err
 	})
 	if err != nil {
@@ -39,7 +39,7 @@ func (s *Store) NewRun(ctx context.Context, r ledger.Run) (ledger.Run, error) {
 
 // SaveRun implements ledger.Runs.
 func (s *Store) SaveRun(ctx context.Context, r ledger.Run) error {
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	err := s.write(ctx, turnOfPermits, func(tx handle) error {
 		was, err := scanRun(tx.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs WHERE name = ?`, r.Name))
 		if errors.Is(err, sql.ErrNoRows) {
 			return fault.New(fault.NotFound, "there is no such run")
@@ -62,7 +62,7 @@ func (s *Store) SaveRun(ctx context.Context, r ledger.Run) error {
 
 // Run implements ledger.Runs.
 func (s *Store) Run(ctx context.Context, name string) (ledger.Run, error) {
-	r, err := scanRun(s.db.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs WHERE name = ?`, name))
+	r, err := scanRun(s.all.QueryRowContext(ctx, `SELECT `+runColumns+` FROM runs WHERE name = ?`, name))
 	if errors.Is(err, sql.ErrNoRows) {
 		return ledger.Run{}, fault.New(fault.NotFound, "cannot find run %s", name)
 	}
@@ -71,7 +71,7 @@ func (s *Store) Run(ctx context.Context, name string) (ledger.Run, error) {
 
 // Overtaken implements ledger.Runs.
 func (s *Store) Overtaken(ctx context.Context, name string) (ledger.Run, error) {
-	r, err := scanRun(s.db.QueryRowContext(ctx, `
+	r, err := scanRun(s.all.QueryRowContext(ctx, `
 		SELECT `+runColumns+` FROM runs WHERE direct = 1 AND seq = (
 			SELECT MAX(d.seq) FROM runs r JOIN runs d ON d.component = r.component AND d.direct = 1 AND d.seq > r.seq
 			WHERE r.name = ? AND d.back IN (r.name, NULLIF(r.back, '')))`, name))
@@ -83,7 +83,7 @@ func (s *Store) Overtaken(ctx context.Context, name string) (ledger.Run, error) 
 
 // ListRuns implements ledger.Runs.
 func (s *Store) ListRuns(ctx context.Context, subject api.Subject, limit int) ([]ledger.Run, error) {
-	list, err := rows(ctx, s.db, scanRun, `
+	list, err := rows(ctx, s.all, scanRun, `
 		SELECT `+runColumns+` FROM runs WHERE (? = '' OR component = ?)
 		ORDER BY seq DESC LIMIT ?`, subject.String(), subject.String(), ledger.Rows(limit))
 	return list, failed(err, "cannot list runs")

@@ -1,4 +1,4 @@
-package sqlite
+package sqlstore
 
 import (
 	"context"
@@ -19,7 +19,7 @@ func (s *Store) Since(ctx context.Context, receivers []string, now time.Time) (m
 	since := map[string]time.Time{}
 	err := s.since(ctx, receivers, since)
 	if err == nil && len(since) < len(receivers) {
-		err = s.write(ctx, func(tx *sql.Tx) error {
+		err = s.write(ctx, noTurn, func(tx handle) error {
 			for _, name := range receivers {
 				_, err := tx.ExecContext(ctx, `INSERT INTO receivers (name, since, quiet) VALUES (?, ?, '') ON CONFLICT (name) DO NOTHING`,
 					name, formatTime(now))
@@ -39,7 +39,7 @@ func (s *Store) Since(ctx context.Context, receivers []string, now time.Time) (m
 func (s *Store) since(ctx context.Context, receivers []string, into map[string]time.Time) error {
 	for _, name := range receivers {
 		var since time.Time
-		err := s.db.QueryRowContext(ctx, `SELECT since FROM receivers WHERE name = ?`, name).Scan(moment{&since})
+		err := s.all.QueryRowContext(ctx, `SELECT since FROM receivers WHERE name = ?`, name).Scan(moment{&since})
 		if errors.Is(err, sql.ErrNoRows) {
 			continue
 		}
@@ -53,7 +53,7 @@ func (s *Store) since(ctx context.Context, receivers []string, into map[string]t
 
 // Unnoticed implements ledger.Notices.
 func (s *Store) Unnoticed(ctx context.Context, since time.Time, limit int) ([]ledger.Noticed, error) {
-	list, err := rows(ctx, s.db, scanNoticed, `
+	list, err := rows(ctx, s.all, scanNoticed, `
 		SELECT noticed, `+runColumns+` FROM runs WHERE (ended = '' OR ended >= ?) AND noticed <> ? ORDER BY seq LIMIT ?`,
 		formatTime(since), ledger.NoticedEnd, ledger.Rows(limit))
 	return list, failed(err, "cannot list runs to notice")
@@ -62,7 +62,7 @@ func (s *Store) Unnoticed(ctx context.Context, since time.Time, limit int) ([]le
 func scanNoticed(row scanner) (ledger.Noticed, error) {
 	var n ledger.Noticed
 	var err error
-	n.Run, err = scanRun(after{row, &n.Last})
+	n.Run, err = scanRun(after{row, []any{&n.Last}})
 	return n, err
 }
 
@@ -73,7 +73,7 @@ func (s *Store) Notice(ctx context.Context, was ledger.Noticed, now string, queu
 			return failed(err, "cannot queue a notice")
 		}
 	}
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	err := s.write(ctx, turnOfNotices, func(tx handle) error {
 		changed, err := tx.ExecContext(ctx, `UPDATE runs SET noticed = ? WHERE name = ? AND noticed = ?`, now, was.Run.Name, was.Last)
 		if err != nil {
 			return err
@@ -91,7 +91,7 @@ func (s *Store) Notice(ctx context.Context, was ledger.Noticed, now string, queu
 	return failed(err, "cannot note what run %s does", was.Run.Name)
 }
 
-func (s *Store) queue(ctx context.Context, tx *sql.Tx, n ledger.Notice) error {
+func (s *Store) queue(ctx context.Context, tx handle, n ledger.Notice) error {
 	var waiting int
 	err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM notices WHERE receiver = ? AND settled = ''`, n.Receiver).Scan(&waiting)
 	if err != nil {
@@ -109,26 +109,26 @@ func (s *Store) queue(ctx context.Context, tx *sql.Tx, n ledger.Notice) error {
 	_, err = tx.ExecContext(ctx, `
 		INSERT INTO notices (key, receiver, run, event, body, at, attempts, next, leased, told, settled, outcome)
 		VALUES (?, ?, ?, ?, ?, ?, 0, '', '', '', ?, ?) ON CONFLICT (receiver, key) DO NOTHING`,
-		n.Key, n.Receiver, n.Run, n.Event, n.Body, formatTime(n.At), formatTime(n.Settled), n.Outcome)
+		n.Key, n.Receiver, n.Run, n.Event, n.Body, formatTime(n.At), formatTime(n.Settled), readable(n.Outcome))
 	return err
 }
 
 // due is a notice that waits, that nobody has claimed, and before which no other one of its run waits or is on its way. What is told
-// for the first time goes before what is told again.
+// for the first time goes before what is told again. It takes the receiver, and what time it is, four times.
 const due = `
 	FROM notices AS n JOIN receivers AS r ON r.name = n.receiver
-	WHERE n.receiver = @receiver AND n.settled = '' AND n.next <= @now AND n.leased <= @now AND r.quiet <= @now AND NOT EXISTS (
+	WHERE n.receiver = ? AND n.settled = '' AND n.next <= ? AND n.leased <= ? AND r.quiet <= ? AND NOT EXISTS (
 		SELECT 1 FROM notices AS e WHERE e.receiver = n.receiver AND e.run = n.run AND e.id < n.id
-			AND (e.settled = '' AND e.told = '' OR e.leased > @now))
+			AND (e.settled = '' AND e.told = '' OR e.leased > ?))
 	ORDER BY n.told <> '', n.id LIMIT 1`
 
 // Claim implements ledger.Notices.
 func (s *Store) Claim(ctx context.Context, c ledger.Claim) (ledger.Notice, error) {
 	now := formatTime(c.Now)
-	receiver, at := sql.Named("receiver", c.Receiver), sql.Named("now", now)
+	args := []any{c.Receiver, now, now, now, now}
 	none := fault.New(fault.NotFound, "nothing is due for receiver %s", c.Receiver)
 	var id int64
-	err := s.db.QueryRowContext(ctx, `SELECT n.id`+due, receiver, at).Scan(&id)
+	err := s.all.QueryRowContext(ctx, `SELECT n.id`+due, args...).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return ledger.Notice{}, none // a poll writes nothing
 	}
@@ -136,7 +136,7 @@ func (s *Store) Claim(ctx context.Context, c ledger.Claim) (ledger.Notice, error
 		return ledger.Notice{}, failed(err, "cannot look for a notice")
 	}
 	var claimed ledger.Notice
-	err = s.write(ctx, func(tx *sql.Tx) error {
+	err = s.write(ctx, turnOfNotices, func(tx handle) error {
 		_, err := tx.ExecContext(ctx, `DELETE FROM tellings WHERE receiver = ? AND at <= ?`, c.Receiver, formatTime(c.Now.Add(-time.Minute)))
 		if err != nil {
 			return err
@@ -148,7 +148,7 @@ func (s *Store) Claim(ctx context.Context, c ledger.Claim) (ledger.Notice, error
 		if told >= c.PerMinute {
 			return none
 		}
-		err = tx.QueryRowContext(ctx, `SELECT n.id`+due, receiver, at).Scan(&id)
+		err = tx.QueryRowContext(ctx, `SELECT n.id`+due, args...).Scan(&id)
 		if errors.Is(err, sql.ErrNoRows) {
 			return none
 		}
@@ -175,7 +175,7 @@ func (s *Store) Settle(ctx context.Context, n ledger.Notice, to ledger.Settlemen
 	if to.Took && told.IsZero() {
 		told = to.At
 	}
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	err := s.write(ctx, turnOfNotices, func(tx handle) error {
 		if to.Took && settled.IsZero() { // it stands, unless something has come after it
 			var after bool
 			err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM notices WHERE receiver = ? AND run = ? AND id > ?)`,
@@ -189,7 +189,7 @@ func (s *Store) Settle(ctx context.Context, n ledger.Notice, to ledger.Settlemen
 		}
 		changed, err := tx.ExecContext(ctx, `
 			UPDATE notices SET next = ?, leased = '', told = ?, settled = ?, outcome = ? WHERE id = ? AND settled = ''`,
-			formatTime(to.Again), formatTime(told), formatTime(settled), to.Outcome, n.ID)
+			formatTime(to.Again), formatTime(told), formatTime(settled), readable(to.Outcome), n.ID)
 		if err != nil {
 			return err
 		}
@@ -211,7 +211,7 @@ func (s *Store) Settle(ctx context.Context, n ledger.Notice, to ledger.Settlemen
 	return failed(err, "cannot settle a notice of run %s", n.Run)
 }
 
-func auditNotice(ctx context.Context, tx *sql.Tx, n ledger.Notice, at time.Time, outcome string) error {
+func auditNotice(ctx context.Context, tx handle, n ledger.Notice, at time.Time, outcome string) error {
 	return addEntry(ctx, tx, ledger.Entry{
 		At: at, Who: api.BySluice, Command: "notify", Object: n.Run, Scope: n.Receiver, Reason: n.Event, Outcome: outcome,
 	})
@@ -222,13 +222,13 @@ func (s *Store) GiveUp(ctx context.Context, queued, settled, now time.Time) erro
 	const late, old = `settled = '' AND told = '' AND at < ? AND leased <= ?`, `settled <> '' AND settled < ?`
 	const over = `settled = '' AND told <> '' AND leased <= ? AND run IN (SELECT name FROM runs WHERE ended <> '')` // it stands no more
 	var any bool
-	err := s.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM notices WHERE `+late+`)
+	err := s.all.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM notices WHERE `+late+`)
 		OR EXISTS (SELECT 1 FROM notices WHERE `+old+`) OR EXISTS (SELECT 1 FROM notices WHERE `+over+`)`,
 		formatTime(queued), formatTime(now), formatTime(settled), formatTime(now)).Scan(&any)
 	if err != nil || !any {
 		return failed(err, "cannot give up notices")
 	}
-	err = s.write(ctx, func(tx *sql.Tx) error {
+	err = s.write(ctx, turnOfNotices, func(tx handle) error {
 		list, err := rows(ctx, tx, scanNotice, `SELECT `+noticeColumns+` FROM notices WHERE `+late+` LIMIT 1000`,
 			formatTime(queued), formatTime(now))
 		if err != nil {
@@ -258,7 +258,7 @@ func (s *Store) GiveUp(ctx context.Context, queued, settled, now time.Time) erro
 
 // ListNotices implements ledger.Notices.
 func (s *Store) ListNotices(ctx context.Context, receiver string, limit int) ([]ledger.Notice, error) {
-	list, err := rows(ctx, s.db, scanNotice, `
+	list, err := rows(ctx, s.all, scanNotice, `
 		SELECT `+noticeColumns+` FROM notices WHERE (? = '' OR receiver = ?) ORDER BY id DESC LIMIT ?`, receiver, receiver, ledger.Rows(limit))
 	return list, failed(err, "cannot list notices")
 }

@@ -1,8 +1,7 @@
-package sqlite
+package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"strings"
 
 	"sluice.dev/sluice/internal/ledger"
@@ -13,7 +12,7 @@ func (s *Store) SaveBeat(ctx context.Context, b ledger.Beat) error {
 	if err := b.Check(); err != nil {
 		return failed(err, "cannot save beat of %s", b.Worker)
 	}
-	err := s.write(ctx, func(tx *sql.Tx) error {
+	err := s.write(ctx, noTurn, func(tx handle) error {
 		_, err := tx.ExecContext(ctx, `
 			INSERT INTO beats (worker, build, queues, since, seen, ended) VALUES (?, ?, ?, ?, ?, ?)
 			ON CONFLICT (worker) DO UPDATE SET build = excluded.build, queues = excluded.queues, since = excluded.since,
@@ -32,7 +31,7 @@ func (s *Store) SaveBeat(ctx context.Context, b ledger.Beat) error {
 
 // ListBeats implements ledger.Beats.
 func (s *Store) ListBeats(ctx context.Context) ([]ledger.Beat, error) {
-	list, err := rows(ctx, s.db, scanBeat, `SELECT worker, build, queues, since, seen, ended FROM beats ORDER BY seen DESC, worker`)
+	list, err := rows(ctx, s.all, scanBeat, `SELECT worker, build, queues, since, seen, ended FROM beats ORDER BY seen DESC, worker`)
 	return list, failed(err, "cannot list workers")
 }
 

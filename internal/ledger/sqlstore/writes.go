@@ -1,8 +1,7 @@
-package sqlite
+package sqlstore
 
 import (
 	"context"
-	"database/sql"
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/ledger"
@@ -15,29 +14,26 @@ func (s *Store) SaveWrite(ctx context.Context, w ledger.Write) error {
 	if err := w.Check(); err != nil {
 		return failed(err, "cannot save write of %s in %s", w.Object, w.Cluster)
 	}
-	err := s.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `
-			INSERT INTO writes (era, `+writeColumns+`) VALUES (`+presentEra+`, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-			ON CONFLICT (run, cluster, object, step) DO UPDATE SET
-				component = excluded.component, intent = excluded.intent, uid = excluded.uid,
-				resource_version = excluded.resource_version, created = excluded.created, at = excluded.at`,
-			w.Cluster, w.Subject.String(), w.Run, w.Cluster, w.Subject.String(), w.Object, w.Step,
-			w.Intent, w.UID, w.ResourceVersion, asInt(w.Created), formatTime(w.At))
-		return err
-	})
+	err := s.put(ctx, `
+		INSERT INTO writes (era, `+writeColumns+`) VALUES (`+presentEra+`, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (run, cluster, object, step) DO UPDATE SET
+			component = excluded.component, intent = excluded.intent, uid = excluded.uid,
+			resource_version = excluded.resource_version, created = excluded.created, at = excluded.at`,
+		w.Cluster, w.Subject.String(), w.Run, w.Cluster, w.Subject.String(), w.Object, w.Step,
+		w.Intent, w.UID, w.ResourceVersion, asInt(w.Created), formatTime(w.At))
 	return failed(err, "cannot save write of %s in %s", w.Object, w.Cluster)
 }
 
 // ListWrites implements ledger.Writes.
 func (s *Store) ListWrites(ctx context.Context, run, cluster string) ([]ledger.Write, error) {
-	list, err := rows(ctx, s.db, scanWrite, `
+	list, err := rows(ctx, s.all, scanWrite, `
 		SELECT `+writeColumns+` FROM writes WHERE run = ? AND cluster = ? ORDER BY seq`, run, cluster)
 	return list, failed(err, "cannot list writes of %s in %s", run, cluster)
 }
 
 // ListMade implements ledger.Writes.
 func (s *Store) ListMade(ctx context.Context, cluster string, subject api.Subject) ([]ledger.Write, error) {
-	list, err := rows(ctx, s.db, scanWrite, `
+	list, err := rows(ctx, s.all, scanWrite, `
 		SELECT `+writeColumns+` FROM writes AS made
 		WHERE cluster = ? AND component = ? AND created = 1 AND NOT EXISTS (
 			SELECT 1 FROM writes AS later

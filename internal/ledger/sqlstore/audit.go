@@ -1,8 +1,7 @@
-package sqlite
+package sqlstore
 
 import (
 	"context"
-	"database/sql"
 
 	"sluice.dev/sluice/internal/ledger"
 )
@@ -14,19 +13,19 @@ func (s *Store) AddEntry(ctx context.Context, e ledger.Entry) error {
 	if err := e.Check(); err != nil {
 		return failed(err, "cannot add to audit")
 	}
-	err := s.write(ctx, func(tx *sql.Tx) error { return addEntry(ctx, tx, e) })
+	err := s.write(ctx, noTurn, func(tx handle) error { return addEntry(ctx, tx, e) })
 	return failed(err, "cannot add to audit")
 }
 
-func addEntry(ctx context.Context, tx *sql.Tx, e ledger.Entry) error {
+func addEntry(ctx context.Context, tx handle, e ledger.Entry) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO audit (at, who, command, object, scope, reason, outcome) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-		formatTime(e.At), e.Who, e.Command, e.Object, e.Scope, e.Reason, e.Outcome)
+		formatTime(e.At), readable(e.Who), e.Command, readable(e.Object), readable(e.Scope), readable(e.Reason), readable(e.Outcome))
 	return err
 }
 
 // ListEntries implements ledger.Audit.
 func (s *Store) ListEntries(ctx context.Context, object string, limit int) ([]ledger.Entry, error) {
-	list, err := rows(ctx, s.db, scanEntry, `
+	list, err := rows(ctx, s.all, scanEntry, `
 		SELECT `+entryColumns+` FROM audit WHERE (? = '' OR object = ?)
 		ORDER BY id DESC LIMIT ?`, object, object, ledger.Rows(limit))
 	return list, failed(err, "cannot list audit")

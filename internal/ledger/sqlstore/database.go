@@ -1,0 +1,28 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+)
+
+// Database is an open database with the ledger's schema in it, and what it does in a way of its own. The functions are all required.
+type Database struct {
+	Pool *sql.DB
+	// Query writes a query, with ? for each parameter, as this database takes it.
+	Query func(query string) string
+	// Size is a query for the bytes that the ledger takes.
+	Size string
+	// Wait waits until a write may begin, and returns what ends it.
+	Wait func(ctx context.Context) (done func(), err error)
+	// Take gives a transaction that has begun its turn, which ends with it.
+	Take func(ctx context.Context, tx *sql.Tx, turn Turn) error
+	// Explain gives an error of the database a code, and says of which database where that helps. Other errors stay as they are.
+	Explain func(err error) error
+	// Undone reports whether a write that failed with an error may be tried again: the database has taken it back, and another attempt may
+	// go better.
+	Undone func(err error) bool
+	// Lost reports whether an error is that of a connection, so that nobody knows what the database has done.
+	Lost func(err error) bool
+	// Whole is that one statement needs no transaction around it.
+	Whole bool
+}
