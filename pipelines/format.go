@@ -43,6 +43,8 @@ func formats() map[string]*format {
 	return map[string]*format{
 		"name": pattern(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`,
 			"must be a DNS-1123 name: lower-case letters, digits and dashes, at most 63, a letter or digit first and last"),
+		"nameGlob": pattern(`^[a-z0-9*]([-a-z0-9*]{0,61}[a-z0-9*])?$`,
+			"must be a name, or one with * for any letters in it: lower-case letters, digits, dashes and stars, at most 63"),
 		"identifier": pattern(`^[A-Za-z_][A-Za-z0-9_]{0,62}$`,
 			"must be an identifier: letters, digits and underscores, at most 63, no digit first"),
 		"slot": pattern(`^[A-Za-z][-A-Za-z0-9_]{0,62}$`,

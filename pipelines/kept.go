@@ -13,7 +13,7 @@ type KeptDocument struct {
 }
 
 // KeptKinds are the kinds of which documents are kept in the ledger, and not read from the files of a plan alone.
-func KeptKinds() []string { return []string{KindPolicy, KindFuse, KindLimit} }
+func KeptKinds() []string { return []string{KindPolicy, KindFuse, KindLimit, KindBinding} }
 
 // Kept are the documents that the ledger keeps, by kind and name, and the names of all others.
 func (d *Documents) Kept() (kept []KeptDocument, others []string) {
@@ -25,6 +25,9 @@ func (d *Documents) Kept() (kept []KeptDocument, others []string) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.Limits)) {
 		kept = append(kept, KeptDocument{KindLimit, name, d.Limits[name]})
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.Bindings)) {
+		kept = append(kept, KeptDocument{KindBinding, name, d.Bindings[name]})
 	}
 	others = listed(others, KindPipeline, d.Pipelines)
 	others = listed(others, KindTask, d.Tasks)

@@ -24,13 +24,14 @@ const (
 	KindFuse         = "Fuse"
 	KindDrill        = "Drill"
 	KindLimit        = "Limit"
+	KindBinding      = "Binding"
 )
 
 // Kinds lists every kind, in the order in which they are documented.
 func Kinds() []string {
 	return []string{
 		KindPipeline, KindTask, KindComponent, KindClusterGroup, KindCluster, KindFleet, KindCalendar, KindDataSource, KindReceiver,
-		KindPolicy, KindGroup, KindFuse, KindLimit, KindDrill,
+		KindPolicy, KindGroup, KindFuse, KindLimit, KindDrill, KindBinding,
 	}
 }
 
@@ -71,6 +72,7 @@ type Documents struct {
 	Fuses         map[string]*Fuse
 	Drills        map[string]*Drill
 	Limits        map[string]*Limit
+	Bindings      map[string]*Binding
 	Fleet         *Fleet // never nil: the built-in one where no file declares it
 	Files         []string
 	Warnings      Diagnostics // what is allowed and hardly meant, sorted; nil where nothing is

@@ -40,6 +40,7 @@ func newLinter(r *report, docs []*document) *linter {
 			Fuses:         map[string]*Fuse{},
 			Drills:        map[string]*Drill{},
 			Limits:        map[string]*Limit{},
+			Bindings:      map[string]*Binding{},
 		},
 		compiler: rule.NewCompiler(),
 		fits:     map[string]fit{},
@@ -81,6 +82,8 @@ func (l *linter) lint() *Documents {
 			l.drill(value, doc.spot())
 		case *Limit:
 			l.limit(value)
+		case *Binding:
+			l.binding(value, doc.spot())
 		}
 	}
 	l.contradictions()
@@ -140,6 +143,8 @@ func (l *linter) index() {
 			l.all.Drills[name] = value
 		case *Limit:
 			l.all.Limits[name] = value
+		case *Binding:
+			l.all.Bindings[name] = value
 		case *Fleet:
 			l.all.Fleet = value
 			fleet = doc
@@ -180,6 +185,8 @@ func identity(doc *document) (name, version string) {
 	case *Drill:
 		return value.Metadata.Name, ""
 	case *Limit:
+		return value.Metadata.Name, ""
+	case *Binding:
 		return value.Metadata.Name, ""
 	case *Fleet:
 		return value.Metadata.Name, ""

@@ -146,6 +146,8 @@ func (d *decoder) kind(doc *document) bool {
 		doc.value = &Drill{}
 	case KindLimit:
 		doc.value = &Limit{}
+	case KindBinding:
+		doc.value = &Binding{}
 	default:
 		d.report.add(at.at("kind").position(), "kind %s %s", shortened(doc.kind), (&format{values: Kinds()}).complaint(doc.kind))
 		return false

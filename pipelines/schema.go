@@ -83,6 +83,8 @@ func kindType(kind string) reflect.Type {
 		return reflect.TypeFor[Drill]()
 	case KindLimit:
 		return reflect.TypeFor[Limit]()
+	case KindBinding:
+		return reflect.TypeFor[Binding]()
 	}
 	return nil
 }

@@ -243,6 +243,15 @@ func TestSchemaAcceptsWhatTheLoaderAccepts(t *testing.T) {
 				bad("domain: rack", "clusters: 1", "domain: rack, clusters: 0", "domain: rack, clusters: 1001", "domain: rack, clusters: 1, onConflict: Wait",
 					"domain: a b, clusters: 1")...),
 		},
+		"Binding": {
+			kind: pipelines.KindBinding,
+			text: "metadata: {name: b9}\nspec: {subjects: \"subject == 'corp:ann'\", %s}",
+			changes: append(good("roles: [viewer], scope: {all: true}", "rights: [view, bind], scope: {all: true}, description: d",
+				"roles: [operator, approver], scope: {components: [a, b-*, '*'], environments: [e2e], namespaces: [c], clusterGroups: {matchLabels: {d: e}}}"),
+				bad("roles: [viewer]", "roles: [root], scope: {all: true}", "rights: [run], scope: {all: true}", "roles: [], scope: {all: true}",
+					"roles: [viewer], scope: {components: ['a?']}", "roles: [viewer], scope: {components: []}", "roles: [viewer], scope: {clusters: [a]}",
+					"roles: viewer, scope: {all: true}", "roles: [viewer], scope: everything")...),
+		},
 		"Fuse": {
 			kind: pipelines.KindFuse,
 			text: "metadata: {name: f9}\nspec: {%s}",
@@ -308,6 +317,7 @@ func TestSchemaAndLoaderKnowEveryField(t *testing.T) {
 		pipelines.KindFuse:       reflect.TypeFor[pipelines.Fuse](),
 		pipelines.KindDrill:      reflect.TypeFor[pipelines.Drill](),
 		pipelines.KindLimit:      reflect.TypeFor[pipelines.Limit](),
+		pipelines.KindBinding:    reflect.TypeFor[pipelines.Binding](),
 	}
 	if len(kinds) != len(pipelines.Kinds()) {
 		t.Fatalf("the test knows %d kinds, the language has %d", len(kinds), len(pipelines.Kinds()))

@@ -58,6 +58,11 @@ func (l *Labels) DoubtsOfPolicy(s *PolicySpec) []Doubt {
 	return doubtsOf(s.Clusters, l.ofClusters, "cluster", false, "clusters")
 }
 
+// DoubtsOfScope lists what in the selector of a binding's scope no cluster group answers to.
+func (l *Labels) DoubtsOfScope(s *BindingScope) []Doubt {
+	return doubtsOf(s.ClusterGroups, l.ofGroups, "cluster group", false, "clusterGroups")
+}
+
 // labelsInUse are the values of each label that something has.
 type labelsInUse map[string]map[string]bool
 

@@ -98,7 +98,7 @@ func TestApplyAndDelete(t *testing.T) {
 	}
 	for line, want := range map[string]string{
 		"apply":                              "-f PATH is missing",
-		"apply -f " + s.files:                "only documents of Policy, Fuse, Limit",
+		"apply -f " + s.files:                "only documents of Policy, Fuse, Limit, Binding",
 		"delete fuse production":             "--reason is missing",
 		"delete fuse other --reason x":       "none is kept",
 		"delete pipeline careful --reason x": `there is no "pipeline" to delete`,
@@ -108,6 +108,27 @@ func TestApplyAndDelete(t *testing.T) {
 		}
 	}
 	if out, errs, code := s.types("delete fuse production --reason old"); code != 0 || !strings.Contains(out, "fuse production holds no longer") {
+		t.Errorf("delete prints %q (%s, %d)", out, errs, code)
+	}
+}
+
+func TestBindingsAreApplied(t *testing.T) {
+	s := newSession(t)
+	file := filepath.Join(t.TempDir(), "bindings.yaml")
+	text := "apiVersion: sluice.dev/v1alpha1\nkind: Binding\nmetadata: {name: ann}\n" +
+		"spec:\n  subjects: |\n    subject == 'corp:ann' ||\n    subject == 'corp:bob'\n  roles: [operator]\n  scope: {environments: [staging]}\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, errs, code := s.types("apply -f " + file); code != 0 || out != "binding ann is created\n" {
+		t.Fatalf("apply prints %q (%s, %d)", out, errs, code)
+	}
+	out, _, _ := s.types("get bindings")
+	want := "ann subject == 'corp:ann' || subject == 'corp:bob' view, plan, operate environments staging"
+	if !strings.Contains(strings.Join(strings.Fields(out), " "), want) {
+		t.Errorf("the list says:\n%s", out)
+	}
+	if out, errs, code := s.types("delete binding ann --reason gone"); code != 0 {
 		t.Errorf("delete prints %q (%s, %d)", out, errs, code)
 	}
 }

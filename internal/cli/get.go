@@ -56,7 +56,7 @@ is a line; with -o json, a line of JSON for each change, and with -o yaml a docu
 	addOutput(cmd, &opts.Format)
 	cmd.AddCommand(
 		newCmdGetRuns(f), newCmdGetPlans(f), newCmdGetClusters(f), newCmdGetWorkers(f), newCmdGetAudit(f), newCmdGetFreezes(f),
-		newCmdGetPolicies(f), newCmdGetFuses(f), newCmdGetLimits(f), newCmdGetDrills(f), newCmdGetPermits(f),
+		newCmdGetPolicies(f), newCmdGetFuses(f), newCmdGetLimits(f), newCmdGetBindings(f), newCmdGetDrills(f), newCmdGetPermits(f),
 		newCmdGetNotifications(f), newCmdGetPipelineRun(f), newCmdGetTaskRun(f), newCmdGetCatalog(f),
 	)
 	return cmd

@@ -193,7 +193,7 @@ func TestWhatIsApplied(t *testing.T) {
 	_, err := applies("5", "")
 	wants(t, err, fault.Invalid, "cannot change Fuse production for no reason", "by ann (unverified)")
 	_, err = b.Apply(t.Context(), engine.Files{Paths: []string{b.dir}}, "ann", "")
-	wants(t, err, fault.Invalid, "only documents of Policy, Fuse, Limit", "and not Pipeline careful, Component agent")
+	wants(t, err, fault.Invalid, "only documents of Policy, Fuse, Limit, Binding", "and not Pipeline careful, Component agent")
 	_, err = b.Delete(t.Context(), "Fuse", "production", "bob", "")
 	wants(t, err, fault.Invalid, "for no reason")
 	if _, err = b.Delete(t.Context(), "Fuse", "production", "bob", "no longer"); err != nil {

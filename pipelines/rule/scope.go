@@ -46,6 +46,8 @@ func (s Scope) Facts() []string {
 		return []string{factChange}
 	case scopeMeasurement:
 		return []string{factResult, factValue, factSeries, factLabels}
+	case scopeSubject:
+		return []string{SubjectClaims, SubjectName, SubjectKind, SubjectIssuer}
 	}
 	return nil
 }
