@@ -3,15 +3,20 @@ package main
 
 import (
 	"context"
+	"errors"
+	"net"
 	"os"
 	"os/signal"
 	"runtime/debug"
 	"syscall"
 
+	"k8s.io/utils/clock"
+
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/cli"
 	"sluice.dev/sluice/internal/demo"
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/server"
 	"sluice.dev/sluice/scenario"
 	"sluice.dev/sluice/worker"
 	"sluice.dev/sluice/worker/direct"
@@ -20,7 +25,8 @@ import (
 func main() {
 	f := cli.System()
 	f.Version = version()
-	f.Worker = serve
+	f.Worker = work
+	f.Serve = serve
 	f.Direct = takeBack
 	f.Demo = play
 	f.Test = test
@@ -30,8 +36,27 @@ func main() {
 	os.Exit(cli.Execute(ctx, os.Args[1:], f))
 }
 
-// serve runs a worker as the command line was told to.
-func serve(ctx context.Context, r cli.WorkerRun) error {
+// serve answers over HTTP, for whoever has the token of the state folder.
+func serve(ctx context.Context, r cli.ServerRun) error {
+	guard, token := server.NewLocal()
+	installation, err := r.Ledger.Installation(ctx)
+	if err != nil {
+		return err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", r.Listen)
+	if err != nil {
+		return fault.Wrap(fault.Invalid, err, "cannot listen at %s", r.Listen)
+	}
+	if err := r.Up(cli.LocalServer{URL: "http://" + listener.Addr().String(), Token: token}); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	return server.Serve(ctx, listener, server.Handler(server.Options{
+		Engine: r.Engine, Guard: guard, Installation: installation, Version: r.Version, Clock: clock.RealClock{}, Logger: r.Logger,
+	}), nil, r.Logger)
+}
+
+// work runs a worker as the command line was told to.
+func work(ctx context.Context, r cli.WorkerRun) error {
 	return worker.Run(ctx, worker.Options{
 		Client: r.Client, Namespace: r.Namespace, Ledger: r.Ledger, Orders: r.Engine, Drills: r.Engine,
 		Kubeconfigs: r.Kubeconfigs, Sites: r.Sites, SiteOnly: r.SiteOnly,

@@ -57,6 +57,9 @@ waiting when --timeout ran out; 5 rolled back.`,
 	root.SetErr(f.Err)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, "%v", err) })
 	flags := root.PersistentFlags()
+	flags.StringVar(&f.Server, "server", "", "`URL` of a server to ask (default $SLUICE_SERVER, else the local stack's, else the context's)")
+	flags.StringVar(&f.Context, "context", "", "ask the server of the context `NAME`, and not of the current one")
+	flags.BoolVar(&f.Itself, "no-server", false, "ask the ledger itself, whatever server there may be")
 	flags.StringVar(&f.Ledger, "ledger", "", "ledger `FILE` (default $SLUICE_LEDGER, else ledger.db in the state folder)")
 	flags.StringVar(&f.Dir, "dir", "", "state `FOLDER` of the ledger and of the local stack (default .sluice, here or in a folder above)")
 	flags.BoolVar(&f.Init, "init", false, "make the ledger where there is none; worker, local up and demo do so unasked")
@@ -70,6 +73,7 @@ waiting when --timeout ran out; 5 rolled back.`,
 		newCmdRollback(f), newCmdSkip(f), newCmdEndSoak(f), newCmdRetry(f),
 		newCmdFreeze(f), newCmdUnfreeze(f), newCmdBypass(f), newCmdLetIn(f), newCmdReconcile(f), newCmdApply(f), newCmdDelete(f),
 		newCmdDrill(f),
+		newCmdServer(f), newCmdContext(f), newCmdWhoami(f),
 		NewCmdWorker(f, nil), NewCmdLocal(f, nil), NewCmdDemo(f, nil), NewCmdVersion(f), newCmdAnswerProbe(f),
 		newCmdNotify(f),
 	)

@@ -41,6 +41,7 @@ type Factory struct {
 	Library   []pipelines.Source // documents that files may refer to without declaring them
 	Version   string
 	Worker    func(context.Context, WorkerRun) error                  // serves task queues
+	Serve     func(context.Context, ServerRun) error                  // answers over HTTP
 	Direct    func(context.Context, DirectRun) (api.RunStatus, error) // takes a run back without Temporal
 	Demo      func(context.Context, DemoRun) error                    // plays the demo
 	Test      func(Scenario) (Played, error)                          // plays a scenario
@@ -48,10 +49,13 @@ type Factory struct {
 	Temporal  func(context.Context) (*engine.Server, error) // default: dialled as the flags say
 
 	// What the global flags say.
+	Server, Context                 string
+	Itself                          bool // ask the ledger, whatever server there may be
 	Ledger, Dir, Address, Namespace string
 	Init                            bool // make the ledger where there is none
 
 	proven     bool // names that come in are as they are
+	asked      Engine
 	engine     *engine.Engine
 	ledger     ledger.Ledger
 	connection *engine.Connection
@@ -138,9 +142,6 @@ func (f *Factory) Dial(ctx context.Context, logger *slog.Logger, counts client.M
 	return c, nil
 }
 
-// Engine returns what commands ask.
-func (f *Factory) Engine(ctx context.Context) (Engine, error) { return f.here(ctx) }
-
 // here returns the engine on the ledger. Temporal is dialled when something first needs it.
 func (f *Factory) here(ctx context.Context) (*engine.Engine, error) {
 	if f.engine != nil {
@@ -173,6 +174,6 @@ func (f *Factory) Close() error {
 	if f.ledger != nil {
 		failed = append(failed, f.ledger.Close())
 	}
-	f.engine, f.ledger, f.connection = nil, nil, nil
+	f.asked, f.engine, f.ledger, f.connection = nil, nil, nil, nil
 	return fault.Wrap(fault.Internal, errors.Join(failed...), "cannot close the ledger")
 }

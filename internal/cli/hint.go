@@ -11,6 +11,7 @@ import (
 func (f *Factory) program() string {
 	words := []string{"sluice"}
 	for _, flag := range []struct{ name, value string }{
+		{"--server", f.Server}, {"--context", f.Context},
 		{"--ledger", f.Ledger}, {"--dir", f.Dir}, {"--address", f.Address}, {"--namespace", f.Namespace},
 	} {
 		if flag.value != "" {

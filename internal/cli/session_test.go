@@ -105,6 +105,9 @@ func (s *session) runs(words []string) (out, err string, code int) {
 			return &engine.Server{Temporal: s.server, Address: "fake:7233", Namespace: "default", UI: "http://ui/"}, nil
 		},
 	}
+	if served {
+		s.serve(f)
+	}
 	code = cli.Execute(s.t.Context(), words, f)
 	return stdout.String(), stderr.String(), code
 }
@@ -180,7 +183,7 @@ func TestAWatchForPrograms(t *testing.T) {
 }
 
 func TestASession(t *testing.T) {
-	s := newSession(t, api.PhaseMoving, api.PhaseMoving, api.PhaseSucceeded)
+	s := newSession(t, api.PhaseMoving, api.PhaseMoving, api.PhaseMoving, api.PhaseSucceeded)
 	want := func(line string, wantCode int, words ...string) {
 		t.Helper()
 		out, errs, code := s.types(line)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -38,6 +39,11 @@ func (f *Factory) watch(ctx context.Context, e Engine, run string, as format, en
 	w := &watching{
 		factory: f, format: as, enough: enough, look: func(ctx context.Context) (engine.View, error) { return e.Status(ctx, run) },
 	}
+	if r, ok := e.(watchable); ok {
+		following, stop := context.WithCancel(ctx)
+		defer stop()
+		w.look = follow(following, r, run)
+	}
 	first, err := w.look(ctx)
 	if err != nil {
 		return engine.View{RunStatus: api.RunStatus{Name: run, Phase: api.PhasePending}}, err
@@ -52,6 +58,43 @@ func (f *Factory) watch(ctx context.Context, e Engine, run string, as format, en
 		return w.redraw(ctx, first)
 	}
 	return w.lines(ctx, first)
+}
+
+// watchable is an engine that tells by itself when a run changes: that of a server.
+type watchable interface {
+	Watch(ctx context.Context, run string, hear func(engine.View, error)) error
+}
+
+// follow looks at what was heard last of a run.
+func follow(ctx context.Context, e watchable, run string) looker {
+	var mu sync.Mutex
+	var view engine.View
+	var missed error
+	heard := make(chan struct{})
+	begun := sync.OnceFunc(func() { close(heard) })
+	tell := func(v engine.View, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if missed = err; err == nil {
+			view = v
+		}
+		begun()
+	}
+	go func() {
+		if err := e.Watch(ctx, run, tell); err != nil {
+			tell(engine.View{}, err)
+		}
+	}()
+	return func(ctx context.Context) (engine.View, error) {
+		select {
+		case <-heard:
+		case <-ctx.Done():
+			return engine.View{}, ctx.Err()
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		return view, missed
+	}
 }
 
 // over reports whether a view is the last one.

@@ -73,35 +73,48 @@ there is one, else $KUBECONFIG or ~/.kube/config.`,
 			return workerRun(cmd.Context(), opts)
 		},
 	}
-	flags := cmd.Flags()
-	flags.StringArrayVar(&opts.Kubeconfigs, "kubeconfig", nil, "`FILE` with a context for each cluster; may be repeated")
-	flags.StringSliceVar(&opts.Sites, "site", nil, "`SITES` whose clusters are served too")
-	flags.BoolVar(&opts.SiteOnly, "site-only", false, "serve the sites only, not the central queue")
-	flags.StringArrayVar(&opts.Scripts, "allow-script", nil, "`NAME=PATH` of an executable that checks may run here; may be repeated")
-	flags.StringArrayVar(&opts.Receivers, "receivers", nil,
-		"`PATH` of Receivers, who are told what runs do; read at the start; may be repeated")
-	flags.StringVar(&opts.ProberImage, "prober-image", "",
-		"`IMAGE` of this version of sluice, run by pods that probe from inside clusters (default: that of the local stack, else none)")
-	flags.StringVar(&opts.Metrics, "metrics", "", "`ADDRESS` at which Prometheus finds /metrics and /healthz (default: none)")
-	flags.BoolVarP(&opts.Verbose, "verbose", "v", false, "log what is done, not only what goes wrong")
+	opts.addFlags(cmd)
 	return cmd
 }
 
+func (o *WorkerOptions) addFlags(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringArrayVar(&o.Kubeconfigs, "kubeconfig", nil, "`FILE` with a context for each cluster; may be repeated")
+	flags.StringSliceVar(&o.Sites, "site", nil, "`SITES` whose clusters are served too")
+	flags.BoolVar(&o.SiteOnly, "site-only", false, "serve the sites only, not the central queue")
+	flags.StringArrayVar(&o.Scripts, "allow-script", nil, "`NAME=PATH` of an executable that checks may run here; may be repeated")
+	flags.StringArrayVar(&o.Receivers, "receivers", nil,
+		"`PATH` of Receivers, who are told what runs do; read at the start; may be repeated")
+	flags.StringVar(&o.ProberImage, "prober-image", "",
+		"`IMAGE` of this version of sluice, run by pods that probe from inside clusters (default: that of the local stack, else none)")
+	flags.StringVar(&o.Metrics, "metrics", "", "`ADDRESS` at which Prometheus finds /metrics and /healthz (default: none)")
+	flags.BoolVarP(&o.Verbose, "verbose", "v", false, "log what is done, not only what goes wrong")
+}
+
 func workerRun(ctx context.Context, o *WorkerOptions) error {
+	run, err := o.prepare(ctx)
+	if err != nil {
+		return err
+	}
+	return o.Factory.Worker(ctx, run)
+}
+
+// prepare reads and opens what a worker needs.
+func (o *WorkerOptions) prepare(ctx context.Context) (none WorkerRun, err error) {
 	f := o.Factory
 	if o.SiteOnly && len(o.Sites) == 0 {
-		return fault.New(fault.Invalid, "cannot serve sites only: no --site is given")
+		return none, fault.New(fault.Invalid, "cannot serve sites only: no --site is given")
 	}
 	if f.Worker == nil {
-		return fault.New(fault.Internal, "this build of sluice has no worker")
+		return none, fault.New(fault.Internal, "this build of sluice has no worker")
 	}
 	scripts, err := allowedScripts(o.Scripts)
 	if err != nil {
-		return err
+		return none, err
 	}
 	receivers, err := readReceivers(o.Receivers)
 	if err != nil {
-		return err
+		return none, err
 	}
 	level := slog.LevelWarn
 	if o.Verbose {
@@ -110,33 +123,33 @@ func workerRun(ctx context.Context, o *WorkerOptions) error {
 	logger := slog.New(slog.NewTextHandler(f.Err, &slog.HandlerOptions{Level: level}))
 	kubeconfig, err := o.clusters()
 	if err != nil {
-		return err
+		return none, err
 	}
 	measured := o.measured()
 	f.Init, f.proven = true, true // its names are those of the ledger and of histories
 	l, err := f.Open(ctx)
 	if err != nil {
-		return err
+		return none, err
 	}
 	c, err := f.Dial(ctx, logger, measured.ofTemporal())
 	if err != nil {
-		return err
+		return none, err
 	}
 	installation, err := l.Installation(ctx)
 	if err != nil {
-		return err
+		return none, err
 	}
 	if err := o.serving(c, installation, kubeconfig); err != nil {
-		return err
+		return none, err
 	}
 	e, err := f.here(ctx)
 	if err != nil {
-		return err
+		return none, err
 	}
-	return f.Worker(ctx, WorkerRun{
+	return WorkerRun{
 		Client: c.Client, Namespace: c.Namespace, Ledger: l, Engine: e, Kubeconfigs: o.Kubeconfigs, Sites: o.Sites, SiteOnly: o.SiteOnly,
 		Scripts: scripts, ProberImage: o.ProberImage, Receivers: receivers, Measured: measured, Logger: logger,
-	})
+	}, nil
 }
 
 // kubeconfigs are the files that clusters are reached with, and how many contexts they have.

@@ -54,7 +54,7 @@ var arrows = map[string][]string{
 }
 
 // faces are what people and programs ask of Sluice. Nothing that works for a run knows them.
-var faces = []string{"internal/engine", "internal/cli", "internal/demo"}
+var faces = []string{"internal/engine", "internal/cli", "internal/demo", "internal/wire", "internal/server", "internal/remote"}
 
 func TestImportsPointOneWay(t *testing.T) {
 	seen := 0

@@ -342,9 +342,9 @@ func (e *Engine) Greet(ctx context.Context) (wire.Greeting, error) { return ask(
 // Whoami says who the server takes the caller for.
 func (e *Engine) Whoami(ctx context.Context) (wire.Caller, error) { return ask(ctx, e.Client, wire.Whoami, wire.None{}) }
 
-// Watch hears of a run each time that it changes, until it ends, until hear says that it is enough, or until ctx ends. Where the server
-// goes away it comes again, and is not told what it has heard.
-func (e *Engine) Watch(ctx context.Context, run string, hear func(engine.View) bool) error {
+// Watch hears of a run each time that it changes, until it ends or ctx does. Where the server goes away hear is told why, and Watch comes
+// again: it does not hear what it has heard.
+func (e *Engine) Watch(ctx context.Context, run string, hear func(engine.View, error)) error {
 	last := ""
 	for attempt := 0; ; {
 		seen := last
@@ -356,6 +356,7 @@ func (e *Engine) Watch(ctx context.Context, run string, hear func(engine.View) b
 		if !errors.As(err, &gone) {
 			return err
 		}
+		hear(engine.View{}, err)
 		if attempt++; last != seen {
 			attempt = 0
 		}
@@ -367,7 +368,7 @@ func (e *Engine) Watch(ctx context.Context, run string, hear func(engine.View) b
 	}
 }
 
-func (e *Engine) watch(ctx context.Context, run string, last *string, hear func(engine.View) bool) error {
+func (e *Engine) watch(ctx context.Context, run string, last *string, hear func(engine.View, error)) error {
 	sent, err := encode(&wire.Watching{ByRun: wire.ByRun{Run: run}, Last: *last})
 	if err != nil {
 		return fault.Wrap(fault.Internal, err, "cannot watch %s", run)
@@ -377,9 +378,9 @@ func (e *Engine) watch(ctx context.Context, run string, last *string, hear func(
 		return err
 	}
 	defer response.Body.Close()
-	err = events(response.Body, func(v engine.View, id string) bool {
+	err = events(response.Body, func(v engine.View, id string) {
 		*last = id
-		return hear(v)
+		hear(v, nil)
 	})
 	if err != nil {
 		return e.away(ctx, fmt.Errorf("cannot go on watching %s: %w", run, err))

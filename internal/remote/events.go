@@ -12,9 +12,8 @@ import (
 // maxEvent bounds one line of what a server sends.
 const maxEvent = 64 << 20
 
-// events reads the events of a watch until the last, or until hear says that it is enough. Where they end before that the error is
-// io.ErrUnexpectedEOF.
-func events(from io.Reader, hear func(view engine.View, id string) bool) error {
+// events reads the events of a watch until the last. Where they end before that the error is io.ErrUnexpectedEOF.
+func events(from io.Reader, hear func(view engine.View, id string)) error {
 	lines := bufio.NewScanner(from)
 	lines.Buffer(make([]byte, 0, 64<<10), maxEvent)
 	var kind, id, data string
@@ -40,9 +39,7 @@ func events(from io.Reader, hear func(view engine.View, id string) bool) error {
 			if err := json.Unmarshal([]byte(data), &view); err != nil {
 				return err
 			}
-			if hear(view, id) {
-				return nil
-			}
+			hear(view, id)
 		}
 		kind, data = "", ""
 	}

@@ -45,8 +45,8 @@ func register(a huma.API, s *server) {
 	s.lines(a, e)
 	s.documents(a, e)
 	s.lists(a, e)
-	s.watch(a, &feeds{of: map[string]*feed{}, engine: e, tick: func(every time.Duration) (<-chan time.Time, func()) {
-		t := s.Clock.NewTicker(every)
+	s.watch(a, &feeds{of: map[string]*feed{}, engine: e, tick: func() (<-chan time.Time, func()) {
+		t := s.Clock.NewTicker(s.LookEvery)
 		return t.C(), t.Stop
 	}})
 }
@@ -170,7 +170,8 @@ func (s *server) runs(a huma.API, e *engine.Engine) {
 	on(a, wire.TellRun, func(ctx context.Context, in *wire.Commanded) (api.Answer, error) {
 		b := in.Body
 		return e.Command(ctx, in.Run, wire.CommandOf(in.Name), api.Command{
-			Who: caller(ctx).Name, Reason: b.Reason, ID: in.Key.Key, Scope: b.Scope, Plan: b.Plan, Abandon: b.Abandon, Failed: b.Failed, DryRun: b.DryRun,
+			Who: caller(ctx).Name, Reason: b.Reason, ID: in.Key.Key, Scope: b.Scope, Plan: b.Plan,
+			Abandon: b.Abandon, Failed: b.Failed, DryRun: b.DryRun,
 		})
 	})
 	on(a, wire.Settle, func(ctx context.Context, in *wire.Settling) (engine.Settled, error) {
@@ -262,7 +263,9 @@ func (s *server) lists(a huma.API, e *engine.Engine) {
 	on(a, wire.ListChanges, func(ctx context.Context, in *wire.ChangesQuery) (engine.Changes, error) {
 		return e.Changes(ctx, in.Name, in.Since)
 	})
-	on(a, wire.ListClusters, func(ctx context.Context, in *wire.OfComponent) ([]engine.Cluster, error) { return e.Clusters(ctx, in.Component) })
+	on(a, wire.ListClusters, func(ctx context.Context, in *wire.OfComponent) ([]engine.Cluster, error) {
+		return e.Clusters(ctx, in.Component)
+	})
 	on(a, wire.ListWorkers, func(ctx context.Context, _ *wire.None) ([]engine.Worker, error) { return e.Workers(ctx) })
 	on(a, wire.ListNotices, func(ctx context.Context, in *wire.NoticesQuery) ([]ledger.Notice, error) {
 		return e.Notices(ctx, in.Receiver, in.Limit)

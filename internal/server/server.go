@@ -35,6 +35,7 @@ type Options struct {
 	Clock        clock.WithTicker
 	Logger       *slog.Logger
 	Ready        func(context.Context) error // whether it can answer; nil where it always can
+	LookEvery    time.Duration               // how often a run that somebody watches is looked at; default 1 s
 }
 
 // Bounds on those who ask.
@@ -50,6 +51,9 @@ const (
 // Handler answers requests.
 func Handler(o Options) http.Handler {
 	mux := http.NewServeMux()
+	if o.LookEvery <= 0 {
+		o.LookEvery = time.Second
+	}
 	s := &server{Options: o}
 	register(describe(mux, o.Version), s)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })

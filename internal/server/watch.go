@@ -20,7 +20,6 @@ import (
 )
 
 const (
-	lookEvery  = time.Second      // a run that somebody watches
 	aliveEvery = 15 * time.Second // a watcher hears that the server is there
 	takenIn    = 10 * time.Second // by a watcher, before he is cut off
 )
@@ -45,7 +44,7 @@ type feeds struct {
 	mu     sync.Mutex
 	of     map[string]*feed
 	engine *engine.Engine
-	tick   func(time.Duration) (<-chan time.Time, func())
+	tick   func() (<-chan time.Time, func()) // when a run is to be looked at
 }
 
 // join begins to watch a run. The first of those who do has it looked at; leave ends that with the last one.
@@ -82,7 +81,7 @@ func (f *feeds) after(run string) *news {
 }
 
 func (f *feeds) follow(ctx context.Context, run string, of *feed) {
-	ticks, stop := f.tick(lookEvery)
+	ticks, stop := f.tick()
 	defer stop()
 	for !of.now.last {
 		select {
