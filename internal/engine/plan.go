@@ -24,6 +24,8 @@ type PlanRequest struct {
 	Exclude   []string          // clusters and cluster groups that are left out
 	Reason    string            // for the audit, and why stages are bypassed where any is
 	By        string
+	// May says why who asks may not have this plan, before it is kept and clusters are looked at; nil: he may.
+	May func(*plan.Plan) error
 }
 
 // Planned is a plan with what it would change now.
@@ -58,6 +60,11 @@ func (e *Engine) planOf(ctx context.Context, docs *pipelines.Documents, req Plan
 	p, err := e.build(ctx, docs, req)
 	if err != nil {
 		return nil, err
+	}
+	if req.May != nil {
+		if err := req.May(p); err != nil {
+			return nil, err
+		}
 	}
 	if err := plan.CheckBounds(p); err != nil {
 		return &Planned{Hash: plan.Hash(p), Plan: p, TooBig: err.Error()}, nil
@@ -217,6 +224,19 @@ func (e *Engine) ShowPlan(ctx context.Context, hash string) (*Planned, error) {
 		return nil, err
 	}
 	return planned, e.judge(ctx, planned, ledger.Run{})
+}
+
+// PlanOf is the plan of a run, as it was made.
+func (e *Engine) PlanOf(ctx context.Context, run string) (*plan.Plan, error) {
+	known, err := e.ledger.Run(ctx, run)
+	if err != nil {
+		return nil, err
+	}
+	planned, err := e.LoadPlan(ctx, known.Plan)
+	if err != nil {
+		return nil, err
+	}
+	return planned.Plan, nil
 }
 
 // Text returns a text that is kept under a digest, such as a diff.

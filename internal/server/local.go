@@ -9,8 +9,8 @@ import (
 	"strings"
 	"unicode"
 
+	"sluice.dev/sluice/internal/access"
 	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/internal/identity"
 	"sluice.dev/sluice/internal/wire"
 )
 
@@ -30,19 +30,19 @@ const unauthorized = "unauthorized: the token is not accepted"
 const maxName = 200
 
 // Who is whoever has the token, by the name that he gives, marked.
-func (l Local) Who(r *http.Request) (wire.Caller, error) {
+func (l Local) Who(r *http.Request) (access.Subject, error) {
 	given := sha256.Sum256([]byte(bearer(r)))
 	if subtle.ConstantTimeCompare(given[:], l.token[:]) != 1 {
-		return wire.Caller{}, fault.New(fault.Unauthorized, "%s", unauthorized)
+		return access.Subject{}, fault.New(fault.Unauthorized, "%s", unauthorized)
 	}
 	name, err := url.PathUnescape(r.Header.Get(wire.AsHeader))
 	if err != nil || len(name) > maxName || strings.ContainsFunc(name, func(c rune) bool { return !unicode.IsPrint(c) }) {
-		return wire.Caller{}, fault.New(fault.Invalid, "cannot read the name in %s", wire.AsHeader)
+		return access.Subject{}, fault.New(fault.Invalid, "cannot read the name in %s", wire.AsHeader)
 	}
 	if name == "" {
 		name = "unknown"
 	}
-	return wire.Caller{Name: identity.Unverified(name)}, nil
+	return access.Subject{Name: name, Kind: access.Person}, nil
 }
 
 // bearer is the token of a request; "" where there is none.

@@ -15,6 +15,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"k8s.io/utils/clock"
 
+	"sluice.dev/sluice/internal/access"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/wire"
@@ -23,13 +24,14 @@ import (
 // Guard tells who asks.
 type Guard interface {
 	// Who is whoever sends a request. It is fault.Unauthorized where that cannot be told.
-	Who(r *http.Request) (wire.Caller, error)
+	Who(r *http.Request) (access.Subject, error)
 }
 
 // Options are what a server is made of.
 type Options struct {
 	Engine       *engine.Engine // which takes names as they are given
 	Guard        Guard
+	Grants       func() *access.Grants // what bindings give; nil: whoever is let in may do anything
 	Installation string
 	Version      string
 	Clock        clock.WithTicker
@@ -108,15 +110,6 @@ func Serve(ctx context.Context, listener net.Listener, h http.Handler, t *tls.Co
 
 type server struct{ Options }
 
-// asked is what a handler knows of who asks.
-type asked struct{}
-
-// caller is who asks.
-func caller(ctx context.Context) wire.Caller {
-	c, _ := ctx.Value(asked{}).(wire.Caller)
-	return c
-}
-
 // around is done with each request.
 func (s *server) around(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -133,13 +126,17 @@ func (s *server) around(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		who, err := s.Guard.Who(r)
+		subject, err := s.Guard.Who(r)
 		if err != nil {
 			s.fail(w, r, err)
 			return
 		}
+		by := asker{Subject: subject, anyone: s.Grants == nil}
+		if !by.anyone {
+			by.held = s.Grants().For(subject)
+		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), asked{}, who)))
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), askerKey{}, by)))
 	})
 }
 

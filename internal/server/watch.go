@@ -17,6 +17,7 @@ import (
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/wire"
+	"sluice.dev/sluice/pipelines"
 )
 
 const (
@@ -118,7 +119,7 @@ func (f *feeds) look(ctx context.Context, run string) (*news, error) {
 
 // watch has a run followed by events: "view" each time that it changes, with its digest as the id, and "end" once nothing follows.
 func (s *server) watch(a huma.API, f *feeds) {
-	op := wire.Watch
+	op, needs := wire.Watch, ofRun(s, pipelines.RightView, func(in *wire.Watching) string { return in.Run })
 	huma.Register(a, huma.Operation{
 		OperationID: op.ID, Method: op.Method, Path: wire.Prefix + op.Path, Summary: op.Says, Tags: []string{op.Tag},
 		Description: "Events of a server: `view` with the run as get-run returns it, and `end` after the last. Who comes again with " +
@@ -127,6 +128,9 @@ func (s *server) watch(a huma.API, f *feeds) {
 			Description: "OK", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}},
 		}},
 	}, func(ctx context.Context, in *wire.Watching) (*huma.StreamResponse, error) {
+		if err := needs.met(ctx, s, in); err != nil {
+			return nil, problemOf(err)
+		}
 		now, leave, err := f.join(ctx, in.Run)
 		if err != nil {
 			return nil, problemOf(err)

@@ -1,0 +1,262 @@
+package server
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"sluice.dev/sluice/internal/access"
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/engine"
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/wire"
+	"sluice.dev/sluice/pipelines"
+)
+
+// asker is who asks, with what he is given.
+type asker struct {
+	access.Subject
+	held   access.Held
+	anyone bool // nobody is asked for rights: it is the server of a local stack
+}
+
+type askerKey struct{}
+
+func who(ctx context.Context) asker {
+	a, _ := ctx.Value(askerKey{}).(asker)
+	return a
+}
+
+// name is the name under which somebody acts.
+func name(ctx context.Context) string {
+	a := who(ctx)
+	return a.Who()
+}
+
+func (a asker) caller() wire.Caller {
+	return wire.Caller{Name: a.Who(), Kind: string(a.Kind), Verified: a.Verified}
+}
+
+// may is nil where somebody has a right over an object, else the refusal that he may hear; the log hears why.
+func (s *server) may(ctx context.Context, right pipelines.Right, o access.Object) error {
+	a := who(ctx)
+	if a.anyone {
+		return nil
+	}
+	d := a.held.May(right, o)
+	if !d.Allowed {
+		s.Logger.Info("denied", "who", a.Name, "why", d.Why())
+	}
+	return d.Err()
+}
+
+// sees reports whether somebody may see a component in a list.
+func (a asker) sees(component string) bool {
+	return a.anyone || a.held.Sees(pipelines.RightView, component)
+}
+
+// seen are those of some things of which somebody may see the component.
+func seen[T any](ctx context.Context, all []T, err error, component func(T) string) ([]T, error) {
+	a := who(ctx)
+	if err != nil || a.anyone {
+		return all, err
+	}
+	return slices.DeleteFunc(all, func(t T) bool { return !a.sees(component(t)) }), nil
+}
+
+// need says which right an operation takes, and over what. In finds that out of what was sent.
+type need[In any] struct {
+	right pipelines.Right
+	over  func(context.Context, *In) (access.Object, error)
+	by    func(*In) pipelines.Right // which right, where that depends on what was sent
+}
+
+// met is nil where who asks has what an operation needs. Whether something is there that he has no right over, he does not hear.
+func (n need[In]) met(ctx context.Context, s *server, in *In) error {
+	if n.right == "" || who(ctx).anyone {
+		return nil
+	}
+	if n.by != nil {
+		n.right = n.by(in)
+	}
+	o, err := n.over(ctx, in)
+	if fault.CodeOf(err) == fault.NotFound {
+		if no := s.may(ctx, n.right, access.Object{}); no != nil {
+			return no
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return s.may(ctx, n.right, o)
+}
+
+// nobody needs a right for this: who asks is known, and that is enough; or it is looked at where it is known what it is about.
+func nobody[In any]() need[In] { return need[In]{} }
+
+// all takes a right over everything.
+func all[In any](right pipelines.Right) need[In] {
+	return need[In]{right: right, over: func(context.Context, *In) (access.Object, error) { return access.Object{}, nil }}
+}
+
+func ofRun[In any](s *server, right pipelines.Right, run func(*In) string) need[In] {
+	return need[In]{right: right, over: func(ctx context.Context, in *In) (access.Object, error) {
+		p, err := s.Engine.PlanOf(ctx, run(in))
+		if err != nil {
+			return access.Object{}, err
+		}
+		return planObject(p), nil
+	}}
+}
+
+func ofPlan[In any](s *server, right pipelines.Right, hash func(*In) string) need[In] {
+	return need[In]{right: right, over: func(ctx context.Context, in *In) (access.Object, error) {
+		planned, err := s.Engine.LoadPlan(ctx, hash(in))
+		if err != nil {
+			return access.Object{}, err
+		}
+		return planObject(planned.Plan), nil
+	}}
+}
+
+func byRun(in *wire.ByRun) string { return in.Run }
+
+func ofComponent[In any](right pipelines.Right, component func(*In) string) need[In] {
+	return need[In]{right: right, over: func(_ context.Context, in *In) (access.Object, error) {
+		return access.Object{Component: component(in)}, nil
+	}}
+}
+
+// telling is what it takes to tell a run something: whoever approves need not operate, and whoever operates does not approve by that.
+func (s *server) telling() need[wire.Commanded] {
+	n := ofRun(s, pipelines.RightOperate, func(in *wire.Commanded) string { return in.Run })
+	n.by = func(in *wire.Commanded) pipelines.Right {
+		if in.Name == api.UpdateApprove || in.Name == api.UpdateReject {
+			return pipelines.RightApprove
+		}
+		return pipelines.RightOperate
+	}
+	return n
+}
+
+// bypassing is what it takes to let a plan pass: to approve, over what the plan touches.
+func (s *server) bypassing() need[keyed[wire.BypassBody]] {
+	return need[keyed[wire.BypassBody]]{right: pipelines.RightApprove, over: func(ctx context.Context, in *keyed[wire.BypassBody]) (access.Object, error) {
+		return s.named(ctx, in.Body.For)
+	}}
+}
+
+// auditing is what it takes to read the audit: to view all of it, or what the object touches that is asked about.
+func (s *server) auditing() need[wire.AuditQuery] {
+	return need[wire.AuditQuery]{right: pipelines.RightView, over: func(ctx context.Context, in *wire.AuditQuery) (access.Object, error) {
+		if in.Object == "" {
+			return access.Object{}, nil
+		}
+		o, err := s.named(ctx, in.Object)
+		if fault.CodeOf(err) == fault.NotFound {
+			return access.Object{}, nil // it is about something else, or nothing
+		}
+		return o, err
+	}}
+}
+
+// named is what a run touches, or a plan, by its name or hash.
+func (s *server) named(ctx context.Context, name string) (access.Object, error) {
+	p, err := s.Engine.PlanOf(ctx, name)
+	if fault.CodeOf(err) == fault.NotFound {
+		planned, err := s.Engine.LoadPlan(ctx, name)
+		if err != nil {
+			return access.Object{}, err
+		}
+		return planObject(planned.Plan), nil
+	}
+	if err != nil {
+		return access.Object{}, err
+	}
+	return planObject(p), nil
+}
+
+func freezing() need[keyed[wire.FreezeBody]] {
+	return need[keyed[wire.FreezeBody]]{right: pipelines.RightOperate, over: func(_ context.Context, in *keyed[wire.FreezeBody]) (access.Object, error) {
+		return freezeObject(in.Body.Scope), nil
+	}}
+}
+
+// lifting is what it takes to lift a freeze: to operate all that it is about.
+func (s *server) lifting() need[wire.Lifting] {
+	return need[wire.Lifting]{right: pipelines.RightOperate, over: func(ctx context.Context, in *wire.Lifting) (access.Object, error) {
+		known, err := s.Engine.Freezes(ctx, true, 0)
+		if err != nil {
+			return access.Object{}, err
+		}
+		for _, f := range known {
+			if f.Name == in.Name {
+				return freezeObject(f.Scope), nil
+			}
+		}
+		return access.Object{}, fault.New(fault.NotFound, "cannot find freeze %s", in.Name)
+	}}
+}
+
+// planObject is what a plan, and so a run of it, touches.
+func planObject(p *plan.Plan) access.Object {
+	o := access.Object{Component: p.Subject.String()}
+	groups := map[string]bool{}
+	for _, u := range p.AllUnits() {
+		if !slices.Contains(o.Environments, u.Environment) {
+			o.Environments = append(o.Environments, u.Environment)
+		}
+		if groups[u.Group] {
+			continue
+		}
+		groups[u.Group] = true
+		labels := maps.Clone(u.Labels)
+		if labels == nil {
+			labels = map[string]string{}
+		}
+		labels[pipelines.LabelName], labels[pipelines.LabelEnvironment] = u.Group, u.Environment
+		o.GroupLabels = append(o.GroupLabels, labels)
+	}
+	return o
+}
+
+// freezeObject is what a freeze is about.
+func freezeObject(f api.FreezeScope) (o access.Object) {
+	if f.Component != (api.Subject{}) {
+		o.Component = f.Component.String()
+	}
+	if f.Environment != "" {
+		o.Environments = []string{f.Environment}
+	}
+	if f.Group != "" {
+		o.GroupLabels = []map[string]string{{pipelines.LabelName: f.Group, pipelines.LabelEnvironment: f.Environment}}
+	}
+	return o
+}
+
+// rightOf is what it takes to keep a document of a kind, or to delete one.
+func rightOf(kind string) pipelines.Right {
+	switch kind {
+	case pipelines.KindPolicy:
+		return pipelines.RightEnforce
+	case pipelines.KindBinding:
+		return pipelines.RightBind
+	}
+	return pipelines.RightRegister
+}
+
+// mayKeep is nil where who asks may keep each of some documents.
+func (s *server) mayKeep(ctx context.Context, f engine.Files) error {
+	docs, err := pipelines.Loader{Root: f.Root}.Load(f.Paths...)
+	if err != nil {
+		return fault.Wrap(fault.Invalid, err, "cannot load what was sent")
+	}
+	kept, _ := docs.Kept()
+	for _, d := range kept {
+		if err := s.may(ctx, rightOf(d.Kind), access.Object{}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
