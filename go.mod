@@ -35,7 +35,11 @@ require (
 	sigs.k8s.io/yaml v1.6.0
 )
 
-require github.com/robfig/cron/v3 v3.0.1
+require (
+	github.com/coreos/go-oidc/v3 v3.21.0
+	github.com/go-jose/go-jose/v4 v4.1.9
+	github.com/robfig/cron/v3 v3.0.1
+)
 
 require github.com/danielgtaylor/huma/v2 v2.37.2
 

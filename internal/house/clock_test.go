@@ -12,7 +12,7 @@ import (
 
 // clocked are the folders, with those in them, in which what depends on time is told the time.
 var clocked = []string{
-	"activities", "internal/change", "internal/check", "internal/cli", "internal/engine", "internal/kube", "internal/ledger",
+	"activities", "internal/authn", "internal/change", "internal/check", "internal/cli", "internal/engine", "internal/kube", "internal/ledger",
 	"internal/plan", "internal/workload",
 }
 
