@@ -108,7 +108,7 @@ var pure = []string{
 
 // waits are packages that wait for something outside.
 var waits = []string{
-	"database/sql", "modernc.org/sqlite", "os/exec", "k8s.io/client-go/rest", "k8s.io/client-go/kubernetes", "k8s.io/client-go/dynamic",
+	"database/sql", "modernc.org/sqlite", "github.com/jackc/pgx/v5", "os/exec", "k8s.io/client-go/rest", "k8s.io/client-go/kubernetes", "k8s.io/client-go/dynamic",
 	module + "internal/kube", module + "internal/ledger", module + "internal/workload", module + "internal/engine",
 }
 
@@ -162,7 +162,8 @@ func TestOnePlaceKnowsHowTheLedgerIsKept(t *testing.T) {
 	kept := module + "internal/ledger/"
 	stores := map[string][]string{ // and who may import them
 		kept + "sqlite":   {module + "internal/cli", kept + "sqlite/sqlitetest"},
-		kept + "sqlstore": {kept + "sqlite"},
+		kept + "postgres": {module + "internal/cli", kept + "postgres/postgrestest"},
+		kept + "sqlstore": {kept + "sqlite", kept + "postgres"},
 	}
 	for _, p := range packages(t) {
 		for store, by := range stores {

@@ -63,8 +63,8 @@ func openFile(ctx context.Context, path string, of typeOf) (*sql.DB, error) {
 		return nil, fault.Wrap(fault.Internal, err, "cannot open ledger %s", path)
 	}
 	db.SetMaxOpenConns(maxConnections)
-	if err := (sqlstore.Schema{Dialect: goose.DialectSQLite3, Steps: steps}).Update(ctx, db, path); err != nil {
-		return nil, errors.Join(err, db.Close())
+	if err := (sqlstore.Schema{Dialect: goose.DialectSQLite3, Steps: steps}).Update(ctx, db); err != nil {
+		return nil, errors.Join(fault.Wrap(fault.CodeOf(err), err, "cannot open ledger %s", path), db.Close())
 	}
 	return db, nil
 }

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"time"
 )
 
 // Database is an open database with the ledger's schema in it, and what it does in a way of its own. The functions are all required.
@@ -21,8 +22,18 @@ type Database struct {
 	// Undone reports whether a write that failed with an error may be tried again: the database has taken it back, and another attempt may
 	// go better.
 	Undone func(err error) bool
-	// Lost reports whether an error is that of a connection, so that nobody knows what the database has done.
+	// Lost reports whether an error is the end of a connection, so that the database may have done what it was asked or not.
 	Lost func(err error) bool
+	// Patience is how long a call may take; as long as it takes where it is 0.
+	Patience time.Duration
 	// Whole is that one statement needs no transaction around it.
 	Whole bool
+}
+
+// bounded is a context that ends when the patience does.
+func (d *Database) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if d.Patience == 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, d.Patience)
 }

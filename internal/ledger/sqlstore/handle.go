@@ -30,6 +30,8 @@ func (h handle) ExecContext(ctx context.Context, query string, args ...any) (sql
 	if err := checkTexts(args); err != nil {
 		return nil, err
 	}
+	ctx, cancel := h.database.bounded(ctx)
+	defer cancel()
 	result, err := h.on.ExecContext(ctx, h.database.Query(query), args...)
 	return result, h.explain(err)
 }
@@ -49,7 +51,7 @@ func (h handle) explain(err error) error {
 
 // again reports whether a read that failed is tried once more.
 func (h handle) again(ctx context.Context, err error, attempt int) bool {
-	return attempt < h.attempts && ctx.Err() == nil && h.database.Lost(err)
+	return attempt < h.attempts && h.database.Lost(err) && inTime(ctx, err)
 }
 
 // scanner is a row.
@@ -68,11 +70,17 @@ func (r firstRow) Scan(into ...any) error {
 		return err
 	}
 	for attempt := 1; ; attempt++ {
-		err := r.on.QueryRowContext(r.ctx, r.database.Query(r.query), r.args...).Scan(into...)
+		err := r.read(into)
 		if err == nil || !r.again(r.ctx, err, attempt) {
 			return r.explain(err)
 		}
 	}
+}
+
+func (r firstRow) read(into []any) error {
+	ctx, cancel := r.database.bounded(r.ctx)
+	defer cancel()
+	return r.on.QueryRowContext(ctx, r.database.Query(r.query), r.args...).Scan(into...)
 }
 
 // rows runs a query and scans each of its rows.
@@ -92,6 +100,8 @@ func rows[T any](ctx context.Context, h handle, scan func(scanner) (T, error), q
 }
 
 func scanAll[T any](ctx context.Context, h handle, scan func(scanner) (T, error), query string, args []any) ([]T, error) {
+	ctx, cancel := h.database.bounded(ctx)
+	defer cancel()
 	result, err := h.on.QueryContext(ctx, h.database.Query(query), args...)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"io/fs"
 
 	"github.com/pressly/goose/v3"
@@ -20,25 +21,44 @@ type Schema struct {
 // migrateAttempts covers processes that open a new ledger at the same moment: all but one find the table already made.
 const migrateAttempts = 5
 
-// Update brings a database up to date. One that a newer Sluice has written is Invalid. Name is what errors call it.
-func (s Schema) Update(ctx context.Context, db *sql.DB, name string) error {
-	provider, err := goose.NewProvider(s.Dialect, db, s.Steps, goose.WithLogger(goose.NopLogger()))
-	if err != nil {
-		return fault.Wrap(fault.Internal, err, "cannot open ledger %s", name)
-	}
+// Update brings a database up to date. One that a newer Sluice has written is Invalid.
+func (s Schema) Update(ctx context.Context, db *sql.DB) error {
 	for attempt := 1; ; attempt++ {
-		has, knows, err := provider.GetVersions(ctx)
-		if err == nil && has > knows {
-			return fault.New(fault.Invalid, "cannot open ledger %s: a newer Sluice has written it (schema %d, this one knows %d)", name, has, knows)
+		done, err := s.Done(ctx, db)
+		if err == nil && !done {
+			err = s.up(ctx, db)
 		}
-		if err == nil {
-			_, err = provider.Up(ctx)
-		}
-		if err == nil {
-			return nil
+		if err == nil || fault.CodeOf(err) == fault.Invalid {
+			return err
 		}
 		if attempt == migrateAttempts || ctx.Err() != nil {
-			return fault.Wrap(fault.Internal, err, "cannot bring ledger %s up to date", name)
+			return fmt.Errorf("its schema cannot be brought up to date: %w", err)
 		}
 	}
+}
+
+// Done reports whether a database is up to date. One that a newer Sluice has written is Invalid.
+func (s Schema) Done(ctx context.Context, db *sql.DB) (bool, error) {
+	provider, err := s.provider(db)
+	if err != nil {
+		return false, err
+	}
+	has, knows, err := provider.GetVersions(ctx)
+	if err == nil && has > knows {
+		return false, fault.New(fault.Invalid, "a newer Sluice has written it (schema %d, this one knows %d)", has, knows)
+	}
+	return has == knows, err
+}
+
+func (s Schema) up(ctx context.Context, db *sql.DB) error {
+	provider, err := s.provider(db)
+	if err != nil {
+		return err
+	}
+	_, err = provider.Up(ctx)
+	return err
+}
+
+func (s Schema) provider(db *sql.DB) (*goose.Provider, error) {
+	return goose.NewProvider(s.Dialect, db, s.Steps, goose.WithLogger(goose.NopLogger()))
 }

@@ -66,8 +66,8 @@ func (s *Store) NextFence(ctx context.Context, cluster string, subject api.Subje
 		return 0, failed(err, "cannot fence %s in %s", subject, cluster)
 	}
 	var fence int64
-	err := s.write(ctx, noTurn, func(tx handle) error {
-		return tx.QueryRowContext(ctx, `
+	err := s.once(ctx, func(h handle) error { // a number that nobody heard of is left out
+		return h.QueryRowContext(ctx, `
 			INSERT INTO fences (cluster, component, fence) VALUES (?, ?, ?)
 			ON CONFLICT (cluster, component) DO UPDATE SET fence =
 				CASE WHEN excluded.fence > fences.fence THEN excluded.fence ELSE fences.fence + 1 END
@@ -111,7 +111,7 @@ func (s *Store) write(ctx context.Context, turn Turn, f func(handle) error) erro
 	defer done()
 	for attempt := 1; ; attempt++ {
 		again, err := s.tryWrite(ctx, turn, f)
-		if err == nil || !again || attempt == attempts || ctx.Err() != nil {
+		if err == nil || !again || attempt == attempts || !inTime(ctx, err) {
 			return err
 		}
 	}
@@ -119,6 +119,8 @@ func (s *Store) write(ctx context.Context, turn Turn, f func(handle) error) erro
 
 // tryWrite is one attempt of a write, and tells whether there may be another.
 func (s *Store) tryWrite(ctx context.Context, turn Turn, f func(handle) error) (again bool, err error) {
+	ctx, cancel := s.database.bounded(ctx)
+	defer cancel()
 	tx, err := s.database.Pool.BeginTx(ctx, nil)
 	if err != nil {
 		return s.database.Lost(err), s.all.explain(err)
@@ -142,18 +144,28 @@ func (s *Store) tryWrite(ctx context.Context, turn Turn, f func(handle) error) (
 
 // put is a write of one statement, which may be executed twice.
 func (s *Store) put(ctx context.Context, query string, args ...any) error {
+	return s.once(ctx, func(h handle) error {
+		_, err := h.ExecContext(ctx, query, args...)
+		return err
+	})
+}
+
+// once runs f, which executes one statement that may be executed twice.
+func (s *Store) once(ctx context.Context, f func(handle) error) error {
 	if !s.database.Whole {
-		return s.write(ctx, noTurn, func(tx handle) error {
-			_, err := tx.ExecContext(ctx, query, args...)
-			return err
-		})
+		return s.write(ctx, noTurn, f)
 	}
 	for attempt := 1; ; attempt++ {
-		_, err := s.all.ExecContext(ctx, query, args...)
-		if err == nil || attempt == attempts || ctx.Err() != nil || !s.database.Lost(err) && !s.database.Undone(err) {
+		err := f(handle{s.database.Pool, &s.database, 1})
+		if err == nil || attempt == attempts || !inTime(ctx, err) || !s.database.Lost(err) && !s.database.Undone(err) {
 			return err
 		}
 	}
+}
+
+// inTime reports whether there is time for another attempt: one that has taken as long as it may is the last.
+func inTime(ctx context.Context, err error) bool {
+	return ctx.Err() == nil && !errors.Is(err, context.DeadlineExceeded)
 }
 
 func ignoreDone(err error) error {

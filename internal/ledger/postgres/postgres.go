@@ -1,0 +1,151 @@
+// Package postgres keeps a ledger in a database of a PostgreSQL server, which workers and command lines of many machines may share. It
+// decides nothing about what a ledger is: that is the contract's.
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"hash/fnv"
+	"io/fs"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/ledger/sqlstore"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// The connections of a process: hundreds of activities may ask at a time, and a server has 100 for all processes where nobody says more.
+const (
+	maxConnections = 16
+	idleFor        = 5 * time.Minute
+	connectionFor  = 30 * time.Minute // a server that has moved is noticed within
+)
+
+// patience is how long one call may take, so that a server that has stopped answers nobody with silence. The largest blobs need some.
+const patience = time.Minute
+
+// Open opens the ledger in the database that a URL names (IsURL), and brings its schema up to date. Where the database has none it is
+// fault.NotFound, unless it is to be made. A ledger that a newer Sluice has written is Invalid. No error has the password in it.
+func Open(ctx context.Context, url string, made bool) (*sqlstore.Store, error) {
+	config, err := parse(url)
+	if err != nil {
+		return nil, fault.Wrap(fault.Invalid, err, "cannot open ledger %s", Shown(url))
+	}
+	place := placeOf(config)
+	pool := stdlib.OpenDB(*config)
+	pool.SetMaxOpenConns(maxConnections)
+	pool.SetMaxIdleConns(maxConnections)
+	pool.SetConnMaxIdleTime(idleFor)
+	pool.SetConnMaxLifetime(connectionFor)
+	s, err := open(ctx, pool, place, made)
+	if err != nil {
+		return nil, errors.Join(err, pool.Close())
+	}
+	return s, nil
+}
+
+func open(ctx context.Context, pool *sql.DB, at place, made bool) (*sqlstore.Store, error) {
+	bounded, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if err := update(bounded, pool, at, made); err != nil {
+		err = at.explain(err)
+		return nil, fault.Wrap(fault.CodeOf(err), err, "cannot open ledger %s", at)
+	}
+	s, err := sqlstore.New(ctx, database(pool, at))
+	return s, fault.Wrap(fault.CodeOf(err), err, "cannot open ledger %s", at)
+}
+
+// update brings the schema up to date, where it is not: a database that is read-only can be opened.
+func update(ctx context.Context, pool *sql.DB, at place, made bool) error {
+	var encoding string
+	var there bool
+	err := pool.QueryRowContext(ctx, `SELECT current_setting('server_encoding'), to_regclass('goose_db_version') IS NOT NULL`).
+		Scan(&encoding, &there)
+	if err != nil {
+		return err
+	}
+	if encoding != "UTF8" {
+		return fault.New(fault.Invalid, "the database keeps texts as %s, and a ledger needs UTF8", encoding)
+	}
+	if !there && !made {
+		return fault.New(fault.NotFound, "the database has none")
+	}
+	steps, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	schema := sqlstore.Schema{Dialect: goose.DialectPostgres, Steps: steps}
+	if there {
+		if done, err := schema.Done(ctx, pool); err != nil || done {
+			return err
+		}
+	}
+	// One process after the other: the schema of the second is then up to date.
+	conn, err := pool.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	if _, err := conn.ExecContext(ctx, `SELECT pg_advisory_lock($1, $2)`, lockClass, keyOf("schema")); err != nil {
+		return err
+	}
+	err = schema.Update(ctx, pool)
+	_, unlocked := conn.ExecContext(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock($1, $2)`, lockClass, keyOf("schema"))
+	return errors.Join(err, unlocked)
+}
+
+// lockClass sets the locks of ledgers apart from those that others take in the same database.
+const lockClass = 0x51C3
+
+// keyOf is the lock of a turn. Two turns that share one wait for each other now and then, and that is all.
+func keyOf(turn sqlstore.Turn) int32 {
+	sum := fnv.New32a()
+	_, _ = sum.Write([]byte(turn))
+	return int32(sum.Sum32())
+}
+
+// database is what is PostgreSQL's own. A transaction sees with each statement what was committed before that: what is read after the
+// turn was taken is what the one before has left.
+func database(pool *sql.DB, at place) sqlstore.Database {
+	return sqlstore.Database{
+		Pool:  pool,
+		Query: numbered,
+		Size: `SELECT COALESCE(SUM(pg_total_relation_size(oid)), 0)::bigint FROM pg_class
+			WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace`,
+		Wait: func(context.Context) (func(), error) { return func() {}, nil },
+		Take: func(ctx context.Context, tx *sql.Tx, turn sqlstore.Turn) error {
+			_, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1, $2)`, lockClass, keyOf(turn))
+			return err
+		},
+		Explain:  at.explain,
+		Undone:   undone,
+		Lost:     lost,
+		Whole:    true,
+		Patience: patience,
+	}
+}
+
+// numbered writes $1, $2 and so on for the question marks of a query. None of our queries has one in a text.
+func numbered(query string) string {
+	var b strings.Builder
+	b.Grow(len(query) + 16)
+	for n := 1; ; n++ {
+		before, after, found := strings.Cut(query, "?")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		b.WriteByte('$')
+		b.WriteString(strconv.Itoa(n))
+		query = after
+	}
+}
