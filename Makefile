@@ -60,7 +60,8 @@ bench: build ## print speed, memory and API requests against their limits; BIG=1
 ifdef BIG
 	@BIG=$(BIG) $(GO) test -run "^$$" -bench BigStage -benchtime 1x -timeout 60m ./internal/e2e
 else
-	@$(GO) test -run "^$$" -bench 'Limits|Ratio|BatchGap|Requests' -benchtime 1x -timeout 30m ./internal/plan ./pipelines/rule ./internal/check ./internal/e2e
+	@$(GO) test -run "^$$" -bench 'Limits|Ratio|BatchGap|Requests|LedgerWrites' -benchtime 1x -timeout 30m \
+		./internal/plan ./pipelines/rule ./internal/check ./internal/ledger/postgres ./internal/e2e
 endif
 
 .PHONY: histories

@@ -60,7 +60,8 @@ waiting when --timeout ran out; 5 rolled back.`,
 	flags.StringVar(&f.Server, "server", "", "`URL` of a server to ask (default $SLUICE_SERVER, else the local stack's, else the context's)")
 	flags.StringVar(&f.Context, "context", "", "ask the server of the context `NAME`, and not of the current one")
 	flags.BoolVar(&f.Itself, "no-server", false, "ask the ledger itself, whatever server there may be")
-	flags.StringVar(&f.Ledger, "ledger", "", "ledger `FILE` (default $SLUICE_LEDGER, else ledger.db in the state folder)")
+	flags.StringVar(&f.Ledger, "ledger", "",
+		"`FILE` of the ledger, or postgres:// URL of its database (default $SLUICE_LEDGER, else ledger.db in the state folder)")
 	flags.StringVar(&f.Dir, "dir", "", "state `FOLDER` of the ledger and of the local stack (default .sluice, here or in a folder above)")
 	flags.BoolVar(&f.Init, "init", false, "make the ledger where there is none; worker, local up and demo do so unasked")
 	flags.StringVar(&f.Address, "address", "", "`HOST:PORT` of the Temporal server (default as Temporal's own CLI, then the local stack)")

@@ -20,6 +20,7 @@ import (
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/identity"
 	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/ledger/postgres"
 	"sluice.dev/sluice/internal/ledger/sqlite"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/catalog"
@@ -114,6 +115,19 @@ func (f *Factory) Open(ctx context.Context) (ledger.Ledger, error) {
 	if f.ledger != nil {
 		return f.ledger, nil
 	}
+	open := f.openFile
+	if postgres.IsURL(f.ledgerPath()) {
+		open = f.openDatabase
+	}
+	l, err := open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	f.ledger = l
+	return l, nil
+}
+
+func (f *Factory) openFile(ctx context.Context) (ledger.Ledger, error) {
 	if !f.Init {
 		if err := f.ledgerThere(); err != nil {
 			return nil, err
@@ -123,7 +137,17 @@ func (f *Factory) Open(ctx context.Context) (ledger.Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	f.ledger = l
+	return l, nil
+}
+
+func (f *Factory) openDatabase(ctx context.Context) (ledger.Ledger, error) {
+	l, err := postgres.Open(ctx, f.ledgerPath(), f.Init)
+	if errors.Is(err, postgres.ErrNone) {
+		return nil, fault.New(fault.NotFound, "%v; %s", err, whoMakesOne)
+	}
+	if err != nil {
+		return nil, err
+	}
 	return l, nil
 }
 

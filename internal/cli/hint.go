@@ -4,15 +4,20 @@ import (
 	"strings"
 
 	"sluice.dev/sluice/internal/engine"
+	"sluice.dev/sluice/internal/ledger/postgres"
 )
 
 // program is how this program was called, with the flags that say which ledger and server are meant: a hint that is pasted
-// speaks of the same.
+// speaks of the same, and says no password.
 func (f *Factory) program() string {
 	words := []string{"sluice"}
+	kept := f.Ledger
+	if postgres.IsURL(kept) {
+		kept = postgres.Shown(kept)
+	}
 	for _, flag := range []struct{ name, value string }{
 		{"--server", f.Server}, {"--context", f.Context},
-		{"--ledger", f.Ledger}, {"--dir", f.Dir}, {"--address", f.Address}, {"--namespace", f.Namespace},
+		{"--ledger", kept}, {"--dir", f.Dir}, {"--address", f.Address}, {"--namespace", f.Namespace},
 	} {
 		if flag.value != "" {
 			words = append(words, flag.name, quoted(flag.value))

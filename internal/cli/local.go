@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/ledger/postgres"
 )
 
 // localProgram is the program of the local stack. It is a module and a binary of its own: Kubernetes and the Temporal
@@ -67,7 +68,7 @@ func (o *LocalOptions) inState(ctx context.Context) ([]string, error) {
 	verb, dir := o.said()
 	if verb == "up" {
 		f.Dir, f.Init = cmp.Or(dir, f.Dir, stateFolder), true
-		if f.ledgerThere() == nil {
+		if !postgres.IsURL(f.ledgerPath()) && f.ledgerThere() == nil {
 			return o.Args, nil
 		}
 		_, err := f.Open(ctx)

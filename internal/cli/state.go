@@ -62,25 +62,28 @@ func isOurs(path string) bool {
 	return known && int(owner.Uid) == os.Getuid()
 }
 
-// ledgerPath is the file of the ledger.
+// ledgerPath is the file of the ledger, or the URL of its database.
 func (f *Factory) ledgerPath() string {
 	return cmp.Or(f.Ledger, f.Getenv("SLUICE_LEDGER"), filepath.Join(f.state(), ledgerFile))
 }
 
-// ledgerThere returns an error where there is no ledger: it names where one was looked for.
+// whoMakesOne is what to do where there is no ledger.
+const whoMakesOne = "'sluice worker' and 'sluice local up' make one, and so does --init"
+
+// ledgerThere returns an error where there is no file of a ledger: it names where one was looked for.
 func (f *Factory) ledgerThere() error {
 	path := f.ledgerPath()
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		return nil // what else is wrong with it is said when it is opened
 	}
-	const make = "'sluice worker' and 'sluice local up' make one, and so does --init"
 	switch {
 	case f.Ledger != "":
-		return fault.New(fault.NotFound, "cannot find ledger %s, which --ledger names; %s", path, make)
+		return fault.New(fault.NotFound, "cannot find ledger %s, which --ledger names; %s", path, whoMakesOne)
 	case f.Getenv("SLUICE_LEDGER") != "":
-		return fault.New(fault.NotFound, "cannot find ledger %s, which SLUICE_LEDGER names; %s", path, make)
+		return fault.New(fault.NotFound, "cannot find ledger %s, which SLUICE_LEDGER names; %s", path, whoMakesOne)
 	case f.Dir != "":
-		return fault.New(fault.NotFound, "cannot find a ledger: state folder %s, which --dir names, has no %s; %s", f.Dir, ledgerFile, make)
+		return fault.New(fault.NotFound, "cannot find a ledger: state folder %s, which --dir names, has no %s; %s",
+			f.Dir, ledgerFile, whoMakesOne)
 	}
 	here, err := os.Getwd()
 	if err != nil {
@@ -88,11 +91,11 @@ func (f *Factory) ledgerThere() error {
 	}
 	if isFolder(filepath.Dir(path)) {
 		return fault.New(fault.NotFound, "cannot find a ledger: the state folder %s has no %s; %s",
-			absolute(filepath.Dir(path)), ledgerFile, make)
+			absolute(filepath.Dir(path)), ledgerFile, whoMakesOne)
 	}
 	return fault.New(fault.NotFound, "cannot find a ledger: there is no %s in %s or in a folder above it; "+
 		"%s, or name yours with --ledger or SLUICE_LEDGER",
-		filepath.Join(stateFolder, ledgerFile), here, make)
+		filepath.Join(stateFolder, ledgerFile), here, whoMakesOne)
 }
 
 func absolute(path string) string {

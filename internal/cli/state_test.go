@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -96,5 +97,21 @@ func TestAFolderOfSomebodyElseIsNotOurs(t *testing.T) {
 	t.Chdir(root)
 	if _, found := findAbove(stateFolder); !found {
 		t.Error("the folder in which somebody stands is not found")
+	}
+}
+
+func TestAHintSaysNoPassword(t *testing.T) {
+	f := &Factory{Ledger: "postgres://ann:s3cr3t@db.example/sluice?sslmode=require&password=s3cr3t"}
+	if got, want := f.program(), "sluice --ledger 'postgres://ann@db.example/sluice?sslmode=require'"; got != want {
+		t.Errorf("the hint begins with %s, want %s", got, want)
+	}
+}
+
+func TestAStackHasItsLedgerWhereTheFlagSays(t *testing.T) {
+	t.Chdir(t.TempDir())
+	f := &Factory{Ledger: "postgres://ann:s3cr3t@127.0.0.1:1/sluice", Getenv: func(string) string { return "" }}
+	_, err := (&LocalOptions{Factory: f, Args: []string{"up"}}).inState(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "postgres://127.0.0.1:1/sluice does not answer") {
+		t.Errorf("the database was not asked: %v", err)
 	}
 }

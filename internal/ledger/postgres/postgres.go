@@ -7,7 +7,6 @@ import (
 	"database/sql"
 	"embed"
 	"errors"
-	"hash/fnv"
 	"io/fs"
 	"strconv"
 	"strings"
@@ -33,8 +32,11 @@ const (
 // patience is how long one call may take, so that a server that has stopped answers nobody with silence. The largest blobs need some.
 const patience = time.Minute
 
+// ErrNone is that a database has no ledger.
+var ErrNone = fault.New(fault.NotFound, "the database has none")
+
 // Open opens the ledger in the database that a URL names (IsURL), and brings its schema up to date. Where the database has none it is
-// fault.NotFound, unless it is to be made. A ledger that a newer Sluice has written is Invalid. No error has the password in it.
+// ErrNone, fault.NotFound, unless it is to be made. A ledger that a newer Sluice has written is Invalid. No error has the password in it.
 func Open(ctx context.Context, url string, made bool) (*sqlstore.Store, error) {
 	config, err := parse(url)
 	if err != nil {
@@ -77,7 +79,7 @@ func update(ctx context.Context, pool *sql.DB, at place, made bool) error {
 		return fault.New(fault.Invalid, "the database keeps texts as %s, and a ledger needs UTF8", encoding)
 	}
 	if !there && !made {
-		return fault.New(fault.NotFound, "the database has none")
+		return ErrNone
 	}
 	steps, err := fs.Sub(migrations, "migrations")
 	if err != nil {
@@ -103,18 +105,7 @@ func update(ctx context.Context, pool *sql.DB, at place, made bool) error {
 	return errors.Join(err, unlocked)
 }
 
-// lockClass sets the locks of ledgers apart from those that others take in the same database.
-const lockClass = 0x51C3
-
-// keyOf is the lock of a turn. Two turns that share one wait for each other now and then, and that is all.
-func keyOf(turn sqlstore.Turn) int32 {
-	sum := fnv.New32a()
-	_, _ = sum.Write([]byte(turn))
-	return int32(sum.Sum32())
-}
-
-// database is what is PostgreSQL's own. A transaction sees with each statement what was committed before that: what is read after the
-// turn was taken is what the one before has left.
+// database is what is PostgreSQL's own.
 func database(pool *sql.DB, at place) sqlstore.Database {
 	return sqlstore.Database{
 		Pool:  pool,
@@ -122,9 +113,8 @@ func database(pool *sql.DB, at place) sqlstore.Database {
 		Size: `SELECT COALESCE(SUM(pg_total_relation_size(oid)), 0)::bigint FROM pg_class
 			WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace`,
 		Wait: func(context.Context) (func(), error) { return func() {}, nil },
-		Take: func(ctx context.Context, tx *sql.Tx, turn sqlstore.Turn) error {
-			_, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1, $2)`, lockClass, keyOf(turn))
-			return err
+		Begin: func(ctx context.Context, turn sqlstore.Turn) (sqlstore.Transaction, error) {
+			return begin(ctx, pool, turn)
 		},
 		Explain:  at.explain,
 		Undone:   undone,

@@ -84,7 +84,10 @@ func database(db *sql.DB) sqlstore.Database {
 				return nil, ctx.Err()
 			}
 		},
-		Take:    func(context.Context, *sql.Tx, sqlstore.Turn) error { return nil },
+		Begin: func(ctx context.Context, _ sqlstore.Turn) (sqlstore.Transaction, error) {
+			tx, err := db.BeginTx(ctx, nil)
+			return tx, err
+		},
 		Explain: func(err error) error { return err },
 		Undone:  func(error) bool { return false },
 		Lost:    func(error) bool { return false },

@@ -12,7 +12,7 @@ func (s *Store) SaveBeat(ctx context.Context, b ledger.Beat) error {
 	if err := b.Check(); err != nil {
 		return failed(err, "cannot save beat of %s", b.Worker)
 	}
-	err := s.write(ctx, noTurn, func(tx handle) error {
+	err := s.write(ctx, NoTurn, func(tx handle) error {
 		_, err := tx.ExecContext(ctx, `
 			INSERT INTO beats (worker, build, queues, since, seen, ended) VALUES (?, ?, ?, ?, ?, ?)
 			ON CONFLICT (worker) DO UPDATE SET build = excluded.build, queues = excluded.queues, since = excluded.since,

@@ -15,8 +15,8 @@ type Database struct {
 	Size string
 	// Wait waits until a write may begin, and returns what ends it.
 	Wait func(ctx context.Context) (done func(), err error)
-	// Take gives a transaction that has begun its turn, which ends with it.
-	Take func(ctx context.Context, tx *sql.Tx, turn Turn) error
+	// Begin begins a transaction that has its turn, where it takes one. The turn ends with it.
+	Begin func(ctx context.Context, turn Turn) (Transaction, error)
 	// Explain gives an error of the database a code, and says of which database where that helps. Other errors stay as they are.
 	Explain func(err error) error
 	// Undone reports whether a write that failed with an error may be tried again: the database has taken it back, and another attempt may
@@ -28,6 +28,13 @@ type Database struct {
 	Patience time.Duration
 	// Whole is that one statement needs no transaction around it.
 	Whole bool
+}
+
+// Transaction is a transaction that has begun. It ends with its context too.
+type Transaction interface {
+	executor
+	Commit() error
+	Rollback() error
 }
 
 // bounded is a context that ends when the patience does.

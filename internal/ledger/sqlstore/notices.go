@@ -19,7 +19,7 @@ func (s *Store) Since(ctx context.Context, receivers []string, now time.Time) (m
 	since := map[string]time.Time{}
 	err := s.since(ctx, receivers, since)
 	if err == nil && len(since) < len(receivers) {
-		err = s.write(ctx, noTurn, func(tx handle) error {
+		err = s.write(ctx, NoTurn, func(tx handle) error {
 			for _, name := range receivers {
 				_, err := tx.ExecContext(ctx, `INSERT INTO receivers (name, since, quiet) VALUES (?, ?, '') ON CONFLICT (name) DO NOTHING`,
 					name, formatTime(now))

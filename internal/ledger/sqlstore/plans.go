@@ -21,7 +21,7 @@ func (s *Store) SavePlan(ctx context.Context, p ledger.Plan) error {
 	if err != nil {
 		return failed(err, "cannot save plan %s", p.Hash)
 	}
-	err = s.write(ctx, noTurn, func(tx handle) error {
+	err = s.write(ctx, NoTurn, func(tx handle) error {
 		if err := needBlob(ctx, tx, "the plan's body", p.Body); err != nil {
 			return err
 		}

@@ -121,17 +121,11 @@ func (s *Store) write(ctx context.Context, turn Turn, f func(handle) error) erro
 func (s *Store) tryWrite(ctx context.Context, turn Turn, f func(handle) error) (again bool, err error) {
 	ctx, cancel := s.database.bounded(ctx)
 	defer cancel()
-	tx, err := s.database.Pool.BeginTx(ctx, nil)
+	tx, err := s.database.Begin(ctx, turn)
 	if err != nil {
-		return s.database.Lost(err), s.all.explain(err)
+		return s.database.Lost(err) || s.database.Undone(err), s.all.explain(err)
 	}
-	if turn != noTurn {
-		err = s.all.explain(s.database.Take(ctx, tx, turn))
-	}
-	if err == nil {
-		err = f(handle{tx, &s.database, 1})
-	}
-	if err != nil {
+	if err := f(handle{tx, &s.database, 1}); err != nil {
 		// A connection that is lost has taken the transaction with it.
 		return s.database.Lost(err) || s.database.Undone(err), errors.Join(err, ignoreDone(tx.Rollback()))
 	}
@@ -153,7 +147,7 @@ func (s *Store) put(ctx context.Context, query string, args ...any) error {
 // once runs f, which executes one statement that may be executed twice.
 func (s *Store) once(ctx context.Context, f func(handle) error) error {
 	if !s.database.Whole {
-		return s.write(ctx, noTurn, f)
+		return s.write(ctx, NoTurn, f)
 	}
 	for attempt := 1; ; attempt++ {
 		err := f(handle{s.database.Pool, &s.database, 1})

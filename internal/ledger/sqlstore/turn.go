@@ -8,8 +8,8 @@ type Turn string
 
 // The turns. What decides over something takes the turn of it, also where it only ends it.
 const (
-	// noTurn is of writes that may come in any order, and between the statements of others.
-	noTurn Turn = ""
+	// NoTurn is of writes that may come in any order, and between the statements of others.
+	NoTurn Turn = ""
 	// turnOfPermits is of what says who may enter: an end of a run too, which takes its permits back.
 	turnOfPermits Turn = "permits"
 	// turnOfFreezes is of all that has a revision of the freezes.

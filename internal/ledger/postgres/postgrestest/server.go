@@ -65,10 +65,28 @@ func Main(m *testing.M, use func(Get)) int {
 	})
 	code := m.Run()
 	if server != nil {
-		server.Halt()
-		_ = os.RemoveAll(server.dir)
+		server.end()
 	}
 	return code
+}
+
+// Start starts a server for one test, as Main does for a binary.
+func Start(t testing.TB) *Server {
+	t.Helper()
+	s, err := start()
+	if errors.Is(err, errMissing) && os.Getenv("SLUICE_REQUIRE") != "all" {
+		t.Skip("needs postgresql")
+	}
+	if err != nil {
+		t.Fatalf("cannot start postgresql: %v", err)
+	}
+	t.Cleanup(s.end)
+	return s
+}
+
+func (s *Server) end() {
+	s.Halt()
+	_ = os.RemoveAll(s.dir)
 }
 
 var errMissing = errors.New("postgresql is not installed, and everything is required")
