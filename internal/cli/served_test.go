@@ -47,4 +47,3 @@ func TestServerAnswersAsTheLedgerDoes(t *testing.T) {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
-

@@ -24,7 +24,7 @@ func newCmdWhoami(f *Factory) *cobra.Command {
 		Long: `Say who the server takes you for, which is the name in its audit. Where the ledger itself is asked
 nobody checks that name, and it is marked so.`,
 		Example: `  sluice whoami`,
-		Args: exactly(),
+		Args:    exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			e, err := f.Engine(cmd.Context())
 			if err != nil {

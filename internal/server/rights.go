@@ -142,9 +142,10 @@ func (s *server) telling() need[wire.Commanded] {
 
 // bypassing is what it takes to let a plan pass: to approve, over what the plan touches.
 func (s *server) bypassing() need[keyed[wire.BypassBody]] {
-	return need[keyed[wire.BypassBody]]{right: pipelines.RightApprove, over: func(ctx context.Context, in *keyed[wire.BypassBody]) (access.Object, error) {
+	over := func(ctx context.Context, in *keyed[wire.BypassBody]) (access.Object, error) {
 		return s.named(ctx, in.Body.For)
-	}}
+	}
+	return need[keyed[wire.BypassBody]]{right: pipelines.RightApprove, over: over}
 }
 
 // auditing is what it takes to read the audit: to view all of it, or what the object touches that is asked about.
@@ -178,9 +179,10 @@ func (s *server) named(ctx context.Context, name string) (access.Object, error) 
 }
 
 func freezing() need[keyed[wire.FreezeBody]] {
-	return need[keyed[wire.FreezeBody]]{right: pipelines.RightOperate, over: func(_ context.Context, in *keyed[wire.FreezeBody]) (access.Object, error) {
+	over := func(_ context.Context, in *keyed[wire.FreezeBody]) (access.Object, error) {
 		return freezeObject(in.Body.Scope), nil
-	}}
+	}
+	return need[keyed[wire.FreezeBody]]{right: pipelines.RightOperate, over: over}
 }
 
 // lifting is what it takes to lift a freeze: to operate all that it is about.

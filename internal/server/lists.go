@@ -1,0 +1,38 @@
+package server
+
+import (
+	"context"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"sluice.dev/sluice/internal/engine"
+	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/wire"
+	"sluice.dev/sluice/pipelines"
+)
+
+func (s *server) lists(a huma.API, e *engine.Engine) {
+	on(s, a, wire.Greet, nobody[wire.None](), func(context.Context, *wire.None) (wire.Greeting, error) {
+		return wire.Greeting{Version: s.Version, Installation: s.Installation, Now: s.Clock.Now().UTC()}, nil
+	})
+	on(s, a, wire.Whoami, nobody[wire.None](),
+		func(ctx context.Context, _ *wire.None) (wire.Caller, error) { return who(ctx).caller(), nil })
+	on(s, a, wire.ListAudit, s.auditing(), func(ctx context.Context, in *wire.AuditQuery) ([]ledger.Entry, error) {
+		return e.Audit(ctx, in.Object, in.Limit)
+	})
+	on(s, a, wire.ListChanges, all[wire.ChangesQuery](pipelines.RightView),
+		func(ctx context.Context, in *wire.ChangesQuery) (engine.Changes, error) {
+			return e.Changes(ctx, in.Name, in.Since)
+		})
+	on(s, a, wire.ListClusters, nobody[wire.OfComponent](),
+		func(ctx context.Context, in *wire.OfComponent) ([]engine.Cluster, error) {
+			all, err := e.Clusters(ctx, in.Component)
+			return seen(ctx, all, err, func(c engine.Cluster) string { return c.Component })
+		})
+	on(s, a, wire.ListWorkers, all[wire.None](pipelines.RightView),
+		func(ctx context.Context, _ *wire.None) ([]engine.Worker, error) { return e.Workers(ctx) })
+	on(s, a, wire.ListNotices, all[wire.NoticesQuery](pipelines.RightView),
+		func(ctx context.Context, in *wire.NoticesQuery) ([]ledger.Notice, error) {
+			return e.Notices(ctx, in.Receiver, in.Limit)
+		})
+}

@@ -1,0 +1,79 @@
+package server
+
+import (
+	"context"
+	"errors"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"sluice.dev/sluice/internal/engine"
+	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/wire"
+	"sluice.dev/sluice/pipelines"
+)
+
+func (s *server) plans(a huma.API, e *engine.Engine) {
+	on(s, a, wire.Lint, nobody[struct{ Body wire.LintBody }](),
+		func(_ context.Context, in *struct{ Body wire.LintBody }) (out wire.Linted, err error) {
+			err = sent(in.Body.Sent, func(f engine.Files) error {
+				docs, err := e.Documents(f)
+				var wrong pipelines.Diagnostics
+				if errors.As(err, &wrong) {
+					out.Errors = mistakes(wrong)
+					return nil
+				}
+				if err == nil {
+					out.Files = len(docs.Files)
+				}
+				return err
+			})
+			return out, err
+		})
+	on(s, a, wire.MakePlan, nobody[keyed[wire.PlanBody]](),
+		func(ctx context.Context, in *keyed[wire.PlanBody]) (out engine.Planned, err error) {
+			err = sent(in.Body.Sent, func(f engine.Files) error {
+				planned, err := e.Plan(ctx, s.planRequest(ctx, in.Body, f))
+				if err == nil {
+					out = *planned
+				}
+				return err
+			})
+			return out, err
+		})
+	on(s, a, wire.CatchUp, nobody[keyed[wire.PlanBody]](),
+		func(ctx context.Context, in *keyed[wire.PlanBody]) (out engine.CatchUp, err error) {
+			err = sent(in.Body.Sent, func(f engine.Files) error {
+				made, err := e.CatchUp(ctx, s.planRequest(ctx, in.Body, f))
+				if err == nil {
+					out = *made
+				}
+				return err
+			})
+			return out, err
+		})
+	on(s, a, wire.ListPlans, nobody[wire.OfComponent](),
+		func(ctx context.Context, in *wire.OfComponent) ([]engine.ListedPlan, error) {
+			all, err := e.Plans(ctx, in.Component, in.Limit)
+			return seen(ctx, all, err, func(p engine.ListedPlan) string { return p.Subject.String() })
+		})
+	on(s, a, wire.GetPlan, ofPlan(s, pipelines.RightView, func(in *wire.ByHash) string { return in.Hash }),
+		func(ctx context.Context, in *wire.ByHash) (engine.Planned, error) {
+			planned, err := e.ShowPlan(ctx, in.Hash)
+			if err != nil {
+				return engine.Planned{}, err
+			}
+			return *planned, nil
+		})
+	on(s, a, wire.GetText, all[wire.TextByDigest](pipelines.RightView),
+		func(ctx context.Context, in *wire.TextByDigest) (wire.Text, error) {
+			text, err := e.Text(ctx, in.Digest)
+			return wire.Text{Text: text}, err
+		})
+}
+
+func (s *server) planRequest(ctx context.Context, b wire.PlanBody, f engine.Files) engine.PlanRequest {
+	return engine.PlanRequest{
+		Files: f, Component: b.Component, Version: b.Version, Pipeline: b.Pipeline, Params: b.Params, Only: b.Only, Exclude: b.Exclude,
+		Reason: b.Reason, By: name(ctx), May: func(p *plan.Plan) error { return s.may(ctx, pipelines.RightPlan, planObject(p)) },
+	}
+}
