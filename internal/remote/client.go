@@ -181,6 +181,9 @@ func (c *Client) refusal(r *http.Response) error {
 		}
 		return said
 	}
+	if r.StatusCode == http.StatusTooManyRequests {
+		return &away{fault.New(p.Code, "%s", p.Detail)}
+	}
 	if len(p.Errors) > 0 {
 		wrong := make(pipelines.Diagnostics, len(p.Errors))
 		for i, m := range p.Errors {

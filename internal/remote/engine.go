@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"sluice.dev/sluice/internal/access"
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/bundle"
 	"sluice.dev/sluice/internal/engine"
@@ -341,6 +342,9 @@ func (e *Engine) Greet(ctx context.Context) (wire.Greeting, error) { return ask(
 
 // Whoami says who the server takes the caller for.
 func (e *Engine) Whoami(ctx context.Context) (wire.Caller, error) { return ask(ctx, e.Client, wire.Whoami, wire.None{}) }
+
+// CanI says whether the caller may do something.
+func (e *Engine) CanI(ctx context.Context, in wire.Whether) (access.Explanation, error) { return ask(ctx, e.Client, wire.CanI, in) }
 
 // Watch hears of a run each time that it changes, until it ends or ctx does. Where the server goes away hear is told why, and Watch comes
 // again: it does not hear what it has heard.

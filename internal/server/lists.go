@@ -5,6 +5,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"sluice.dev/sluice/internal/access"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/wire"
@@ -17,6 +18,7 @@ func (s *server) lists(a huma.API, e *engine.Engine) {
 	})
 	on(s, a, wire.Whoami, nobody[wire.None](),
 		func(ctx context.Context, _ *wire.None) (wire.Caller, error) { return who(ctx).caller(), nil })
+	on(s, a, wire.CanI, nobody[wire.Whether](), s.canI)
 	on(s, a, wire.ListAudit, s.auditing(), func(ctx context.Context, in *wire.AuditQuery) ([]ledger.Entry, error) {
 		return e.Audit(ctx, in.Object, in.Limit)
 	})
@@ -35,4 +37,27 @@ func (s *server) lists(a huma.API, e *engine.Engine) {
 		func(ctx context.Context, in *wire.NoticesQuery) ([]ledger.Notice, error) {
 			return e.Notices(ctx, in.Receiver, in.Limit)
 		})
+}
+
+// canI explains whether somebody may do something, to himself. What a run touches he hears only where he may see it.
+func (s *server) canI(ctx context.Context, in *wire.Whether) (access.Explanation, error) {
+	a, right := who(ctx), pipelines.Right(in.Right)
+	if a.anyone {
+		return access.Explanation{Subject: a.Who(), Right: right, Allowed: true, By: []string{"the state folder"}}, nil
+	}
+	o := access.Object{Component: in.Component}
+	if in.Environment != "" {
+		o.Environments = []string{in.Environment}
+	}
+	if in.Run != "" {
+		seen := ofRun(s, pipelines.RightView, func(in *wire.Whether) string { return in.Run })
+		if err := seen.met(ctx, s, in); err != nil {
+			return access.Explanation{}, err
+		}
+		var err error
+		if o, err = seen.over(ctx, in); err != nil {
+			return access.Explanation{}, err
+		}
+	}
+	return s.Grants().Explain(a.Subject, right, o), nil
 }

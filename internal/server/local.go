@@ -44,12 +44,3 @@ func (l Local) Who(r *http.Request) (access.Subject, error) {
 	}
 	return access.Subject{Name: name, Kind: access.Person}, nil
 }
-
-// bearer is the token of a request; "" where there is none.
-func bearer(r *http.Request) string {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return ""
-	}
-	return strings.TrimSpace(token)
-}

@@ -74,8 +74,12 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p := problemOf(err)
 	if p.Status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", "Bearer")
-		s.Logger.Info("refused", "method", r.Method, "path", r.URL.Path, "from", r.RemoteAddr, "error", err)
+		s.Logger.Info("refused", "method", r.Method, "path", r.URL.Path, "from", r.RemoteAddr, "why", whyRefused(err))
 	}
+	s.write(w, p)
+}
+
+func (s *server) write(w http.ResponseWriter, p *problem) {
 	w.Header().Set("Content-Type", wire.ProblemType)
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(p)

@@ -56,7 +56,7 @@ func Handler(o Options) http.Handler {
 	if o.LookEvery <= 0 {
 		o.LookEvery = time.Second
 	}
-	s := &server{Options: o}
+	s := &server{Options: o, right: newLimits(mostPer, mostAtOnce, o.Clock), wrong: newLimits(wrongPer, wrongAtOnce, o.Clock)}
 	register(describe(mux, o.Version), s)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", s.ready)
@@ -108,7 +108,11 @@ func Serve(ctx context.Context, listener net.Listener, h http.Handler, t *tls.Co
 	return nil
 }
 
-type server struct{ Options }
+type server struct {
+	Options
+	right *limits // of those who are known
+	wrong *limits // of addresses from which somebody asks who is not
+}
 
 // around is done with each request.
 func (s *server) around(next http.Handler) http.Handler {
@@ -126,9 +130,18 @@ func (s *server) around(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
+		if s.wrong.spent(address(r)) {
+			s.tooMuch(w)
+			return
+		}
 		subject, err := s.Guard.Who(r)
 		if err != nil {
+			s.wrong.allow(address(r))
 			s.fail(w, r, err)
+			return
+		}
+		if s.Grants != nil && !s.right.allow(subject.Name) {
+			s.tooMuch(w)
 			return
 		}
 		by := asker{Subject: subject, anyone: s.Grants == nil}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"sluice.dev/sluice/internal/access"
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/ledger"
@@ -153,6 +154,14 @@ type ChangesQuery struct {
 	Since time.Time `query:"since" required:"true"`
 }
 
+// Whether asks whether the caller may do something.
+type Whether struct {
+	Right       string `path:"right" enum:"view,plan,operate,approve,register,bind,enforce"`
+	Component   string `query:"component" maxLength:"253" doc:"All of them where it is empty."`
+	Environment string `query:"environment" maxLength:"63" doc:"All of them where it is empty."`
+	Run         string `query:"run" maxLength:"300" doc:"Over what this run touches, and nothing else."`
+}
+
 // NoticesQuery narrows a list of notices.
 type NoticesQuery struct {
 	Few
@@ -165,6 +174,8 @@ var (
 		"greet", http.MethodGet, "/", "Say what this server is.", "installation"}
 	Whoami = Operation[None, Caller]{
 		"whoami", http.MethodGet, "/whoami", "Say who the server takes you for.", "installation"}
+	CanI = Operation[Whether, access.Explanation]{
+		"can-i", http.MethodGet, "/can-i/{right}", "Say whether you may do something, by which bindings, or what is missing.", "installation"}
 	ListAudit = Operation[AuditQuery, []ledger.Entry]{
 		"list-audit", http.MethodGet, "/audit", "List who did what, the newest first.", "installation"}
 	ListChanges = Operation[ChangesQuery, engine.Changes]{
