@@ -3,14 +3,10 @@ package main
 
 import (
 	"context"
-	"errors"
-	"net"
 	"os"
 	"os/signal"
 	"runtime/debug"
 	"syscall"
-
-	"k8s.io/utils/clock"
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/cli"
@@ -36,23 +32,12 @@ func main() {
 	os.Exit(cli.Execute(ctx, os.Args[1:], f))
 }
 
-// serve answers over HTTP, for whoever has the token of the state folder.
+// serve answers over HTTP as the command line was told to.
 func serve(ctx context.Context, r cli.ServerRun) error {
-	guard, token := server.NewLocal()
-	installation, err := r.Ledger.Installation(ctx)
-	if err != nil {
-		return err
-	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", r.Listen)
-	if err != nil {
-		return fault.Wrap(fault.Invalid, err, "cannot listen at %s", r.Listen)
-	}
-	if err := r.Up(cli.LocalServer{URL: "http://" + listener.Addr().String(), Token: token}); err != nil {
-		return errors.Join(err, listener.Close())
-	}
-	return server.Serve(ctx, listener, server.Handler(server.Options{
-		Engine: r.Engine, Guard: guard, Installation: installation, Version: r.Version, Clock: clock.RealClock{}, Logger: r.Logger,
-	}), nil, r.Logger)
+	return server.Run(ctx, server.Setup{
+		Engine: r.Engine, Installation: r.Installation, Version: version(), Listen: r.Listen, Cert: r.Cert, Key: r.Key, Auth: r.Auth,
+		Bindings: r.Bindings, Logger: r.Logger, Local: r.Local, Say: r.Say,
+	})
 }
 
 // work runs a worker as the command line was told to.

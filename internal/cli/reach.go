@@ -86,7 +86,7 @@ func (f *Factory) itself(ctx context.Context) (Engine, error) {
 
 // server is the engine of a server.
 func (f *Factory) server(t Target) (Engine, error) {
-	o := remote.Options{URL: t.Server, Token: func(context.Context) (string, error) { return f.token(t) }}
+	o := remote.Options{URL: t.Server, Token: func(ctx context.Context) (string, error) { return f.token(ctx, t) }}
 	if t.CA != "" {
 		pem, err := os.ReadFile(t.CA)
 		if err != nil {
@@ -112,13 +112,13 @@ func (f *Factory) client(o remote.Options) (*remote.Engine, error) {
 	return &remote.Engine{Client: c, Library: f.Library}, nil
 }
 
-// token is what a server is shown: of a variable, or of a file.
-func (f *Factory) token(t Target) (string, error) {
+// token is what a server is shown: of a variable, of a file, or of a login.
+func (f *Factory) token(ctx context.Context, t Target) (string, error) {
 	if token := f.Getenv("SLUICE_TOKEN"); token != "" {
 		return token, nil
 	}
 	if t.TokenFile == "" {
-		return "", nil
+		return f.loggedIn(ctx, t.Server)
 	}
 	data, err := os.ReadFile(t.TokenFile)
 	return strings.TrimSpace(string(data)), fault.Wrap(fault.Unauthorized, err, "cannot read the token of context %s", t.Name)

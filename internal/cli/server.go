@@ -5,32 +5,42 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
+	"sluice.dev/sluice/internal/authn"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/pipelines"
 )
 
 // ServerRun is what a server is started with. The ledger is closed by the command line.
 type ServerRun struct {
-	Engine  *engine.Engine
-	Ledger  ledger.Ledger
-	Listen  string
-	Up      func(LocalServer) error // hears how a local server is asked, once it is there
-	Version string
-	Logger  *slog.Logger
+	Engine       *engine.Engine
+	Installation string
+	Listen       string
+	Cert, Key    string
+	Auth         *authn.Config // nil: it is the server of a local stack
+	Bindings     []*pipelines.Binding
+	Local        func(url, token string) error // hears how a local server is asked
+	Say          func([]string)
+	Version      string
+	Logger       *slog.Logger
 }
 
 // ServerOptions are what server needs.
 type ServerOptions struct {
 	WorkerOptions
-	Listen string
-	Local  bool
+	Listen    string
+	Local     bool
+	Config    string
+	Cert, Key string
+	Bindings  []string
 }
 
 func newCmdServer(f *Factory) *cobra.Command {
@@ -39,31 +49,105 @@ func newCmdServer(f *Factory) *cobra.Command {
 		Use:   "server",
 		Short: "Answer commands over HTTP until interrupted",
 		Long: `Answer over HTTP what the command line asks: command lines and build systems need one address then,
-and neither Temporal nor the ledger. Nothing is kept in a server.
+and neither Temporal nor the ledger. Nothing is kept in a server: several may serve one ledger in
+PostgreSQL. Workers are started on their own.
+
+The file of --config says whose tokens and certificates are trusted for who somebody is; bindings say
+who may do what: those of --bindings, and those that are kept by 'sluice apply'. Without a binding
+nobody may do anything.
 
 With --local it is the server of the local stack: it serves as a worker too, listens on this machine
 only, and is asked by every command in that folder, without a flag. Whoever may read the state folder
 may ask it; it takes the name that a command gives, and marks it as unverified.`,
-		Example: `  sluice server --local`,
-		Args:    exactly(),
+		Example: `  sluice server --local
+  sluice server --listen :8443 --config access.yaml --bindings bindings --tls-cert tls.crt --tls-key tls.key`,
+		Args: exactly(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if opts.Local {
+				return localServerRun(cmd.Context(), opts)
+			}
 			return serverRun(cmd.Context(), opts)
 		},
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&opts.Local, "local", false, "be the server and the worker of the local stack")
 	flags.StringVar(&opts.Listen, "listen", "127.0.0.1:0", "`ADDRESS` to listen at; with --local one of this machine")
+	flags.StringVar(&opts.Config, "config", "", "`FILE` that says who is trusted for who somebody is")
+	flags.StringVar(&opts.Cert, "tls-cert", "", "`FILE` of the server's certificate; read again when it changes")
+	flags.StringVar(&opts.Key, "tls-key", "", "`FILE` of its key")
+	flags.StringArrayVar(&opts.Bindings, "bindings", nil, "`PATH` of Bindings; read at the start; may be repeated")
 	opts.addFlags(cmd)
 	return cmd
 }
 
 func serverRun(ctx context.Context, o *ServerOptions) error {
 	f := o.Factory
-	if f.Serve == nil {
+	switch {
+	case f.Serve == nil:
 		return fault.New(fault.Internal, "this build of sluice has no server")
+	case o.Config == "":
+		return fault.New(fault.Invalid, "cannot serve: --config is missing; a server that trusts nobody answers nobody (--local needs none)")
+	case o.Cert == "" || o.Key == "":
+		return fault.New(fault.Invalid, "cannot serve: --tls-cert and --tls-key are missing; tokens do not go over the wire in the clear")
 	}
-	if !o.Local {
-		return fault.New(fault.Invalid, "cannot serve: only --local is there, a server that knows nobody's name")
+	data, err := os.ReadFile(o.Config)
+	if err != nil {
+		return fault.Wrap(fault.Invalid, err, "cannot read who is trusted")
+	}
+	trusted, err := authn.Load(data)
+	if err != nil {
+		return err
+	}
+	bindings, err := readBindings(o.Bindings)
+	if err != nil {
+		return err
+	}
+	f.proven = true
+	l, err := f.Open(ctx)
+	if err != nil {
+		return err
+	}
+	installation, err := l.Installation(ctx)
+	if err != nil {
+		return err
+	}
+	e, err := f.here(ctx)
+	if err != nil {
+		return err
+	}
+	return f.Serve(ctx, ServerRun{
+		Engine: e, Installation: installation, Listen: o.Listen, Cert: o.Cert, Key: o.Key, Auth: &trusted, Bindings: bindings,
+		Say: f.says, Version: f.Version, Logger: o.logger(),
+	})
+}
+
+// readBindings reads the documents of files and folders, which have no others.
+func readBindings(paths []string) ([]*pipelines.Binding, error) {
+	if len(paths) == 0 {
+		return nil, nil
+	}
+	docs, err := engine.LoadDocuments(paths, nil)
+	if err != nil {
+		return nil, err
+	}
+	var all []*pipelines.Binding
+	for _, name := range slices.Sorted(maps.Keys(docs.Bindings)) {
+		all = append(all, docs.Bindings[name])
+	}
+	return all, nil
+}
+
+func (f *Factory) says(lines []string) {
+	for _, line := range lines {
+		fmt.Fprintln(f.Err, line)
+	}
+}
+
+func localServerRun(ctx context.Context, o *ServerOptions) error {
+	f := o.Factory
+	if o.Config != "" || o.Cert != "" || o.Key != "" || len(o.Bindings) > 0 {
+		return fault.New(fault.Invalid, "cannot serve: --local trusts whoever may read the state folder, and takes neither --config, --tls-cert, "+
+			"--tls-key nor --bindings")
 	}
 	host, _, err := net.SplitHostPort(o.Listen)
 	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
@@ -73,19 +157,20 @@ func serverRun(ctx context.Context, o *ServerOptions) error {
 	if err != nil {
 		return err
 	}
+	installation, err := work.Ledger.Installation(ctx)
+	if err != nil {
+		return err
+	}
 	at := filepath.Join(f.state(), serverFile)
 	serve := ServerRun{
-		Engine: work.Engine, Ledger: work.Ledger, Listen: o.Listen, Version: f.Version, Logger: work.Logger,
-		Up: func(l LocalServer) error {
-			data, err := json.Marshal(l)
+		Engine: work.Engine, Installation: installation, Listen: o.Listen, Version: f.Version, Logger: work.Logger,
+		Local: func(url, token string) error {
+			data, err := json.Marshal(LocalServer{URL: url, Token: token})
 			if err == nil {
 				err = writeWhole(at, append(data, '\n'))
 			}
-			if err != nil {
-				return fault.Wrap(fault.Internal, err, "cannot say in %s how the server is asked", at)
-			}
-			_, err = fmt.Fprintf(f.Err, "serving %s for whoever may read %s; names are taken as given, and marked as unverified\n", l.URL, at)
-			return err
+			f.says([]string{"serving " + url + " for whoever may read " + at + "; names are taken as given, and marked as unverified"})
+			return fault.Wrap(fault.Internal, err, "cannot say in %s how the server is asked", at)
 		},
 	}
 	defer func() { _ = os.Remove(at) }()

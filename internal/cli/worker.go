@@ -116,11 +116,7 @@ func (o *WorkerOptions) prepare(ctx context.Context) (none WorkerRun, err error)
 	if err != nil {
 		return none, err
 	}
-	level := slog.LevelWarn
-	if o.Verbose {
-		level = slog.LevelInfo
-	}
-	logger := slog.New(slog.NewTextHandler(f.Err, &slog.HandlerOptions{Level: level}))
+	logger := o.logger()
 	kubeconfig, err := o.clusters()
 	if err != nil {
 		return none, err
@@ -150,6 +146,14 @@ func (o *WorkerOptions) prepare(ctx context.Context) (none WorkerRun, err error)
 		Client: c.Client, Namespace: c.Namespace, Ledger: l, Engine: e, Kubeconfigs: o.Kubeconfigs, Sites: o.Sites, SiteOnly: o.SiteOnly,
 		Scripts: scripts, ProberImage: o.ProberImage, Receivers: receivers, Measured: measured, Logger: logger,
 	}, nil
+}
+
+func (o *WorkerOptions) logger() *slog.Logger {
+	level := slog.LevelWarn
+	if o.Verbose {
+		level = slog.LevelInfo
+	}
+	return slog.New(slog.NewTextHandler(o.Factory.Err, &slog.HandlerOptions{Level: level}))
 }
 
 // kubeconfigs are the files that clusters are reached with, and how many contexts they have.

@@ -96,7 +96,9 @@ func (e *Engine) CatchUp(ctx context.Context, req engine.PlanRequest) (*engine.C
 }
 
 // LoadPlan returns a stored plan.
-func (e *Engine) LoadPlan(ctx context.Context, hash string) (*engine.Planned, error) { return e.ShowPlan(ctx, hash) }
+func (e *Engine) LoadPlan(ctx context.Context, hash string) (*engine.Planned, error) {
+	return e.ShowPlan(ctx, hash)
+}
 
 // ShowPlan returns a stored plan for somebody who reads it.
 func (e *Engine) ShowPlan(ctx context.Context, hash string) (*engine.Planned, error) {
@@ -338,13 +340,24 @@ func (e *Engine) Notices(ctx context.Context, receiver string, limit int) ([]led
 }
 
 // Greet says what the server is.
-func (e *Engine) Greet(ctx context.Context) (wire.Greeting, error) { return ask(ctx, e.Client, wire.Greet, wire.None{}) }
+func (e *Engine) Greet(ctx context.Context) (wire.Greeting, error) {
+	return ask(ctx, e.Client, wire.Greet, wire.None{})
+}
 
 // Whoami says who the server takes the caller for.
-func (e *Engine) Whoami(ctx context.Context) (wire.Caller, error) { return ask(ctx, e.Client, wire.Whoami, wire.None{}) }
+func (e *Engine) Whoami(ctx context.Context) (wire.Caller, error) {
+	return ask(ctx, e.Client, wire.Whoami, wire.None{})
+}
+
+// Logins lists where people may log in.
+func (e *Engine) Logins(ctx context.Context) ([]wire.LoginAt, error) {
+	return ask(ctx, e.Client, wire.GetLogins, wire.None{})
+}
 
 // CanI says whether the caller may do something.
-func (e *Engine) CanI(ctx context.Context, in wire.Whether) (access.Explanation, error) { return ask(ctx, e.Client, wire.CanI, in) }
+func (e *Engine) CanI(ctx context.Context, in wire.Whether) (access.Explanation, error) {
+	return ask(ctx, e.Client, wire.CanI, in)
+}
 
 // Watch hears of a run each time that it changes, until it ends or ctx does. Where the server goes away hear is told why, and Watch comes
 // again: it does not hear what it has heard.

@@ -172,6 +172,8 @@ type NoticesQuery struct {
 var (
 	Greet = Operation[None, Greeting]{
 		"greet", http.MethodGet, "/", "Say what this server is.", "installation"}
+	GetLogins = Operation[None, []LoginAt]{
+		"get-logins", http.MethodGet, "/logins", "List where people may log in. Nobody is asked who he is for this.", "installation"}
 	Whoami = Operation[None, Caller]{
 		"whoami", http.MethodGet, "/whoami", "Say who the server takes you for.", "installation"}
 	CanI = Operation[Whether, access.Explanation]{

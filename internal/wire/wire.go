@@ -61,6 +61,13 @@ type Caller struct {
 	Verified bool   `json:"verified"`
 }
 
+// LoginAt is where people may log in.
+type LoginAt struct {
+	Issuer   string `json:"issuer"` // as the server calls it
+	URL      string `json:"url"`
+	ClientID string `json:"clientID"`
+}
+
 // None is nothing that is sent.
 type None struct{}
 

@@ -1,0 +1,108 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"time"
+
+	"k8s.io/utils/clock"
+
+	"sluice.dev/sluice/internal/authn"
+	"sluice.dev/sluice/internal/engine"
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/wire"
+	"sluice.dev/sluice/pipelines"
+)
+
+// Setup is what a server that runs is told.
+type Setup struct {
+	Engine       *engine.Engine // which takes names as they are given
+	Installation string
+	Version      string
+	Listen       string // ADDRESS:PORT
+	Cert, Key    string // files; "" for plain HTTP, on this machine alone
+	Auth         *authn.Config
+	Bindings     []*pipelines.Binding
+	Logger       *slog.Logger
+	// Local hears where the server of a local stack is, and the token that it wants; nil: the server knows who asks.
+	Local func(url, token string) error
+	// Say hears what is served, trusted and refused, once the server is there.
+	Say func(lines []string)
+}
+
+// Run serves until ctx ends.
+func Run(ctx context.Context, s Setup) error {
+	options := Options{Engine: s.Engine, Installation: s.Installation, Version: s.Version, Clock: clock.RealClock{}, Logger: s.Logger}
+	options.Ready = func(ctx context.Context) error {
+		_, err := s.Engine.Kept(ctx, pipelines.KindBinding)
+		return err
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.Listen)
+	if err != nil {
+		return fault.Wrap(fault.Invalid, err, "cannot listen at %s", s.Listen)
+	}
+	var secure *tls.Config
+	if s.Local != nil {
+		guard, token := NewLocal()
+		options.Guard = guard
+		err = s.Local("http://"+listener.Addr().String(), token)
+	} else {
+		secure, err = s.known(ctx, &options, listener.Addr())
+	}
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	return Serve(ctx, listener, Handler(options), secure, s.Logger)
+}
+
+// known makes a server know who asks, and says what it trusts.
+func (s Setup) known(ctx context.Context, o *Options, at net.Addr) (*tls.Config, error) {
+	tokens, err := authn.New(*s.Auth, nil, o.Clock.Now)
+	if err != nil {
+		return nil, err
+	}
+	machines, err := authn.NewMachines(s.Auth.ClientCAs, o.Clock.Now)
+	if err != nil {
+		return nil, err
+	}
+	own, err := OpenCertificate(s.Cert, s.Key, o.Clock, s.Logger)
+	if err != nil {
+		return nil, err
+	}
+	bindings := &Bindings{Ours: s.Bindings, Kept: s.Engine.Kept, Clock: o.Clock, Logger: s.Logger}
+	bound, err := bindings.Read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	go bindings.Follow(ctx)
+	o.Guard, o.Grants = Known{Tokens: tokens, Machines: machines}, bindings.Grants
+	for _, i := range s.Auth.Issuers {
+		if i.ClientID != "" {
+			o.Logins = append(o.Logins, wire.LoginAt{Issuer: i.Name, URL: i.URL, ClientID: i.ClientID})
+		}
+	}
+	lines := []string{fmt.Sprintf("serving https://%s with TLS 1.3, by a certificate that counts until %s",
+		at, own.Leaf().NotAfter.UTC().Format(time.RFC3339))}
+	for _, i := range s.Auth.Issuers {
+		lines = append(lines, fmt.Sprintf("trusts %s (%s) for %s, in tokens for %s", i.Name, i.URL, i.Kind, strings.Join(i.Audiences, ", ")))
+	}
+	for _, ca := range s.Auth.ClientCAs {
+		lines = append(lines, fmt.Sprintf("trusts %s for machines, by certificates that %s has signed", ca.Name, ca.File))
+	}
+	lines = append(lines,
+		fmt.Sprintf("%d bindings say who may do what, %d of them from files", bound, len(s.Bindings)),
+		"refuses whoever has neither token nor certificate, and whatever no binding gives")
+	if bound == 0 {
+		lines = append(lines, "so nobody may do anything: give it a first binding with --bindings")
+	}
+	s.Say(lines)
+	if len(s.Auth.ClientCAs) == 0 {
+		return TLS(own, nil), nil
+	}
+	return TLS(own, machines.Pool()), nil
+}
