@@ -16,6 +16,7 @@ import (
 	"sluice.dev/sluice/internal/authn"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/remote"
 	"sluice.dev/sluice/pipelines"
 )
 
@@ -153,6 +154,9 @@ func localServerRun(ctx context.Context, o *ServerOptions) error {
 	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
 		return fault.New(fault.Invalid, "cannot listen at %q: with --local write 127.0.0.1:PORT, or [::1]:PORT", o.Listen)
 	}
+	if err := f.onlyServer(ctx); err != nil {
+		return err
+	}
 	work, err := o.prepare(ctx)
 	if err != nil {
 		return err
@@ -162,9 +166,11 @@ func localServerRun(ctx context.Context, o *ServerOptions) error {
 		return err
 	}
 	at := filepath.Join(f.state(), serverFile)
+	var url string
 	serve := ServerRun{
 		Engine: work.Engine, Installation: installation, Listen: o.Listen, Version: f.Version, Logger: work.Logger,
-		Local: func(url, token string) error {
+		Local: func(listening, token string) error {
+			url = listening
 			data, err := json.Marshal(LocalServer{URL: url, Token: token})
 			if err == nil {
 				err = writeWhole(at, append(data, '\n'))
@@ -173,11 +179,31 @@ func localServerRun(ctx context.Context, o *ServerOptions) error {
 			return fault.Wrap(fault.Internal, err, "cannot say in %s how the server is asked", at)
 		},
 	}
-	defer func() { _ = os.Remove(at) }()
+	defer func() {
+		if mine, found, err := f.localServer(); err == nil && found && mine.URL == url {
+			_ = os.Remove(at)
+		}
+	}()
 	return together(ctx,
 		func(ctx context.Context) error { return f.Serve(ctx, serve) },
 		func(ctx context.Context) error { return f.Worker(ctx, work) },
 	)
+}
+
+// onlyServer is fault.Conflict where the state folder has a server that answers.
+func (f *Factory) onlyServer(ctx context.Context) error {
+	there, found, err := f.localServer()
+	if err != nil || !found {
+		return err
+	}
+	c, err := f.client(remote.Options{URL: there.URL, Token: func(context.Context) (string, error) { return there.Token, nil }})
+	if err != nil {
+		return err
+	}
+	if _, err := c.Greet(ctx); err == nil {
+		return fault.New(fault.Conflict, "cannot serve: the server of %s answers already, at %s", f.state(), there.URL)
+	}
+	return nil
 }
 
 // together runs two things until one of them ends, and then ends the other. What ended first says how.

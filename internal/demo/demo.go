@@ -22,7 +22,7 @@ type Options struct {
 	Bin        string // folder of the programs sluice and sluice-local; default that of the running program
 	Examples   string // folder of the documents; default examples
 	Dir        string // state folder, removed afterwards; default .sluice; one that is not a demo's is not touched
-	Out        string // folder of report.json and worker.log; default out/demo
+	Out        string // folder of report.json and server.log; default out/demo
 	Keep       bool   // leave the stack and its state folder when all is done
 	Short      bool   // three clusters of ten nodes instead of five of forty
 	Full       bool   // a version that people approve, freeze and read the report of, too
@@ -86,7 +86,7 @@ type play struct {
 	stack      stack
 	cleared    bool           // the state folder is the demo's
 	beside     sync.WaitGroup // runs that go on beside others
-	worker     *process
+	server     *process
 	prometheus *process
 	source     string // file of the DataSource that says where Prometheus is
 	readers    []*witness.Reader
@@ -108,7 +108,7 @@ func (p *play) run(ctx context.Context) (failed error) {
 		{"clear what an earlier demo left", time.Minute, p.clear},
 		{fmt.Sprintf("start %d clusters of %d nodes and Temporal", len(p.shape.clusters), p.shape.nodes), 3 * time.Minute, p.startStack},
 		{"start a Prometheus that scrapes the API servers", 30 * time.Second, p.startPrometheus},
-		{"start a worker", 20 * time.Second, p.startWorker},
+		{"start a server, which is the worker too", 20 * time.Second, p.startServer},
 		{"install version 1 everywhere", 2 * time.Minute, p.install},
 		{"roll version 2 through the fleet", 5 * time.Minute, p.rollGood},
 		{"try version 3.0, whose pods crash: a rule over pods sees it", 3 * time.Minute, p.rollCrashing},

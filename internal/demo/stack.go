@@ -54,29 +54,35 @@ func (p *play) startStack(ctx context.Context) error {
 	return nil
 }
 
-// startWorker starts the worker beside the play; should it end, so does the play.
-func (p *play) startWorker(ctx context.Context) error {
-	path := filepath.Join(p.o.Out, "worker.log")
+// startServer starts the server, which is the worker too, beside the play; should it end, so does the play.
+func (p *play) startServer(ctx context.Context) error {
+	path := filepath.Join(p.o.Out, "server.log")
 	log, err := createLog(path)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
-	// The worker outlives this step; it is stopped when the play cleans up.
-	p.worker, err = begin(p.sluice(context.WithoutCancel(ctx), "worker"), log)
+	// The server outlives this step; it is stopped when the play cleans up.
+	p.server, err = begin(p.sluice(context.WithoutCancel(ctx), "server", "--local"), log)
 	if err != nil {
 		return err
 	}
-	worker := p.worker
+	server := p.server
 	go func() {
-		<-worker.done
-		p.fail(fmt.Errorf("the worker has ended (%v): see %s", worker.err, path))
+		<-server.done
+		p.fail(fmt.Errorf("the server has ended (%v): see %s", server.err, path))
 	}()
-	select {
-	case <-worker.done:
-		return fmt.Errorf("it ended at once (%v): see %s", worker.err, path)
-	case <-time.After(time.Second): // a worker that cannot begin says so at once
-		return nil
+	for {
+		select {
+		case <-server.done:
+			return fmt.Errorf("it ended at once (%v): see %s", server.err, path)
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+		if _, err := os.Stat(filepath.Join(p.o.Dir, "server.json")); err == nil {
+			return nil // commands find it by this file
+		}
 	}
 }
 
@@ -124,7 +130,7 @@ func (p *play) clear(ctx context.Context) error {
 // cleanUp ends everything that was started, unless the stack is to be kept.
 func (p *play) cleanUp() error {
 	p.beside.Wait()
-	p.worker.stop()
+	p.server.stop()
 	p.prometheus.stop()
 	if !p.cleared {
 		return nil
@@ -155,7 +161,7 @@ func (p *play) leave() {
 		lines = append(lines, "  "+strings.Join(p.prometheus.cmd.Args, " ")+" &")
 	}
 	for _, line := range append(lines,
-		"  "+sluice+" worker"+dir+" &",
+		"  "+sluice+" server --local"+dir+" &",
 		"  "+sluice+" get runs"+dir,
 		"  "+sluice+" local down --purge"+dir+"   # ends it",
 	) {
