@@ -3,11 +3,13 @@ package cli_test
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/api/serviceerror"
 	workflowpb "go.temporal.io/api/workflow/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
@@ -89,7 +91,13 @@ func (s *server) QueryWorkflow(ctx context.Context, id, _, _ string, _ ...any) (
 	return client.NewValue(payloads), err
 }
 
-func (s *server) DescribeWorkflowExecution(context.Context, string, string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+// DescribeWorkflowExecution knows a workflow for each run of the ledger, and for each unit.
+func (s *server) DescribeWorkflowExecution(ctx context.Context, id, _ string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
+	l := s.open()
+	defer l.Close()
+	if _, err := l.Run(ctx, id); err != nil && !strings.Contains(id, "/") {
+		return nil, serviceerror.NewNotFound("no such workflow")
+	}
 	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: &workflowpb.WorkflowExecutionInfo{
 		Status: enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING,
 	}}, nil

@@ -199,6 +199,9 @@ func (e *Engine) openPhase(ctx context.Context, run string) (bool, api.Phase, er
 	return described.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, now.Phase, nil
 }
 
+// nameAttempts is how many names a run is tried under that somebody else takes at the same moment.
+const nameAttempts = 3
+
 // start names a run in the ledger and starts its workflow under that name.
 func (e *Engine) start(ctx context.Context, planned *Planned, run ledger.Run, in api.RolloutInput) (ledger.Run, error) {
 	server, err := e.Server(ctx)
@@ -209,28 +212,73 @@ func (e *Engine) start(ctx context.Context, planned *Planned, run ledger.Run, in
 	if err != nil {
 		return ledger.Run{}, err
 	}
-	run, err = e.ledger.NewRun(ctx, run)
-	if err != nil {
-		return ledger.Run{}, err
+	for attempt := 1; ; attempt++ {
+		floor, err := e.namesTaken(ctx, server, run.Subject)
+		if err != nil {
+			return ledger.Run{}, err
+		}
+		run, err = e.ledger.NewRunAbove(ctx, run, floor)
+		if err != nil {
+			return ledger.Run{}, err
+		}
+		in.Run = run.Name
+		_, err = server.Temporal.ExecuteWorkflow(ctx, startOptions(queue, planned, run), api.RolloutName, in)
+		if err == nil {
+			// Where this is lost the run hears once more what it knows.
+			_ = e.ledger.Told(ctx, run.Name, ledger.Heard{Revision: in.Holds.Revision, Held: len(in.Holds.List) > 0})
+			return run, nil
+		}
+		// Nothing has begun: the name must not look open for ever. Where even that cannot be noted, the missing workflow
+		// says the same.
+		failed := run
+		failed.Phase, failed.Ended = string(api.PhaseFailed), e.now()
+		_ = e.ledger.SaveRun(context.WithoutCancel(ctx), failed)
+		var taken *serviceerror.WorkflowExecutionAlreadyStarted
+		if !errors.As(err, &taken) || attempt == nameAttempts {
+			return ledger.Run{}, e.notStarted(err, server, run.Name)
+		}
 	}
-	in.Run = run.Name
-	_, err = server.Temporal.ExecuteWorkflow(ctx, startOptions(queue, planned, run), api.RolloutName, in)
-	if err == nil {
-		// Where this is lost the run hears once more what it knows.
-		_ = e.ledger.Told(ctx, run.Name, ledger.Heard{Revision: in.Holds.Revision, Held: len(in.Holds.List) > 0})
-		return run, nil
-	}
-	// Nothing has begun: the name must not look open for ever. Where even that cannot be noted, the missing workflow
-	// says the same.
-	failed := run
-	failed.Phase, failed.Ended = string(api.PhaseFailed), e.now()
-	_ = e.ledger.SaveRun(context.WithoutCancel(ctx), failed)
+}
+
+// notStarted says why Temporal has not started a run.
+func (e *Engine) notStarted(err error, server *Server, run string) error {
 	var argument *serviceerror.InvalidArgument
 	if errors.As(err, &argument) && strings.Contains(err.Error(), "search attribute") {
-		return ledger.Run{}, fault.Wrap(fault.Refused, err,
+		return fault.Wrap(fault.Refused, err,
 			"namespace %s at %s has not the search attributes of Sluice, which a worker adds when it starts", server.Namespace, server.Address)
 	}
-	return ledger.Run{}, e.temporalFault(err, "cannot start workflow %s at %s", run.Name, server.Address)
+	return e.temporalFault(err, "cannot start workflow %s at %s", run, server.Address)
+}
+
+// mostTaken is how many names in a row may be somebody else's.
+const mostTaken = 1000
+
+// namesTaken is the number up to which names of a component's runs are taken, in the ledger or in Temporal. A ledger that was restored
+// from a backup has forgotten names under which workflows are open still, and would take their ends for those of other runs; another
+// ledger in the same namespace never knew them.
+func (e *Engine) namesTaken(ctx context.Context, server *Server, subject api.Subject) (int64, error) {
+	newest, err := e.ledger.ListRuns(ctx, subject, 1)
+	if err != nil {
+		return 0, err
+	}
+	var last int64
+	if len(newest) > 0 {
+		last = newest[0].Number()
+	}
+	for range mostTaken {
+		name := ledger.RunName(subject, last+1)
+		_, err := server.Temporal.DescribeWorkflowExecution(ctx, name, "")
+		var missing *serviceerror.NotFound
+		if errors.As(err, &missing) {
+			return last, nil
+		}
+		if err != nil {
+			return 0, e.temporalFault(err, "cannot see whether %s is free at %s", name, server.Address)
+		}
+		last++
+	}
+	return 0, fault.New(fault.Conflict, "namespace %s at %s knows %s and %d names before it that the ledger does not: it is another ledger's",
+		server.Namespace, server.Address, ledger.RunName(subject, last), mostTaken-1)
 }
 
 func startOptions(queue string, planned *Planned, run ledger.Run) client.StartWorkflowOptions {

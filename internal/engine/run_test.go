@@ -2,10 +2,12 @@ package engine_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
 	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 
 	"sluice.dev/sluice/internal/api"
@@ -90,6 +92,71 @@ func TestRunAfterOneThatTemporalLost(t *testing.T) {
 	}
 	if second.Name != "agent-2" {
 		t.Errorf("run is called %s, want agent-2", second.Name)
+	}
+}
+
+func TestNamesThatTemporalKnowsAreLeftOut(t *testing.T) {
+	for name, c := range map[string]struct {
+		reason string
+		before func(*bench)
+		want   string
+		code   fault.Code
+		left   string // a run that the ledger does not know
+	}{
+		"an open one": {
+			reason: "a ledger that was restored must not end a run that it has forgotten", want: "agent-2", left: "agent-1",
+			before: func(b *bench) { b.temporal.open = map[string]bool{"agent-1": true} },
+		},
+		"some, open and closed": {
+			reason: "no name is used twice", want: "agent-4", left: "agent-3",
+			before: func(b *bench) {
+				b.temporal.open = map[string]bool{"agent-3": true}
+				b.temporal.closed = map[string]enumspb.WorkflowExecutionStatus{
+					"agent-1": enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED, "agent-2": enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED,
+				}
+			},
+		},
+		"one that somebody takes meanwhile": {
+			reason: "the next one is tried", want: "agent-2",
+			before: func(b *bench) {
+				start := b.temporal.onStart
+				b.temporal.onStart = func(o client.StartWorkflowOptions, in any) error {
+					if o.ID == "agent-1" {
+						return serviceerror.NewWorkflowExecutionAlreadyStarted("it is there", "", "")
+					}
+					return start(o, in)
+				}
+			},
+		},
+		"all": {
+			reason: "it is the ledger of something else", code: fault.Conflict,
+			before: func(b *bench) {
+				b.temporal.open = map[string]bool{}
+				for i := range 1000 {
+					b.temporal.open[fmt.Sprint("agent-", i+1)] = true
+				}
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			p := b.plan()
+			c.before(b)
+			run, err := b.Run(t.Context(), engine.RunRequest{Plan: p.Hash, By: "ann"})
+			if c.code != "" {
+				wants(t, err, c.code, "another ledger's")
+				return
+			}
+			if err != nil || run.Name != c.want {
+				t.Fatalf("it is called %q, %v; want %s: %s", run.Name, err, c.want, c.reason)
+			}
+			if last := b.temporal.started[len(b.temporal.started)-1]; last.ID != c.want {
+				t.Errorf("workflow %s was started", last.ID)
+			}
+			if _, err := b.ledger.Run(t.Context(), c.left); c.left != "" && fault.CodeOf(err) != fault.NotFound {
+				t.Errorf("the ledger says something of %s, which it knows nothing of: %v", c.left, err)
+			}
+		})
 	}
 }
 

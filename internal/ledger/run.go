@@ -2,6 +2,9 @@ package ledger
 
 import (
 	"context"
+	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
 	"sluice.dev/sluice/internal/api"
@@ -25,10 +28,12 @@ type Run struct {
 	Drill   string      `json:"drill,omitempty"`  // ID of the drill that it is of: it is to be stopped
 }
 
-// Runs keeps runs by name.
+// Runs keeps runs by name. It is wide as a run that is made, ended or overtaken is one row, which no two may change apart.
 type Runs interface {
 	// NewRun stores a run under a name made of its component and the next free number, and returns it.
 	NewRun(ctx context.Context, r Run) (Run, error)
+	// NewRunAbove is NewRun, under a number above a floor too: names up to there are somebody else's. The floor is as NextFence's.
+	NewRunAbove(ctx context.Context, r Run, floor int64) (Run, error)
 	// SaveRun replaces Phase, Ended and Report of a run. An ended run is not changed again: Conflict, unless equal. One that
 	// was never made is NotFound.
 	SaveRun(ctx context.Context, r Run) error
@@ -43,6 +48,18 @@ type Runs interface {
 
 // Check is Invalid where a run that is to be made lacks what it is named by.
 func (r Run) Check() error { return required("run", "component", r.Subject.String(), "plan", r.Plan) }
+
+// RunName is the name of a component's run with a number.
+func RunName(subject api.Subject, number int64) string { return fmt.Sprintf("%s-%d", subject, number) }
+
+// Number is the number in the name of a run; 0, which no run has, where there is none.
+func (r Run) Number() int64 {
+	number, err := strconv.ParseInt(strings.TrimPrefix(r.Name, r.Subject.String()+"-"), 10, 64)
+	if err != nil || RunName(r.Subject, number) != r.Name {
+		return 0
+	}
+	return number
+}
 
 // Becomes tells whether saving a run changes the one that is stored. It is Conflict where that one has ended.
 func (r Run) Becomes(next Run) (bool, error) {

@@ -94,3 +94,19 @@ func testOvertaken(t *testing.T, l ledger.Ledger) {
 	same(t, by(run(one, false)), "", "what takes back the rest, later, is not overtaken")
 	same(t, must[ledger.Run](t)(l.Run(ctx, first)).Direct, true, "it is kept that a run is direct")
 }
+
+func testRunNames(t *testing.T, l ledger.Ledger) {
+	r := ledger.Run{Plan: "sha256:a", Subject: api.Component("agent")}
+	names := []string{}
+	for _, floor := range []int64{6, 3, 0} {
+		names = append(names, must[ledger.Run](t)(l.NewRunAbove(t.Context(), r, floor)).Name)
+	}
+	same(t, names, []string{"agent-7", "agent-8", "agent-9"}, "a number is above the floor, and above all that were given")
+	_, err := l.NewRunAbove(t.Context(), r, -1)
+	wantCode(t, err, fault.Invalid, "a floor below all numbers")
+	for name, number := range map[string]int64{"agent-7": 7, "agent-x": 0, "agent-07": 0, "other-7": 0, "": 0} {
+		if got := (ledger.Run{Name: name, Subject: r.Subject}).Number(); got != number {
+			t.Errorf("the number of %q is %d, want %d", name, got, number)
+		}
+	}
+}

@@ -19,6 +19,7 @@ func Run(t *testing.T, open func(*testing.T) ledger.Ledger) {
 		"blobs":        testBlobs,
 		"plans":        testPlans,
 		"runs":         testRuns,
+		"run names":    testRunNames,
 		"deployments":  testDeployments,
 		"writes":       testWrites,
 		"pre-images":   testPreImages,

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
@@ -15,7 +14,12 @@ const runColumns = `name, plan, component, version, back, phase, started, ended,
 
 // NewRun implements ledger.Runs.
 func (s *Store) NewRun(ctx context.Context, r ledger.Run) (ledger.Run, error) {
-	if err := r.Check(); err != nil {
+	return s.NewRunAbove(ctx, r, 0)
+}
+
+// NewRunAbove implements ledger.Runs.
+func (s *Store) NewRunAbove(ctx context.Context, r ledger.Run, floor int64) (ledger.Run, error) {
+	if err := errors.Join(r.Check(), ledger.CheckFloor(floor)); err != nil {
 		return ledger.Run{}, failed(err, "cannot make run")
 	}
 	err := s.write(ctx, turnOfRuns(r.Subject), func(tx handle) error {
@@ -24,7 +28,8 @@ func (s *Store) NewRun(ctx context.Context, r ledger.Run) (ledger.Run, error) {
 		if err != nil {
 			return err
 		}
-		r.Name = fmt.Sprintf("%s-%d", r.Subject, number)
+		number = max(number, floor+1)
+		r.Name = ledger.RunName(r.Subject, number)
 		_, err = tx.ExecContext(ctx, `
 			INSERT INTO runs (number, `+runColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			number, r.Name, r.Plan, r.Subject.String(), r.Version, r.Back, r.Phase,
