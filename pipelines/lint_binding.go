@@ -45,6 +45,9 @@ func (l *linter) asker(source string, at spot) {
 		l.report.addAt(at, "%v", err)
 		return
 	}
+	if !asked.Reads(rule.SubjectClaims) && !asked.Reads(rule.SubjectName) {
+		l.warnings.addAt(at, "it asks neither who it is nor what is claimed: some issuers vouch for everybody there is")
+	}
 	if asked.Reads(rule.SubjectClaims) && !asked.Reads(rule.SubjectIssuer) {
 		l.warnings.addAt(at, "it believes claims of every issuer alike: ask for the issuer as well, such as issuer == \"github\"")
 	}

@@ -89,6 +89,7 @@ func TestTheRulesOfThePage(t *testing.T) {
 		{"sre", "corp", "bob", access.Person, nil, false},
 		{"event_name", "github", "x", access.Job, github, true},
 		{"event_name", "github", "x", access.Job, with(github, "event_name", "pull_request"), false},
+		{"event_name", "github", "x", access.Job, with(github, "event_name", "pull_request_target"), false},
 		{"event_name", "github", "x", access.Job, with(github, "ref", "refs/heads/other"), false},
 		{"event_name", "github", "x", access.Job, with(github, "repository_id", "7"), false},
 		{"event_name", "gitlab", "x", access.Job, github, false},

@@ -122,6 +122,9 @@ func (i *Issuer) check(before []Issuer) error {
 	if len(i.Audiences) == 0 || len(i.Audiences) > maxAudiences || slices.Contains(i.Audiences, "") {
 		return fault.New(fault.Invalid, "it needs 1 to %d audiences: a token that is meant for another service must not be taken", maxAudiences)
 	}
+	if i.ClientID != "" && !slices.Contains(i.Audiences, i.ClientID) {
+		return fault.New(fault.Invalid, "tokens of whoever logs in are meant for its clientID %s: that has to be among the audiences", i.ClientID)
+	}
 	for _, other := range before {
 		if other.URL != i.URL {
 			continue

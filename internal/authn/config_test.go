@@ -34,6 +34,7 @@ func TestLoad(t *testing.T) {
 		"no address":                              {one("https://id.example.com", "id"), "no address"},
 		"no audience":                             {one("[sluice]", "[]"), "audiences"},
 		"an empty audience":                       {one("[sluice]", "['']"), "audiences"},
+		"a client whose tokens are not taken":     {one("people", "people, clientID: cli"), "among the audiences"},
 		"a kind that is none":                     {one("people", "person"), "people or jobs"},
 		"a name that would cut others":            {one("corp", "'a:b'"), "its name is"},
 		"the name of what Sluice vouches for":     {one("corp", "service"), "taken"},

@@ -83,6 +83,21 @@ func (a *audience) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+// audienceOf is the audience in a claim.
+func audienceOf(claim any) (a audience) {
+	switch v := claim.(type) {
+	case string:
+		return audience{v}
+	case []any:
+		for _, one := range v {
+			if name, ok := one.(string); ok {
+				a = append(a, name)
+			}
+		}
+	}
+	return a
+}
+
 func (a audience) meant(wanted []string) bool {
 	return slices.ContainsFunc(a, func(one string) bool { return slices.Contains(wanted, one) })
 }
@@ -120,9 +135,6 @@ func (i *issuer) subject(ctx context.Context, token string, jws *jose.JSONWebSig
 	if err != nil {
 		return access.Subject{}, refuse("of issuer " + i.of.Name + ": it is no ID token of that issuer")
 	}
-	if !audience(verified.Audience).meant(i.of.Audiences) {
-		return access.Subject{}, refuse("of issuer " + i.of.Name + ": it is meant for another audience")
-	}
 	var data json.RawMessage
 	if err := verified.Claims(&data); err != nil {
 		return access.Subject{}, refuse("of issuer " + i.of.Name + ": what is signed is no set of claims")
@@ -130,6 +142,10 @@ func (i *issuer) subject(ctx context.Context, token string, jws *jose.JSONWebSig
 	claims, err := access.ReadClaims(data)
 	if err != nil {
 		return access.Subject{}, refuse("of issuer " + i.of.Name + ": " + err.Error())
+	}
+	// once more by names to the letter: structs are decoded whatever the case of a name, and some issuers let people add claims
+	if claims["iss"] != i.of.URL || !audienceOf(claims["aud"]).meant(i.of.Audiences) {
+		return access.Subject{}, refuse("of issuer " + i.of.Name + ": it is meant for another audience, or of another issuer")
 	}
 	if why := i.untimely(claims); why != "" {
 		return access.Subject{}, refuse("of issuer " + i.of.Name + ": " + why)

@@ -227,6 +227,41 @@ func TestTokensThatAreRefused(t *testing.T) {
 	}
 }
 
+// TestClaimsAreReadToTheLetter: a claim that somebody may add at an issuer under another case does not stand for a registered one.
+func TestClaimsAreReadToTheLetter(t *testing.T) {
+	c := &clock{}
+	i := issuertest.New(t, c.now)
+	a := authenticator(t, people(i), nil, c.now)
+	key := i.Key()
+	for _, tc := range []struct {
+		reason, claims string
+		good           bool
+	}{
+		{"as it should be", `"iss": "URL", "aud": "sluice"`, true},
+		{"an audience beside the real one", `"iss": "URL", "aud": "elsewhere", "AUD": "sluice"`, false},
+		{"an issuer beside the real one", `"aud": "sluice", "iss": "https://elsewhere.example.com", "ISS": "URL"`, false},
+		{"no real audience", `"iss": "URL", "Aud": "sluice"`, false},
+	} {
+		payload := fmt.Sprintf(`{"sub": "anna", "exp": %d, %s}`, noon.Add(time.Hour).Unix(), strings.ReplaceAll(tc.claims, "URL", i.URL))
+		options := (&jose.SignerOptions{}).WithHeader("kid", key.ID)
+		signer, err := jose.NewSigner(jose.SigningKey{Algorithm: key.Algorithm, Key: key.Private}, options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		signed, err := signer.Sign([]byte(payload))
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, err := signed.CompactSerialize()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.Bearer(t.Context(), token); (err == nil) != tc.good {
+			t.Errorf("%s: %v", tc.reason, err)
+		}
+	}
+}
+
 func TestClocksApart(t *testing.T) {
 	theirs, ours := &clock{}, &clock{}
 	i := issuertest.New(t, theirs.now)
