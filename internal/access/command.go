@@ -10,10 +10,10 @@ import (
 // commands are what one may do to runs and to the fleet, by the right that it takes. Words are those of the audit.
 func commands() map[pipelines.Right][]string {
 	return map[pipelines.Right][]string{
-		pipelines.RightPlan: {"plan"},
+		pipelines.RightPlan: {"plan", "catch-up"},
 		pipelines.RightOperate: {
 			"run", api.UpdatePause, api.UpdateResume, api.UpdateSkip, api.UpdateRetry, api.UpdateAbort, api.UpdateRollback, api.UpdateEndSoak,
-			api.UpdateRetreat, "freeze", "unfreeze", "catch-up", "reconcile", "let-in", "drill",
+			api.UpdateRetreat, "freeze", "unfreeze", "reconcile", "let-in", "drill",
 		},
 		pipelines.RightApprove: {api.UpdateApprove, api.UpdateReject, "bypass"},
 	}

@@ -10,6 +10,7 @@ import (
 	"sluice.dev/sluice/internal/access"
 	"sluice.dev/sluice/internal/clip"
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/ledger"
 )
 
 // MaxToken is how long a token may be, in bytes. Nothing of a longer one is looked at.
@@ -47,13 +48,13 @@ func printable(text string) string {
 // Authenticator makes subjects of bearer tokens. It is safe for concurrent use.
 type Authenticator struct {
 	issuers []*issuer
-	tokens  Tokens
+	tokens  ledger.Tokens
 	now     func() time.Time
 }
 
 // New makes an Authenticator of a configuration. It asks no issuer yet: a server starts while one is away. Without tokens none that Sluice
 // made is taken. It is fault.Invalid for a configuration that does not pass its Check, or names a file that cannot be read.
-func New(c Config, tokens Tokens, now func() time.Time) (*Authenticator, error) {
+func New(c Config, tokens ledger.Tokens, now func() time.Time) (*Authenticator, error) {
 	if err := c.Check(); err != nil {
 		return nil, err
 	}

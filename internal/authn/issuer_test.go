@@ -20,6 +20,7 @@ import (
 	"sluice.dev/sluice/internal/authn"
 	"sluice.dev/sluice/internal/authn/issuertest"
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/ledger"
 )
 
 var noon = time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
@@ -35,7 +36,7 @@ func people(i *issuertest.Issuer) authn.Config {
 	return authn.Config{Issuers: []authn.Issuer{{Name: "corp", URL: i.URL, Audiences: []string{"sluice"}, Kind: authn.People}}}
 }
 
-func authenticator(t testing.TB, c authn.Config, tokens authn.Tokens, now func() time.Time) *authn.Authenticator {
+func authenticator(t testing.TB, c authn.Config, tokens ledger.Tokens, now func() time.Time) *authn.Authenticator {
 	t.Helper()
 	a, err := authn.New(c, tokens, now)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"sluice.dev/sluice/internal/access"
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/ledger"
 )
 
 // TokenPrefix begins every token that Sluice made, so that scanners of repositories and logs find one that was left there.
@@ -29,56 +30,27 @@ const (
 	usedEvery = time.Hour
 )
 
-// Token is what is kept of a service token. The secret is not among it: Hash is its SHA-256. That is enough for 256 random bits, which
-// nobody can guess however fast a hash is; a slow hash is for passwords, and here would let whoever sends wrong tokens keep us busy.
-type Token struct {
-	ID        string            `json:"id"` // random, unique, and no secret
-	Name      string            `json:"name"`
-	Hash      [sha256.Size]byte `json:"hash"`
-	CreatedBy string            `json:"createdBy"`
-	Created   time.Time         `json:"created"`
-	Expires   time.Time         `json:"expires"`
-	LastUsed  time.Time         `json:"lastUsed,omitzero"` // give or take an hour; zero where it never was
-	Revoked   time.Time         `json:"revoked,omitzero"`  // zero where it is not
-	RevokedBy string            `json:"revokedBy,omitempty"`
-}
-
-// Tokens keeps service tokens: one table by ID. Times are kept to the second at least.
-type Tokens interface {
-	// PutToken adds a token. It is fault.Conflict where its ID is taken.
-	PutToken(ctx context.Context, t Token) error
-	// Token returns the one of an ID, also where it is expired or revoked. It is fault.NotFound where there is none.
-	Token(ctx context.Context, id string) (Token, error)
-	// ListTokens returns all, by name and then by time of creation.
-	ListTokens(ctx context.Context) ([]Token, error)
-	// RevokeToken sets who revoked a token and when, and returns it. One that is revoked already stays as it is. It is fault.NotFound where
-	// there is none.
-	RevokeToken(ctx context.Context, id, by string, at time.Time) (Token, error)
-	// UseToken sets when a token was last used, unless a later time is kept. It is fault.NotFound where there is none.
-	UseToken(ctx context.Context, id string, at time.Time) error
-}
-
 // tokenText writes the bytes of tokens: letters and digits only, so that a double click takes it whole.
 var tokenText = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
 // NewToken makes a token for a service, and returns what is to be kept and, once, the text that is to be given to the service. Several
 // tokens may have one name: a new one is given out before the old one is revoked. It is fault.Invalid for a name that is none, and for
 // a time of expiry that is none or too far away.
-func NewToken(name, by string, now, expires time.Time) (Token, string, error) {
+func NewToken(name, by string, now, expires time.Time) (ledger.Token, string, error) {
 	switch {
 	case !issuerName.MatchString(name):
-		return Token{}, "", fault.New(fault.Invalid, "cannot make token %q: its name is lower-case letters, digits and dashes, at most 63", name)
+		return ledger.Token{}, "", fault.New(fault.Invalid, "cannot make token %q: its name is lower-case letters, digits and dashes, at most 63", name)
 	case by == "":
-		return Token{}, "", fault.New(fault.Invalid, "cannot make token %s: nobody makes it", name)
+		return ledger.Token{}, "", fault.New(fault.Invalid, "cannot make token %s: nobody makes it", name)
 	case !expires.After(now):
-		return Token{}, "", fault.New(fault.Invalid, "cannot make token %s: say when it expires, which has to be later than now", name)
+		return ledger.Token{}, "", fault.New(fault.Invalid, "cannot make token %s: say when it expires, which has to be later than now", name)
 	case expires.Sub(now) > MaxTokenLife:
-		return Token{}, "", fault.New(fault.Invalid, "cannot make token %s: it expires within a year", name)
+		return ledger.Token{}, "", fault.New(fault.Invalid, "cannot make token %s: it expires within a year", name)
 	}
 	var random [tokenIDBytes + tokenSecretBytes]byte
 	_, _ = rand.Read(random[:]) // it never fails
 	id, secret := tokenText.EncodeToString(random[:tokenIDBytes]), tokenText.EncodeToString(random[tokenIDBytes:])
-	t := Token{ID: id, Name: name, Hash: sha256.Sum256([]byte(secret)), CreatedBy: by, Created: now.UTC(), Expires: expires.UTC()}
+	t := ledger.Token{ID: id, Name: name, Hash: sha256.Sum256([]byte(secret)), CreatedBy: by, Created: now.UTC(), Expires: expires.UTC()}
 	return t, TokenPrefix + id + "_" + secret, nil
 }
 

@@ -10,13 +10,14 @@ import (
 	"sluice.dev/sluice/internal/access"
 	"sluice.dev/sluice/internal/authn"
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/ledger"
 )
 
 func TestServiceTokens(t *testing.T) {
 	c := &clock{}
 	store := newTokens()
 	a := authenticator(t, authn.Config{}, store, c.now)
-	made := func(name string) (authn.Token, string) {
+	made := func(name string) (ledger.Token, string) {
 		t.Helper()
 		token, text, err := authn.NewToken(name, "corp:ann", c.now(), c.now().Add(30*24*time.Hour))
 		if err != nil {

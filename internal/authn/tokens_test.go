@@ -8,23 +8,23 @@ import (
 	"sync"
 	"time"
 
-	"sluice.dev/sluice/internal/authn"
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/ledger"
 )
 
 // tokens is a store in memory.
 type tokens struct {
 	mu   sync.Mutex
-	all  map[string]authn.Token
+	all  map[string]ledger.Token
 	used int
 	away error
 }
 
-var _ authn.Tokens = (*tokens)(nil)
+var _ ledger.Tokens = (*tokens)(nil)
 
-func newTokens() *tokens { return &tokens{all: map[string]authn.Token{}} }
+func newTokens() *tokens { return &tokens{all: map[string]ledger.Token{}} }
 
-func (s *tokens) PutToken(_ context.Context, t authn.Token) error {
+func (s *tokens) PutToken(_ context.Context, t ledger.Token) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, taken := s.all[t.ID]; taken {
@@ -34,28 +34,28 @@ func (s *tokens) PutToken(_ context.Context, t authn.Token) error {
 	return nil
 }
 
-func (s *tokens) Token(_ context.Context, id string) (authn.Token, error) {
+func (s *tokens) Token(_ context.Context, id string) (ledger.Token, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t, known := s.all[id]
 	switch {
 	case s.away != nil:
-		return authn.Token{}, s.away
+		return ledger.Token{}, s.away
 	case !known:
-		return authn.Token{}, fault.New(fault.NotFound, "there is no token %s", id)
+		return ledger.Token{}, fault.New(fault.NotFound, "there is no token %s", id)
 	}
 	return t, nil
 }
 
-func (s *tokens) ListTokens(context.Context) ([]authn.Token, error) {
+func (s *tokens) ListTokens(context.Context) ([]ledger.Token, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.SortedFunc(maps.Values(s.all), func(a, b authn.Token) int {
+	return slices.SortedFunc(maps.Values(s.all), func(a, b ledger.Token) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), a.Created.Compare(b.Created))
 	}), nil
 }
 
-func (s *tokens) RevokeToken(ctx context.Context, id, by string, at time.Time) (authn.Token, error) {
+func (s *tokens) RevokeToken(ctx context.Context, id, by string, at time.Time) (ledger.Token, error) {
 	t, err := s.Token(ctx, id)
 	if err != nil || !t.Revoked.IsZero() {
 		return t, err

@@ -172,15 +172,8 @@ type permitting interface {
 	CanI(context.Context, wire.Whether) (access.Explanation, error)
 }
 
-// verbs are the rights that commands take, by what people type.
-var verbs = map[pipelines.Right][]string{
-	pipelines.RightPlan: {"plan", "catch-up"},
-	pipelines.RightOperate: {
-		"run", "pause", "resume", "abort", "rollback", "skip", "end-soak", "retry", "freeze", "unfreeze", "let-in", "reconcile", "drill",
-	},
-	pipelines.RightApprove: {"approve", "reject", "bypass"},
-	pipelines.RightView:    {"get", "why", "report", "changes"},
-}
+// reading are the commands that only read.
+var reading = []string{"get", "why", "report", "changes"}
 
 func newCmdCanI(f *Factory) *cobra.Command {
 	var in wire.Whether
@@ -217,12 +210,10 @@ func rightFor(verb string) (pipelines.Right, bool) {
 	if slices.Contains(pipelines.Rights(), pipelines.Right(verb)) {
 		return pipelines.Right(verb), true
 	}
-	for right, all := range verbs {
-		if slices.Contains(all, verb) {
-			return right, true
-		}
+	if slices.Contains(reading, verb) {
+		return pipelines.RightView, true
 	}
-	return "", false
+	return access.RightTo(verb)
 }
 
 func canIRun(ctx context.Context, f *Factory, in wire.Whether, out format) error {

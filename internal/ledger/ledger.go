@@ -33,6 +33,8 @@ type Ledger interface {
 	Permits
 	Numbers
 	Drills
+	Requests
+	Tokens
 	// Installation is the random name that this ledger was given when it was made. It is what a Lease names as holder.
 	Installation(ctx context.Context) (string, error)
 	Close() error

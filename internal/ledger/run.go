@@ -26,6 +26,7 @@ type Run struct {
 	Report  string      `json:"report,omitempty"` // blob digest of the run's final status
 	Direct  bool        `json:"direct,omitempty"` // it goes without Temporal, which knows nothing of it
 	Drill   string      `json:"drill,omitempty"`  // ID of the drill that it is of: it is to be stopped
+	Request string      `json:"-"`                // that it came from, where somebody gave a key: WHO and KEY
 }
 
 // Runs keeps runs by name. It is wide as a run that is made, ended or overtaken is one row, which no two may change apart.
@@ -39,6 +40,8 @@ type Runs interface {
 	SaveRun(ctx context.Context, r Run) error
 	// Run returns a run by name, or NotFound.
 	Run(ctx context.Context, name string) (Run, error)
+	// RunOfRequest returns the latest run that came from a request, or NotFound.
+	RunOfRequest(ctx context.Context, request string) (Run, error)
 	// Overtaken returns the latest direct run that was made after a run and takes back what that one has moved, or what that one
 	// takes back itself. It is NotFound where none was made.
 	Overtaken(ctx context.Context, name string) (Run, error)

@@ -28,7 +28,7 @@ func (s *server) documents(a huma.API, e *engine.Engine) {
 	on(s, a, wire.ListKept, all[wire.ByKind](pipelines.RightView),
 		func(ctx context.Context, in *wire.ByKind) ([]ledger.Kept, error) { return e.Kept(ctx, in.Kind) })
 	on(s, a, wire.Delete, nobody[wire.Deleting](), func(ctx context.Context, in *wire.Deleting) (ledger.Kept, error) {
-		if err := s.may(ctx, rightOf(in.Kind), access.Object{}); err != nil {
+		if err := s.may(ctx, access.RightToKeep(in.Kind), access.Object{}); err != nil {
 			return ledger.Kept{}, err
 		}
 		return e.Delete(ctx, in.Kind, in.Name, name(ctx), in.Why)

@@ -74,7 +74,7 @@ type need[In any] struct {
 
 // met is nil where who asks has what an operation needs. Whether something is there that he has no right over, he does not hear.
 func (n need[In]) met(ctx context.Context, s *server, in *In) error {
-	if n.right == "" || who(ctx).anyone {
+	if n.over == nil || who(ctx).anyone {
 		return nil
 	}
 	if n.by != nil {
@@ -132,10 +132,8 @@ func ofComponent[In any](right pipelines.Right, component func(*In) string) need
 func (s *server) telling() need[wire.Commanded] {
 	n := ofRun(s, pipelines.RightOperate, func(in *wire.Commanded) string { return in.Run })
 	n.by = func(in *wire.Commanded) pipelines.Right {
-		if in.Name == api.UpdateApprove || in.Name == api.UpdateReject {
-			return pipelines.RightApprove
-		}
-		return pipelines.RightOperate
+		right, _ := access.RightTo(wire.CommandOf(in.Name)) // "", which nobody has, for a word that is none
+		return right
 	}
 	return n
 }
@@ -237,17 +235,6 @@ func freezeObject(f api.FreezeScope) (o access.Object) {
 	return o
 }
 
-// rightOf is what it takes to keep a document of a kind, or to delete one.
-func rightOf(kind string) pipelines.Right {
-	switch kind {
-	case pipelines.KindPolicy:
-		return pipelines.RightEnforce
-	case pipelines.KindBinding:
-		return pipelines.RightBind
-	}
-	return pipelines.RightRegister
-}
-
 // mayKeep is nil where who asks may keep each of some documents.
 func (s *server) mayKeep(ctx context.Context, f engine.Files) error {
 	docs, err := pipelines.Loader{Root: f.Root}.Load(f.Paths...)
@@ -256,7 +243,7 @@ func (s *server) mayKeep(ctx context.Context, f engine.Files) error {
 	}
 	kept, _ := docs.Kept()
 	for _, d := range kept {
-		if err := s.may(ctx, rightOf(d.Kind), access.Object{}); err != nil {
+		if err := s.may(ctx, access.RightToKeep(d.Kind), access.Object{}); err != nil {
 			return err
 		}
 	}

@@ -36,6 +36,8 @@ func Run(t *testing.T, open func(*testing.T) ledger.Ledger) {
 		"permits":      testPermits,
 		"numbers":      testNumbers,
 		"drills":       testDrills,
+		"requests":     testRequests,
+		"tokens":       testTokens,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

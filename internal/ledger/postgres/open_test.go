@@ -112,10 +112,11 @@ func TestProcessesThatOpenAnEmptyDatabaseAtOnce(t *testing.T) {
 	if len(seen) != 1+180 {
 		t.Errorf("they were told %d things, want 181", len(seen))
 	}
-	var steps int
-	err := raw(t, database).QueryRow(`SELECT COUNT(*) FROM goose_db_version WHERE version_id > 0`).Scan(&steps)
-	if err != nil || steps != 1 {
-		t.Errorf("%d steps were taken, %v", steps, err)
+	var steps, twice int
+	err := raw(t, database).QueryRow(`
+		SELECT COUNT(DISTINCT version_id), COUNT(*) - COUNT(DISTINCT version_id) FROM goose_db_version WHERE version_id > 0`).Scan(&steps, &twice)
+	if err != nil || steps == 0 || twice != 0 {
+		t.Errorf("%d steps were taken, %d of them twice, %v", steps, twice, err)
 	}
 }
 

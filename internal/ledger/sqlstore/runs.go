@@ -10,7 +10,7 @@ import (
 	"sluice.dev/sluice/internal/ledger"
 )
 
-const runColumns = `name, plan, component, version, back, phase, started, ended, made_by, reason, report, direct, drill`
+const runColumns = `name, plan, component, version, back, phase, started, ended, made_by, reason, report, direct, drill, request`
 
 // NewRun implements ledger.Runs.
 func (s *Store) NewRun(ctx context.Context, r ledger.Run) (ledger.Run, error) {
@@ -31,9 +31,9 @@ func (s *Store) NewRunAbove(ctx context.Context, r ledger.Run, floor int64) (led
 		number = max(number, floor+1)
 		r.Name = ledger.RunName(r.Subject, number)
 		_, err = tx.ExecContext(ctx, `
-			INSERT INTO runs (number, `+runColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			INSERT INTO runs (number, `+runColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			number, r.Name, r.Plan, r.Subject.String(), r.Version, r.Back, r.Phase,
-			formatTime(r.Started), formatTime(r.Ended), r.By, readable(r.Reason), r.Report, asInt(r.Direct), r.Drill)
+			formatTime(r.Started), formatTime(r.Ended), r.By, readable(r.Reason), r.Report, asInt(r.Direct), r.Drill, r.Request)
 		return err
 	})
 	if err != nil {
@@ -74,6 +74,16 @@ func (s *Store) Run(ctx context.Context, name string) (ledger.Run, error) {
 	return r, failed(err, "cannot read run %s", name)
 }
 
+// RunOfRequest implements ledger.Runs.
+func (s *Store) RunOfRequest(ctx context.Context, request string) (ledger.Run, error) {
+	r, err := scanRun(s.all.QueryRowContext(ctx, `
+		SELECT `+runColumns+` FROM runs WHERE request = ? AND request <> '' ORDER BY seq DESC LIMIT 1`, request))
+	if errors.Is(err, sql.ErrNoRows) {
+		return ledger.Run{}, fault.New(fault.NotFound, "cannot find a run of that request")
+	}
+	return r, failed(err, "cannot find the run of a request")
+}
+
 // Overtaken implements ledger.Runs.
 func (s *Store) Overtaken(ctx context.Context, name string) (ledger.Run, error) {
 	r, err := scanRun(s.all.QueryRowContext(ctx, `
@@ -97,6 +107,6 @@ func (s *Store) ListRuns(ctx context.Context, subject api.Subject, limit int) ([
 func scanRun(row scanner) (ledger.Run, error) {
 	var r ledger.Run
 	err := row.Scan(&r.Name, &r.Plan, column{&r.Subject}, &r.Version, &r.Back, &r.Phase, moment{&r.Started}, moment{&r.Ended}, &r.By,
-		&r.Reason, &r.Report, &r.Direct, &r.Drill)
+		&r.Reason, &r.Report, &r.Direct, &r.Drill, &r.Request)
 	return r, err
 }

@@ -23,6 +23,9 @@ const (
 // turnOfRuns is of the names of a component's runs.
 func turnOfRuns(subject api.Subject) Turn { return Turn("runs of " + subject.String()) }
 
+// turnOfRequests is of what somebody has asked servers to do.
+func turnOfRequests(who string) Turn { return Turn("requests of " + who) }
+
 // turnOfUnit is of what was deployed of a component in a cluster.
 func turnOfUnit(cluster string, subject api.Subject) Turn {
 	return Turn("unit " + cluster + " " + subject.String())
