@@ -39,7 +39,8 @@ var tokenText = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPaddi
 func NewToken(name, by string, now, expires time.Time) (ledger.Token, string, error) {
 	switch {
 	case !issuerName.MatchString(name):
-		return ledger.Token{}, "", fault.New(fault.Invalid, "cannot make token %q: its name is lower-case letters, digits and dashes, at most 63", name)
+		return ledger.Token{}, "", fault.New(fault.Invalid,
+			"cannot make token %q: its name is lower-case letters, digits and dashes, at most 63", name)
 	case by == "":
 		return ledger.Token{}, "", fault.New(fault.Invalid, "cannot make token %s: nobody makes it", name)
 	case !expires.After(now):

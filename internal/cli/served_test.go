@@ -23,7 +23,7 @@ func (s *session) serve(f *cli.Factory) {
 	e := engine.New(l, f.Temporal, engine.Options{Library: f.Library, Clock: f.Clock, Proven: true, Program: "sluice --ledger " + s.server.ledger})
 	guard, token := answering.NewLocal()
 	web := httptest.NewServer(answering.Handler(answering.Options{
-		Engine: e, Guard: guard, Installation: "test", Version: "test", Clock: f.Clock, Logger: slog.New(slog.DiscardHandler), LookEvery: time.Millisecond,
+		Engine: e, Guard: guard, Requests: l, Installation: "test", Version: "test", Clock: f.Clock, Logger: slog.New(slog.DiscardHandler), LookEvery: time.Millisecond,
 	}))
 	s.t.Cleanup(func() {
 		web.Close()

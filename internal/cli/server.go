@@ -16,6 +16,7 @@ import (
 	"sluice.dev/sluice/internal/authn"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/remote"
 	"sluice.dev/sluice/pipelines"
 )
@@ -23,6 +24,7 @@ import (
 // ServerRun is what a server is started with. The ledger is closed by the command line.
 type ServerRun struct {
 	Engine       *engine.Engine
+	Ledger       ledger.Ledger
 	Installation string
 	Listen       string
 	Cert, Key    string
@@ -117,7 +119,7 @@ func serverRun(ctx context.Context, o *ServerOptions) error {
 		return err
 	}
 	return f.Serve(ctx, ServerRun{
-		Engine: e, Installation: installation, Listen: o.Listen, Cert: o.Cert, Key: o.Key, Auth: &trusted, Bindings: bindings,
+		Engine: e, Ledger: l, Installation: installation, Listen: o.Listen, Cert: o.Cert, Key: o.Key, Auth: &trusted, Bindings: bindings,
 		Say: f.says, Version: f.Version, Logger: o.logger(),
 	})
 }
@@ -147,8 +149,8 @@ func (f *Factory) says(lines []string) {
 func localServerRun(ctx context.Context, o *ServerOptions) error {
 	f := o.Factory
 	if o.Config != "" || o.Cert != "" || o.Key != "" || len(o.Bindings) > 0 {
-		return fault.New(fault.Invalid, "cannot serve: --local trusts whoever may read the state folder, and takes neither --config, --tls-cert, "+
-			"--tls-key nor --bindings")
+		return fault.New(fault.Invalid, "cannot serve: --local trusts whoever may read the state folder, and takes neither --config, "+
+			"--tls-cert, --tls-key nor --bindings")
 	}
 	host, _, err := net.SplitHostPort(o.Listen)
 	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
@@ -168,7 +170,7 @@ func localServerRun(ctx context.Context, o *ServerOptions) error {
 	at := filepath.Join(f.state(), serverFile)
 	var url string
 	serve := ServerRun{
-		Engine: work.Engine, Installation: installation, Listen: o.Listen, Version: f.Version, Logger: work.Logger,
+		Engine: work.Engine, Ledger: work.Ledger, Installation: installation, Listen: o.Listen, Version: f.Version, Logger: work.Logger,
 		Local: func(listening, token string) error {
 			url = listening
 			data, err := json.Marshal(LocalServer{URL: url, Token: token})

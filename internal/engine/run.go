@@ -25,6 +25,8 @@ type RunRequest struct {
 	By     string
 	Reason string
 	Anyway bool // start a plan that changes nothing too
+	// Request is that the plan was asked to be started by, where whoever asks may ask again: it has one run.
+	Request string
 }
 
 // NothingToDo is why a plan was not started: it would change nothing, in any cluster or in the ledger.
@@ -46,8 +48,12 @@ func (e *Engine) Run(ctx context.Context, req RunRequest) (ledger.Run, error) {
 	if err != nil {
 		return ledger.Run{}, err
 	}
+	if run, begun, err := e.begunBefore(ctx, planned, req.Request); err != nil || begun {
+		return run, err
+	}
 	run := ledger.Run{
-		Plan: planned.Hash, Subject: planned.Plan.Subject, Version: planned.Plan.Version,
+		Request: req.Request,
+		Plan:    planned.Hash, Subject: planned.Plan.Subject, Version: planned.Plan.Version,
 		Phase: string(api.PhasePending), Started: e.now(), By: req.By, Reason: req.Reason,
 	}
 	started, err := e.tryRun(ctx, planned, run, req.Anyway)
@@ -76,6 +82,48 @@ func (e *Engine) Run(ctx context.Context, req RunRequest) (ledger.Run, error) {
 	return started, errors.Join(err, unwritten, e.audit(ctx, ledger.Entry{
 		Who: req.By, Command: "run", Object: object, Reason: req.Reason, Outcome: outcome,
 	}))
+}
+
+// begunBefore is the run that a request has. Where whoever began it was killed before its workflow was started, that is done now.
+func (e *Engine) begunBefore(ctx context.Context, planned *Planned, request string) (ledger.Run, bool, error) {
+	if request == "" {
+		return ledger.Run{}, false, nil
+	}
+	run, err := e.ledger.RunOfRequest(ctx, request)
+	switch {
+	case fault.CodeOf(err) == fault.NotFound || err == nil && run.Phase == string(api.PhaseFailed) && run.Report == "":
+		return ledger.Run{}, false, nil // it came to nothing
+	case err != nil || !run.Ended.IsZero():
+		return run, err == nil, err
+	}
+	open, _, err := e.openPhase(ctx, run.Name)
+	if err != nil || open {
+		return run, err == nil, err
+	}
+	holds, err := e.thawed(ctx, run, planned.Plan)
+	if err != nil {
+		return ledger.Run{}, false, err
+	}
+	server, queue, err := e.serverAndQueue(ctx)
+	if err != nil {
+		return ledger.Run{}, false, err
+	}
+	in := api.RolloutInput{Run: run.Name, Plan: planned.Hash, By: run.By, Reason: run.Reason, Holds: holds}
+	_, err = server.Temporal.ExecuteWorkflow(ctx, startOptions(queue, planned, run), api.RolloutName, in)
+	var started *serviceerror.WorkflowExecutionAlreadyStarted
+	if err != nil && !errors.As(err, &started) {
+		return ledger.Run{}, false, e.notStarted(err, server, run.Name)
+	}
+	return run, true, nil
+}
+
+func (e *Engine) serverAndQueue(ctx context.Context) (*Server, string, error) {
+	server, err := e.Server(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	queue, err := e.queue(ctx)
+	return server, queue, err
 }
 
 func (e *Engine) tryRun(ctx context.Context, planned *Planned, run ledger.Run, anyway bool) (ledger.Run, error) {
@@ -204,11 +252,7 @@ const nameAttempts = 3
 
 // start names a run in the ledger and starts its workflow under that name.
 func (e *Engine) start(ctx context.Context, planned *Planned, run ledger.Run, in api.RolloutInput) (ledger.Run, error) {
-	server, err := e.Server(ctx)
-	if err != nil {
-		return ledger.Run{}, err
-	}
-	queue, err := e.queue(ctx)
+	server, queue, err := e.serverAndQueue(ctx)
 	if err != nil {
 		return ledger.Run{}, err
 	}

@@ -31,7 +31,8 @@ type Run struct {
 
 // Runs keeps runs by name. It is wide as a run that is made, ended or overtaken is one row, which no two may change apart.
 type Runs interface {
-	// NewRun stores a run under a name made of its component and the next free number, and returns it.
+	// NewRun stores a run under a name made of its component and the next free number, and returns it. It is Conflict where its request
+	// has a run that has not ended.
 	NewRun(ctx context.Context, r Run) (Run, error)
 	// NewRunAbove is NewRun, under a number above a floor too: names up to there are somebody else's. The floor is as NextFence's.
 	NewRunAbove(ctx context.Context, r Run, floor int64) (Run, error)

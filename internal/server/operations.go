@@ -30,7 +30,7 @@ func on[In, Out any](
 		if err := needs.met(ctx, s, in); err != nil {
 			return nil, problemOf(err)
 		}
-		out, err := do(ctx, in)
+		out, err := once(ctx, s, op, in, do)
 		if err != nil {
 			return nil, problemOf(err)
 		}

@@ -15,6 +15,7 @@ import (
 	"sluice.dev/sluice/internal/authn"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/wire"
 	"sluice.dev/sluice/pipelines"
 )
@@ -22,6 +23,7 @@ import (
 // Setup is what a server that runs is told.
 type Setup struct {
 	Engine       *engine.Engine // which takes names as they are given
+	Ledger       Ledger
 	Installation string
 	Version      string
 	Listen       string // ADDRESS:PORT
@@ -35,9 +37,17 @@ type Setup struct {
 	Say func(lines []string)
 }
 
+// Ledger is the part of a ledger that a server uses itself. It is as wide as requests and tokens are.
+type Ledger interface {
+	Requests
+	ledger.Tokens
+}
+
 // Run serves until ctx ends.
 func Run(ctx context.Context, s Setup) error {
-	options := Options{Engine: s.Engine, Installation: s.Installation, Version: s.Version, Clock: clock.RealClock{}, Logger: s.Logger}
+	options := Options{
+		Engine: s.Engine, Requests: s.Ledger, Installation: s.Installation, Version: s.Version, Clock: clock.RealClock{}, Logger: s.Logger,
+	}
 	options.Ready = func(ctx context.Context) error {
 		_, err := s.Engine.Kept(ctx, pipelines.KindBinding)
 		return err
@@ -62,7 +72,7 @@ func Run(ctx context.Context, s Setup) error {
 
 // known makes a server know who asks, and says what it trusts.
 func (s Setup) known(ctx context.Context, o *Options, at net.Addr) (*tls.Config, error) {
-	tokens, err := authn.New(*s.Auth, nil, o.Clock.Now)
+	tokens, err := authn.New(*s.Auth, s.Ledger, o.Clock.Now)
 	if err != nil {
 		return nil, err
 	}

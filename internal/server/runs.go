@@ -16,7 +16,9 @@ import (
 func (s *server) runs(a huma.API, e *engine.Engine) {
 	on(s, a, wire.StartRun, ofPlan(s, pipelines.RightOperate, func(in *keyed[wire.RunBody]) string { return in.Body.Plan }),
 		func(ctx context.Context, in *keyed[wire.RunBody]) (wire.Started, error) {
-			run, err := e.Run(ctx, engine.RunRequest{Plan: in.Body.Plan, By: name(ctx), Reason: in.Body.Reason, Anyway: in.Body.Anyway})
+			run, err := e.Run(ctx, engine.RunRequest{
+				Plan: in.Body.Plan, By: name(ctx), Reason: in.Body.Reason, Anyway: in.Body.Anyway, Request: requestOf(ctx, in.Key),
+			})
 			var idle *engine.NothingToDo
 			if errors.As(err, &idle) {
 				return wire.Started{Idle: idle}, nil

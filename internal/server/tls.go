@@ -36,7 +36,8 @@ func OpenCertificate(cert, key string, c clock.PassiveClock, log *slog.Logger) (
 		return nil, err
 	}
 	if now := c.Now(); now.After(of.leaf.NotAfter) {
-		return nil, fault.New(fault.Invalid, "cannot serve with certificate %s: it is over since %s", cert, of.leaf.NotAfter.UTC().Format(time.RFC3339))
+		return nil, fault.New(fault.Invalid, "cannot serve with certificate %s: it is over since %s",
+			cert, of.leaf.NotAfter.UTC().Format(time.RFC3339))
 	}
 	return of, nil
 }

@@ -38,6 +38,7 @@ type feed struct {
 	now      *news
 	watchers int
 	stop     context.CancelFunc
+	ended    chan struct{} // nobody looks any more
 }
 
 // feeds are those that somebody watches, by run.
@@ -59,22 +60,30 @@ func (f *feeds) join(ctx context.Context, run string) (now *news, leave func(), 
 			return nil, nil, err
 		}
 		looking, stop := context.WithCancel(context.WithoutCancel(ctx))
-		of = &feed{now: first, stop: stop}
+		of = &feed{now: first, stop: stop, ended: make(chan struct{})}
 		f.of[run] = of
-		go f.follow(looking, run, of)
+		go func() {
+			defer close(of.ended)
+			f.follow(looking, run, of)
+		}()
 	}
 	of.watchers++
 	return of.now, func() {
 		f.mu.Lock()
-		defer f.mu.Unlock()
-		if of.watchers--; of.watchers == 0 {
-			of.stop()
+		of.watchers--
+		last := of.watchers == 0
+		if last {
 			delete(f.of, run)
+		}
+		f.mu.Unlock()
+		if last {
+			of.stop()
+			<-of.ended
 		}
 	}, nil
 }
 
-// after waits for what follows some news.
+// after is what followed some news.
 func (f *feeds) after(run string) *news {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -52,23 +52,23 @@ var (
 		Key
 		Body FreezeBody
 	}, engine.Frozen]{
-		"freeze", http.MethodPost, "/freezes", "Have everything stand still, or a part of the fleet.", "red lines"}
+		"freeze", http.MethodPost, "/freezes", "Have everything stand still, or a part of the fleet.", "red lines", false}
 	LiftFreeze = Operation[Lifting, engine.Frozen]{
-		"unfreeze", http.MethodPost, "/freezes/{freeze}/lift", "Lift a freeze.", "red lines"}
+		"unfreeze", http.MethodPost, "/freezes/{freeze}/lift", "Lift a freeze.", "red lines", true}
 	ListFreezes = Operation[FreezesQuery, []engine.KnownFreeze]{
-		"list-freezes", http.MethodGet, "/freezes", "List freezes, the newest first.", "red lines"}
+		"list-freezes", http.MethodGet, "/freezes", "List freezes, the newest first.", "red lines", false}
 	Bypass = Operation[struct {
 		Key
 		Body BypassBody
 	}, engine.LetPass]{
-		"bypass", http.MethodPost, "/bypasses", "Let one plan pass one freeze or policy. It takes a second person.", "red lines"}
+		"bypass", http.MethodPost, "/bypasses", "Let one plan pass one freeze or policy. It takes a second person.", "red lines", true}
 	ListPermits = Operation[None, []permit.Permit]{
-		"list-permits", http.MethodGet, "/permits", "List who may change clusters, and who waits for that.", "red lines"}
+		"list-permits", http.MethodGet, "/permits", "List who may change clusters, and who waits for that.", "red lines", false}
 	LetIn = Operation[struct {
 		Key
 		Body LetInBody
 	}, permit.Permit]{
-		"let-in", http.MethodPost, "/permits/let-in", "Let a cluster change that waits for a limit.", "red lines"}
+		"let-in", http.MethodPost, "/permits/let-in", "Let a cluster change that waits for a limit.", "red lines", true}
 )
 
 // ApplyBody keeps documents for the whole installation.
@@ -125,21 +125,21 @@ var (
 		Key
 		Body ApplyBody
 	}, []engine.Applied]{
-		"apply", http.MethodPost, "/documents", "Keep documents for the whole installation.", "documents"}
+		"apply", http.MethodPost, "/documents", "Keep documents for the whole installation.", "documents", true}
 	ListKept = Operation[ByKind, []ledger.Kept]{
-		"list-documents", http.MethodGet, "/documents", "List the documents that are kept.", "documents"}
+		"list-documents", http.MethodGet, "/documents", "List the documents that are kept.", "documents", false}
 	Delete = Operation[Deleting, ledger.Kept]{
-		"delete-document", http.MethodDelete, "/documents/{kind}/{name}", "Have a document no longer be kept.", "documents"}
+		"delete-document", http.MethodDelete, "/documents/{kind}/{name}", "Have a document no longer be kept.", "documents", true}
 	StartDrill = Operation[Drilling[DrillBody], engine.KeptDrill]{
-		"start-drill", http.MethodPut, "/drills/{drill}", "Keep a drill, and have it run by its schedule.", "drills"}
+		"start-drill", http.MethodPut, "/drills/{drill}", "Keep a drill, and have it run by its schedule.", "drills", true}
 	StopDrill = Operation[Drilling[Why], Stopped]{
-		"stop-drill", http.MethodPost, "/drills/{drill}/stop", "Have a drill run no more.", "drills"}
+		"stop-drill", http.MethodPost, "/drills/{drill}/stop", "Have a drill run no more.", "drills", true}
 	RunDrill = Operation[Drilling[DrillNow], api.Drilled]{
-		"run-drill", http.MethodPost, "/drills/{drill}/run", "Run a drill now.", "drills"}
+		"run-drill", http.MethodPost, "/drills/{drill}/run", "Run a drill now.", "drills", false}
 	ListDrills = Operation[None, []engine.KeptDrill]{
-		"list-drills", http.MethodGet, "/drills", "List the drills that are kept.", "drills"}
+		"list-drills", http.MethodGet, "/drills", "List the drills that are kept.", "drills", false}
 	ListDrilled = Operation[DrilledQuery, []api.Drilled]{
-		"list-drilled", http.MethodGet, "/drill-times", "List what came of drills, the newest first.", "drills"}
+		"list-drilled", http.MethodGet, "/drill-times", "List what came of drills, the newest first.", "drills", false}
 )
 
 // AuditQuery narrows the audit.
@@ -171,21 +171,22 @@ type NoticesQuery struct {
 // Of what there is.
 var (
 	Greet = Operation[None, Greeting]{
-		"greet", http.MethodGet, "/", "Say what this server is.", "installation"}
+		"greet", http.MethodGet, "/", "Say what this server is.", "installation", false}
 	GetLogins = Operation[None, []LoginAt]{
-		"get-logins", http.MethodGet, "/logins", "List where people may log in. Nobody is asked who he is for this.", "installation"}
+		"get-logins", http.MethodGet, "/logins", "List where people may log in. Nobody is asked who he is for this.", "installation", false}
 	Whoami = Operation[None, Caller]{
-		"whoami", http.MethodGet, "/whoami", "Say who the server takes you for.", "installation"}
+		"whoami", http.MethodGet, "/whoami", "Say who the server takes you for.", "installation", false}
 	CanI = Operation[Whether, access.Explanation]{
-		"can-i", http.MethodGet, "/can-i/{right}", "Say whether you may do something, by which bindings, or what is missing.", "installation"}
+		"can-i", http.MethodGet, "/can-i/{right}",
+		"Say whether you may do something, by which bindings, or what is missing.", "installation", false}
 	ListAudit = Operation[AuditQuery, []ledger.Entry]{
-		"list-audit", http.MethodGet, "/audit", "List who did what, the newest first.", "installation"}
+		"list-audit", http.MethodGet, "/audit", "List who did what, the newest first.", "installation", false}
 	ListChanges = Operation[ChangesQuery, engine.Changes]{
-		"list-changes", http.MethodGet, "/changes/{name}", "List what has changed in a cluster or on a node.", "installation"}
+		"list-changes", http.MethodGet, "/changes/{name}", "List what has changed in a cluster or on a node.", "installation", false}
 	ListClusters = Operation[OfComponent, []engine.Cluster]{
-		"list-clusters", http.MethodGet, "/clusters", "List what runs where.", "installation"}
+		"list-clusters", http.MethodGet, "/clusters", "List what runs where.", "installation", false}
 	ListWorkers = Operation[None, []engine.Worker]{
-		"list-workers", http.MethodGet, "/workers", "List the workers.", "installation"}
+		"list-workers", http.MethodGet, "/workers", "List the workers.", "installation", false}
 	ListNotices = Operation[NoticesQuery, []ledger.Notice]{
-		"list-notices", http.MethodGet, "/notices", "List what receivers were told, the newest first.", "installation"}
+		"list-notices", http.MethodGet, "/notices", "List what receivers were told, the newest first.", "installation", false}
 )

@@ -59,23 +59,23 @@ type OfComponent struct {
 // Of plans.
 var (
 	Lint = Operation[struct{ Body LintBody }, Linted]{
-		"lint", http.MethodPost, "/lint", "Say everything that is wrong with documents.", "plans"}
+		"lint", http.MethodPost, "/lint", "Say everything that is wrong with documents.", "plans", false}
 	MakePlan = Operation[struct {
 		Key
 		Body PlanBody
 	}, engine.Planned]{
 		"make-plan", http.MethodPost, "/plans",
-		"Resolve a component, a pipeline and the fleet into a plan, and look at every cluster of it. Nothing is changed there.", "plans"}
+		"Resolve a component, a pipeline and the fleet into a plan, and look at every cluster of it. Nothing is changed there.", "plans", true}
 	CatchUp = Operation[struct {
 		Key
 		Body PlanBody
 	}, engine.CatchUp]{
 		"catch-up", http.MethodPost, "/catch-ups",
-		"Make a plan that brings clusters which were missed to the last version that went all the way.", "plans"}
+		"Make a plan that brings clusters which were missed to the last version that went all the way.", "plans", true}
 	ListPlans = Operation[OfComponent, []engine.ListedPlan]{
-		"list-plans", http.MethodGet, "/plans", "List stored plans, the newest first.", "plans"}
+		"list-plans", http.MethodGet, "/plans", "List stored plans, the newest first.", "plans", false}
 	GetPlan = Operation[ByHash, engine.Planned]{
-		"get-plan", http.MethodGet, "/plans/{hash}", "Get a stored plan, with what was seen in the clusters.", "plans"}
+		"get-plan", http.MethodGet, "/plans/{hash}", "Get a stored plan, with what was seen in the clusters.", "plans", false}
 	GetText = Operation[TextByDigest, Text]{
-		"get-text", http.MethodGet, "/texts/{digest}", "Get a text of a plan, such as a diff.", "plans"}
+		"get-text", http.MethodGet, "/texts/{digest}", "Get a text of a plan, such as a diff.", "plans", false}
 )

@@ -92,37 +92,37 @@ var (
 		Key
 		Body RunBody
 	}, Started]{
-		"start-run", http.MethodPost, "/runs", "Start a stored plan.", "runs"}
+		"start-run", http.MethodPost, "/runs", "Start a stored plan.", "runs", true}
 	ListRuns = Operation[RunsQuery, []engine.Listed]{
-		"list-runs", http.MethodGet, "/runs", "List runs, the newest first.", "runs"}
+		"list-runs", http.MethodGet, "/runs", "List runs, the newest first.", "runs", false}
 	GetRun = Operation[ByRun, engine.View]{
-		"get-run", http.MethodGet, "/runs/{run}", "Get where a run is, and what it waits for.", "runs"}
+		"get-run", http.MethodGet, "/runs/{run}", "Get where a run is, and what it waits for.", "runs", false}
 	GetBlame = Operation[ByRun, []engine.Blame]{
-		"get-blame", http.MethodGet, "/runs/{run}/blame", "List what may have broken the units of a run, most likely first.", "runs"}
+		"get-blame", http.MethodGet, "/runs/{run}/blame", "List what may have broken the units of a run, most likely first.", "runs", false}
 	GetWhy = Operation[About, engine.Explanation]{
-		"get-why", http.MethodGet, "/runs/{run}/why", "Say why a run, or a part of it, is where it is, and what would help.", "runs"}
+		"get-why", http.MethodGet, "/runs/{run}/why", "Say why a run, or a part of it, is where it is, and what would help.", "runs", false}
 	GetReport = Operation[ByRun, report.Facts]{
-		"get-report", http.MethodGet, "/runs/{run}/report", "Get the facts of a report about a run.", "runs"}
+		"get-report", http.MethodGet, "/runs/{run}/report", "Get the facts of a report about a run.", "runs", false}
 	GetScales = Operation[ByRun, map[string]engine.Scale]{
-		"get-scales", http.MethodGet, "/runs/{run}/scales", "Get how many batches and pods each cluster of a run has.", "runs"}
+		"get-scales", http.MethodGet, "/runs/{run}/scales", "Get how many batches and pods each cluster of a run has.", "runs", false}
 	GetSoaks = Operation[ByRun, map[string]engine.Soaks]{
-		"get-soaks", http.MethodGet, "/runs/{run}/soaks", "Get how long the groups and stages of a run soak.", "runs"}
+		"get-soaks", http.MethodGet, "/runs/{run}/soaks", "Get how long the groups and stages of a run soak.", "runs", false}
 	GetPage = Operation[ByRun, Page]{
-		"get-page", http.MethodGet, "/runs/{run}/page", "Get where the Temporal UI shows a run.", "runs"}
+		"get-page", http.MethodGet, "/runs/{run}/page", "Get where the Temporal UI shows a run.", "runs", false}
 	TellRun = Operation[Commanded, api.Answer]{
-		"tell-run", http.MethodPost, "/runs/{run}/commands/{command}", "Tell a run what to do.", "runs"}
+		"tell-run", http.MethodPost, "/runs/{run}/commands/{command}", "Tell a run what to do.", "runs", true}
 	Settle = Operation[Settling, engine.Settled]{
-		"settle-run", http.MethodPost, "/runs/{run}/settle", "End a run that was taken back without Temporal.", "runs"}
+		"settle-run", http.MethodPost, "/runs/{run}/settle", "End a run that was taken back without Temporal.", "runs", true}
 	Reconcile = Operation[struct {
 		Key
 		Body ReconcileBody
 	}, api.Reconciled]{
-		"reconcile", http.MethodPost, "/reconciliations", "Say which to trust where a Lease and the ledger disagree.", "runs"}
+		"reconcile", http.MethodPost, "/reconciliations", "Say which to trust where a Lease and the ledger disagree.", "runs", false}
 )
 
 // Watch is answered as events of a server, each a view of the run: see the description.
 var Watch = Operation[Watching, engine.View]{
-	"watch-run", http.MethodGet, "/runs/{run}/watch", "Follow a run: a view each time that it changes, until it ends.", "runs"}
+	"watch-run", http.MethodGet, "/runs/{run}/watch", "Follow a run: a view each time that it changes, until it ends.", "runs", false}
 
 // commands are the names of commands to runs as they are in paths.
 var commands = map[string]string{api.UpdateRetreat: "retreat"}

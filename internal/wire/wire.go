@@ -20,6 +20,8 @@ type Operation[In, Out any] struct {
 	Path   string // below Prefix
 	Says   string // what it does, for the description
 	Tag    string // what it is about
+	// Again: done twice under one key, as where a server was killed before it answered, it is as done once.
+	Again bool
 }
 
 // Mutates reports whether the operation changes something.

@@ -56,6 +56,10 @@ func testRequests(t *testing.T, l ledger.Ledger) {
 	same(t, isNew, true, "after a day it is forgotten")
 
 	run := must[ledger.Run](t)(l.NewRun(ctx, ledger.Run{Plan: "p", Subject: api.Component("agent"), Request: "corp:ann k1"}))
+	_, err = l.NewRun(ctx, ledger.Run{Plan: "p", Subject: api.Component("agent"), Request: "corp:ann k1"})
+	wantCode(t, err, fault.Conflict, "a request has one run at a time")
+	run.Phase, run.Ended = "Failed", at(4)
+	ok(t, l.SaveRun(ctx, run))
 	again := must[ledger.Run](t)(l.NewRun(ctx, ledger.Run{Plan: "p", Subject: api.Component("agent"), Request: "corp:ann k1"}))
 	must[ledger.Run](t)(l.NewRun(ctx, ledger.Run{Plan: "p", Subject: api.Component("agent")}))
 	same(t, must[ledger.Run](t)(l.RunOfRequest(ctx, "corp:ann k1")).Name, again.Name, "the latest run of a request, and not "+run.Name)
@@ -68,7 +72,9 @@ func testRequests(t *testing.T, l ledger.Ledger) {
 func testTokens(t *testing.T, l ledger.Ledger) {
 	ctx := t.Context()
 	token := func(id, name string, minute int) ledger.Token {
-		return ledger.Token{ID: id, Name: name, Hash: [32]byte{1, 2, 31: 3}, CreatedBy: "corp:ann", Created: at(minute).UTC(), Expires: at(59).UTC()}
+		return ledger.Token{
+			ID: id, Name: name, Hash: [32]byte{1, 2, 31: 3}, CreatedBy: "corp:ann", Created: at(minute).UTC(), Expires: at(59).UTC(),
+		}
 	}
 	b, a, older := token("1", "b", 1), token("2", "a", 3), token("3", "a", 2)
 	for _, one := range []ledger.Token{b, a, older} {

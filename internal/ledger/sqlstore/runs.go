@@ -28,6 +28,15 @@ func (s *Store) NewRunAbove(ctx context.Context, r ledger.Run, floor int64) (led
 		if err != nil {
 			return err
 		}
+		var has bool
+		err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM runs WHERE request = ? AND request <> '' AND ended = '')`,
+			r.Request).Scan(&has)
+		if err != nil {
+			return err
+		}
+		if has {
+			return fault.New(fault.Conflict, "its request has a run")
+		}
 		number = max(number, floor+1)
 		r.Name = ledger.RunName(r.Subject, number)
 		_, err = tx.ExecContext(ctx, `

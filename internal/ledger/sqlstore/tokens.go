@@ -82,7 +82,8 @@ func (s *Store) UseToken(ctx context.Context, id string, at time.Time) error {
 func scanToken(row scanner) (ledger.Token, error) {
 	var t ledger.Token
 	var hash string
-	err := row.Scan(&t.ID, &t.Name, &hash, &t.CreatedBy, moment{&t.Created}, moment{&t.Expires}, moment{&t.LastUsed}, moment{&t.Revoked}, &t.RevokedBy)
+	err := row.Scan(&t.ID, &t.Name, &hash, &t.CreatedBy, moment{&t.Created}, moment{&t.Expires}, moment{&t.LastUsed}, moment{&t.Revoked},
+		&t.RevokedBy)
 	if err == nil {
 		_, err = hex.Decode(t.Hash[:], []byte(hash))
 	}
