@@ -19,6 +19,7 @@ import (
 	"sluice.dev/sluice/internal/access"
 	"sluice.dev/sluice/internal/authn"
 	"sluice.dev/sluice/internal/authn/issuertest"
+	"sluice.dev/sluice/internal/authn/tokenstest"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
 )
@@ -391,7 +392,7 @@ func TestInventedKeysDoNotHammerTheIssuer(t *testing.T) {
 func FuzzBearer(f *testing.F) {
 	c := &clock{}
 	i := issuertest.New(f, c.now)
-	a := authenticator(f, people(i), newTokens(), c.now)
+	a := authenticator(f, people(i), tokenstest.NewMemory(), c.now)
 	good := i.Token(nil)
 	if _, err := a.Bearer(f.Context(), good); err != nil {
 		f.Fatal(err)

@@ -9,13 +9,14 @@ import (
 
 	"sluice.dev/sluice/internal/access"
 	"sluice.dev/sluice/internal/authn"
+	"sluice.dev/sluice/internal/authn/tokenstest"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
 )
 
 func TestServiceTokens(t *testing.T) {
 	c := &clock{}
-	store := newTokens()
+	store := tokenstest.NewMemory()
 	a := authenticator(t, authn.Config{}, store, c.now)
 	made := func(name string) (ledger.Token, string) {
 		t.Helper()
@@ -82,7 +83,7 @@ func TestServiceTokens(t *testing.T) {
 
 func TestWhenATokenWasUsedIsKeptCoarsely(t *testing.T) {
 	c := &clock{}
-	store := newTokens()
+	store := tokenstest.NewMemory()
 	a := authenticator(t, authn.Config{}, store, c.now)
 	token, text, err := authn.NewToken("deployer", "corp:ann", c.now(), c.now().Add(authn.MaxTokenLife))
 	if err != nil {
@@ -97,15 +98,15 @@ func TestWhenATokenWasUsedIsKeptCoarsely(t *testing.T) {
 		}
 		c.advance(time.Minute)
 	}
-	if store.used != 2 {
-		t.Errorf("in 100 minutes it was written down %d times", store.used)
+	if store.Uses() != 2 {
+		t.Errorf("in 100 minutes it was written down %d times", store.Uses())
 	}
 }
 
 func TestAStoreThatIsAwayIsNoRefusal(t *testing.T) {
 	c := &clock{}
-	store := newTokens()
-	store.away = fault.New(fault.Unreachable, "the ledger does not answer")
+	store := tokenstest.NewMemory()
+	store.Fail(fault.New(fault.Unreachable, "the ledger does not answer"))
 	_, text, err := authn.NewToken("deployer", "corp:ann", c.now(), c.now().Add(time.Hour))
 	if err != nil {
 		t.Fatal(err)

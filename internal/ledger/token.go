@@ -26,7 +26,7 @@ type Tokens interface {
 	PutToken(ctx context.Context, t Token) error
 	// Token returns the one of an ID, also where it is expired or revoked. It is fault.NotFound where there is none.
 	Token(ctx context.Context, id string) (Token, error)
-	// ListTokens returns all, by name and then by time of creation.
+	// ListTokens returns all, by name, then by time of creation, then by ID.
 	ListTokens(ctx context.Context) ([]Token, error)
 	// RevokeToken sets who revoked a token and when, and returns it. One that is revoked already stays as it is. It is fault.NotFound where
 	// there is none.

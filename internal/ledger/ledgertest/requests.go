@@ -69,7 +69,11 @@ func testRequests(t *testing.T, l ledger.Ledger) {
 	}
 }
 
-func testTokens(t *testing.T, l ledger.Ledger) {
+func testTokens(t *testing.T, l ledger.Ledger) { Tokens(t, l) }
+
+// Tokens holds a store without tokens to its contract.
+func Tokens(t *testing.T, l ledger.Tokens) {
+	t.Helper()
 	ctx := t.Context()
 	token := func(id, name string, minute int) ledger.Token {
 		return ledger.Token{
