@@ -51,6 +51,25 @@ func (l *linter) asker(source string, at spot) {
 	if asked.Reads(rule.SubjectClaims) && !asked.Reads(rule.SubjectIssuer) {
 		l.warnings.addAt(at, "it believes claims of every issuer alike: ask for the issuer as well, such as issuer == \"github\"")
 	}
+	for _, d := range claimDoubts() {
+		if asked.Reads("claims."+d.claim) && !asked.Reads("claims."+d.beside) {
+			l.warnings.addAt(at, "claims.%s %s: ask for claims.%s", d.claim, d.why, d.beside)
+		}
+	}
+}
+
+// claimDoubt is a claim that does not say by itself what it seems to say.
+type claimDoubt struct{ claim, beside, why string }
+
+func claimDoubts() []claimDoubt {
+	const changes = "is a name, which may come to be somebody else's"
+	return []claimDoubt{
+		{"email", "email_verified", "may be an address that nobody has verified"},
+		{"repository", "repository_id", changes},
+		{"repository_owner", "repository_owner_id", changes},
+		{"project_path", "project_id", changes},
+		{"namespace_path", "namespace_id", changes},
+	}
 }
 
 func (l *linter) bindingScope(s *BindingScope, at spot) {

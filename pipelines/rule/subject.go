@@ -85,8 +85,8 @@ func (c *Compiler) subjectEnv() (*cel.Env, error) {
 // read notes which variables the rule reads, and finds kinds that nobody is of.
 func (r *SubjectRule) read(tree *ast.AST) (issues Issues) {
 	ast.PostOrderVisit(tree.Expr(), ast.NewExprVisitor(func(e ast.Expr) {
-		if e.Kind() == ast.IdentKind && !slices.Contains(r.reads, e.AsIdent()) {
-			r.reads = append(r.reads, e.AsIdent())
+		if name := variable(e); name != "" && !slices.Contains(r.reads, name) {
+			r.reads = append(r.reads, name)
 		}
 		if e.Kind() != ast.CallKind || !slices.Contains([]string{operators.Equals, operators.NotEquals}, e.AsCall().FunctionName()) {
 			return
@@ -105,6 +105,24 @@ func (r *SubjectRule) read(tree *ast.AST) (issues Issues) {
 		}
 	}))
 	return issues
+}
+
+// variable is what an expression reads by name: a variable, or a claim as claims.NAME; "" for any other.
+func variable(e ast.Expr) string {
+	isClaims := func(of ast.Expr) bool { return of.Kind() == ast.IdentKind && of.AsIdent() == SubjectClaims }
+	switch {
+	case e.Kind() == ast.IdentKind:
+		return e.AsIdent()
+	case e.Kind() == ast.SelectKind && isClaims(e.AsSelect().Operand()):
+		return SubjectClaims + "." + e.AsSelect().FieldName()
+	case e.Kind() == ast.CallKind && e.AsCall().FunctionName() == operators.Index && isClaims(e.AsCall().Args()[0]):
+		if key := e.AsCall().Args()[1]; key.Kind() == ast.LiteralKind {
+			if name, ok := key.AsLiteral().Value().(string); ok {
+				return SubjectClaims + "." + name
+			}
+		}
+	}
+	return ""
 }
 
 // constant is what is wrong with a rule that comes out the same whoever asks: nothing of a subject is known when it is looked at here.
@@ -133,7 +151,7 @@ func constant(env *cel.Env, checked *cel.Ast) error {
 	return nil
 }
 
-// Reads reports whether the rule mentions a variable: SubjectClaims, say.
+// Reads reports whether the rule mentions a variable, such as SubjectClaims, or a claim: "claims.email".
 func (r *SubjectRule) Reads(name string) bool { return slices.Contains(r.reads, name) }
 
 // Means reports whether the rule is about the subject. An error says that this could not be told, such as for a claim that is not
