@@ -39,16 +39,3 @@ func RightToKeep(kind string) pipelines.Right {
 	}
 	return pipelines.RightRegister
 }
-
-// Touching is the object of an action on a component in some cluster groups, and in namespaces of their clusters. Without a group it
-// is about all of them.
-func Touching(component string, groups []*pipelines.ClusterGroup, namespaces ...string) Object {
-	o := Object{Component: component, Namespaces: namespaces}
-	for _, g := range groups {
-		o.GroupLabels = append(o.GroupLabels, g.EffectiveLabels())
-		if e := g.Spec.Environment; e != "" && !slices.Contains(o.Environments, e) {
-			o.Environments = append(o.Environments, e)
-		}
-	}
-	return o
-}

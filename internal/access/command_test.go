@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"sluice.dev/sluice/internal/access"
 	"sluice.dev/sluice/pipelines"
 )
@@ -83,27 +81,5 @@ func TestRightToKeep(t *testing.T) {
 		if got := access.RightToKeep(kind); got != want {
 			t.Errorf("to apply a %s takes %s", kind, got)
 		}
-	}
-}
-
-func TestTouching(t *testing.T) {
-	group := func(name, environment string) *pipelines.ClusterGroup {
-		return &pipelines.ClusterGroup{Metadata: pipelines.Metadata{Name: name}, Spec: pipelines.ClusterGroupSpec{Environment: environment}}
-	}
-	got := access.Touching("agent", []*pipelines.ClusterGroup{group("a", "e2e"), group("b", "e2e"), group("c", "production")}, "kube-system")
-	want := access.Object{
-		Component: "agent", Environments: []string{"e2e", "production"}, Namespaces: []string{"kube-system"},
-		GroupLabels: []map[string]string{
-			{"name": "a", "group": "a", "environment": "e2e"}, {"name": "b", "group": "b", "environment": "e2e"},
-			{"name": "c", "group": "c", "environment": "production"},
-		},
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	held := compile(t, binding("b", ann, roles(pipelines.RoleOperator), scope(pipelines.BindingScope{Environments: []string{"e2e"}}))).
-		For(subject(t, access.Person, "corp", "ann@example.com", nil))
-	if held.May(pipelines.RightOperate, access.Touching("agent", nil)).Allowed {
-		t.Error("what touches no group is about all of them")
 	}
 }

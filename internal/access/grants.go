@@ -11,7 +11,7 @@ import (
 )
 
 // MaxBindings is how many bindings there may be: all are asked whenever somebody asks for something.
-const MaxBindings = 2_000
+const MaxBindings = 1_000
 
 // Grants are compiled bindings. They are safe for concurrent use, and never change.
 type Grants struct {

@@ -91,10 +91,6 @@ func (s *Subject) Who() string {
 	return name
 }
 
-func (s *Subject) facts() rule.Subject {
-	claims := s.Claims
-	if claims == nil {
-		claims = map[string]any{}
-	}
-	return rule.Subject{Claims: claims, Name: s.Name, Kind: string(s.Kind), Issuer: s.Issuer}
+func (s *Subject) facts() *rule.SubjectFacts {
+	return rule.Subject{Claims: s.Claims, Name: s.Name, Kind: string(s.Kind), Issuer: s.Issuer}.Facts()
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/google/cel-go/common/ast"
 	"github.com/google/cel-go/common/operators"
 	"github.com/google/cel-go/common/types"
+	"github.com/google/cel-go/common/types/ref"
+	"github.com/google/cel-go/interpreter"
 )
 
 // The names under which a subject rule reads a Subject.
@@ -33,6 +35,40 @@ type Subject struct {
 	Kind   string
 	Issuer string
 }
+
+// SubjectFacts are a subject as rules read it: made once, and read by as many rules as one likes. They are safe for concurrent use.
+type SubjectFacts struct {
+	claims, name, kind, issuer ref.Val
+}
+
+var _ interpreter.Activation = (*SubjectFacts)(nil)
+
+// Facts are what rules read of the subject.
+func (s Subject) Facts() *SubjectFacts {
+	claims := s.Claims
+	if claims == nil {
+		claims = map[string]any{}
+	}
+	return &SubjectFacts{types.DefaultTypeAdapter.NativeToValue(claims), types.String(s.Name), types.String(s.Kind), types.String(s.Issuer)}
+}
+
+// ResolveName implements interpreter.Activation.
+func (f *SubjectFacts) ResolveName(name string) (any, bool) {
+	switch name {
+	case SubjectClaims:
+		return f.claims, true
+	case SubjectName:
+		return f.name, true
+	case SubjectKind:
+		return f.kind, true
+	case SubjectIssuer:
+		return f.issuer, true
+	}
+	return nil, false
+}
+
+// Parent implements interpreter.Activation.
+func (f *SubjectFacts) Parent() interpreter.Activation { return nil }
 
 // SubjectKinds are the kinds of subjects.
 func SubjectKinds() []string { return []string{"person", "job", "service", "machine"} }
@@ -156,10 +192,8 @@ func (r *SubjectRule) Reads(name string) bool { return slices.Contains(r.reads, 
 
 // Means reports whether the rule is about the subject. An error says that this could not be told, such as for a claim that is not
 // there: nobody is meant by an error.
-func (r *SubjectRule) Means(s Subject) (bool, error) {
-	out, _, err := r.planned.Eval(map[string]any{
-		SubjectClaims: s.Claims, SubjectName: s.Name, SubjectKind: s.Kind, SubjectIssuer: s.Issuer,
-	})
+func (r *SubjectRule) Means(s *SubjectFacts) (bool, error) {
+	out, _, err := r.planned.Eval(s)
 	if err != nil {
 		return false, fmt.Errorf("cannot tell whether the subject is meant: %w", err)
 	}
