@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -199,24 +200,23 @@ func (s *server) lifting() need[wire.Lifting] {
 	}}
 }
 
-// planObject is what a plan, and so a run of it, touches.
+// planObject is what a plan, and so a run of it, touches: each of its clusters by the labels that it has in its group.
 func planObject(p *plan.Plan) access.Object {
 	o := access.Object{Component: p.Subject.String()}
-	groups := map[string]bool{}
+	known := map[string]bool{}
 	for _, u := range p.AllUnits() {
 		if !slices.Contains(o.Environments, u.Environment) {
 			o.Environments = append(o.Environments, u.Environment)
 		}
-		if groups[u.Group] {
-			continue
-		}
-		groups[u.Group] = true
 		labels := maps.Clone(u.Labels)
 		if labels == nil {
 			labels = map[string]string{}
 		}
 		labels[pipelines.LabelName], labels[pipelines.LabelEnvironment] = u.Group, u.Environment
-		o.GroupLabels = append(o.GroupLabels, labels)
+		if key := fmt.Sprint(labels); !known[key] { // maps print in the order of their keys
+			known[key] = true
+			o.GroupLabels = append(o.GroupLabels, labels)
+		}
 	}
 	return o
 }
