@@ -74,7 +74,7 @@ waiting when --timeout ran out; 5 rolled back.`,
 		newCmdRollback(f), newCmdSkip(f), newCmdEndSoak(f), newCmdRetry(f),
 		newCmdFreeze(f), newCmdUnfreeze(f), newCmdBypass(f), newCmdLetIn(f), newCmdReconcile(f), newCmdApply(f), newCmdDelete(f),
 		newCmdDrill(f),
-		newCmdServer(f), newCmdContext(f), newCmdLogin(f), newCmdWhoami(f), newCmdCanI(f),
+		newCmdServer(f), newCmdContext(f), newCmdLogin(f), newCmdWhoami(f), newCmdCanI(f), newCmdToken(f),
 		NewCmdWorker(f, nil), NewCmdLocal(f, nil), NewCmdDemo(f, nil), NewCmdVersion(f), newCmdAnswerProbe(f),
 		newCmdNotify(f),
 	)

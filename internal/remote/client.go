@@ -72,13 +72,17 @@ func ask[In, Out any](ctx context.Context, c *Client, op wire.Operation[In, Out]
 	if err != nil {
 		return out, fault.Wrap(fault.Internal, err, "cannot ask server %s to %s", c.options.URL, op.ID)
 	}
-	if op.Mutates() && sent.header.Get(wire.KeyHeader) == "" {
-		sent.header.Set(wire.KeyHeader, rand.Text())
+	again := !op.Mutates()
+	if _, keyed := reflect.TypeFor[In]().FieldByName("Key"); keyed {
+		again = true
+		if sent.header.Get(wire.KeyHeader) == "" {
+			sent.header.Set(wire.KeyHeader, rand.Text())
+		}
 	}
 	for attempt := 1; ; attempt++ {
 		err = c.try(ctx, op.Method, wire.Prefix+sent.path(op.Path), sent, &out)
 		var away *away
-		if err == nil || !errors.As(err, &away) || attempt == attempts || ctx.Err() != nil {
+		if err == nil || !again || !errors.As(err, &away) || attempt == attempts || ctx.Err() != nil {
 			return out, err
 		}
 		select {

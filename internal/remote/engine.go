@@ -354,6 +354,21 @@ func (e *Engine) Logins(ctx context.Context) ([]wire.LoginAt, error) {
 	return ask(ctx, e.Client, wire.GetLogins, wire.None{})
 }
 
+// MakeToken makes a token for a service. It is not asked for twice: where nobody answered, look at the list.
+func (e *Engine) MakeToken(ctx context.Context, name string, expires time.Time) (wire.MadeToken, error) {
+	return ask(ctx, e.Client, wire.MakeToken, struct{ Body wire.TokenBody }{wire.TokenBody{Name: name, Expires: expires}})
+}
+
+// Tokens lists the tokens of services.
+func (e *Engine) Tokens(ctx context.Context) ([]ledger.Token, error) {
+	return ask(ctx, e.Client, wire.ListTokens, wire.None{})
+}
+
+// RevokeToken has a token no longer be taken.
+func (e *Engine) RevokeToken(ctx context.Context, id, reason string) (ledger.Token, error) {
+	return ask(ctx, e.Client, wire.RevokeToken, wire.Revoking{ID: id, Body: wire.Why{Reason: reason}})
+}
+
 // CanI says whether the caller may do something.
 func (e *Engine) CanI(ctx context.Context, in wire.Whether) (access.Explanation, error) {
 	return ask(ctx, e.Client, wire.CanI, in)

@@ -46,6 +46,9 @@ func register(a huma.API, s *server) {
 	s.lines(a, e)
 	s.documents(a, e)
 	s.lists(a, e)
+	if s.Tokens != nil {
+		s.tokens(a)
+	}
 	s.watch(a, &feeds{of: map[string]*feed{}, engine: e, tick: func() (<-chan time.Time, func()) {
 		t := s.Clock.NewTicker(s.LookEvery)
 		return t.C(), t.Stop

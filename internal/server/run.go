@@ -15,7 +15,6 @@ import (
 	"sluice.dev/sluice/internal/authn"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
-	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/wire"
 	"sluice.dev/sluice/pipelines"
 )
@@ -40,7 +39,7 @@ type Setup struct {
 // Ledger is the part of a ledger that a server uses itself. It is as wide as requests and tokens are.
 type Ledger interface {
 	Requests
-	ledger.Tokens
+	Tokens
 }
 
 // Run serves until ctx ends.
@@ -90,6 +89,7 @@ func (s Setup) known(ctx context.Context, o *Options, at net.Addr) (*tls.Config,
 		return nil, err
 	}
 	go bindings.Follow(ctx)
+	o.Tokens = s.Ledger
 	o.Guard, o.Grants = Known{Tokens: tokens, Machines: machines}, bindings.Grants
 	for _, i := range s.Auth.Issuers {
 		if i.ClientID != "" {

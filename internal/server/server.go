@@ -32,6 +32,7 @@ type Options struct {
 	Engine       *engine.Engine // which takes names as they are given
 	Guard        Guard
 	Grants       func() *access.Grants // what bindings give; nil: whoever is let in may do anything
+	Tokens       Tokens                // nil: there are none
 	Requests     Requests              // nil: keys are not heeded
 	Logins       []wire.LoginAt        // where people may log in, whom nobody knows yet
 	Installation string
