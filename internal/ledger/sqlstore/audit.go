@@ -13,7 +13,7 @@ func (s *Store) AddEntry(ctx context.Context, e ledger.Entry) error {
 	if err := e.Check(); err != nil {
 		return failed(err, "cannot add to audit")
 	}
-	err := s.write(ctx, NoTurn, func(tx handle) error { return addEntry(ctx, tx, e) })
+	err := s.alone(ctx, func(h handle) error { return addEntry(ctx, h, e) })
 	return failed(err, "cannot add to audit")
 }
 

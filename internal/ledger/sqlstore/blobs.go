@@ -62,7 +62,7 @@ func hasBlob(ctx context.Context, q handle, digest string) (bool, error) {
 	return count > 0, err
 }
 
-// needBlob says which blob is missing, in words that a foreign key error does not have.
+// needBlob says which blob is missing, in words that a foreign key error does not have. One that is there stays.
 func needBlob(ctx context.Context, q handle, noun, digest string) error {
 	there, err := hasBlob(ctx, q, digest)
 	if err != nil {

@@ -21,18 +21,15 @@ func (s *Store) SavePlan(ctx context.Context, p ledger.Plan) error {
 	if err != nil {
 		return failed(err, "cannot save plan %s", p.Hash)
 	}
-	err = s.write(ctx, NoTurn, func(tx handle) error {
-		if err := needBlob(ctx, tx, "the plan's body", p.Body); err != nil {
-			return err
-		}
-		_, err := tx.ExecContext(ctx, `
+	err = needBlob(ctx, s.all, "the plan's body", p.Body)
+	if err == nil {
+		err = s.put(ctx, `
 			INSERT INTO plans (`+planColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (hash) DO UPDATE SET
 				live = excluded.live, origin = excluded.origin, created = excluded.created, made_by = excluded.made_by,
 				policies = excluded.policies`,
 			p.Hash, p.Subject.String(), p.Version, p.Pipeline, p.Body, p.Live, string(origin), formatTime(p.Created), p.By, p.Policies)
-		return err
-	})
+	}
 	return failed(err, "cannot save plan %s", p.Hash)
 }
 

@@ -21,18 +21,15 @@ func (s *Store) SavePreImage(ctx context.Context, p ledger.PreImage) error {
 	if err := p.Check(); err != nil {
 		return failed(err, "cannot save pre-image of %s in %s", p.Object, p.Cluster)
 	}
-	err := s.write(ctx, turnOfUnit(p.Cluster, p.Subject), func(tx handle) error {
-		if p.Image != "" {
-			if err := needBlob(ctx, tx, "the pre-image", p.Image); err != nil {
-				return err
-			}
+	if p.Image != "" {
+		if err := needBlob(ctx, s.all, "the pre-image", p.Image); err != nil {
+			return failed(err, "cannot save pre-image of %s in %s", p.Object, p.Cluster)
 		}
-		_, err := tx.ExecContext(ctx, `
-			INSERT INTO pre_images (era, `+preImageColumns+`) VALUES (`+presentEra+`, ?, ?, ?, ?, ?, ?, '', ?)
-			ON CONFLICT DO NOTHING`,
-			p.Cluster, p.Subject.String(), p.Run, p.Cluster, p.Subject.String(), p.Object, p.UID, p.Image, formatTime(p.At))
-		return err
-	})
+	}
+	err := s.put(ctx, `
+		INSERT INTO pre_images (era, `+preImageColumns+`) VALUES (`+presentEra+`, ?, ?, ?, ?, ?, ?, '', ?)
+		ON CONFLICT DO NOTHING`,
+		p.Cluster, p.Subject.String(), p.Run, p.Cluster, p.Subject.String(), p.Object, p.UID, p.Image, formatTime(p.At))
 	return failed(err, "cannot save pre-image of %s in %s", p.Object, p.Cluster)
 }
 

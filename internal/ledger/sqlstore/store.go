@@ -101,6 +101,9 @@ func (s *Store) nameInstallation(ctx context.Context) (string, error) {
 // attempts is how often a call is tried that a database has taken back, or that a lost connection has ended.
 const attempts = 5
 
+// unsure is what is said where the answer to a write was lost.
+const unsure = "nobody knows whether it was written"
+
 // write runs f in one transaction, in a turn: what f reads of that is still so when it writes. Where the database has taken back what
 // f did, f runs again.
 func (s *Store) write(ctx context.Context, turn Turn, f func(handle) error) error {
@@ -131,7 +134,7 @@ func (s *Store) tryWrite(ctx context.Context, turn Turn, f func(handle) error) (
 	}
 	err = tx.Commit()
 	if err != nil && s.database.Lost(err) {
-		return false, fault.Wrap(fault.Unreachable, s.all.explain(err), "nobody knows whether it was written")
+		return false, fault.Wrap(fault.Unreachable, s.all.explain(err), unsure)
 	}
 	return s.database.Undone(err), s.all.explain(err)
 }
@@ -142,6 +145,18 @@ func (s *Store) put(ctx context.Context, query string, args ...any) error {
 		_, err := h.ExecContext(ctx, query, args...)
 		return err
 	})
+}
+
+// alone runs f, which executes one statement that must not be executed twice.
+func (s *Store) alone(ctx context.Context, f func(handle) error) error {
+	if !s.database.Whole {
+		return s.write(ctx, NoTurn, f)
+	}
+	err := f(handle{s.database.Pool, &s.database, 1})
+	if err != nil && s.database.Lost(err) {
+		return fault.Wrap(fault.Unreachable, err, unsure)
+	}
+	return err
 }
 
 // once runs f, which executes one statement that may be executed twice.
