@@ -51,6 +51,13 @@ func TestOpen(t *testing.T) {
 		_, err := postgres.Open(t.Context(), database, true)
 		refuses(t, err, fault.Invalid, "a newer Sluice has written it (schema 99")
 	})
+	t.Run("a database of another program is left as it is", func(t *testing.T) {
+		database := server(t).Database(t)
+		server(t).Ask(t, database, `CREATE TABLE goose_db_version (id SERIAL, version_id BIGINT, is_applied BOOLEAN, tstamp TIMESTAMP)`,
+			`INSERT INTO goose_db_version (version_id, is_applied) VALUES (3, true)`)
+		_, err := postgres.Open(t.Context(), database, true)
+		refuses(t, err, fault.Invalid, "tables of another program")
+	})
 	t.Run("a database that keeps no UTF-8 is refused", func(t *testing.T) {
 		database := server(t).Database(t, "TEMPLATE template0 ENCODING SQL_ASCII LOCALE_PROVIDER libc LOCALE 'C'")
 		_, err := postgres.Open(t.Context(), database, true)

@@ -69,11 +69,17 @@ func open(ctx context.Context, pool *sql.DB, at place, made bool) (*sqlstore.Sto
 // update brings the schema up to date, where it is not: a database that is read-only can be opened.
 func update(ctx context.Context, pool *sql.DB, at place, made bool) error {
 	var encoding string
-	var there bool
-	err := pool.QueryRowContext(ctx, `SELECT current_setting('server_encoding'), to_regclass('goose_db_version') IS NOT NULL`).
-		Scan(&encoding, &there)
+	var steps, there bool
+	err := pool.QueryRowContext(ctx, `
+		SELECT current_setting('server_encoding'), to_regclass('goose_db_version') IS NOT NULL, to_regclass('installation') IS NOT NULL`).
+		Scan(&encoding, &steps, &there)
 	if err != nil {
 		return err
+	}
+	if steps && !there {
+		if err := foreign(ctx, pool); err != nil {
+			return err
+		}
 	}
 	if encoding != "UTF8" {
 		return fault.New(fault.Invalid, "the database keeps texts as %s, and a ledger needs UTF8", encoding)
@@ -81,11 +87,11 @@ func update(ctx context.Context, pool *sql.DB, at place, made bool) error {
 	if !there && !made {
 		return ErrNone
 	}
-	steps, err := fs.Sub(migrations, "migrations")
+	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return err
 	}
-	schema := sqlstore.Schema{Dialect: goose.DialectPostgres, Steps: steps}
+	schema := sqlstore.Schema{Dialect: goose.DialectPostgres, Steps: files}
 	if there {
 		if done, err := schema.Done(ctx, pool); err != nil || done {
 			return err
@@ -103,6 +109,16 @@ func update(ctx context.Context, pool *sql.DB, at place, made bool) error {
 	err = schema.Update(ctx, pool)
 	_, unlocked := conn.ExecContext(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock($1, $2)`, lockClass, keyOf("schema"))
 	return errors.Join(err, unlocked)
+}
+
+// foreign is Invalid where the steps that a database has taken are not those of a ledger: others count theirs in a table of that name too.
+func foreign(ctx context.Context, pool *sql.DB) error {
+	var last int64
+	err := pool.QueryRowContext(ctx, `SELECT COALESCE(MAX(version_id), 0) FROM goose_db_version`).Scan(&last)
+	if err == nil && last > 0 {
+		return fault.New(fault.Invalid, "it has the tables of another program; a ledger needs a database, or a schema (search_path), of its own")
+	}
+	return err
 }
 
 // database is what is PostgreSQL's own.

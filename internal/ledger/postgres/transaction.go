@@ -44,8 +44,11 @@ func begin(ctx context.Context, pool *sql.DB, turn sqlstore.Turn) (sqlstore.Tran
 	return transaction{conn, ctx, tx}, nil
 }
 
-// Commit ends it well.
-func (t transaction) Commit() error { return errors.Join(t.tx.Commit(t.ctx), t.Close()) }
+// Commit ends it well. What is committed is so, whatever becomes of the connection.
+func (t transaction) Commit() error {
+	defer func() { _ = t.Close() }()
+	return t.tx.Commit(t.ctx)
+}
 
 // rollbackWithin is how long the server may take to answer that it has taken a transaction back, which it does anyway.
 const rollbackWithin = 5 * time.Second
