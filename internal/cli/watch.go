@@ -65,10 +65,13 @@ type watchable interface {
 	Watch(ctx context.Context, run string, hear func(engine.View, error)) error
 }
 
-// follow looks at what was heard last of a run.
+// mostHeard is how much is remembered of what a watcher has not looked at yet.
+const mostHeard = 100
+
+// follow looks at what is heard of a run: at each change in its turn, and then at the last.
 func follow(ctx context.Context, e watchable, run string) looker {
 	var mu sync.Mutex
-	var view engine.View
+	var views []engine.View
 	var missed error
 	heard := make(chan struct{})
 	begun := sync.OnceFunc(func() { close(heard) })
@@ -76,7 +79,9 @@ func follow(ctx context.Context, e watchable, run string) looker {
 		mu.Lock()
 		defer mu.Unlock()
 		if missed = err; err == nil {
-			view = v
+			if views = append(views, v); len(views) > mostHeard {
+				views = views[1:]
+			}
 		}
 		begun()
 	}
@@ -93,7 +98,15 @@ func follow(ctx context.Context, e watchable, run string) looker {
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		return view, missed
+		if len(views) > 1 {
+			next := views[0]
+			views = views[1:]
+			return next, nil
+		}
+		if len(views) == 0 || missed != nil {
+			return engine.View{}, missed
+		}
+		return views[0], nil
 	}
 }
 

@@ -52,6 +52,7 @@ func (s *server) revokeToken(ctx context.Context, in *wire.Revoking) (ledger.Tok
 		return token, err // it was revoked before
 	}
 	return token, s.Tokens.AddEntry(ctx, ledger.Entry{
-		At: now, Who: name(ctx), Command: "token revoke", Object: "service:" + token.Name, Scope: token.ID, Reason: in.Body.Reason, Outcome: "accepted",
+		At: now, Who: name(ctx), Command: "token revoke", Object: "service:" + token.Name, Scope: token.ID,
+		Reason: in.Body.Reason, Outcome: "accepted",
 	})
 }

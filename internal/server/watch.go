@@ -28,9 +28,10 @@ const (
 // news is what there is to see of a run.
 type news struct {
 	id   string
-	data []byte // of an event
-	last bool   // nothing follows
-	next chan struct{}
+	data []byte        // of an event
+	last bool          // nothing follows
+	next chan struct{} // closed once something has followed
+	then *news         // what has
 }
 
 // feed looks at one run for all who watch it.
@@ -83,13 +84,6 @@ func (f *feeds) join(ctx context.Context, run string) (now *news, leave func(), 
 	}, nil
 }
 
-// after is what followed some news.
-func (f *feeds) after(run string) *news {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.of[run].now
-}
-
 func (f *feeds) follow(ctx context.Context, run string, of *feed) {
 	ticks, stop := f.tick()
 	defer stop()
@@ -105,7 +99,7 @@ func (f *feeds) follow(ctx context.Context, run string, of *feed) {
 		}
 		f.mu.Lock()
 		before := of.now
-		of.now = next
+		of.now, before.then = next, next
 		f.mu.Unlock()
 		close(before.next)
 	}
@@ -150,7 +144,7 @@ func (s *server) watch(a huma.API, f *feeds) {
 			to := events{w: w, control: http.NewResponseController(w)}
 			w.Header().Set("Content-Type", "text/event-stream")
 			w.Header().Set("X-Accel-Buffering", "no")
-			to.follow(ctx, now, in.Last, func() *news { return f.after(in.Run) })
+			to.follow(ctx, now, in.Last)
 		}}, nil
 	})
 }
@@ -161,7 +155,7 @@ type events struct {
 	control *http.ResponseController
 }
 
-func (e events) follow(ctx context.Context, now *news, seen string, after func() *news) {
+func (e events) follow(ctx context.Context, now *news, seen string) {
 	alive := time.NewTicker(aliveEvery)
 	defer alive.Stop()
 	err := e.write(": watching\n\n")
@@ -182,7 +176,7 @@ func (e events) follow(ctx context.Context, now *news, seen string, after func()
 		case <-alive.C:
 			err = e.write(": \n\n")
 		case <-now.next:
-			now = after()
+			now = now.then
 		}
 	}
 }
