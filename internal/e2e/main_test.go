@@ -14,7 +14,6 @@ import (
 	"testing"
 
 	"sluice.dev/sluice/internal/engine"
-	"sluice.dev/sluice/internal/ledger/sqlite"
 	"sluice.dev/sluice/internal/localtest"
 	"sluice.dev/sluice/internal/metrics"
 	"sluice.dev/sluice/internal/notify"
@@ -63,7 +62,7 @@ func serve(spec []string) int {
 		return 1
 	}
 	defer c.Close()
-	l, err := sqlite.Open(ctx, spec[2])
+	l, err := openLedger(ctx, spec[2])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

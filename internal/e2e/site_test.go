@@ -19,6 +19,7 @@ import (
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/ledger/postgres"
 	"sluice.dev/sluice/internal/ledger/sqlite"
 	"sluice.dev/sluice/internal/localtest"
 	"sluice.dev/sluice/internal/notify"
@@ -48,15 +49,28 @@ func newSite(t testing.TB, component string) *site {
 
 func newSiteOn(t testing.TB, stack *localtest.Stack, component string) *site {
 	t.Helper()
+	return newSiteOf(t, stack, component, filepath.Join(t.TempDir(), "ledger.db"))
+}
+
+// openLedger opens a ledger by its file or its database.
+func openLedger(ctx context.Context, path string) (ledger.Ledger, error) {
+	if postgres.IsURL(path) {
+		return postgres.Open(ctx, path, true)
+	}
+	return sqlite.Open(ctx, path)
+}
+
+func newSiteOf(t testing.TB, stack *localtest.Stack, component, path string) *site {
+	t.Helper()
 	s := &site{
-		t: t, stack: stack, path: filepath.Join(t.TempDir(), "ledger.db"), files: t.TempDir(), component: component,
+		t: t, stack: stack, path: path, files: t.TempDir(), component: component,
 		dial: engine.DialOptions{Dir: stack.Dir, Namespace: newNamespace(t, stack, component)},
 	}
 	if err := os.CopyFS(s.files, os.DirFS("testdata")); err != nil {
 		t.Fatal(err)
 	}
 	s.edit("components.yaml", "COMPONENT", component)
-	l, err := sqlite.Open(t.Context(), s.path)
+	l, err := openLedger(t.Context(), s.path)
 	if err != nil {
 		t.Fatal(err)
 	}
