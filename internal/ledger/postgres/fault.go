@@ -32,37 +32,60 @@ const (
 	idleInWrite      = "25P03" // idle_in_transaction_session_timeout
 )
 
-// explain gives an error its code, and says which ledger is meant: people have more than one server.
+// explain says which ledger an error is of: people have more than one server. It is Internal, as the contract wants it, whatever the server
+// lacks: what runs does not mistake that for a cluster out of reach or for somebody else's change, and tries again. A text that
+// cannot be kept is Invalid.
 func (p place) explain(err error) error {
-	var known *fault.Error
-	if err == nil || errors.As(err, &known) || errors.Is(err, context.Canceled) {
+	code, what := meaning(err)
+	if code != "" && code != fault.Invalid {
+		code = fault.Internal
+	}
+	return p.say(err, code, what)
+}
+
+// explainOpening is explain for whoever opens a ledger, and has to hear what to change.
+func (p place) explainOpening(err error) error {
+	code, what := meaning(err)
+	return p.say(err, code, what)
+}
+
+func (p place) say(err error, code fault.Code, what string) error {
+	if code == "" {
 		return err
 	}
-	say := func(code fault.Code, what string) error { return fault.Wrap(code, err, "%s %s", p, what) }
+	return fault.Wrap(code, err, "%s %s", p, what)
+}
+
+// meaning is what an error says of the database; nothing where it is none of the database's.
+func meaning(err error) (code fault.Code, what string) {
+	var known *fault.Error
+	if err == nil || errors.As(err, &known) || errors.Is(err, context.Canceled) {
+		return "", ""
+	}
 	var said *pgconn.PgError
 	if errors.As(err, &said) {
 		switch said.Code {
 		case readOnly:
-			return say(fault.Unreachable, "is read-only")
+			return fault.Unreachable, "is read-only"
 		case badPassword, badAuthorization:
-			return say(fault.Unauthorized, "does not let us in")
+			return fault.Unauthorized, "does not let us in"
 		case notPrivileged:
-			return say(fault.Unauthorized, "does not let us")
+			return fault.Unauthorized, "does not let us"
 		case noDatabase:
-			return say(fault.NotFound, "is not there")
+			return fault.NotFound, "is not there"
 		case badText, tooLarge:
-			return say(fault.Invalid, "cannot keep it")
+			return fault.Invalid, "cannot keep it"
 		case notSerializable, deadlock, locked:
-			return say(fault.Conflict, "is being written by others")
+			return fault.Unreachable, "is being written by others"
 		case tooManyClients:
-			return say(fault.Unreachable, "has no connection left")
+			return fault.Unreachable, "has no connection left"
 		}
 	}
 	var refused *pgconn.ConnectError
 	if lost(err) || errors.As(err, &refused) {
-		return say(fault.Unreachable, "does not answer")
+		return fault.Unreachable, "does not answer"
 	}
-	return say(fault.Internal, "failed")
+	return fault.Internal, "failed"
 }
 
 // undone reports whether the server has taken a write back, so that another attempt may go better.

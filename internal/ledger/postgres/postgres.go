@@ -59,7 +59,7 @@ func open(ctx context.Context, pool *sql.DB, at place, made bool) (*sqlstore.Sto
 	bounded, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if err := update(bounded, pool, at, made); err != nil {
-		err = at.explain(err)
+		err = at.explainOpening(err)
 		return nil, fault.Wrap(fault.CodeOf(err), err, "cannot open ledger %s", at)
 	}
 	s, err := sqlstore.New(ctx, database(pool, at))

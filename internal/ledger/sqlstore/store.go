@@ -134,7 +134,7 @@ func (s *Store) tryWrite(ctx context.Context, turn Turn, f func(handle) error) (
 	}
 	err = tx.Commit()
 	if err != nil && s.database.Lost(err) {
-		return false, fault.Wrap(fault.Unreachable, s.all.explain(err), unsure)
+		return false, fault.Wrap(fault.Internal, s.all.explain(err), unsure)
 	}
 	return s.database.Undone(err), s.all.explain(err)
 }
@@ -154,7 +154,7 @@ func (s *Store) alone(ctx context.Context, f func(handle) error) error {
 	}
 	err := f(handle{s.database.Pool, &s.database, 1})
 	if err != nil && s.database.Lost(err) {
-		return fault.Wrap(fault.Unreachable, err, unsure)
+		return fault.Wrap(fault.Internal, err, unsure)
 	}
 	return err
 }

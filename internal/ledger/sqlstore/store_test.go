@@ -98,7 +98,7 @@ func TestWritesAreTriedAgain(t *testing.T) {
 		"it does not begin":           {"nothing has happened", frail{begin: []error{errLost, errLost}}, 3, "", ""},
 		"it is taken back":            {"nothing has happened", frail{commit: []error{errUndone, errUndone, errUndone}}, 4, "", ""},
 		"it is taken back for ever":   {"somebody has to hear of it", frail{commit: slices.Repeat([]error{errUndone}, 5)}, 5, fault.Internal, "taken back"},
-		"nobody says that it is done": {"it may be, and must not be twice", frail{commit: []error{errLost}}, 1, fault.Unreachable, "nobody knows whether"},
+		"nobody says that it is done": {"it may be, and must not be twice", frail{commit: []error{errLost}}, 1, fault.Internal, "nobody knows whether"},
 		"it fails for good":           {"another attempt would not help", frail{commit: []error{errOther}}, 1, fault.Internal, "the disk is full"},
 		"it does not begin for good":  {"another attempt would not help", frail{begin: []error{errOther}}, 1, fault.Internal, "the disk is full"},
 	} {
