@@ -160,6 +160,11 @@ func newCmdContextSet(f *Factory) *cobra.Command {
 			if t.Name = args[0]; t.Server == "" {
 				return usage(cmd, "--server is missing")
 			}
+			for _, file := range []*string{&t.CA, &t.TokenFile} {
+				if *file != "" {
+					*file = absolute(*file) // it is asked from other folders too
+				}
+			}
 			if _, err := f.server(t); err != nil {
 				return err
 			}

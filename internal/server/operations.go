@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"reflect"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -33,6 +34,9 @@ func on[In, Out any](
 		out, err := once(ctx, s, op, in, do)
 		if err != nil {
 			return nil, problemOf(err)
+		}
+		if v := reflect.ValueOf(&out).Elem(); v.Kind() == reflect.Slice && v.IsNil() {
+			v.Set(reflect.MakeSlice(v.Type(), 0, 0)) // a list without anything is a list
 		}
 		return &answer[Out]{out}, nil
 	})

@@ -12,6 +12,7 @@ import (
 
 	"k8s.io/utils/clock"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/authn"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
@@ -105,7 +106,7 @@ func (s Setup) known(ctx context.Context, o *Options, at net.Addr) (*tls.Config,
 		lines = append(lines, fmt.Sprintf("trusts %s for machines, by certificates that %s has signed", ca.Name, ca.File))
 	}
 	lines = append(lines,
-		fmt.Sprintf("%d bindings say who may do what, %d of them from files", bound, len(s.Bindings)),
+		fmt.Sprintf("%s, %d of them from files", api.Counted(bound, "binding"), len(s.Bindings)),
 		"refuses whoever has neither token nor certificate, and whatever no binding gives")
 	if bound == 0 {
 		lines = append(lines, "so nobody may do anything: give it a first binding with --bindings")

@@ -12,7 +12,7 @@ import (
 	"sluice.dev/sluice/pipelines"
 )
 
-// Tokens keeps the tokens of services, and who made and revoked them. It is a part of the ledger.
+// Tokens keeps the tokens of services, and who made and revoked them. It is as wide as the part of the ledger that it is.
 type Tokens interface {
 	ledger.Tokens
 	AddEntry(ctx context.Context, e ledger.Entry) error
