@@ -28,11 +28,13 @@ func (s *Store) AddFreeze(ctx context.Context, f api.Freeze) (api.Freeze, error)
 		return api.Freeze{}, failed(err, "cannot freeze")
 	}
 	err = s.write(ctx, turnOfFreezes, func(tx handle) error {
-		made, err := scanFreeze(tx.QueryRowContext(ctx, `SELECT `+freezeColumns+` FROM freezes
-			WHERE run = ? AND run <> '' OR fuse = ? AND fuse <> ''`, f.Run, f.Fuse))
-		if !errors.Is(err, sql.ErrNoRows) {
-			f = made
-			return err
+		if f.Run != "" || f.Fuse != "" {
+			made, err := scanFreeze(tx.QueryRowContext(ctx, `SELECT `+freezeColumns+` FROM freezes
+				WHERE run = ? AND run <> '' OR fuse = ? AND fuse <> ''`, f.Run, f.Fuse))
+			if !errors.Is(err, sql.ErrNoRows) {
+				f = made
+				return err
+			}
 		}
 		var holding int
 		if err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM freezes WHERE lifted = ''`).Scan(&holding); err != nil {
@@ -42,7 +44,7 @@ func (s *Store) AddFreeze(ctx context.Context, f api.Freeze) (api.Freeze, error)
 			return fault.New(fault.Refused, "%d freezes hold already, and no more may (MaxFreezes); lift some", holding)
 		}
 		var number int64
-		err = tx.QueryRowContext(ctx, `
+		err := tx.QueryRowContext(ctx, `
 			INSERT INTO freezes (origin, scope, in_flight, made_by, reason, since, until, lifted, lifted_by, lift_reason, run, fuse)
 			VALUES (?, ?, ?, ?, ?, ?, ?, '', '', '', ?, ?) RETURNING number`,
 			f.Origin, string(scope), f.InFlight, f.By, readable(f.Reason), formatTime(f.Since), formatTime(f.Until), f.Run, f.Fuse).Scan(&number)

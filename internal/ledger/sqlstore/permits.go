@@ -79,7 +79,8 @@ func roomFor(ctx context.Context, tx handle) error {
 // order: they share a failure domain with it, or are in trouble, which may keep those out that do. It is Conflict where the unit has asked
 // for something else since, or its run has ended.
 func permitOf(ctx context.Context, tx handle, p permit.Permit, now time.Time) (own permit.Permit, others []permit.Permit, err error) {
-	if err := late(ctx, tx, p); err != nil {
+	there, err := late(ctx, tx, p)
+	if err != nil {
 		return p, nil, err
 	}
 	domains := domainsOf(p)
@@ -107,8 +108,10 @@ func permitOf(ctx context.Context, tx handle, p permit.Permit, now time.Time) (o
 	// It is the last in turn, also where it was refused or had left before.
 	own = p
 	own.Asked, own.Seen = now, now
-	if _, err := tx.ExecContext(ctx, `DELETE FROM permits WHERE run = ? AND cluster = ?`, p.Run, p.Cluster); err != nil {
-		return own, others, err
+	if there {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM permits WHERE run = ? AND cluster = ?`, p.Run, p.Cluster); err != nil {
+			return own, others, err
+		}
 	}
 	err = tx.QueryRowContext(ctx, `INSERT INTO permits (run, cluster, body) VALUES (?, ?, '') RETURNING turn`,
 		p.Run, p.Cluster).Scan(&own.Turn)
@@ -129,22 +132,23 @@ func domainsOf(p permit.Permit) []string {
 	return append([]string{"cluster " + p.Cluster}, p.Domains...)
 }
 
-// late is Conflict where what a unit asks for is of no use any more.
-func late(ctx context.Context, tx handle, p permit.Permit) error {
+// late is Conflict where what a unit asks for is of no use any more, and tells whether it has asked for something before.
+func late(ctx context.Context, tx handle, p permit.Permit) (there bool, err error) {
 	var ended, since bool
-	err := tx.QueryRowContext(ctx, `
+	err = tx.QueryRowContext(ctx, `
 		SELECT EXISTS (SELECT 1 FROM runs WHERE name = ? AND ended <> ''),
+			EXISTS (SELECT 1 FROM permits WHERE run = ? AND cluster = ?),
 			EXISTS (SELECT 1 FROM permits WHERE run = ? AND cluster = ? AND (asked > ? OR gone = 1 AND asked = ?))`,
-		p.Run, p.Run, p.Cluster, formatTime(p.Holder.At), formatTime(p.Holder.At)).Scan(&ended, &since)
+		p.Run, p.Run, p.Cluster, p.Run, p.Cluster, formatTime(p.Holder.At), formatTime(p.Holder.At)).Scan(&ended, &there, &since)
 	switch {
 	case err != nil:
-		return err
+		return there, err
 	case ended:
-		return fault.New(fault.Conflict, "its run has ended")
+		return there, fault.New(fault.Conflict, "its run has ended")
 	case since:
-		return fault.New(fault.Conflict, "it has asked for something else since %s", p.Holder.At)
+		return there, fault.New(fault.Conflict, "it has asked for something else since %s", p.Holder.At)
 	}
-	return nil
+	return there, nil
 }
 
 func savePermit(ctx context.Context, tx handle, p permit.Permit) error {
