@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -18,8 +19,9 @@ import (
 // the turn was taken is what the one before has left.
 type transaction struct {
 	*sql.Conn
-	ctx context.Context
-	tx  pgx.Tx
+	ctx  context.Context
+	tx   pgx.Tx
+	last []string
 }
 
 // begin begins a transaction and waits for its turn, in one message to the server: database/sql would need two.
@@ -41,20 +43,31 @@ func begin(ctx context.Context, pool *sql.DB, turn sqlstore.Turn) (sqlstore.Tran
 		// Where it has begun, and waited in vain, the pool throws the connection away.
 		return nil, errors.Join(err, conn.Close())
 	}
-	return transaction{conn, ctx, tx}, nil
+	return &transaction{Conn: conn, ctx: ctx, tx: tx}, nil
+}
+
+// Last keeps it for the message that commits.
+func (t *transaction) Last(_ context.Context, statement string) error {
+	t.last = append(t.last, statement)
+	return nil
 }
 
 // Commit ends it well. What is committed is so, whatever becomes of the connection.
-func (t transaction) Commit() error {
+func (t *transaction) Commit() error {
 	defer func() { _ = t.Close() }()
-	return t.tx.Commit(t.ctx)
+	if len(t.last) == 0 {
+		return t.tx.Commit(t.ctx)
+	}
+	// Where a statement fails, what follows it is not executed, and the pool throws the connection away.
+	_, err := t.tx.Conn().Exec(t.ctx, strings.Join(append(t.last, "COMMIT"), "; "))
+	return err
 }
 
 // rollbackWithin is how long the server may take to answer that it has taken a transaction back, which it does anyway.
 const rollbackWithin = 5 * time.Second
 
 // Rollback takes it back, also where its context has ended.
-func (t transaction) Rollback() error {
+func (t *transaction) Rollback() error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.ctx), rollbackWithin)
 	defer cancel()
 	err := t.tx.Rollback(ctx)

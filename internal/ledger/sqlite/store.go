@@ -86,12 +86,20 @@ func database(db *sql.DB) sqlstore.Database {
 		},
 		Begin: func(ctx context.Context, _ sqlstore.Turn) (sqlstore.Transaction, error) {
 			tx, err := db.BeginTx(ctx, nil)
-			return tx, err
+			return transaction{tx}, err
 		},
 		Explain: func(err error) error { return err },
 		Undone:  func(error) bool { return false },
 		Lost:    func(error) bool { return false },
 	}
+}
+
+type transaction struct{ *sql.Tx }
+
+// Last executes it now.
+func (t transaction) Last(ctx context.Context, statement string) error {
+	_, err := t.ExecContext(ctx, statement)
+	return err
 }
 
 func prepareFile(path string, of typeOf) (dsn string, err error) {

@@ -33,6 +33,8 @@ type Database struct {
 // Transaction is a transaction that has begun. It ends with its context too.
 type Transaction interface {
 	executor
+	// Last executes a statement without parameters, of which nobody reads the answer: now, or in the message by which it commits.
+	Last(ctx context.Context, statement string) error
 	Commit() error
 	Rollback() error
 }

@@ -119,8 +119,7 @@ func lift(ctx context.Context, tx handle, f api.Freeze, l ledger.Lift) (api.Free
 }
 
 func revise(ctx context.Context, tx handle) error {
-	_, err := tx.ExecContext(ctx, `UPDATE freeze_revision SET revision = revision + 1`)
-	return err
+	return tx.last(ctx, `UPDATE freeze_revision SET revision = revision + 1`)
 }
 
 // Frozen implements ledger.Freezes. It takes no lock: where the freezes change while it reads, it reads again.

@@ -22,7 +22,8 @@ type executor interface {
 type handle struct {
 	on       executor
 	database *Database
-	attempts int // that a read has; 1 in a transaction, which a lost connection ends
+	attempts int         // that a read has; 1 in a transaction, which a lost connection ends
+	tx       Transaction // nil outside of one
 }
 
 // ExecContext executes a query that returns no rows.
@@ -39,6 +40,11 @@ func (h handle) ExecContext(ctx context.Context, query string, args ...any) (sql
 // QueryRowContext executes a query of which the first row counts. What is wrong with it is said by Scan.
 func (h handle) QueryRowContext(ctx context.Context, query string, args ...any) scanner {
 	return firstRow{h, ctx, query, args}
+}
+
+// last executes a statement without parameters in the transaction, at the latest when it commits.
+func (h handle) last(ctx context.Context, statement string) error {
+	return h.explain(h.tx.Last(ctx, statement))
 }
 
 // explain leaves alone what is no fault of the database.

@@ -162,8 +162,7 @@ func savePermit(ctx context.Context, tx handle, p permit.Permit) error {
 }
 
 func revisePermits(ctx context.Context, tx handle) error {
-	_, err := tx.ExecContext(ctx, `UPDATE permit_revision SET revision = revision + 1`)
-	return err
+	return tx.last(ctx, `UPDATE permit_revision SET revision = revision + 1`)
 }
 
 // Trouble implements ledger.Permits.

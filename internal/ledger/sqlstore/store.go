@@ -33,7 +33,7 @@ var _ ledger.Ledger = (*Store)(nil)
 // New returns the ledger in a database, which it closes with itself; where it fails, the database is left open.
 func New(ctx context.Context, database Database) (*Store, error) {
 	s := &Store{database: database}
-	s.all = handle{database.Pool, &s.database, attempts}
+	s.all = handle{database.Pool, &s.database, attempts, nil}
 	var err error
 	if s.encoder, err = zstd.NewWriter(nil); err != nil {
 		return nil, fault.Wrap(fault.Internal, err, "cannot open ledger")
@@ -128,7 +128,7 @@ func (s *Store) tryWrite(ctx context.Context, turn Turn, f func(handle) error) (
 	if err != nil {
 		return s.database.Lost(err) || s.database.Undone(err), s.all.explain(err)
 	}
-	if err := f(handle{tx, &s.database, 1}); err != nil {
+	if err := f(handle{tx, &s.database, 1, tx}); err != nil {
 		// A connection that is lost has taken the transaction with it.
 		return s.database.Lost(err) || s.database.Undone(err), errors.Join(err, ignoreDone(tx.Rollback()))
 	}
@@ -152,7 +152,7 @@ func (s *Store) alone(ctx context.Context, f func(handle) error) error {
 	if !s.database.Whole {
 		return s.write(ctx, NoTurn, f)
 	}
-	err := f(handle{s.database.Pool, &s.database, 1})
+	err := f(handle{s.database.Pool, &s.database, 1, nil})
 	if err != nil && s.database.Lost(err) {
 		return fault.Wrap(fault.Internal, err, unsure)
 	}
@@ -165,7 +165,7 @@ func (s *Store) once(ctx context.Context, f func(handle) error) error {
 		return s.write(ctx, NoTurn, f)
 	}
 	for attempt := 1; ; attempt++ {
-		err := f(handle{s.database.Pool, &s.database, 1})
+		err := f(handle{s.database.Pool, &s.database, 1, nil})
 		if err == nil || attempt == attempts || !inTime(ctx, err) || !s.database.Lost(err) && !s.database.Undone(err) {
 			return err
 		}

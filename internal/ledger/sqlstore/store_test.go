@@ -79,6 +79,11 @@ type transaction struct {
 	of *frail
 }
 
+func (t transaction) Last(ctx context.Context, statement string) error {
+	_, err := t.ExecContext(ctx, statement)
+	return err
+}
+
 func (t transaction) Commit() error {
 	if err := next(&t.of.commit); err != nil {
 		return errors.Join(err, t.Rollback())

@@ -28,6 +28,7 @@ func Run(t *testing.T, open func(*testing.T) (ledger.Ledger, *sql.DB)) {
 		"a rollback enters whatever the bound":                   testBound,
 		"who asks reads what is near":                            testNear,
 		"the bytes that the ledger takes grow with it":           testSize,
+		"what fails at its very end happens not at all":          testEnd,
 	} {
 		t.Run(name, func(t *testing.T) {
 			l, raw := open(t)
@@ -117,6 +118,19 @@ func testNear(t *testing.T, l ledger.Ledger, raw *sql.DB) {
 	spoil(near.Run)
 	if _, err := l.Enter(t.Context(), p, nil, time.Unix(0, 0)); err == nil {
 		t.Error("what is near is not read")
+	}
+}
+
+func testEnd(t *testing.T, l ledger.Ledger, raw *sql.DB) {
+	does(t, raw, `DROP TABLE permit_revision`)
+	run := must(l.NewRun(t.Context(), ledger.Run{Plan: "p", Subject: api.Component("agent"), Phase: "Moving"}))
+	ended := run
+	ended.Phase, ended.Ended = "Succeeded", time.Unix(1, 0)
+	if err := l.SaveRun(t.Context(), ended); fault.CodeOf(err) != fault.Internal {
+		t.Errorf("a run whose permits cannot be given back has ended: %v", err)
+	}
+	if there := must(l.Run(t.Context(), run.Name)); there.Phase != "Moving" || !there.Ended.IsZero() {
+		t.Errorf("half of it was written: %+v", there)
 	}
 }
 
