@@ -30,7 +30,7 @@ type Database struct {
 	Whole bool
 }
 
-// Transaction is a transaction that has begun. It ends with its context too.
+// Transaction is a transaction that has begun. It ends with its context too. It is wide as it is all that a write may do.
 type Transaction interface {
 	executor
 	// Last executes a statement without parameters, of which nobody reads the answer: now, or in the message by which it commits.
