@@ -39,6 +39,11 @@ func (e *Engine) CatchUp(ctx context.Context, req PlanRequest) (*CatchUp, error)
 	if err != nil {
 		return nil, err
 	}
+	if req.May != nil {
+		if err := req.May(whole); err != nil {
+			return nil, err
+		}
+	}
 	if whole.Digest != planned.Plan.Digest {
 		return nil, fault.New(fault.Refused,
 			"cannot catch up %s: its files say something else by %s than what %s took through; plan it as a version of its own",

@@ -384,6 +384,9 @@ func (e *Engine) Watch(ctx context.Context, run string, hear func(engine.View, e
 		if err == nil || ctx.Err() != nil {
 			return errors.Join(err, ctx.Err())
 		}
+		if errors.Is(err, errAgain) {
+			continue
+		}
 		var gone *away
 		if !errors.As(err, &gone) {
 			return err
@@ -414,6 +417,9 @@ func (e *Engine) watch(ctx context.Context, run string, last *string, hear func(
 		*last = id
 		hear(v, nil)
 	})
+	if errors.Is(err, errAgain) {
+		return err
+	}
 	if err != nil {
 		return e.away(ctx, fmt.Errorf("cannot go on watching %s: %w", run, err))
 	}

@@ -3,6 +3,7 @@ package remote
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"io"
 	"strings"
 
@@ -12,7 +13,10 @@ import (
 // maxEvent bounds one line of what a server sends.
 const maxEvent = 64 << 20
 
-// events reads the events of a watch until the last. Where they end before that the error is io.ErrUnexpectedEOF.
+// errAgain is that a server wants to know again who watches.
+var errAgain = errors.New("come again")
+
+// events reads the events of a watch until the last. Where they end before that the error is errAgain or io.ErrUnexpectedEOF.
 func events(from io.Reader, hear func(view engine.View, id string)) error {
 	lines := bufio.NewScanner(from)
 	lines.Buffer(make([]byte, 0, 64<<10), maxEvent)
@@ -34,6 +38,8 @@ func events(from io.Reader, hear func(view engine.View, id string)) error {
 		switch kind {
 		case "end":
 			return nil
+		case "again":
+			return errAgain
 		case "view":
 			var view engine.View
 			if err := json.Unmarshal([]byte(data), &view); err != nil {

@@ -16,7 +16,7 @@ import (
 func (s *server) documents(a huma.API, e *engine.Engine) {
 	on(s, a, wire.Apply, nobody[keyed[wire.ApplyBody]](),
 		func(ctx context.Context, in *keyed[wire.ApplyBody]) (out []engine.Applied, err error) {
-			err = sent(in.Body.Sent, func(f engine.Files) error {
+			err = s.sent(ctx, in.Body.Sent, func(f engine.Files) error {
 				if err := s.mayKeep(ctx, f); err != nil {
 					return err
 				}
@@ -35,7 +35,7 @@ func (s *server) documents(a huma.API, e *engine.Engine) {
 	})
 	on(s, a, wire.StartDrill, all[wire.Drilling[wire.DrillBody]](pipelines.RightOperate),
 		func(ctx context.Context, in *wire.Drilling[wire.DrillBody]) (out engine.KeptDrill, err error) {
-			err = sent(in.Body.Sent, func(f engine.Files) error {
+			err = s.sent(ctx, in.Body.Sent, func(f engine.Files) error {
 				out, err = e.StartDrill(ctx, engine.DrillRequest{Files: f, Name: in.Drill, By: name(ctx), Reason: in.Body.Reason})
 				return err
 			})

@@ -47,9 +47,6 @@ func newLimits(per rate.Limit, burst int, c clock.PassiveClock) *limits {
 // those that are new share one bound.
 func (l *limits) allow(name string) bool { return l.get(name).AllowN(l.clock.Now(), 1) }
 
-// spent reports whether somebody may not ask now, and asks for nothing.
-func (l *limits) spent(name string) bool { return l.get(name).TokensAt(l.clock.Now()) < 1 }
-
 func (l *limits) get(name string) *limit {
 	l.mu.Lock()
 	defer l.mu.Unlock()

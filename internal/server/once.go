@@ -20,8 +20,8 @@ type Requests interface {
 	Blob(ctx context.Context, digest string) ([]byte, error)
 }
 
-// once does what an operation asks for; where it changes something, once under its key. Sent again it has the answer that it had; what came
-// to nothing may be sent again. Where the server was killed before it could answer, what may be done again is: it finds what it has done.
+// once does what an operation asks for; where it changes something, once under its key. What comes out the same is done again, and finds
+// what it has done; the rest has the answer that it had. What came to nothing may be sent again.
 func once[In, Out any](
 	ctx context.Context, s *server, op wire.Operation[In, Out], in *In, do func(context.Context, *In) (Out, error),
 ) (out Out, err error) {
@@ -36,42 +36,43 @@ func once[In, Out any](
 	sum := sha256.Sum256(append([]byte(op.ID+" "), asked...))
 	request := ledger.Request{Who: name(ctx), Key: key, Digest: hex.EncodeToString(sum[:]), Begun: s.Clock.Now().UTC()}
 	stored, isNew, err := s.Requests.BeginRequest(ctx, request)
-	if err != nil {
-		return out, err
-	}
+	// Whoever asked may be gone by now: what is begun is brought to its end all the same.
+	ctx = context.WithoutCancel(ctx)
 	switch {
+	case err != nil:
+		return out, err
+	case op.Again:
+		return do(ctx, in)
 	case stored.Answer != "":
 		data, err := s.Requests.Blob(ctx, stored.Answer)
 		if err == nil {
 			err = json.Unmarshal(data, &out)
 		}
 		return out, fault.Wrap(fault.Internal, err, "cannot read what was answered before")
-	case !isNew && !op.Again:
+	case !isNew:
 		return out, fault.New(fault.Conflict, "the same request began at %s, and is not answered: it is being done, or who did it was killed; "+
 			"look whether it is there, and else send it under another key", stored.Begun.UTC().Format(time.RFC3339))
 	}
-	// Whoever asked may be gone by now; what was begun is brought to its end all the same.
-	if out, err = do(context.WithoutCancel(ctx), in); err == nil {
-		var data []byte
-		if data, err = json.Marshal(out); err == nil {
-			if request.Answer, err = s.Requests.PutBlob(ctx, data); err == nil {
-				request.Ended = s.Clock.Now().UTC()
-			}
+	if out, err = do(ctx, in); err == nil {
+		request.Answer, request.Ended = s.keep(ctx, out), s.Clock.Now().UTC()
+	}
+	if ended := s.Requests.EndRequest(ctx, request); ended != nil {
+		s.Logger.Error("cannot note what has come of a request", "operation", op.ID, "error", ended)
+	}
+	return out, err
+}
+
+// keep stores an answer, and returns its digest; "" where it cannot be stored: what was done is done, and may look undone.
+func (s *server) keep(ctx context.Context, out any) string {
+	data, err := json.Marshal(out)
+	if err == nil {
+		var digest string
+		if digest, err = s.Requests.PutBlob(ctx, data); err == nil {
+			return digest
 		}
-		if err != nil {
-			// It is done, and only its answer cannot be kept.
-			s.Logger.Error("cannot keep an answer", "operation", op.ID, "error", err)
-			return out, nil
-		}
 	}
-	ended := s.Requests.EndRequest(context.WithoutCancel(ctx), request)
-	if err != nil {
-		return out, err
-	}
-	if ended != nil {
-		s.Logger.Error("cannot keep an answer", "operation", op.ID, "error", ended)
-	}
-	return out, nil
+	s.Logger.Error("cannot keep an answer", "error", err)
+	return ""
 }
 
 // keyOf is the key that was sent; "" where there is none.

@@ -14,8 +14,8 @@ import (
 
 func (s *server) plans(a huma.API, e *engine.Engine) {
 	on(s, a, wire.Lint, nobody[struct{ Body wire.LintBody }](),
-		func(_ context.Context, in *struct{ Body wire.LintBody }) (out wire.Linted, err error) {
-			err = sent(in.Body.Sent, func(f engine.Files) error {
+		func(ctx context.Context, in *struct{ Body wire.LintBody }) (out wire.Linted, err error) {
+			err = s.sent(ctx, in.Body.Sent, func(f engine.Files) error {
 				docs, err := e.Documents(f)
 				var wrong pipelines.Diagnostics
 				if errors.As(err, &wrong) {
@@ -29,9 +29,9 @@ func (s *server) plans(a huma.API, e *engine.Engine) {
 			})
 			return out, err
 		})
-	on(s, a, wire.MakePlan, nobody[keyed[wire.PlanBody]](),
+	on(s, a, wire.MakePlan, s.planning(),
 		func(ctx context.Context, in *keyed[wire.PlanBody]) (out engine.Planned, err error) {
-			err = sent(in.Body.Sent, func(f engine.Files) error {
+			err = s.sent(ctx, in.Body.Sent, func(f engine.Files) error {
 				planned, err := e.Plan(ctx, s.planRequest(ctx, in.Body, f))
 				if err == nil {
 					out = *planned
@@ -40,9 +40,9 @@ func (s *server) plans(a huma.API, e *engine.Engine) {
 			})
 			return out, err
 		})
-	on(s, a, wire.CatchUp, nobody[keyed[wire.PlanBody]](),
+	on(s, a, wire.CatchUp, s.planning(),
 		func(ctx context.Context, in *keyed[wire.PlanBody]) (out engine.CatchUp, err error) {
-			err = sent(in.Body.Sent, func(f engine.Files) error {
+			err = s.sent(ctx, in.Body.Sent, func(f engine.Files) error {
 				made, err := e.CatchUp(ctx, s.planRequest(ctx, in.Body, f))
 				if err == nil {
 					out = *made

@@ -87,7 +87,7 @@ func (n need[In]) met(ctx context.Context, s *server, in *In) error {
 			return no
 		}
 	}
-	if err != nil {
+	if err != nil || n.right == "" && n.by == nil {
 		return err
 	}
 	return s.may(ctx, n.right, o)
@@ -137,6 +137,17 @@ func (s *server) telling() need[wire.Commanded] {
 		return right
 	}
 	return n
+}
+
+// planning is what it takes to have documents made into a plan: to plan the component somewhere. What the plan touches is looked at once
+// it is known.
+func (s *server) planning() need[keyed[wire.PlanBody]] {
+	return need[keyed[wire.PlanBody]]{over: func(ctx context.Context, in *keyed[wire.PlanBody]) (access.Object, error) {
+		if a := who(ctx); !a.held.Sees(pipelines.RightPlan, in.Body.Component) {
+			return access.Object{}, s.may(ctx, pipelines.RightPlan, access.Object{Component: in.Body.Component})
+		}
+		return access.Object{}, nil
+	}}
 }
 
 // bypassing is what it takes to let a plan pass: to approve, over what the plan touches.

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"os"
 
@@ -11,19 +12,34 @@ import (
 	"sluice.dev/sluice/internal/wire"
 )
 
+// Bounds on what is sent beside the documents, and on how much of it is read at once.
+const (
+	maxOrigin = 4096 // bytes of a part
+	readers   = 4
+)
+
 // sent has what somebody has sent be read from a folder of its own, which is gone afterwards.
-func sent(s wire.Sent, read func(engine.Files) error) error {
+func (s *server) sent(ctx context.Context, sent wire.Sent, read func(engine.Files) error) error {
+	from := sent.Origin
+	if from == nil {
+		from = &api.Origin{}
+	}
+	if max(len(from.Repository), len(from.Commit), len(from.Path)) > maxOrigin {
+		return fault.New(fault.Invalid, "cannot read what was sent: it says more than %d bytes of where it comes from", maxOrigin)
+	}
+	select {
+	case s.reading <- struct{}{}:
+		defer func() { <-s.reading }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	dir, err := os.MkdirTemp("", "sluice-")
 	if err != nil {
 		return fault.Wrap(fault.Internal, err, "cannot keep what was sent")
 	}
-	err = bundle.Unpack(s.Archive, dir)
+	err = bundle.Unpack(sent.Archive, dir)
 	if err == nil {
-		from := s.Origin
-		if from == nil {
-			from = &api.Origin{}
-		}
-		err = read(engine.Files{Paths: s.Paths, Root: dir, Origin: from})
+		err = read(engine.Files{Paths: sent.Paths, Root: dir, Origin: from})
 	}
 	return errors.Join(err, fault.Wrap(fault.Internal, os.RemoveAll(dir), "cannot take away what was sent"))
 }

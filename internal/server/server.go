@@ -50,6 +50,7 @@ const (
 	headersWithin = 10 * time.Second
 	bodyWithin    = time.Minute
 	idleFor       = 2 * time.Minute
+	answeredIn    = 15 * time.Minute // a plan of a thousand clusters takes its time
 	endsWithin    = 10 * time.Second // what is being answered when it ends
 )
 
@@ -60,6 +61,7 @@ func Handler(o Options) http.Handler {
 		o.LookEvery = time.Second
 	}
 	s := &server{Options: o, right: newLimits(mostPer, mostAtOnce, o.Clock), wrong: newLimits(wrongPer, wrongAtOnce, o.Clock)}
+	s.reading = make(chan struct{}, readers)
 	register(describe(mux, o.Version), s)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", s.ready)
@@ -115,6 +117,8 @@ type server struct {
 	Options
 	right *limits // of those who are known
 	wrong *limits // of addresses from which somebody asks who is not
+	// reading is held by whoever reads documents that were sent: they may be large.
+	reading chan struct{}
 }
 
 // around is done with each request.
@@ -133,13 +137,12 @@ func (s *server) around(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		if s.wrong.spent(address(r)) {
-			s.tooMuch(w)
+		subject, err := s.Guard.Who(r)
+		if err != nil && !s.wrong.allow(address(r)) {
+			s.tooMuch(w) // and the log is not filled by it; whoever is known is let in from there all the same
 			return
 		}
-		subject, err := s.Guard.Who(r)
 		if err != nil {
-			s.wrong.allow(address(r))
 			s.fail(w, r, err)
 			return
 		}
@@ -152,6 +155,8 @@ func (s *server) around(next http.Handler) http.Handler {
 			by.held = s.Grants().For(subject)
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		// Whoever does not read what is answered is cut off; a watch says so for each event.
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answeredIn))
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), askerKey{}, by)))
 	})
 }

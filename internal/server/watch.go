@@ -23,6 +23,7 @@ import (
 const (
 	aliveEvery = 15 * time.Second // a watcher hears that the server is there
 	takenIn    = 10 * time.Second // by a watcher, before he is cut off
+	watchedFor = 15 * time.Minute // before a watcher has to say again who he is
 )
 
 // news is what there is to see of a run.
@@ -126,7 +127,7 @@ func (s *server) watch(a huma.API, f *feeds) {
 	huma.Register(a, huma.Operation{
 		OperationID: op.ID, Method: op.Method, Path: wire.Prefix + op.Path, Summary: op.Says, Tags: []string{op.Tag},
 		Description: "Events of a server: `view` with the run as get-run returns it, and `end` after the last. Who comes again with " +
-			"Last-Event-ID is not sent what was seen already.",
+			"Last-Event-ID is not sent what was seen already. `again` says that who watches is to come again, and say who he is.",
 		Responses: map[string]*huma.Response{"200": {
 			Description: "OK", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}},
 		}},
@@ -158,6 +159,8 @@ type events struct {
 func (e events) follow(ctx context.Context, now *news, seen string) {
 	alive := time.NewTicker(aliveEvery)
 	defer alive.Stop()
+	over := time.NewTimer(watchedFor)
+	defer over.Stop()
 	err := e.write(": watching\n\n")
 	for err == nil {
 		if now.id != seen {
@@ -172,6 +175,9 @@ func (e events) follow(ctx context.Context, now *news, seen string) {
 		}
 		select {
 		case <-ctx.Done():
+			return
+		case <-over.C:
+			_ = e.write("event: again\ndata: {}\n\n")
 			return
 		case <-alive.C:
 			err = e.write(": \n\n")

@@ -54,7 +54,7 @@ var (
 	}, engine.Frozen]{
 		"freeze", http.MethodPost, "/freezes", "Have everything stand still, or a part of the fleet.", "red lines", false}
 	LiftFreeze = Operation[Lifting, engine.Frozen]{
-		"unfreeze", http.MethodPost, "/freezes/{freeze}/lift", "Lift a freeze.", "red lines", true}
+		"unfreeze", http.MethodPost, "/freezes/{freeze}/lift", "Lift a freeze.", "red lines", false}
 	ListFreezes = Operation[FreezesQuery, []engine.KnownFreeze]{
 		"list-freezes", http.MethodGet, "/freezes", "List freezes, the newest first.", "red lines", false}
 	Bypass = Operation[struct {
@@ -68,7 +68,7 @@ var (
 		Key
 		Body LetInBody
 	}, permit.Permit]{
-		"let-in", http.MethodPost, "/permits/let-in", "Let a cluster change that waits for a limit.", "red lines", true}
+		"let-in", http.MethodPost, "/permits/let-in", "Let a cluster change that waits for a limit.", "red lines", false}
 )
 
 // ApplyBody keeps documents for the whole installation.
@@ -129,11 +129,11 @@ var (
 	ListKept = Operation[ByKind, []ledger.Kept]{
 		"list-documents", http.MethodGet, "/documents", "List the documents that are kept.", "documents", false}
 	Delete = Operation[Deleting, ledger.Kept]{
-		"delete-document", http.MethodDelete, "/documents/{kind}/{name}", "Have a document no longer be kept.", "documents", true}
+		"delete-document", http.MethodDelete, "/documents/{kind}/{name}", "Have a document no longer be kept.", "documents", false}
 	StartDrill = Operation[Drilling[DrillBody], engine.KeptDrill]{
 		"start-drill", http.MethodPut, "/drills/{drill}", "Keep a drill, and have it run by its schedule.", "drills", true}
 	StopDrill = Operation[Drilling[Why], Stopped]{
-		"stop-drill", http.MethodPost, "/drills/{drill}/stop", "Have a drill run no more.", "drills", true}
+		"stop-drill", http.MethodPost, "/drills/{drill}/stop", "Have a drill run no more.", "drills", false}
 	RunDrill = Operation[Drilling[DrillNow], api.Drilled]{
 		"run-drill", http.MethodPost, "/drills/{drill}/run", "Run a drill now.", "drills", false}
 	ListDrills = Operation[None, []engine.KeptDrill]{
@@ -171,7 +171,7 @@ type NoticesQuery struct {
 // Of what there is.
 var (
 	Greet = Operation[None, Greeting]{
-		"greet", http.MethodGet, "/", "Say what this server is.", "installation", false}
+		"greet", http.MethodGet, "/installation", "Say what this server is.", "installation", false}
 	GetLogins = Operation[None, []LoginAt]{
 		"get-logins", http.MethodGet, "/logins", "List where people may log in. Nobody is asked who he is for this.", "installation", false}
 	Whoami = Operation[None, Caller]{
