@@ -180,3 +180,25 @@ func TestARollbackThatNobodyAskedForIsInTheAudit(t *testing.T) {
 		t.Errorf("the audit has %+v", w.audit)
 	}
 }
+
+// TestARollbackThatBeginsInASoakIsInTheAudit has the soak, which ends by it, end before the audit takes the entry.
+func TestARollbackThatBeginsInASoakIsInTheAudit(t *testing.T) {
+	w := newWorld(t, "a", "b")
+	w.plan.OnFailure = pipelines.Rollback
+	w.plan.Stages[0].SoakStage, w.plan.Stages[0].Looks = 24*time.Hour, true
+	w.sees("a", time.Hour, bad(api.Failed), nil)
+	away := true
+	w.fails = func(name, _ string) error {
+		if name == step.AddAudit.Name() && away {
+			away = false
+			return fault.New(fault.Internal, "the ledger is away")
+		}
+		return nil
+	}
+	if end := w.run(t); end.Phase != api.PhaseRolledBack || away {
+		t.Errorf("the run ended %s, the ledger was away: %v", end.Phase, !away)
+	}
+	if len(w.audit) != 1 || w.audit[0].Who != api.BySluice || w.audit[0].Command != "rollback" {
+		t.Errorf("the audit has %+v", w.audit)
+	}
+}
