@@ -16,6 +16,7 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/step"
+	"sluice.dev/sluice/workflows/tell"
 )
 
 // soaking is a world whose stage soaks for a day after its two units have arrived.
@@ -132,5 +133,25 @@ func TestAUnitEndsTheLooksOfTheRunBeforeIt(t *testing.T) {
 				t.Errorf("looks that were told (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestALookThatBeginsLateLooks has no worker begin a look before its soak is over.
+func TestALookThatBeginsLateLooks(t *testing.T) {
+	for verdict, wants := range map[api.Verdict]bool{api.Failed: true, api.Passed: false} {
+		w := newWorld(t, "a")
+		w.sees("a", 0, bad(verdict), nil)
+		ref := step.Ref{Run: "agent-1", Plan: "sha256:p", Subject: api.Component("agent"), Cluster: "a"}
+		w.env.ExecuteWorkflow(api.LookName, tell.LookInput{
+			Ref: ref, Path: "prod/a", Stage: "all", Group: "prod", What: "stage all", Record: "sha256:r", Until: w.env.Now().Add(-time.Hour), Parent: "agent-1",
+		})
+		var found tell.Finding
+		if err := w.env.GetWorkflowResult(&found); err != nil {
+			t.Fatal(err)
+		}
+		if (found.Check != nil) != wants {
+			t.Errorf("it looks late and sees %s: it says %+v", verdict, found.Check)
+		}
+		w.expect(t, []string{"Observe a at rest"}, nil)
 	}
 }

@@ -52,6 +52,7 @@ const (
 	AbortsOwed         = Three // a cluster out of reach stayed armed when its run was aborted
 	NotesFailures      = Three // nobody wrote down that a unit stood where it had failed before it ended
 	TakesBatchesBack   = Three // a batch went back only with all that its cluster had moved
+	LooksOnce          = Three // a look that no worker had begun before its soak was over saw nothing, and that was taken for good
 	AnswersAtOnce      = Three // whoever gave a command waited until units had been told, and it was in the audit
 	SeesNodes          = Three // nobody looked at what had happened to the nodes where a unit failed
 	FreezesWhatWasBad  = Three // what had been rolled back could be started again by whoever came next

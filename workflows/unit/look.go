@@ -14,6 +14,7 @@ import (
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/workflows/ask"
 	"sluice.dev/sluice/workflows/pace"
+	"sluice.dev/sluice/workflows/shape"
 	"sluice.dev/sluice/workflows/tell"
 )
 
@@ -50,6 +51,9 @@ func Look(ctx workflow.Context, in tell.LookInput) (tell.Finding, error) {
 }
 
 func (l *lookout) look(ctx workflow.Context) (tell.Finding, error) {
+	if now := workflow.Now(ctx); !l.until.After(now) && l.shape >= shape.LooksOnce {
+		l.until = now.Add(pace.LastLook) // no worker was there to begin in time: what nobody has seen has not passed
+	}
 	for {
 		left := l.until.Sub(workflow.Now(ctx))
 		if left <= 0 {
