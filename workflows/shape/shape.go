@@ -13,10 +13,9 @@ type Shape = workflow.Version
 
 // The shapes.
 const (
-	One Shape = workflow.DefaultVersion // from before shapes were noted; testdata/histories/1
-	Two Shape = 2                       // testdata/histories/2
-	// Three is open: until it is closed, what it stands for may still change.
-	Three Shape = 3
+	One   Shape = workflow.DefaultVersion // from before shapes were noted; testdata/histories/1
+	Two   Shape = 2                       // testdata/histories/2
+	Three Shape = 3                       // testdata/histories/3
 
 	// Newest is the shape with which runs and units begin.
 	Newest = Three
