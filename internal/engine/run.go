@@ -17,6 +17,7 @@ import (
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/origin"
 	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/visible"
 )
 
 // RunRequest starts a plan, named by its hash or a prefix of it.
@@ -57,6 +58,12 @@ func (e *Engine) Run(ctx context.Context, req RunRequest) (ledger.Run, error) {
 		Phase: string(api.PhasePending), Started: e.now(), By: req.By, Reason: req.Reason,
 	}
 	started, err := e.tryRun(ctx, planned, run, req.Anyway)
+	if code := fault.CodeOf(err); err != nil && (code == fault.Refused || code == fault.Conflict) {
+		// Whoever was asked at the same moment may have been quicker.
+		if run, begun, failed := e.begunBefore(ctx, planned, req.Request); failed == nil && begun {
+			return run, nil
+		}
+	}
 	var idle *NothingToDo
 	if errors.As(err, &idle) {
 		entry := ledger.Entry{Who: req.By, Command: "run", Object: planned.Hash, Reason: req.Reason, Outcome: idle.Message}
@@ -272,16 +279,35 @@ func (e *Engine) start(ctx context.Context, planned *Planned, run ledger.Run, in
 			_ = e.ledger.Told(ctx, run.Name, ledger.Heard{Revision: in.Holds.Revision, Held: len(in.Holds.List) > 0})
 			return run, nil
 		}
+		var taken *serviceerror.WorkflowExecutionAlreadyStarted
+		isTaken := errors.As(err, &taken)
+		if isTaken && e.startedForUs(ctx, server, run) {
+			return run, nil
+		}
+		if failed := e.notStarted(err, server, run.Name); run.Request != "" && fault.CodeOf(failed) == fault.Unreachable {
+			return ledger.Run{}, failed // nobody knows whether it has begun: who asks again finds it under its name
+		}
 		// Nothing has begun: the name must not look open for ever. Where even that cannot be noted, the missing workflow
 		// says the same.
 		failed := run
 		failed.Phase, failed.Ended = string(api.PhaseFailed), e.now()
 		_ = e.ledger.SaveRun(context.WithoutCancel(ctx), failed)
-		var taken *serviceerror.WorkflowExecutionAlreadyStarted
-		if !errors.As(err, &taken) || attempt == nameAttempts {
+		if !isTaken || attempt == nameAttempts {
 			return ledger.Run{}, e.notStarted(err, server, run.Name)
 		}
 	}
+}
+
+// startedForUs reports whether the workflow that has a run's name was started for the same request, by whoever was asked at the same
+// moment. Another ledger's of that name has another plan.
+func (e *Engine) startedForUs(ctx context.Context, server *Server, run ledger.Run) bool {
+	if run.Request == "" {
+		return false
+	}
+	described, err := server.Temporal.DescribeWorkflowExecution(ctx, run.Name, "")
+	var hash string
+	visible.Attribute(described.GetWorkflowExecutionInfo(), api.AttributePlanHash, &hash)
+	return err == nil && hash == run.Plan
 }
 
 // notStarted says why Temporal has not started a run.
