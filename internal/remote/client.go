@@ -56,6 +56,10 @@ func New(o Options) (*Client, error) {
 	if o.HTTP == nil {
 		o.HTTP = &http.Client{}
 	}
+	own := *o.HTTP
+	// A server leads nowhere else; whoever stands before it and does must not be given the token.
+	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	o.HTTP = &own
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
 	}

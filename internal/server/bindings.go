@@ -3,6 +3,8 @@ package server
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -25,7 +27,7 @@ type Bindings struct {
 	Logger *slog.Logger
 
 	grants atomic.Pointer[access.Grants]
-	said   string // the last fault, which is not said again
+	said   map[string]bool // faults of the last reading, which are not said again
 }
 
 // Grants are what the bindings give now.
@@ -38,28 +40,32 @@ func (b *Bindings) Read(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	all := append([]*pipelines.Binding(nil), b.Ours...)
+	all, wrong := append([]*pipelines.Binding(nil), b.Ours...), map[string]bool{}
 	for _, k := range kept {
 		doc := &pipelines.Binding{}
 		if err := k.Read(doc); err != nil {
-			b.complain(err)
+			wrong[err.Error()] = true
 			continue
 		}
 		all = append(all, doc)
 	}
 	grants, err := access.Compile(all)
 	if err != nil {
-		b.complain(err)
+		wrong[err.Error()] = true
 	}
 	b.grants.Store(grants)
+	b.complain(wrong)
 	return len(all), nil
 }
 
-func (b *Bindings) complain(err error) {
-	if err.Error() != b.said {
-		b.said = err.Error()
-		b.Logger.Error("a binding binds nobody", "error", err)
+// complain logs what is wrong now and was not before.
+func (b *Bindings) complain(wrong map[string]bool) {
+	for _, fault := range slices.Sorted(maps.Keys(wrong)) {
+		if !b.said[fault] {
+			b.Logger.Error("a binding binds nobody", "error", fault)
+		}
 	}
+	b.said = wrong
 }
 
 // Follow reads the bindings again and again until ctx ends.
