@@ -54,7 +54,9 @@ func once[In, Out any](
 			"look whether it is there, and else send it under another key", stored.Begun.UTC().Format(time.RFC3339))
 	}
 	if out, err = do(ctx, in); err == nil {
-		request.Answer, request.Ended = s.keep(ctx, out), s.Clock.Now().UTC()
+		if request.Answer, request.Ended = s.keep(ctx, out), s.Clock.Now().UTC(); request.Answer == "" {
+			return out, nil // it is done; sent again, it is said that nobody knows
+		}
 	}
 	if ended := s.Requests.EndRequest(ctx, request); ended != nil {
 		s.Logger.Error("cannot note what has come of a request", "operation", op.ID, "error", ended)
@@ -62,7 +64,7 @@ func once[In, Out any](
 	return out, err
 }
 
-// keep stores an answer, and returns its digest; "" where it cannot be stored: what was done is done, and may look undone.
+// keep stores an answer, and returns its digest; "" where it cannot be stored.
 func (s *server) keep(ctx context.Context, out any) string {
 	data, err := json.Marshal(out)
 	if err == nil {
