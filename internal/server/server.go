@@ -78,6 +78,7 @@ func describe(mux *http.ServeMux, version string) huma.API {
 	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", nameOf)
 	config.CreateHooks = nil // no $schema in what is answered
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = wire.Prefix+"/openapi", "", ""
+	config.RejectUnknownQueryParameters = true // a filter with a slip in its name would list everything
 	named(config.Components.Schemas)
 	return humago.New(mux, config)
 }

@@ -171,7 +171,7 @@ type NoticesQuery struct {
 // Of what there is.
 var (
 	Greet = Operation[None, Greeting]{
-		"greet", http.MethodGet, "/installation", "Say what this server is.", "installation", false}
+		"greet", http.MethodGet, "", "Say what this server is.", "installation", false}
 	GetLogins = Operation[None, []LoginAt]{
 		"get-logins", http.MethodGet, "/logins", "List where people may log in. Nobody is asked who he is for this.", "installation", false}
 	Whoami = Operation[None, Caller]{
