@@ -140,12 +140,12 @@ func (e *Engine) moving(ctx context.Context, subject api.Subject, runs []openRun
 	}
 	var all []Busy
 	for _, r := range runs {
-		other, err := e.LoadPlan(ctx, r.Plan)
+		other, err := e.ReadPlan(ctx, r.Plan)
 		if err != nil {
 			return nil, err
 		}
 		var both []string
-		for _, u := range other.Plan.AllUnits() {
+		for _, u := range other.AllUnits() {
 			if wanted[u.Cluster] && (r.back || arrived[u.Cluster].Run != r.Name) {
 				both = append(both, u.Cluster)
 			}

@@ -191,12 +191,9 @@ func (e *Engine) store(ctx context.Context, p *plan.Plan, from ledger.Plan, by s
 
 // LoadPlan returns a stored plan by hash or by a prefix of it, with what was seen in the clusters when it was made.
 func (e *Engine) LoadPlan(ctx context.Context, hash string) (*Planned, error) {
-	stored, p, err := planstore.Load(ctx, e.ledger, hash)
-	switch {
-	case err != nil && stored.Hash == "":
+	stored, p, err := e.stored(ctx, hash)
+	if err != nil {
 		return nil, err
-	case err != nil:
-		return nil, fault.Wrap(fault.CodeOf(err), err, "cannot read plan %.12s", stored.Hash)
 	}
 	planned := &Planned{Hash: stored.Hash, Stored: stored, Plan: p}
 	if stored.Live == "" {
@@ -226,17 +223,31 @@ func (e *Engine) ShowPlan(ctx context.Context, hash string) (*Planned, error) {
 	return planned, e.judge(ctx, planned, ledger.Run{})
 }
 
-// PlanOf is the plan of a run, as it was made.
-func (e *Engine) PlanOf(ctx context.Context, run string) (*plan.Plan, error) {
+// stored reads a plan as it was made, and not what was seen in the clusters.
+func (e *Engine) stored(ctx context.Context, hash string) (ledger.Plan, *plan.Plan, error) {
+	stored, p, err := planstore.Load(ctx, e.ledger, hash)
+	if err != nil && stored.Hash != "" {
+		err = fault.Wrap(fault.CodeOf(err), err, "cannot read plan %.12s", stored.Hash)
+	}
+	return stored, p, err
+}
+
+// ReadPlan is a plan as it was made, by hash or by a prefix of it.
+func (e *Engine) ReadPlan(ctx context.Context, hash string) (*plan.Plan, error) {
+	_, p, err := e.stored(ctx, hash)
+	return p, err
+}
+
+// HashOfRun is the hash of the plan of a run.
+func (e *Engine) HashOfRun(ctx context.Context, run string) (string, error) {
 	known, err := e.ledger.Run(ctx, run)
-	if err != nil {
-		return nil, err
-	}
-	planned, err := e.LoadPlan(ctx, known.Plan)
-	if err != nil {
-		return nil, err
-	}
-	return planned.Plan, nil
+	return known.Plan, err
+}
+
+// HashOfPlan is the hash of a stored plan, by a prefix of it.
+func (e *Engine) HashOfPlan(ctx context.Context, prefix string) (string, error) {
+	known, err := e.ledger.Plan(ctx, prefix)
+	return known.Hash, err
 }
 
 // Text returns a text that is kept under a digest, such as a diff.

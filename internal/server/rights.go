@@ -103,21 +103,13 @@ func all[In any](right pipelines.Right) need[In] {
 
 func ofRun[In any](s *server, right pipelines.Right, run func(*In) string) need[In] {
 	return need[In]{right: right, over: func(ctx context.Context, in *In) (access.Object, error) {
-		p, err := s.Engine.PlanOf(ctx, run(in))
-		if err != nil {
-			return access.Object{}, err
-		}
-		return planObject(p), nil
+		return s.touchedByRun(ctx, run(in))
 	}}
 }
 
 func ofPlan[In any](s *server, right pipelines.Right, hash func(*In) string) need[In] {
 	return need[In]{right: right, over: func(ctx context.Context, in *In) (access.Object, error) {
-		planned, err := s.Engine.LoadPlan(ctx, hash(in))
-		if err != nil {
-			return access.Object{}, err
-		}
-		return planObject(planned.Plan), nil
+		return s.touchedByPlan(ctx, hash(in))
 	}}
 }
 
@@ -174,18 +166,11 @@ func (s *server) auditing() need[wire.AuditQuery] {
 
 // named is what a run touches, or a plan, by its name or hash.
 func (s *server) named(ctx context.Context, name string) (access.Object, error) {
-	p, err := s.Engine.PlanOf(ctx, name)
+	o, err := s.touchedByRun(ctx, name)
 	if fault.CodeOf(err) == fault.NotFound {
-		planned, err := s.Engine.LoadPlan(ctx, name)
-		if err != nil {
-			return access.Object{}, err
-		}
-		return planObject(planned.Plan), nil
+		return s.touchedByPlan(ctx, name)
 	}
-	if err != nil {
-		return access.Object{}, err
-	}
-	return planObject(p), nil
+	return o, err
 }
 
 func freezing() need[keyed[wire.FreezeBody]] {

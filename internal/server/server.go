@@ -60,8 +60,10 @@ func Handler(o Options) http.Handler {
 	if o.LookEvery <= 0 {
 		o.LookEvery = time.Second
 	}
-	s := &server{Options: o, right: newLimits(mostPer, mostAtOnce, o.Clock), wrong: newLimits(wrongPer, wrongAtOnce, o.Clock)}
-	s.reading = make(chan struct{}, readers)
+	s := &server{
+		Options: o, right: newLimits(mostPer, mostAtOnce, o.Clock), wrong: newLimits(wrongPer, wrongAtOnce, o.Clock),
+		objects: objects{of: map[string]access.Object{}}, reading: make(chan struct{}, readers),
+	}
 	register(describe(mux, o.Version), s)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", s.ready)
@@ -120,6 +122,8 @@ type server struct {
 	wrong *limits // of addresses from which somebody asks who is not
 	// reading is held by whoever reads documents that were sent: they may be large.
 	reading chan struct{}
+
+	objects objects // of plans
 }
 
 // around is done with each request.
