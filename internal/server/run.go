@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -43,6 +45,10 @@ type Ledger interface {
 	Tokens
 }
 
+// collectAt is by how many percent what a server has in memory may grow before it is collected: most of that are requests that have ended,
+// and those who only watch keep little. Whoever sets GOGC knows better.
+const collectAt = 50
+
 // Run serves until ctx ends.
 func Run(ctx context.Context, s Setup) error {
 	options := Options{
@@ -62,6 +68,9 @@ func Run(ctx context.Context, s Setup) error {
 		options.Guard = guard
 		err = s.Local("http://"+listener.Addr().String(), token)
 	} else {
+		if os.Getenv("GOGC") == "" {
+			debug.SetGCPercent(collectAt)
+		}
 		secure, err = s.known(ctx, &options, listener.Addr())
 	}
 	if err != nil {

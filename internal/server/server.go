@@ -89,8 +89,11 @@ func describe(mux *http.ServeMux, version string) huma.API {
 func Serve(ctx context.Context, listener net.Listener, h http.Handler, t *tls.Config, log *slog.Logger) error {
 	base, leave := context.WithCancel(context.WithoutCancel(ctx))
 	defer leave()
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true) // whoever watches has a connection of his own, and one of HTTP/2 takes twice the memory
 	hs := &http.Server{
-		Handler: h, TLSConfig: t, MaxHeaderBytes: maxHeaders, ReadHeaderTimeout: headersWithin, IdleTimeout: idleFor,
+		Protocols: protocols,
+		Handler:   h, TLSConfig: t, MaxHeaderBytes: maxHeaders, ReadHeaderTimeout: headersWithin, IdleTimeout: idleFor,
 		BaseContext: func(net.Listener) context.Context { return base },
 		ErrorLog:    slog.NewLogLogger(log.Handler(), slog.LevelDebug), // of connections, which are others' doing
 	}

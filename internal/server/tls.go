@@ -88,7 +88,7 @@ func (c *Certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 
 // TLS is how a server speaks to whoever asks: version 1.3 alone, and certificates of machines where their CAs are known.
 func TLS(c *Certificate, machines *x509.CertPool) *tls.Config {
-	t := &tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: c.get, NextProtos: []string{"h2", "http/1.1"}}
+	t := &tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: c.get, NextProtos: []string{"http/1.1"}}
 	if machines != nil {
 		t.ClientCAs, t.ClientAuth = machines, tls.VerifyClientCertIfGiven
 	}

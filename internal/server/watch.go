@@ -29,7 +29,7 @@ const (
 // news is what there is to see of a run.
 type news struct {
 	id   string
-	data []byte        // of an event
+	text []byte        // of its event, which all who watch are sent
 	last bool          // nothing follows
 	next chan struct{} // closed once something has followed
 	then *news         // what has
@@ -116,8 +116,10 @@ func (f *feeds) look(ctx context.Context, run string) (*news, error) {
 		return nil, fault.Wrap(fault.Internal, err, "cannot write run %s", run)
 	}
 	sum := sha256.Sum256(data)
+	id := hex.EncodeToString(sum[:16])
 	return &news{
-		id: hex.EncodeToString(sum[:16]), data: data, last: view.Phase.Final() && !view.Ended.IsZero(), next: make(chan struct{}),
+		id: id, text: fmt.Appendf(nil, "event: view\nid: %s\ndata: %s\n\n", id, data),
+		last: view.Phase.Final() && !view.Ended.IsZero(), next: make(chan struct{}),
 	}, nil
 }
 
@@ -161,14 +163,14 @@ func (e events) follow(ctx context.Context, now *news, seen string) {
 	defer alive.Stop()
 	over := time.NewTimer(watchedFor)
 	defer over.Stop()
-	err := e.write(": watching\n\n")
+	err := e.write([]byte(": watching\n\n"))
 	for err == nil {
 		if now.id != seen {
-			err = e.write(fmt.Sprintf("event: view\nid: %s\ndata: %s\n\n", now.id, now.data))
+			err = e.write(now.text)
 			seen = now.id
 		}
 		if err == nil && now.last {
-			err = errors.Join(e.write("event: end\ndata: {}\n\n"), context.Canceled)
+			err = errors.Join(e.write([]byte("event: end\ndata: {}\n\n")), context.Canceled)
 		}
 		if err != nil {
 			return
@@ -177,10 +179,10 @@ func (e events) follow(ctx context.Context, now *news, seen string) {
 		case <-ctx.Done():
 			return
 		case <-over.C:
-			_ = e.write("event: again\ndata: {}\n\n")
+			_ = e.write([]byte("event: again\ndata: {}\n\n"))
 			return
 		case <-alive.C:
-			err = e.write(": \n\n")
+			err = e.write([]byte(": \n\n"))
 		case <-now.next:
 			now = now.then
 		}
@@ -188,11 +190,11 @@ func (e events) follow(ctx context.Context, now *news, seen string) {
 }
 
 // write cuts a watcher off who does not take what he is sent.
-func (e events) write(text string) error {
+func (e events) write(text []byte) error {
 	if err := e.control.SetWriteDeadline(time.Now().Add(takenIn)); err != nil {
 		return err
 	}
-	if _, err := e.w.Write([]byte(text)); err != nil {
+	if _, err := e.w.Write(text); err != nil {
 		return err
 	}
 	return e.control.Flush()
