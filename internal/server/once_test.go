@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -128,8 +129,20 @@ func TestKilledBeforeItAnswered(t *testing.T) {
 
 func TestReplicasAtTheSameMoment(t *testing.T) {
 	b, body := newKeyed(t)
+	var named atomic.Bool
 	b.temporal.begins = func(string) error {
-		time.Sleep(20 * time.Millisecond) // the others come meanwhile
+		if !named.CompareAndSwap(false, true) {
+			return nil
+		}
+		for range 500 { // who has named the run is the last to start it
+			b.temporal.mu.Lock()
+			started := b.temporal.started
+			b.temporal.mu.Unlock()
+			if started > 0 {
+				break
+			}
+			time.Sleep(2 * time.Millisecond)
+		}
 		return nil
 	}
 	handlers := []http.Handler{b.handler(), b.replica(), b.replica(), b.replica()}
