@@ -83,8 +83,7 @@ func TestCertificatesOfIssuersAreRead(t *testing.T) {
 }
 
 func TestAnIssuerIsAskedWithinBounds(t *testing.T) {
-	var server *httptest.Server
-	server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/endless":
 			for range 2 << 10 {

@@ -54,21 +54,21 @@ type feeds struct {
 // join begins to watch a run. The first of those who do has it looked at; leave ends that with the last one.
 func (f *feeds) join(ctx context.Context, run string) (now *news, leave func(), err error) {
 	f.mu.Lock()
-	defer f.mu.Unlock()
 	of := f.of[run]
 	if of == nil {
+		// A Temporal that is slow to answer about one run keeps nobody who watches another.
+		f.mu.Unlock()
 		first, err := f.look(ctx, run)
 		if err != nil {
 			return nil, nil, err
 		}
-		looking, stop := context.WithCancel(context.WithoutCancel(ctx))
-		of = &feed{now: first, stop: stop, ended: make(chan struct{})}
-		f.of[run] = of
-		go func() {
-			defer close(of.ended)
-			f.follow(looking, run, of)
-		}()
+		f.mu.Lock()
+		of = f.of[run]
+		if of == nil {
+			of = f.begin(ctx, run, first)
+		}
 	}
+	defer f.mu.Unlock()
 	of.watchers++
 	return of.now, func() {
 		f.mu.Lock()
@@ -83,6 +83,18 @@ func (f *feeds) join(ctx context.Context, run string) (now *news, leave func(), 
 			<-of.ended
 		}
 	}, nil
+}
+
+// begin has a run looked at, from what was seen of it first.
+func (f *feeds) begin(ctx context.Context, run string, first *news) *feed {
+	looking, stop := context.WithCancel(context.WithoutCancel(ctx))
+	of := &feed{now: first, stop: stop, ended: make(chan struct{})}
+	f.of[run] = of
+	go func() {
+		defer close(of.ended)
+		f.follow(looking, run, of)
+	}()
+	return of
 }
 
 func (f *feeds) follow(ctx context.Context, run string, of *feed) {
@@ -137,6 +149,10 @@ func (s *server) watch(a huma.API, f *feeds) {
 		if err := needs.met(ctx, s, in); err != nil {
 			return nil, problemOf(err)
 		}
+		o, err := needs.over(ctx, in)
+		if err != nil {
+			return nil, problemOf(err)
+		}
 		now, leave, err := f.join(ctx, in.Run)
 		if err != nil {
 			return nil, problemOf(err)
@@ -144,7 +160,10 @@ func (s *server) watch(a huma.API, f *feeds) {
 		return &huma.StreamResponse{Body: func(hc huma.Context) {
 			defer leave()
 			_, w := humago.Unwrap(hc)
-			to := events{w: w, control: http.NewResponseController(w)}
+			to := events{w: w, control: http.NewResponseController(w), may: func() bool {
+				a := who(ctx)
+				return a.anyone || s.Grants().May(a.Subject, needs.right, o).Allowed
+			}}
 			w.Header().Set("Content-Type", "text/event-stream")
 			w.Header().Set("X-Accel-Buffering", "no")
 			to.follow(ctx, now, in.Last)
@@ -156,6 +175,7 @@ func (s *server) watch(a huma.API, f *feeds) {
 type events struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
+	may     func() bool // whether he may see it still
 }
 
 func (e events) follow(ctx context.Context, now *news, seen string) {
@@ -185,6 +205,9 @@ func (e events) follow(ctx context.Context, now *news, seen string) {
 			err = e.write([]byte(": \n\n"))
 		case <-now.next:
 			now = now.then
+		}
+		if !e.may() {
+			return // he comes again, and is told so
 		}
 	}
 }
