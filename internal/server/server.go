@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -82,7 +83,18 @@ func describe(mux *http.ServeMux, version string) huma.API {
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = wire.Prefix+"/openapi", "", ""
 	config.RejectUnknownQueryParameters = true // a filter with a slip in its name would list everything
 	named(config.Components.Schemas)
-	return humago.New(mux, config)
+	return humago.New(exact{mux}, config)
+}
+
+// exact is a router for which a path that ends with a slash is that one, and not all below it.
+type exact struct{ *http.ServeMux }
+
+// HandleFunc has a pattern be answered.
+func (e exact) HandleFunc(pattern string, answer func(http.ResponseWriter, *http.Request)) {
+	if strings.HasSuffix(pattern, "/") {
+		pattern += "{$}"
+	}
+	e.ServeMux.HandleFunc(pattern, answer)
 }
 
 // Serve answers until ctx ends, and then ends what it is answering. Without a TLS configuration it speaks plain HTTP.
