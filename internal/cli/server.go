@@ -34,6 +34,7 @@ type ServerRun struct {
 	Say          func([]string)
 	Version      string
 	Logger       *slog.Logger
+	Metrics      string // address at which Prometheus finds what it counts; "" for nowhere
 }
 
 // ServerOptions are what server needs.
@@ -120,7 +121,7 @@ func serverRun(ctx context.Context, o *ServerOptions) error {
 	}
 	return f.Serve(ctx, ServerRun{
 		Engine: e, Ledger: l, Installation: installation, Listen: o.Listen, Cert: o.Cert, Key: o.Key, Auth: &trusted, Bindings: bindings,
-		Say: f.says, Version: f.Version, Logger: o.logger(),
+		Say: f.says, Version: f.Version, Logger: o.logger(), Metrics: o.Metrics,
 	})
 }
 

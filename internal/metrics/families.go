@@ -23,6 +23,7 @@ type scope string
 const (
 	ofWorker scope = "worker" // what the process has done: add up
 	ofLedger scope = "ledger" // what is so, whichever worker says it: take the most
+	ofServer scope = "server" // what a server has answered: add up
 )
 
 var families []*Family
@@ -36,6 +37,8 @@ func family(of scope, kind prometheus.ValueType, name, help string, labels ...st
 const (
 	gauge   = prometheus.GaugeValue
 	counter = prometheus.CounterValue
+	// histogram is no value of its own: the vector has its buckets
+	histogram = prometheus.UntypedValue
 )
 
 // What a worker counts.
@@ -103,13 +106,16 @@ func Families() []*Family {
 	return slices.SortedFunc(slices.Values(families), func(a, b *Family) int { return strings.Compare(a.Name, b.Name) })
 }
 
-// Kind is counter or gauge.
+// Kind is counter, gauge or histogram.
 func (f *Family) Kind() string {
-	if f.kind == counter {
+	switch f.kind {
+	case counter:
 		return "counter"
+	case histogram:
+		return "histogram"
 	}
 	return "gauge"
 }
 
-// Of is worker or ledger: whose the metric is.
+// Of is worker, ledger or server: whose the metric is.
 func (f *Family) Of() string { return string(f.of) }

@@ -1,4 +1,5 @@
-// Package metrics is what a worker tells Prometheus: what it counts itself, and where the runs of its ledger are. Every label has a
+// Package metrics is what a worker tells Prometheus: what it counts itself, and where the runs of its ledger are; and what a server tells
+// it: who asked for what, and how that was answered. Every label has a
 // bound, so that neither a large fleet nor a long life makes the page large. It decides nothing, and keeps nobody waiting.
 package metrics
 
@@ -43,9 +44,11 @@ func New() *Metrics {
 }
 
 // Handler serves the metrics under /metrics, and under /healthz that the process serves.
-func (m *Metrics) Handler() http.Handler {
+func (m *Metrics) Handler() http.Handler { return served(m.registry) }
+
+func served(registry *prometheus.Registry) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{
 		ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: 4, Timeout: 9 * time.Second,
 	}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })

@@ -47,6 +47,7 @@ func (s *server) may(ctx context.Context, right pipelines.Right, o access.Object
 	}
 	d := a.held.May(right, o)
 	if !d.Allowed {
+		s.Metrics.Denied(string(right))
 		s.Logger.Info("denied", "who", a.Name, "why", d.Why())
 	}
 	return d.Err()

@@ -18,6 +18,7 @@ import (
 	"sluice.dev/sluice/internal/authn"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/metrics"
 	"sluice.dev/sluice/internal/wire"
 	"sluice.dev/sluice/pipelines"
 )
@@ -33,6 +34,7 @@ type Setup struct {
 	Auth         *authn.Config
 	Bindings     []*pipelines.Binding
 	Logger       *slog.Logger
+	Metrics      string // ADDRESS:PORT at which Prometheus finds what it counts; "" for nowhere
 	// Local hears where the server of a local stack is, and the token that it wants; nil: the server knows who asks.
 	Local func(url, token string) error
 	// Say hears what is served, trusted and refused, once the server is there.
@@ -57,6 +59,14 @@ func Run(ctx context.Context, s Setup) error {
 	options.Ready = func(ctx context.Context) error {
 		_, err := s.Engine.Kept(ctx, pipelines.KindBinding)
 		return err
+	}
+	options.Metrics = metrics.NewServer()
+	if s.Metrics != "" {
+		end, err := metrics.Serve(ctx, s.Metrics, options.Metrics.Handler(), s.Logger)
+		if err != nil {
+			return err
+		}
+		defer end()
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.Listen)
 	if err != nil {
@@ -93,6 +103,7 @@ func (s Setup) known(ctx context.Context, o *Options, at net.Addr) (*tls.Config,
 	if err != nil {
 		return nil, err
 	}
+	o.Metrics.Certificate(func() time.Time { return own.Leaf().NotAfter })
 	bindings := &Bindings{Ours: s.Bindings, Kept: s.Engine.Kept, Clock: o.Clock, Logger: s.Logger}
 	bound, err := bindings.Read(ctx)
 	if err != nil {

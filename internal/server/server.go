@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -19,6 +18,7 @@ import (
 	"sluice.dev/sluice/internal/access"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/metrics"
 	"sluice.dev/sluice/internal/wire"
 )
 
@@ -40,6 +40,7 @@ type Options struct {
 	Version      string
 	Clock        clock.WithTicker
 	Logger       *slog.Logger
+	Metrics      *metrics.Server             // where it counts; nil: nobody looks
 	Ready        func(context.Context) error // whether it can answer; nil where it always can
 	LookEvery    time.Duration               // how often a run that somebody watches is looked at; default 1 s
 }
@@ -61,17 +62,22 @@ func Handler(o Options) http.Handler {
 	if o.LookEvery <= 0 {
 		o.LookEvery = time.Second
 	}
+	if o.Metrics == nil {
+		o.Metrics = metrics.NewServer()
+	}
 	s := &server{
 		Options: o, right: newLimits(mostPer, mostAtOnce, o.Clock), wrong: newLimits(wrongPer, wrongAtOnce, o.Clock),
 		objects: objects{of: map[string]access.Object{}}, reading: make(chan struct{}, readers),
 	}
-	register(describe(mux, o.Version), s)
+	a := describe(mux, o.Version)
+	a.UseMiddleware(called)
+	register(a, s)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, fault.New(fault.NotFound, "there is nothing at %s %.200s", r.Method, r.URL.Path))
 	})
-	return s.around(mux)
+	return s.counted(s.around(mux))
 }
 
 // describe returns the description of what is served, on a router.
@@ -83,18 +89,7 @@ func describe(mux *http.ServeMux, version string) huma.API {
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = wire.Prefix+"/openapi", "", ""
 	config.RejectUnknownQueryParameters = true // a filter with a slip in its name would list everything
 	named(config.Components.Schemas)
-	return humago.New(exact{mux}, config)
-}
-
-// exact is a router for which a path that ends with a slash is that one, and not all below it.
-type exact struct{ *http.ServeMux }
-
-// HandleFunc has a pattern be answered.
-func (e exact) HandleFunc(pattern string, answer func(http.ResponseWriter, *http.Request)) {
-	if strings.HasSuffix(pattern, "/") {
-		pattern += "{$}"
-	}
-	e.ServeMux.HandleFunc(pattern, answer)
+	return humago.New(mux, config)
 }
 
 // Serve answers until ctx ends, and then ends what it is answering. Without a TLS configuration it speaks plain HTTP.
@@ -153,16 +148,17 @@ func (s *server) around(next http.Handler) http.Handler {
 			head.Set("Strict-Transport-Security", "max-age=31536000")
 		}
 		defer s.catch(w, r)
-		if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" || r.URL.Path == wire.Prefix+wire.GetLogins.Path {
+		if isHealth(r) || r.URL.Path == wire.Prefix+wire.GetLogins.Path {
 			next.ServeHTTP(w, r)
 			return
 		}
 		subject, err := s.Guard.Who(r)
-		if err != nil && !s.wrong.allow(address(r)) {
-			s.tooMuch(w) // and the log is not filled by it; whoever is known is let in from there all the same
-			return
-		}
 		if err != nil {
+			s.Metrics.Refused()
+			if !s.wrong.allow(address(r)) {
+				s.tooMuch(w) // and the log is not filled by it; whoever is known is let in from there all the same
+				return
+			}
 			s.fail(w, r, err)
 			return
 		}

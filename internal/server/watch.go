@@ -159,6 +159,7 @@ func (s *server) watch(a huma.API, f *feeds) {
 		}
 		return &huma.StreamResponse{Body: func(hc huma.Context) {
 			defer leave()
+			defer s.Metrics.Watches()()
 			_, w := humago.Unwrap(hc)
 			to := events{w: w, control: http.NewResponseController(w), may: func() bool {
 				a := who(ctx)
