@@ -15,10 +15,10 @@ import (
 	"sluice.dev/sluice/internal/server"
 )
 
-// known knows whoever has a token, as a person of that name.
-type known struct{}
+// anybody knows whoever has a token, as a person of that name.
+type anybody struct{}
 
-func (known) Who(r *http.Request) (access.Subject, error) {
+func (anybody) Who(r *http.Request) (access.Subject, error) {
 	_, token, ok := strings.Cut(r.Header.Get("Authorization"), "Bearer ")
 	if !ok {
 		return access.Subject{}, fault.New(fault.Unauthorized, "there is no token")
@@ -34,7 +34,7 @@ func TestWhatIsAskedIsCounted(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := server.Handler(server.Options{
-		Guard: known{}, Grants: func() *access.Grants { return nobody }, Clock: clock.RealClock{},
+		Guard: anybody{}, Grants: func() *access.Grants { return nobody }, Clock: clock.RealClock{},
 		Logger: slog.New(slog.DiscardHandler), Metrics: m,
 	})
 	for _, c := range []struct {
