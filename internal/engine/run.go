@@ -285,7 +285,13 @@ func (e *Engine) start(ctx context.Context, planned *Planned, run ledger.Run, in
 			return run, nil
 		}
 		if failed := e.notStarted(err, server, run.Name); run.Request != "" && fault.CodeOf(failed) == fault.Unreachable {
-			return ledger.Run{}, failed // nobody knows whether it has begun: who asks again finds it under its name
+			open, err := e.begun(ctx, run.Name)
+			if open {
+				return run, nil
+			}
+			if err != nil {
+				return ledger.Run{}, failed // nobody knows whether it has begun: who asks again finds it under its name
+			}
 		}
 		// Nothing has begun: the name must not look open for ever. Where even that cannot be noted, the missing workflow
 		// says the same.
@@ -296,6 +302,13 @@ func (e *Engine) start(ctx context.Context, planned *Planned, run ledger.Run, in
 			return ledger.Run{}, e.notStarted(err, server, run.Name)
 		}
 	}
+}
+
+// begun reports whether a run's workflow is there, though whoever started it had no answer.
+func (e *Engine) begun(ctx context.Context, run string) (bool, error) {
+	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), e.options.Query)
+	defer stop()
+	return e.isOpen(ctx, run)
 }
 
 // startedForUs reports whether the workflow that has a run's name was started for the same request, by whoever was asked at the same

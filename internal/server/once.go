@@ -26,6 +26,10 @@ func once[In, Out any](
 	ctx context.Context, s *server, op wire.Operation[In, Out], in *In, do func(context.Context, *In) (Out, error),
 ) (out Out, err error) {
 	key := keyOf(in)
+	if op.Mutates() {
+		// Whoever asks may go while it is done: what is begun is brought to its end all the same.
+		ctx = context.WithoutCancel(ctx)
+	}
 	if !op.Mutates() || key == "" || s.Requests == nil {
 		return do(ctx, in)
 	}
@@ -36,8 +40,6 @@ func once[In, Out any](
 	sum := sha256.Sum256(append([]byte(op.ID+" "), asked...))
 	request := ledger.Request{Who: name(ctx), Key: key, Digest: hex.EncodeToString(sum[:]), Begun: s.Clock.Now().UTC()}
 	stored, isNew, err := s.Requests.BeginRequest(ctx, request)
-	// Whoever asked may be gone by now: what is begun is brought to its end all the same.
-	ctx = context.WithoutCancel(ctx)
 	switch {
 	case err != nil:
 		return out, err
