@@ -70,6 +70,11 @@ may ask it; it takes the name that a command gives, and marks it as unverified.`
 			if opts.Local {
 				return localServerRun(cmd.Context(), opts)
 			}
+			for _, name := range []string{"kubeconfig", "site", "site-only", "allow-script", "receivers", "prober-image"} {
+				if cmd.Flags().Changed(name) {
+					return usage(cmd, "--%s goes with --local: a server does no work, and workers are started on their own", name)
+				}
+			}
 			return serverRun(cmd.Context(), opts)
 		},
 	}

@@ -16,7 +16,9 @@ import (
 func (s *server) lines(a huma.API, e *engine.Engine) {
 	on(s, a, wire.MakeFreeze, freezing(), func(ctx context.Context, in *keyed[wire.FreezeBody]) (engine.Frozen, error) {
 		b := in.Body
-		return e.Freeze(ctx, api.Freeze{Scope: b.Scope, InFlight: cmp.Or(b.InFlight, api.PauseNow), Until: b.Until, By: name(ctx), Reason: b.Reason})
+		return e.Freeze(ctx, api.Freeze{
+			Scope: b.Scope, InFlight: cmp.Or(b.InFlight, api.PauseNow), Until: b.Until, By: name(ctx), Reason: b.Reason,
+		})
 	})
 	on(s, a, wire.LiftFreeze, s.lifting(), func(ctx context.Context, in *wire.Lifting) (engine.Frozen, error) {
 		return e.Unfreeze(ctx, in.Name, name(ctx), in.Body.Reason)
