@@ -27,6 +27,11 @@ type LocalServer struct {
 	Token string `json:"token"`
 }
 
+// options reach the server. It is on this machine: where it does not answer it is gone.
+func (l LocalServer) options() remote.Options {
+	return remote.Options{URL: l.URL, Token: func(context.Context) (string, error) { return l.Token, nil }, Tries: 1}
+}
+
 // Engine returns what commands ask: a server, where one is named, is of the current context or of the local stack; else the ledger
 // itself. Whoever names a ledger or a state folder means no context's server.
 func (f *Factory) Engine(ctx context.Context) (Engine, error) {
@@ -52,7 +57,7 @@ func (f *Factory) reach(ctx context.Context) (Engine, error) {
 		return nil, err
 	}
 	if found {
-		c, err := f.client(remote.Options{URL: local.URL, Token: func(context.Context) (string, error) { return local.Token, nil }})
+		c, err := f.client(local.options())
 		if err != nil {
 			return nil, err
 		}

@@ -17,7 +17,6 @@ import (
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
-	"sluice.dev/sluice/internal/remote"
 	"sluice.dev/sluice/pipelines"
 )
 
@@ -204,7 +203,7 @@ func (f *Factory) onlyServer(ctx context.Context) error {
 	if err != nil || !found {
 		return err
 	}
-	c, err := f.client(remote.Options{URL: there.URL, Token: func(context.Context) (string, error) { return there.Token, nil }})
+	c, err := f.client(there.options())
 	if err != nil {
 		return err
 	}

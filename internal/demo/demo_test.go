@@ -57,7 +57,7 @@ func TestAStackThatIsLeftUpSaysHowToGoOn(t *testing.T) {
 		prometheus: &process{cmd: exec.Command("prometheus", "--config.file=c", "--web.listen-address=127.0.0.1:9")},
 	}
 	p.leave()
-	for _, line := range []string{"  prometheus --config.file=c --web.listen-address=127.0.0.1:9 &\n", "  bin/sluice worker &\n", "local down --purge"} {
+	for _, line := range []string{"  prometheus --config.file=c --web.listen-address=127.0.0.1:9 &\n", "  bin/sluice server --local &\n", "local down --purge"} {
 		if !strings.Contains(shown.String(), line) {
 			t.Errorf("it does not say %q:\n%s", line, shown.String())
 		}

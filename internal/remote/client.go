@@ -32,6 +32,7 @@ type Options struct {
 	As    string                                // who asks, as a server that knows no names takes it: it is marked as unverified
 	Agent string                                // sluice/VERSION
 	Clock clock.WithTicker
+	Tries int // how often a request is sent that nobody answered; default 4. Each has the same key: it acts once
 }
 
 // Client asks one server. It is safe for use by several goroutines.
@@ -39,9 +40,6 @@ type Client struct{ options Options }
 
 // maxAnswer bounds what a server answers.
 const maxAnswer = 256 << 20
-
-// attempts are how often a request is sent that nobody answered. Each has the same key: it acts once.
-const attempts = 4
 
 // New returns a client of a server. It is fault.Invalid where the address is none, or would send a token in the clear.
 func New(o Options) (*Client, error) {
@@ -62,6 +60,9 @@ func New(o Options) (*Client, error) {
 	o.HTTP = &own
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
+	}
+	if o.Tries <= 0 {
+		o.Tries = 4
 	}
 	return &Client{o}, nil
 }
@@ -86,7 +87,7 @@ func ask[In, Out any](ctx context.Context, c *Client, op wire.Operation[In, Out]
 	for attempt := 1; ; attempt++ {
 		err = c.try(ctx, op.Method, wire.Prefix+sent.path(op.Path), sent, &out)
 		var away *away
-		if err == nil || !again || !errors.As(err, &away) || attempt == attempts || ctx.Err() != nil {
+		if err == nil || !again || !errors.As(err, &away) || attempt == c.options.Tries || ctx.Err() != nil {
 			return out, err
 		}
 		select {

@@ -69,7 +69,7 @@ func Handler(o Options) http.Handler {
 		Options: o, right: newLimits(mostPer, mostAtOnce, o.Clock), wrong: newLimits(wrongPer, wrongAtOnce, o.Clock),
 		objects: objects{of: map[string]access.Object{}}, reading: make(chan struct{}, readers),
 	}
-	a := describe(mux, o.Version)
+	a := describe(mux)
 	a.UseMiddleware(called)
 	register(a, s)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
@@ -80,11 +80,19 @@ func Handler(o Options) http.Handler {
 	return s.counted(s.around(mux))
 }
 
+// bearing is what the description calls that one shows a token.
+const bearing = "bearer"
+
 // describe returns the description of what is served, on a router.
-func describe(mux *http.ServeMux, version string) huma.API {
-	config := huma.DefaultConfig("Sluice", version)
+func describe(mux *http.ServeMux) huma.API {
+	config := huma.DefaultConfig("Sluice", "v1")
 	config.Info.Description = "Roll changes through fleets of Kubernetes clusters, in small checked steps."
 	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", nameOf)
+	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		bearing: {Type: "http", Scheme: "bearer", Description: "A token of an issuer that the server trusts, or of a service. " +
+			"Machines may show a certificate instead."},
+	}
+	config.Security = []map[string][]string{{bearing: {}}}
 	config.CreateHooks = nil // no $schema in what is answered
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = wire.Prefix+"/openapi", "", ""
 	config.RejectUnknownQueryParameters = true // a filter with a slip in its name would list everything
