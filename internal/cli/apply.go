@@ -36,7 +36,7 @@ already is replaced, which takes a reason; one that is equal stays as it is.`,
 			if err != nil {
 				return err
 			}
-			all, err := e.Apply(cmd.Context(), engine.Files{Paths: paths}, f.Who(), reason)
+			all, err := e.Apply(cmd.Context(), engine.ApplyRequest{Files: engine.Files{Paths: paths}, By: f.Who(), Reason: reason})
 			if err != nil {
 				return err
 			}

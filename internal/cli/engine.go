@@ -41,7 +41,7 @@ type Engine interface {
 	Permits(ctx context.Context) ([]permit.Permit, error)
 	LetIn(ctx context.Context, run, cluster, by, reason string) (permit.Permit, error)
 
-	Apply(ctx context.Context, files engine.Files, by, reason string) ([]engine.Applied, error)
+	Apply(ctx context.Context, req engine.ApplyRequest) ([]engine.Applied, error)
 	Delete(ctx context.Context, kind, name, by, reason string) (ledger.Kept, error)
 	Kept(ctx context.Context, kind string) ([]ledger.Kept, error)
 	StartDrill(ctx context.Context, req engine.DrillRequest) (engine.KeptDrill, error)

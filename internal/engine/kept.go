@@ -16,6 +16,15 @@ type Applied struct {
 	Was string `json:"was"` // Created, Changed or Unchanged
 }
 
+// ApplyRequest says which documents to keep.
+type ApplyRequest struct {
+	Files
+	By     string
+	Reason string
+	// May says why who asks may not keep a document of a kind, before any is kept; nil: he may.
+	May func(kind string) error
+}
+
 // What became of a document that was applied.
 const (
 	Created   = "created"
@@ -25,15 +34,23 @@ const (
 
 // Apply keeps documents for the whole installation, whoever's files leave them out: of kinds that say what no pipeline may pass by. It
 // is fault.Invalid where a document is of another kind, and where one that is kept is to change for no reason; then none is kept.
-func (e *Engine) Apply(ctx context.Context, files Files, by, reason string) ([]Applied, error) {
-	docs, err := files.load(nil)
+func (e *Engine) Apply(ctx context.Context, req ApplyRequest) ([]Applied, error) {
+	req.By = e.named(req.By)
+	docs, err := req.load(nil)
 	if err != nil {
 		return nil, err
 	}
 	found, others := docs.Kept()
 	if len(others) > 0 || len(found) == 0 {
 		return nil, fault.New(fault.Invalid, "cannot apply %s: only documents of %s are kept in the ledger%s",
-			strings.Join(files.Paths, ", "), strings.Join(pipelines.KeptKinds(), ", "), besides(others))
+			strings.Join(req.Paths, ", "), strings.Join(pipelines.KeptKinds(), ", "), besides(others))
+	}
+	if req.May != nil {
+		for _, d := range found {
+			if err := req.May(d.Kind); err != nil {
+				return nil, err
+			}
+		}
 	}
 	before, err := e.ledger.ListKept(ctx, "")
 	if err != nil {
@@ -52,7 +69,7 @@ func (e *Engine) Apply(ctx context.Context, files Files, by, reason string) ([]A
 		if err != nil {
 			return nil, fault.Wrap(fault.Internal, err, "cannot encode %s %s", d.Kind, d.Name)
 		}
-		all[i] = Applied{ledger.Kept{Kind: d.Kind, Name: d.Name, Document: data, By: e.named(by), At: e.now()}, Created}
+		all[i] = Applied{ledger.Kept{Kind: d.Kind, Name: d.Name, Document: data, By: req.By, At: e.now()}, Created}
 		if old, known := was[[2]string{d.Kind, d.Name}]; known {
 			all[i].Was = Changed
 			if string(old.Document) == string(data) {
@@ -62,7 +79,7 @@ func (e *Engine) Apply(ctx context.Context, files Files, by, reason string) ([]A
 		if err := all[i].Check(); err != nil {
 			return nil, fault.Wrap(fault.CodeOf(err), err, "cannot keep %s %s", d.Kind, d.Name)
 		}
-		if all[i].Was == Changed && reason == "" {
+		if all[i].Was == Changed && req.Reason == "" {
 			return nil, fault.New(fault.Invalid, "cannot change %s %s for no reason: it is kept already, by %s; give a --reason",
 				d.Kind, d.Name, was[[2]string{d.Kind, d.Name}].By)
 		}
@@ -72,7 +89,7 @@ func (e *Engine) Apply(ctx context.Context, files Files, by, reason string) ([]A
 			return all[:i], err
 		}
 		err := e.audit(ctx, ledger.Entry{
-			Who: e.named(by), Command: "apply", Object: keptName(all[i].Kind, all[i].Name), Reason: reason, Outcome: all[i].Was,
+			Who: req.By, Command: "apply", Object: keptName(all[i].Kind, all[i].Name), Reason: req.Reason, Outcome: all[i].Was,
 		})
 		if err != nil {
 			return all[:i+1], err

@@ -177,7 +177,7 @@ func TestWhatIsApplied(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, "fuse.yaml"), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		all, err := b.Apply(t.Context(), engine.Files{Paths: []string{dir}}, "ann", reason)
+		all, err := b.Apply(t.Context(), engine.ApplyRequest{Files: engine.Files{Paths: []string{dir}}, By: "ann", Reason: reason})
 		if err != nil {
 			return "", err
 		}
@@ -192,7 +192,7 @@ func TestWhatIsApplied(t *testing.T) {
 	}
 	_, err := applies("5", "")
 	wants(t, err, fault.Invalid, "cannot change Fuse production for no reason", "by ann (unverified)")
-	_, err = b.Apply(t.Context(), engine.Files{Paths: []string{b.dir}}, "ann", "")
+	_, err = b.Apply(t.Context(), engine.ApplyRequest{Files: engine.Files{Paths: []string{b.dir}}, By: "ann", Reason: ""})
 	wants(t, err, fault.Invalid, "only documents of Policy, Fuse, Limit, Binding", "and not Pipeline careful, Component agent")
 	_, err = b.Delete(t.Context(), "Fuse", "production", "bob", "")
 	wants(t, err, fault.Invalid, "for no reason")
@@ -222,7 +222,7 @@ func TestAFuseIsNotLiftedWhileItBurns(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "fuse.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Apply(t.Context(), engine.Files{Paths: []string{dir}}, "ann", ""); err != nil {
+	if _, err := b.Apply(t.Context(), engine.ApplyRequest{Files: engine.Files{Paths: []string{dir}}, By: "ann", Reason: ""}); err != nil {
 		t.Fatal(err)
 	}
 	bad := ledger.Outcome{Run: run.Name, Cluster: "c1", Plan: run.Plan, Failed: b.clock.Now()}

@@ -21,7 +21,7 @@ func (b *bench) applies(name, spec string) error {
 	b.t.Helper()
 	other := newBench(b.t)
 	other.write("policies/"+name+".yaml", policy(name, spec))
-	_, err := b.Apply(b.t.Context(), engine.Files{Paths: []string{filepath.Join(other.dir, "policies")}}, "eve", "asked for")
+	_, err := b.Apply(b.t.Context(), engine.ApplyRequest{Files: engine.Files{Paths: []string{filepath.Join(other.dir, "policies")}}, By: "eve", Reason: "asked for"})
 	return err
 }
 

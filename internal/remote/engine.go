@@ -244,12 +244,12 @@ func (e *Engine) LetIn(ctx context.Context, run, cluster, _, reason string) (per
 }
 
 // Apply keeps documents for the whole installation.
-func (e *Engine) Apply(ctx context.Context, files engine.Files, _, reason string) ([]engine.Applied, error) {
-	sent, err := e.sent(files, nil)
+func (e *Engine) Apply(ctx context.Context, req engine.ApplyRequest) ([]engine.Applied, error) {
+	sent, err := e.sent(req.Files, nil)
 	if err != nil {
 		return nil, err
 	}
-	return ask(ctx, e.Client, wire.Apply, keyed[wire.ApplyBody]{Body: wire.ApplyBody{Sent: sent, Why: wire.Why{Reason: reason}}})
+	return ask(ctx, e.Client, wire.Apply, keyed[wire.ApplyBody]{Body: wire.ApplyBody{Sent: sent, Why: wire.Why{Reason: req.Reason}}})
 }
 
 // Delete has a document no longer be kept.

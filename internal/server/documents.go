@@ -17,10 +17,9 @@ func (s *server) documents(a huma.API, e *engine.Engine) {
 	on(s, a, wire.Apply, nobody[keyed[wire.ApplyBody]](),
 		func(ctx context.Context, in *keyed[wire.ApplyBody]) (out []engine.Applied, err error) {
 			err = s.sent(ctx, in.Body.Sent, func(f engine.Files) error {
-				if err := s.mayKeep(ctx, f); err != nil {
-					return err
-				}
-				out, err = e.Apply(ctx, f, name(ctx), in.Body.Reason)
+				out, err = e.Apply(ctx, engine.ApplyRequest{Files: f, By: name(ctx), Reason: in.Body.Reason, May: func(kind string) error {
+					return s.may(ctx, access.RightToKeep(kind), access.Object{})
+				}})
 				return err
 			})
 			return out, err

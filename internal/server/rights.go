@@ -8,7 +8,6 @@ import (
 
 	"sluice.dev/sluice/internal/access"
 	"sluice.dev/sluice/internal/api"
-	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/wire"
@@ -230,19 +229,4 @@ func freezeObject(f api.FreezeScope) (o access.Object) {
 		o.GroupLabels = []map[string]string{{pipelines.LabelName: f.Group, pipelines.LabelEnvironment: f.Environment}}
 	}
 	return o
-}
-
-// mayKeep is nil where who asks may keep each of some documents.
-func (s *server) mayKeep(ctx context.Context, f engine.Files) error {
-	docs, err := pipelines.Loader{Root: f.Root}.Load(f.Paths...)
-	if err != nil {
-		return fault.Wrap(fault.Invalid, err, "cannot load what was sent")
-	}
-	kept, _ := docs.Kept()
-	for _, d := range kept {
-		if err := s.may(ctx, access.RightToKeep(d.Kind), access.Object{}); err != nil {
-			return err
-		}
-	}
-	return nil
 }
