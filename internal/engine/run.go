@@ -116,7 +116,7 @@ func (e *Engine) begunBefore(ctx context.Context, planned *Planned, request stri
 		return ledger.Run{}, false, err
 	}
 	in := api.RolloutInput{Run: run.Name, Plan: planned.Hash, By: run.By, Reason: run.Reason, Holds: holds}
-	_, err = server.Temporal.ExecuteWorkflow(ctx, startOptions(queue, planned, run), api.RolloutName, in)
+	err = e.execute(ctx, server, queue, planned, run, in)
 	var started *serviceerror.WorkflowExecutionAlreadyStarted
 	if err != nil && !errors.As(err, &started) {
 		return ledger.Run{}, false, e.notStarted(err, server, run.Name)
@@ -273,10 +273,8 @@ func (e *Engine) start(ctx context.Context, planned *Planned, run ledger.Run, in
 			return ledger.Run{}, err
 		}
 		in.Run = run.Name
-		_, err = server.Temporal.ExecuteWorkflow(ctx, startOptions(queue, planned, run), api.RolloutName, in)
+		err = e.execute(ctx, server, queue, planned, run, in)
 		if err == nil {
-			// Where this is lost the run hears once more what it knows.
-			_ = e.ledger.Told(ctx, run.Name, ledger.Heard{Revision: in.Holds.Revision, Held: len(in.Holds.List) > 0})
 			return run, nil
 		}
 		var taken *serviceerror.WorkflowExecutionAlreadyStarted
@@ -302,6 +300,16 @@ func (e *Engine) start(ctx context.Context, planned *Planned, run ledger.Run, in
 			return ledger.Run{}, e.notStarted(err, server, run.Name)
 		}
 	}
+}
+
+// execute starts the workflow of a run that has a name.
+func (e *Engine) execute(ctx context.Context, server *Server, queue string, planned *Planned, run ledger.Run, in api.RolloutInput) error {
+	_, err := server.Temporal.ExecuteWorkflow(ctx, startOptions(queue, planned, run), api.RolloutName, in)
+	if err == nil {
+		// Where this is lost the run hears once more what it knows.
+		_ = e.ledger.Told(ctx, run.Name, ledger.Heard{Revision: in.Holds.Revision, Held: len(in.Holds.List) > 0})
+	}
+	return err
 }
 
 // begun reports whether a run's workflow is there, though whoever started it had no answer.
