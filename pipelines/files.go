@@ -28,6 +28,18 @@ type files struct {
 	bytes  int
 }
 
+// read reads files and folders.
+func read(r *report, root string, paths []string) []*source {
+	f := &files{report: r, root: root, seen: map[string]bool{}}
+	for _, path := range paths {
+		f.path(path)
+	}
+	if len(paths) == 0 {
+		r.add(Position{File: "."}, "there is nothing to load: no file or folder was given")
+	}
+	return f.found
+}
+
 // path reads a file, or all YAML files below a folder.
 func (f *files) path(path string) {
 	if f.root != "" && !filepath.IsLocal(path) {

@@ -37,14 +37,7 @@ func Parse(sources ...Source) (*Documents, error) {
 // Load does what the function Load does, with the loader's library.
 func (l Loader) Load(paths ...string) (*Documents, error) {
 	r := newReport()
-	read := &files{report: r, root: l.Root, seen: map[string]bool{}}
-	for _, path := range paths {
-		read.path(path)
-	}
-	if len(paths) == 0 {
-		r.add(Position{File: "."}, "there is nothing to load: no file or folder was given")
-	}
-	return l.load(r, read.found)
+	return l.load(r, read(r, l.Root, paths))
 }
 
 // Parse does what the function Parse does, with the loader's library.

@@ -32,6 +32,17 @@ const (
 type Bundle struct {
 	Archive []byte
 	Paths   []string
+	given   []string // the same, as they were called where they were packed
+}
+
+// Given is what a file that is below one of the paths was called where it was packed.
+func (b Bundle) Given(name string) string {
+	for i, path := range b.Paths {
+		if rest, below := strings.CutPrefix(name, path); below && (rest == "" || rest[0] == '/') {
+			return strings.TrimSuffix(b.given[i], "/") + rest
+		}
+	}
+	return name
 }
 
 // Pack packs files, and all that is below folders, but for hidden files below them. Their names are those that they were given by where
@@ -57,7 +68,7 @@ func Pack(given []string, files []string) (Bundle, error) {
 		return Bundle{}, fault.New(fault.Invalid, "cannot send %d files: packed they have %d bytes, and may have %d",
 			len(p.seen), p.out.Len(), MaxArchive)
 	}
-	b := Bundle{Archive: p.out.Bytes()}
+	b := Bundle{Archive: p.out.Bytes(), given: given}
 	for _, path := range given {
 		name, err := p.name(path)
 		if err != nil {

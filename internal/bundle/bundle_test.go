@@ -64,6 +64,24 @@ func TestWhatIsPackedIsUnpacked(t *testing.T) {
 	}
 }
 
+func TestFilesAreCalledAsTheyWereGiven(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	write(t, dir, map[string]string{"a/b/x.yaml": "x", "c.yaml": "c"})
+	given := []string{"./a/b/", filepath.Join(dir, "c.yaml"), "."}
+	b, err := bundle.Pack(given, given)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"a/b/x.yaml": "./a/b/x.yaml", "c.yaml": filepath.Join(dir, "c.yaml"), "./c.yaml": "./c.yaml", "a/bc.yaml": "a/bc.yaml", "": "",
+	} {
+		if got := b.Given(name); got != want {
+			t.Errorf("%q was %q, want %q", name, got, want)
+		}
+	}
+}
+
 func TestWhatCannotBePacked(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)

@@ -25,6 +25,22 @@ func (s *session) grow(n int) {
 	}
 }
 
+func TestWhatIsWrongIsSaidOfFilesAsTheyWereTyped(t *testing.T) {
+	s := newSession(t)
+	if err := os.WriteFile(filepath.Join(s.files, "wrong.yaml"), []byte("apiVersion: sluice.dev/v1alpha1\nkind: Cluster\nmetadata: {}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{s.files, s.files + "/", filepath.Join(s.files, "wrong.yaml")} {
+		wants := s.files + "/wrong.yaml:1:1: spec is missing\n"
+		for _, line := range []string{"plan agent -f ", "apply -f ", "run agent -f "} {
+			out, errs, code := s.types(line + path)
+			if code != 2 || !strings.HasPrefix(out+errs, wants) {
+				t.Errorf("%s%s: exit code %d, %s%s, want %s", line, path, code, out, errs, wants)
+			}
+		}
+	}
+}
+
 func TestPlanIsAsLongAsItsReaderCanUse(t *testing.T) {
 	for name, c := range map[string]struct {
 		reason  string

@@ -114,7 +114,7 @@ func (f *Factory) client(o remote.Options) (*remote.Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &remote.Engine{Client: c, Library: f.Library}, nil
+	return &remote.Engine{Client: c}, nil
 }
 
 // token is what a server is shown: of a variable, of a file, or of a login.

@@ -35,9 +35,14 @@ func LoadDocuments(paths []string, library []pipelines.Source) (*pipelines.Docum
 func (f Files) load(library []pipelines.Source) (*pipelines.Documents, error) {
 	docs, err := pipelines.Loader{Library: library, Root: f.Root}.Load(f.Paths...)
 	if err != nil {
-		return nil, fault.Wrap(fault.Invalid, err, "cannot load %s", strings.Join(f.Paths, ", "))
+		return nil, CannotLoad(f.Paths, err)
 	}
 	return docs, nil
+}
+
+// CannotLoad is fault.Invalid for what is wrong with documents.
+func CannotLoad(paths []string, wrong error) error {
+	return fault.Wrap(fault.Invalid, wrong, "cannot load %s", strings.Join(paths, ", "))
 }
 
 // chooseComponent finds the version of a component that is asked for; the only one where none is.

@@ -4,27 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"sluice.dev/sluice/internal/access"
 	"sluice.dev/sluice/internal/api"
-	"sluice.dev/sluice/internal/bundle"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
-	"sluice.dev/sluice/internal/origin"
 	"sluice.dev/sluice/internal/permit"
 	"sluice.dev/sluice/internal/report"
 	"sluice.dev/sluice/internal/wire"
-	"sluice.dev/sluice/pipelines"
 )
 
 // Engine is the engine of a server. What each method does, engine.Engine says; names of people that it is given are not sent: the server
 // knows who asks.
 type Engine struct {
 	*Client
-	Library []pipelines.Source // documents that files may refer to, as the server has them
 }
 
 type keyed[Body any] = struct {
@@ -32,67 +27,25 @@ type keyed[Body any] = struct {
 	Body Body
 }
 
-// sent packs documents, with the templates that components name. What is wrong with them is said before anything is sent.
-func (e *Engine) sent(f engine.Files, library []pipelines.Source) (wire.Sent, error) {
-	docs, err := engine.LoadDocuments(f.Paths, library)
-	if err != nil {
-		return wire.Sent{}, err
-	}
-	files := docs.Files
-	for _, versions := range docs.Components {
-		for _, c := range versions {
-			if t := c.Spec.Template; c.Dir != "" {
-				files = append(files, filepath.Join(c.Dir, t.Chart+t.Manifests))
-			}
-		}
-	}
-	packed, err := bundle.Pack(f.Paths, files)
-	if err != nil {
-		return wire.Sent{}, err
-	}
-	from, err := origins(f.Paths)
-	return wire.Sent{Archive: packed.Archive, Paths: packed.Paths, Origin: &from}, err
-}
-
-// origins is where paths come from: the first one's origin, with changes that no commit has wherever they are.
-func origins(paths []string) (first api.Origin, err error) {
-	for i, path := range paths {
-		o, failed := origin.Of(path)
-		if i == 0 {
-			first = o
-		}
-		first.Dirty = first.Dirty || o.Dirty
-		err = errors.Join(err, failed)
-	}
-	return first, err
-}
-
-func (e *Engine) planBody(req engine.PlanRequest) (wire.PlanBody, error) {
-	sent, err := e.sent(req.Files, e.Library)
-	return wire.PlanBody{
-		Sent: sent, Why: wire.Why{Reason: req.Reason}, Component: req.Component, Version: req.Version, Pipeline: req.Pipeline,
-		Params: req.Params, Only: req.Only, Exclude: req.Exclude,
-	}, err
-}
-
 // Plan makes a plan.
 func (e *Engine) Plan(ctx context.Context, req engine.PlanRequest) (*engine.Planned, error) {
-	body, err := e.planBody(req)
-	if err != nil {
-		return nil, err
-	}
-	planned, err := ask(ctx, e.Client, wire.MakePlan, keyed[wire.PlanBody]{Body: body})
+	planned, err := askOf(ctx, e, wire.MakePlan, req.Files, planBody(req))
 	return &planned, err
 }
 
 // CatchUp plans what clusters have missed.
 func (e *Engine) CatchUp(ctx context.Context, req engine.PlanRequest) (*engine.CatchUp, error) {
-	body, err := e.planBody(req)
-	if err != nil {
-		return nil, err
-	}
-	made, err := ask(ctx, e.Client, wire.CatchUp, keyed[wire.PlanBody]{Body: body})
+	made, err := askOf(ctx, e, wire.CatchUp, req.Files, planBody(req))
 	return &made, err
+}
+
+func planBody(req engine.PlanRequest) func(wire.Sent) keyed[wire.PlanBody] {
+	return func(sent wire.Sent) keyed[wire.PlanBody] {
+		return keyed[wire.PlanBody]{Body: wire.PlanBody{
+			Sent: sent, Why: wire.Why{Reason: req.Reason}, Component: req.Component, Version: req.Version, Pipeline: req.Pipeline,
+			Params: req.Params, Only: req.Only, Exclude: req.Exclude,
+		}}
+	}
 }
 
 // LoadPlan returns a stored plan.
@@ -245,11 +198,9 @@ func (e *Engine) LetIn(ctx context.Context, run, cluster, _, reason string) (per
 
 // Apply keeps documents for the whole installation.
 func (e *Engine) Apply(ctx context.Context, req engine.ApplyRequest) ([]engine.Applied, error) {
-	sent, err := e.sent(req.Files, nil)
-	if err != nil {
-		return nil, err
-	}
-	return ask(ctx, e.Client, wire.Apply, keyed[wire.ApplyBody]{Body: wire.ApplyBody{Sent: sent, Why: wire.Why{Reason: req.Reason}}})
+	return askOf(ctx, e, wire.Apply, req.Files, func(sent wire.Sent) keyed[wire.ApplyBody] {
+		return keyed[wire.ApplyBody]{Body: wire.ApplyBody{Sent: sent, Why: wire.Why{Reason: req.Reason}}}
+	})
 }
 
 // Delete has a document no longer be kept.
@@ -264,12 +215,8 @@ func (e *Engine) Kept(ctx context.Context, kind string) ([]ledger.Kept, error) {
 
 // StartDrill keeps a drill.
 func (e *Engine) StartDrill(ctx context.Context, req engine.DrillRequest) (engine.KeptDrill, error) {
-	sent, err := e.sent(req.Files, e.Library)
-	if err != nil {
-		return engine.KeptDrill{}, err
-	}
-	return ask(ctx, e.Client, wire.StartDrill, wire.Drilling[wire.DrillBody]{
-		Drill: req.Name, Body: wire.DrillBody{Sent: sent, Why: wire.Why{Reason: req.Reason}},
+	return askOf(ctx, e, wire.StartDrill, req.Files, func(sent wire.Sent) wire.Drilling[wire.DrillBody] {
+		return wire.Drilling[wire.DrillBody]{Drill: req.Name, Body: wire.DrillBody{Sent: sent, Why: wire.Why{Reason: req.Reason}}}
 	})
 }
 
