@@ -185,7 +185,7 @@ func TestTheAuditSaysWhenSomebodyWasHeard(t *testing.T) {
 func TestAUnitEntersOnceThereIsRoom(t *testing.T) {
 	a, l, hash := stored(t)
 	document := `{"metadata": {"name": "one"}, "spec": {"domain": "cluster", "clusters": 1, "onConflict": "Queue"}}`
-	if _, err := l.Keep(t.Context(), ledger.Kept{Kind: pipelines.KindLimit, Name: "one", Document: []byte(document), By: "ann", At: noon}); err != nil {
+	if _, err := l.Keep(t.Context(), ledger.Kept{Kind: pipelines.KindLimit, Name: "one", Document: []byte(document), By: "ann", At: noon}, 10); err != nil {
 		t.Fatal(err)
 	}
 	var suite testsuite.WorkflowTestSuite

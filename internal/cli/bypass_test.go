@@ -98,7 +98,7 @@ func TestApplyAndDelete(t *testing.T) {
 	}
 	for line, want := range map[string]string{
 		"apply":                              "-f PATH is missing",
-		"apply -f " + s.files:                "only documents of Policy, Fuse, Limit, Binding",
+		"apply -f " + s.files:                "only documents of Fleet, ClusterGroup, Cluster, Policy, Fuse, Limit, Binding",
 		"delete fuse production":             "--reason is missing",
 		"delete fuse other --reason x":       "none is kept",
 		"delete pipeline careful --reason x": `there is no "pipeline" to delete`,

@@ -68,11 +68,11 @@ func TestPrometheusHearsOfARun(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := time.Now().UTC()
-	if _, err := s.ledger.Keep(t.Context(), ledger.Kept{Kind: api.DrillKind, Name: "crash", Document: []byte("{}"), By: "ann", At: now}); err != nil {
+	if _, err := s.ledger.Keep(t.Context(), ledger.Kept{Kind: api.DrillKind, Name: "crash", Document: []byte("{}"), By: "ann", At: now}, 10); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.ledger.Keep(t.Context(), ledger.Kept{Kind: pipelines.KindFuse, Name: "calm", Document: []byte(
-		`{"spec": {"failures": 1000, "of": 1000, "within": "1h"}}`), By: "ann", At: now}); err != nil {
+		`{"spec": {"failures": 1000, "of": 1000, "within": "1h"}}`), By: "ann", At: now}, 10); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.ledger.SaveDrilled(t.Context(), api.Drilled{ID: "crash/1", Drill: "crash", Outcome: api.DrillStopped, Started: now}); err != nil {

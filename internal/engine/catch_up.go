@@ -30,7 +30,7 @@ func (e *Engine) CatchUp(ctx context.Context, req PlanRequest) (*CatchUp, error)
 	if err != nil {
 		return nil, err
 	}
-	docs, err := e.Documents(req.Files)
+	docs, err := e.Documents(ctx, req.Files)
 	if err != nil {
 		return nil, err
 	}

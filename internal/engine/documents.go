@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -22,9 +23,22 @@ type Files struct {
 	Origin *api.Origin
 }
 
-// Documents loads and checks files and folders, with the library behind them. Errors are fault.Invalid around
-// pipelines.Diagnostics.
-func (e *Engine) Documents(f Files) (*pipelines.Documents, error) { return f.load(e.options.Library) }
+// Documents loads and checks files and folders, with the library and the fleet of the installation behind them. Errors are fault.Invalid
+// around pipelines.Diagnostics.
+func (e *Engine) Documents(ctx context.Context, f Files) (*pipelines.Documents, error) {
+	own, err := e.fleet(ctx)
+	if err != nil {
+		return nil, err
+	}
+	docs, err := f.load(own.library(e.options.Library))
+	if err != nil {
+		return nil, err
+	}
+	if err := own.agrees(docs); err != nil {
+		return nil, CannotLoad(f.Paths, err)
+	}
+	return docs, nil
+}
 
 // LoadDocuments loads and checks files and folders; what they refer to and do not declare may be in the library. It
 // needs neither ledger nor Temporal. Errors are fault.Invalid around pipelines.Diagnostics.

@@ -43,7 +43,7 @@ type KeptDrill struct {
 // it says.
 func (e *Engine) StartDrill(ctx context.Context, req DrillRequest) (KeptDrill, error) {
 	req.By = e.named(req.By)
-	docs, err := e.Documents(req.Files)
+	docs, err := e.Documents(ctx, req.Files)
 	if err != nil {
 		return KeptDrill{}, err
 	}
@@ -59,7 +59,8 @@ func (e *Engine) StartDrill(ctx context.Context, req DrillRequest) (KeptDrill, e
 	if err != nil {
 		return KeptDrill{}, fault.Wrap(fault.Internal, err, "cannot write drill %s", req.Name)
 	}
-	kept, err := e.ledger.Keep(ctx, ledger.Kept{Kind: api.DrillKind, Name: req.Name, Document: body, By: req.By, At: e.now()})
+	document := ledger.Kept{Kind: api.DrillKind, Name: req.Name, Document: body, By: req.By, At: e.now()}
+	kept, err := e.ledger.Keep(ctx, document, pipelines.MostKept(api.DrillKind))
 	if err != nil {
 		return KeptDrill{}, err
 	}

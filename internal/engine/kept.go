@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"sluice.dev/sluice/internal/fault"
@@ -36,11 +37,20 @@ const (
 // is fault.Invalid where a document is of another kind, and where one that is kept is to change for no reason; then none is kept.
 func (e *Engine) Apply(ctx context.Context, req ApplyRequest) ([]Applied, error) {
 	req.By = e.named(req.By)
-	docs, err := req.load(nil)
+	before, err := e.ledger.ListKept(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	own, err := fleetOf(before)
+	if err != nil {
+		return nil, err
+	}
+	docs, err := req.load(own.library(nil))
 	if err != nil {
 		return nil, err
 	}
 	found, others := docs.Kept()
+	found = slices.DeleteFunc(found, func(d pipelines.KeptDocument) bool { return isKept(d.Position) })
 	if len(others) > 0 || len(found) == 0 {
 		return nil, fault.New(fault.Invalid, "cannot apply %s: only documents of %s are kept in the ledger%s",
 			strings.Join(req.Paths, ", "), strings.Join(pipelines.KeptKinds(), ", "), besides(others))
@@ -51,10 +61,6 @@ func (e *Engine) Apply(ctx context.Context, req ApplyRequest) ([]Applied, error)
 				return nil, err
 			}
 		}
-	}
-	before, err := e.ledger.ListKept(ctx, "")
-	if err != nil {
-		return nil, err
 	}
 	was := map[[2]string]ledger.Kept{}
 	for _, k := range before {
@@ -85,8 +91,11 @@ func (e *Engine) Apply(ctx context.Context, req ApplyRequest) ([]Applied, error)
 		}
 	}
 	for i := range all {
-		if all[i].Kept, err = e.ledger.Keep(ctx, all[i].Kept); err != nil {
+		if all[i].Kept, err = e.ledger.Keep(ctx, all[i].Kept, pipelines.MostKept(all[i].Kind)); err != nil {
 			return all[:i], err
+		}
+		if all[i].Was == Unchanged {
+			continue // a fleet of a thousand clusters is applied at each merge
 		}
 		err := e.audit(ctx, ledger.Entry{
 			Who: req.By, Command: "apply", Object: keptName(all[i].Kind, all[i].Name), Reason: req.Reason, Outcome: all[i].Was,
@@ -105,10 +114,14 @@ func besides(others []string) string {
 	return ", and not " + few(others)
 }
 
-// Delete has a document no longer be kept. It is fault.NotFound where none of that kind and name is.
+// Delete has a document no longer be kept. It is fault.NotFound where none of that kind and name is, and fault.Refused where others
+// need it.
 func (e *Engine) Delete(ctx context.Context, kind, name, by, reason string) (ledger.Kept, error) {
 	if reason == "" {
 		return ledger.Kept{}, fault.New(fault.Invalid, "cannot delete %s for no reason", keptName(kind, name))
+	}
+	if err := e.spared(ctx, kind, name); err != nil {
+		return ledger.Kept{}, err
 	}
 	dropped, err := e.ledger.Drop(ctx, kind, name)
 	if err != nil {

@@ -48,7 +48,7 @@ type Planned struct {
 // fault.NotFound for what the files say, fault.Unreachable where no server or worker answers.
 func (e *Engine) Plan(ctx context.Context, req PlanRequest) (*Planned, error) {
 	req.By = e.named(req.By)
-	docs, err := e.Documents(req.Files)
+	docs, err := e.Documents(ctx, req.Files)
 	if err != nil {
 		return nil, err
 	}

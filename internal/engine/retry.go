@@ -55,6 +55,9 @@ func (e *Engine) retry(ctx context.Context, known ledger.Run, c api.Command) (ap
 	if err := e.alone(ctx, known.Subject, units); err != nil {
 		return no("%v", err)
 	}
+	if err := e.placed(ctx, part); err != nil {
+		return no("%v", err)
+	}
 	if err := e.bypassed(ctx, planned.Plan, cmp.Or(c.Reason, known.Reason)); err != nil {
 		return no("%v", err)
 	}

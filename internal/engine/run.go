@@ -143,6 +143,9 @@ func (e *Engine) tryRun(ctx context.Context, planned *Planned, run ledger.Run, a
 	if err := e.refusedByPolicy(planned); err != nil {
 		return ledger.Run{}, err
 	}
+	if err := e.placed(ctx, planned.Plan); err != nil {
+		return ledger.Run{}, err
+	}
 	if planned.Live == nil {
 		return ledger.Run{}, fault.New(fault.Refused, "nobody has seen what it would change: its look at the clusters did not end; plan again")
 	}

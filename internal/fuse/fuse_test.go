@@ -40,7 +40,7 @@ func newBox(t *testing.T) *box {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.kept, err = b.ledger.Keep(t.Context(), ledger.Kept{Kind: pipelines.KindFuse, Name: "prod", Document: data, By: "ann", At: noon.Add(-24 * time.Hour)})
+	b.kept, err = b.ledger.Keep(t.Context(), ledger.Kept{Kind: pipelines.KindFuse, Name: "prod", Document: data, By: "ann", At: noon.Add(-24 * time.Hour)}, 10)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,7 +244,7 @@ func TestAFuseCountsFromWhenItWasApplied(t *testing.T) {
 	b.notes(b.run("agent"), "p1!", "p2!", "p3!")
 	k := b.kept
 	k.At, k.Document = b.clock.Now(), []byte(strings.Replace(string(k.Document), `"of":5`, `"of":6`, 1))
-	if _, err := b.ledger.Keep(t.Context(), k); err != nil {
+	if _, err := b.ledger.Keep(t.Context(), k, 10); err != nil {
 		t.Fatal(err)
 	}
 	if held := b.trips(1); len(held) != 0 {

@@ -19,17 +19,14 @@ type Kept struct {
 	Revision int64           `json:"revision"` // each change has its own, which only grows
 }
 
-// The bounds of what is kept.
-const (
-	MaxKept         = 1000      // documents of a kind
-	MaxKeptDocument = 256 << 10 // bytes of one
-)
+// MaxKeptDocument bounds a document that is kept, in bytes.
+const MaxKeptDocument = 256 << 10
 
 // KeptDocuments keeps documents by kind and name.
 type KeptDocuments interface {
 	// Keep stores a document, or replaces the one of its kind and name, and returns what is stored now. An equal document stays as it
-	// is: who, when and revision too. It is Refused where the kind has MaxKept already.
-	Keep(ctx context.Context, k Kept) (Kept, error)
+	// is: who, when and revision too. It is Refused where the kind has most documents already.
+	Keep(ctx context.Context, k Kept, most int) (Kept, error)
 	// Drop removes a document, and returns it. NotFound where there is none.
 	Drop(ctx context.Context, kind, name string) (Kept, error)
 	// ListKept returns the documents of a kind by name; of all kinds, by kind, where that is "".

@@ -123,12 +123,12 @@ func whole(t *testing.T) metrics.State {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.ledger.Keep(t.Context(), ledger.Kept{Kind: api.DrillKind, Name: "crash", Document: []byte("{}"), By: "ann", At: noon}); err != nil {
+	if _, err := w.ledger.Keep(t.Context(), ledger.Kept{Kind: api.DrillKind, Name: "crash", Document: []byte("{}"), By: "ann", At: noon}, 10); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"canary", "production"} {
 		k := ledger.Kept{Kind: pipelines.KindFuse, Name: name, Document: []byte("{}"), By: "ann", At: noon}
-		if _, err := w.ledger.Keep(t.Context(), k); err != nil {
+		if _, err := w.ledger.Keep(t.Context(), k, 10); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -204,7 +204,7 @@ func TestAWorkerTellsWhatDrillsHaveProven(t *testing.T) {
 	w := newWorld(t)
 	for i, name := range []string{"crash", "leak", "new"} {
 		k := ledger.Kept{Kind: api.DrillKind, Name: name, Document: []byte("{}"), By: "ann", At: noon.Add(time.Duration(i) * time.Second)}
-		if _, err := w.ledger.Keep(t.Context(), k); err != nil {
+		if _, err := w.ledger.Keep(t.Context(), k, 10); err != nil {
 			t.Fatal(err)
 		}
 	}

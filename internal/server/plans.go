@@ -16,7 +16,7 @@ func (s *server) plans(a huma.API, e *engine.Engine) {
 	on(s, a, wire.Lint, nobody[struct{ Body wire.LintBody }](),
 		func(ctx context.Context, in *struct{ Body wire.LintBody }) (out wire.Linted, err error) {
 			err = s.sent(ctx, in.Body.Sent, func(f engine.Files) error {
-				docs, err := e.Documents(f)
+				docs, err := e.Documents(ctx, f)
 				var wrong pipelines.Diagnostics
 				if errors.As(err, &wrong) {
 					out.Errors = mistakes(wrong)

@@ -86,22 +86,23 @@ func testUnder(t *testing.T, by ledger.Bypass) {
 }
 
 func testKept(t *testing.T, l ledger.Ledger) {
+	const most = 10
 	ctx := t.Context()
 	list, one := must[[]ledger.Kept](t), must[ledger.Kept](t)
 	same(t, len(list(l.ListKept(ctx, ""))), 0, "nothing is kept at first")
 	keep := func(kind, name, document, by string, when time.Time) ledger.Kept {
 		return ledger.Kept{Kind: kind, Name: name, Document: []byte(document), By: by, At: when.UTC()}
 	}
-	first := one(l.Keep(ctx, keep("Fuse", "b", `{"a": 1}`, "ann", at(1))))
+	first := one(l.Keep(ctx, keep("Fuse", "b", `{"a": 1}`, "ann", at(1)), most))
 	if first.Revision == 0 || first.By != "ann" || string(first.Document) != `{"a": 1}` || !first.At.Equal(at(1)) {
 		t.Errorf("kept as %+v", first)
 	}
-	same(t, one(l.Keep(ctx, keep("Fuse", "b", `{"a": 1}`, "bob", at(2)))), first, "an equal document changes nothing")
-	second := one(l.Keep(ctx, keep("Fuse", "a", `{}`, "ann", at(3))))
-	other := one(l.Keep(ctx, keep("Other", "b", `{}`, "ann", at(3))))
+	same(t, one(l.Keep(ctx, keep("Fuse", "b", `{"a": 1}`, "bob", at(2)), most)), first, "an equal document changes nothing")
+	second := one(l.Keep(ctx, keep("Fuse", "a", `{}`, "ann", at(3)), most))
+	other := one(l.Keep(ctx, keep("Other", "b", `{}`, "ann", at(3)), most))
 	same(t, list(l.ListKept(ctx, "Fuse")), []ledger.Kept{second, first}, "one kind, by name")
 	same(t, list(l.ListKept(ctx, "")), []ledger.Kept{second, first, other}, "all kinds")
-	changed := one(l.Keep(ctx, keep("Fuse", "b", `{"a": 2}`, "bob", at(4))))
+	changed := one(l.Keep(ctx, keep("Fuse", "b", `{"a": 2}`, "bob", at(4)), most))
 	if changed.Revision <= other.Revision || changed.By != "bob" {
 		t.Errorf("changed to %+v, after revision %d", changed, other.Revision)
 	}
@@ -109,7 +110,7 @@ func testKept(t *testing.T, l ledger.Ledger) {
 	same(t, one(l.Drop(ctx, "Fuse", "b")), changed, "what is dropped is returned")
 	_, err := l.Drop(ctx, "Fuse", "b")
 	wantCode(t, err, fault.NotFound, "it is gone")
-	back := one(l.Keep(ctx, keep("Fuse", "b", `{"a": 2}`, "bob", at(5))))
+	back := one(l.Keep(ctx, keep("Fuse", "b", `{"a": 2}`, "bob", at(5)), most))
 	if back.Revision <= changed.Revision {
 		t.Errorf("revision %d is given twice", back.Revision)
 	}
@@ -118,13 +119,13 @@ func testKept(t *testing.T, l ledger.Ledger) {
 		"by nobody": keep("Fuse", "x", `{}`, "", at(6)), "no JSON": keep("Fuse", "x", `{`, "ann", at(6)),
 		"too large": keep("Fuse", "x", `"`+string(make([]byte, ledger.MaxKeptDocument))+`"`, "ann", at(6)),
 	} {
-		_, err := l.Keep(ctx, k)
+		_, err := l.Keep(ctx, k, most)
 		wantCode(t, err, fault.Invalid, reason)
 	}
-	for i := range ledger.MaxKept {
-		one(l.Keep(ctx, keep("Many", fmt.Sprint(i), `{}`, "ann", at(7))))
+	for i := range most {
+		one(l.Keep(ctx, keep("Many", fmt.Sprint(i), `{}`, "ann", at(7)), most))
 	}
-	_, err = l.Keep(ctx, keep("Many", "x", `{}`, "ann", at(7)))
+	_, err = l.Keep(ctx, keep("Many", "x", `{}`, "ann", at(7)), most)
 	wantCode(t, err, fault.Refused, "one too many")
-	one(l.Keep(ctx, keep("Many", "1", `{"a": 2}`, "ann", at(8))))
+	one(l.Keep(ctx, keep("Many", "1", `{"a": 2}`, "ann", at(8)), most))
 }

@@ -13,7 +13,7 @@ import (
 const keptColumns = `kind, name, document, kept_by, at, revision`
 
 // Keep implements ledger.KeptDocuments.
-func (s *Store) Keep(ctx context.Context, k ledger.Kept) (ledger.Kept, error) {
+func (s *Store) Keep(ctx context.Context, k ledger.Kept, most int) (ledger.Kept, error) {
 	if err := k.Check(); err != nil {
 		return ledger.Kept{}, failed(err, "cannot keep %s %s", k.Kind, k.Name)
 	}
@@ -35,8 +35,8 @@ func (s *Store) Keep(ctx context.Context, k ledger.Kept) (ledger.Kept, error) {
 		if err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM kept WHERE kind = ?`, k.Kind).Scan(&has); err != nil {
 			return err
 		}
-		if has >= ledger.MaxKept {
-			return fault.New(fault.Refused, "%d of its kind are kept already, and no more may be (MaxKept)", has)
+		if has >= most {
+			return fault.New(fault.Refused, "%d of its kind are kept already, and no more may be", has)
 		}
 		kept, err = scanKept(tx.QueryRowContext(ctx, `
 			INSERT INTO kept (kind, name, document, kept_by, at) VALUES (?, ?, ?, ?, ?) RETURNING `+keptColumns,
