@@ -49,7 +49,7 @@ func (e *Engine) Run(ctx context.Context, req RunRequest) (ledger.Run, error) {
 	if err != nil {
 		return ledger.Run{}, err
 	}
-	if run, begun, err := e.begunBefore(ctx, planned, req.Request); err != nil || begun {
+	if run, begun, err := e.begunBefore(ctx, planned, req); err != nil || begun {
 		return run, err
 	}
 	run := ledger.Run{
@@ -60,7 +60,7 @@ func (e *Engine) Run(ctx context.Context, req RunRequest) (ledger.Run, error) {
 	started, err := e.tryRun(ctx, planned, run, req.Anyway)
 	if code := fault.CodeOf(err); err != nil && (code == fault.Refused || code == fault.Conflict) {
 		// Whoever was asked at the same moment may have been quicker.
-		if run, begun, failed := e.begunBefore(ctx, planned, req.Request); failed == nil && begun {
+		if run, begun, failed := e.begunBefore(ctx, planned, req); failed == nil && begun {
 			return run, nil
 		}
 	}
@@ -91,12 +91,13 @@ func (e *Engine) Run(ctx context.Context, req RunRequest) (ledger.Run, error) {
 	}))
 }
 
-// begunBefore is the run that a request has. Where whoever began it was killed before its workflow was started, that is done now.
-func (e *Engine) begunBefore(ctx context.Context, planned *Planned, request string) (ledger.Run, bool, error) {
-	if request == "" {
+// begunBefore is the run that a request has. Where whoever began it was killed before its workflow was started, that is done now, if it
+// may be started still.
+func (e *Engine) begunBefore(ctx context.Context, planned *Planned, req RunRequest) (ledger.Run, bool, error) {
+	if req.Request == "" {
 		return ledger.Run{}, false, nil
 	}
-	run, err := e.ledger.RunOfRequest(ctx, request)
+	run, err := e.ledger.RunOfRequest(ctx, req.Request)
 	switch {
 	case fault.CodeOf(err) == fault.NotFound || err == nil && run.Phase == string(api.PhaseFailed) && run.Report == "":
 		return ledger.Run{}, false, nil // it came to nothing
@@ -107,9 +108,12 @@ func (e *Engine) begunBefore(ctx context.Context, planned *Planned, request stri
 	if err != nil || open {
 		return run, err == nil, err
 	}
-	holds, err := e.thawed(ctx, run, planned.Plan)
+	holds, err := e.startable(ctx, planned, run, req.Anyway)
 	if err != nil {
-		return ledger.Run{}, false, err
+		if open, _, failed := e.openPhase(ctx, run.Name); failed == nil && open {
+			return run, true, nil // what stands in its way is itself
+		}
+		return ledger.Run{}, false, fault.Wrap(fault.CodeOf(err), err, "cannot start %s, which has a name and has not begun", run.Name)
 	}
 	server, queue, err := e.serverAndQueue(ctx)
 	if err != nil {
@@ -134,36 +138,45 @@ func (e *Engine) serverAndQueue(ctx context.Context) (*Server, string, error) {
 }
 
 func (e *Engine) tryRun(ctx context.Context, planned *Planned, run ledger.Run, anyway bool) (ledger.Run, error) {
-	if err := planned.Refused(); err != nil {
-		return ledger.Run{}, err
-	}
-	if err := e.judge(ctx, planned, run); err != nil {
-		return ledger.Run{}, err
-	}
-	if err := e.refusedByPolicy(planned); err != nil {
-		return ledger.Run{}, err
-	}
-	if err := e.placed(ctx, planned.Plan); err != nil {
-		return ledger.Run{}, err
-	}
-	if planned.Live == nil {
-		return ledger.Run{}, fault.New(fault.Refused, "nobody has seen what it would change: its look at the clusters did not end; plan again")
-	}
-	back, err := e.waysBack(ctx, run.Subject)
+	holds, err := e.startable(ctx, planned, run, anyway)
 	if err != nil {
 		return ledger.Run{}, err
 	}
+	return e.start(ctx, planned, run, api.RolloutInput{Plan: planned.Hash, By: run.By, Reason: run.Reason, Holds: holds})
+}
+
+// startable is why a run may not be started now, else the freezes that hold parts of it.
+func (e *Engine) startable(ctx context.Context, planned *Planned, run ledger.Run, anyway bool) (api.Holds, error) {
+	if err := planned.Refused(); err != nil {
+		return api.Holds{}, err
+	}
+	if err := e.judge(ctx, planned, run); err != nil {
+		return api.Holds{}, err
+	}
+	if err := e.refusedByPolicy(planned); err != nil {
+		return api.Holds{}, err
+	}
+	if err := e.placed(ctx, planned.Plan); err != nil {
+		return api.Holds{}, err
+	}
+	if planned.Live == nil {
+		return api.Holds{}, fault.New(fault.Refused, "nobody has seen what it would change: its look at the clusters did not end; plan again")
+	}
+	back, err := e.waysBack(ctx, run.Subject)
+	if err != nil {
+		return api.Holds{}, err
+	}
 	if idle := planned.idle(back); idle != nil && !anyway {
-		return ledger.Run{}, idle
+		return api.Holds{}, idle
 	}
 	if changed := planned.stale(back); len(changed) > 0 {
-		return ledger.Run{}, fault.New(fault.Refused, "what runs in %s has changed since it was made; plan again", few(changed))
+		return api.Holds{}, fault.New(fault.Refused, "what runs in %s has changed since it was made; plan again", few(changed))
 	}
 	if err := e.bypassed(ctx, planned.Plan, run.Reason); err != nil {
-		return ledger.Run{}, err
+		return api.Holds{}, err
 	}
 	if short := short(planned.Plan, run.By); short != "" {
-		return ledger.Run{}, fault.New(fault.Refused, "%s", short)
+		return api.Holds{}, fault.New(fault.Refused, "%s", short)
 	}
 	units := planned.Plan.AllUnits()
 	names := make([]string, len(units))
@@ -171,13 +184,9 @@ func (e *Engine) tryRun(ctx context.Context, planned *Planned, run ledger.Run, a
 		names[i] = u.Cluster
 	}
 	if err := e.alone(ctx, run.Subject, names); err != nil {
-		return ledger.Run{}, err
+		return api.Holds{}, err
 	}
-	holds, err := e.thawed(ctx, run, planned.Plan)
-	if err != nil {
-		return ledger.Run{}, err
-	}
-	return e.start(ctx, planned, run, api.RolloutInput{Plan: planned.Hash, By: run.By, Reason: run.Reason, Holds: holds})
+	return e.thawed(ctx, run, planned.Plan)
 }
 
 // stale lists the clusters in which something else is deployed now than the way back that the plan fixed.

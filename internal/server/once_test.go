@@ -130,6 +130,52 @@ func TestKilledBeforeItAnswered(t *testing.T) {
 	})
 }
 
+// TestTemporalGoneInTheMiddleOfAStart has Temporal go once a run has a name, and not even say whether it has begun. The name stays, holds
+// nobody up, and is what is begun when its request is sent again.
+func TestTemporalGoneInTheMiddleOfAStart(t *testing.T) {
+	for name, other := range map[string]bool{"asked again": false, "asked again after somebody else's": true} {
+		t.Run(name, func(t *testing.T) {
+			b, body := newKeyed(t)
+			set := func(away bool) {
+				b.temporal.mu.Lock()
+				defer b.temporal.mu.Unlock()
+				b.temporal.away = away
+			}
+			b.temporal.begins = func(string) error {
+				b.temporal.begins = nil
+				set(true)
+				return serviceerror.NewUnavailable("away")
+			}
+			h := b.handler()
+			for range 2 {
+				if w := b.under(h, "k", "/runs", body); w.Code != http.StatusServiceUnavailable {
+					t.Fatalf("it is answered while Temporal is away: %d %s", w.Code, w.Body)
+				}
+			}
+			if run, err := b.ledger.Run(t.Context(), "agent-1"); err != nil || run.Phase != string(api.PhasePending) || !run.Ended.IsZero() {
+				t.Fatalf("the run is %+v, %v; want it to be pending, since nobody knows", run, err)
+			}
+			set(false)
+			if w := b.ask(h, "GET", "/runs/agent-1", "", b.token("operator")); !strings.Contains(w.Body.String(), "does not know this run") {
+				t.Errorf("nobody is told that it has not begun: %d %s", w.Code, w.Body)
+			}
+			if !other {
+				b.oneRun(runOf(t, b.under(h, "k", "/runs", body)))
+				return
+			}
+			if run := runOf(t, b.under(h, "another", "/runs", body)); run != "agent-2" {
+				t.Errorf("somebody else has %s", run)
+			}
+			if w := b.under(h, "k", "/runs", body); w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), "agent-2") {
+				t.Errorf("it begins beside another run of the same clusters: %d %s", w.Code, w.Body)
+			}
+			if b.temporal.started != 1 {
+				t.Errorf("%d workflows were started", b.temporal.started)
+			}
+		})
+	}
+}
+
 func TestReplicasAtTheSameMoment(t *testing.T) {
 	b, body := newKeyed(t)
 	var named atomic.Bool

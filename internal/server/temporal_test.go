@@ -34,6 +34,7 @@ type temporal struct {
 	looks   int // at runs
 	phase   api.Phase
 	failed  int
+	away    bool                   // nobody answers
 	begins  func(run string) error // before a run is started
 	hangs   func(ctx context.Context, run string)
 }
@@ -149,6 +150,9 @@ func (f *temporal) SignalWorkflow(context.Context, string, string, string, any) 
 func (f *temporal) DescribeWorkflowExecution(_ context.Context, id, _ string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.away {
+		return nil, serviceerror.NewUnavailable("away")
+	}
 	if !f.open[id] {
 		return nil, serviceerror.NewNotFound("no such workflow")
 	}
