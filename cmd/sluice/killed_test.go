@@ -77,7 +77,7 @@ func (in *installation) until(run string, at process, phase api.Phase) {
 	in.t.Helper()
 	var view engine.View
 	var err error
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		if view, err = in.as("bob", at.at).Status(in.t.Context(), run); err == nil && view.Phase == phase {
 			return
 		}
