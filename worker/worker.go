@@ -6,6 +6,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/client"
@@ -19,6 +21,7 @@ import (
 	"sluice.dev/sluice/internal/announce"
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/check"
+	"sluice.dev/sluice/internal/forgotten"
 	"sluice.dev/sluice/internal/fuse"
 	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/internal/ledger"
@@ -138,6 +141,8 @@ func Run(ctx context.Context, o Options) error {
 		defer background(ctx, func(ctx context.Context) { teller.Keep(ctx, o.Logger) })()
 		vacater := &vacate.Vacater{Ledger: o.Ledger, Temporal: o.Client, Clock: clock.RealClock{}}
 		defer background(ctx, func(ctx context.Context) { vacater.Keep(ctx, o.Logger) })()
+		lost := &forgotten.Watcher{Ledger: o.Ledger, Open: openRuns(o.Client, central), Clock: clock.RealClock{}, Logger: o.Logger}
+		defer background(ctx, lost.Keep)()
 		fuses := &fuse.Watcher{Ledger: o.Ledger, Clock: clock.RealClock{}}
 		defer background(ctx, func(ctx context.Context) { fuses.Keep(ctx, o.Logger) })()
 		if len(o.Receivers) > 0 {
@@ -162,6 +167,14 @@ func Run(ctx context.Context, o Options) error {
 		}
 	}
 	return crew.wait(ctx)
+}
+
+// openRuns lists the runs of an installation that Temporal executes.
+func openRuns(temporal notify.Lister, queue string) func(context.Context) ([]string, error) {
+	return func(ctx context.Context) ([]string, error) {
+		open, err := notify.Listed{Temporal: temporal, Queue: queue}.Open(ctx)
+		return slices.Collect(maps.Keys(open)), err
+	}
 }
 
 // queues are the task queues that are served, without those of checks beside them.

@@ -32,6 +32,7 @@ import (
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/ledger/postgres/postgrestest"
 	"sluice.dev/sluice/internal/remote"
+	"sluice.dev/sluice/internal/wire"
 )
 
 // installation is a worker and servers in processes of their own, on a PostgreSQL server and the Temporal of the stack. Its servers
@@ -45,7 +46,11 @@ type installation struct {
 	people   *issuertest.Issuer
 	dir      string // of configuration and documents
 	roots    *x509.CertPool
+	mark     string // that no other installation on the stack has
 }
+
+// of is a component of this installation alone.
+func (in *installation) of(name string) string { return name + "-" + in.mark }
 
 const access = `issuers:
 - {name: people, url: %q, audiences: [sluice], kind: people}
@@ -97,13 +102,21 @@ func install(t *testing.T, database string) *installation {
 	in := &installation{
 		t: t, database: database, temporal: where.Temporal.Address, between: newBetween(t, where.Temporal.Address),
 		ledger: postgrestest.Open(t, database), people: issuertest.New(t, time.Now), dir: t.TempDir(),
+		mark: strings.ToLower(rand.Text()[:6]) + "x",
 	}
 	in.write("access.yaml", fmt.Sprintf(access, in.people.URL))
 	in.write("bindings.yaml", everybody)
 	in.write("documents/asked.yaml", asked)
 	in.certificate()
-	in.start("serving task queue", "worker", "--kubeconfig", s.Kubeconfig, "--address", in.temporal)
+	in.work("serving task queue")
 	return in
+}
+
+// work starts a worker, waits until it says something, and returns the rest of that line.
+func (in *installation) work(until string) (rest string) {
+	in.t.Helper()
+	rest, _ = in.start(until, "worker", "--kubeconfig", stack(in.t).Kubeconfig, "--address", in.temporal)
+	return rest
 }
 
 func (in *installation) write(name, text string) {
@@ -124,7 +137,7 @@ func (in *installation) declare(name string) {
 	in.write("documents/"+name+"/x.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: "+name+"}\n")
 }
 
-// start starts the program, waits until it says a line that begins so, and returns the rest of the line. Kill ends it as a crash would.
+// start starts the program, waits until it says something, and returns the rest of that line. Kill ends it as a crash would.
 func (in *installation) start(until string, args ...string) (rest string, kill func()) {
 	in.t.Helper()
 	self, err := os.Executable()
@@ -153,7 +166,7 @@ func (in *installation) start(until string, args ...string) (rest string, kill f
 	var before strings.Builder
 	lines := bufio.NewScanner(said)
 	for lines.Scan() {
-		if found, ok := strings.CutPrefix(lines.Text(), until); ok {
+		if _, found, ok := strings.Cut(lines.Text(), until); ok {
 			go func() { _, _ = io.Copy(io.Discard, said) }()
 			return found, kill
 		}
@@ -182,19 +195,50 @@ func (in *installation) serve() process {
 // as is the engine of somebody who asks whoever listens at an address.
 func (in *installation) as(who, at string) *remote.Engine {
 	in.t.Helper()
-	t := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: in.roots, MinVersion: tls.VersionTLS13}}
-	in.t.Cleanup(t.CloseIdleConnections)
-	token := in.people.Token(map[string]any{
-		"sub": "id-" + who, "email": who + "@example.org", "email_verified": true, "aud": "sluice",
-		"iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
-	})
+	token := in.token(who)
 	c, err := remote.New(remote.Options{
-		URL: "https://" + at, HTTP: &http.Client{Transport: t}, Token: func(context.Context) (string, error) { return token, nil },
+		URL: "https://" + at, HTTP: in.client(), Token: func(context.Context) (string, error) { return token, nil },
 	})
 	if err != nil {
 		in.t.Fatal(err)
 	}
 	return &remote.Engine{Client: c}
+}
+
+func (in *installation) client() *http.Client {
+	t := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: in.roots, MinVersion: tls.VersionTLS13}}
+	in.t.Cleanup(t.CloseIdleConnections)
+	return &http.Client{Transport: t}
+}
+
+func (in *installation) token(who string) string {
+	return in.people.Token(map[string]any{
+		"sub": "id-" + who, "email": who + "@example.org", "email_verified": true, "aud": "sluice",
+		"iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
+	})
+}
+
+// run asks for a run of a plan under a key, and returns what is answered.
+func (in *installation) run(who string, at process, key, plan string) (status int, answer string) {
+	in.t.Helper()
+	r, err := http.NewRequestWithContext(in.t.Context(), http.MethodPost, "https://"+at.at+wire.Prefix+wire.StartRun.Path,
+		strings.NewReader(fmt.Sprintf(`{"plan":%q}`, plan)))
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+in.token(who))
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set(wire.KeyHeader, key)
+	response, err := in.client().Do(r)
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	return response.StatusCode, string(text)
 }
 
 // plan makes a plan of a component that nobody has declared before, and returns its hash.

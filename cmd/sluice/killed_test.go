@@ -27,13 +27,13 @@ func TestAServerIsKilledWhileItStartsARun(t *testing.T) {
 	}{
 		{"unnamed", "it has taken the key, and the run has no name", func(asked any) bool {
 			r, ok := asked.(*workflowservice.DescribeWorkflowExecutionRequest)
-			return ok && r.GetExecution().GetWorkflowId() == "unnamed-1"
+			return ok && r.GetExecution().GetWorkflowId() == in.of("unnamed")+"-1"
 		}, false},
 		{"unstarted", "the run has a name, and no workflow", startsARun, false},
 		{"started", "the workflow has begun, and nobody has heard so", startsARun, true},
 	} {
 		goes := in.serve()
-		hash := in.plan(in.as("ann", stays.at), c.name)
+		hash := in.plan(in.as("ann", stays.at), in.of(c.name))
 		var mu sync.Mutex
 		killed, started := false, 0
 		in.between.set(func(_ context.Context, asked any, pass func() (any, error)) (any, error) {
@@ -58,7 +58,7 @@ func TestAServerIsKilledWhileItStartsARun(t *testing.T) {
 		if err != nil || !killed {
 			t.Fatalf("%s: %v; the server was killed: %v", c.reason, err, killed)
 		}
-		all, err := in.ledger.ListRuns(t.Context(), api.Component(c.name), 0)
+		all, err := in.ledger.ListRuns(t.Context(), api.Component(in.of(c.name)), 0)
 		if err != nil || len(all) != 1 || all[0].Name != run.Name || started != 1 {
 			t.Errorf("%s: runs %v, %v; %d workflows were started; want %s alone, once", c.reason, all, err, started, run.Name)
 		}
@@ -91,7 +91,7 @@ func TestAWatcherGoesOnAtAnotherServer(t *testing.T) {
 	in := install(t, postgrestest.Start(t).Database(t))
 	first, second, stays := in.serve(), in.serve(), in.serve()
 	bob := in.as("bob", stays.at)
-	hash := in.plan(in.as("ann", stays.at), "watched")
+	hash := in.plan(in.as("ann", stays.at), in.of("watched"))
 	run, err := in.as("ann", stays.at).Run(t.Context(), engine.RunRequest{Plan: hash})
 	if err != nil {
 		t.Fatal(err)

@@ -27,7 +27,7 @@ func (e *Engine) Command(ctx context.Context, run, name string, c api.Command) (
 	if long := plan.Overlong(c); long != "" {
 		return api.Answer{}, fault.New(fault.Invalid, "cannot %s %s: %s", spelled(name), run, long)
 	}
-	known, err := e.ledger.Run(ctx, run)
+	known, err := e.runNamed(ctx, run)
 	if err != nil {
 		return api.Answer{}, err
 	}

@@ -240,7 +240,7 @@ func (e *Engine) ReadPlan(ctx context.Context, hash string) (*plan.Plan, error) 
 
 // HashOfRun is the hash of the plan of a run.
 func (e *Engine) HashOfRun(ctx context.Context, run string) (string, error) {
-	known, err := e.ledger.Run(ctx, run)
+	known, err := e.runNamed(ctx, run)
 	return known.Plan, err
 }
 

@@ -186,6 +186,9 @@ func (e *Engine) startable(ctx context.Context, planned *Planned, run ledger.Run
 	if err := e.alone(ctx, run.Subject, names); err != nil {
 		return api.Holds{}, err
 	}
+	if err := e.remembered(ctx, run.Subject); err != nil {
+		return api.Holds{}, err
+	}
 	return e.thawed(ctx, run, planned.Plan)
 }
 
@@ -360,13 +363,9 @@ const mostTaken = 1000
 // from a backup has forgotten names under which workflows are open still, and would take their ends for those of other runs; another
 // ledger in the same namespace never knew them.
 func (e *Engine) namesTaken(ctx context.Context, server *Server, subject api.Subject) (int64, error) {
-	newest, err := e.ledger.ListRuns(ctx, subject, 1)
+	last, err := e.lastNumber(ctx, subject)
 	if err != nil {
 		return 0, err
-	}
-	var last int64
-	if len(newest) > 0 {
-		last = newest[0].Number()
 	}
 	for range mostTaken {
 		name := ledger.RunName(subject, last+1)
@@ -382,6 +381,15 @@ func (e *Engine) namesTaken(ctx context.Context, server *Server, subject api.Sub
 	}
 	return 0, fault.New(fault.Conflict, "namespace %s at %s knows %s and %d names before it that the ledger does not: it is another ledger's",
 		server.Namespace, server.Address, ledger.RunName(subject, last), mostTaken-1)
+}
+
+// lastNumber is that of a component's newest run; 0 where it has none.
+func (e *Engine) lastNumber(ctx context.Context, subject api.Subject) (int64, error) {
+	newest, err := e.ledger.ListRuns(ctx, subject, 1)
+	if err != nil || len(newest) == 0 {
+		return 0, err
+	}
+	return newest[0].Number(), nil
 }
 
 func startOptions(queue string, planned *Planned, run ledger.Run) client.StartWorkflowOptions {

@@ -64,7 +64,7 @@ const unitQueries = 8
 // ledger alone. Where no worker answers, what the ledger and Temporal's search attributes say is returned, with a Note.
 // Errors are fault.NotFound for a run that the ledger does not know, and fault.Unreachable without a Temporal server.
 func (e *Engine) Status(ctx context.Context, run string) (View, error) {
-	known, err := e.ledger.Run(ctx, run)
+	known, err := e.runNamed(ctx, run)
 	if err != nil {
 		return View{}, err
 	}
