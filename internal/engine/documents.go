@@ -21,6 +21,8 @@ type Files struct {
 	Root string
 	// Origin is where what was sent comes from, as the sender says. Else the paths tell.
 	Origin *api.Origin
+	// Read hears that they were read, or cannot be: what follows takes as long as clusters do. It may be nil, and be told more than once.
+	Read func()
 }
 
 // Documents loads and checks files and folders, with the library and the fleet of the installation behind them. Errors are fault.Invalid
@@ -48,6 +50,9 @@ func LoadDocuments(paths []string, library []pipelines.Source) (*pipelines.Docum
 
 func (f Files) load(library []pipelines.Source) (*pipelines.Documents, error) {
 	docs, err := pipelines.Loader{Library: library, Root: f.Root}.Load(f.Paths...)
+	if f.Read != nil {
+		f.Read()
+	}
 	if err != nil {
 		return nil, CannotLoad(f.Paths, err)
 	}

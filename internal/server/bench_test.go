@@ -152,6 +152,13 @@ func (b *bench) request(method, path, body, token string) *http.Request {
 	return r
 }
 
+// answer is what a server answers.
+func (b *bench) answer(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
 // ask has a server answer.
 func (b *bench) ask(h http.Handler, method, path, body, token string) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()

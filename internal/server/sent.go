@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"sync"
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/bundle"
@@ -29,17 +30,18 @@ func (s *server) sent(ctx context.Context, sent wire.Sent, read func(engine.File
 	}
 	select {
 	case s.reading <- struct{}{}:
-		defer func() { <-s.reading }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+	done := sync.OnceFunc(func() { <-s.reading })
+	defer done()
 	dir, err := os.MkdirTemp("", "sluice-")
 	if err != nil {
 		return fault.Wrap(fault.Internal, err, "cannot keep what was sent")
 	}
 	err = bundle.Unpack(sent.Archive, dir)
 	if err == nil {
-		err = read(engine.Files{Paths: sent.Paths, Root: dir, Origin: from})
+		err = read(engine.Files{Paths: sent.Paths, Root: dir, Origin: from, Read: done})
 	}
 	return errors.Join(err, fault.Wrap(fault.Internal, os.RemoveAll(dir), "cannot take away what was sent"))
 }

@@ -37,6 +37,7 @@ type temporal struct {
 	away    bool                   // nobody answers
 	begins  func(run string) error // before a run is started
 	hangs   func(ctx context.Context, run string)
+	looking func() // at clusters, for a plan
 }
 
 type preview struct{ client.WorkflowRun }
@@ -75,6 +76,9 @@ func (f *temporal) ExecuteWorkflow(ctx context.Context, o client.StartWorkflowOp
 
 // look has a plan change something everywhere.
 func (f *temporal) look(ctx context.Context, in api.PreviewInput) error {
+	if f.looking != nil {
+		f.looking()
+	}
 	live := plan.Live{Plan: in.Plan}
 	for _, c := range in.Clusters {
 		live.Clusters = append(live.Clusters, plan.ClusterDiff{Cluster: c.Cluster})
