@@ -284,11 +284,16 @@ func TestTheServersOwnCertificate(t *testing.T) {
 	if serial, err := dial(tls.VersionTLS13); serial != 3 || err != nil {
 		t.Errorf("after it was renewed: certificate %d, %v", serial, err)
 	}
+	writeCertificate(t, dir, 4, noon.Add(3*time.Hour))
+	b.clock.Step(time.Minute)
+	if serial := own.Leaf().SerialNumber.Int64(); serial != 4 {
+		t.Errorf("after it was renewed, and before anybody connects, certificate %d is said to be there", serial)
+	}
 	if err := os.WriteFile(cert, []byte("half of"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	b.clock.Step(time.Minute)
-	if serial, err := dial(tls.VersionTLS13); serial != 3 || err != nil {
+	if serial, err := dial(tls.VersionTLS13); serial != 4 || err != nil {
 		t.Errorf("while it is half written: certificate %d, %v", serial, err)
 	}
 }

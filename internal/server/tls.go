@@ -42,10 +42,11 @@ func OpenCertificate(cert, key string, c clock.PassiveClock, log *slog.Logger) (
 	return of, nil
 }
 
-// Leaf is the certificate as it was read last.
+// Leaf is the certificate as its file has it now.
 func (c *Certificate) Leaf() *x509.Certificate {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.look()
 	return c.leaf
 }
 
@@ -66,10 +67,16 @@ func (c *Certificate) read() error {
 	return nil
 }
 
-// get is the certificate for a connection. Files that cannot be read keep the one that was.
+// get is the certificate for a connection.
 func (c *Certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.look()
+	return c.now, nil
+}
+
+// look reads the files again where they have changed. Those that cannot be read keep what was read last.
+func (c *Certificate) look() {
 	if now := c.clock.Now(); now.Sub(c.looked) >= lookedAt {
 		c.looked = now
 		info, err := os.Stat(c.cert)
@@ -83,7 +90,6 @@ func (c *Certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 			c.log.Error("the server's certificate is over", "since", c.leaf.NotAfter)
 		}
 	}
-	return c.now, nil
 }
 
 // TLS is how a server speaks to whoever asks: version 1.3 alone, and certificates of machines where their CAs are known.
