@@ -30,6 +30,7 @@ import (
 type login struct {
 	Issuer   string    `json:"issuer"` // its address
 	ClientID string    `json:"clientID"`
+	CA       string    `json:"certificateAuthority,omitempty"` // file of certificates that the issuer's own is signed with
 	ID       string    `json:"idToken"`
 	Refresh  string    `json:"refreshToken,omitempty"`
 	Expires  time.Time `json:"expires,omitzero"`
@@ -82,7 +83,7 @@ func (f *Factory) loggedIn(ctx context.Context, server string) (string, error) {
 	if l.Refresh == "" {
 		return "", fault.New(fault.Unauthorized, "the login at %s is over; log in again: sluice login", server)
 	}
-	client, err := authn.Client("")
+	client, err := authn.Client(l.CA)
 	if err != nil {
 		return "", err
 	}
@@ -95,7 +96,7 @@ func (f *Factory) loggedIn(ctx context.Context, server string) (string, error) {
 }
 
 func newCmdLogin(f *Factory) *cobra.Command {
-	var issuer string
+	var issuer, ca string
 	cmd := &cobra.Command{
 		Use:   "login",
 		Short: "Log in at the server, in a browser",
@@ -107,13 +108,21 @@ Build systems do not log in: give them a token in SLUICE_TOKEN, or in the file o
 		Example: `  sluice login
   sluice login --server https://sluice.example.org --issuer corp`,
 		Args: exactly(),
-		RunE: func(cmd *cobra.Command, _ []string) error { return loginRun(cmd.Context(), f, issuer) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return loginRun(cmd.Context(), f, issuer, ca) },
 	}
 	cmd.Flags().StringVar(&issuer, "issuer", "", "`NAME` of the issuer, where the server trusts several")
+	cmd.Flags().StringVar(&ca, "ca-file", "", "`FILE` with the certificates that the issuer's own is signed with (default: the system's)")
 	return cmd
 }
 
-func loginRun(ctx context.Context, f *Factory, issuer string) error {
+func loginRun(ctx context.Context, f *Factory, issuer, ca string) error {
+	if ca != "" {
+		ca = absolute(ca) // the login is renewed from other folders too
+	}
+	client, err := authn.Client(ca)
+	if err != nil {
+		return err
+	}
 	e, err := f.Engine(ctx)
 	if err != nil {
 		return err
@@ -130,10 +139,6 @@ func loginRun(ctx context.Context, f *Factory, issuer string) error {
 	if err != nil {
 		return err
 	}
-	client, err := authn.Client("")
-	if err != nil {
-		return err
-	}
 	session, err := device.Login{Issuer: at.URL, ClientID: at.ClientID, Client: client}.Start(ctx, func(p device.Prompt) error {
 		_, err := fmt.Fprintf(f.Err, "open %s and type %s\n", p.URL, p.Code)
 		return err
@@ -141,7 +146,9 @@ func loginRun(ctx context.Context, f *Factory, issuer string) error {
 	if err != nil {
 		return err
 	}
-	kept := login{Issuer: at.URL, ClientID: at.ClientID, ID: session.IDToken, Refresh: session.RefreshToken, Expires: session.Expires}
+	kept := login{
+		Issuer: at.URL, ClientID: at.ClientID, CA: ca, ID: session.IDToken, Refresh: session.RefreshToken, Expires: session.Expires,
+	}
 	if err := f.keepLogin(server.URL(), kept); err != nil {
 		return err
 	}

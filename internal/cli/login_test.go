@@ -5,6 +5,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -55,6 +56,63 @@ func (p *person) types(words ...string) (out, errs string, code int) {
 	}
 	code = cli.Execute(p.t.Context(), words, f)
 	return stdout.String(), stderr.String(), code
+}
+
+// TestALoginAtAPrivateIssuer logs in where no system's certificates verify the issuer's own, and renews the login.
+func TestALoginAtAPrivateIssuer(t *testing.T) {
+	people, ca := issuertest.NewPrivate(t, time.Now)
+	l := sqlitetest.New(t)
+	tokens, err := authn.New(authn.Config{Issuers: []authn.Issuer{
+		{Name: "corp", URL: people.URL, Audiences: []string{"sluice"}, Kind: authn.People, ClientID: "sluice", CAFile: ca},
+	}}, l, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	none, err := access.Compile(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	web := httptest.NewServer(answering.Handler(answering.Options{
+		Guard: answering.Known{Tokens: tokens}, Grants: func() *access.Grants { return none },
+		Logins: []wire.LoginAt{{Issuer: "corp", URL: people.URL, ClientID: "sluice"}}, Clock: clock.RealClock{},
+		Logger: slog.New(slog.DiscardHandler),
+	}))
+	defer web.Close()
+	home := t.TempDir()
+	p := &person{t: t, env: map[string]string{"HOME": home, "SLUICE_SERVER": web.URL}}
+	typed := regexp.MustCompile(`open (\S+) and type (\S+)`)
+	p.told = func(line string) {
+		if m := typed.FindStringSubmatch(line); m != nil {
+			go people.Grant(m[2], map[string]any{"email": "ann@example.org", "email_verified": true})
+		}
+	}
+	if out, errs, code := p.types("login"); code == 0 || !strings.Contains(errs, "certificate") {
+		t.Errorf("nobody knows the issuer's certificate: %s%s (%d)", out, errs, code)
+	}
+	if out, errs, code := p.types("login", "--ca-file", filepath.Join(home, "none.pem")); code != 2 {
+		t.Errorf("certificates that are not there: %s%s (%d)", out, errs, code)
+	}
+	dir := t.TempDir()
+	t.Chdir(filepath.Dir(ca))
+	if out, errs, code := p.types("login", "--ca-file", filepath.Base(ca)); code != 0 {
+		t.Fatalf("with the certificates of the issuer: %s%s (%d)", out, errs, code)
+	}
+	t.Chdir(dir) // from another folder
+	file := filepath.Join(home, ".config", "sluice", "logins", url.QueryEscape(web.URL)+".json")
+	kept, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	over := regexp.MustCompile(`"expires":"[^"]*"`).ReplaceAll(kept, []byte(`"expires":"2026-01-01T00:00:00Z"`))
+	if err := os.WriteFile(file, over, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, errs, code := p.types("whoami"); code != 0 || !strings.Contains(out, "corp:ann@example.org") {
+		t.Errorf("once it has to be renewed: %s%s (%d)", out, errs, code)
+	}
+	if renewed, err := os.ReadFile(file); err != nil || bytes.Equal(renewed, over) {
+		t.Errorf("it was not renewed: %v", err)
+	}
 }
 
 // TestAPersonLogsInAndGivesATokenToAService goes the way of a first day: a context, a login in a browser, what one may do, a token.

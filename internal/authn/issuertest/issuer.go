@@ -9,11 +9,17 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
+	"io"
+	"log"
 	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -33,6 +39,7 @@ type Issuer struct {
 	made   int
 	asked  int // for keys
 	device *device
+	secure bool // it speaks TLS
 }
 
 // Key is one that an issuer signs with.
@@ -45,10 +52,27 @@ type Key struct {
 // New starts an issuer with one key for RS256. It ends with the test.
 func New(t testing.TB, now func() time.Time) *Issuer {
 	t.Helper()
-	i := &Issuer{t: t, now: now, device: &device{pending: map[string]*request{}}}
+	return begun(&Issuer{t: t, now: now})
+}
+
+// NewPrivate is as New. The issuer speaks TLS, and its certificate is verified by those of caFile alone.
+func NewPrivate(t testing.TB, now func() time.Time) (i *Issuer, caFile string) {
+	t.Helper()
+	i = begun(&Issuer{t: t, now: now, secure: true})
+	caFile = filepath.Join(t.TempDir(), "ca.pem")
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: i.server.Certificate().Raw})
+	if err := os.WriteFile(caFile, ca, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return i, caFile
+}
+
+func begun(i *Issuer) *Issuer {
+	i.t.Helper()
+	i.device = &device{pending: map[string]*request{}}
 	i.Rotate(jose.RS256)
 	i.Start()
-	t.Cleanup(i.Stop)
+	i.t.Cleanup(i.Stop)
 	return i
 }
 
@@ -62,7 +86,7 @@ func (i *Issuer) Start() {
 	}
 	address := "127.0.0.1:0"
 	if i.URL != "" {
-		address = i.URL[len("http://"):]
+		_, address, _ = strings.Cut(i.URL, "://")
 	}
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
@@ -76,7 +100,12 @@ func (i *Issuer) Start() {
 	i.server = httptest.NewUnstartedServer(mux)
 	_ = i.server.Listener.Close()
 	i.server.Listener = listener
-	i.server.Start()
+	if i.secure {
+		i.server.Config.ErrorLog = log.New(io.Discard, "", 0)
+		i.server.StartTLS()
+	} else {
+		i.server.Start()
+	}
 	i.URL = i.server.URL
 }
 
