@@ -7,6 +7,11 @@ import (
 	"sluice.dev/sluice/internal/ledger"
 )
 
+// Denied writes into the audit that somebody was denied what he asked for.
+func (e *Engine) Denied(ctx context.Context, entry ledger.Entry) error {
+	return e.audit(context.WithoutCancel(ctx), entry)
+}
+
 // Audit lists who did what, the newest first; object (a run, the hash of a plan or the first characters of it, or what else commands are
 // about) "" means all.
 func (e *Engine) Audit(ctx context.Context, object string, limit int) ([]ledger.Entry, error) {

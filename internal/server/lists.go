@@ -16,7 +16,7 @@ func (s *server) lists(a huma.API, e *engine.Engine) {
 	on(s, a, wire.Greet, nobody[wire.None](), func(context.Context, *wire.None) (wire.Greeting, error) {
 		return wire.Greeting{Version: s.Version, Installation: s.Installation, Now: s.Clock.Now().UTC()}, nil
 	})
-	on(s, a, wire.GetLogins, nobody[wire.None](), func(context.Context, *wire.None) ([]wire.LoginAt, error) { return s.Logins, nil })
+	on(s, a, wire.GetLogins, anybody[wire.None](), func(context.Context, *wire.None) ([]wire.LoginAt, error) { return s.Logins, nil })
 	on(s, a, wire.Whoami, nobody[wire.None](),
 		func(ctx context.Context, _ *wire.None) (wire.Caller, error) { return who(ctx).caller(), nil })
 	on(s, a, wire.CanI, nobody[wire.Whether](), s.canI)

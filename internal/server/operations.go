@@ -28,15 +28,20 @@ func on[In, Out any](
 		OperationID: op.ID, Method: op.Method, Path: wire.Prefix + op.Path, Summary: op.Says, Tags: []string{op.Tag},
 		MaxBodyBytes: maxBody, BodyReadTimeout: bodyWithin,
 	}
-	if op.ID == wire.GetLogins.ID {
-		described.Security = []map[string][]string{} // nobody is asked who he is
+	if needs.open {
+		described.Security = []map[string][]string{}
+		s.open[described.Path] = true
 	}
 	huma.Register(a, described, func(ctx context.Context, in *In) (*answer[Out], error) {
-		if err := needs.met(ctx, s, in); err != nil {
-			return nil, problemOf(err)
+		var out Out
+		err := needs.met(ctx, s, in)
+		if err == nil {
+			out, err = once(ctx, s, op, in, do)
 		}
-		out, err := once(ctx, s, op, in, do)
 		if err != nil {
+			if op.Mutates() {
+				s.denied(ctx, op.ID, in)
+			}
 			return nil, problemOf(err)
 		}
 		if v := reflect.ValueOf(&out).Elem(); v.Kind() == reflect.Slice && v.IsNil() {

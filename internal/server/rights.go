@@ -19,6 +19,7 @@ type asker struct {
 	access.Subject
 	held   access.Held
 	anyone bool // nobody is asked for rights: it is the server of a local stack
+	denial *denial
 }
 
 type askerKey struct{}
@@ -48,6 +49,7 @@ func (s *server) may(ctx context.Context, right pipelines.Right, o access.Object
 	if !d.Allowed {
 		s.Metrics.Denied(string(right))
 		s.Logger.Info("denied", "who", a.Name, "why", d.Why())
+		*a.denial = denial{right, d.Why()}
 	}
 	return d.Err()
 }
@@ -71,6 +73,7 @@ type need[In any] struct {
 	right pipelines.Right
 	over  func(context.Context, *In) (access.Object, error)
 	by    func(*In) pipelines.Right // which right, where that depends on what was sent
+	open  bool                      // nobody is asked who he is
 }
 
 // met is nil where who asks has what an operation needs. Whether something is there that he has no right over, he does not hear.
@@ -95,6 +98,9 @@ func (n need[In]) met(ctx context.Context, s *server, in *In) error {
 
 // nobody needs a right for this: who asks is known, and that is enough; or it is looked at where it is known what it is about.
 func nobody[In any]() need[In] { return need[In]{} }
+
+// anybody need not even say who he is.
+func anybody[In any]() need[In] { return need[In]{open: true} }
 
 // all takes a right over everything.
 func all[In any](right pipelines.Right) need[In] {

@@ -67,7 +67,8 @@ func Handler(o Options) http.Handler {
 	}
 	s := &server{
 		Options: o, right: newLimits(mostPer, mostAtOnce, o.Clock), wrong: newLimits(wrongPer, wrongAtOnce, o.Clock),
-		objects: objects{of: map[string]access.Object{}}, reading: make(chan struct{}, readers),
+		objects: objects{of: map[string]access.Object{}}, reading: make(chan struct{}, readers), denials: newDenials(o.Clock),
+		open: map[string]bool{},
 	}
 	a := describe(mux)
 	a.UseMiddleware(called)
@@ -142,6 +143,8 @@ type server struct {
 	reading chan struct{}
 
 	objects objects // of plans
+	denials denials
+	open    map[string]bool // paths at which nobody is asked who he is
 }
 
 // around is done with each request.
@@ -156,7 +159,7 @@ func (s *server) around(next http.Handler) http.Handler {
 			head.Set("Strict-Transport-Security", "max-age=31536000")
 		}
 		defer s.catch(w, r)
-		if isHealth(r) || r.URL.Path == wire.Prefix+wire.GetLogins.Path {
+		if isHealth(r) || s.open[r.URL.Path] {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -174,7 +177,7 @@ func (s *server) around(next http.Handler) http.Handler {
 			s.tooMuch(w)
 			return
 		}
-		by := asker{Subject: subject, anyone: s.Grants == nil}
+		by := asker{Subject: subject, anyone: s.Grants == nil, denial: &denial{}}
 		if !by.anyone {
 			by.held = s.Grants().For(subject)
 		}
