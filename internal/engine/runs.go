@@ -41,32 +41,23 @@ func (q RunsQuery) wants(phase string) bool {
 // Runs lists the newest runs first, with the phase that Temporal's search attributes say where one is open, and what it waits
 // for. Without a Temporal server open runs keep the phase that the ledger has, and a note says so.
 func (e *Engine) Runs(ctx context.Context, q RunsQuery) ([]Listed, error) {
-	limit := q.Limit
-	if len(q.Phases) > 0 || !q.After.IsZero() || !q.Before.IsZero() {
-		limit = 0
-	}
-	known, err := e.ledger.ListRuns(ctx, api.ParseSubject(q.Component), limit)
-	if err != nil {
-		return nil, err
-	}
-	all := []Listed{}
-	asks := asking{e: e}
-	for _, r := range known {
-		if q.Limit > 0 && len(all) == q.Limit {
-			break
-		}
-		if !q.fits(r) {
-			continue
-		}
-		one := Listed{Run: r}
-		if r.Ended.IsZero() {
-			asks.about(ctx, &one)
-		}
-		if q.wants(one.Phase) {
-			all = append(all, one)
-		}
-	}
-	return all, nil
+	return items(e.RunsPage(ctx, q, Part{Page: ledger.Page{Limit: q.Limit}}))
+}
+
+// RunsPage is a part of that list; the limit of the query does not count.
+func (e *Engine) RunsPage(ctx context.Context, q RunsQuery, p Part) (Page[Listed], error) {
+	subject, asks := api.ParseSubject(q.Component), asking{e: e}
+	return page(p.Page, func(p ledger.Page) ([]ledger.Marked[ledger.Run], error) { return e.ledger.PageRuns(ctx, subject, p) },
+		func(r ledger.Run) (Listed, bool, error) {
+			one := Listed{Run: r}
+			if !q.fits(r) || !p.sees(r.Subject.String()) {
+				return one, false, nil
+			}
+			if r.Ended.IsZero() {
+				asks.about(ctx, &one)
+			}
+			return one, q.wants(one.Phase), nil
+		})
 }
 
 // asking asks Temporal about open runs, and dials once.

@@ -26,6 +26,8 @@ type Audit interface {
 	AddEntry(ctx context.Context, e Entry) error
 	// ListEntries returns the newest first; object "" means all.
 	ListEntries(ctx context.Context, object string, limit int) ([]Entry, error)
+	// PageEntries returns a part of that list.
+	PageEntries(ctx context.Context, object string, p Page) ([]Marked[Entry], error)
 }
 
 // Check is Invalid where an entry is by nobody, or of nothing.

@@ -48,6 +48,8 @@ type Runs interface {
 	Overtaken(ctx context.Context, name string) (Run, error)
 	// ListRuns returns the newest runs first; component "" means all.
 	ListRuns(ctx context.Context, subject api.Subject, limit int) ([]Run, error)
+	// PageRuns returns a part of that list.
+	PageRuns(ctx context.Context, subject api.Subject, p Page) ([]Marked[Run], error)
 }
 
 // Check is Invalid where a run that is to be made lacks what it is named by.

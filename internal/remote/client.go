@@ -72,10 +72,16 @@ func (c *Client) URL() string { return c.options.URL }
 
 // ask sends what an operation wants, and returns what comes back. What changes something has a key, and is sent again under it where
 // nobody answered.
-func ask[In, Out any](ctx context.Context, c *Client, op wire.Operation[In, Out], in In) (out Out, err error) {
+func ask[In, Out any](ctx context.Context, c *Client, op wire.Operation[In, Out], in In) (Out, error) {
+	out, _, err := askPage(ctx, c, op, in)
+	return out, err
+}
+
+// askPage is ask, and returns what the headers of the answer say besides.
+func askPage[In, Out any](ctx context.Context, c *Client, op wire.Operation[In, Out], in In) (out Out, head http.Header, err error) {
 	sent, err := encode(&in)
 	if err != nil {
-		return out, fault.Wrap(fault.Internal, err, "cannot ask server %s to %s", c.options.URL, op.ID)
+		return out, nil, fault.Wrap(fault.Internal, err, "cannot ask server %s to %s", c.options.URL, op.ID)
 	}
 	again := !op.Mutates()
 	if _, keyed := reflect.TypeFor[In]().FieldByName("Key"); keyed {
@@ -85,14 +91,14 @@ func ask[In, Out any](ctx context.Context, c *Client, op wire.Operation[In, Out]
 		}
 	}
 	for attempt := 1; ; attempt++ {
-		err = c.try(ctx, op.Method, wire.Prefix+sent.path(op.Path), sent, &out)
+		head, err = c.try(ctx, op.Method, wire.Prefix+sent.path(op.Path), sent, &out)
 		var away *away
 		if err == nil || !again || !errors.As(err, &away) || attempt == c.options.Tries || ctx.Err() != nil {
-			return out, err
+			return out, head, err
 		}
 		select {
 		case <-ctx.Done():
-			return out, err
+			return out, nil, err
 		case <-c.options.Clock.After(time.Duration(attempt*attempt) * 250 * time.Millisecond):
 		}
 	}
@@ -104,23 +110,23 @@ type away struct{ error }
 // Unwrap returns the cause.
 func (a *away) Unwrap() error { return a.error }
 
-func (c *Client) try(ctx context.Context, method, path string, sent request, out any) error {
+func (c *Client) try(ctx context.Context, method, path string, sent request, out any) (http.Header, error) {
 	response, err := c.send(ctx, method, path, sent)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer response.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	switch {
 	case err != nil:
-		return c.away(ctx, err)
+		return nil, c.away(ctx, err)
 	case len(data) > maxAnswer:
-		return fault.New(fault.Internal, "cannot read the answer of server %s: it is larger than %d megabytes", c.options.URL, maxAnswer>>20)
+		return nil, fault.New(fault.Internal, "cannot read the answer of server %s: it is larger than %d megabytes", c.options.URL, maxAnswer>>20)
 	}
 	if err := json.Unmarshal(data, out); err != nil {
-		return fault.Wrap(fault.Internal, err, "cannot read the answer of server %s", c.options.URL)
+		return nil, fault.Wrap(fault.Internal, err, "cannot read the answer of server %s", c.options.URL)
 	}
-	return nil
+	return response.Header, nil
 }
 
 // send sends a request, and returns a response that is no refusal.

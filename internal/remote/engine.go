@@ -64,7 +64,9 @@ func (e *Engine) ShowPlan(ctx context.Context, hash string) (*engine.Planned, er
 
 // Plans lists stored plans.
 func (e *Engine) Plans(ctx context.Context, component string, limit int) ([]engine.ListedPlan, error) {
-	return ask(ctx, e.Client, wire.ListPlans, wire.OfComponent{Few: wire.Few{Limit: limit}, Component: component})
+	return ask(ctx, e.Client, wire.ListPlans, wire.PlansQuery{
+		Few: wire.Few{Limit: limit}, OfComponent: wire.OfComponent{Component: component},
+	})
 }
 
 // Text returns a text that is kept under a digest.
@@ -91,12 +93,15 @@ func (e *Engine) Run(ctx context.Context, req engine.RunRequest) (ledger.Run, er
 // Runs lists runs.
 func (e *Engine) Runs(ctx context.Context, q engine.RunsQuery) ([]engine.Listed, error) {
 	in := wire.RunsQuery{
-		OfComponent: wire.OfComponent{Few: wire.Few{Limit: q.Limit}, Component: q.Component}, After: q.After, Before: q.Before,
+		OfComponent: wire.OfComponent{Component: q.Component}, After: q.After, Before: q.Before,
 	}
 	for _, p := range q.Phases {
 		in.Phases = append(in.Phases, string(p))
 	}
-	return ask(ctx, e.Client, wire.ListRuns, in)
+	return list(ctx, e.Client, wire.ListRuns, q.Limit, func(p wire.Paged) wire.RunsQuery {
+		in.Paged = p
+		return in
+	})
 }
 
 // Status says where a run is.
@@ -263,7 +268,9 @@ func (e *Engine) Drilled(ctx context.Context, name string, limit int) ([]api.Dri
 
 // Audit lists who did what.
 func (e *Engine) Audit(ctx context.Context, object string, limit int) ([]ledger.Entry, error) {
-	return ask(ctx, e.Client, wire.ListAudit, wire.AuditQuery{Few: wire.Few{Limit: limit}, Object: object})
+	return list(ctx, e.Client, wire.ListAudit, limit, func(p wire.Paged) wire.AuditQuery {
+		return wire.AuditQuery{Paged: p, Object: object}
+	})
 }
 
 // Changes lists what has changed in a cluster or on a node.

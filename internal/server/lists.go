@@ -20,9 +20,10 @@ func (s *server) lists(a huma.API, e *engine.Engine) {
 	on(s, a, wire.Whoami, nobody[wire.None](),
 		func(ctx context.Context, _ *wire.None) (wire.Caller, error) { return who(ctx).caller(), nil })
 	on(s, a, wire.CanI, nobody[wire.Whether](), s.canI)
-	on(s, a, wire.ListAudit, s.auditing(), func(ctx context.Context, in *wire.AuditQuery) ([]ledger.Entry, error) {
-		return e.Audit(ctx, in.Object, in.Limit)
-	})
+	onPages(s, a, wire.ListAudit, s.auditing(),
+		func(ctx context.Context, in *wire.AuditQuery, p ledger.Page) (engine.Page[ledger.Entry], error) {
+			return e.AuditPage(ctx, in.Object, p)
+		})
 	on(s, a, wire.ListChanges, all[wire.ChangesQuery](pipelines.RightView),
 		func(ctx context.Context, in *wire.ChangesQuery) (engine.Changes, error) {
 			return e.Changes(ctx, in.Name, in.Since)

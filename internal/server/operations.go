@@ -23,16 +23,12 @@ type answer[T any] struct{ Body T }
 func on[In, Out any](
 	s *server, a huma.API, op wire.Operation[In, Out], needs need[In], do func(context.Context, *In) (Out, error),
 ) {
-	asProblems()
-	described := huma.Operation{
-		OperationID: op.ID, Method: op.Method, Path: wire.Prefix + op.Path, Summary: op.Says, Tags: []string{op.Tag},
-		MaxBodyBytes: maxBody, BodyReadTimeout: bodyWithin,
-	}
+	operation := described(op)
 	if needs.open {
-		described.Security = []map[string][]string{}
-		s.open[described.Path] = true
+		operation.Security = []map[string][]string{}
+		s.open[operation.Path] = true
 	}
-	huma.Register(a, described, func(ctx context.Context, in *In) (*answer[Out], error) {
+	huma.Register(a, operation, func(ctx context.Context, in *In) (*answer[Out], error) {
 		var out Out
 		err := needs.met(ctx, s, in)
 		if err == nil {
@@ -49,6 +45,15 @@ func on[In, Out any](
 		}
 		return &answer[Out]{out}, nil
 	})
+}
+
+// described is an operation as huma registers it.
+func described[In, Out any](op wire.Operation[In, Out]) huma.Operation {
+	asProblems()
+	return huma.Operation{
+		OperationID: op.ID, Method: op.Method, Path: wire.Prefix + op.Path, Summary: op.Says, Tags: []string{op.Tag},
+		MaxBodyBytes: maxBody, BodyReadTimeout: bodyWithin,
+	}
 }
 
 // register has every operation answered. What each does, the engine does.

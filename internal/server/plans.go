@@ -51,8 +51,8 @@ func (s *server) plans(a huma.API, e *engine.Engine) {
 			})
 			return out, err
 		})
-	on(s, a, wire.ListPlans, nobody[wire.OfComponent](),
-		func(ctx context.Context, in *wire.OfComponent) ([]engine.ListedPlan, error) {
+	on(s, a, wire.ListPlans, nobody[wire.PlansQuery](),
+		func(ctx context.Context, in *wire.PlansQuery) ([]engine.ListedPlan, error) {
 			all, err := e.Plans(ctx, in.Component, in.Limit)
 			return seen(ctx, all, err, func(p engine.ListedPlan) string { return p.Subject.String() })
 		})

@@ -8,7 +8,9 @@ import (
 
 	"sluice.dev/sluice/internal/access"
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/wire"
 	"sluice.dev/sluice/pipelines"
@@ -57,6 +59,11 @@ func (s *server) may(ctx context.Context, right pipelines.Right, o access.Object
 // sees reports whether somebody may see a component in a list.
 func (a asker) sees(component string) bool {
 	return a.anyone || a.held.Sees(pipelines.RightView, component)
+}
+
+// partOf is a part of a list, of what somebody may see.
+func partOf(ctx context.Context, p ledger.Page) engine.Part {
+	return engine.Part{Page: p, Sees: who(ctx).sees}
 }
 
 // seen are those of some things of which somebody may see the component.

@@ -8,6 +8,7 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
+	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/report"
 	"sluice.dev/sluice/internal/wire"
 	"sluice.dev/sluice/pipelines"
@@ -25,14 +26,14 @@ func (s *server) runs(a huma.API, e *engine.Engine) {
 			}
 			return wire.Started{Run: &run}, err
 		})
-	on(s, a, wire.ListRuns, nobody[wire.RunsQuery](), func(ctx context.Context, in *wire.RunsQuery) ([]engine.Listed, error) {
-		q := engine.RunsQuery{Component: in.Component, After: in.After, Before: in.Before, Limit: in.Limit}
-		for _, p := range in.Phases {
-			q.Phases = append(q.Phases, api.Phase(p))
-		}
-		all, err := e.Runs(ctx, q)
-		return seen(ctx, all, err, func(r engine.Listed) string { return r.Subject.String() })
-	})
+	onPages(s, a, wire.ListRuns, nobody[wire.RunsQuery](),
+		func(ctx context.Context, in *wire.RunsQuery, p ledger.Page) (engine.Page[engine.Listed], error) {
+			q := engine.RunsQuery{Component: in.Component, After: in.After, Before: in.Before}
+			for _, p := range in.Phases {
+				q.Phases = append(q.Phases, api.Phase(p))
+			}
+			return e.RunsPage(ctx, q, partOf(ctx, p))
+		})
 	on(s, a, wire.GetRun, ofRun(s, pipelines.RightView, byRun),
 		func(ctx context.Context, in *wire.ByRun) (engine.View, error) { return e.Status(ctx, in.Run) })
 	on(s, a, wire.GetBlame, ofRun(s, pipelines.RightView, byRun),

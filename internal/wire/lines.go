@@ -144,7 +144,7 @@ var (
 
 // AuditQuery narrows the audit.
 type AuditQuery struct {
-	Few
+	Paged
 	Object string `query:"object" maxLength:"300" doc:"A run or a plan; all where it is empty."`
 }
 

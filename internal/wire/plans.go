@@ -52,8 +52,13 @@ type Text struct {
 
 // OfComponent narrows a list to one component.
 type OfComponent struct {
-	Few
 	Component string `query:"component" maxLength:"253"`
+}
+
+// PlansQuery narrows a list of plans.
+type PlansQuery struct {
+	Few
+	OfComponent
 }
 
 // Of plans.
@@ -72,7 +77,7 @@ var (
 	}, engine.CatchUp]{
 		"catch-up", http.MethodPost, "/catch-ups",
 		"Make a plan that brings clusters which were missed to the last version that went all the way.", "plans", true}
-	ListPlans = Operation[OfComponent, []engine.ListedPlan]{
+	ListPlans = Operation[PlansQuery, []engine.ListedPlan]{
 		"list-plans", http.MethodGet, "/plans", "List stored plans, the newest first.", "plans", false}
 	GetPlan = Operation[ByHash, engine.Planned]{
 		"get-plan", http.MethodGet, "/plans/{hash}", "Get a stored plan, with what was seen in the clusters.", "plans", false}

@@ -25,6 +25,7 @@ type Started struct {
 
 // RunsQuery narrows a list of runs.
 type RunsQuery struct {
+	Paged
 	OfComponent
 	Phases []string  `query:"phase" maxItems:"50"`
 	After  time.Time `query:"after" doc:"Started then or later."`

@@ -25,9 +25,14 @@ func addEntry(ctx context.Context, tx handle, e ledger.Entry) error {
 
 // ListEntries implements ledger.Audit.
 func (s *Store) ListEntries(ctx context.Context, object string, limit int) ([]ledger.Entry, error) {
-	list, err := rows(ctx, s.all, scanEntry, `
-		SELECT `+entryColumns+` FROM audit WHERE (? = '' OR object = ?)
-		ORDER BY id DESC LIMIT ?`, object, object, ledger.Rows(limit))
+	return unmarked(s.PageEntries(ctx, object, ledger.Page{Limit: limit}))
+}
+
+// PageEntries implements ledger.Audit.
+func (s *Store) PageEntries(ctx context.Context, object string, p ledger.Page) ([]ledger.Marked[ledger.Entry], error) {
+	list, err := rows(ctx, s.all, marked(scanEntry), `
+		SELECT id, `+entryColumns+` FROM audit WHERE id < ? AND (? = '' OR object = ?)
+		ORDER BY id DESC LIMIT ?`, below(p), object, object, ledger.Rows(p.Limit))
 	return list, failed(err, "cannot list audit")
 }
 

@@ -107,9 +107,14 @@ func (s *Store) Overtaken(ctx context.Context, name string) (ledger.Run, error) 
 
 // ListRuns implements ledger.Runs.
 func (s *Store) ListRuns(ctx context.Context, subject api.Subject, limit int) ([]ledger.Run, error) {
-	list, err := rows(ctx, s.all, scanRun, `
-		SELECT `+runColumns+` FROM runs WHERE (? = '' OR component = ?)
-		ORDER BY seq DESC LIMIT ?`, subject.String(), subject.String(), ledger.Rows(limit))
+	return unmarked(s.PageRuns(ctx, subject, ledger.Page{Limit: limit}))
+}
+
+// PageRuns implements ledger.Runs.
+func (s *Store) PageRuns(ctx context.Context, subject api.Subject, p ledger.Page) ([]ledger.Marked[ledger.Run], error) {
+	list, err := rows(ctx, s.all, marked(scanRun), `
+		SELECT seq, `+runColumns+` FROM runs WHERE seq < ? AND (? = '' OR component = ?)
+		ORDER BY seq DESC LIMIT ?`, below(p), subject.String(), subject.String(), ledger.Rows(p.Limit))
 	return list, failed(err, "cannot list runs")
 }
 
