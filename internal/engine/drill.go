@@ -262,5 +262,10 @@ func (e *Engine) Drills(ctx context.Context) ([]KeptDrill, error) {
 
 // Drilled lists what came of a drill each time, the newest first.
 func (e *Engine) Drilled(ctx context.Context, name string, limit int) ([]api.Drilled, error) {
-	return e.ledger.ListDrilled(ctx, name, limit)
+	return items(e.DrilledPage(ctx, name, ledger.Page{Limit: limit}))
+}
+
+// DrilledPage is a part of that list.
+func (e *Engine) DrilledPage(ctx context.Context, name string, p ledger.Page) (Page[api.Drilled], error) {
+	return every(p, func(p ledger.Page) ([]ledger.Marked[api.Drilled], error) { return e.ledger.PageDrilled(ctx, name, p) })
 }

@@ -45,7 +45,7 @@ type Ledger interface {
 	ListBeats(ctx context.Context) ([]ledger.Beat, error)
 	ListPermits(ctx context.Context) ([]permit.Permit, error)
 	LetIn(ctx context.Context, run, cluster string, l ledger.Lift) (permit.Permit, error)
-	ListNotices(ctx context.Context, receiver string, limit int) ([]ledger.Notice, error)
+	PageNotices(ctx context.Context, receiver string, p ledger.Page) ([]ledger.Marked[ledger.Notice], error)
 	Installation(ctx context.Context) (string, error)
 	ListDeployments(ctx context.Context, cluster string, subject api.Subject) ([]ledger.Deployment, error)
 	ListObservations(ctx context.Context, subject api.Subject) ([]ledger.Observation, error)

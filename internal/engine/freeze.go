@@ -108,35 +108,20 @@ type KnownFreeze struct {
 
 // Freezes lists freezes, the newest first: those that hold, or all that there were.
 func (e *Engine) Freezes(ctx context.Context, lifted bool, limit int) ([]KnownFreeze, error) {
-	all, err := e.freezes(ctx, lifted, limit)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]KnownFreeze, len(all))
-	for i, f := range all {
-		out[i].Freeze = f
-		if out[i].Bypasses, err = e.ledger.BypassesOf(ctx, f.Name); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
+	return items(e.FreezesPage(ctx, lifted, Part{Page: ledger.Page{Limit: limit}}))
 }
 
-func (e *Engine) freezes(ctx context.Context, lifted bool, limit int) ([]api.Freeze, error) {
-	if lifted {
-		return e.ledger.ListFreezes(ctx, limit)
-	}
-	all, _, err := e.ledger.Frozen(ctx)
-	if err != nil {
-		return nil, err
-	}
-	now, out := e.now(), []api.Freeze{}
-	for _, f := range slices.Backward(all) {
-		if f.Holds(now) && (limit <= 0 || len(out) < limit) {
-			out = append(out, f)
-		}
-	}
-	return out, nil
+// FreezesPage is a part of that list.
+func (e *Engine) FreezesPage(ctx context.Context, lifted bool, p Part) (Page[KnownFreeze], error) {
+	now := e.now()
+	return page(p.Page, func(p ledger.Page) ([]ledger.Marked[api.Freeze], error) { return e.ledger.PageFreezes(ctx, lifted, p) },
+		func(f api.Freeze) (KnownFreeze, bool, error) {
+			if !lifted && !f.Holds(now) || !p.sees(f.Scope.Component.String()) {
+				return KnownFreeze{}, false, nil
+			}
+			bypasses, err := e.ledger.BypassesOf(ctx, f.Name)
+			return KnownFreeze{f, bypasses}, true, err
+		})
 }
 
 // announce tells open runs what holds them, and returns why that could not be done now.

@@ -28,20 +28,24 @@ type ListedPlan struct {
 
 // Plans lists the newest plans first; component "" means all.
 func (e *Engine) Plans(ctx context.Context, component string, limit int) ([]ListedPlan, error) {
-	known, err := e.ledger.ListPlans(ctx, api.ParseSubject(component), limit)
-	if err != nil {
-		return nil, err
-	}
+	return items(e.PlansPage(ctx, component, Part{Page: ledger.Page{Limit: limit}}))
+}
+
+// PlansPage is a part of that list.
+func (e *Engine) PlansPage(ctx context.Context, component string, p Part) (Page[ListedPlan], error) {
 	judge := planJudge{engine: e, back: map[api.Subject]map[string]plan.WayBack{}, open: map[api.Subject][]openRun{}}
-	all := make([]ListedPlan, len(known))
-	for i, p := range known {
-		state, err := judge.state(ctx, p)
-		if err != nil {
-			return nil, fault.Wrap(fault.CodeOf(err), err, "cannot tell whether plan %.12s can run", p.Hash)
-		}
-		all[i] = ListedPlan{p, state}
-	}
-	return all, nil
+	subject := api.ParseSubject(component)
+	return page(p.Page, func(p ledger.Page) ([]ledger.Marked[ledger.Plan], error) { return e.ledger.PagePlans(ctx, subject, p) },
+		func(known ledger.Plan) (ListedPlan, bool, error) {
+			if !p.sees(known.Subject.String()) {
+				return ListedPlan{}, false, nil
+			}
+			state, err := judge.state(ctx, known)
+			if err != nil {
+				return ListedPlan{}, false, fault.Wrap(fault.CodeOf(err), err, "cannot tell whether plan %.12s can run", known.Hash)
+			}
+			return ListedPlan{known, state}, true, nil
+		})
 }
 
 // planJudge tells what run would say of plans. What many plans are judged by is asked once.

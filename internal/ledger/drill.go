@@ -15,6 +15,8 @@ type Drills interface {
 	Drilled(ctx context.Context, id string) (api.Drilled, error)
 	// ListDrilled returns the newest first; drill "" means all.
 	ListDrilled(ctx context.Context, drill string, limit int) ([]api.Drilled, error)
+	// PageDrilled returns a part of that list.
+	PageDrilled(ctx context.Context, drill string, p Page) ([]Marked[api.Drilled], error)
 }
 
 // CheckDrilled is Invalid where nobody could tell what ran when, and Conflict where it would change one that has ended.

@@ -24,6 +24,8 @@ type Freezes interface {
 	Frozen(ctx context.Context) (list []api.Freeze, revision int64, err error)
 	// ListFreezes returns the newest first, lifted ones among them.
 	ListFreezes(ctx context.Context, limit int) ([]api.Freeze, error)
+	// PageFreezes returns a part of that list; lifted ones are left out where they are not asked for.
+	PageFreezes(ctx context.Context, lifted bool, p Page) ([]Marked[api.Freeze], error)
 	// Untold returns the runs that have not ended and have not been told of a revision, the oldest first.
 	Untold(ctx context.Context, revision int64, limit int) ([]Hearer, error)
 	// Told notes what a run has heard. A revision before the one that it knows changes nothing.

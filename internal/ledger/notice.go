@@ -26,6 +26,8 @@ type Notices interface {
 	GiveUp(ctx context.Context, queued, settled, now time.Time) error
 	// ListNotices returns the newest first; receiver "" means all.
 	ListNotices(ctx context.Context, receiver string, limit int) ([]Notice, error)
+	// PageNotices returns a part of that list.
+	PageNotices(ctx context.Context, receiver string, p Page) ([]Marked[Notice], error)
 }
 
 // Noticed is a run, and what was noticed of it last; "" where nothing was.

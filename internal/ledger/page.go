@@ -12,8 +12,8 @@ type Mark struct {
 
 // Page asks for a part of a list: at most Limit rows, as Rows has it, that come after a mark.
 //
-// Who asks for one page after the other, each after the last row of the one before, gets every row that is there all the while, once. One
-// that is added meanwhile comes before all of them, and he does not get it; nor a plan that is made again meanwhile, which is added anew.
+// Who asks for one page after the other, each after the last row of the one before, gets every row that is there all the while, once; and
+// one that is added meanwhile once, or, as it comes before where he is, not at all. A plan that is made again is added anew.
 type Page struct {
 	After Mark
 	Limit int

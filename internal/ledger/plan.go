@@ -33,6 +33,8 @@ type Plans interface {
 	Plan(ctx context.Context, hash string) (Plan, error)
 	// ListPlans returns the newest plans first; component "" means all.
 	ListPlans(ctx context.Context, subject api.Subject, limit int) ([]Plan, error)
+	// PagePlans returns a part of that list.
+	PagePlans(ctx context.Context, subject api.Subject, p Page) ([]Marked[Plan], error)
 }
 
 // Check is Invalid where a plan lacks what a store keeps it by.

@@ -64,8 +64,8 @@ func (e *Engine) ShowPlan(ctx context.Context, hash string) (*engine.Planned, er
 
 // Plans lists stored plans.
 func (e *Engine) Plans(ctx context.Context, component string, limit int) ([]engine.ListedPlan, error) {
-	return ask(ctx, e.Client, wire.ListPlans, wire.PlansQuery{
-		Few: wire.Few{Limit: limit}, OfComponent: wire.OfComponent{Component: component},
+	return list(ctx, e.Client, wire.ListPlans, limit, func(p wire.Paged) wire.PlansQuery {
+		return wire.PlansQuery{Paged: p, OfComponent: wire.OfComponent{Component: component}}
 	})
 }
 
@@ -179,7 +179,9 @@ func (e *Engine) Unfreeze(ctx context.Context, name, _, reason string) (engine.F
 
 // Freezes lists freezes.
 func (e *Engine) Freezes(ctx context.Context, lifted bool, limit int) ([]engine.KnownFreeze, error) {
-	return ask(ctx, e.Client, wire.ListFreezes, wire.FreezesQuery{Few: wire.Few{Limit: limit}, Lifted: lifted})
+	return list(ctx, e.Client, wire.ListFreezes, limit, func(p wire.Paged) wire.FreezesQuery {
+		return wire.FreezesQuery{Paged: p, Lifted: lifted}
+	})
 }
 
 // Bypass lets a plan pass what holds it.
@@ -263,7 +265,9 @@ func (e *Engine) Drills(ctx context.Context) ([]engine.KeptDrill, error) {
 
 // Drilled lists what came of a drill; of all of them where it has no name.
 func (e *Engine) Drilled(ctx context.Context, name string, limit int) ([]api.Drilled, error) {
-	return ask(ctx, e.Client, wire.ListDrilled, wire.DrilledQuery{Few: wire.Few{Limit: limit}, Drill: name})
+	return list(ctx, e.Client, wire.ListDrilled, limit, func(p wire.Paged) wire.DrilledQuery {
+		return wire.DrilledQuery{Paged: p, Drill: name}
+	})
 }
 
 // Audit lists who did what.
@@ -290,7 +294,9 @@ func (e *Engine) Workers(ctx context.Context) ([]engine.Worker, error) {
 
 // Notices lists what receivers were told.
 func (e *Engine) Notices(ctx context.Context, receiver string, limit int) ([]ledger.Notice, error) {
-	return ask(ctx, e.Client, wire.ListNotices, wire.NoticesQuery{Few: wire.Few{Limit: limit}, Receiver: receiver})
+	return list(ctx, e.Client, wire.ListNotices, limit, func(p wire.Paged) wire.NoticesQuery {
+		return wire.NoticesQuery{Paged: p, Receiver: receiver}
+	})
 }
 
 // Greet says what the server is.

@@ -35,6 +35,8 @@ func TestDescription(t *testing.T) {
 		Paths   map[string]map[string]struct {
 			OperationID, Summary string
 			Tags                 []string
+			Parameters           []struct{ Name string }
+			Responses            map[string]struct{ Headers map[string]any }
 		}
 		Components struct{ Schemas map[string]any }
 	}
@@ -51,6 +53,13 @@ func TestDescription(t *testing.T) {
 				t.Errorf("%s %s has no name of its own, summary or tag: %+v", method, path, of)
 			}
 			ids[of.OperationID] = true
+			pages := false
+			for _, p := range of.Parameters {
+				pages = pages || p.Name == "limit" || p.Name == "continue"
+			}
+			if _, linked := of.Responses["200"].Headers["Link"]; linked != pages {
+				t.Errorf("%s %s takes pages: %v, and links to the next: %v", method, path, pages, linked)
+			}
 		}
 	}
 	readable := regexp.MustCompile(`^[A-Z][A-Za-z0-9]{1,60}$`)

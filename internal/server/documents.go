@@ -51,8 +51,8 @@ func (s *server) documents(a huma.API, e *engine.Engine) {
 		})
 	on(s, a, wire.ListDrills, all[wire.None](pipelines.RightView),
 		func(ctx context.Context, _ *wire.None) ([]engine.KeptDrill, error) { return e.Drills(ctx) })
-	on(s, a, wire.ListDrilled, all[wire.DrilledQuery](pipelines.RightView),
-		func(ctx context.Context, in *wire.DrilledQuery) ([]api.Drilled, error) {
-			return e.Drilled(ctx, in.Drill, in.Limit)
+	onPages(s, a, wire.ListDrilled, all[wire.DrilledQuery](pipelines.RightView),
+		func(ctx context.Context, in *wire.DrilledQuery, p ledger.Page) (engine.Page[api.Drilled], error) {
+			return e.DrilledPage(ctx, in.Drill, p)
 		})
 }

@@ -35,9 +35,9 @@ func (s *server) lists(a huma.API, e *engine.Engine) {
 		})
 	on(s, a, wire.ListWorkers, all[wire.None](pipelines.RightView),
 		func(ctx context.Context, _ *wire.None) ([]engine.Worker, error) { return e.Workers(ctx) })
-	on(s, a, wire.ListNotices, all[wire.NoticesQuery](pipelines.RightView),
-		func(ctx context.Context, in *wire.NoticesQuery) ([]ledger.Notice, error) {
-			return e.Notices(ctx, in.Receiver, in.Limit)
+	onPages(s, a, wire.ListNotices, all[wire.NoticesQuery](pipelines.RightView),
+		func(ctx context.Context, in *wire.NoticesQuery, p ledger.Page) (engine.Page[ledger.Notice], error) {
+			return e.NoticesPage(ctx, in.Receiver, p)
 		})
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/wire"
@@ -187,6 +188,61 @@ func TestListsAreWalkedByLinks(t *testing.T) {
 		func(e ledger.Entry) string { return e.Object }, func() {})
 	if len(got) != 4 || pages != 2 || len(slices.Compact(got)) != 1 {
 		t.Errorf("the audit of one run is %v, on %d pages", got, pages)
+	}
+}
+
+// TestPlansAndFreezesAreWalkedByLinks reads lists of which somebody may see only what is about one component.
+func TestPlansAndFreezesAreWalkedByLinks(t *testing.T) {
+	b := newBench(t)
+	b.callers()
+	const version = "---\napiVersion: sluice.dev/v1alpha1\nkind: Component\nmetadata: {name: %s}\n" +
+		"spec: {version: 1.0.%d, pipeline: careful, template: {manifests: agent}}\n"
+	text := documents
+	for n := range 4 {
+		for _, component := range []string{"agent", "other"} {
+			text += fmt.Sprintf(version, component, n+1)
+		}
+	}
+	b.write("all.yaml", text)
+	all, of := map[string][]string{}, map[string]map[string][]string{"plans": {}, "freezes?lifted=true": {}}
+	note := func(list, component, name string) {
+		all[list] = append(all[list], name)
+		of[list][component] = append(of[list][component], name)
+	}
+	for n := range 4 {
+		for _, component := range []string{"agent", "other"} {
+			p, err := b.engine(b.ledger).Plan(t.Context(), engine.PlanRequest{
+				Files: engine.Files{Paths: []string{b.files}, Origin: &api.Origin{}}, Component: component, Version: fmt.Sprintf("1.0.%d", n+1), By: "ann",
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			note("plans", component, p.Hash)
+			freeze, err := b.ledger.AddFreeze(t.Context(), api.Freeze{
+				Scope: api.FreezeScope{Component: api.Component(component)}, Origin: api.FreezePerson, InFlight: api.Finish, By: "ann", Reason: "x", Since: noon,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			note("freezes?lifted=true", component, freeze.Name)
+		}
+	}
+	web := httptest.NewServer(b.handler())
+	t.Cleanup(web.Close)
+	for list, components := range of {
+		for who, want := range map[string][]string{"viewer": all[list], "agent": components["agent"], "elsewhere": components["other"], "nobody": nil} {
+			for _, size := range []int{1, 3, 100} {
+				path := fmt.Sprintf("/%s&limit=%d", list, size)
+				if !strings.Contains(path, "?") {
+					path = strings.Replace(path, "&", "?", 1)
+				}
+				name := func(found struct{ Name, Hash string }) string { return found.Name + found.Hash }
+				got, _ := walk(&reader{t, web, b.token(who)}, path, size, name, func() {})
+				if diff := cmp.Diff(slices.Sorted(slices.Values(want)), slices.Sorted(slices.Values(got))); diff != "" {
+					t.Errorf("%s for %s in pages of %d (-want +got):\n%s", list, who, size, diff)
+				}
+			}
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"sluice.dev/sluice/internal/engine"
+	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/wire"
 	"sluice.dev/sluice/pipelines"
@@ -51,10 +52,9 @@ func (s *server) plans(a huma.API, e *engine.Engine) {
 			})
 			return out, err
 		})
-	on(s, a, wire.ListPlans, nobody[wire.PlansQuery](),
-		func(ctx context.Context, in *wire.PlansQuery) ([]engine.ListedPlan, error) {
-			all, err := e.Plans(ctx, in.Component, in.Limit)
-			return seen(ctx, all, err, func(p engine.ListedPlan) string { return p.Subject.String() })
+	onPages(s, a, wire.ListPlans, nobody[wire.PlansQuery](),
+		func(ctx context.Context, in *wire.PlansQuery, p ledger.Page) (engine.Page[engine.ListedPlan], error) {
+			return e.PlansPage(ctx, in.Component, partOf(ctx, p))
 		})
 	on(s, a, wire.GetPlan, ofPlan(s, pipelines.RightView, func(in *wire.ByHash) string { return in.Hash }),
 		func(ctx context.Context, in *wire.ByHash) (engine.Planned, error) {

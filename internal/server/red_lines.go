@@ -8,6 +8,7 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
+	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/permit"
 	"sluice.dev/sluice/internal/wire"
 	"sluice.dev/sluice/pipelines"
@@ -23,10 +24,9 @@ func (s *server) lines(a huma.API, e *engine.Engine) {
 	on(s, a, wire.LiftFreeze, s.lifting(), func(ctx context.Context, in *wire.Lifting) (engine.Frozen, error) {
 		return e.Unfreeze(ctx, in.Name, name(ctx), in.Body.Reason)
 	})
-	on(s, a, wire.ListFreezes, nobody[wire.FreezesQuery](),
-		func(ctx context.Context, in *wire.FreezesQuery) ([]engine.KnownFreeze, error) {
-			all, err := e.Freezes(ctx, in.Lifted, in.Limit)
-			return seen(ctx, all, err, func(f engine.KnownFreeze) string { return freezeObject(f.Scope).Component })
+	onPages(s, a, wire.ListFreezes, nobody[wire.FreezesQuery](),
+		func(ctx context.Context, in *wire.FreezesQuery, p ledger.Page) (engine.Page[engine.KnownFreeze], error) {
+			return e.FreezesPage(ctx, in.Lifted, partOf(ctx, p))
 		})
 	on(s, a, wire.Bypass, s.bypassing(), func(ctx context.Context, in *keyed[wire.BypassBody]) (engine.LetPass, error) {
 		return e.Bypass(ctx, engine.BypassRequest{Of: in.Body.Of, For: in.Body.For, By: name(ctx), Reason: in.Body.Reason})

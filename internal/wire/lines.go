@@ -28,7 +28,7 @@ type Lifting struct {
 
 // FreezesQuery narrows a list of freezes.
 type FreezesQuery struct {
-	Few
+	Paged
 	Lifted bool `query:"lifted" doc:"Those too that hold no longer."`
 }
 
@@ -98,7 +98,7 @@ type DrillBody struct {
 
 // DrilledQuery narrows a list of what came of drills.
 type DrilledQuery struct {
-	Few
+	Paged
 	Drill string `query:"drill" maxLength:"253" doc:"All of them where it is empty."`
 }
 
@@ -164,7 +164,7 @@ type Whether struct {
 
 // NoticesQuery narrows a list of notices.
 type NoticesQuery struct {
-	Few
+	Paged
 	Receiver string `query:"receiver" maxLength:"253"`
 }
 

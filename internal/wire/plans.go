@@ -57,7 +57,7 @@ type OfComponent struct {
 
 // PlansQuery narrows a list of plans.
 type PlansQuery struct {
-	Few
+	Paged
 	OfComponent
 }
 

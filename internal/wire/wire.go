@@ -32,11 +32,6 @@ type Key struct {
 	Key string `header:"Idempotency-Key" maxLength:"200" doc:"A name of your own for this request: sent again under it, it acts once."`
 }
 
-// Few bounds a list.
-type Few struct {
-	Limit int `query:"limit" minimum:"0" maximum:"10000" doc:"At most so many, the newest; 0 is as many as there are, up to 10000."`
-}
-
 // Sent are documents, as an archive.
 type Sent struct {
 	Archive []byte      `json:"archive" maxLength:"22400000" doc:"A gzipped tar of the documents and the templates that they name."`

@@ -45,8 +45,14 @@ func (s *Store) Drilled(ctx context.Context, id string) (api.Drilled, error) {
 
 // ListDrilled implements ledger.Drills.
 func (s *Store) ListDrilled(ctx context.Context, drill string, limit int) ([]api.Drilled, error) {
-	list, err := rows(ctx, s.all, scanDrilled, `
-		SELECT body FROM drilled WHERE (? = '' OR drill = ?) ORDER BY seq DESC LIMIT ?`, drill, drill, ledger.Rows(limit))
+	return unmarked(s.PageDrilled(ctx, drill, ledger.Page{Limit: limit}))
+}
+
+// PageDrilled implements ledger.Drills.
+func (s *Store) PageDrilled(ctx context.Context, drill string, p ledger.Page) ([]ledger.Marked[api.Drilled], error) {
+	list, err := rows(ctx, s.all, marked(scanDrilled), `
+		SELECT seq, body FROM drilled WHERE seq < ? AND (? = '' OR drill = ?)
+		ORDER BY seq DESC LIMIT ?`, below(p), drill, drill, ledger.Rows(p.Limit))
 	return list, failed(err, "cannot list drills")
 }
 

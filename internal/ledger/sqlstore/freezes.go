@@ -148,7 +148,17 @@ func (s *Store) freezeRevision(ctx context.Context) (int64, error) {
 
 // ListFreezes implements ledger.Freezes.
 func (s *Store) ListFreezes(ctx context.Context, limit int) ([]api.Freeze, error) {
-	list, err := rows(ctx, s.all, scanFreeze, `SELECT `+freezeColumns+` FROM freezes ORDER BY number DESC LIMIT ?`, ledger.Rows(limit))
+	return unmarked(s.PageFreezes(ctx, true, ledger.Page{Limit: limit}))
+}
+
+// PageFreezes implements ledger.Freezes.
+func (s *Store) PageFreezes(ctx context.Context, lifted bool, p ledger.Page) ([]ledger.Marked[api.Freeze], error) {
+	which := ""
+	if !lifted {
+		which = ` AND lifted = ''`
+	}
+	list, err := rows(ctx, s.all, marked(scanFreeze), `
+		SELECT number, `+freezeColumns+` FROM freezes WHERE number < ?`+which+` ORDER BY number DESC LIMIT ?`, below(p), ledger.Rows(p.Limit))
 	return list, failed(err, "cannot list freezes")
 }
 

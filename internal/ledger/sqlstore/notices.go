@@ -258,8 +258,14 @@ func (s *Store) GiveUp(ctx context.Context, queued, settled, now time.Time) erro
 
 // ListNotices implements ledger.Notices.
 func (s *Store) ListNotices(ctx context.Context, receiver string, limit int) ([]ledger.Notice, error) {
-	list, err := rows(ctx, s.all, scanNotice, `
-		SELECT `+noticeColumns+` FROM notices WHERE (? = '' OR receiver = ?) ORDER BY id DESC LIMIT ?`, receiver, receiver, ledger.Rows(limit))
+	return unmarked(s.PageNotices(ctx, receiver, ledger.Page{Limit: limit}))
+}
+
+// PageNotices implements ledger.Notices.
+func (s *Store) PageNotices(ctx context.Context, receiver string, p ledger.Page) ([]ledger.Marked[ledger.Notice], error) {
+	list, err := rows(ctx, s.all, marked(scanNotice), `
+		SELECT id, `+noticeColumns+` FROM notices WHERE id < ? AND (? = '' OR receiver = ?)
+		ORDER BY id DESC LIMIT ?`, below(p), receiver, receiver, ledger.Rows(p.Limit))
 	return list, failed(err, "cannot list notices")
 }
 

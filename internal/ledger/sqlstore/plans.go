@@ -58,10 +58,21 @@ func (s *Store) Plan(ctx context.Context, hash string) (ledger.Plan, error) {
 
 // ListPlans implements ledger.Plans.
 func (s *Store) ListPlans(ctx context.Context, subject api.Subject, limit int) ([]ledger.Plan, error) {
-	list, err := rows(ctx, s.all, scanPlan, `
-		SELECT `+planColumns+` FROM plans WHERE (? = '' OR component = ?)
-		ORDER BY created DESC, hash LIMIT ?`, subject.String(), subject.String(), ledger.Rows(limit))
+	return unmarked(s.PagePlans(ctx, subject, ledger.Page{Limit: limit}))
+}
+
+// PagePlans implements ledger.Plans.
+func (s *Store) PagePlans(ctx context.Context, subject api.Subject, p ledger.Page) ([]ledger.Marked[ledger.Plan], error) {
+	of, made := subject.String(), formatTime(p.After.At)
+	list, err := rows(ctx, s.all, scanMarkedPlan, `
+		SELECT `+planColumns+` FROM plans WHERE (? = '' OR component = ?) AND (? = '' OR created < ? OR created = ? AND hash > ?)
+		ORDER BY created DESC, hash LIMIT ?`, of, of, p.After.Hash, made, made, p.After.Hash, ledger.Rows(p.Limit))
 	return list, failed(err, "cannot list plans")
+}
+
+func scanMarkedPlan(row scanner) (ledger.Marked[ledger.Plan], error) {
+	p, err := scanPlan(row)
+	return ledger.Marked[ledger.Plan]{Row: p, Mark: ledger.Mark{At: p.Created, Hash: p.Hash}}, err
 }
 
 func scanPlan(row scanner) (ledger.Plan, error) {
