@@ -22,6 +22,7 @@ import (
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/ledger/postgres"
 	"sluice.dev/sluice/internal/ledger/sqlite"
+	"sluice.dev/sluice/internal/traces"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/catalog"
 )
@@ -60,6 +61,7 @@ type Factory struct {
 	engine     *engine.Engine
 	ledger     ledger.Ledger
 	connection *engine.Connection
+	traces     *traces.Traces // nil: none are sent
 }
 
 // System returns a factory on this process: its streams, environment and clock.
@@ -158,6 +160,7 @@ func (f *Factory) Dial(ctx context.Context, logger *slog.Logger, counts client.M
 	}
 	c, err := engine.Dial(ctx, engine.DialOptions{
 		Address: f.Address, Namespace: f.Namespace, Dir: f.state(), Logger: logger, Metrics: counts,
+		Traced: f.traces.Interceptors(),
 	})
 	if err != nil {
 		return nil, err
@@ -198,6 +201,7 @@ func (f *Factory) Close() error {
 	if f.ledger != nil {
 		failed = append(failed, f.ledger.Close())
 	}
-	f.asked, f.engine, f.ledger, f.connection = nil, nil, nil, nil
+	f.traces.Close()
+	f.asked, f.engine, f.ledger, f.connection, f.traces = nil, nil, nil, nil, nil
 	return fault.Wrap(fault.Internal, errors.Join(failed...), "cannot close the ledger")
 }

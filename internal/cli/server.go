@@ -17,6 +17,7 @@ import (
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/traces"
 	"sluice.dev/sluice/pipelines"
 )
 
@@ -34,6 +35,7 @@ type ServerRun struct {
 	Version      string
 	Logger       *slog.Logger
 	Metrics      string // address at which Prometheus finds what it counts; "" for nowhere
+	Traces       *traces.Traces
 }
 
 // ServerOptions are what server needs.
@@ -47,7 +49,7 @@ type ServerOptions struct {
 }
 
 func newCmdServer(f *Factory) *cobra.Command {
-	opts := &ServerOptions{WorkerOptions: WorkerOptions{Factory: f}}
+	opts := &ServerOptions{WorkerOptions: WorkerOptions{Factory: f, Service: localService}}
 	cmd := &cobra.Command{
 		Use:   "server",
 		Short: "Answer commands over HTTP until interrupted",
@@ -110,6 +112,8 @@ func serverRun(ctx context.Context, o *ServerOptions) error {
 	if err != nil {
 		return err
 	}
+	logger := o.logger()
+	f.trace(ctx, serverService, logger)
 	f.proven = true
 	l, err := f.Open(ctx)
 	if err != nil {
@@ -125,7 +129,8 @@ func serverRun(ctx context.Context, o *ServerOptions) error {
 	}
 	return f.Serve(ctx, ServerRun{
 		Engine: e, Ledger: l, Installation: installation, Listen: o.Listen, Cert: o.Cert, Key: o.Key, Auth: &trusted, Bindings: bindings,
-		Say: f.says, Version: f.Version, Logger: o.logger(), Metrics: o.Metrics,
+		Say: f.says, Version: f.Version, Logger: logger, Metrics: o.Metrics,
+		Traces: f.traces,
 	})
 }
 
@@ -176,6 +181,7 @@ func localServerRun(ctx context.Context, o *ServerOptions) error {
 	var url string
 	serve := ServerRun{
 		Engine: work.Engine, Ledger: work.Ledger, Installation: installation, Listen: o.Listen, Version: f.Version, Logger: work.Logger,
+		Traces: f.traces,
 		Local: func(listening, token string) error {
 			url = listening
 			data, err := json.Marshal(LocalServer{URL: url, Token: token})

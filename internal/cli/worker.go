@@ -47,11 +47,12 @@ type WorkerOptions struct {
 	Receivers   []string // files and folders
 	Metrics     string   // the address at which they are served
 	Verbose     bool
+	Service     string // what it is called in traces, where the environment does not say
 }
 
 // NewCmdWorker serves task queues until it is interrupted.
 func NewCmdWorker(f *Factory, runF func(context.Context, *WorkerOptions) error) *cobra.Command {
-	opts := &WorkerOptions{Factory: f}
+	opts := &WorkerOptions{Factory: f, Service: workerService}
 	cmd := &cobra.Command{
 		Use:   "worker",
 		Short: "Do the work: serve Temporal's task queues until interrupted",
@@ -122,6 +123,7 @@ func (o *WorkerOptions) prepare(ctx context.Context) (none WorkerRun, err error)
 		return none, err
 	}
 	measured := o.measured()
+	f.trace(ctx, o.Service, logger)
 	f.Init, f.proven = true, true // its names are those of the ledger and of histories
 	l, err := f.Open(ctx)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
+	"go.temporal.io/sdk/interceptor"
 	sdklog "go.temporal.io/sdk/log"
 	"google.golang.org/grpc"
 
@@ -32,12 +33,13 @@ const (
 // DialOptions say which Temporal server is meant. The zero value means what Temporal's own CLI would take from its
 // environment and profile; then the local stack in Dir; then localhost:7233.
 type DialOptions struct {
-	Address   string                // before everything else
-	Namespace string                // before everything else
-	Dir       string                // state folder of the local stack; default .sluice
-	Logger    *slog.Logger          // of the SDK; default: nothing is logged
-	Metrics   client.MetricsHandler // of the SDK; default: nothing is counted
-	Env       envconfig.EnvLookup   // default the process's environment
+	Address   string                          // before everything else
+	Namespace string                          // before everything else
+	Dir       string                          // state folder of the local stack; default .sluice
+	Logger    *slog.Logger                    // of the SDK; default: nothing is logged
+	Metrics   client.MetricsHandler           // of the SDK; default: nothing is counted
+	Traced    []interceptor.ClientInterceptor // what is asked for leaves traces by them, and what workers of this client do; default: none
+	Env       envconfig.EnvLookup             // default the process's environment
 }
 
 // Connection is a client of a Temporal server. Close it.
@@ -96,6 +98,7 @@ func Dial(ctx context.Context, o DialOptions) (*Connection, error) {
 	}
 	options.Logger = sdklog.NewStructuredLogger(logger)
 	options.MetricsHandler = o.Metrics
+	options.Interceptors = o.Traced
 	options.ConnectionOptions.GetSystemInfoTimeout = dialTimeout
 	options.ConnectionOptions.DialOptions = append(options.ConnectionOptions.DialOptions, grpc.WithChainUnaryInterceptor(sayTooMany))
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
