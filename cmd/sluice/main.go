@@ -37,7 +37,7 @@ func serve(ctx context.Context, r cli.ServerRun) error {
 	return server.Run(ctx, server.Setup{
 		Engine: r.Engine, Ledger: r.Ledger, Installation: r.Installation, Version: version(), Listen: r.Listen,
 		Cert: r.Cert, Key: r.Key, Auth: r.Auth, Bindings: r.Bindings, Logger: r.Logger, Local: r.Local, Say: r.Say,
-		Metrics: r.Metrics,
+		Metrics: r.Metrics, Traces: r.Traces,
 	})
 }
 

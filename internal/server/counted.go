@@ -6,6 +6,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"sluice.dev/sluice/internal/traces"
 	"sluice.dev/sluice/internal/wire"
 )
 
@@ -13,6 +14,7 @@ import (
 type counting struct {
 	http.ResponseWriter
 	operation string // "" until it is known, and for what is none
+	run       string // that it is about; "" for none
 	status    int
 }
 
@@ -27,7 +29,7 @@ func (c *counting) WriteHeader(status int) {
 // Unwrap is for http.ResponseController.
 func (c *counting) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
-// counted has requests be counted, but for those that only ask whether the server is there.
+// counted has requests be counted and traced, but for those that only ask whether the server is there.
 func (s *server) counted(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if isHealth(r) {
@@ -35,7 +37,9 @@ func (s *server) counted(next http.Handler) http.Handler {
 			return
 		}
 		c, began := &counting{ResponseWriter: w}, s.Clock.Now()
+		r, answered := s.Traces.Request(r)
 		defer func() {
+			answered(c.answer())
 			s.Metrics.Request(c.operation, c.status)
 			if c.operation != wire.Watch.ID {
 				s.Metrics.Took(c.operation, s.Clock.Since(began))
@@ -45,11 +49,19 @@ func (s *server) counted(next http.Handler) http.Handler {
 	})
 }
 
+// answer is what traces say of it. A watch lasts for as long as somebody looks on, and is none.
+func (c *counting) answer() traces.Answer {
+	if c.operation == wire.Watch.ID {
+		return traces.Answer{}
+	}
+	return traces.Answer{Operation: c.operation, Run: c.run, Status: c.status}
+}
+
 // called notes which operation a request asks for.
 func called(hc huma.Context, next func(huma.Context)) {
 	if _, w := humago.Unwrap(hc); w != nil {
 		if c, ok := w.(*counting); ok {
-			c.operation = hc.Operation().OperationID
+			c.operation, c.run = hc.Operation().OperationID, hc.Param("run")
 		}
 	}
 	next(hc)

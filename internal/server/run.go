@@ -19,6 +19,7 @@ import (
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/metrics"
+	"sluice.dev/sluice/internal/traces"
 	"sluice.dev/sluice/internal/wire"
 	"sluice.dev/sluice/pipelines"
 )
@@ -35,6 +36,7 @@ type Setup struct {
 	Bindings     []*pipelines.Binding
 	Logger       *slog.Logger
 	Metrics      string // ADDRESS:PORT at which Prometheus finds what it counts; "" for nowhere
+	Traces       *traces.Traces
 	// Local hears where the server of a local stack is, and the token that it wants; nil: the server knows who asks.
 	Local func(url, token string) error
 	// Say hears what is served, trusted and refused, once the server is there.
@@ -55,6 +57,7 @@ const collectAt = 50
 func Run(ctx context.Context, s Setup) error {
 	options := Options{
 		Engine: s.Engine, Requests: s.Ledger, Installation: s.Installation, Version: s.Version, Clock: clock.RealClock{}, Logger: s.Logger,
+		Traces: s.Traces,
 	}
 	options.Ready = func(ctx context.Context) error {
 		_, err := s.Engine.Kept(ctx, pipelines.KindBinding)

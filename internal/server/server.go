@@ -19,6 +19,7 @@ import (
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/metrics"
+	"sluice.dev/sluice/internal/traces"
 	"sluice.dev/sluice/internal/wire"
 )
 
@@ -41,6 +42,7 @@ type Options struct {
 	Clock        clock.WithTicker
 	Logger       *slog.Logger
 	Metrics      *metrics.Server             // where it counts; nil: nobody looks
+	Traces       *traces.Traces              // nil: none are sent
 	Ready        func(context.Context) error // whether it can answer; nil where it always can
 	LookEvery    time.Duration               // how often a run that somebody watches is looked at; default 1 s
 }

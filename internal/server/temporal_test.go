@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
@@ -36,6 +37,7 @@ type temporal struct {
 	failed  int
 	away    bool                   // nobody answers
 	begins  func(run string) error // before a run is started
+	under   trace.SpanContext      // of the last run that was started
 	hangs   func(ctx context.Context, run string)
 	looking func() // at clusters, for a plan
 }
@@ -64,6 +66,7 @@ func (f *temporal) ExecuteWorkflow(ctx context.Context, o client.StartWorkflowOp
 		return nil, serviceerror.NewWorkflowExecutionAlreadyStarted("it is open", "", "")
 	}
 	f.open[o.ID] = true
+	f.under = trace.SpanContextFromContext(ctx)
 	f.started++
 	if in, ok := args[0].(api.RolloutInput); ok {
 		if f.plans == nil {

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -119,6 +120,8 @@ func texts(all []*commonpb.KeyValue) map[string]string {
 		switch v := a.GetValue().GetValue().(type) {
 		case *commonpb.AnyValue_StringValue:
 			out[a.GetKey()] = v.StringValue
+		case *commonpb.AnyValue_IntValue:
+			out[a.GetKey()] = strconv.FormatInt(v.IntValue, 10)
 		default:
 			out[a.GetKey()] = strings.TrimSpace(fmt.Sprint(a.GetValue()))
 		}
