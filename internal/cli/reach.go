@@ -110,6 +110,7 @@ func (f *Factory) server(t Target) (Engine, error) {
 
 func (f *Factory) client(o remote.Options) (*remote.Engine, error) {
 	o.As, o.Agent, o.Clock = f.Who(), "sluice/"+f.Version, f.Clock
+	o.Trace = traceparent(f.Getenv("TRACEPARENT"))
 	c, err := remote.New(o)
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"regexp"
 
 	"sluice.dev/sluice/internal/traces"
 )
@@ -27,4 +28,14 @@ func (f *Factory) trace(ctx context.Context, service string, logger *slog.Logger
 	if f.traces = t; t.Endpoint() != "" {
 		f.says([]string{fmt.Sprintf("sending traces to %s", t.Endpoint())})
 	}
+}
+
+var w3cTrace = regexp.MustCompile(`^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$`)
+
+// traceparent is the trace that a build system runs a job under, as its variable says; "" where that says none.
+func traceparent(of string) string {
+	if !w3cTrace.MatchString(of) {
+		return ""
+	}
+	return of
 }

@@ -31,6 +31,7 @@ type Options struct {
 	Token func(context.Context) (string, error) // a bearer token; "" or nil: none
 	As    string                                // who asks, as a server that knows no names takes it: it is marked as unverified
 	Agent string                                // sluice/VERSION
+	Trace string                                // traceparent of W3C that requests are under; "": none
 	Clock clock.WithTicker
 	Tries int // how often a request is sent that nobody answered; default 4. Each has the same key: it acts once
 }
@@ -146,6 +147,9 @@ func (c *Client) send(ctx context.Context, method, path string, sent request) (*
 		req.Header.Set("Content-Type", "application/json")
 	}
 	req.Header.Set("User-Agent", cmp.Or(c.options.Agent, "sluice"))
+	if c.options.Trace != "" {
+		req.Header.Set("Traceparent", c.options.Trace)
+	}
 	if c.options.As != "" {
 		req.Header.Set(wire.AsHeader, url.PathEscape(c.options.As))
 	}

@@ -8,6 +8,8 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/workflow"
+
+	"sluice.dev/sluice/internal/api"
 )
 
 // tracing has what Temporal is asked for, and what is done for it, leave spans.
@@ -43,11 +45,18 @@ func (e *execution) begin(ctx workflow.Context) {
 	_, e.span = e.tracer.Start(ofWorkflow(info.WorkflowExecution.ID, info.FirstRunID).with(above), nameOf(info.WorkflowType.Name),
 		trace.WithTimestamp(e.began), trace.WithSpanKind(trace.SpanKindConsumer))
 	e.along = under(e.span.SpanContext())
-	e.along[keyRun] = runOf(info)
+	if run := runOf(info); run != "" {
+		e.along[keyRun] = run
+	}
 }
 
-// runOf is the run that a workflow works for, by its name.
+// runOf is the run that a workflow works for, by its name; "" where it is for none.
 func runOf(info *workflow.Info) string {
+	switch info.WorkflowType.Name {
+	case api.RolloutName, api.StagePartName, api.ClusterRolloutName, api.LookName:
+	default:
+		return ""
+	}
 	if root := info.RootWorkflowExecution; root != nil {
 		return root.ID
 	}
@@ -85,8 +94,11 @@ func (e *execution) end(ctx workflow.Context, err error) {
 	}
 	info := workflow.GetInfo(ctx)
 	e.span.SetAttributes(shownOf(ctx)...)
+	if run := runOf(info); run != "" {
+		e.span.SetAttributes(attribute.String(attrRun, run))
+	}
 	e.span.SetAttributes(
-		attribute.String(attrRun, runOf(info)), attribute.String(attrWorkflow, info.WorkflowExecution.ID),
+		attribute.String(attrWorkflow, info.WorkflowExecution.ID),
 		attribute.String(attrRunID, info.WorkflowExecution.RunID),
 	)
 	mark(e.span, err)

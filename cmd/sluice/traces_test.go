@@ -1,0 +1,221 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"sluice.dev/sluice/internal/cli"
+	"sluice.dev/sluice/internal/localtest"
+	"sluice.dev/sluice/internal/traces/collectortest"
+)
+
+// one is a fleet of one cluster, and a pipeline that rests between its batches for long enough to lose a worker.
+const one = `apiVersion: sluice.dev/v1alpha1
+kind: Fleet
+metadata: {name: fleet}
+spec: {environments: [e2e]}
+---
+apiVersion: sluice.dev/v1alpha1
+kind: ClusterGroup
+metadata: {name: e2e}
+spec: {environment: e2e}
+---
+apiVersion: sluice.dev/v1alpha1
+kind: Cluster
+metadata: {name: e2e-1}
+spec: {group: e2e}
+---
+apiVersion: sluice.dev/v1alpha1
+kind: Pipeline
+metadata: {name: install}
+spec:
+  stages: [{name: e2e, clusterGroups: {all: true}}]
+---
+apiVersion: sluice.dev/v1alpha1
+kind: Pipeline
+metadata: {name: node-agent}
+spec:
+  stages:
+  - name: e2e
+    clusterGroups: {all: true}
+    batches: [1, 100%]
+    soak: {batch: 5s}
+    checks:
+    - {name: ready, gate: {cel: "workload.restarts == 0"}}
+`
+
+// page is what a command prints. It is safe for concurrent use.
+type page struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (p *page) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.text.Write(b)
+}
+
+func (p *page) String() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.text.String()
+}
+
+// sees waits until something was printed.
+func (p *page) sees(t *testing.T, word string) {
+	t.Helper()
+	until(t, word, func() bool { return strings.Contains(p.String(), word) })
+}
+
+// operator types commands in the state folder of a stack.
+type operator struct {
+	*testing.T
+	dir string
+}
+
+// types runs a command of this program, and returns its exit code.
+func (o operator) types(ctx context.Context, out *page, args ...string) int {
+	f := cli.System()
+	f.Out, f.Err, f.Terminal, f.Lively, f.Version = out, out, false, false, "test"
+	f.Worker, f.Serve = work, serve
+	return cli.Execute(ctx, append(args, "--dir", o.dir), f)
+}
+
+// serves starts the local server, and returns what ends it.
+func (o operator) serves() (end func()) {
+	o.Helper()
+	ctx, stop := context.WithCancel(o.Context())
+	var serving sync.WaitGroup
+	said := &page{}
+	serving.Go(func() {
+		if code := o.types(ctx, said, "server", "--local"); code != 0 {
+			o.Errorf("the server ended with %d:\n%s", code, said)
+		}
+	})
+	end = sync.OnceFunc(func() { stop(); serving.Wait() })
+	o.Cleanup(end)
+	said.sees(o.T, "serving http://")
+	said.sees(o.T, "sending traces to http://127.0.0.1:")
+	return end
+}
+
+// token is what the local server wants.
+func (o operator) token() string {
+	o.Helper()
+	var server cli.LocalServer
+	data, err := os.ReadFile(filepath.Join(o.dir, "server.json"))
+	if err == nil {
+		err = json.Unmarshal(data, &server)
+	}
+	if err != nil || server.Token == "" {
+		o.Fatal(err, server)
+	}
+	return server.Token
+}
+
+// TestARunLeavesATrace has a local server send what it is asked and does, for a run through a real cluster by a real Temporal. In the
+// middle of it the server ends, and another one takes the run up.
+func TestARunLeavesATrace(t *testing.T) {
+	const trace, job = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+	stack := localtest.Start(t, []string{"e2e-1"}, 2)
+	collector := collectortest.Start(t)
+	t.Setenv("KUBECONFIG", "")
+	o := operator{t, stack.Dir}
+	fleet := filepath.Join(t.TempDir(), "fleet.yaml")
+	if err := os.WriteFile(fleet, []byte(one), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	files := []string{"--go", "-f", fleet, "-f", filepath.Join("..", "..", "examples", "components", "node-agent")}
+	end := o.serves()
+	token := o.token()
+	said := &page{}
+	if code := o.types(t.Context(), said, slices.Concat([]string{"run", "node-agent", "--to", "1.0.0", "--pipeline", "install", "--wait"}, files)...); code != 0 {
+		t.Fatalf("the first run: %d\n%s", code, said)
+	}
+	t.Setenv("TRACEPARENT", "00-"+trace+"-"+job+"-01")
+	said = &page{}
+	if code := o.types(t.Context(), said, slices.Concat([]string{"run", "node-agent", "--to", "2.0.0", "--reason", "hunter2"}, files)...); code != 0 {
+		t.Fatalf("the second run: %d\n%s", code, said)
+	}
+	t.Setenv("TRACEPARENT", "")
+	until(t, "the first batch has moved", func() bool { return len(named(collector, trace, "cluster.Advance")) > 0 })
+	end()
+	if len(named(collector, trace, "run")) > 0 {
+		t.Fatal("the run has ended before its server")
+	}
+	end = o.serves()
+	until(t, "the run has ended", func() bool { return len(named(collector, trace, "run")) > 0 })
+	end()
+
+	var all []collectortest.Span
+	above := map[string]string{job: "the job"}
+	for _, s := range collector.Spans() {
+		if s.Trace == trace {
+			all, above[s.ID] = append(all, s), s.Name
+		}
+	}
+	t.Log("\n" + collectortest.Tree(all, func(s collectortest.Span) string {
+		return strings.TrimSpace(fmt.Sprintf("%-*s %s", 24, s.Name, s.Ended.Sub(s.Began).Round(time.Millisecond)))
+	}))
+	for _, s := range all {
+		if above[s.Parent] == "" || s.Service != "sluice" {
+			t.Errorf("%s of %s has lost what it is under", s.Name, s.Service)
+		}
+		if s.Failed {
+			t.Errorf("%s failed: %s", s.Name, s.Description)
+		}
+	}
+	for _, c := range []struct{ name, under, cluster, phase string }{
+		{"start-run", "the job", "", ""},
+		{"start run", "start-run", "", ""},
+		{"run", "start run", "", "Succeeded"},
+		{"unit", "run", "e2e-1", "Succeeded"},
+		{"cluster.Acquire", "unit", "e2e-1", ""},
+		{"cluster.Finish", "unit", "e2e-1", ""},
+		{"ledger.SaveRun", "run", "", ""},
+	} {
+		found := named(collector, trace, c.name)
+		if len(found) != 1 {
+			t.Errorf("%s was sent %d times", c.name, len(found))
+			continue
+		}
+		s := found[0]
+		if above[s.Parent] != c.under || s.With["sluice.cluster"] != c.cluster || s.With["sluice.phase"] != c.phase {
+			t.Errorf("%s is under %q, with %v", c.name, above[s.Parent], s.With)
+		}
+	}
+	if run, unit := named(collector, trace, "run")[0], named(collector, trace, "unit")[0]; run.With["sluice.run"] != "node-agent-2" ||
+		run.With["sluice.component"] != "node-agent" || run.With["sluice.version"] != "2.0.0" || unit.With["sluice.stage"] != "e2e" {
+		t.Errorf("the run has %v, the unit %v", run.With, unit.With)
+	}
+	for _, secret := range []string{token, "Bearer", "logLevel", "hunter2"} {
+		if bytes.Contains(collector.Raw(), []byte(secret)) {
+			t.Errorf("%.12s was sent", secret)
+		}
+	}
+}
+
+// named are the spans of a name in a trace.
+func named(c *collectortest.Collector, trace, name string) []collectortest.Span {
+	return slices.DeleteFunc(c.Spans(), func(s collectortest.Span) bool { return s.Trace != trace || s.Name != name })
+}
+
+// until waits for something.
+func until(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !is(); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waited for: %s", what)
+		}
+	}
+}
