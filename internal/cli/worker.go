@@ -58,7 +58,9 @@ func NewCmdWorker(f *Factory, runF func(context.Context, *WorkerOptions) error) 
 		Short: "Do the work: serve Temporal's task queues until interrupted",
 		Long: `Serve the central task queue, and those of the sites that are named. Killing a worker at any moment
 loses nothing: the next one goes on where it was. Without --kubeconfig it uses the local stack's, where
-there is one, else $KUBECONFIG or ~/.kube/config.`,
+there is one, else $KUBECONFIG or ~/.kube/config.
+
+Where OTEL_EXPORTER_OTLP_ENDPOINT names a collector of OpenTelemetry, it is sent traces of runs.`,
 		Example: `  sluice worker
   sluice worker --kubeconfig .sluice/kubeconfig
   sluice worker --site eu --site-only --kubeconfig .sluice/kubeconfig
