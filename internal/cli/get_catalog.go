@@ -1,9 +1,9 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 
@@ -11,24 +11,8 @@ import (
 
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/pipelines"
+	"sluice.dev/sluice/pipelines/catalog"
 )
-
-// catalogEntry is a ready-made Task or Pipeline.
-type catalogEntry struct {
-	Kind        string            `json:"kind"`
-	Name        string            `json:"name"`
-	Description string            `json:"description"`
-	Params      []pipelines.Param `json:"params,omitempty"`
-	Steps       []catalogStep     `json:"steps,omitempty"`
-	Text        string            `json:"-"` // as it could stand in a file
-}
-
-// catalogStep is a step of a Task, of one kind, and what that may read or change.
-type catalogStep struct {
-	Name string   `json:"name"`
-	Kind string   `json:"kind"`
-	Does []string `json:"does"`
-}
 
 func newCmdGetCatalog(f *Factory) *cobra.Command {
 	var out format
@@ -41,15 +25,18 @@ read or change, its params, and its text.`,
 		Example: `  sluice get catalog
   sluice get catalog pods-stay-healthy`,
 		Args: between(0, "NAME"),
-		RunE: func(_ *cobra.Command, args []string) error {
-			all, err := catalogOf(f.Library)
+		RunE: func(cmd *cobra.Command, args []string) error {
+			all, err := catalogOf(cmd.Context(), f)
 			if err != nil {
 				return err
 			}
 			if len(args) == 0 {
+				for i := range all {
+					all[i].Text = "" // whoever wants one asks for one
+				}
 				return out.print(f.Out, all, func() error { return printCatalog(f.Out, all) })
 			}
-			i := slices.IndexFunc(all, func(e catalogEntry) bool { return e.Name == args[0] })
+			i := slices.IndexFunc(all, func(e catalog.Entry) bool { return e.Name == args[0] })
 			if i < 0 {
 				return fault.New(fault.NotFound, "cannot find %s in the catalog: it has %s", args[0], strings.Join(namesOf(all), ", "))
 			}
@@ -60,38 +47,19 @@ read or change, its params, and its text.`,
 	return cmd
 }
 
-// catalogOf reads the library, sorted by kind and name.
-func catalogOf(library []pipelines.Source) ([]catalogEntry, error) {
-	docs, err := pipelines.Loader{Library: library}.Parse()
+// catalogOf is that of the server that plans, where one is asked, and else that of this program, which takes no ledger.
+func catalogOf(ctx context.Context, f *Factory) ([]catalog.Entry, error) {
+	e, err := f.away(ctx)
 	if err != nil {
-		return nil, fault.Wrap(fault.Internal, err, "cannot read the catalog")
+		return nil, err
 	}
-	texts := map[string]string{}
-	for _, s := range library {
-		texts[s.Name] = string(s.Data)
+	if e != nil {
+		return e.Catalog(ctx)
 	}
-	var all []catalogEntry
-	for _, name := range slices.Sorted(maps.Keys(docs.Pipelines)) {
-		p := docs.Pipelines[name]
-		all = append(all, catalogEntry{
-			Kind: pipelines.KindPipeline, Name: name, Description: p.Spec.Description, Params: p.Spec.Params, Text: texts[p.Position.File],
-		})
-	}
-	for _, name := range slices.Sorted(maps.Keys(docs.Tasks)) {
-		t := docs.Tasks[name]
-		e := catalogEntry{
-			Kind: pipelines.KindTask, Name: name, Description: t.Spec.Description, Params: t.Spec.Params, Text: texts[t.Position.File],
-		}
-		for i := range t.Spec.Steps {
-			s := &t.Spec.Steps[i]
-			e.Steps = append(e.Steps, catalogStep{Name: s.Name, Kind: s.Kind(), Does: s.Does()})
-		}
-		all = append(all, e)
-	}
-	return all, nil
+	return catalog.Entries(f.Library)
 }
 
-func namesOf(all []catalogEntry) []string {
+func namesOf(all []catalog.Entry) []string {
 	names := make([]string, 0, len(all))
 	for _, e := range all {
 		names = append(names, e.Name)
@@ -99,7 +67,7 @@ func namesOf(all []catalogEntry) []string {
 	return names
 }
 
-func printCatalog(w io.Writer, all []catalogEntry) error {
+func printCatalog(w io.Writer, all []catalog.Entry) error {
 	rows := [][]string{{"KIND", "NAME", "WHAT IT DOES"}}
 	for _, e := range all {
 		rows = append(rows, []string{e.Kind, e.Name, oneLine(e.Description)})
@@ -107,7 +75,7 @@ func printCatalog(w io.Writer, all []catalogEntry) error {
 	return table(w, rows)
 }
 
-func printEntry(w io.Writer, e catalogEntry) error {
+func printEntry(w io.Writer, e catalog.Entry) error {
 	if _, err := fmt.Fprintf(w, "%s %s\n%s\n", e.Kind, e.Name, strings.TrimSpace(e.Description)); err != nil {
 		return err
 	}

@@ -47,7 +47,23 @@ func (f *Factory) Engine(ctx context.Context) (Engine, error) {
 
 func (f *Factory) reach(ctx context.Context) (Engine, error) {
 	if f.Itself {
-		return f.itself(ctx)
+		fmt.Fprintln(f.Err, "sluice: asking the ledger itself, and no server: "+
+			"who asks is not verified, and what comes of it says so in the audit")
+	}
+	e, err := f.away(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if e != nil {
+		return e, nil
+	}
+	return f.here(ctx)
+}
+
+// away is the engine of the server that is to be asked; nil where it is the ledger itself.
+func (f *Factory) away(ctx context.Context) (*remote.Engine, error) {
+	if f.Itself {
+		return nil, nil
 	}
 	if named := cmp.Or(f.Server, f.Getenv("SLUICE_SERVER")); named != "" {
 		return f.server(Target{Name: named, Server: named})
@@ -65,32 +81,27 @@ func (f *Factory) reach(ctx context.Context) (Engine, error) {
 			return c, err
 		}
 		fmt.Fprintf(f.Err, "sluice: the server of %s does not answer at %s; asking the ledger itself\n", f.state(), local.URL)
-		return f.here(ctx)
+		return nil, nil
 	}
 	if f.Ledger != "" || f.Dir != "" || f.Getenv("SLUICE_LEDGER") != "" {
-		return f.here(ctx)
+		return nil, nil
 	}
 	config, err := f.config()
 	if err != nil {
 		return nil, err
 	}
-	if t, named := config.current(f.Context); named {
-		if t.Server == "" {
-			return nil, fault.New(fault.NotFound, "cannot find context %s in %s", t.Name, f.configPath())
-		}
-		return f.server(t)
+	t, named := config.current(f.Context)
+	switch {
+	case !named:
+		return nil, nil
+	case t.Server == "":
+		return nil, fault.New(fault.NotFound, "cannot find context %s in %s", t.Name, f.configPath())
 	}
-	return f.here(ctx)
-}
-
-// itself asks the ledger although a server may be there, and says so: what a server checks, nobody checks then.
-func (f *Factory) itself(ctx context.Context) (Engine, error) {
-	fmt.Fprintln(f.Err, "sluice: asking the ledger itself, and no server: who asks is not verified, and what comes of it says so in the audit")
-	return f.here(ctx)
+	return f.server(t)
 }
 
 // server is the engine of a server.
-func (f *Factory) server(t Target) (Engine, error) {
+func (f *Factory) server(t Target) (*remote.Engine, error) {
 	o := remote.Options{URL: t.Server, Token: func(ctx context.Context) (string, error) { return f.token(ctx, t) }}
 	if t.CA != "" {
 		pem, err := os.ReadFile(t.CA)

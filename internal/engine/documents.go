@@ -12,6 +12,7 @@ import (
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/pipelines"
+	"sluice.dev/sluice/pipelines/catalog"
 )
 
 // Files are where documents are read from.
@@ -40,6 +41,12 @@ func (e *Engine) Documents(ctx context.Context, f Files) (*pipelines.Documents, 
 		return nil, CannotLoad(f.Paths, err)
 	}
 	return docs, nil
+}
+
+// Catalog is what is ready-made in the library.
+func (e *Engine) Catalog() ([]catalog.Entry, error) {
+	all, err := catalog.Entries(e.options.Library)
+	return all, fault.Wrap(fault.Internal, err, "cannot read the catalog")
 }
 
 // LoadDocuments loads and checks files and folders; what they refer to and do not declare may be in the library. It

@@ -14,6 +14,7 @@ import (
 	"sluice.dev/sluice/internal/permit"
 	"sluice.dev/sluice/internal/report"
 	"sluice.dev/sluice/internal/wire"
+	"sluice.dev/sluice/pipelines/catalog"
 )
 
 // Engine is the engine of a server. What each method does, engine.Engine says; names of people that it is given are not sent: the server
@@ -297,6 +298,11 @@ func (e *Engine) Notices(ctx context.Context, receiver string, limit int) ([]led
 	return list(ctx, e.Client, wire.ListNotices, limit, func(p wire.Paged) wire.NoticesQuery {
 		return wire.NoticesQuery{Paged: p, Receiver: receiver}
 	})
+}
+
+// Catalog lists what is ready-made at the server, with its texts.
+func (e *Engine) Catalog(ctx context.Context) ([]catalog.Entry, error) {
+	return ask(ctx, e.Client, wire.ListCatalog, wire.None{})
 }
 
 // Greet says what the server is.

@@ -60,6 +60,8 @@ func requests() []request {
 		{"list-clusters", "", "GET", "/clusters", "", view, listed},
 		{"list-workers", "", "GET", "/workers", "", view, whole},
 		{"list-notices", "", "GET", "/notices", "", view, whole},
+		{"list-catalog", "", "GET", "/catalog", "", "", known},
+		{"get-schema", "", "GET", "/schemas/Pipeline", "", "", known},
 		{"lint", "", "POST", "/lint", `{{sent}}`, "", known},
 		{"make-plan", "", "POST", "/plans", `{{sent},"component":"agent"}`, plan, touched},
 		{"catch-up", "", "POST", "/catch-ups", `{{sent},"component":"agent"}`, plan, somewhere},

@@ -64,6 +64,7 @@ func register(a huma.API, s *server) {
 	s.lines(a, e)
 	s.documents(a, e)
 	s.lists(a, e)
+	s.language(a, e)
 	if s.Tokens != nil {
 		s.tokens(a)
 	}
