@@ -14,5 +14,5 @@ func (o Options) serveMetrics(ctx context.Context, queue string) (end func(), er
 	if !o.SiteOnly {
 		o.Metrics.Watch(metrics.State{Ledger: o.Ledger, Temporal: o.Client, Clock: clock.RealClock{}, Queue: queue, Log: o.Logger})
 	}
-	return metrics.Serve(ctx, o.MetricsAddress, o.Metrics.Handler(), o.Logger)
+	return metrics.Serve(ctx, o.MetricsAddress, metrics.Page(o.ready, append([]metrics.Source{o.Metrics}, o.Beside...)...), o.Logger)
 }

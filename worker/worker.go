@@ -52,6 +52,7 @@ type Options struct {
 	Build          string           // of this program, for those who ask which workers there are
 	Metrics        *metrics.Metrics // served at MetricsAddress; nil: none are
 	MetricsAddress string
+	Beside         []metrics.Source // what else of this process is served there
 	Logger         *slog.Logger
 }
 

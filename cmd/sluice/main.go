@@ -37,7 +37,7 @@ func serve(ctx context.Context, r cli.ServerRun) error {
 	return server.Run(ctx, server.Setup{
 		Engine: r.Engine, Ledger: r.Ledger, Installation: r.Installation, Version: version(), Listen: r.Listen,
 		Cert: r.Cert, Key: r.Key, Auth: r.Auth, Bindings: r.Bindings, Logger: r.Logger, Local: r.Local, Say: r.Say,
-		Metrics: r.Metrics, Traces: r.Traces,
+		Metrics: r.Metrics, Counts: r.Counts, Traces: r.Traces,
 	})
 }
 
@@ -47,7 +47,7 @@ func work(ctx context.Context, r cli.WorkerRun) error {
 		Client: r.Client, Namespace: r.Namespace, Ledger: r.Ledger, Orders: r.Engine, Drills: r.Engine,
 		Kubeconfigs: r.Kubeconfigs, Sites: r.Sites, SiteOnly: r.SiteOnly,
 		Scripts: r.Scripts, ProberImage: r.ProberImage, Receivers: r.Receivers, Suspects: r.Engine.Suspects,
-		Metrics: r.Metrics, MetricsAddress: r.MetricsAddress,
+		Metrics: r.Metrics, MetricsAddress: r.MetricsAddress, Beside: r.Beside,
 		UserAgent: "sluice/" + version(), Build: version(), Logger: r.Logger,
 	})
 }

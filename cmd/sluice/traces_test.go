@@ -2,19 +2,16 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"sluice.dev/sluice/internal/cli"
-	"sluice.dev/sluice/internal/localtest"
 	"sluice.dev/sluice/internal/traces/collectortest"
 )
 
@@ -53,62 +50,6 @@ spec:
     - {name: ready, gate: {cel: "workload.restarts == 0"}}
 `
 
-// page is what a command prints. It is safe for concurrent use.
-type page struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (p *page) Write(b []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.text.Write(b)
-}
-
-func (p *page) String() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.text.String()
-}
-
-// sees waits until something was printed.
-func (p *page) sees(t *testing.T, word string) {
-	t.Helper()
-	until(t, word, func() bool { return strings.Contains(p.String(), word) })
-}
-
-// operator types commands in the state folder of a stack.
-type operator struct {
-	*testing.T
-	dir string
-}
-
-// types runs a command of this program, and returns its exit code.
-func (o operator) types(ctx context.Context, out *page, args ...string) int {
-	f := cli.System()
-	f.Out, f.Err, f.Terminal, f.Lively, f.Version = out, out, false, false, "test"
-	f.Worker, f.Serve = work, serve
-	return cli.Execute(ctx, append(args, "--dir", o.dir), f)
-}
-
-// serves starts the local server, and returns what ends it.
-func (o operator) serves() (end func()) {
-	o.Helper()
-	ctx, stop := context.WithCancel(o.Context())
-	var serving sync.WaitGroup
-	said := &page{}
-	serving.Go(func() {
-		if code := o.types(ctx, said, "server", "--local"); code != 0 {
-			o.Errorf("the server ended with %d:\n%s", code, said)
-		}
-	})
-	end = sync.OnceFunc(func() { stop(); serving.Wait() })
-	o.Cleanup(end)
-	said.sees(o.T, "serving http://")
-	said.sees(o.T, "sending traces to http://127.0.0.1:")
-	return end
-}
-
 // token is what the local server wants.
 func (o operator) token() string {
 	o.Helper()
@@ -127,10 +68,8 @@ func (o operator) token() string {
 // middle of it the server ends, and another one takes the run up.
 func TestARunLeavesATrace(t *testing.T) {
 	const trace, job = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-	stack := localtest.Start(t, []string{"e2e-1"}, 2)
+	o := newOperator(t)
 	collector := collectortest.Start(t)
-	t.Setenv("KUBECONFIG", "")
-	o := operator{t, stack.Dir}
 	fleet := filepath.Join(t.TempDir(), "fleet.yaml")
 	if err := os.WriteFile(fleet, []byte(one), 0o600); err != nil {
 		t.Fatal(err)
@@ -208,14 +147,4 @@ func TestARunLeavesATrace(t *testing.T) {
 // named are the spans of a name in a trace.
 func named(c *collectortest.Collector, trace, name string) []collectortest.Span {
 	return slices.DeleteFunc(c.Spans(), func(s collectortest.Span) bool { return s.Trace != trace || s.Name != name })
-}
-
-// until waits for something.
-func until(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for end := time.Now().Add(time.Minute); !is(); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("waited for: %s", what)
-		}
-	}
 }

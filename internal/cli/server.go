@@ -17,6 +17,7 @@ import (
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/metrics"
 	"sluice.dev/sluice/internal/traces"
 	"sluice.dev/sluice/pipelines"
 )
@@ -34,7 +35,8 @@ type ServerRun struct {
 	Say          func([]string)
 	Version      string
 	Logger       *slog.Logger
-	Metrics      string // address at which Prometheus finds what it counts; "" for nowhere
+	Metrics      string          // address at which Prometheus finds what it counts; "" for nowhere
+	Counts       *metrics.Server // where it counts, if its worker serves that; nil: it serves it itself
 	Traces       *traces.Traces
 }
 
@@ -177,11 +179,13 @@ func localServerRun(ctx context.Context, o *ServerOptions) error {
 	if err != nil {
 		return err
 	}
+	counts := metrics.NewServer()
+	work.Beside = []metrics.Source{counts}
 	at := filepath.Join(f.state(), serverFile)
 	var url string
 	serve := ServerRun{
 		Engine: work.Engine, Ledger: work.Ledger, Installation: installation, Listen: o.Listen, Version: f.Version, Logger: work.Logger,
-		Traces: f.traces,
+		Counts: counts, Traces: f.traces,
 		Local: func(listening, token string) error {
 			url = listening
 			data, err := json.Marshal(LocalServer{URL: url, Token: token})

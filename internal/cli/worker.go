@@ -90,7 +90,7 @@ func (o *WorkerOptions) addFlags(cmd *cobra.Command) {
 		"`PATH` of Receivers, who are told what runs do; read at the start; may be repeated")
 	flags.StringVar(&o.ProberImage, "prober-image", "",
 		"`IMAGE` of this version of sluice, run by pods that probe from inside clusters (default: that of the local stack, else none)")
-	flags.StringVar(&o.Metrics, "metrics", "", "`ADDRESS` at which Prometheus finds /metrics and /healthz (default: none)")
+	flags.StringVar(&o.Metrics, "metrics", "", "`ADDRESS` at which /metrics, /healthz and /readyz are found (default: none)")
 	flags.BoolVarP(&o.Verbose, "verbose", "v", false, "log what is done, not only what goes wrong")
 }
 

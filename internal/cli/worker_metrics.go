@@ -10,6 +10,7 @@ import (
 type Measured struct {
 	Metrics        *metrics.Metrics
 	MetricsAddress string
+	Beside         []metrics.Source // of the same process
 }
 
 // measured is what was asked for.
@@ -17,7 +18,7 @@ func (o *WorkerOptions) measured() Measured {
 	if o.Metrics == "" {
 		return Measured{}
 	}
-	return Measured{metrics.New(), o.Metrics}
+	return Measured{Metrics: metrics.New(), MetricsAddress: o.Metrics}
 }
 
 // ofTemporal is where Temporal's SDK counts; nil for nowhere.

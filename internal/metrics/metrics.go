@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"sluice.dev/sluice/internal/api"
 )
@@ -36,24 +34,11 @@ func New() *Metrics {
 		registry: prometheus.NewRegistry(), clusters: &names{most: maxClusters},
 		requests: apiRequests.counter(), kept: apiKept.counter(), verdicts: checkVerdicts.counter(), temporal: newTemporal(),
 	}
-	m.registry.MustRegister(
-		m.requests, m.kept, m.verdicts, m.temporal,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-	)
+	m.registry.MustRegister(m.requests, m.kept, m.verdicts, m.temporal)
 	return m
 }
 
-// Handler serves the metrics under /metrics, and under /healthz that the process serves.
-func (m *Metrics) Handler() http.Handler { return served(m.registry) }
-
-func served(registry *prometheus.Registry) http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{
-		ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: 4, Timeout: 9 * time.Second,
-	}))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
-	return mux
-}
+func (m *Metrics) gatherer() prometheus.Gatherer { return m.registry }
 
 // Request counts a request to a cluster by what its API server answered; 0 where no answer came.
 func (m *Metrics) Request(cluster string, status int) {

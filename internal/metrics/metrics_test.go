@@ -18,7 +18,7 @@ import (
 // page is what Prometheus would read.
 func page(t *testing.T, m *metrics.Metrics) string {
 	t.Helper()
-	server := httptest.NewServer(m.Handler())
+	server := httptest.NewServer(metrics.Page(nil, m))
 	defer server.Close()
 	response, err := http.Get(server.URL + "/metrics")
 	if err != nil {
@@ -134,7 +134,7 @@ func TestNamesKeepToConventions(t *testing.T) {
 
 func TestHealthz(t *testing.T) {
 	answer := httptest.NewRecorder()
-	metrics.New().Handler().ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/healthz", nil))
+	metrics.Page(nil, metrics.New()).ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/healthz", nil))
 	if answer.Code != http.StatusOK {
 		t.Errorf("it answers %d", answer.Code)
 	}

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 )
 
 // What a server counts.
@@ -51,10 +50,7 @@ func NewServer() *Server {
 		refused:  prometheus.NewCounter(prometheus.CounterOpts{Name: serverRefused.Name, Help: serverRefused.Help}),
 		denied:   serverDenied.counter(),
 	}
-	s.registry.MustRegister(
-		s.requests, s.took, s.watchers, s.refused, s.denied,
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-	)
+	s.registry.MustRegister(s.requests, s.took, s.watchers, s.refused, s.denied)
 	return s
 }
 
@@ -66,8 +62,7 @@ func (s *Server) Certificate(ends func() time.Time) {
 	))
 }
 
-// Handler serves the metrics under /metrics, and under /healthz that the process serves.
-func (s *Server) Handler() http.Handler { return served(s.registry) }
+func (s *Server) gatherer() prometheus.Gatherer { return s.registry }
 
 // Request counts a request for an operation, "" for none, that was answered with a status.
 func (s *Server) Request(operation string, status int) {

@@ -34,7 +34,7 @@ func TestWhatAServerShows(t *testing.T) {
 	s.Denied("operate")
 	s.Watches()
 	s.Watches()()
-	text := shown(t, s.Handler())
+	text := shown(t, metrics.Page(nil, s))
 	for line, reason := range map[string]string{
 		`sluice_server_requests_total{class="2xx",operation="list-runs"} 1`:                 "one was answered",
 		`sluice_server_requests_total{class="5xx",operation="list-runs"} 1`:                 "one was not",

@@ -59,7 +59,7 @@ func TestWhatIsAskedIsCounted(t *testing.T) {
 		}
 	}
 	w := httptest.NewRecorder()
-	m.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	metrics.Page(nil, m).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	text := w.Body.String()
 	for line, reason := range map[string]string{
 		`sluice_server_requests_total{class="2xx",operation="whoami"} 1`:       "who is known was answered",

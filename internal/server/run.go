@@ -35,7 +35,8 @@ type Setup struct {
 	Auth         *authn.Config
 	Bindings     []*pipelines.Binding
 	Logger       *slog.Logger
-	Metrics      string // ADDRESS:PORT at which Prometheus finds what it counts; "" for nowhere
+	Metrics      string          // ADDRESS:PORT at which Prometheus finds what it counts; "" for nowhere
+	Counts       *metrics.Server // where it counts, if that is served by somebody else; nil: by itself
 	Traces       *traces.Traces
 	// Local hears where the server of a local stack is, and the token that it wants; nil: the server knows who asks.
 	Local func(url, token string) error
@@ -63,9 +64,17 @@ func Run(ctx context.Context, s Setup) error {
 		_, err := s.Engine.Kept(ctx, pipelines.KindBinding)
 		return err
 	}
-	options.Metrics = metrics.NewServer()
+	if options.Metrics = s.Counts; options.Metrics == nil {
+		options.Metrics = metrics.NewServer()
+	}
 	if s.Metrics != "" {
-		end, err := metrics.Serve(ctx, s.Metrics, options.Metrics.Handler(), s.Logger)
+		ready := func(ctx context.Context) error {
+			if options.Ready(ctx) != nil {
+				return errors.New("no answer from the ledger")
+			}
+			return nil
+		}
+		end, err := metrics.Serve(ctx, s.Metrics, metrics.Page(ready, options.Metrics), s.Logger)
 		if err != nil {
 			return err
 		}
