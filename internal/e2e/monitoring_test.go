@@ -104,7 +104,7 @@ func TestPrometheusHearsOfARun(t *testing.T) {
 }
 
 // free is an address that nobody listens at.
-func free(t *testing.T) string {
+func free(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -128,7 +128,7 @@ type answering struct {
 }
 
 // serve starts a server on the site's ledger and Temporal that trusts an issuer.
-func (s *site) serve(t *testing.T, people *issuertest.Issuer) *answering {
+func (s *site) serve(t testing.TB, people *issuertest.Issuer) *answering {
 	t.Helper()
 	l, err := openLedger(t.Context(), s.path)
 	if err != nil {
@@ -179,7 +179,7 @@ func (s *site) serve(t *testing.T, people *issuertest.Issuer) *answering {
 }
 
 // as asks the server as somebody.
-func (at *answering) as(t *testing.T, people *issuertest.Issuer, who string) *remote.Engine {
+func (at *answering) as(t testing.TB, people *issuertest.Issuer, who string) *remote.Engine {
 	t.Helper()
 	c, err := remote.New(remote.Options{URL: at.url, HTTP: at.client, Token: func(context.Context) (string, error) {
 		now := time.Now()

@@ -32,7 +32,8 @@ func BenchmarkServerLimits(b *testing.B) {
 	b.Run("watchers", measureWatchers)
 }
 
-// measurePlan plans 1,000 clusters through the server and without it in turn. Through the server it may take a fifth longer.
+// measurePlan plans 1,000 clusters through the server and without it in turn, by a Temporal that says at once what it sees in all of them:
+// what is added is what sending documents and a large answer cost. What that is beside looking at clusters, the end-to-end bench measures.
 func measurePlan(b *testing.B) {
 	m := newMeasured(b, 2, func(ledger.Ledger, string) {})
 	through, without := m.command(1), measuredEngine(m.ledger, m.dir)
@@ -63,7 +64,6 @@ func measurePlan(b *testing.B) {
 		b.ReportMetric(median(bare)*1000, "ms-without")
 		b.ReportMetric(median(asked)*1000, "ms-through")
 		b.ReportMetric(median(ratios), "through/without")
-		b.ReportMetric(median(ratios)/1.2, "ratio/limit")
 	}
 }
 
