@@ -23,7 +23,7 @@ type answer[T any] struct{ Body T }
 func on[In, Out any](
 	s *server, a huma.API, op wire.Operation[In, Out], needs need[In], do func(context.Context, *In) (Out, error),
 ) {
-	operation := described(op)
+	operation := described(s, op)
 	if needs.open {
 		operation.Security = []map[string][]string{}
 		s.open[operation.Path] = true
@@ -48,11 +48,11 @@ func on[In, Out any](
 }
 
 // described is an operation as huma registers it.
-func described[In, Out any](op wire.Operation[In, Out]) huma.Operation {
+func described[In, Out any](s *server, op wire.Operation[In, Out]) huma.Operation {
 	asProblems()
 	return huma.Operation{
 		OperationID: op.ID, Method: op.Method, Path: wire.Prefix + op.Path, Summary: op.Says, Tags: []string{op.Tag},
-		MaxBodyBytes: maxBody, BodyReadTimeout: bodyWithin,
+		MaxBodyBytes: maxBody, BodyReadTimeout: s.BodyWithin,
 	}
 }
 

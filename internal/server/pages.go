@@ -26,7 +26,7 @@ func onPages[In interface{ Asked() wire.Paged }, T any](
 	s *server, a huma.API, op wire.Operation[In, []T], needs need[In],
 	do func(context.Context, *In, ledger.Page) (engine.Page[T], error),
 ) {
-	listing := described(op)
+	listing := described(s, op)
 	listing.Middlewares = huma.Middlewares{func(hc huma.Context, next func(huma.Context)) {
 		sent := hc.URL()
 		next(huma.WithValue(hc, queryKey{}, sent.Query()))

@@ -3,6 +3,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -45,6 +46,8 @@ type Options struct {
 	Traces       *traces.Traces              // nil: none are sent
 	Ready        func(context.Context) error // whether it can answer; nil where it always can
 	LookEvery    time.Duration               // how often a run that somebody watches is looked at; default 1 s
+	BodyWithin   time.Duration               // so long somebody may take to send a body; default a minute
+	TakenIn      time.Duration               // so long somebody who watches may take to read what he is sent; default 10 s
 }
 
 // Bounds on those who ask.
@@ -61,9 +64,7 @@ const (
 // Handler answers requests.
 func Handler(o Options) http.Handler {
 	mux := http.NewServeMux()
-	if o.LookEvery <= 0 {
-		o.LookEvery = time.Second
-	}
+	o.LookEvery, o.BodyWithin, o.TakenIn = cmp.Or(o.LookEvery, lookEvery), cmp.Or(o.BodyWithin, bodyWithin), cmp.Or(o.TakenIn, takenIn)
 	if o.Metrics == nil {
 		o.Metrics = metrics.NewServer()
 	}
@@ -183,10 +184,12 @@ func (s *server) around(next http.Handler) http.Handler {
 		if !by.anyone {
 			by.held = s.Grants().For(subject)
 		}
+		// A copy: by the body of its own request net/http tells whether what is left of a connection is the rest of that, and no request.
+		r = r.WithContext(context.WithValue(r.Context(), askerKey{}, by))
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		// Whoever does not read what is answered is cut off; a watch says so for each event.
 		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answeredIn))
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), askerKey{}, by)))
+		next.ServeHTTP(w, r)
 	})
 }
 

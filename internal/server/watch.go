@@ -22,6 +22,7 @@ import (
 
 const (
 	aliveEvery = 15 * time.Second // a watcher hears that the server is there
+	lookEvery  = time.Second      // at a run that is watched
 	takenIn    = 10 * time.Second // by a watcher, before he is cut off
 	watchedFor = 15 * time.Minute // before a watcher has to say again who he is
 )
@@ -161,7 +162,7 @@ func (s *server) watch(a huma.API, f *feeds) {
 			defer leave()
 			defer s.Metrics.Watches()()
 			_, w := humago.Unwrap(hc)
-			to := events{w: w, control: http.NewResponseController(w), may: func() bool {
+			to := events{w: w, control: http.NewResponseController(w), takenIn: s.TakenIn, may: func() bool {
 				a := who(ctx)
 				return a.anyone || s.Grants().May(a.Subject, needs.right, o).Allowed
 			}}
@@ -176,6 +177,7 @@ func (s *server) watch(a huma.API, f *feeds) {
 type events struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
+	takenIn time.Duration
 	may     func() bool // whether he may see it still
 }
 
@@ -215,7 +217,7 @@ func (e events) follow(ctx context.Context, now *news, seen string) {
 
 // write cuts a watcher off who does not take what he is sent.
 func (e events) write(text []byte) error {
-	if err := e.control.SetWriteDeadline(time.Now().Add(takenIn)); err != nil {
+	if err := e.control.SetWriteDeadline(time.Now().Add(e.takenIn)); err != nil {
 		return err
 	}
 	if _, err := e.w.Write(text); err != nil {
