@@ -88,7 +88,7 @@ func (e *Engine) temporalFault(err error, format string, args ...any) error {
 func codeOf(err error) fault.Code {
 	var app *temporal.ApplicationError
 	if errors.As(err, &app) {
-		if code := fault.Code(app.Type()); code != "" && knownCode(code) {
+		if code := fault.Code(app.Type()); code.Known() {
 			return code
 		}
 		return fault.Internal
@@ -115,14 +115,6 @@ func codeOf(err error) fault.Code {
 		return fault.Conflict
 	}
 	return fault.CodeOf(err)
-}
-
-func knownCode(code fault.Code) bool {
-	switch code {
-	case fault.Invalid, fault.NotFound, fault.Conflict, fault.Refused, fault.Unreachable, fault.Unauthorized, fault.Internal:
-		return true
-	}
-	return false
 }
 
 // cause is what an activity or a validator said, without the layers that Temporal puts around it.

@@ -21,6 +21,15 @@ const (
 	Internal     Code = "internal"     // a fault of our own or one nobody foresaw
 )
 
+// Known reports whether it is one of the codes.
+func (c Code) Known() bool {
+	switch c {
+	case Invalid, NotFound, Conflict, Refused, Unreachable, Unauthorized, Internal:
+		return true
+	}
+	return false
+}
+
 // Error is a failure with its code. Message says what could not be done, to what, and why.
 type Error struct {
 	Code    Code

@@ -192,7 +192,7 @@ func (c *Client) refusal(r *http.Response) error {
 	if err == nil && kind == wire.ProblemType {
 		err = json.Unmarshal(data, &p)
 	}
-	if err != nil || p.Code == "" {
+	if err != nil || !p.Code.Known() {
 		said := fault.New(fault.Unreachable, "what answers at %s is no Sluice server, or it is behind something that has no answer: HTTP %s",
 			c.options.URL, r.Status)
 		if r.StatusCode == http.StatusBadGateway || r.StatusCode == http.StatusGatewayTimeout || r.StatusCode == http.StatusServiceUnavailable {
@@ -200,6 +200,7 @@ func (c *Client) refusal(r *http.Response) error {
 		}
 		return said
 	}
+	p.Detail = cmp.Or(p.Detail, fmt.Sprintf("server %s says no more than HTTP %s", c.options.URL, r.Status))
 	if r.StatusCode == http.StatusTooManyRequests {
 		return &away{fault.New(p.Code, "%s", p.Detail)}
 	}
