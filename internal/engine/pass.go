@@ -12,6 +12,7 @@ import (
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/policy"
 	"sluice.dev/sluice/pipelines"
+	"sluice.dev/sluice/pipelines/calendar"
 )
 
 // BypassRequest is a second person's wish that a plan passes one thing that holds it.
@@ -97,10 +98,18 @@ func (e *Engine) mayPass(ctx context.Context, run ledger.Run, planned *Planned, 
 	switch {
 	case req.Reason == "":
 		return fault.New(fault.Invalid, "it needs a reason")
-	case identity.Same(req.By, planned.Stored.By):
+	case identity.Invoker(req.By) != calendar.Person && req.By != "":
+		return fault.New(fault.Refused, "it takes a second person, and %s is none", req.By)
+	case identity.MaybeSame(req.By, planned.Stored.By):
 		return fault.New(fault.Refused, "it takes a second person: %s made the plan", planned.Stored.By)
-	case identity.Same(req.By, run.By):
+	case identity.MaybeSame(req.By, run.By):
 		return fault.New(fault.Refused, "it takes a second person: %s started the run", run.By)
+	}
+	for _, first := range []string{planned.Stored.By, run.By} {
+		if identity.Verified(req.By) && first != "" && !identity.Verified(first) {
+			return fault.New(fault.Refused, "it takes two people who are known for sure, and nobody has proven who %s is; "+
+				"plan again, and start it, by the server", first)
+		}
 	}
 	if name, isPolicy := strings.CutPrefix(req.Of, ledger.PolicyPrefix); isPolicy {
 		if _, err := e.keptOf(ctx, pipelines.KindPolicy, name); err != nil {

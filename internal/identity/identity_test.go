@@ -39,6 +39,28 @@ func TestSame(t *testing.T) {
 	}
 }
 
+func TestMaybeSame(t *testing.T) {
+	for _, c := range []struct {
+		a, b   string
+		want   bool
+		reason string
+	}{
+		{"corp:ann@example.org", "corp:ann@example.org", true, "one name is one person's"},
+		{"corp:ann@example.org", "partner:Ann@example.org", true, "two issuers vouch for one mailbox"},
+		{"corp:ann@example.org", "ann@example.org (unverified)", true, "git says so, and an issuer too"},
+		{"corp:ann@example.org", "corp:bob@example.org", false, "two mailboxes are two people's, as far as one can tell"},
+		{"corp::17", "partner::17", false, "what an issuer counts its people by means nothing to another"},
+		{"corp:ann", "partner:ann", false, "a name without a domain is two people's as soon as there are two issuers"},
+		{"github:repo:acme/x@main [ci]", "gitlab:repo:acme/x@main [ci]", false, "what names a job is no mailbox"},
+		{"corp:@", "partner:@", false, "nor is this"},
+		{"", "", true, "nobody is nobody"},
+	} {
+		if got := identity.MaybeSame(c.a, c.b); got != c.want || identity.MaybeSame(c.b, c.a) != got {
+			t.Errorf("MaybeSame(%q, %q) = %v: %s", c.a, c.b, got, c.reason)
+		}
+	}
+}
+
 func TestInvoker(t *testing.T) {
 	for name, c := range map[string]struct {
 		want   calendar.Invoker

@@ -112,7 +112,7 @@ func (s *StagePlan) approvalText() string {
 		text += "; each counts for " + d.String()
 	}
 	if s.Approvers.Verified {
-		text += "; only verified names count, and none is until there is authentication"
+		text += "; only names that a server has verified count"
 	}
 	return text
 }
