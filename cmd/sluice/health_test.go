@@ -45,7 +45,7 @@ func TestALocalServerSaysHowItIs(t *testing.T) {
 		}
 	}
 	stack(t).Run(t, "stop", "temporal")
-	defer stack(t).Run(t, "start", "temporal")
+	t.Cleanup(func() { stack(t).Run(t, "start", "temporal") })
 	until(t, "it is not ready", func() bool {
 		code, text := ask("/readyz")
 		return code == http.StatusServiceUnavailable && text == "not ready: no answer from Temporal\n"
@@ -53,4 +53,6 @@ func TestALocalServerSaysHowItIs(t *testing.T) {
 	if code, text := ask("/healthz"); code != http.StatusOK || text != "ok\n" {
 		t.Errorf("it is as healthy as before: %d %s", code, text)
 	}
+	stack(t).Run(t, "start", "temporal")
+	until(t, "it is ready again", func() bool { code, _ := ask("/readyz"); return code == http.StatusOK })
 }

@@ -4,21 +4,15 @@ import (
 	"bytes"
 	"context"
 	"os"
+	"os/exec"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"sluice.dev/sluice/internal/cli"
-	"sluice.dev/sluice/internal/localtest"
 )
-
-// stack is the local stack of this binary: one cluster.
-var stack localtest.Get
-
-func TestMain(m *testing.M) {
-	os.Exit(localtest.Main(m, []string{"e2e-1"}, 2, func(get localtest.Get) { stack = get }))
-}
 
 // page is what a command prints. It is safe for concurrent use.
 type page struct {
@@ -38,13 +32,7 @@ func (p *page) String() string {
 	return p.text.String()
 }
 
-// sees waits until something was printed.
-func (p *page) sees(t *testing.T, word string) {
-	t.Helper()
-	until(t, word, func() bool { return strings.Contains(p.String(), word) })
-}
-
-// operator types commands in the state folder of a stack.
+// operator types commands in the state folder of the stack.
 type operator struct {
 	*testing.T
 	dir string
@@ -61,31 +49,45 @@ func newOperator(t *testing.T) operator {
 func (o operator) types(ctx context.Context, out *page, args ...string) int {
 	f := cli.System()
 	f.Out, f.Err, f.Terminal, f.Lively, f.Version = out, out, false, false, "test"
-	f.Worker, f.Serve = work, serve
 	return cli.Execute(ctx, append(args, "--dir", o.dir), f)
 }
 
-// serves starts the local server, and returns what ends it.
-func (o operator) serves(with ...string) (end func()) {
+// serves starts the local server as a process, and returns what ends it by a signal. It is ended with the test at the latest.
+func (o operator) serves(with ...string) (end func(syscall.Signal)) {
 	o.Helper()
-	ctx, stop := context.WithCancel(o.Context())
-	var serving sync.WaitGroup
+	self, err := os.Executable()
+	if err != nil {
+		o.Fatal(err)
+	}
 	said := &page{}
-	serving.Go(func() {
-		if code := o.types(ctx, said, append([]string{"server", "--local"}, with...)...); code != 0 {
-			o.Errorf("the server ended with %d:\n%s", code, said)
-		}
-	})
-	end = sync.OnceFunc(func() { stop(); serving.Wait() })
-	o.Cleanup(end)
-	said.sees(o.T, "serving http://")
+	cmd := exec.Command(self, append([]string{"server", "--local", "--dir", o.dir}, with...)...)
+	cmd.Env, cmd.Stderr = append(os.Environ(), asSluice+"=1"), said
+	lifeline, err := cmd.StdinPipe()
+	if err != nil {
+		o.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		o.Fatal(err)
+	}
+	var once sync.Once
+	end = func(by syscall.Signal) {
+		once.Do(func() {
+			_ = cmd.Process.Signal(by)
+			if err := cmd.Wait(); err != nil && by == syscall.SIGTERM {
+				o.Errorf("the server ended with %v:\n%s", err, said)
+			}
+			_ = lifeline.Close()
+		})
+	}
+	o.Cleanup(func() { end(syscall.SIGKILL) })
+	until(o.T, "the server is there", func() bool { return strings.Contains(said.String(), "serving http://") })
 	return end
 }
 
 // until waits for something.
 func until(t *testing.T, what string, is func() bool) {
 	t.Helper()
-	for end := time.Now().Add(time.Minute); !is(); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); !is(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("waited for: %s", what)
 		}

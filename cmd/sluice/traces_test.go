@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 	"sluice.dev/sluice/internal/traces/collectortest"
 )
 
-// one is a fleet of one cluster, and a pipeline that rests between its batches for long enough to lose a worker.
+// one is a fleet of one cluster, and a pipeline that rests after its batch for long enough to lose a worker.
 const one = `apiVersion: sluice.dev/v1alpha1
 kind: Fleet
 metadata: {name: fleet}
@@ -28,7 +29,7 @@ spec: {environment: e2e}
 ---
 apiVersion: sluice.dev/v1alpha1
 kind: Cluster
-metadata: {name: e2e-1}
+metadata: {name: a}
 spec: {group: e2e}
 ---
 apiVersion: sluice.dev/v1alpha1
@@ -65,7 +66,7 @@ func (o operator) token() string {
 }
 
 // TestARunLeavesATrace has a local server send what it is asked and does, for a run through a real cluster by a real Temporal. In the
-// middle of it the server ends, and another one takes the run up.
+// middle of it the server is killed, and another one takes the run up.
 func TestARunLeavesATrace(t *testing.T) {
 	const trace, job = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 	o := newOperator(t)
@@ -88,13 +89,13 @@ func TestARunLeavesATrace(t *testing.T) {
 	}
 	t.Setenv("TRACEPARENT", "")
 	until(t, "the first batch has moved", func() bool { return len(named(collector, trace, "cluster.Advance")) > 0 })
-	end()
+	end(syscall.SIGKILL)
 	if len(named(collector, trace, "run")) > 0 {
 		t.Fatal("the run has ended before its server")
 	}
 	end = o.serves()
 	until(t, "the run has ended", func() bool { return len(named(collector, trace, "run")) > 0 })
-	end()
+	end(syscall.SIGTERM)
 
 	var all []collectortest.Span
 	above := map[string]string{job: "the job"}
@@ -110,17 +111,14 @@ func TestARunLeavesATrace(t *testing.T) {
 		if above[s.Parent] == "" || s.Service != "sluice" {
 			t.Errorf("%s of %s has lost what it is under", s.Name, s.Service)
 		}
-		if s.Failed {
-			t.Errorf("%s failed: %s", s.Name, s.Description)
-		}
 	}
 	for _, c := range []struct{ name, under, cluster, phase string }{
 		{"start-run", "the job", "", ""},
 		{"start run", "start-run", "", ""},
 		{"run", "start run", "", "Succeeded"},
-		{"unit", "run", "e2e-1", "Succeeded"},
-		{"cluster.Acquire", "unit", "e2e-1", ""},
-		{"cluster.Finish", "unit", "e2e-1", ""},
+		{"unit", "run", "a", "Succeeded"},
+		{"cluster.Acquire", "unit", "a", ""},
+		{"cluster.Finish", "unit", "a", ""},
 		{"ledger.SaveRun", "run", "", ""},
 	} {
 		found := named(collector, trace, c.name)
