@@ -45,6 +45,7 @@ type fakeTemporal struct {
 	answers  map[string]any                               // of queries, by workflow ID
 	onUpdate func(client.UpdateWorkflowOptions) (api.Answer, error)
 	open     map[string]bool                            // running workflows, by ID
+	queue    string                                     // of all of them
 	closed   map[string]enumspb.WorkflowExecutionStatus // others, by ID
 	phases   map[string]string                          // what search attributes say by ID
 	watched  map[string]check.Tallies                   // what background checks have counted, by the ID of the unit
@@ -156,7 +157,7 @@ func (f *fakeTemporal) DescribeWorkflowExecution(_ context.Context, id, _ string
 		}}, err
 	}
 	if s, closed := f.closed[id]; closed {
-		info := &workflowpb.WorkflowExecutionInfo{Status: s, CloseTime: timestamppb.New(noon)}
+		info := &workflowpb.WorkflowExecutionInfo{Status: s, CloseTime: timestamppb.New(noon), TaskQueue: f.queue}
 		if phase, said := f.phases[id]; said {
 			info.SearchAttributes = attributes(phase)
 		}
@@ -173,7 +174,7 @@ func (f *fakeTemporal) DescribeWorkflowExecution(_ context.Context, id, _ string
 		return nil, serviceerror.NewNotFound("no such workflow")
 	}
 	return &workflowservice.DescribeWorkflowExecutionResponse{WorkflowExecutionInfo: &workflowpb.WorkflowExecutionInfo{
-		Status: enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, SearchAttributes: attributes(cmp.Or(f.phases[id], "Soaking")),
+		Status: enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING, SearchAttributes: attributes(cmp.Or(f.phases[id], "Soaking")), TaskQueue: f.queue,
 	}}, nil
 }
 
