@@ -59,21 +59,21 @@ func Open(ctx context.Context, o Options) (*Traces, error) {
 	if endpoint == "" || err != nil {
 		return nil, err
 	}
+	otel.SetErrorHandler(newComplaints(o.Clock, o.Logger)) // the SDK knows one for the process
 	client, err := otlptracehttp.New(ctx)
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "cannot send traces to %s", endpoint)
 	}
-	what, err := resource.New(ctx,
+	who, err := resource.New(ctx,
 		resource.WithHost(), resource.WithTelemetrySDK(),
 		resource.WithAttributes(attribute.String("service.name", o.Service), attribute.String("service.version", o.Version)),
 		resource.WithFromEnv(),
 	)
 	if err != nil {
-		return nil, fault.Wrap(fault.Invalid, err, "cannot say in traces who sends them")
+		otel.Handle(err) // what can be said is
 	}
-	otel.SetErrorHandler(newComplaints(o.Clock, o.Logger)) // the SDK knows one for the process
 	t := &Traces{endpoint: endpoint, provider: sdktrace.NewTracerProvider(
-		sdktrace.WithBatcher(client), sdktrace.WithIDGenerator(ids{}), sdktrace.WithResource(what),
+		sdktrace.WithBatcher(client), sdktrace.WithIDGenerator(ids{}), sdktrace.WithResource(who),
 	)}
 	t.tracer = t.provider.Tracer("sluice.dev/sluice", trace.WithInstrumentationVersion(o.Version))
 	return t, nil
@@ -81,9 +81,9 @@ func Open(ctx context.Context, o Options) (*Traces, error) {
 
 // endpoint is where the environment has traces be sent, without what it may say about who sends; "" for nowhere.
 func endpoint(getenv func(string) string) (string, error) {
-	name, text := endpointOfTraces, getenv(endpointOfTraces)
+	name, text := endpointOfTraces, strings.TrimSpace(getenv(endpointOfTraces))
 	if text == "" {
-		name, text = endpointOfAll, getenv(endpointOfAll)
+		name, text = endpointOfAll, strings.TrimSpace(getenv(endpointOfAll))
 	}
 	if text == "" || strings.EqualFold(getenv(disabled), "true") || getenv(exporter) == "none" {
 		return "", nil

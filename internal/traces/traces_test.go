@@ -86,6 +86,12 @@ func (f *temporal) StartWorkflowExecution(
 	return &workflowservice.StartWorkflowExecutionResponse{RunId: "1"}, f.fails
 }
 
+func (f *temporal) UpdateWorkflowExecution(
+	context.Context, *workflowservice.UpdateWorkflowExecutionRequest,
+) (*workflowservice.UpdateWorkflowExecutionResponse, error) {
+	return nil, f.fails
+}
+
 // serve starts a Temporal whose client leaves traces.
 func serve(t *testing.T, sent *traces.Traces) *temporal {
 	t.Helper()
@@ -186,11 +192,18 @@ func TestARunIsUnderTheRequestThatBeganIt(t *testing.T) {
 	if err := f.starts(asked.Context()); !errors.As(err, new(*serviceerror.InvalidArgument)) {
 		t.Errorf("the error has become %v", err)
 	}
+	_, err := f.client.UpdateWorkflow(asked.Context(), client.UpdateWorkflowOptions{
+		WorkflowID: "agent-1", UpdateName: api.UpdatePause, Args: []any{"hunter2"}, WaitForStage: client.WorkflowUpdateStageAccepted,
+	})
+	if !errors.As(err, new(*serviceerror.InvalidArgument)) {
+		t.Errorf("a command that is refused has the error %v", err)
+	}
 	answered(traces.Answer{Operation: "start-run", Run: "agent-1", Status: http.StatusServiceUnavailable})
 	sent.Close()
 	const want = `start-run, failed: Service Unavailable
   start run
   start run, failed: internal
+  tell pause, failed: internal
 `
 	got := collectortest.Tree(collector.Spans(), func(s collectortest.Span) string {
 		if s.Trace != trace {
@@ -204,7 +217,7 @@ func TestARunIsUnderTheRequestThatBeganIt(t *testing.T) {
 	if got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
-	top := collector.Spans()[2]
+	top := collector.Spans()[3]
 	if top.Parent != job || top.Service != "sluice-test" || top.With["sluice.run"] != "agent-1" {
 		t.Errorf("the request is %+v", top)
 	}
@@ -328,5 +341,45 @@ func TestACollectorThatComesBackIsSentWhatIsNew(t *testing.T) {
 		_, answered := sent.Request(httptest.NewRequest(http.MethodGet, "/", nil))
 		answered(traces.Answer{Operation: "whoami", Status: http.StatusOK})
 		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func TestWhatIsNotSampledIsNotSent(t *testing.T) {
+	t.Setenv("OTEL_TRACES_SAMPLER", "parentbased_always_on")
+	collector := collectortest.Start(t)
+	sent, _ := opened(t)
+	f := serve(t, sent)
+	for flags, want := range map[string]int{"00": 0, "01": 2} {
+		before := len(collector.Spans())
+		r := httptest.NewRequest(http.MethodPost, "/", nil)
+		r.Header.Set("Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-"+flags)
+		asked, answered := sent.Request(r)
+		if err := f.starts(asked.Context()); err != nil {
+			t.Fatal(err)
+		}
+		answered(traces.Answer{Operation: "start-run", Status: http.StatusOK})
+		if !strings.HasSuffix(f.along, "-"+flags+`"}`) {
+			t.Errorf("what is asked for goes on with %s, and not with %s", f.along, flags)
+		}
+		time.Sleep(300 * time.Millisecond)
+		if got := len(collector.Spans()) - before; got != want {
+			t.Errorf("of a trace with the flags %s %d spans are sent, not %d", flags, got, want)
+		}
+	}
+}
+
+func TestWhoSendsIsSaidAsFarAsItCanBe(t *testing.T) {
+	collector := collectortest.Start(t)
+	t.Setenv("OTEL_SERVICE_NAME", "ours")
+	t.Setenv("OTEL_RESOURCE_ATTRIBUTES", "deployment.environment=e2e,nonsense")
+	sent, said := opened(t)
+	_, answered := sent.Request(httptest.NewRequest(http.MethodGet, "/", nil))
+	answered(traces.Answer{Operation: "whoami", Status: http.StatusOK})
+	sent.Close()
+	if all := collector.Spans(); len(all) != 1 || all[0].Service != "ours" {
+		t.Errorf("sent was %+v", all)
+	}
+	if !strings.Contains(said.String(), "missing value") {
+		t.Errorf("nobody hears of what is wrong: %s", said)
 	}
 }
