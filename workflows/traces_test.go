@@ -75,7 +75,7 @@ func TestTracesChangeNothingThatIsAsked(t *testing.T) {
 // plain is a span as a tree shows it: its name, and what it is about where that differs.
 func plain(s collectortest.Span) string {
 	line := s.Name
-	for _, key := range []string{"sluice.stage", "sluice.cluster", "sluice.phase"} {
+	for _, key := range []string{"sluice.stage", "sluice.cluster", "sluice.phase", "sluice.unmet"} {
 		if value := s.With[key]; value != "" {
 			line += " " + value
 		}

@@ -49,6 +49,7 @@ spec:
     soak: {batch: 5s}
     checks:
     - {name: ready, gate: {cel: "workload.restarts == 0"}}
+    - {name: never, enforcement: Advisory, gate: {cel: "workload.restarts > 0"}}
 `
 
 // token is what the local server wants.
@@ -117,6 +118,7 @@ func TestARunLeavesATrace(t *testing.T) {
 		{"start run", "start-run", "", ""},
 		{"run", "start run", "", "Succeeded"},
 		{"unit", "run", "a", "Succeeded"},
+		{"cluster.Advance", "unit", "a", ""},
 		{"cluster.Acquire", "unit", "a", ""},
 		{"cluster.Finish", "unit", "a", ""},
 		{"ledger.SaveRun", "run", "", ""},
@@ -134,6 +136,11 @@ func TestARunLeavesATrace(t *testing.T) {
 	if run, unit := named(collector, trace, "run")[0], named(collector, trace, "unit")[0]; run.With["sluice.run"] != "node-agent-2" ||
 		run.With["sluice.component"] != "node-agent" || run.With["sluice.version"] != "2.0.0" || unit.With["sluice.stage"] != "e2e" {
 		t.Errorf("the run has %v, the unit %v", run.With, unit.With)
+	}
+	for _, s := range named(collector, trace, "gate.Evaluate") {
+		if s.With["sluice.unmet"] != "never Failed" {
+			t.Errorf("a gate has found %q", s.With["sluice.unmet"])
+		}
 	}
 	for _, secret := range []string{token, "Bearer", "logLevel", "hunter2"} {
 		if bytes.Contains(collector.Raw(), []byte(secret)) {

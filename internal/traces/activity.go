@@ -41,6 +41,9 @@ func (d *doing) ExecuteActivity(ctx context.Context, in *interceptor.ExecuteActi
 	}
 	defer span.End()
 	out, err := d.Next.ExecuteActivity(ctx, in)
+	if unmet := unmetOf(out); unmet != "" {
+		span.SetAttributes(attribute.String(attrUnmet, unmet))
+	}
 	mark(span, err)
 	return out, err
 }
