@@ -85,8 +85,12 @@ func endpoint(getenv func(string) string) (string, error) {
 	if text == "" {
 		name, text = endpointOfAll, strings.TrimSpace(getenv(endpointOfAll))
 	}
-	if text == "" || strings.EqualFold(getenv(disabled), "true") || getenv(exporter) == "none" {
+	by := getenv(exporter)
+	if text == "" || strings.EqualFold(getenv(disabled), "true") || by == "none" {
 		return "", nil
+	}
+	if by != "" && by != "otlp" {
+		return "", fault.New(fault.Invalid, "cannot send traces by the exporter %.40q: there is otlp", by)
 	}
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
