@@ -13,6 +13,7 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/identity"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
 )
@@ -33,6 +34,9 @@ func (e *Engine) Command(ctx context.Context, run, name string, c api.Command) (
 	}
 	var answer api.Answer
 	if err = e.windowed(ctx, known, name, c); err == nil {
+		err = second(known, name, c)
+	}
+	if err == nil {
 		answer, err = e.command(ctx, known, name, c)
 	}
 	if c.DryRun || fault.CodeOf(err) != fault.Refused && fault.CodeOf(err) != fault.Conflict {
@@ -41,6 +45,15 @@ func (e *Engine) Command(ctx context.Context, run, name string, c api.Command) (
 	return answer, errors.Join(err, e.audit(ctx, ledger.Entry{
 		Who: c.Who, Command: name, Object: run, Scope: c.Scope.String(), Reason: c.Reason, Outcome: ledger.Refused + err.Error(),
 	}))
+}
+
+// second refuses the approval of whoever may have started the run under another name. Of the same name the run itself refuses it.
+func second(known ledger.Run, name string, c api.Command) error {
+	if name != api.UpdateApprove || identity.Same(c.Who, known.By) || !identity.MaybeSame(c.Who, known.By) {
+		return nil
+	}
+	return fault.New(fault.Refused, "cannot approve %s: %s started it, and whoever starts a run does not approve it; %s may be the same person",
+		known.Name, known.By, c.Who)
 }
 
 func (e *Engine) command(ctx context.Context, known ledger.Run, name string, c api.Command) (api.Answer, error) {

@@ -67,6 +67,29 @@ func TestABypassTakesTwoPeople(t *testing.T) {
 	}
 }
 
+// TestAnApprovalTakesASecondPerson asks for the approval of a run that somebody has started, by the names of several issuers.
+func TestAnApprovalTakesASecondPerson(t *testing.T) {
+	b := newTwoPeople(t)
+	hash := b.planBy("corp bob@example.org")
+	run := runOf(t, b.as("corp ann@example.org", "/runs", fmt.Sprintf(`{"plan":%q}`, hash)))
+	for _, c := range []struct {
+		who    string
+		asks   bool // the run is asked
+		reason string
+	}{
+		{"partner Ann@example.org", false, "she has started it, under the name of another issuer"},
+		{"corp ann@example.org", true, "she has started it, and the run says so itself"},
+		{"corp bob@example.org", true, "another person"},
+		{"partner bob@example.org", true, "another person, of another issuer"},
+	} {
+		w := b.as(c.who, "/runs/"+run+"/commands/approve", fmt.Sprintf(`{"plan":%q}`, hash))
+		refused := w.Code == http.StatusForbidden && strings.Contains(w.Body.String(), "may be the same person")
+		if refused == c.asks || c.asks && w.Code != http.StatusServiceUnavailable { // no worker plays the run
+			t.Errorf("%s: %s: %d %s", c.who, c.reason, w.Code, w.Body)
+		}
+	}
+}
+
 // twoPeople is a bench whose servers trust several issuers.
 type twoPeople struct {
 	*bench
