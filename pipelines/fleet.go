@@ -124,6 +124,16 @@ func (f *Fleet) EnvironmentIndex(name string) int {
 	return slices.Index(f.Spec.Environments, name)
 }
 
+// DomainsOf are the failure domains of a cluster with some labels, each as key=value.
+func (f *Fleet) DomainsOf(labels map[string]string) (all []string) {
+	for _, key := range f.Spec.FailureDomains {
+		if value := labels[key]; value != "" {
+			all = append(all, key+"="+value)
+		}
+	}
+	return all
+}
+
 // The labels that Sluice itself gives to clusters and cluster groups. No document may set them.
 const (
 	LabelName          = "name"

@@ -56,6 +56,9 @@ func (l Loader) Parse(sources ...Source) (*Documents, error) {
 
 func (l Loader) load(r *report, sources []*source) (*Documents, error) {
 	for _, s := range l.Library {
+		if slices.ContainsFunc(sources, func(given *source) bool { return !given.library && given.Name == s.Name }) {
+			r.add(Position{File: s.Name}, "cannot read a file of this name: a document that is there already is called so")
+		}
 		sources = append(sources, &source{Source: s, given: true, library: true})
 	}
 	d := &decoder{structures: newStructures(), report: r}

@@ -117,6 +117,9 @@ func (h Held) Sees(right pipelines.Right, component string) bool {
 	return slices.ContainsFunc(h.giving(right), func(b compiled) bool { return reachesComponent(&b.scope, component) })
 }
 
+// Has reports whether a right is given over anything at all.
+func (h Held) Has(right pipelines.Right) bool { return len(h.giving(right)) > 0 }
+
 // giving are the bindings of the subject that give a right, by name.
 func (h Held) giving(right pipelines.Right) (all []compiled) {
 	for _, b := range h.bound {

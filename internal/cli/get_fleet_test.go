@@ -26,9 +26,11 @@ func TestTheFleetOfAnInstallation(t *testing.T) {
 		{"apply -f " + own, 0, []string{"clustergroup prod is created\n", "cluster c1 is created\n"}},
 		{"apply -f " + own, 0, []string{"cluster c1 is unchanged\n"}},
 		{"get fleet", 0, []string{"CLUSTER  GROUP  ENVIRONMENT  CONTEXT  SITE   SINCE", "c1       prod   production   c1       north"}},
-		{"plan agent -f " + s.files, 2, []string{s.files, "Cluster c1 is another one in the fleet of this installation: its spec.site is not set here, and north there"}},
+		{"plan agent -f " + s.files, 2, []string{s.files, "Cluster c1 is another one in the fleet of this installation, by its spec.site"}},
 		{"delete clustergroup prod --reason x", 3, []string{"cannot delete clustergroup/prod", "c1"}},
 		{"delete cluster c1 --reason x", 0, []string{"cluster c1 holds no longer"}},
+		{"plan agent -f " + s.files, 2, []string{"there is no Cluster c1 in the fleet of this installation"}},
+		{"delete clustergroup prod --reason x", 0, []string{"clustergroup prod holds no longer"}},
 		{"plan agent -f " + s.files, 0, []string{"c1"}},
 	} {
 		out, errs, code := s.types(c.line)

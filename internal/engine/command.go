@@ -52,7 +52,7 @@ func second(known ledger.Run, name string, c api.Command) error {
 	if name != api.UpdateApprove || identity.Same(c.Who, known.By) || !identity.MaybeSame(c.Who, known.By) {
 		return nil
 	}
-	return fault.New(fault.Refused, "cannot approve %s: %s started it, and whoever starts a run does not approve it; %s may be the same person",
+	return fault.New(fault.Refused, "cannot approve %s: %s started it, and %s may be the same person; it takes another one",
 		known.Name, known.By, c.Who)
 }
 

@@ -33,7 +33,10 @@ func (e *Engine) Documents(ctx context.Context, f Files) (*pipelines.Documents, 
 	if err != nil {
 		return nil, err
 	}
-	docs, err := f.load(own.library(e.options.Library))
+	if err := own.whole(); err != nil {
+		return nil, err
+	}
+	docs, err := f.load(slices.Concat(e.options.Library, own.sources))
 	if err != nil {
 		return nil, err
 	}
@@ -41,6 +44,11 @@ func (e *Engine) Documents(ctx context.Context, f Files) (*pipelines.Documents, 
 		return nil, CannotLoad(f.Paths, err)
 	}
 	return docs, nil
+}
+
+// DocumentsAlone loads and checks files and folders with the library behind them, and nothing that the ledger has.
+func (e *Engine) DocumentsAlone(f Files) (*pipelines.Documents, error) {
+	return f.load(e.options.Library)
 }
 
 // Catalog is what is ready-made in the library.

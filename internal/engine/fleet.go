@@ -4,27 +4,28 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"reflect"
 	"slices"
 	"strings"
 
-	"sluice.dev/sluice/internal/clip"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/pipelines"
 )
 
-// ofTheLedger is how messages call the documents of the fleet that the ledger keeps.
+// ofTheLedger is how messages call the fleet that the ledger keeps.
 const ofTheLedger = "the fleet of this installation"
 
-// ownFleet is the fleet that the ledger keeps for the whole installation. Where it has a cluster there are no others: documents may repeat
+// ownFleet is the fleet that the ledger keeps for the whole installation. Where it has anything there is no other one: documents may repeat
 // what it says, or leave it out. Scopes go by where clusters are, and whoever sends documents must not say that of his own.
 type ownFleet struct {
+	kept    bool // there is one
 	sources []pipelines.Source
-	docs    *pipelines.Documents // nil where there is none
+	names   map[string]bool       // of sources: no file is called so where they are loaded with it
+	docs    *pipelines.Documents  // of sources
+	broken  pipelines.Diagnostics // why some of what is kept is not among them
 }
 
 // fleet reads the fleet that the ledger keeps.
@@ -33,59 +34,79 @@ func (e *Engine) fleet(ctx context.Context) (ownFleet, error) {
 	if err != nil {
 		return ownFleet{}, err
 	}
-	return fleetOf(kept)
+	return fleetOf(kept), nil
 }
 
-func fleetOf(kept []ledger.Kept) (own ownFleet, err error) {
+// fleetOf reads a fleet among what is kept. What cannot be used is left out, with what needs it: an older program may read what a newer one
+// has kept, and the way out of a fleet that is broken is to apply it anew.
+func fleetOf(kept []ledger.Kept) ownFleet {
+	own := ownFleet{names: map[string]bool{}}
 	for _, k := range kept {
 		if !slices.Contains(pipelines.FleetKinds(), k.Kind) {
 			continue
 		}
-		source, err := pipelines.KeptSource(k.Kind+" "+k.Name+" in "+ofTheLedger, k.Kind, k.Document)
+		own.kept = true
+		name := k.Kind + " " + k.Name + " in " + ofTheLedger
+		source, err := pipelines.KeptSource(name, k.Kind, k.Document)
 		if err != nil {
-			return own, fault.Wrap(fault.Internal, err, "cannot read %s", source.Name)
+			own.broken = append(own.broken, pipelines.Diagnostic{Position: pipelines.Position{File: name}, Message: err.Error()})
+			continue
 		}
-		own.sources = append(own.sources, source)
+		own.sources, own.names[name] = append(own.sources, source), true
 	}
-	if len(own.sources) == 0 {
-		return own, nil
+	for {
+		docs, err := pipelines.Parse(own.sources...)
+		var wrong pipelines.Diagnostics
+		if own.docs = docs; !errors.As(err, &wrong) {
+			return own
+		}
+		own.broken = append(own.broken, wrong...)
+		before := len(own.sources)
+		own.sources = slices.DeleteFunc(own.sources, func(s pipelines.Source) bool {
+			return slices.ContainsFunc(wrong, func(d pipelines.Diagnostic) bool { return d.Position.File == s.Name })
+		})
+		if len(own.sources) == before { // nobody knows what is wrong
+			own.sources = nil
+		}
 	}
-	own.docs, err = pipelines.Parse(own.sources...)
-	return own, fault.Wrap(fault.Invalid, err, "cannot use %s: apply what is missing in it", ofTheLedger)
 }
 
-// isKept reports whether it is the ledger that has what stands at a place.
-func isKept(at pipelines.Position) bool { return strings.HasSuffix(at.File, ofTheLedger) }
+// has reports whether it is the ledger that has what stands at a place.
+func (o ownFleet) has(at pipelines.Position) bool { return o.names[at.File] }
 
-// library is what documents may refer to.
-func (o ownFleet) library(library []pipelines.Source) []pipelines.Source {
-	if o.docs == nil {
-		return library
+// whole is fault.Invalid where a part of the fleet cannot be used: what is planned would leave it out without a word.
+func (o ownFleet) whole() error {
+	if len(o.broken) == 0 {
+		return nil
 	}
-	return slices.Concat(library, o.sources)
+	said := make([]string, len(o.broken))
+	for i, d := range o.broken {
+		said[i] = d.Position.File + ": " + d.Message
+	}
+	return fault.New(fault.Invalid, "cannot use a part of %s: %s; apply it anew, or delete it", ofTheLedger, few(said))
 }
 
 // agrees is fault.Invalid, around pipelines.Diagnostics, where documents say something else of the fleet.
 func (o ownFleet) agrees(docs *pipelines.Documents) error {
-	if o.docs == nil {
+	if !o.kept {
 		return nil
 	}
-	kept, whole := map[[2]string]any{}, map[string]bool{} // a kind of which there is one is kept whole
+	kept := map[[2]string]any{}
 	own, _ := o.docs.Kept()
 	for _, d := range own {
-		kept[[2]string{d.Kind, d.Name}], whole[d.Kind] = d.Value, true
+		kept[[2]string{d.Kind, d.Name}] = d.Value
 	}
 	var wrong pipelines.Diagnostics
 	said, _ := docs.Kept()
 	for _, d := range said {
-		if !whole[d.Kind] || isKept(d.Position) {
+		if !slices.Contains(pipelines.FleetKinds(), d.Kind) || o.has(d.Position) {
 			continue
 		}
 		if is, known := kept[[2]string{d.Kind, d.Name}]; !known {
 			wrong = append(wrong, pipelines.Diagnostic{Position: d.Position, Message: "there is no " + d.Kind + " " + d.Name + " in " + ofTheLedger})
 		} else if where := differs("", asJSON(d.Value), asJSON(is)); where != "" {
 			wrong = append(wrong, pipelines.Diagnostic{
-				Position: d.Position, Message: d.Kind + " " + d.Name + " is another one in " + ofTheLedger + ": " + where,
+				Position: d.Position, Message: d.Kind + " " + d.Name + " is another one in " + ofTheLedger + ", by its " + where,
 			})
 		}
 	}
@@ -102,7 +123,8 @@ func asJSON(value any) (decoded any) {
 	return decoded
 }
 
-// differs says what of something is not as it is kept, and how; "" where it is equal.
+// differs names a field of something that is not as it is kept, "" where it is equal. What is kept it does not say: whoever sends documents
+// may not be one who may see it.
 func differs(at string, said, kept any) string {
 	s, both := said.(map[string]any)
 	if k, ok := kept.(map[string]any); ok && both {
@@ -118,33 +140,32 @@ func differs(at string, said, kept any) string {
 	if reflect.DeepEqual(said, kept) {
 		return ""
 	}
-	return fmt.Sprintf("its %s is %s here, and %s there", at, shown(said), shown(kept))
-}
-
-func shown(value any) string {
-	if value == nil {
-		return "not set"
-	}
-	return clip.Bytes(fmt.Sprint(value), 100)
+	return at
 }
 
 // placed is fault.Refused where a plan, made before the fleet changed, places a cluster elsewhere than the ledger does.
 func (e *Engine) placed(ctx context.Context, p *plan.Plan) error {
 	own, err := e.fleet(ctx)
-	if err != nil || own.docs == nil || len(own.docs.Clusters) == 0 {
+	if err != nil || !own.kept {
 		return err
 	}
-	var moved []string
+	domains := map[string][]string{}
 	for _, u := range p.AllUnits() {
-		c := own.docs.Clusters[u.Cluster]
+		domains[u.Cluster] = u.Domains
+	}
+	var moved []string
+	for _, at := range p.Places() {
+		c := own.docs.Clusters[at.Cluster]
 		if c == nil {
-			moved = append(moved, u.Cluster+" (is gone)")
+			moved = append(moved, at.Cluster+" (is gone)")
 			continue
 		}
 		g := own.docs.ClusterGroups[c.Spec.Group]
-		if u.Group != c.Spec.Group || u.Environment != g.Spec.Environment || u.Context != c.Spec.Context || u.Site != c.Spec.Site ||
-			!maps.Equal(u.Labels, c.EffectiveLabels(g)) {
-			moved = append(moved, u.Cluster)
+		labels := c.EffectiveLabels(g)
+		said, isUnit := domains[at.Cluster]
+		if at.Group != c.Spec.Group || at.Environment != g.Spec.Environment || at.Context != c.Spec.Context || at.Site != c.Spec.Site ||
+			!maps.Equal(at.Labels, labels) || isUnit && !slices.Equal(said, own.docs.Fleet.DomainsOf(labels)) {
+			moved = append(moved, at.Cluster)
 		}
 	}
 	if len(moved) == 0 {
@@ -153,24 +174,16 @@ func (e *Engine) placed(ctx context.Context, p *plan.Plan) error {
 	return fault.New(fault.Refused, "%s has changed since it was made: %s; plan again", ofTheLedger, few(moved))
 }
 
-// spared is fault.Refused where something of the fleet is needed by what would be left of it.
-func (e *Engine) spared(ctx context.Context, kind, name string) error {
-	if !slices.Contains(pipelines.FleetKinds(), kind) {
-		return nil
+// unusable lists what of a fleet cannot be used any more once some of what is kept is gone.
+func unusable(before, after []ledger.Kept) (broken []string) {
+	was := map[string]bool{}
+	for _, d := range fleetOf(before).broken {
+		was[d.Position.File] = true
 	}
-	kept, err := e.ledger.ListKept(ctx, "")
-	if err != nil {
-		return err
-	}
-	left := slices.DeleteFunc(kept, func(k ledger.Kept) bool { return k.Kind == kind && k.Name == name })
-	_, err = fleetOf(left)
-	var wrong pipelines.Diagnostics
-	if errors.As(err, &wrong) {
-		needed := make([]string, len(wrong))
-		for i, d := range wrong {
-			needed[i] = d.Position.File
+	for _, d := range fleetOf(after).broken {
+		if !was[d.Position.File] && !slices.Contains(broken, d.Position.File) {
+			broken = append(broken, d.Position.File)
 		}
-		return fault.New(fault.Refused, "cannot delete %s: it is needed by %s", keptName(kind, name), few(slices.Compact(needed)))
 	}
-	return err
+	return broken
 }

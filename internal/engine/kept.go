@@ -33,24 +33,34 @@ const (
 	Unchanged = "unchanged"
 )
 
-// Apply keeps documents for the whole installation, whoever's files leave them out: of kinds that say what no pipeline may pass by. It
-// is fault.Invalid where a document is of another kind, and where one that is kept is to change for no reason; then none is kept.
-func (e *Engine) Apply(ctx context.Context, req ApplyRequest) ([]Applied, error) {
+// amendments is how often a change of what is kept is thought of anew where somebody else was quicker.
+const amendments = 5
+
+// Apply keeps documents for the whole installation, whoever's files leave them out: of kinds that say what no pipeline may pass by, and
+// of those of which the fleet is made. It is fault.Invalid where a document is of another kind, where one that is kept is to change for no
+// reason, and where what would be kept is not whole; then none is kept.
+func (e *Engine) Apply(ctx context.Context, req ApplyRequest) (all []Applied, err error) {
 	req.By = e.named(req.By)
+	for range amendments {
+		if all, err = e.apply(ctx, req); fault.CodeOf(err) != fault.Conflict {
+			break
+		}
+	}
+	return all, err
+}
+
+func (e *Engine) apply(ctx context.Context, req ApplyRequest) ([]Applied, error) {
 	before, err := e.ledger.ListKept(ctx, "")
 	if err != nil {
 		return nil, err
 	}
-	own, err := fleetOf(before)
-	if err != nil {
-		return nil, err
-	}
-	docs, err := req.load(own.library(nil))
+	own := fleetOf(before)
+	docs, err := req.load(own.sources)
 	if err != nil {
 		return nil, err
 	}
 	found, others := docs.Kept()
-	found = slices.DeleteFunc(found, func(d pipelines.KeptDocument) bool { return isKept(d.Position) })
+	found = slices.DeleteFunc(found, func(d pipelines.KeptDocument) bool { return own.has(d.Position) })
 	if len(others) > 0 || len(found) == 0 {
 		return nil, fault.New(fault.Invalid, "cannot apply %s: only documents of %s are kept in the ledger%s",
 			strings.Join(req.Paths, ", "), strings.Join(pipelines.KeptKinds(), ", "), besides(others))
@@ -62,12 +72,43 @@ func (e *Engine) Apply(ctx context.Context, req ApplyRequest) ([]Applied, error)
 			}
 		}
 	}
+	if err := contradict(docs, before); err != nil {
+		return nil, err
+	}
+	all, err := e.applied(before, found, req)
+	if err != nil {
+		return nil, err
+	}
+	a := ledger.Amendment{Seen: before, Most: pipelines.MostKept}
+	for _, d := range all {
+		if d.Was != Unchanged { // a fleet of a thousand clusters is applied at each merge
+			a.Keep = append(a.Keep, d.Kept)
+			a.Entries = append(a.Entries, ledger.Entry{
+				At: d.At, Who: req.By, Command: "apply", Object: keptName(d.Kind, d.Name), Reason: req.Reason, Outcome: d.Was,
+			})
+		}
+	}
+	if len(a.Keep) == 0 {
+		return all, nil
+	}
+	kept, err := e.ledger.Amend(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	for i, n := 0, 0; i < len(all); i++ {
+		if all[i].Was != Unchanged {
+			all[i].Kept = kept[n]
+			n++
+		}
+	}
+	return all, nil
+}
+
+// applied says what documents are as they would be kept, and whether that is news.
+func (e *Engine) applied(before []ledger.Kept, found []pipelines.KeptDocument, req ApplyRequest) ([]Applied, error) {
 	was := map[[2]string]ledger.Kept{}
 	for _, k := range before {
 		was[[2]string{k.Kind, k.Name}] = k
-	}
-	if err := contradict(docs, before); err != nil {
-		return nil, err
 	}
 	all := make([]Applied, len(found))
 	for i, d := range found {
@@ -76,32 +117,22 @@ func (e *Engine) Apply(ctx context.Context, req ApplyRequest) ([]Applied, error)
 			return nil, fault.Wrap(fault.Internal, err, "cannot encode %s %s", d.Kind, d.Name)
 		}
 		all[i] = Applied{ledger.Kept{Kind: d.Kind, Name: d.Name, Document: data, By: req.By, At: e.now()}, Created}
-		if old, known := was[[2]string{d.Kind, d.Name}]; known {
-			all[i].Was = Changed
-			if string(old.Document) == string(data) {
-				all[i].Was = Unchanged
-			}
-		}
+		old, known := was[[2]string{d.Kind, d.Name}]
 		if err := all[i].Check(); err != nil {
 			return nil, fault.Wrap(fault.CodeOf(err), err, "cannot keep %s %s", d.Kind, d.Name)
 		}
-		if all[i].Was == Changed && req.Reason == "" {
+		switch {
+		case known && string(old.Document) == string(data):
+			all[i] = Applied{old, Unchanged}
+		case known && req.Reason == "":
 			return nil, fault.New(fault.Invalid, "cannot change %s %s for no reason: it is kept already, by %s; give a --reason",
-				d.Kind, d.Name, was[[2]string{d.Kind, d.Name}].By)
-		}
-	}
-	for i := range all {
-		if all[i].Kept, err = e.ledger.Keep(ctx, all[i].Kept, pipelines.MostKept(all[i].Kind)); err != nil {
-			return all[:i], err
-		}
-		if all[i].Was == Unchanged {
-			continue // a fleet of a thousand clusters is applied at each merge
-		}
-		err := e.audit(ctx, ledger.Entry{
-			Who: req.By, Command: "apply", Object: keptName(all[i].Kind, all[i].Name), Reason: req.Reason, Outcome: all[i].Was,
-		})
-		if err != nil {
-			return all[:i+1], err
+				d.Kind, d.Name, old.By)
+		case known:
+			all[i].Was = Changed
+		case d.Kind == pipelines.KindFleet:
+			if i := slices.IndexFunc(before, func(k ledger.Kept) bool { return k.Kind == pipelines.KindFleet }); i >= 0 {
+				return nil, fault.New(fault.Invalid, "cannot keep Fleet %s: there is one Fleet, and it is called %s", d.Name, before[i].Name)
+			}
 		}
 	}
 	return all, nil
@@ -116,20 +147,36 @@ func besides(others []string) string {
 
 // Delete has a document no longer be kept. It is fault.NotFound where none of that kind and name is, and fault.Refused where others
 // need it.
-func (e *Engine) Delete(ctx context.Context, kind, name, by, reason string) (ledger.Kept, error) {
+func (e *Engine) Delete(ctx context.Context, kind, name, by, reason string) (dropped ledger.Kept, err error) {
 	if reason == "" {
 		return ledger.Kept{}, fault.New(fault.Invalid, "cannot delete %s for no reason", keptName(kind, name))
 	}
-	if err := e.spared(ctx, kind, name); err != nil {
-		return ledger.Kept{}, err
+	for range amendments {
+		if dropped, err = e.delete(ctx, kind, name, e.named(by), reason); fault.CodeOf(err) != fault.Conflict {
+			break
+		}
 	}
-	dropped, err := e.ledger.Drop(ctx, kind, name)
+	return dropped, err
+}
+
+func (e *Engine) delete(ctx context.Context, kind, name, by, reason string) (ledger.Kept, error) {
+	before, err := e.ledger.ListKept(ctx, "")
 	if err != nil {
 		return ledger.Kept{}, err
 	}
-	return dropped, e.audit(ctx, ledger.Entry{
-		Who: e.named(by), Command: "delete", Object: keptName(kind, name), Reason: reason, Outcome: "deleted",
-	})
+	i := slices.IndexFunc(before, func(k ledger.Kept) bool { return k.Kind == kind && k.Name == name })
+	if i < 0 {
+		return ledger.Kept{}, fault.New(fault.NotFound, "cannot delete %s %s: none is kept", kind, name)
+	}
+	if slices.Contains(pipelines.FleetKinds(), kind) {
+		if by := unusable(before, slices.Delete(slices.Clone(before), i, i+1)); len(by) > 0 {
+			return ledger.Kept{}, fault.New(fault.Refused, "cannot delete %s: it is needed by %s", keptName(kind, name), few(by))
+		}
+	}
+	_, err = e.ledger.Amend(ctx, ledger.Amendment{Seen: before, Drop: before[i : i+1], Most: pipelines.MostKept, Entries: []ledger.Entry{{
+		At: e.now(), Who: by, Command: "delete", Object: keptName(kind, name), Reason: reason, Outcome: "deleted",
+	}}})
+	return before[i], err
 }
 
 // Kept lists the kept documents of a kind, by name.

@@ -19,8 +19,8 @@ type ReconcileRequest struct {
 	Reason    string
 }
 
-// Reconcile makes the Lease of a component in a cluster and the ledger agree on what runs there, through a worker. The place of the
-// cluster is that of the newest plan that has it: fault.NotFound where none has.
+// Reconcile makes the Lease of a component in a cluster and the ledger agree on what runs there, through a worker. It is fault.NotFound
+// where nobody knows the cluster.
 func (e *Engine) Reconcile(ctx context.Context, req ReconcileRequest) (api.Reconciled, error) {
 	var out api.Reconciled
 	req.By = e.named(req.By)
@@ -56,8 +56,19 @@ func (e *Engine) Reconcile(ctx context.Context, req ReconcileRequest) (api.Recon
 // recentPlans is how many of the newest plans of a component are looked through for a cluster.
 const recentPlans = 50
 
-// placeOf is where a cluster is, as the newest plan that has it says.
+// placeOf is where a cluster is: as the fleet of the installation says, and where it has none, the newest plan that has the cluster.
 func (e *Engine) placeOf(ctx context.Context, subject api.Subject, cluster string) (plan.Unit, error) {
+	own, err := e.fleet(ctx)
+	if err != nil {
+		return plan.Unit{}, err
+	}
+	if own.kept {
+		c := own.docs.Clusters[cluster]
+		if c == nil {
+			return plan.Unit{}, fault.New(fault.NotFound, "cannot find cluster %s in %s", cluster, ofTheLedger)
+		}
+		return plan.Unit{Cluster: cluster, Context: c.Spec.Context, Site: c.Spec.Site}, nil
+	}
 	all, err := e.ledger.ListPlans(ctx, subject, recentPlans)
 	if err != nil {
 		return plan.Unit{}, err

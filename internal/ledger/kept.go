@@ -29,8 +29,20 @@ type KeptDocuments interface {
 	Keep(ctx context.Context, k Kept, most int) (Kept, error)
 	// Drop removes a document, and returns it. NotFound where there is none.
 	Drop(ctx context.Context, kind, name string) (Kept, error)
+	// Amend keeps and drops documents, and writes into the audit that it did: all of it or nothing. It returns what is kept, in the order of
+	// a.Keep. It is Conflict where what is kept is not what was seen, and Refused where a kind would have more than it may.
+	Amend(ctx context.Context, a Amendment) ([]Kept, error)
 	// ListKept returns the documents of a kind by name; of all kinds, by kind, where that is "".
 	ListKept(ctx context.Context, kind string) ([]Kept, error)
+}
+
+// Amendment is a change of what is kept.
+type Amendment struct {
+	Seen    []Kept // all that was kept when it was thought of
+	Keep    []Kept // each replaces the one of its kind and name; an equal one stays as it is
+	Drop    []Kept
+	Entries []Entry // of the audit
+	Most    func(kind string) int
 }
 
 // Check is Invalid where a document cannot be kept.

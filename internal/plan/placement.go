@@ -15,17 +15,7 @@ type placement struct {
 	cluster *pipelines.Cluster
 	group   *pipelines.ClusterGroup
 	labels  map[string]string
-	keys    []string // of the labels that are failure domains
-}
-
-// domains are the failure domains of a cluster besides itself, in the order of the fleet.
-func (p *placement) domains() (all []string) {
-	for _, key := range p.keys {
-		if value := p.labels[key]; value != "" {
-			all = append(all, key+"="+value)
-		}
-	}
-	return all
+	domains []string // besides itself, in the order of the fleet
 }
 
 // fleet is the clusters of a set of documents, each resolved once.
@@ -51,8 +41,8 @@ func newFleet(docs *pipelines.Documents) (*fleet, error) {
 			cluster: cluster,
 			group:   group,
 			labels:  cluster.EffectiveLabels(group),
-			keys:    docs.Fleet.Spec.FailureDomains,
 		}
+		p.domains = docs.Fleet.DomainsOf(p.labels)
 		f.places[name] = p
 		f.members[p.Group] = append(f.members[p.Group], p)
 	}

@@ -205,7 +205,7 @@ func (m *member) unit() Unit {
 		NetworkDomain: m.NetworkDomain,
 		Region:        m.Region,
 		Labels:        m.labels,
-		Domains:       m.domains(),
+		Domains:       m.domains,
 		After:         m.after,
 		AfterGroups:   m.behind,
 		Score:         float64(m.score) / 100,

@@ -133,7 +133,9 @@ func TestAnIssuerWhoseCertificateIsNotKnown(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		h := b.handler(func(o *server.Options) { o.Guard, o.Grants = server.Known{Tokens: tokens}, func() *access.Grants { return none } })
+		h := b.handler(func(o *server.Options) {
+			o.Guard, o.Grants = server.Known{Tokens: tokens}, func() *access.Grants { return none }
+		})
 		if w := b.ask(h, "GET", "/whoami", "", private.Token(map[string]any{"sub": "ann"})); w.Code != c.code {
 			t.Errorf("%s: %d %s", name, w.Code, w.Body)
 		}

@@ -14,7 +14,7 @@ import (
 )
 
 func (s *server) documents(a huma.API, e *engine.Engine) {
-	on(s, a, wire.Apply, nobody[keyed[wire.ApplyBody]](),
+	on(s, a, wire.Apply, s.keeping(),
 		func(ctx context.Context, in *keyed[wire.ApplyBody]) (out []engine.Applied, err error) {
 			err = s.sent(ctx, in.Body.Sent, func(f engine.Files) error {
 				out, err = e.Apply(ctx, engine.ApplyRequest{Files: f, By: name(ctx), Reason: in.Body.Reason, May: func(kind string) error {

@@ -3,6 +3,7 @@ package server_test
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -61,4 +62,28 @@ func decoded(t *testing.T, data []byte) (value any) {
 		t.Error(err)
 	}
 	return value
+}
+
+// TestAStrangerHearsNothingOfTheFleet: whoever has no right has his files checked, and learns nothing of what the installation has.
+func TestAStrangerHearsNothingOfTheFleet(t *testing.T) {
+	b := newBench(t)
+	b.callers()
+	b.bind("planner", pipelines.BindingScope{Environments: []string{"staging"}}, pipelines.RolePlanner)
+	own := newFiles(t, "apiVersion: sluice.dev/v1alpha1\nkind: ClusterGroup\nmetadata: {name: secret-group}\nspec: {environment: production}\n")
+	h := b.handler()
+	if w := b.ask(h, "POST", "/documents", "{"+own+"}", b.token("admin")); w.Code != http.StatusOK {
+		t.Fatal(w.Code, w.Body)
+	}
+	asks := newFiles(t, "apiVersion: sluice.dev/v1alpha1\nkind: Cluster\nmetadata: {name: c1}\nspec: {group: secret-groop}\n")
+	for who, hears := range map[string]bool{"nobody": false, "viewer": false, "planner": true, "elsewhere": true} {
+		w := b.ask(h, "POST", "/lint", "{"+asks+"}", b.token(who))
+		if w.Code != http.StatusOK || strings.Contains(w.Body.String(), "secret-group?") != hears {
+			t.Errorf("%s hears %d %s", who, w.Code, w.Body)
+		}
+	}
+	for _, who := range []string{"nobody", "viewer", "operator"} {
+		if w := b.ask(h, "POST", "/documents", "{"+asks+"}", b.token(who)); w.Code != http.StatusForbidden || strings.Contains(w.Body.String(), "secret") {
+			t.Errorf("%s hears %d %s", who, w.Code, w.Body)
+		}
+	}
 }

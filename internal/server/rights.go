@@ -155,6 +155,19 @@ func (s *server) planning() need[keyed[wire.PlanBody]] {
 	}}
 }
 
+// keeping is what it takes to have documents read that are to be kept: to keep any. Which kinds they are is looked at once it is known.
+func (s *server) keeping() need[keyed[wire.ApplyBody]] {
+	return need[keyed[wire.ApplyBody]]{over: func(ctx context.Context, _ *keyed[wire.ApplyBody]) (access.Object, error) {
+		a := who(ctx)
+		for _, kind := range pipelines.KeptKinds() {
+			if a.anyone || a.held.Has(access.RightToKeep(kind)) {
+				return access.Object{}, nil
+			}
+		}
+		return access.Object{}, s.may(ctx, pipelines.RightRegister, access.Object{})
+	}}
+}
+
 // bypassing is what it takes to let a plan pass: to approve, over what the plan touches.
 func (s *server) bypassing() need[keyed[wire.BypassBody]] {
 	over := func(ctx context.Context, in *keyed[wire.BypassBody]) (access.Object, error) {
@@ -209,11 +222,11 @@ func (s *server) lifting() need[wire.Lifting] {
 	}}
 }
 
-// planObject is what a plan, and so a run of it, touches: each of its clusters by the labels that it has in its group.
+// planObject is what a plan, and so a run of it, touches: each of its clusters, and of those that its tasks name, by its labels.
 func planObject(p *plan.Plan) access.Object {
 	o := access.Object{Component: p.Subject.String()}
 	known := map[string]bool{}
-	for _, u := range p.AllUnits() {
+	for _, u := range p.Places() {
 		if !slices.Contains(o.Environments, u.Environment) {
 			o.Environments = append(o.Environments, u.Environment)
 		}

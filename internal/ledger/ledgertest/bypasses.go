@@ -129,3 +129,59 @@ func testKept(t *testing.T, l ledger.Ledger) {
 	wantCode(t, err, fault.Refused, "one too many")
 	one(l.Keep(ctx, keep("Many", "1", `{"a": 2}`, "ann", at(8)), most))
 }
+
+func testAmend(t *testing.T, l ledger.Ledger) {
+	ctx := t.Context()
+	list := must[[]ledger.Kept](t)
+	most := func(kind string) int { return map[string]int{"Few": 2, "Group": 10}[kind] }
+	document := func(kind, name, document string) ledger.Kept {
+		return ledger.Kept{Kind: kind, Name: name, Document: []byte(document), By: "ann", At: at(1).UTC()}
+	}
+	entry := func(object string) ledger.Entry {
+		return ledger.Entry{At: at(1), Who: "ann", Command: "apply", Object: object, Outcome: "created"}
+	}
+	audited := func(object string) int {
+		all, err := l.ListEntries(ctx, object, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(all)
+	}
+	first := list(l.Amend(ctx, ledger.Amendment{
+		Keep: []ledger.Kept{document("Group", "b", "{}"), document("Group", "a", "{}")}, Most: most,
+		Entries: []ledger.Entry{entry("group/b"), entry("group/a")},
+	}))
+	if len(first) != 2 || first[0].Name != "b" || first[1].Name != "a" || first[0].Revision == first[1].Revision {
+		t.Errorf("kept %+v, want both in their order", first)
+	}
+	seen := list(l.ListKept(ctx, ""))
+	same(t, audited("group/a")+audited("group/b"), 2, "it is in the audit")
+	second := list(l.Amend(ctx, ledger.Amendment{
+		Seen: seen, Drop: []ledger.Kept{first[0]}, Keep: []ledger.Kept{document("Group", "a", "{}"), document("Group", "c", "{}")}, Most: most,
+	}))
+	same(t, second[0], first[1], "an equal document stays as it is")
+	now := list(l.ListKept(ctx, ""))
+	same(t, len(now), 2, "one is gone, and one is new")
+	for reason, c := range map[string]struct {
+		of   ledger.Amendment
+		code fault.Code
+	}{
+		"somebody has changed it since":    {ledger.Amendment{Seen: seen}, fault.Conflict},
+		"somebody has added to it since":   {ledger.Amendment{Seen: now[:1]}, fault.Conflict},
+		"somebody has deleted of it since": {ledger.Amendment{Seen: append(now[:2:2], first[0])}, fault.Conflict},
+		"no JSON":                          {ledger.Amendment{Seen: now, Keep: []ledger.Kept{document("Group", "d", "{")}}, fault.Invalid},
+		"an entry by nobody":               {ledger.Amendment{Seen: now, Entries: []ledger.Entry{{At: at(1), Command: "apply"}}}, fault.Invalid},
+		"more than may be": {ledger.Amendment{
+			Seen: now, Keep: []ledger.Kept{document("Few", "a", "{}"), document("Few", "b", "{}"), document("Few", "c", "{}")},
+		}, fault.Refused},
+	} {
+		c.of.Most = most
+		c.of.Drop = append(c.of.Drop, now[0])
+		c.of.Keep = append([]ledger.Kept{document("Group", "lost", "{}")}, c.of.Keep...)
+		c.of.Entries = append([]ledger.Entry{entry("group/lost")}, c.of.Entries...)
+		_, err := l.Amend(ctx, c.of)
+		wantCode(t, err, c.code, reason)
+		same(t, list(l.ListKept(ctx, "")), now, reason+": nothing is changed")
+		same(t, audited("group/lost"), 0, reason+": nothing is in the audit")
+	}
+}

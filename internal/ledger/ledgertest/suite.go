@@ -31,6 +31,7 @@ func Run(t *testing.T, open func(*testing.T) ledger.Ledger) {
 		"freezes":      testFreezes,
 		"bypasses":     testBypasses,
 		"kept":         testKept,
+		"amended":      testAmend,
 		"outcomes":     testOutcomes,
 		"notices":      testNotices,
 		"permits":      testPermits,
