@@ -7,6 +7,33 @@ import (
 	"sluice.dev/sluice/internal/ledger"
 )
 
+// maxEntries is how many entries about one thing are looked through.
+const maxEntries = 5000
+
+// findEntry is the newest entry about a run, a plan by its whole hash, or what else, that is one of those that are looked for. All
+// is false where there are more entries than are looked through, and none of those was one.
+func (e *Engine) findEntry(
+	ctx context.Context, object string, is func(ledger.Entry) bool,
+) (entry ledger.Entry, found, all bool, err error) {
+	p := ledger.Page{Limit: readMore}
+	for range maxEntries / readMore {
+		entries, err := e.ledger.PageEntries(ctx, object, p)
+		if err != nil {
+			return ledger.Entry{}, false, false, err
+		}
+		for _, m := range entries {
+			if is(m.Row) {
+				return m.Row, true, true, nil
+			}
+			p.After = m.Mark
+		}
+		if len(entries) < readMore {
+			return ledger.Entry{}, false, true, nil
+		}
+	}
+	return ledger.Entry{}, false, false, nil
+}
+
 // Denied writes into the audit that somebody was denied what he asked for.
 func (e *Engine) Denied(ctx context.Context, entry ledger.Entry) error {
 	return e.audit(context.WithoutCancel(ctx), entry)

@@ -88,17 +88,13 @@ func begun(stages []api.StageStatus) bool {
 	return false
 }
 
-// runEntries is how many of the newest entries about a run are looked through for an abort.
-const runEntries = 200
-
+// unaborted reports whether nobody has aborted a run. Of one with too many entries to look through, nobody can tell: it is none.
 func (e *Engine) unaborted(ctx context.Context, run string) (bool, error) {
-	entries, err := e.ledger.ListEntries(ctx, run, runEntries)
-	for _, entry := range entries {
-		if entry.Command == "abort" && !strings.HasPrefix(entry.Outcome, ledger.Refused) {
-			return false, nil
-		}
+	aborted := func(entry ledger.Entry) bool {
+		return entry.Command == "abort" && !strings.HasPrefix(entry.Outcome, ledger.Refused)
 	}
-	return true, err
+	_, found, all, err := e.findEntry(ctx, run, aborted)
+	return all && !found, err
 }
 
 // bypassed refuses a plan that goes past stages without a reason, and one whose left-out clusters have changed since.

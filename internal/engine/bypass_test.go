@@ -214,6 +214,42 @@ func TestAStageHasPassedOnceItHasEndedWell(t *testing.T) {
 	}
 }
 
+// TestNothingThatFollowsHidesAnAbort has others be refused what they tell a run that was aborted.
+func TestNothingThatFollowsHidesAnAbort(t *testing.T) {
+	for name, c := range map[string]struct {
+		reason  string
+		aborted bool
+		refused int // later entries
+		passed  bool
+	}{
+		"none":                        {"it is seen at once", true, 0, false},
+		"some hundreds":               {"it is looked for behind them", true, 700, false},
+		"some hundreds, and no abort": {"who was refused has aborted nothing", false, 700, true},
+		"too many":                    {"nobody knows what is behind them", false, 5000, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := stages(t)
+			unit := api.UnitStatus{Cluster: "c1", Phase: api.PhaseSucceeded, Started: noon}
+			b.canary(api.RunStatus{Phase: api.PhaseSucceeded, Stages: []api.StageStatus{{Name: "canary", Units: []api.UnitStatus{unit}}}}, c.aborted)
+			for range c.refused {
+				err := b.ledger.AddEntry(t.Context(), ledger.Entry{
+					Who: "eve", Command: "abort", Object: "agent-1", Outcome: ledger.Refused + "it has ended", At: noon.Add(time.Hour),
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+			}
+			p, err := b.narrowed(engine.PlanRequest{Only: []string{"prod"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if passed := len(p.Plan.Bypasses) == 0; passed != c.passed {
+				t.Errorf("passed is %v, want %v: %s", passed, c.passed, c.reason)
+			}
+		})
+	}
+}
+
 func TestAPlanCountsOnWhatHasPassedUntilItIsRun(t *testing.T) {
 	b := stages(t)
 	b.canary(api.RunStatus{Phase: api.PhaseSucceeded, Stages: []api.StageStatus{{Name: "canary", Units: []api.UnitStatus{{Cluster: "c1", Phase: api.PhaseSucceeded}}}}}, false)

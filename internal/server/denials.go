@@ -45,21 +45,22 @@ func (d denials) allow(subject, right, object string) bool {
 	return d.same.allow(subject+"\x00"+right+"\x00"+object) && d.subject.allow(subject) && d.all.allow("")
 }
 
-// denied writes into the audit that somebody was denied what he asked for.
+// denied writes into the audit that somebody was denied what he asked for. What he names is its scope and not its object: what is listed
+// about a run or a plan was done to it, and nobody who may not even see it adds to that.
 func (s *server) denied(ctx context.Context, operation string, in any) {
 	a := who(ctx)
 	if a.denial == nil || a.denial.right == "" {
 		return
 	}
-	object := clip.Bytes(objectOf(in), maxDeniedBytes)
+	named := clip.Bytes(objectOf(in), maxDeniedBytes)
 	if command, ok := in.(*wire.Commanded); ok {
 		operation = command.Name
 	}
-	if !s.denials.allow(a.Name, string(a.denial.right), object) {
+	if !s.denials.allow(a.Name, string(a.denial.right), named) {
 		return
 	}
 	err := s.Engine.Denied(ctx, ledger.Entry{
-		Who: name(ctx), Command: operation, Object: object, Outcome: ledger.Refused + "no binding lets him: " + a.denial.why,
+		Who: name(ctx), Command: operation, Scope: named, Outcome: ledger.Refused + "no binding lets him: " + a.denial.why,
 	})
 	if err != nil {
 		s.Logger.Error("cannot write a denial into the audit", "who", a.Name, "error", err)

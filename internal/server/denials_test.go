@@ -35,7 +35,7 @@ func TestDenialsAreInTheAudit(t *testing.T) {
 	run := runOf(t, b.under(h, "k", "/runs", body))
 	for _, c := range []struct {
 		reason, method, path, body string
-		command, object            string // "" where it is in no audit
+		command, named             string // "" where it is in no audit
 	}{
 		{"a run is told something", "POST", "/runs/" + run + "/commands/abort", `{}`, "abort", run},
 		{"a run that there is not", "POST", "/runs/agent-9/commands/pause", `{}`, "pause", "agent-9"},
@@ -60,8 +60,10 @@ func TestDenialsAreInTheAudit(t *testing.T) {
 			t.Errorf("%s: %d %s; the audit has %d denials, and had %d", c.reason, w.Code, w.Body, len(now), before)
 			continue
 		}
-		if e := now[0]; e.Who != "corp::viewer" || e.Command != c.command || e.Object != c.object || !strings.Contains(e.Outcome, "denied") {
+		if e := now[0]; e.Who != "corp::viewer" || e.Command != c.command || e.Scope != c.named || !strings.Contains(e.Outcome, "denied") {
 			t.Errorf("%s: the audit has %+v", c.reason, e)
+		} else if e.Object != "" {
+			t.Errorf("%s: it is listed about %s, and pushes what was done to it out of sight", c.reason, e.Object)
 		}
 	}
 }
