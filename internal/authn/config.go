@@ -45,7 +45,7 @@ type Issuer struct {
 	URL       string     `json:"url"`  // as in its tokens; https, but for a loopback address
 	Audiences []string   `json:"audiences"`
 	Kind      IssuerKind `json:"kind"`
-	// the claim that names a subject. Default for people: email where the issuer has verified it, else sub; for jobs: sub
+	// the claim that names each subject. Default for people: email, which the issuer has to have verified; for jobs: sub
 	SubjectClaim string `json:"subjectClaim,omitempty"`
 	ClientID     string `json:"clientID,omitempty"` // with which people log in from a command line
 	CAFile       string `json:"caFile,omitempty"`   // certificates that its own is verified by, where the system has them not

@@ -207,29 +207,27 @@ func moment(claims map[string]any, name string) (at time.Time, given, ok bool) {
 	return time.Unix(int64(seconds), 0), true, true
 }
 
-// name is what an issuer calls a subject, or why it calls it nothing.
+// name is what an issuer calls a subject, or why it calls it nothing. It is always the same claim: whoever leaves it out of one of his
+// tokens, and were named by another one there, would be two, and let pass what he has planned himself.
 func (i *issuer) name(claims map[string]any) (name, why string) {
-	claim := i.of.SubjectClaim
+	claim, hint := i.of.SubjectClaim, ""
 	switch {
-	case claim == "" && i.of.Kind == People && claims["email_verified"] == true && text(claims["email"]) != "":
-		claim = "email"
 	case claim == "" && i.of.Kind == People:
-		// no address: what an issuer has people choose as sub must not be read as the verified address of somebody else
-		if sub := text(claims["sub"]); sub != "" {
-			return ":" + sub, ""
-		}
-		return "", "it names nobody in sub"
+		claim, hint = "email", "; where it vouches for no addresses, the configuration has to say subjectClaim: sub"
 	case claim == "":
 		claim = "sub"
 	}
-	if claim == "email" && claims["email_verified"] != true {
-		return "", "the issuer has not verified the address in email"
-	}
-	if name = text(claims[claim]); name == "" {
-		return "", "it names nobody in " + claim
-	}
-	if strings.HasPrefix(name, ":") {
+	name = text(claims[claim])
+	switch {
+	case claim == "email" && claims["email_verified"] != true:
+		return "", "the issuer has not verified the address in email" + hint
+	case name == "":
+		return "", "it names nobody in " + claim + hint
+	case strings.HasPrefix(name, ":"):
 		return "", "it names somebody with a colon in front, as nobody is named"
+	case claim == "sub" && i.of.Kind == People:
+		// what an issuer has people choose as sub must not be read as the verified address of somebody else
+		return ":" + name, ""
 	}
 	return name, ""
 }

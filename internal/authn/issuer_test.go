@@ -34,7 +34,7 @@ func (c *clock) advance(d time.Duration) { c.past.Add(int64(d)) }
 
 // people is a configuration of one issuer that vouches for people.
 func people(i *issuertest.Issuer) authn.Config {
-	return authn.Config{Issuers: []authn.Issuer{{Name: "corp", URL: i.URL, Audiences: []string{"sluice"}, Kind: authn.People}}}
+	return authn.Config{Issuers: []authn.Issuer{{Name: "corp", URL: i.URL, Audiences: []string{"sluice"}, Kind: authn.People, SubjectClaim: "sub"}}}
 }
 
 func authenticator(t testing.TB, c authn.Config, tokens ledger.Tokens, now func() time.Time) *authn.Authenticator {
@@ -74,6 +74,7 @@ func TestTokensThatAreTaken(t *testing.T) {
 	config.Issuers = append(config.Issuers,
 		authn.Issuer{Name: "builds", URL: i.URL, Audiences: []string{"builds", "builds-2"}, Kind: authn.Jobs},
 		authn.Issuer{Name: "nick", URL: i.URL, Audiences: []string{"nick"}, Kind: authn.People, SubjectClaim: "nickname"},
+		authn.Issuer{Name: "post", URL: i.URL, Audiences: []string{"post"}, Kind: authn.People},
 		authn.Issuer{Name: "mail", URL: i.URL, Audiences: []string{"mail"}, Kind: authn.Jobs, SubjectClaim: "email"})
 	a := authenticator(t, config, nil, c.now)
 	for _, tc := range []struct {
@@ -82,10 +83,9 @@ func TestTokensThatAreTaken(t *testing.T) {
 		name   string
 		kind   access.Kind
 	}{
-		{"an address that the issuer has verified", map[string]any{"email": "ann@example.com", "email_verified": true}, "corp:ann@example.com", access.Person},
-		{"one that it has not is no name", map[string]any{"email": "ann@example.com", "email_verified": false}, "corp::anna", access.Person},
-		{"one that it says nothing of is none either", map[string]any{"email": "ann@example.com"}, "corp::anna", access.Person},
-		{"nor is a text that reads as true", map[string]any{"email": "ann@example.com", "email_verified": "true"}, "corp::anna", access.Person},
+		{"an address that the issuer has verified", map[string]any{"aud": "post", "email": "ann@example.com", "email_verified": true}, "post:ann@example.com", access.Person},
+		{"who is named by sub has one name, with an address", map[string]any{"email": "ann@example.com", "email_verified": true}, "corp::anna", access.Person},
+		{"and without", map[string]any{}, "corp::anna", access.Person},
 		{"what somebody has chosen as sub is not the address of another", map[string]any{"sub": "ann@example.com"}, "corp::ann@example.com", access.Person},
 		{"a job", map[string]any{"aud": "builds", "sub": "repo:org/infra:ref:refs/heads/main"}, "builds:repo:org/infra:ref:refs/heads/main", access.Job},
 		{"one of two audiences", map[string]any{"aud": []string{"else", "builds-2"}}, "builds:anna", access.Job},
@@ -111,8 +111,8 @@ func TestTokensThatAreTaken(t *testing.T) {
 			}
 		}
 	}
-	if i.Asked() != 4 {
-		t.Errorf("four issuers of the configuration asked for keys %d times", i.Asked())
+	if i.Asked() != 5 {
+		t.Errorf("five issuers of the configuration asked for keys %d times", i.Asked())
 	}
 	i.Rotate(jose.ES256)
 	c.advance(11 * time.Second)
@@ -127,7 +127,8 @@ func TestTokensThatAreRefused(t *testing.T) {
 	config := people(i)
 	config.Issuers = append(config.Issuers,
 		authn.Issuer{Name: "other", URL: other.URL, Audiences: []string{"sluice"}, Kind: authn.Jobs, SubjectClaim: "email"},
-		authn.Issuer{Name: "builds", URL: i.URL, Audiences: []string{"builds"}, Kind: authn.Jobs})
+		authn.Issuer{Name: "builds", URL: i.URL, Audiences: []string{"builds"}, Kind: authn.Jobs},
+		authn.Issuer{Name: "post", URL: i.URL, Audiences: []string{"post"}, Kind: authn.People})
 	a := authenticator(t, config, nil, c.now)
 	good := i.Token(nil)
 	if _, err := a.Bearer(t.Context(), good); err != nil {
@@ -205,7 +206,13 @@ func TestTokensThatAreRefused(t *testing.T) {
 		"issued later":                   {i.Token(map[string]any{"iat": noon.Add(10 * time.Minute).Unix()}), "by iat it counts from"},
 		"a start that is no time":        {i.Token(map[string]any{"nbf": -5}), "nbf is no time"},
 		"no name":                        {i.Token(map[string]any{"sub": nil}), "names nobody in sub"},
-		"a name that is a list":          {i.Token(map[string]any{"sub": nil, "email": []string{"a@b"}, "email_verified": true}), "names nobody in sub"},
+		"a name that is another claim":   {i.Token(map[string]any{"sub": nil, "email": "a@b", "email_verified": true}), "names nobody in sub"},
+		"no address":                     {i.Token(map[string]any{"aud": "post"}), "has not verified the address in email; where it vouches for no addresses, the configuration has to say subjectClaim: sub"},
+		"one that it has not verified":   {i.Token(map[string]any{"aud": "post", "email": "a@b", "email_verified": false}), "has not verified"},
+		"one that it says nothing of":    {i.Token(map[string]any{"aud": "post", "email": "a@b"}), "has not verified"},
+		"one that a text has verified":   {i.Token(map[string]any{"aud": "post", "email": "a@b", "email_verified": "true"}), "has not verified"},
+		"one that is a list":             {i.Token(map[string]any{"aud": "post", "email": []string{"a@b"}, "email_verified": true}), "names nobody in email; where"},
+		"one that is verified and empty": {i.Token(map[string]any{"aud": "post", "email": "", "email_verified": true}), "names nobody in email; where"},
 		"an address nobody has verified": {other.Token(map[string]any{"email": "a@b"}), "has not verified"},
 		"a name that is long":            {i.Token(map[string]any{"sub": strings.Repeat("a", 500)}), "longer than 200"},
 		"a name with a colon in front":   {i.Token(map[string]any{"aud": "builds", "sub": ":anna"}), "a colon in front"},

@@ -82,7 +82,7 @@ func TestKeysOfAnIssuer(t *testing.T) {
 				_ = json.NewEncoder(w).Encode(answer)
 			}))
 			t.Cleanup(server.Close)
-			config := authn.Config{Issuers: []authn.Issuer{{Name: "corp", URL: server.URL, Audiences: []string{"sluice"}, Kind: authn.People}}}
+			config := authn.Config{Issuers: []authn.Issuer{{Name: "corp", URL: server.URL, Audiences: []string{"sluice"}, Kind: authn.People, SubjectClaim: "sub"}}}
 			a := authenticator(t, config, nil, (&clock{}).now)
 			token := issuertest.Sign(t, c.by, map[string]any{"iss": server.URL, "aud": "sluice", "sub": "anna", "exp": noon.Unix() + 60})
 			_, err := a.Bearer(t.Context(), token)

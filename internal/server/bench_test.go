@@ -97,7 +97,7 @@ func (b *bench) engine(l ledger.Ledger) *engine.Engine {
 func (b *bench) options(l ledger.Ledger) server.Options {
 	b.t.Helper()
 	tokens, err := authn.New(authn.Config{Issuers: []authn.Issuer{{
-		Name: "corp", URL: b.issuer.URL, Audiences: []string{"sluice"}, Kind: authn.People,
+		Name: "corp", URL: b.issuer.URL, Audiences: []string{"sluice"}, Kind: authn.People, SubjectClaim: "sub",
 	}}}, l, b.clock.Now)
 	if err != nil {
 		b.t.Fatal(err)

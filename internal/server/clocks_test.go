@@ -28,7 +28,7 @@ func (b *bench) by(apart time.Duration) http.Handler {
 	b.t.Helper()
 	l, clock := b.open(), testclock.NewFakeClock(noon.Add(apart))
 	tokens, err := authn.New(authn.Config{Issuers: []authn.Issuer{{
-		Name: "corp", URL: b.issuer.URL, Audiences: []string{"sluice"}, Kind: authn.People,
+		Name: "corp", URL: b.issuer.URL, Audiences: []string{"sluice"}, Kind: authn.People, SubjectClaim: "sub",
 	}}}, l, clock.Now)
 	if err != nil {
 		b.t.Fatal(err)
@@ -128,7 +128,7 @@ func TestAnIssuerWhoseCertificateIsNotKnown(t *testing.T) {
 		code int
 	}{"by nobody's word": {"", http.StatusUnauthorized}, "by its own": {ca, http.StatusOK}} {
 		tokens, err := authn.New(authn.Config{Issuers: []authn.Issuer{{
-			Name: "corp", URL: private.URL, Audiences: []string{"sluice"}, Kind: authn.People, CAFile: c.ca,
+			Name: "corp", URL: private.URL, Audiences: []string{"sluice"}, Kind: authn.People, SubjectClaim: "sub", CAFile: c.ca,
 		}}}, b.ledger, b.clock.Now)
 		if err != nil {
 			t.Fatal(err)
