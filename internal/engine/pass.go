@@ -100,10 +100,11 @@ func (e *Engine) mayPass(ctx context.Context, run ledger.Run, planned *Planned, 
 		return fault.New(fault.Invalid, "it needs a reason")
 	case identity.Invoker(req.By) != calendar.Person && req.By != "":
 		return fault.New(fault.Refused, "it takes a second person, and %s is none", req.By)
-	case identity.MaybeSame(req.By, planned.Stored.By):
-		return fault.New(fault.Refused, "it takes a second person: %s made the plan", planned.Stored.By)
 	case identity.MaybeSame(req.By, run.By):
 		return fault.New(fault.Refused, "it takes a second person: %s started the run", run.By)
+	}
+	if err := e.madeByOthers(ctx, planned.Stored, req.By); err != nil {
+		return err
 	}
 	for _, first := range []string{planned.Stored.By, run.By} {
 		if identity.Verified(req.By) && first != "" && !identity.Verified(first) {
@@ -144,6 +145,30 @@ func (e *Engine) mayPass(ctx context.Context, run ledger.Run, planned *Planned, 
 		return nil
 	}
 	return fault.New(fault.NotFound, "there is no such freeze or policy: write freeze-N or %sNAME", ledger.PolicyPrefix)
+}
+
+// madeByOthers refuses whoever has made a plan, be it that others have made the same since: the plan is kept as the last one's, and a job
+// may plan again what its author has planned.
+func (e *Engine) madeByOthers(ctx context.Context, made ledger.Plan, by string) error {
+	same := func(who string) bool { return identity.MaybeSame(by, who) }
+	first, found, all := made.By, same(made.By), true
+	if !found {
+		var entry ledger.Entry
+		var err error
+		entry, found, all, err = e.findEntry(ctx, made.Hash, func(entry ledger.Entry) bool { return entry.Command == "plan" && same(entry.Who) })
+		if err != nil {
+			return err
+		}
+		first = entry.Who
+	}
+	switch {
+	case found:
+		return fault.New(fault.Refused, "it takes a second person: %s made the plan", first)
+	case !all:
+		return fault.New(fault.Refused, "it takes a second person, and more than %d entries of the audit are about the plan: "+
+			"whether %s made it too, nobody can tell", maxEntries, by)
+	}
+	return nil
 }
 
 // frozen are the freezes that hold, who has let a plan pass which, and the revision of both.

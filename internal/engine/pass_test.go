@@ -162,6 +162,44 @@ func TestABypassTakesASecondPerson(t *testing.T) {
 	}
 }
 
+// TestWhoHasPlannedAPlanIsNoSecondPerson has a job plan again what ann has planned: the plan is kept as the job's.
+func TestWhoHasPlannedAPlanIsNoSecondPerson(t *testing.T) {
+	for name, c := range map[string]struct {
+		reason  string
+		by      string
+		entries int // about the plan, by the job, since
+		says    string
+	}{
+		"who planned it first":              {"a job that plans the same makes nobody a second person", "ann", 0, "ann (unverified) made the plan"},
+		"in other letters":                  {"it is one person", "Ann", 0, "ann (unverified) made the plan"},
+		"hundreds of entries before":        {"all of them are looked through", "ann", 700, "ann (unverified) made the plan"},
+		"another one":                       {"she has not planned it", "eve", 700, ""},
+		"another one, of whom nobody knows": {"who has planned it long ago is not seen any more", "eve", 5000, "whether eve (unverified) made it too, nobody can tell"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			p := b.plan()
+			b.freezes(api.FreezeScope{}, time.Time{})
+			again, err := b.Plan(t.Context(), engine.PlanRequest{Files: engine.Files{Paths: []string{b.dir}}, Component: "agent", By: "nightly [ci]"})
+			if err != nil || again.Hash != p.Hash || !strings.HasPrefix(again.Stored.By, "nightly") {
+				t.Fatalf("the job plans %+v, %v", again, err)
+			}
+			for range c.entries {
+				entry := ledger.Entry{Who: again.Stored.By, Command: "plan", Object: p.Hash, Outcome: "accepted", At: noon}
+				if err := b.ledger.AddEntry(t.Context(), entry); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_, err = b.passes("freeze-1", p.Hash, c.by)
+			if c.says != "" {
+				wants(t, err, fault.Refused, c.says)
+			} else if err != nil {
+				t.Errorf("%v: %s", err, c.reason)
+			}
+		})
+	}
+}
+
 const aFuse = `apiVersion: sluice.dev/v1alpha1
 kind: Fuse
 metadata: {name: production}
