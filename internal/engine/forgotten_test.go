@@ -55,3 +55,44 @@ func TestARunThatTheLedgerHasForgotten(t *testing.T) {
 		})
 	}
 }
+
+// TestNoRetryBesideARunThatTheLedgerHasForgotten: it may move the clusters that are to be tried again. What goes back is kept by nothing.
+func TestNoRetryBesideARunThatTheLedgerHasForgotten(t *testing.T) {
+	for name, c := range map[string]struct {
+		command string
+		open    bool
+		says    string // "" where it is taken
+	}{
+		"a retry while it is open":    {api.UpdateRetry, true, "cannot retry agent-1: namespace default at fake:7233 executes agent-2, and the ledger has forgotten it"},
+		"a retry once it has ended":   {api.UpdateRetry, false, ""},
+		"a rollback while it is open": {api.UpdateRollback, true, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			run := b.started()
+			b.end(run, moved("c1"), ended("c2", api.PhaseFailed))
+			installation, err := b.ledger.Installation(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.temporal.queue = api.Queue(installation)
+			b.temporal.closed = map[string]enumspb.WorkflowExecutionStatus{run.Name: enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED}
+			b.temporal.open = nil
+			if c.open {
+				b.temporal.open = map[string]bool{"agent-2": true}
+			} else {
+				b.temporal.closed["agent-2"] = enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED
+			}
+			starts := b.rollouts()
+			_, err = b.Command(t.Context(), run.Name, c.command, api.Command{Who: "bob", Reason: "once more"})
+			if c.says != "" {
+				wants(t, err, fault.Refused, c.says)
+			} else if err != nil {
+				t.Error(err)
+			}
+			if begun := b.rollouts() > starts; begun != (c.says == "") {
+				t.Errorf("a run was started: %v", begun)
+			}
+		})
+	}
+}

@@ -55,6 +55,9 @@ func (e *Engine) retry(ctx context.Context, known ledger.Run, c api.Command) (ap
 	if err := e.alone(ctx, known.Subject, units); err != nil {
 		return no("%v", err)
 	}
+	if err := e.remembered(ctx, known.Subject); err != nil {
+		return api.Answer{}, fault.Wrap(fault.CodeOf(err), err, "cannot retry %s", known.Name)
+	}
 	if err := e.placed(ctx, part); err != nil {
 		return no("%v", err)
 	}
