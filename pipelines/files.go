@@ -2,6 +2,7 @@ package pipelines
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -151,7 +152,10 @@ func readBounded(path string) ([]byte, error) {
 	return data, nil
 }
 
-var errTooLarge = errors.New("it is larger than 16 megabytes")
+var (
+	errTooLarge = errors.New("it is larger than 16 megabytes")
+	errTooMany  = fmt.Errorf("more than %d files at once", maxFiles)
+)
 
 // cause drops the path that the os package puts before its errors: the diagnostic has it already.
 func cause(err error) error {

@@ -120,7 +120,7 @@ func (p *packer) name(of string) (string, error) {
 	return filepath.ToSlash(name), fault.Wrap(fault.Internal, err, "cannot name %s", of)
 }
 
-// add packs a file, or what is below a folder. A link below one is left out: nothing here reads what it leads to.
+// add packs a file, or what is below a folder. A link below one is left out: what it leads to may be anywhere.
 func (p *packer) add(given string) error {
 	return filepath.WalkDir(given, func(at string, entry fs.DirEntry, err error) error {
 		switch {
@@ -131,11 +131,11 @@ func (p *packer) add(given string) error {
 				return fs.SkipDir
 			}
 			return nil
-		case entry.IsDir():
+		case entry.IsDir(), at != given && !entry.Type().IsRegular():
 			return nil
 		}
 		info, err := os.Stat(at)
-		if err != nil || at != given && !entry.Type().IsRegular() {
+		if err != nil {
 			return err
 		}
 		if !info.Mode().IsRegular() {

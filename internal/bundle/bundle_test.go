@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"io/fs"
 	"maps"
 	"os"
@@ -61,6 +62,45 @@ func TestWhatIsPackedIsUnpacked(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// TestLinksBelowFoldersAreLeftOut packs a folder with links, and a link that is named.
+func TestLinksBelowFoldersAreLeftOut(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	write(t, dir, map[string]string{"app/a.yaml": "a", "home/.kube/config": "secret", "home/x.yaml": "secret"})
+	for at, to := range map[string]string{
+		"app/config.yaml": "../home/.kube/config", "app/home": "../home", "app/self.yaml": "a.yaml", "app/gone.yaml": "nowhere",
+	} {
+		if err := os.Symlink(to, filepath.FromSlash(at)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		reason string
+		file   string
+		want   map[string]string // nil: it cannot be packed
+	}{
+		{"nothing in the folder leads out of it", "app", map[string]string{"app/a.yaml": "a"}},
+		{"who names a link has looked where it leads", "app/self.yaml", map[string]string{"app/self.yaml": "a"}},
+		{"a folder is named by what it is", "app/home", nil},
+		{"a link that leads nowhere is no file", "app/gone.yaml", nil},
+	} {
+		b, err := bundle.Pack([]string{c.file}, []string{c.file})
+		if c.want == nil {
+			if fault.CodeOf(err) != fault.Invalid {
+				t.Errorf("%s: %v", c.reason, err)
+			}
+			continue
+		}
+		into := t.TempDir()
+		if err := errors.Join(err, bundle.Unpack(b.Archive, into)); err != nil {
+			t.Fatalf("%s: %v", c.reason, err)
+		}
+		if diff := cmp.Diff(c.want, read(t, into)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.reason, diff)
+		}
 	}
 }
 
