@@ -23,9 +23,9 @@ const (
 	MaxArchive = 16 << 20  // bytes, compressed
 	MaxBytes   = 128 << 20 // of all files
 	MaxFile    = 16 << 20  // of one
-	MaxFiles   = 20_000
-	maxName    = 1024 // bytes
-	maxDepth   = 32   // folders
+	MaxFiles   = 20_000    // and folders
+	maxName    = 1024      // bytes
+	maxDepth   = 32        // folders
 )
 
 // Bundle is an archive, a gzipped tar, and the paths in it that somebody has named.
@@ -53,7 +53,7 @@ func Pack(given []string, files []string) (Bundle, error) {
 	if err != nil {
 		return Bundle{}, err
 	}
-	p := packer{root: root, seen: map[string]bool{}}
+	p := packer{root: root, seen: entries{}}
 	zipped := gzip.NewWriter(&p.out)
 	p.tar = tar.NewWriter(zipped)
 	for _, path := range files {
@@ -66,7 +66,7 @@ func Pack(given []string, files []string) (Bundle, error) {
 	}
 	if p.out.Len() > MaxArchive {
 		return Bundle{}, fault.New(fault.Invalid, "cannot send %d files: packed they have %d bytes, and may have %d",
-			len(p.seen), p.out.Len(), MaxArchive)
+			p.files, p.out.Len(), MaxArchive)
 	}
 	b := Bundle{Archive: p.out.Bytes(), given: given}
 	for _, path := range given {
@@ -107,7 +107,8 @@ type packer struct {
 	root  string
 	out   bytes.Buffer
 	tar   *tar.Writer
-	seen  map[string]bool
+	seen  entries
+	files int
 	bytes int64
 }
 
@@ -150,14 +151,14 @@ func (p *packer) file(at string) error {
 	if err != nil || p.seen[name] {
 		return err
 	}
-	p.seen[name] = true
+	p.files++
 	data, err := readBounded(at)
 	if err != nil {
 		return err
 	}
 	p.bytes += int64(len(data))
-	if len(p.seen) > MaxFiles || p.bytes > MaxBytes {
-		return fault.New(fault.Invalid, "more than %d files or %d megabytes", MaxFiles, MaxBytes>>20)
+	if !p.seen.add(name) || p.bytes > MaxBytes {
+		return fault.New(fault.Invalid, "more than %d files and folders, or %d megabytes", MaxFiles, MaxBytes>>20)
 	}
 	header := &tar.Header{Typeflag: tar.TypeReg, Name: name, Size: int64(len(data)), Mode: 0o600}
 	if err := p.tar.WriteHeader(header); err != nil {
@@ -202,7 +203,8 @@ func unpack(archive []byte, dir string) error {
 	// All that is not in a file counts too: headers, and what stands behind the end.
 	bounded := &limited{r: zipped, left: MaxBytes + 2048*MaxFiles}
 	from := tar.NewReader(bounded)
-	for files, size := 0, int64(0); ; files++ {
+	seen := entries{}
+	for size := int64(0); ; {
 		header, err := from.Next()
 		if errors.Is(err, io.EOF) {
 			return nil
@@ -210,14 +212,14 @@ func unpack(archive []byte, dir string) error {
 		if err != nil {
 			return err
 		}
-		if files >= MaxFiles {
-			return fault.New(fault.Invalid, "it has more than %d files", MaxFiles)
-		}
 		if header.Typeflag != tar.TypeReg {
 			return fault.New(fault.Invalid, "%.100q is no regular file", header.Name)
 		}
 		if err := checkName(header.Name); err != nil {
 			return err
+		}
+		if !seen.add(header.Name) {
+			return fault.New(fault.Invalid, "it has more than %d files and folders", MaxFiles)
 		}
 		if size += header.Size; header.Size > MaxFile || size > MaxBytes {
 			return fault.New(fault.Invalid, "%.100q: more than %d megabytes, or all of it more than %d", header.Name, MaxFile>>20, MaxBytes>>20)
@@ -226,6 +228,17 @@ func unpack(archive []byte, dir string) error {
 			return err
 		}
 	}
+}
+
+// entries are the names of files, and of the folders that they are in.
+type entries map[string]bool
+
+// add adds a file, and reports whether there may be as many: each folder costs as much as a file to make, and a name has many.
+func (e entries) add(name string) bool {
+	for at := name; at != "." && !e[at]; at = path.Dir(at) {
+		e[at] = true
+	}
+	return len(e) <= MaxFiles
 }
 
 func checkName(name string) error {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -156,6 +157,9 @@ func TestWhatCannotBeUnpacked(t *testing.T) {
 		{"a file is in the place of a folder", archive(t, []tar.Header{regular("a", "x"), regular("a/b", "y")}, "x", "y"), "cannot unpack what was sent: mkdirat a"},
 		{"a folder is too deep", archive(t, []tar.Header{regular(strings.Repeat("d/", 40)+"a", "x")}, "x"), "no name of a file"},
 		{"it grows without end", bomb(t), "more than"},
+		{"it has more files than may be", many(t, bundle.MaxFiles+1, ""), "more than 20000 files and folders"},
+		{"it has few files in more folders than may be", many(t, bundle.MaxFiles/32+1, strings.Repeat("/d", 31)),
+			"more than 20000 files and folders"},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			dir := t.TempDir()
@@ -207,6 +211,26 @@ func archive(t testing.TB, headers []tar.Header, data ...string) []byte {
 		t.Fatal(err)
 	}
 	return out.Bytes()
+}
+
+// many is an archive of empty files, each in a folder of its own where folders are said.
+func many(t *testing.T, files int, below string) []byte {
+	var headers []tar.Header
+	for i := range files {
+		headers = append(headers, tar.Header{Typeflag: tar.TypeReg, Name: strconv.Itoa(i) + below, Mode: 0o600})
+	}
+	return archive(t, headers)
+}
+
+// TestAsMuchAsMayBeIsUnpacked has files and folders up to their bound.
+func TestAsMuchAsMayBeIsUnpacked(t *testing.T) {
+	dir := t.TempDir()
+	if err := bundle.Unpack(many(t, bundle.MaxFiles/32, strings.Repeat("/d", 31)), dir); err != nil {
+		t.Fatal(err)
+	}
+	if files := read(t, dir); len(files) != bundle.MaxFiles/32 {
+		t.Errorf("%d files are there", len(files))
+	}
 }
 
 // bomb is small, and unpacks to more than may be.

@@ -43,5 +43,6 @@ func (s *server) sent(ctx context.Context, sent wire.Sent, read func(engine.File
 	if err == nil {
 		err = read(engine.Files{Paths: sent.Paths, Root: dir, Origin: from, Read: done})
 	}
+	done() // taking it away needs no turn, whatever came of it
 	return errors.Join(err, fault.Wrap(fault.Internal, os.RemoveAll(dir), "cannot take away what was sent"))
 }
