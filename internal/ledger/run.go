@@ -27,6 +27,9 @@ type Run struct {
 	Direct  bool        `json:"direct,omitempty"` // it goes without Temporal, which knows nothing of it
 	Drill   string      `json:"drill,omitempty"`  // ID of the drill that it is of: it is to be stopped
 	Request string      `json:"-"`                // that it came from, where somebody gave a key: WHO and KEY
+	// Live is the blob digest of what was seen for its plan when it was started: what whoever started it was asked about. It is "" of
+	// runs from before it was kept.
+	Live string `json:"-"`
 }
 
 // Runs keeps runs by name. It is wide as a run that is made, ended or overtaken is one row, which no two may change apart.

@@ -17,7 +17,7 @@ func testRuns(t *testing.T, l ledger.Ledger) {
 	}))
 	second := must[ledger.Run](t)(l.NewRun(ctx, ledger.Run{
 		Plan: "sha256:b", Subject: api.Component("agent"), Version: "0", Back: first.Name,
-		Phase: "Running", Started: at(2), By: "bob", Reason: "it leaks",
+		Phase: "Running", Started: at(2), By: "bob", Reason: "it leaks", Live: "sha256:l",
 	}))
 	other := must[ledger.Run](t)(l.NewRun(ctx, ledger.Run{Plan: "sha256:c", Subject: api.Component("agent-2"), Started: at(3)}))
 	same(t, []string{first.Name, second.Name, other.Name}, []string{"agent-1", "agent-2", "agent-2-1"}, "numbers count within a component")
@@ -28,7 +28,7 @@ func testRuns(t *testing.T, l ledger.Ledger) {
 	wantCode(t, err, fault.Invalid, "a run of nothing")
 
 	first.Phase = "Paused"
-	ok(t, l.SaveRun(ctx, ledger.Run{Name: first.Name, Phase: "Paused", By: "mallory"}))
+	ok(t, l.SaveRun(ctx, ledger.Run{Name: first.Name, Phase: "Paused", By: "mallory", Live: "sha256:m"}))
 	same(t, must[ledger.Run](t)(l.Run(ctx, first.Name)), first, "saving changes phase, end and report only")
 	first.Phase, first.Ended, first.Report = "Succeeded", at(5), "sha256:r"
 	ok(t, l.SaveRun(ctx, first))

@@ -10,7 +10,7 @@ import (
 	"sluice.dev/sluice/internal/ledger"
 )
 
-const runColumns = `name, plan, component, version, back, phase, started, ended, made_by, reason, report, direct, drill, request`
+const runColumns = `name, plan, component, version, back, phase, started, ended, made_by, reason, report, direct, drill, request, live`
 
 // NewRun implements ledger.Runs.
 func (s *Store) NewRun(ctx context.Context, r ledger.Run) (ledger.Run, error) {
@@ -40,9 +40,9 @@ func (s *Store) NewRunAbove(ctx context.Context, r ledger.Run, floor int64) (led
 		number = max(number, floor+1)
 		r.Name = ledger.RunName(r.Subject, number)
 		_, err = tx.ExecContext(ctx, `
-			INSERT INTO runs (number, `+runColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			INSERT INTO runs (number, `+runColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			number, r.Name, r.Plan, r.Subject.String(), r.Version, r.Back, r.Phase,
-			formatTime(r.Started), formatTime(r.Ended), r.By, readable(r.Reason), r.Report, asInt(r.Direct), r.Drill, r.Request)
+			formatTime(r.Started), formatTime(r.Ended), r.By, readable(r.Reason), r.Report, asInt(r.Direct), r.Drill, r.Request, r.Live)
 		return err
 	})
 	if err != nil {
@@ -121,6 +121,6 @@ func (s *Store) PageRuns(ctx context.Context, subject api.Subject, p ledger.Page
 func scanRun(row scanner) (ledger.Run, error) {
 	var r ledger.Run
 	err := row.Scan(&r.Name, &r.Plan, column{&r.Subject}, &r.Version, &r.Back, &r.Phase, moment{&r.Started}, moment{&r.Ended}, &r.By,
-		&r.Reason, &r.Report, &r.Direct, &r.Drill, &r.Request)
+		&r.Reason, &r.Report, &r.Direct, &r.Drill, &r.Request, &r.Live)
 	return r, err
 }
