@@ -35,7 +35,8 @@ func (a *Activities) Preview(ctx context.Context, req step.DiffRequest) (string,
 }
 
 // Diff looks at what a run has to change in a cluster, and stores the change set. A unit that has more dead nodes than its rules
-// let stay behind is refused here and not in the plan: nodes come back. A way back goes by the nodes that there are.
+// let stay behind is refused here and not in the plan: nodes come back. So is what comes into a namespace about which nobody was asked
+// when the run was started. A way back goes by the nodes that there are, and to where things were.
 func (a *Activities) Diff(ctx context.Context, req step.DiffRequest) (step.DiffResult, error) {
 	c, err := a.comparer(ctx, req.Ref)
 	if err != nil {
@@ -49,6 +50,11 @@ func (a *Activities) Diff(ctx context.Context, req step.DiffRequest) (step.DiffR
 		for _, w := range found.Workloads {
 			found.Refusals = append(found.Refusals, c.Rules.TooManyBehind(w.Behind)...)
 		}
+		namespaces, err := a.namespacesOf(ctx, req.Run, c.Plan)
+		if err != nil {
+			return step.DiffResult{}, err
+		}
+		found.Refusals = append(found.Refusals, found.Outside(namespaces)...)
 	}
 	out := step.DiffResult{Left: set.Left, Before: set.Writes(templates.Before, c.Part), After: set.Writes(templates.After, c.Part)}
 	if out.Changes, err = change.Store(ctx, a.Ledger, set); err != nil {
@@ -60,6 +66,19 @@ func (a *Activities) Diff(ctx context.Context, req step.DiffRequest) (step.DiffR
 	out.Cluster = found
 	out.Cluster.Objects = nil
 	return out, nil
+}
+
+// namespacesOf are those to which a run is held; nil where whoever started it could do so everywhere.
+func (a *Activities) namespacesOf(ctx context.Context, run string, p *plan.Plan) ([]string, error) {
+	known, err := a.Ledger.Run(ctx, run)
+	if err != nil || known.Live == "" {
+		return nil, err
+	}
+	var live plan.Live
+	if err := change.Load(ctx, a.Ledger, known.Live, &live); err != nil {
+		return nil, err
+	}
+	return p.Namespaces(&live), nil
 }
 
 func (a *Activities) comparer(ctx context.Context, ref step.Ref) (change.Comparer, error) {

@@ -7,8 +7,8 @@ import (
 	"sluice.dev/sluice/pipelines"
 )
 
-// maxPlaces bounds what one action touches: environments by groups by namespaces.
-const maxPlaces = 50_000
+// MaxPlaces bounds what one action touches: environments by groups by namespaces.
+const MaxPlaces = 50_000
 
 // Object is what an action is done to. What it leaves out counts as everything of that sort: only a scope that does not narrow it
 // reaches the object.
@@ -17,6 +17,8 @@ type Object struct {
 	Environments []string            // that it touches
 	GroupLabels  []map[string]string // effective labels of the cluster groups that it touches, their environment among them
 	Namespaces   []string
+	// AnyNamespace says that it is not known yet which namespaces it touches, and that it is enough to have a right in some.
+	AnyNamespace bool
 }
 
 // place is one combination of what an object touches. Every place needs a grant.
@@ -24,6 +26,7 @@ type place struct {
 	environment string
 	group       map[string]string
 	namespace   string
+	somewhere   bool // in whichever namespace
 }
 
 // places are all of an object, or false where there are too many to look at. A group stands in the environment that its labels name, and
@@ -43,7 +46,7 @@ func (o *Object) places() ([]place, bool) {
 			reached[e] = true
 			where = append(where, place{environment: e, group: labels})
 		}
-		if len(where) > maxPlaces {
+		if len(where) > MaxPlaces {
 			return nil, false
 		}
 	}
@@ -55,10 +58,13 @@ func (o *Object) places() ([]place, bool) {
 	if len(where) == 0 {
 		where = []place{{}}
 	}
-	if len(o.Namespaces) == 0 {
-		return where, len(where) <= maxPlaces
+	for i := range where {
+		where[i].somewhere = o.AnyNamespace
 	}
-	if len(where)*len(o.Namespaces) > maxPlaces {
+	if len(o.Namespaces) == 0 {
+		return where, len(where) <= MaxPlaces
+	}
+	if len(where)*len(o.Namespaces) > MaxPlaces {
 		return nil, false
 	}
 	all := make([]place, 0, len(where)*len(o.Namespaces))
@@ -82,7 +88,7 @@ func reaches(s *pipelines.BindingScope, component string, p place) bool {
 	return reachesComponent(s, component) &&
 		(len(s.Environments) == 0 || slices.Contains(s.Environments, p.environment)) &&
 		(s.ClusterGroups == nil || p.group != nil && s.ClusterGroups.Matches(p.group, p.group[pipelines.LabelName])) &&
-		(len(s.Namespaces) == 0 || p.namespace != "" && among(s.Namespaces, p.namespace))
+		(len(s.Namespaces) == 0 || p.somewhere || p.namespace != "" && among(s.Namespaces, p.namespace))
 }
 
 func reachesComponent(s *pipelines.BindingScope, component string) bool {

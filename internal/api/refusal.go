@@ -37,6 +37,7 @@ const (
 	RuleServed     Rule = "served"      // the cluster does not serve a kind of the render
 	RuleUnknown    Rule = "unknown"     // nobody knows what a workload was before the run that is taken back
 	RuleMaxBehind  Rule = "max-behind"  // more nodes are dead than maxBehind lets be left behind
+	RuleNamespace  Rule = "namespace"   // a run would write where the look at its plan found nothing to be written
 	RuleEmptyStage Rule = "empty-stage" // a stage selects no cluster, and does not say mayBeEmpty
 )
 

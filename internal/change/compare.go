@@ -74,6 +74,11 @@ func (c Comparer) Compare(ctx context.Context) (plan.ClusterDiff, Set, error) {
 			return out, set, err
 		}
 		noteLeftOver(&out, set.Left, c.Plan.Prune)
+		if c.Plan.Prune {
+			for _, name := range set.Left {
+				beside(&out, plan.NamespaceOf(name))
+			}
+		}
 	}
 	d := comparison{Comparer: c, specs: specs, out: &out, set: &set}
 	err = d.compare(ctx)
@@ -241,6 +246,9 @@ func (d *comparison) leftBehind(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if live == nil || o.GetAnnotations()[templates.GeneratedAnnotation] == "" {
+			beside(d.out, o.GetNamespace())
+		}
 		if live == nil {
 			continue
 		}
@@ -254,6 +262,13 @@ func (d *comparison) leftBehind(ctx context.Context) error {
 		d.note(found)
 	}
 	return nil
+}
+
+// beside notes the namespace of something that is not among the objects of a cluster.
+func beside(out *plan.ClusterDiff, namespace string) {
+	if !slices.Contains(out.Beside, namespace) {
+		out.Beside = append(out.Beside, namespace)
+	}
 }
 
 // keepText keeps the difference for people, and its digest.

@@ -39,10 +39,8 @@ func (e *Engine) CatchUp(ctx context.Context, req PlanRequest) (*CatchUp, error)
 	if err != nil {
 		return nil, err
 	}
-	if req.May != nil {
-		if err := req.May(whole); err != nil {
-			return nil, err
-		}
+	if err := req.may(whole, nil); err != nil {
+		return nil, err
 	}
 	if whole.Digest != planned.Plan.Digest {
 		return nil, fault.New(fault.Refused,

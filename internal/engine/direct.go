@@ -92,7 +92,8 @@ func (e *Engine) beginDirect(ctx context.Context, known ledger.Run, c api.Comman
 		}
 	}
 	d.Made, err = e.ledger.NewRun(ctx, ledger.Run{
-		Plan: known.Plan, Subject: known.Subject, Version: known.Version, Back: known.Name, Direct: true, Drill: known.Drill,
+		Plan: known.Plan, Live: known.Live, Subject: known.Subject, Version: known.Version,
+		Back: known.Name, Direct: true, Drill: known.Drill,
 		Phase: string(api.PhaseRollingBack), Started: e.now(), By: c.Who, Reason: c.Reason,
 	})
 	if err != nil {

@@ -65,7 +65,7 @@ func (e *Engine) drillRun(ctx context.Context, d KeptDrill, id string) (ledger.R
 		return ledger.Run{}, err
 	}
 	run := ledger.Run{
-		Plan: planned.Hash, Subject: planned.Plan.Subject, Version: planned.Plan.Version, Drill: id,
+		Plan: planned.Hash, Live: planned.Stored.Live, Subject: planned.Plan.Subject, Version: planned.Plan.Version, Drill: id,
 		Phase: string(api.PhasePending), Started: e.now(), By: api.BySluice, Reason: "drill " + d.Name,
 	}
 	holds, err := e.thawed(ctx, run, planned.Plan)

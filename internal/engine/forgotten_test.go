@@ -50,7 +50,7 @@ func TestARunThatTheLedgerHasForgotten(t *testing.T) {
 			wants(t, err, fault.NotFound, c.says)
 			_, err = b.Command(t.Context(), lost, api.UpdateAbort, api.Command{Who: "ann", Reason: "lost"})
 			wants(t, err, fault.NotFound, c.says)
-			_, err = b.HashOfRun(t.Context(), lost)
+			_, err = b.SeenForRun(t.Context(), lost)
 			wants(t, err, fault.NotFound, c.says)
 		})
 	}

@@ -24,8 +24,16 @@ type PlanRequest struct {
 	Exclude   []string          // clusters and cluster groups that are left out
 	Reason    string            // for the audit, and why stages are bypassed where any is
 	By        string
-	// May says why who asks may not have this plan, before it is kept and clusters are looked at; nil: he may.
-	May func(*plan.Plan) error
+	// May says why who asks may not have this plan; nil: he may. It is asked before the plan is kept and clusters are looked at, of which
+	// nothing is seen then, and once more with what was seen.
+	May func(*plan.Plan, *plan.Live) error
+}
+
+func (r PlanRequest) may(p *plan.Plan, seen *plan.Live) error {
+	if r.May == nil {
+		return nil
+	}
+	return r.May(p, seen)
 }
 
 // Planned is a plan with what it would change now.
@@ -61,12 +69,13 @@ func (e *Engine) planOf(ctx context.Context, docs *pipelines.Documents, req Plan
 	if err != nil {
 		return nil, err
 	}
-	if req.May != nil {
-		if err := req.May(p); err != nil {
-			return nil, err
-		}
+	if err := req.may(p, nil); err != nil {
+		return nil, err
 	}
 	if err := plan.CheckBounds(p); err != nil {
+		if err := req.may(p, &plan.Live{}); err != nil {
+			return nil, err
+		}
 		return &Planned{Hash: plan.Hash(p), Plan: p, TooBig: err.Error()}, nil
 	}
 	from, err := e.originOf(req.Files)
@@ -87,7 +96,10 @@ func (e *Engine) seen(ctx context.Context, p *plan.Plan, from ledger.Plan, req P
 	if planned.Stored, err = e.store(ctx, p, from, req.By); err != nil {
 		return nil, err
 	}
-	if planned.Live, err = e.preview(ctx, p, planned.Hash); err != nil {
+	if planned.Live, planned.Stored.Live, err = e.preview(ctx, p, planned.Hash); err != nil {
+		return nil, err
+	}
+	if err := req.may(p, planned.Live); err != nil {
 		return nil, err
 	}
 	planned.Counts = plan.Count(p, planned.Live)
@@ -236,18 +248,6 @@ func (e *Engine) stored(ctx context.Context, hash string) (ledger.Plan, *plan.Pl
 func (e *Engine) ReadPlan(ctx context.Context, hash string) (*plan.Plan, error) {
 	_, p, err := e.stored(ctx, hash)
 	return p, err
-}
-
-// HashOfRun is the hash of the plan of a run.
-func (e *Engine) HashOfRun(ctx context.Context, run string) (string, error) {
-	known, err := e.runNamed(ctx, run)
-	return known.Plan, err
-}
-
-// HashOfPlan is the hash of a stored plan, by a prefix of it.
-func (e *Engine) HashOfPlan(ctx context.Context, prefix string) (string, error) {
-	known, err := e.ledger.Plan(ctx, prefix)
-	return known.Hash, err
 }
 
 // Text returns a text that is kept under a digest, such as a diff.

@@ -15,8 +15,8 @@ import (
 	"sluice.dev/sluice/internal/plan"
 )
 
-// preview looks at every cluster of a plan, through workers, and returns what was seen.
-func (e *Engine) preview(ctx context.Context, p *plan.Plan, hash string) (*plan.Live, error) {
+// preview looks at every cluster of a plan, through workers, and returns what was seen, with its digest.
+func (e *Engine) preview(ctx context.Context, p *plan.Plan, hash string) (*plan.Live, string, error) {
 	in := api.PreviewInput{Plan: hash, Subject: p.Subject}
 	for _, u := range p.AllUnits() {
 		in.Clusters = append(in.Clusters, api.PreviewUnit{Cluster: u.Cluster, Context: u.Context, Site: u.Site})
@@ -27,21 +27,21 @@ func (e *Engine) preview(ctx context.Context, p *plan.Plan, hash string) (*plan.
 		says: fmt.Sprintf("%s %s: what would change", p.Subject, p.Version),
 	}, cannot)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if err := e.await(ctx, run, nil); err != nil {
-		return nil, fault.Wrap(fault.CodeOf(err), err, "%s", cannot)
+		return nil, "", fault.Wrap(fault.CodeOf(err), err, "%s", cannot)
 	}
 	stored, err := e.ledger.Plan(ctx, hash)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if stored.Live == "" {
-		return nil, fault.New(fault.Internal,
+		return nil, "", fault.New(fault.Internal,
 			"cannot find what was seen for plan %.12s: do the worker and this command use the same ledger?", hash)
 	}
 	live := &plan.Live{}
-	return live, e.read(ctx, stored.Live, live)
+	return live, stored.Live, e.read(ctx, stored.Live, live)
 }
 
 // pollerAge is how long ago a worker that is alive may have asked for work: its long poll lasts a minute.

@@ -69,7 +69,7 @@ func (e *Engine) retry(ctx context.Context, known ledger.Run, c api.Command) (ap
 	}
 	reason := cmp.Or(c.Reason, "what "+known.Name+" left")
 	run := ledger.Run{
-		Plan: known.Plan, Subject: known.Subject, Version: known.Version,
+		Plan: known.Plan, Live: known.Live, Subject: known.Subject, Version: known.Version,
 		Phase: string(api.PhasePending), Started: e.now(), By: c.Who, Reason: reason,
 	}
 	if err := e.judge(ctx, planned, run); err != nil {

@@ -76,7 +76,7 @@ func (e *Engine) startBack(ctx context.Context, known ledger.Run, planned *Plann
 		return "", err
 	}
 	run, err := e.start(ctx, planned, ledger.Run{
-		Plan: known.Plan, Subject: known.Subject, Version: known.Version, Back: known.Name, Drill: known.Drill,
+		Plan: known.Plan, Live: known.Live, Subject: known.Subject, Version: known.Version, Back: known.Name, Drill: known.Drill,
 		Phase: string(api.PhasePending), Started: e.now(), By: c.Who, Reason: c.Reason,
 	}, api.RolloutInput{
 		Plan: known.Plan, By: c.Who, Reason: c.Reason, Back: &api.BackInput{Run: known.Name, Units: clusters},

@@ -28,6 +28,8 @@ type RunRequest struct {
 	Anyway bool // start a plan that changes nothing too
 	// Request is that the plan was asked to be started by, where whoever asks may ask again: it has one run.
 	Request string
+	// May says why who asks may not start this plan, as its clusters were seen; nil: he may.
+	May func(*plan.Plan, *plan.Live) error
 }
 
 // NothingToDo is why a plan was not started: it would change nothing, in any cluster or in the ledger.
@@ -49,12 +51,17 @@ func (e *Engine) Run(ctx context.Context, req RunRequest) (ledger.Run, error) {
 	if err != nil {
 		return ledger.Run{}, err
 	}
+	if req.May != nil {
+		if err := req.May(planned.Plan, planned.Live); err != nil {
+			return ledger.Run{}, err
+		}
+	}
 	if run, begun, err := e.begunBefore(ctx, planned, req); err != nil || begun {
 		return run, err
 	}
 	run := ledger.Run{
-		Request: req.Request,
-		Plan:    planned.Hash, Subject: planned.Plan.Subject, Version: planned.Plan.Version,
+		Request: req.Request, Live: planned.Stored.Live,
+		Plan: planned.Hash, Subject: planned.Plan.Subject, Version: planned.Plan.Version,
 		Phase: string(api.PhasePending), Started: e.now(), By: req.By, Reason: req.Reason,
 	}
 	started, err := e.tryRun(ctx, planned, run, req.Anyway)

@@ -214,6 +214,7 @@ type ClusterDiff struct {
 	Rendered    string        `json:"rendered,omitempty"`    // blob digest of the objects to be written
 	WayBack     string        `json:"wayBack,omitempty"`     // AsFound or Removed where nothing was recorded before
 	Objects     []Object      `json:"objects,omitempty"`
+	Beside      []string      `json:"beside,omitempty"` // namespaces of what is not rendered and may come back, or be pruned; "" is none
 	Workloads   []Division    `json:"workloads,omitempty"`
 	Refusals    []api.Refusal `json:"refusals,omitempty"`
 	Notes       []string      `json:"notes,omitempty"` // what people should know: no way back, reaches at once, hooks skipped

@@ -5,30 +5,32 @@ import (
 	"sync"
 
 	"sluice.dev/sluice/internal/access"
+	"sluice.dev/sluice/internal/engine"
 )
 
 // Bounds on what is remembered of plans.
 const (
 	maxObjects = 2_000
-	maxPlaces  = 200 // groups of one plan
+	maxPlaces  = 200 // groups of one plan, and namespaces
 )
 
-// objects remembers what plans touch, by their hashes: a plan never changes, and it is asked about whenever somebody looks at a run of it.
+// objects remembers what plans touch as their clusters were seen, which never changes: it is asked about whenever somebody looks at a run
+// of one. A plan that is looked at again is another one here.
 type objects struct {
 	mu sync.Mutex
-	of map[string]access.Object
+	of map[engine.Seen]access.Object
 }
 
-func (o *objects) get(hash string) (access.Object, bool) {
+func (o *objects) get(seen engine.Seen) (access.Object, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	known, ok := o.of[hash]
+	known, ok := o.of[seen]
 	return known, ok
 }
 
 // put remembers one more. Where there are too many, any other one is forgotten.
-func (o *objects) put(hash string, object access.Object) {
-	if len(object.GroupLabels) > maxPlaces {
+func (o *objects) put(seen engine.Seen, object access.Object) {
+	if len(object.GroupLabels)+len(object.Namespaces) > maxPlaces {
 		return
 	}
 	o.mu.Lock()
@@ -39,37 +41,37 @@ func (o *objects) put(hash string, object access.Object) {
 			break
 		}
 	}
-	o.of[hash] = object
+	o.of[seen] = object
 }
 
-// ofHash is what a plan touches, by its whole hash.
-func (s *server) ofHash(ctx context.Context, hash string) (access.Object, error) {
-	if known, ok := s.objects.get(hash); ok {
+// touched is what a plan touches, as its clusters were seen.
+func (s *server) touched(ctx context.Context, seen engine.Seen) (access.Object, error) {
+	if known, ok := s.objects.get(seen); ok {
 		return known, nil
 	}
-	p, err := s.Engine.ReadPlan(ctx, hash)
+	p, live, err := s.Engine.ReadSeen(ctx, seen)
 	if err != nil {
 		return access.Object{}, err
 	}
-	o := planObject(p)
-	s.objects.put(hash, o)
+	o := planObject(p, live)
+	s.objects.put(seen, o)
 	return o, nil
 }
 
-// touchedByRun is what a run touches.
+// touchedByRun is what a run touches: what was seen when it was started counts for it, and nothing that was seen later.
 func (s *server) touchedByRun(ctx context.Context, run string) (access.Object, error) {
-	hash, err := s.Engine.HashOfRun(ctx, run)
+	seen, err := s.Engine.SeenForRun(ctx, run)
 	if err != nil {
 		return access.Object{}, err
 	}
-	return s.ofHash(ctx, hash)
+	return s.touched(ctx, seen)
 }
 
-// touchedByPlan is what a plan touches, by its hash or the beginning of one.
+// touchedByPlan is what a plan touches, by its hash or the beginning of one, as it was seen last.
 func (s *server) touchedByPlan(ctx context.Context, hash string) (access.Object, error) {
-	whole, err := s.Engine.HashOfPlan(ctx, hash)
+	seen, err := s.Engine.SeenForPlan(ctx, hash)
 	if err != nil {
 		return access.Object{}, err
 	}
-	return s.ofHash(ctx, whole)
+	return s.touched(ctx, seen)
 }

@@ -59,6 +59,9 @@ func (s *server) plans(a huma.API, e *engine.Engine) {
 	on(s, a, wire.GetPlan, ofPlan(s, pipelines.RightView, func(in *wire.ByHash) string { return in.Hash }),
 		func(ctx context.Context, in *wire.ByHash) (engine.Planned, error) {
 			planned, err := e.ShowPlan(ctx, in.Hash)
+			if err == nil { // it may have been looked at anew since it was asked about
+				err = s.may(ctx, pipelines.RightView, planObject(planned.Plan, planned.Live))
+			}
 			if err != nil {
 				return engine.Planned{}, err
 			}
@@ -82,6 +85,15 @@ func (s *server) linted(ctx context.Context, f engine.Files) (*pipelines.Documen
 func (s *server) planRequest(ctx context.Context, b wire.PlanBody, f engine.Files) engine.PlanRequest {
 	return engine.PlanRequest{
 		Files: f, Component: b.Component, Version: b.Version, Pipeline: b.Pipeline, Params: b.Params, Only: b.Only, Exclude: b.Exclude,
-		Reason: b.Reason, By: name(ctx), May: func(p *plan.Plan) error { return s.may(ctx, pipelines.RightPlan, planObject(p)) },
+		Reason: b.Reason, By: name(ctx), May: s.planned(ctx),
+	}
+}
+
+// planned is what it takes to have a plan. Before its clusters were seen, a right in some namespace will do.
+func (s *server) planned(ctx context.Context) func(*plan.Plan, *plan.Live) error {
+	return func(p *plan.Plan, live *plan.Live) error {
+		o := planObject(p, live)
+		o.AnyNamespace = live == nil
+		return s.may(ctx, pipelines.RightPlan, o)
 	}
 }

@@ -2,8 +2,6 @@ package server
 
 import (
 	"context"
-	"fmt"
-	"maps"
 	"slices"
 
 	"sluice.dev/sluice/internal/access"
@@ -11,7 +9,6 @@ import (
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
-	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/wire"
 	"sluice.dev/sluice/pipelines"
 )
@@ -220,27 +217,6 @@ func (s *server) lifting() need[wire.Lifting] {
 		}
 		return access.Object{}, fault.New(fault.NotFound, "cannot find freeze %s", in.Name)
 	}}
-}
-
-// planObject is what a plan, and so a run of it, touches: each of its clusters, and of those that its tasks name, by its labels.
-func planObject(p *plan.Plan) access.Object {
-	o := access.Object{Component: p.Subject.String()}
-	known := map[string]bool{}
-	for _, u := range p.Places() {
-		if !slices.Contains(o.Environments, u.Environment) {
-			o.Environments = append(o.Environments, u.Environment)
-		}
-		labels := maps.Clone(u.Labels)
-		if labels == nil {
-			labels = map[string]string{}
-		}
-		labels[pipelines.LabelName], labels[pipelines.LabelEnvironment] = u.Group, u.Environment
-		if key := fmt.Sprint(labels); !known[key] { // maps print in the order of their keys
-			known[key] = true
-			o.GroupLabels = append(o.GroupLabels, labels)
-		}
-	}
-	return o
 }
 
 // freezeObject is what a freeze is about.

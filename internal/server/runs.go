@@ -9,6 +9,7 @@ import (
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/report"
 	"sluice.dev/sluice/internal/wire"
 	"sluice.dev/sluice/pipelines"
@@ -19,6 +20,9 @@ func (s *server) runs(a huma.API, e *engine.Engine) {
 		func(ctx context.Context, in *keyed[wire.RunBody]) (wire.Started, error) {
 			run, err := e.Run(ctx, engine.RunRequest{
 				Plan: in.Body.Plan, By: name(ctx), Reason: in.Body.Reason, Anyway: in.Body.Anyway, Request: requestOf(ctx, in.Key),
+				May: func(p *plan.Plan, live *plan.Live) error {
+					return s.may(ctx, pipelines.RightOperate, planObject(p, live))
+				},
 			})
 			var idle *engine.NothingToDo
 			if errors.As(err, &idle) {

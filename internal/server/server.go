@@ -70,7 +70,7 @@ func Handler(o Options) http.Handler {
 	}
 	s := &server{
 		Options: o, right: newLimits(mostPer, mostAtOnce, o.Clock), wrong: newLimits(wrongPer, wrongAtOnce, o.Clock),
-		objects: objects{of: map[string]access.Object{}}, reading: make(chan struct{}, readers), denials: newDenials(o.Clock),
+		objects: objects{of: map[engine.Seen]access.Object{}}, reading: make(chan struct{}, readers), denials: newDenials(o.Clock),
 		open: map[string]bool{},
 	}
 	a := describe(mux)

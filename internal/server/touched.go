@@ -1,0 +1,69 @@
+package server
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"sluice.dev/sluice/internal/access"
+	"sluice.dev/sluice/internal/check"
+	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/pipelines"
+)
+
+// planObject is what a plan, and so a run of it, touches: each of its clusters by the labels that it has in its group, and the namespaces
+// of what was seen there.
+func planObject(p *plan.Plan, live *plan.Live) access.Object {
+	o := access.Object{Component: p.Subject.String()}
+	known := map[string]bool{}
+	for _, u := range p.Places() {
+		if !slices.Contains(o.Environments, u.Environment) {
+			o.Environments = append(o.Environments, u.Environment)
+		}
+		labels := maps.Clone(u.Labels)
+		if labels == nil {
+			labels = map[string]string{}
+		}
+		labels[pipelines.LabelName], labels[pipelines.LabelEnvironment] = u.Group, u.Environment
+		if key := fmt.Sprint(labels); !known[key] { // maps print in the order of their keys
+			known[key] = true
+			o.GroupLabels = append(o.GroupLabels, labels)
+		}
+	}
+	o.Namespaces = namespacesOf(p, live)
+	if len(o.Namespaces)*(len(o.GroupLabels)+len(o.Environments)) > access.MaxPlaces {
+		o.Namespaces = nil
+	}
+	return o
+}
+
+// namespacesOf are the namespaces that a plan touches, those of the pods of its checks among them; nil where it may be any, or what no
+// namespace holds.
+func namespacesOf(p *plan.Plan, live *plan.Live) []string {
+	all := p.Namespaces(live)
+	if all == nil {
+		return nil
+	}
+	for _, made := range check.PodsOf(checksOf(p)) {
+		if made.Namespace == "" {
+			return nil
+		}
+		all = append(all, made.Namespace)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// checksOf are all checks of a plan, and what its tasks run.
+func checksOf(p *plan.Plan) []pipelines.ResolvedCheck {
+	all := slices.Clone(p.Checks)
+	for i := range p.Stages {
+		all = append(all, p.Stages[i].Rules.Checks...)
+	}
+	if p.Tasks != nil {
+		for _, t := range slices.Concat(p.Tasks.First, p.Tasks.Finally) {
+			all = append(all, t.Check)
+		}
+	}
+	return all
+}
