@@ -200,7 +200,16 @@ func TestScopes(t *testing.T) {
 		"a namespace":           {scopes{{Namespaces: []string{"team-*"}}}, access.Object{Namespaces: []string{"team-a", "team-b"}}, true, ""},
 		"one of two namespaces": {scopes{{Namespaces: []string{"team-*"}}}, access.Object{Namespaces: []string{"team-a", "kube-system"}}, false, ""},
 		"no namespace":          {scopes{{Namespaces: []string{"*"}}}, access.Object{Component: "agent"}, false, "it may be any"},
-		"all that is set":       {scopes{{Components: []string{"agent"}, Environments: []string{"e2e"}}}, access.Object{Component: "other", Environments: []string{"e2e"}}, false, "a scope is what its parts have in common"},
+		"any namespace":         {scopes{{Namespaces: []string{"team-*"}}}, access.Object{AnyNamespace: true}, true, "it is known later which"},
+		"any namespace, of a component": {
+			scopes{{Components: []string{"agent"}, Namespaces: []string{"team-*"}}}, access.Object{Component: "other", AnyNamespace: true}, false,
+			"the rest of the scope counts all the same",
+		},
+		"any namespace, of two environments": {
+			scopes{{Environments: []string{"e2e"}, Namespaces: []string{"team-*"}}},
+			access.Object{Environments: []string{"e2e", "production"}, AnyNamespace: true}, false, "each needs a grant",
+		},
+		"all that is set": {scopes{{Components: []string{"agent"}, Environments: []string{"e2e"}}}, access.Object{Component: "other", Environments: []string{"e2e"}}, false, "a scope is what its parts have in common"},
 		"halves of two scopes": {
 			scopes{{Components: []string{"agent"}, Environments: []string{"e2e"}}, {Components: []string{"other"}, Environments: []string{"production"}}},
 			access.Object{Component: "agent", Environments: []string{"production"}}, false, "no binding gives both",
@@ -361,6 +370,11 @@ func TestGrantsOnlyAdd(t *testing.T) {
 		shuffled := compile(t, rapid.Permutation(all).Draw(r, "order")...).May(s, right, object)
 		if diff := cmp.Diff(before.Why(), shuffled.Why()); diff != "" {
 			r.Fatalf("the order of bindings matters:\n%s", diff)
+		}
+		somewhere := object
+		somewhere.AnyNamespace = true
+		if before.Allowed && !compile(t, all...).May(s, right, somewhere).Allowed {
+			r.Fatal("what is allowed in these namespaces is denied where any would do")
 		}
 		larger := object
 		larger.Environments = append(slices.Clone(object.Environments), "staging")

@@ -53,7 +53,7 @@ func newBench(t testing.TB) *bench {
 		t: t, file: filepath.Join(t.TempDir(), "ledger.db"), clock: testclock.NewFakeClock(noon), log: &log{}, files: t.TempDir(),
 	}
 	b.ledger = b.open()
-	b.temporal = &temporal{ledger: b.ledger, open: map[string]bool{}}
+	b.temporal = &temporal{ledger: b.ledger, open: map[string]bool{}, sees: []string{"ConfigMap/agent/a"}}
 	b.issuer = issuertest.New(t, b.clock.Now)
 	b.write("all.yaml", documents)
 	b.write("agent/a.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\n")

@@ -133,6 +133,10 @@ func (b *bench) callers() map[string]func(request) bool {
 	b.bind("agent", pipelines.BindingScope{Components: []string{"agent"}}, all...)
 	callers["agent"] = func(r request) bool { return in(r, somewhere, touched, frozen, component) }
 	b.bind("production", pipelines.BindingScope{Components: []string{"agent"}, Environments: []string{"production"}}, all...)
+	b.bind("within", pipelines.BindingScope{Namespaces: []string{"agent*"}}, all...)
+	callers["within"] = func(r request) bool { return in(r, somewhere, touched) }
+	b.bind("without", pipelines.BindingScope{Namespaces: []string{"kube-*"}}, all...)
+	callers["without"] = func(r request) bool { return in(r, somewhere) }
 	callers["production"] = func(r request) bool { return in(r, somewhere, touched, frozen) }
 	return callers
 }
@@ -141,8 +145,12 @@ func (b *bench) callers() map[string]func(request) bool {
 func (b *bench) seed() (there, missing *strings.Replacer) {
 	b.t.Helper()
 	hash, ctx := b.plan(), b.t.Context()
+	stored, err := b.ledger.Plan(ctx, hash)
+	if err != nil {
+		b.t.Fatal(err)
+	}
 	run, err := b.ledger.NewRun(ctx, ledger.Run{
-		Plan: hash, Subject: api.Component("agent"), Version: "1.0.0", Phase: string(api.PhaseMoving), Started: noon, By: "corp::someone",
+		Plan: hash, Live: stored.Live, Subject: api.Component("agent"), Version: "1.0.0", Phase: string(api.PhaseMoving), Started: noon, By: "corp::someone",
 	})
 	if err != nil {
 		b.t.Fatal(err)
@@ -230,7 +238,7 @@ func TestEveryRequestOfEveryCaller(t *testing.T) {
 					denials[w.Body.String()]++
 				}
 				if sees := strings.Contains(w.Body.String(), "agent"); r.over == listed && sees != (everywhere(name) || slices.Contains([]string{
-					"agent", "production", "staging"}, name)) {
+					"agent", "production", "staging", "within", "without"}, name)) {
 					t.Errorf("%s lists %s for %s", r.operation, w.Body, name)
 				}
 			}

@@ -39,7 +39,8 @@ type temporal struct {
 	begins  func(run string) error // before a run is started
 	under   trace.SpanContext      // of the last run that was started
 	hangs   func(ctx context.Context, run string)
-	looking func() // at clusters, for a plan
+	looking func()   // at clusters, for a plan
+	sees    []string // objects in each cluster
 }
 
 type preview struct{ client.WorkflowRun }
@@ -84,7 +85,11 @@ func (f *temporal) look(ctx context.Context, in api.PreviewInput) error {
 	}
 	live := plan.Live{Plan: in.Plan}
 	for _, c := range in.Clusters {
-		live.Clusters = append(live.Clusters, plan.ClusterDiff{Cluster: c.Cluster})
+		seen := plan.ClusterDiff{Cluster: c.Cluster}
+		for _, o := range f.sees {
+			seen.Objects = append(seen.Objects, plan.Object{Object: o, Action: "patch"})
+		}
+		live.Clusters = append(live.Clusters, seen)
 	}
 	data, err := json.Marshal(live)
 	if err != nil {
