@@ -11,7 +11,7 @@ func TestNamespacesBesideTheObjects(t *testing.T) {
 	in := func(namespace, name string) string {
 		return strings.Replace(config(name, "a", "1"), `"apps"`, `"`+namespace+`"`, 1)
 	}
-	role := `{"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "r"}}`
+	hook := `{"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration", "metadata": {"name": "h"}, "webhooks": []}`
 	for name, c := range map[string]struct {
 		reason       string
 		before, then []string
@@ -21,7 +21,7 @@ func TestNamespacesBesideTheObjects(t *testing.T) {
 		"nothing is left out":  {reason: "all of it is among the objects", before: []string{in("apps", "a")}, then: []string{in("apps", "a")}},
 		"one is left out":      {reason: "it goes back there", before: []string{in("apps", "a"), in("old", "b")}, then: []string{in("apps", "a")}, want: []string{"old"}},
 		"one that is not here": {reason: "it would come back there", before: []string{in("old", "b")}, then: []string{in("apps", "a")}, deleted: true, want: []string{"old"}},
-		"one in no namespace":  {reason: "no namespace holds it", before: []string{role}, then: []string{in("apps", "a")}, want: []string{""}},
+		"one in no namespace":  {reason: "no namespace holds it", before: []string{hook}, then: []string{in("apps", "a")}, want: []string{""}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t)
