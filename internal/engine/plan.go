@@ -102,6 +102,9 @@ func (e *Engine) seen(ctx context.Context, p *plan.Plan, from ledger.Plan, req P
 	if err := req.may(p, planned.Live); err != nil {
 		return nil, err
 	}
+	if err := e.ledger.SavePlan(ctx, planned.Stored); err != nil {
+		return nil, err
+	}
 	planned.Counts = plan.Count(p, planned.Live)
 	if planned.Busy, err = e.busy(ctx, planned); err != nil {
 		return nil, err
@@ -185,6 +188,8 @@ func (e *Engine) waysBack(ctx context.Context, subject api.Subject) (map[string]
 	return back, nil
 }
 
+// store keeps a plan that is about to be looked at. One that is there stays whose it was, under the policies that it was made under, until
+// it is clear that whoever plans it again may have it.
 func (e *Engine) store(ctx context.Context, p *plan.Plan, from ledger.Plan, by string) (ledger.Plan, error) {
 	body, err := plan.Encode(p)
 	if err != nil {
@@ -198,7 +203,15 @@ func (e *Engine) store(ctx context.Context, p *plan.Plan, from ledger.Plan, by s
 		Hash: plan.Hash(p), Subject: p.Subject, Version: p.Version, Pipeline: p.Pipeline,
 		Body: digest, Origin: from.Origin, Policies: from.Policies, Created: e.now(), By: by,
 	}
-	return stored, e.ledger.SavePlan(ctx, stored)
+	known, err := e.ledger.Plan(ctx, stored.Hash)
+	switch {
+	case fault.CodeOf(err) == fault.NotFound:
+		return stored, e.ledger.SavePlan(ctx, stored)
+	case err != nil:
+		return ledger.Plan{}, err
+	}
+	known.Live = ""
+	return stored, e.ledger.SavePlan(ctx, known)
 }
 
 // LoadPlan returns a stored plan by hash or by a prefix of it, with what was seen in the clusters when it was made.

@@ -116,3 +116,37 @@ func TestARollbackKeepsWhatWasSeenForItsRun(t *testing.T) {
 		t.Errorf("it goes back as %+v, %v", back, err)
 	}
 }
+
+// Whoever is denied a plan that is there leaves it to whoever made it, and under its policies: who made it may not let it pass them.
+func TestWhoIsDeniedAPlanDoesNotMakeItHis(t *testing.T) {
+	b := newBench(t)
+	made := b.plan()
+	b.sees("ConfigMap/kube-system/a")
+	files := engine.Files{Paths: []string{b.dir}}
+	no := fault.New(fault.Refused, "not there")
+	may := func(_ *plan.Plan, live *plan.Live) error {
+		if live == nil {
+			return nil
+		}
+		return no
+	}
+	if _, err := b.Plan(t.Context(), engine.PlanRequest{Files: files, Component: "agent", By: "bob", May: may}); err != no {
+		t.Fatalf("bob is given it: %v", err)
+	}
+	after, err := b.LoadPlan(t.Context(), made.Hash)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after.Stored.By != made.Stored.By || after.Stored.By == "" || after.Stored.Created != made.Stored.Created {
+		t.Errorf("it is %s's of %v now, and was %s's", after.Stored.By, after.Stored.Created, made.Stored.By)
+	}
+	if got := after.Plan.Namespaces(after.Live); !slices.Equal(got, []string{"kube-system"}) {
+		t.Errorf("what was seen last is forgotten: %v", got)
+	}
+	if _, err = b.Plan(t.Context(), engine.PlanRequest{Files: files, Component: "agent", By: "cid"}); err != nil {
+		t.Fatal(err)
+	}
+	if after, err = b.LoadPlan(t.Context(), made.Hash); err != nil || after.Stored.By == made.Stored.By || after.Live == nil {
+		t.Errorf("who may have it does not make it his: %+v, %v", after.Stored, err)
+	}
+}

@@ -10,7 +10,7 @@ import (
 )
 
 // Namespaces lists the namespaces of all that a run of a plan writes, or may bring back, as its clusters were seen: sorted, each once. It
-// is nil where that may be more than namespaces hold: a cluster was not looked at, did not answer or refuses, something is in no
+// is nil where that may be more than namespaces hold: a cluster was not looked at, did not answer or refuses all of it, something is in no
 // namespace, or nothing at all was found.
 func (p *Plan) Namespaces(live *Live) []string {
 	if live == nil {
@@ -23,8 +23,11 @@ func (p *Plan) Namespaces(live *Live) []string {
 	all := map[string]bool{}
 	for _, u := range p.AllUnits() {
 		c := seen[u.Cluster]
-		if c == nil || c.Unreachable != "" || len(c.Refusals) > 0 {
+		if c == nil || c.Unreachable != "" {
 			return nil
+		}
+		for _, no := range c.Refusals {
+			all[NamespaceOf(no.Object)] = true // what is refused need not be among the objects
 		}
 		for _, o := range c.Objects {
 			all[NamespaceOf(o.Object)] = true

@@ -24,7 +24,9 @@ func sees(cluster string, objects ...string) ClusterDiff {
 
 func TestNamespacesOfAPlan(t *testing.T) {
 	away, refuses := ClusterDiff{Cluster: "b", Unreachable: "no route"}, sees("b", "ConfigMap/x/a")
-	refuses.Refusals = []api.Refusal{{Rule: api.RuleDriver}}
+	refuses.Refusals = []api.Refusal{{Rule: api.RuleRender}}
+	refusesOne := sees("b", "ConfigMap/x/a")
+	refusesOne.Refusals = []api.Refusal{{Rule: api.RuleDriver, Object: "CloneSet/y/a"}}
 	beside, besideNone := sees("b", "ConfigMap/x/a"), sees("b", "ConfigMap/x/a")
 	beside.Beside, besideNone.Beside = []string{"old"}, []string{""}
 	for name, c := range map[string]struct {
@@ -41,8 +43,11 @@ func TestNamespacesOfAPlan(t *testing.T) {
 			"it is none of the plan's", &Live{Clusters: []ClusterDiff{sees("a", "ConfigMap/x/a"), sees("b", "ConfigMap/x/a"), sees("c", "ConfigMap/y/a")}},
 			[]string{"x"},
 		},
-		"a cluster is away":          {"nobody knows what goes there", &Live{Clusters: []ClusterDiff{sees("a", "ConfigMap/x/a"), away}}, nil},
-		"a cluster refuses":          {"what it refuses may not be listed", &Live{Clusters: []ClusterDiff{sees("a", "ConfigMap/x/a"), refuses}}, nil},
+		"a cluster is away": {"nobody knows what goes there", &Live{Clusters: []ClusterDiff{sees("a", "ConfigMap/x/a"), away}}, nil},
+		"a cluster refuses an object": {
+			"whoever may look at it is to read why", &Live{Clusters: []ClusterDiff{sees("a"), refusesOne}}, []string{"x", "y"},
+		},
+		"a cluster refuses all":      {"nobody knows what goes there", &Live{Clusters: []ClusterDiff{sees("a", "ConfigMap/x/a"), refuses}}, nil},
 		"in no namespace":            {"namespaces do not hold it", &Live{Clusters: []ClusterDiff{sees("a", "ConfigMap/x/a"), sees("b", "ClusterRole/a")}}, nil},
 		"beside the objects":         {"a way back goes there", &Live{Clusters: []ClusterDiff{sees("a"), beside}}, []string{"old", "x"}},
 		"beside, in no namespace":    {"a way back goes there", &Live{Clusters: []ClusterDiff{sees("a"), besideNone}}, nil},
