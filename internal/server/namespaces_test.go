@@ -42,9 +42,11 @@ func TestScopesOfNamespaces(t *testing.T) {
 		}
 		for _, of := range []struct{ method, path, body string }{
 			{"GET", "/plans/" + hash, ""}, {"POST", "/runs", `{"plan":"` + hash + `"}`}, {"GET", "/audit?object=" + hash, ""},
+			{"POST", "/bypasses", `{"of":"freeze-1","for":"` + hash + `","reason":"x"}`}, {"POST", "/bypasses", `{"of":"freeze-1","for":"agent-1","reason":"x"}`},
 		} {
-			if code := ask("ann", of.method, of.path, of.body); code != http.StatusForbidden {
-				t.Errorf("of %s: %s %s is %d", reason, of.method, of.path, code)
+			w := b.ask(h, of.method, of.path, of.body, b.token("ann"))
+			if w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), access.Denied) {
+				t.Errorf("of %s: %s %s is %d %s", reason, of.method, of.path, w.Code, w.Body)
 			}
 		}
 		for _, of := range []struct{ method, path, body string }{
@@ -65,6 +67,10 @@ func TestScopesOfNamespaces(t *testing.T) {
 	}
 	if code := ask("ann", "GET", "/plans/"+hash, ""); code != http.StatusOK {
 		t.Errorf("she reads it again: %d", code)
+	}
+	w := b.ask(h, "POST", "/bypasses", `{"of":"freeze-1","for":"agent-1","reason":"x"}`, b.token("ann"))
+	if w.Code == http.StatusForbidden && strings.Contains(w.Body.String(), access.Denied) {
+		t.Errorf("she may let it pass again: %s", w.Body)
 	}
 }
 

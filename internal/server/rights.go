@@ -165,10 +165,24 @@ func (s *server) keeping() need[keyed[wire.ApplyBody]] {
 	}}
 }
 
-// bypassing is what it takes to let a plan pass: to approve, over what the plan touches.
+// bypassing is what it takes to let a plan pass: to approve, over what the plan touches. Named for a run, it lets others of the plan pass
+// too, and takes what the plan touches as it was seen last besides.
 func (s *server) bypassing() need[keyed[wire.BypassBody]] {
 	over := func(ctx context.Context, in *keyed[wire.BypassBody]) (access.Object, error) {
-		return s.named(ctx, in.Body.For)
+		run, err := s.Engine.SeenForRun(ctx, in.Body.For)
+		if fault.CodeOf(err) == fault.NotFound {
+			return s.touchedByPlan(ctx, in.Body.For)
+		}
+		if err != nil {
+			return access.Object{}, err
+		}
+		o, err := s.touched(ctx, run)
+		if err != nil {
+			return access.Object{}, err
+		}
+		last, err := s.touchedByPlan(ctx, run.Plan)
+		o.Namespaces = both(o.Namespaces, last.Namespaces)
+		return o, err
 	}
 	return need[keyed[wire.BypassBody]]{right: pipelines.RightApprove, over: over}
 }

@@ -11,8 +11,8 @@ import (
 	"sluice.dev/sluice/pipelines"
 )
 
-// planObject is what a plan, and so a run of it, touches: each of its clusters by the labels that it has in its group, and the namespaces
-// of what was seen there.
+// planObject is what a plan, and so a run of it, touches: each of its clusters, and of those that its tasks name, by its labels, and the
+// namespaces of what was seen there.
 func planObject(p *plan.Plan, live *plan.Live) access.Object {
 	o := access.Object{Component: p.Subject.String()}
 	known := map[string]bool{}
@@ -52,6 +52,14 @@ func namespacesOf(p *plan.Plan, live *plan.Live) []string {
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
+}
+
+// both are the namespaces of two objects, of which nil may be any.
+func both(a, b []string) []string {
+	if a == nil || b == nil {
+		return nil
+	}
+	return slices.Compact(slices.Sorted(slices.Values(slices.Concat(a, b))))
 }
 
 // checksOf are all checks of a plan, and what its tasks run.
