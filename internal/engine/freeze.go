@@ -100,6 +100,12 @@ func (e *Engine) burnt(ctx context.Context, name string) error {
 		"or delete fuse %s first, if it is to hold nobody", name, api.Counted(len(still), "cluster"), fuse.Names(still), of)
 }
 
+// FrozenScope is what a freeze is about, lifted or not; fault.NotFound where there is none of that name.
+func (e *Engine) FrozenScope(ctx context.Context, name string) (api.FreezeScope, error) {
+	f, err := e.ledger.Freeze(ctx, name)
+	return f.Scope, err
+}
+
 // KnownFreeze is a freeze with who has let which plans pass it.
 type KnownFreeze struct {
 	api.Freeze

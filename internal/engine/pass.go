@@ -122,29 +122,25 @@ func (e *Engine) mayPass(ctx context.Context, run ledger.Run, planned *Planned, 
 		}
 		return err
 	}
-	all, err := e.ledger.ListFreezes(ctx, 0)
-	if err != nil {
-		return err
-	}
+	f, err := e.ledger.Freeze(ctx, req.Of)
 	now := e.now()
-	for _, f := range all {
-		switch {
-		case f.Name != req.Of:
-			continue
-		case !f.Lifted.IsZero():
-			at := f.Lifted.UTC().Format("2006-01-02 15:04:05 MST")
-			return fault.New(fault.Conflict, "it was lifted %s by %s: it holds nothing", at, f.LiftedBy)
-		case !f.Holds(now):
-			return fault.New(fault.Conflict, "its time is over: it holds nothing")
-		case !ledger.Bypassable(f):
-			return fault.New(fault.Refused, "it is about the version itself, which was rolled back; whoever knows that it is good lifts it: "+
-				"%s unfreeze %s --reason TEXT", e.options.Program, f.Name)
-		case len(planned.Plan.Holds([]api.Freeze{f}, 0, now).List) == 0:
-			return fault.New(fault.Refused, "it does not hold this plan: it is about %s", f.Scope)
-		}
-		return nil
+	switch {
+	case fault.CodeOf(err) == fault.NotFound:
+		return fault.New(fault.NotFound, "there is no such freeze or policy: write freeze-N or %sNAME", ledger.PolicyPrefix)
+	case err != nil:
+		return err
+	case !f.Lifted.IsZero():
+		at := f.Lifted.UTC().Format("2006-01-02 15:04:05 MST")
+		return fault.New(fault.Conflict, "it was lifted %s by %s: it holds nothing", at, f.LiftedBy)
+	case !f.Holds(now):
+		return fault.New(fault.Conflict, "its time is over: it holds nothing")
+	case !ledger.Bypassable(f):
+		return fault.New(fault.Refused, "it is about the version itself, which was rolled back; whoever knows that it is good lifts it: "+
+			"%s unfreeze %s --reason TEXT", e.options.Program, f.Name)
+	case len(planned.Plan.Holds([]api.Freeze{f}, 0, now).List) == 0:
+		return fault.New(fault.Refused, "it does not hold this plan: it is about %s", f.Scope)
 	}
-	return fault.New(fault.NotFound, "there is no such freeze or policy: write freeze-N or %sNAME", ledger.PolicyPrefix)
+	return nil
 }
 
 // madeByOthers refuses whoever has made a plan, be it that others have made the same since: the plan is kept as the last one's, and a job

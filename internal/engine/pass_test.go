@@ -1,6 +1,8 @@
 package engine_test
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -159,6 +161,24 @@ func TestABypassTakesASecondPerson(t *testing.T) {
 	entries, _ := b.Audit(t.Context(), run.Name, 0)
 	if !strings.Contains(entries[len(entries)-2].Outcome, "refused") && !strings.Contains(entries[0].Outcome, "refused") {
 		t.Errorf("who was refused is in the audit: %+v", entries)
+	}
+}
+
+// unlisted is a ledger whose list of freezes nobody can read: it is long, and ends before the oldest.
+type unlisted struct{ ledger.Ledger }
+
+func (unlisted) ListFreezes(context.Context, int) ([]api.Freeze, error) {
+	return nil, errors.New("all freezes are read")
+}
+
+func TestAFreezeIsPassedByItsName(t *testing.T) {
+	b := newBench(t)
+	p := b.plan()
+	b.freezes(api.FreezeScope{}, time.Time{})
+	e := engine.New(unlisted{b.ledger}, b.Engine.Server, engine.Options{Clock: b.clock})
+	let, err := e.Bypass(t.Context(), engine.BypassRequest{Of: "freeze-1", For: p.Hash, By: "eve", Reason: "the fix has to go out"})
+	if err != nil || len(let.Still) > 0 {
+		t.Errorf("it passes as %+v, %v", let, err)
 	}
 }
 

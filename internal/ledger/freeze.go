@@ -22,6 +22,8 @@ type Freezes interface {
 	EndFreezes(ctx context.Context, now time.Time) error
 	// Frozen returns those that are not lifted, the oldest first, and the revision at which that is so; 0 where there never was one.
 	Frozen(ctx context.Context) (list []api.Freeze, revision int64, err error)
+	// Freeze returns the one of a name, lifted or not; NotFound where there is none.
+	Freeze(ctx context.Context, name string) (api.Freeze, error)
 	// ListFreezes returns the newest first, lifted ones among them.
 	ListFreezes(ctx context.Context, limit int) ([]api.Freeze, error)
 	// PageFreezes returns a part of that list; lifted ones are left out where they are not asked for.

@@ -220,16 +220,11 @@ func freezing() need[keyed[wire.FreezeBody]] {
 // lifting is what it takes to lift a freeze: to operate all that it is about.
 func (s *server) lifting() need[wire.Lifting] {
 	return need[wire.Lifting]{right: pipelines.RightOperate, over: func(ctx context.Context, in *wire.Lifting) (access.Object, error) {
-		known, err := s.Engine.Freezes(ctx, true, 0)
+		scope, err := s.Engine.FrozenScope(ctx, in.Name)
 		if err != nil {
 			return access.Object{}, err
 		}
-		for _, f := range known {
-			if f.Name == in.Name {
-				return freezeObject(f.Scope), nil
-			}
-		}
-		return access.Object{}, fault.New(fault.NotFound, "cannot find freeze %s", in.Name)
+		return freezeObject(scope), nil
 	}}
 }
 

@@ -69,9 +69,13 @@ func testFreezes(t *testing.T, l ledger.Ledger) {
 	for _, name := range []string{"freeze-9", "freeze-01", "freeze-", "1", "", "freeze-x"} {
 		_, err := l.LiftFreeze(ctx, name, lift)
 		wantCode(t, err, fault.NotFound, "no such freeze: "+name)
+		_, err = l.Freeze(ctx, name)
+		wantCode(t, err, fault.NotFound, "no such freeze by name: "+name)
 	}
+	same(t, utc([]api.Freeze{must[api.Freeze](t)(l.Freeze(ctx, wide.Name))}), utc([]api.Freeze{wide}), "a freeze by its name")
 	wide.Lifted, wide.LiftedBy, wide.LiftReason = at(40), "bob", "it is quiet"
 	same(t, utc([]api.Freeze{must[api.Freeze](t)(l.LiftFreeze(ctx, wide.Name, lift))}), utc([]api.Freeze{wide}), "a lifted freeze")
+	same(t, utc([]api.Freeze{must[api.Freeze](t)(l.Freeze(ctx, wide.Name))}), utc([]api.Freeze{wide}), "a lifted one by its name")
 	was, err := l.LiftFreeze(ctx, wide.Name, ledger.Lift{By: "mallory", Reason: "me too", At: at(41)})
 	wantCode(t, err, fault.Conflict, "a freeze is lifted once")
 	same(t, was.LiftedBy, "bob", "who lifted it stays")

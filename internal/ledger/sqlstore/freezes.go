@@ -68,11 +68,7 @@ func (s *Store) LiftFreeze(ctx context.Context, name string, l ledger.Lift) (api
 	var f api.Freeze
 	err := s.write(ctx, turnOfFreezes, func(tx handle) error {
 		var err error
-		f, err = scanFreeze(tx.QueryRowContext(ctx, `SELECT `+freezeColumns+` FROM freezes WHERE number = ?`, freezeNumber(name)))
-		if errors.Is(err, sql.ErrNoRows) {
-			return fault.New(fault.NotFound, "there is no such freeze")
-		}
-		if err != nil {
+		if f, err = freezeNamed(ctx, tx, name); err != nil {
 			return err
 		}
 		if !f.Lifted.IsZero() {
@@ -144,6 +140,20 @@ func (s *Store) freezeRevision(ctx context.Context) (int64, error) {
 	var revision int64
 	err := s.all.QueryRowContext(ctx, `SELECT revision FROM freeze_revision`).Scan(&revision)
 	return revision, err
+}
+
+// Freeze implements ledger.Freezes.
+func (s *Store) Freeze(ctx context.Context, name string) (api.Freeze, error) {
+	f, err := freezeNamed(ctx, s.all, name)
+	return f, failed(err, "cannot read %s", name)
+}
+
+func freezeNamed(ctx context.Context, h handle, name string) (api.Freeze, error) {
+	f, err := scanFreeze(h.QueryRowContext(ctx, `SELECT `+freezeColumns+` FROM freezes WHERE number = ?`, freezeNumber(name)))
+	if errors.Is(err, sql.ErrNoRows) {
+		return api.Freeze{}, fault.New(fault.NotFound, "there is no such freeze")
+	}
+	return f, err
 }
 
 // ListFreezes implements ledger.Freezes.
