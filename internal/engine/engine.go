@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
@@ -114,6 +115,8 @@ type Engine struct {
 	server  *Server
 	dialing sync.Mutex
 	details details
+	// ownFleet is the fleet of the installation as it was read last.
+	ownFleet atomic.Pointer[Fleet]
 }
 
 // New returns an engine on a ledger. It dials the Temporal server when something first needs it, and not again after

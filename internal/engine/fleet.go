@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"reflect"
 	"slices"
@@ -28,13 +29,58 @@ type ownFleet struct {
 	broken  pipelines.Diagnostics // why some of what is kept is not among them
 }
 
-// fleet reads the fleet that the ledger keeps.
-func (e *Engine) fleet(ctx context.Context) (ownFleet, error) {
+// Fleet is where the clusters of an installation are.
+type Fleet struct {
+	ownFleet
+	revisions string
+}
+
+// Fleet reads the fleet that the ledger keeps. It is the same one for as long as nobody changes it.
+func (e *Engine) Fleet(ctx context.Context) (*Fleet, error) {
 	kept, err := e.ledger.ListKept(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	var revisions strings.Builder
+	for _, k := range kept {
+		if slices.Contains(pipelines.FleetKinds(), k.Kind) {
+			fmt.Fprintln(&revisions, k.Revision)
+		}
+	}
+	if read := e.ownFleet.Load(); read != nil && read.revisions == revisions.String() {
+		return read, nil
+	}
+	read := &Fleet{fleetOf(kept), revisions.String()}
+	e.ownFleet.Store(read)
+	return read, nil
+}
+
+// Cluster is where a cluster is; false where the installation does not say.
+func (f *Fleet) Cluster(name string) (at plan.Place, known bool) {
+	if c := f.docs.Clusters[name]; f.kept && c != nil {
+		g := f.docs.ClusterGroups[c.Spec.Group]
+		return plan.Place{
+			Cluster: name, Context: c.Spec.Context, Site: c.Spec.Site, Group: c.Spec.Group, Environment: g.Spec.Environment,
+			Labels: c.EffectiveLabels(g),
+		}, true
+	}
+	return at, false
+}
+
+// Group are the labels of a cluster group, its environment among them; nil where the installation does not say.
+func (f *Fleet) Group(name string) map[string]string {
+	if g := f.docs.ClusterGroups[name]; f.kept && g != nil {
+		return g.EffectiveLabels()
+	}
+	return nil
+}
+
+func (e *Engine) fleet(ctx context.Context) (ownFleet, error) {
+	read, err := e.Fleet(ctx)
 	if err != nil {
 		return ownFleet{}, err
 	}
-	return fleetOf(kept), nil
+	return read.ownFleet, nil
 }
 
 // fleetOf reads a fleet among what is kept. What cannot be used is left out, with what needs it: an older program may read what a newer one
@@ -145,7 +191,7 @@ func differs(at string, said, kept any) string {
 
 // placed is fault.Refused where a plan, made before the fleet changed, places a cluster elsewhere than the ledger does.
 func (e *Engine) placed(ctx context.Context, p *plan.Plan) error {
-	own, err := e.fleet(ctx)
+	own, err := e.Fleet(ctx)
 	if err != nil || !own.kept {
 		return err
 	}
@@ -154,18 +200,15 @@ func (e *Engine) placed(ctx context.Context, p *plan.Plan) error {
 		domains[u.Cluster] = u.Domains
 	}
 	var moved []string
-	for _, at := range p.Places() {
-		c := own.docs.Clusters[at.Cluster]
-		if c == nil {
-			moved = append(moved, at.Cluster+" (is gone)")
+	for _, said := range p.Places() {
+		is, known := own.Cluster(said.Cluster)
+		if !known {
+			moved = append(moved, said.Cluster+" (is gone)")
 			continue
 		}
-		g := own.docs.ClusterGroups[c.Spec.Group]
-		labels := c.EffectiveLabels(g)
-		said, isUnit := domains[at.Cluster]
-		if at.Group != c.Spec.Group || at.Environment != g.Spec.Environment || at.Context != c.Spec.Context || at.Site != c.Spec.Site ||
-			!maps.Equal(at.Labels, labels) || isUnit && !slices.Equal(said, own.docs.Fleet.DomainsOf(labels)) {
-			moved = append(moved, at.Cluster)
+		of, isUnit := domains[said.Cluster]
+		if !reflect.DeepEqual(said, is) || isUnit && !slices.Equal(of, own.docs.Fleet.DomainsOf(is.Labels)) {
+			moved = append(moved, said.Cluster)
 		}
 	}
 	if len(moved) == 0 {

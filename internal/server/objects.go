@@ -18,10 +18,16 @@ const (
 // of one. A plan that is looked at again is another one here.
 type objects struct {
 	mu sync.Mutex
-	of map[engine.Seen]access.Object
+	of map[asSeen]access.Object
 }
 
-func (o *objects) get(seen engine.Seen) (access.Object, bool) {
+// asSeen is a plan as its clusters were seen, and where these are.
+type asSeen struct {
+	engine.Seen
+	fleet *engine.Fleet
+}
+
+func (o *objects) get(seen asSeen) (access.Object, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	known, ok := o.of[seen]
@@ -29,7 +35,7 @@ func (o *objects) get(seen engine.Seen) (access.Object, bool) {
 }
 
 // put remembers one more. Where there are too many, any other one is forgotten.
-func (o *objects) put(seen engine.Seen, object access.Object) {
+func (o *objects) put(seen asSeen, object access.Object) {
 	if len(object.GroupLabels)+len(object.Namespaces) > maxPlaces {
 		return
 	}
@@ -46,15 +52,19 @@ func (o *objects) put(seen engine.Seen, object access.Object) {
 
 // touched is what a plan touches, as its clusters were seen.
 func (s *server) touched(ctx context.Context, seen engine.Seen) (access.Object, error) {
-	if known, ok := s.objects.get(seen); ok {
+	fleet, err := s.fleets.now(ctx)
+	if err != nil {
+		return access.Object{}, err
+	}
+	if known, ok := s.objects.get(asSeen{seen, fleet}); ok {
 		return known, nil
 	}
 	p, live, err := s.Engine.ReadSeen(ctx, seen)
 	if err != nil {
 		return access.Object{}, err
 	}
-	o := planObject(p, live)
-	s.objects.put(seen, o)
+	o := planObject(p, live, fleet)
+	s.objects.put(asSeen{seen, fleet}, o)
 	return o, nil
 }
 

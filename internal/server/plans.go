@@ -60,7 +60,7 @@ func (s *server) plans(a huma.API, e *engine.Engine) {
 		func(ctx context.Context, in *wire.ByHash) (engine.Planned, error) {
 			planned, err := e.ShowPlan(ctx, in.Hash)
 			if err == nil { // it may have been looked at anew since it was asked about
-				err = s.may(ctx, pipelines.RightView, planObject(planned.Plan, planned.Live))
+				err = s.mayHave(ctx, pipelines.RightView, planned.Plan, planned.Live, false)
 			}
 			if err != nil {
 				return engine.Planned{}, err
@@ -92,8 +92,6 @@ func (s *server) planRequest(ctx context.Context, b wire.PlanBody, f engine.File
 // planned is what it takes to have a plan. Before its clusters were seen, a right in some namespace will do.
 func (s *server) planned(ctx context.Context) func(*plan.Plan, *plan.Live) error {
 	return func(p *plan.Plan, live *plan.Live) error {
-		o := planObject(p, live)
-		o.AnyNamespace = live == nil
-		return s.may(ctx, pipelines.RightPlan, o)
+		return s.mayHave(ctx, pipelines.RightPlan, p, live, live == nil)
 	}
 }

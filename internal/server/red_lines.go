@@ -15,7 +15,7 @@ import (
 )
 
 func (s *server) lines(a huma.API, e *engine.Engine) {
-	on(s, a, wire.MakeFreeze, freezing(), func(ctx context.Context, in *keyed[wire.FreezeBody]) (engine.Frozen, error) {
+	on(s, a, wire.MakeFreeze, s.freezing(), func(ctx context.Context, in *keyed[wire.FreezeBody]) (engine.Frozen, error) {
 		b := in.Body
 		return e.Freeze(ctx, api.Freeze{
 			Scope: b.Scope, InFlight: cmp.Or(b.InFlight, api.PauseNow), Until: b.Until, By: name(ctx), Reason: b.Reason,

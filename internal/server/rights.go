@@ -210,9 +210,9 @@ func (s *server) named(ctx context.Context, name string) (access.Object, error) 
 	return o, err
 }
 
-func freezing() need[keyed[wire.FreezeBody]] {
-	over := func(_ context.Context, in *keyed[wire.FreezeBody]) (access.Object, error) {
-		return freezeObject(in.Body.Scope), nil
+func (s *server) freezing() need[keyed[wire.FreezeBody]] {
+	over := func(ctx context.Context, in *keyed[wire.FreezeBody]) (access.Object, error) {
+		return s.freezeObject(ctx, in.Body.Scope)
 	}
 	return need[keyed[wire.FreezeBody]]{right: pipelines.RightOperate, over: over}
 }
@@ -224,20 +224,28 @@ func (s *server) lifting() need[wire.Lifting] {
 		if err != nil {
 			return access.Object{}, err
 		}
-		return freezeObject(scope), nil
+		return s.freezeObject(ctx, scope)
 	}}
 }
 
-// freezeObject is what a freeze is about.
-func freezeObject(f api.FreezeScope) (o access.Object) {
+// freezeObject is what a freeze is about. A group of which nobody knows the labels is within scopes that do not ask for any: one that leaves
+// out what has a label would have it otherwise.
+func (s *server) freezeObject(ctx context.Context, f api.FreezeScope) (o access.Object, err error) {
 	if f.Component != (api.Subject{}) {
 		o.Component = f.Component.String()
 	}
 	if f.Environment != "" {
 		o.Environments = []string{f.Environment}
 	}
-	if f.Group != "" {
-		o.GroupLabels = []map[string]string{{pipelines.LabelName: f.Group, pipelines.LabelEnvironment: f.Environment}}
+	if f.Group == "" {
+		return o, nil
 	}
-	return o
+	fleet, err := s.fleets.now(ctx)
+	if err != nil {
+		return o, err
+	}
+	if labels := fleet.Group(f.Group); labels != nil {
+		o.Environments, o.GroupLabels = nil, []map[string]string{labels}
+	}
+	return o, nil
 }

@@ -21,7 +21,7 @@ func (s *server) runs(a huma.API, e *engine.Engine) {
 			run, err := e.Run(ctx, engine.RunRequest{
 				Plan: in.Body.Plan, By: name(ctx), Reason: in.Body.Reason, Anyway: in.Body.Anyway, Request: requestOf(ctx, in.Key),
 				May: func(p *plan.Plan, live *plan.Live) error {
-					return s.may(ctx, pipelines.RightOperate, planObject(p, live))
+					return s.mayHave(ctx, pipelines.RightOperate, p, live, false)
 				},
 			})
 			var idle *engine.NothingToDo

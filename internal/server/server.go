@@ -69,8 +69,9 @@ func Handler(o Options) http.Handler {
 		o.Metrics = metrics.NewServer()
 	}
 	s := &server{
+		fleets:  fleets{read: o.Engine.Fleet, clock: o.Clock},
 		Options: o, right: newLimits(mostPer, mostAtOnce, o.Clock), wrong: newLimits(wrongPer, wrongAtOnce, o.Clock),
-		objects: objects{of: map[engine.Seen]access.Object{}}, reading: make(chan struct{}, readers), denials: newDenials(o.Clock),
+		objects: objects{of: map[asSeen]access.Object{}}, reading: make(chan struct{}, readers), denials: newDenials(o.Clock),
 		open: map[string]bool{},
 	}
 	a := describe(mux)
@@ -146,6 +147,7 @@ type server struct {
 	reading chan struct{}
 
 	objects objects // of plans
+	fleets  fleets
 	denials denials
 	open    map[string]bool // paths at which nobody is asked who he is
 }

@@ -1,22 +1,27 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
 
 	"sluice.dev/sluice/internal/access"
 	"sluice.dev/sluice/internal/check"
+	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/pipelines"
 )
 
 // planObject is what a plan, and so a run of it, touches: each of its clusters, and of those that its tasks name, by its labels, and the
-// namespaces of what was seen there.
-func planObject(p *plan.Plan, live *plan.Live) access.Object {
+// namespaces of what was seen there. Where clusters are the fleet says, and the plan where that does not know.
+func planObject(p *plan.Plan, live *plan.Live, fleet *engine.Fleet) access.Object {
 	o := access.Object{Component: p.Subject.String()}
 	known := map[string]bool{}
 	for _, u := range p.Places() {
+		if now, known := fleet.Cluster(u.Cluster); known {
+			u = now
+		}
 		if !slices.Contains(o.Environments, u.Environment) {
 			o.Environments = append(o.Environments, u.Environment)
 		}
@@ -35,6 +40,17 @@ func planObject(p *plan.Plan, live *plan.Live) access.Object {
 		o.Namespaces = nil
 	}
 	return o
+}
+
+// mayHave says why somebody has no right over a plan, as its clusters were seen.
+func (s *server) mayHave(ctx context.Context, right pipelines.Right, p *plan.Plan, live *plan.Live, anyNamespace bool) error {
+	fleet, err := s.fleets.now(ctx)
+	if err != nil {
+		return err
+	}
+	o := planObject(p, live, fleet)
+	o.AnyNamespace = anyNamespace
+	return s.may(ctx, right, o)
 }
 
 // namespacesOf are the namespaces that a plan touches, those of the pods of its checks among them; nil where it may be any, or what no
