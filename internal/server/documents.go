@@ -16,7 +16,7 @@ import (
 func (s *server) documents(a huma.API, e *engine.Engine) {
 	on(s, a, wire.Apply, s.keeping(),
 		func(ctx context.Context, in *keyed[wire.ApplyBody]) (out []engine.Applied, err error) {
-			err = s.sent(ctx, in.Body.Sent, func(f engine.Files) error {
+			err = s.sent(ctx, &in.Body.Sent, func(f engine.Files) error {
 				out, err = e.Apply(ctx, engine.ApplyRequest{Files: f, By: name(ctx), Reason: in.Body.Reason, May: func(kind string) error {
 					return s.may(ctx, access.RightToKeep(kind), access.Object{})
 				}})
@@ -34,7 +34,7 @@ func (s *server) documents(a huma.API, e *engine.Engine) {
 	})
 	on(s, a, wire.StartDrill, all[wire.Drilling[wire.DrillBody]](pipelines.RightOperate),
 		func(ctx context.Context, in *wire.Drilling[wire.DrillBody]) (out engine.KeptDrill, err error) {
-			err = s.sent(ctx, in.Body.Sent, func(f engine.Files) error {
+			err = s.sent(ctx, &in.Body.Sent, func(f engine.Files) error {
 				out, err = e.StartDrill(ctx, engine.DrillRequest{Files: f, Name: in.Drill, By: name(ctx), Reason: in.Body.Reason})
 				return err
 			})

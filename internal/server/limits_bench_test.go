@@ -1,10 +1,12 @@
 package server_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -17,6 +19,7 @@ import (
 	"time"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/bundle"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/plan"
@@ -30,6 +33,7 @@ func BenchmarkServerLimits(b *testing.B) {
 	b.Run("plan", measurePlan)
 	b.Run("reads", measureReads)
 	b.Run("watchers", measureWatchers)
+	b.Run("bodies", measureBodies)
 }
 
 // measurePlan plans 1,000 clusters through the server and without it in turn, by a Temporal that says at once what it sees in all of them:
@@ -216,6 +220,105 @@ func measureWatchers(b *testing.B) {
 		b.ReportMetric(spent.Seconds()/looks, "cores")
 		b.ReportMetric(most/limit, "MB/limit")
 	}
+}
+
+// measureBodies has somebody send 100 archives of 12 MB at once, and ten others one each. The whole process takes 700 MB at most, whoever sent
+// one has an answer, and who asks for something small meanwhile has his within a second.
+func measureBodies(b *testing.B) {
+	const limit, many, others = 700, 100, 10
+	m := newMeasured(b, 2, func(ledger.Ledger, string) {})
+	body := largeBody(b)
+	for b.Loop() {
+		before := m.resident("VmRSS")
+		ctx, stop := context.WithCancel(b.Context())
+		var senders, asks sync.WaitGroup
+		answered, slowest := make(chan int, many+others), time.Duration(0)
+		for i := range many + others {
+			person := m.connections()
+			token := m.token(max(0, i-many+1))
+			senders.Go(func() {
+				r, err := http.NewRequestWithContext(ctx, http.MethodPost, m.url+wire.Prefix+"/lint", bytes.NewReader(body))
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				r.Header.Set("Authorization", "Bearer "+token)
+				r.Header.Set("Content-Type", "application/json")
+				response, err := person.Do(r)
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				defer response.Body.Close()
+				answered <- response.StatusCode
+			})
+		}
+		small, token := m.connections(), m.token(others+1)
+		asks.Go(func() {
+			for ctx.Err() == nil {
+				r, err := http.NewRequestWithContext(b.Context(), http.MethodGet, m.url+wire.Prefix+"/whoami", nil)
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				r.Header.Set("Authorization", "Bearer "+token)
+				began := time.Now()
+				response, err := small.Do(r)
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				response.Body.Close()
+				slowest = max(slowest, time.Since(began))
+				time.Sleep(50 * time.Millisecond)
+			}
+		})
+		began := time.Now()
+		senders.Wait()
+		took := time.Since(began)
+		stop()
+		asks.Wait()
+		close(answered)
+		codes := map[int]int{}
+		for code := range answered {
+			codes[code]++
+		}
+		if codes[http.StatusOK]+codes[http.StatusServiceUnavailable] != many+others || codes[http.StatusOK] < others {
+			b.Errorf("those who send much hear %v", codes)
+		}
+		most := m.resident("VmHWM")
+		b.ReportMetric(before, "MB-before")
+		b.ReportMetric(most, "MB-at-most")
+		b.ReportMetric(took.Seconds(), "s-in-all")
+		b.ReportMetric(float64(codes[http.StatusOK]), "answered")
+		b.ReportMetric(slowest.Seconds()*1000, "ms-slowest-other")
+		b.ReportMetric(most/limit, "MB/limit")
+	}
+}
+
+// largeBody asks to lint an archive that packs badly.
+func largeBody(b *testing.B) []byte {
+	b.Helper()
+	dir := b.TempDir()
+	noise := make([]byte, 9<<20)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(noise)
+	for name, data := range map[string][]byte{
+		"group.yaml": []byte("apiVersion: sluice.dev/v1alpha1\nkind: ClusterGroup\nmetadata: {name: prod}\nspec: {environment: production}\n"),
+		"noise.bin":  noise,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			b.Fatal(err)
+		}
+	}
+	packed, err := bundle.Pack([]string{dir}, []string{dir})
+	if err != nil {
+		b.Fatal(err)
+	}
+	body, err := json.Marshal(wire.LintBody{Sent: wire.Sent{Archive: packed.Archive, Paths: packed.Paths}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return body
 }
 
 // busy has a ledger know 100 open runs, each of 50 clusters of which five move, what is deployed in them, and what was asked for.

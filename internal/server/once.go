@@ -37,8 +37,10 @@ func once[In, Out any](
 	if err != nil {
 		return out, fault.Wrap(fault.Internal, err, "cannot tell what is asked for")
 	}
-	sum := sha256.Sum256(append([]byte(op.ID+" "), asked...))
-	request := ledger.Request{Who: name(ctx), Key: key, Digest: hex.EncodeToString(sum[:]), Begun: s.Clock.Now().UTC()}
+	sum := sha256.New()
+	_, _ = sum.Write([]byte(op.ID + " "))
+	_, _ = sum.Write(asked) // which may be large, and is not copied
+	request := ledger.Request{Who: name(ctx), Key: key, Digest: hex.EncodeToString(sum.Sum(nil)), Begun: s.Clock.Now().UTC()}
 	stored, isNew, err := s.Requests.BeginRequest(ctx, request)
 	switch {
 	case err != nil:

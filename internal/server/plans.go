@@ -16,7 +16,7 @@ import (
 func (s *server) plans(a huma.API, e *engine.Engine) {
 	on(s, a, wire.Lint, nobody[struct{ Body wire.LintBody }](),
 		func(ctx context.Context, in *struct{ Body wire.LintBody }) (out wire.Linted, err error) {
-			err = s.sent(ctx, in.Body.Sent, func(f engine.Files) error {
+			err = s.sent(ctx, &in.Body.Sent, func(f engine.Files) error {
 				docs, err := s.linted(ctx, f)
 				var wrong pipelines.Diagnostics
 				if errors.As(err, &wrong) {
@@ -32,7 +32,7 @@ func (s *server) plans(a huma.API, e *engine.Engine) {
 		})
 	on(s, a, wire.MakePlan, s.planning(),
 		func(ctx context.Context, in *keyed[wire.PlanBody]) (out engine.Planned, err error) {
-			err = s.sent(ctx, in.Body.Sent, func(f engine.Files) error {
+			err = s.sent(ctx, &in.Body.Sent, func(f engine.Files) error {
 				planned, err := e.Plan(ctx, s.planRequest(ctx, in.Body, f))
 				if err == nil {
 					out = *planned
@@ -43,7 +43,7 @@ func (s *server) plans(a huma.API, e *engine.Engine) {
 		})
 	on(s, a, wire.CatchUp, s.planning(),
 		func(ctx context.Context, in *keyed[wire.PlanBody]) (out engine.CatchUp, err error) {
-			err = s.sent(ctx, in.Body.Sent, func(f engine.Files) error {
+			err = s.sent(ctx, &in.Body.Sent, func(f engine.Files) error {
 				made, err := e.CatchUp(ctx, s.planRequest(ctx, in.Body, f))
 				if err == nil {
 					out = *made

@@ -9,6 +9,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"sluice.dev/sluice/internal/clip"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/wire"
 	"sluice.dev/sluice/pipelines"
@@ -46,6 +47,9 @@ func mistakes(wrong pipelines.Diagnostics) []wire.Mistake {
 	return all
 }
 
+// maxSaid bounds each of the things that are wrong with a body, in bytes.
+const maxSaid = 1000
+
 // asProblems has huma answer what it refuses itself in the same way as everything else is refused.
 var asProblems = sync.OnceFunc(func() {
 	huma.NewError = func(status int, message string, errs ...error) huma.StatusError {
@@ -59,7 +63,7 @@ var asProblems = sync.OnceFunc(func() {
 		var said []string
 		for _, err := range errs {
 			if err != nil {
-				said = append(said, err.Error())
+				said = append(said, clip.Bytes(err.Error(), maxSaid)) // it may quote all that was sent
 			}
 		}
 		if len(said) > 0 {

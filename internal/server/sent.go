@@ -19,8 +19,8 @@ const (
 	readers   = 4
 )
 
-// sent has what somebody has sent be read from a folder of its own, which is gone afterwards.
-func (s *server) sent(ctx context.Context, sent wire.Sent, read func(engine.Files) error) error {
+// sent has what somebody has sent be read from a folder of its own, which is gone afterwards. The archive is dropped once it is there.
+func (s *server) sent(ctx context.Context, sent *wire.Sent, read func(engine.Files) error) error {
 	from := sent.Origin
 	if from == nil {
 		from = &api.Origin{}
@@ -33,13 +33,17 @@ func (s *server) sent(ctx context.Context, sent wire.Sent, read func(engine.File
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	done := sync.OnceFunc(func() { <-s.reading })
+	done := sync.OnceFunc(func() {
+		<-s.reading
+		leavePlace(ctx)
+	})
 	defer done()
 	dir, err := os.MkdirTemp("", "sluice-")
 	if err != nil {
 		return fault.Wrap(fault.Internal, err, "cannot keep what was sent")
 	}
 	err = bundle.Unpack(sent.Archive, dir)
+	sent.Archive = nil
 	if err == nil {
 		err = read(engine.Files{Paths: sent.Paths, Root: dir, Origin: from, Read: done})
 	}

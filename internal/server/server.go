@@ -47,6 +47,7 @@ type Options struct {
 	Ready        func(context.Context) error // whether it can answer; nil where it always can
 	LookEvery    time.Duration               // how often a run that somebody watches is looked at; default 1 s
 	BodyWithin   time.Duration               // so long somebody may take to send a body; default a minute
+	PlaceWithin  time.Duration               // so long a large body waits for its turn to be read; default 30 s
 	TakenIn      time.Duration               // so long somebody who watches may take to read what he is sent; default 10 s
 }
 
@@ -65,6 +66,7 @@ const (
 func Handler(o Options) http.Handler {
 	mux := http.NewServeMux()
 	o.LookEvery, o.BodyWithin, o.TakenIn = cmp.Or(o.LookEvery, lookEvery), cmp.Or(o.BodyWithin, bodyWithin), cmp.Or(o.TakenIn, takenIn)
+	o.PlaceWithin = cmp.Or(o.PlaceWithin, placeWithin)
 	if o.Metrics == nil {
 		o.Metrics = metrics.NewServer()
 	}
@@ -72,7 +74,7 @@ func Handler(o Options) http.Handler {
 		fleets:  fleets{read: o.Engine.Fleet, clock: o.Clock},
 		Options: o, right: newLimits(mostPer, mostAtOnce, o.Clock), wrong: newLimits(wrongPer, wrongAtOnce, o.Clock),
 		objects: objects{of: map[asSeen]access.Object{}}, reading: make(chan struct{}, readers), denials: newDenials(o.Clock),
-		open: map[string]bool{},
+		open: map[string]bool{}, bodies: newBodies(),
 	}
 	a := describe(mux)
 	a.UseMiddleware(called)
@@ -145,6 +147,7 @@ type server struct {
 	wrong *limits // of addresses from which somebody asks who is not
 	// reading is held by whoever reads documents that were sent: they may be large.
 	reading chan struct{}
+	bodies  bodies
 
 	objects objects // of plans
 	fleets  fleets
@@ -186,6 +189,11 @@ func (s *server) around(next http.Handler) http.Handler {
 		if !by.anyone {
 			by.held = s.Grants().For(subject)
 		}
+		r, leave, ok := s.placed(w, r, subject.Name)
+		if !ok {
+			return
+		}
+		defer leave()
 		// A copy: by the body of its own request net/http tells whether what is left of a connection is the rest of that, and no request.
 		r = r.WithContext(context.WithValue(r.Context(), askerKey{}, by))
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)

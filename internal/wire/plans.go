@@ -64,7 +64,7 @@ type PlansQuery struct {
 // Of plans.
 var (
 	Lint = Operation[struct{ Body LintBody }, Linted]{
-		"lint", http.MethodPost, "/lint", "Say everything that is wrong with documents.", "plans", false}
+		lint, http.MethodPost, "/lint", "Say everything that is wrong with documents.", "plans", false}
 	MakePlan = Operation[struct {
 		Key
 		Body PlanBody

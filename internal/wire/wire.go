@@ -24,8 +24,10 @@ type Operation[In, Out any] struct {
 	Again bool
 }
 
-// Mutates reports whether the operation changes something.
-func (o Operation[In, Out]) Mutates() bool { return o.Method != http.MethodGet }
+// Mutates reports whether the operation changes something. To lint is to send much, and changes nothing.
+func (o Operation[In, Out]) Mutates() bool { return o.Method != http.MethodGet && o.ID != lint }
+
+const lint = "lint"
 
 // Key is the name that whoever asks has given to what is to be done: under the same one it is done once.
 type Key struct {
