@@ -228,8 +228,8 @@ func (s *server) lifting() need[wire.Lifting] {
 	}}
 }
 
-// freezeObject is what a freeze is about. A group of which nobody knows the labels is within scopes that do not ask for any: one that leaves
-// out what has a label would have it otherwise.
+// freezeObject is what a freeze is about. A group of which nobody knows the labels is within scopes alone that do not ask for any: one that
+// leaves out what has a label would have it otherwise.
 func (s *server) freezeObject(ctx context.Context, f api.FreezeScope) (o access.Object, err error) {
 	if f.Component != (api.Subject{}) {
 		o.Component = f.Component.String()
