@@ -99,6 +99,7 @@ func describe(mux *http.ServeMux) huma.API {
 		bearing: {Type: "http", Scheme: "bearer", Description: "A token of an issuer that the server trusts, or of a service. " +
 			"Machines may show a certificate instead."},
 	}
+	config.Formats = boundedFormats(config.Formats)
 	config.Security = []map[string][]string{{bearing: {}}}
 	config.CreateHooks = nil // no $schema in what is answered
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = wire.Prefix+"/openapi", "", ""
