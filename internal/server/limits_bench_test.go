@@ -222,12 +222,16 @@ func measureWatchers(b *testing.B) {
 	}
 }
 
-// measureBodies has somebody send 100 bodies at once, archives of 12 MB and 24 MB of numbers by turns, and ten others an archive each. The
-// whole process takes 700 MB at most, the others have an answer, and who asks for something small meanwhile is not kept waiting.
+// measureBodies has somebody send 100 bodies at once, by turns archives of 12 MB, 24 MB of numbers, and documents with as many values as may be,
+// and ten others an archive each. The whole process takes 2,000 MB at most, the others have an answer, and who asks for something small
+// meanwhile is not kept waiting.
 func measureBodies(b *testing.B) {
-	const limit, many, others = 700, 100, 10
+	const limit, many, others = 2_000, 100, 10
 	m := newMeasured(b, 2, func(ledger.Ledger, string) {})
-	archive := largeBody(b)
+	noise := make([]byte, 9<<20)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(noise)
+	archive := largeBody(b, "noise.bin", noise)
+	values := largeBody(b, "values.yaml", []byte("{a"+strings.Repeat(",a", 399_000)+"}"))
 	numbers := []byte(`{"paths":[0` + strings.Repeat(",0", 12<<20-100) + `]}`)
 	for b.Loop() {
 		before := m.resident("VmRSS")
@@ -237,8 +241,8 @@ func measureBodies(b *testing.B) {
 		for i := range many + others {
 			person := m.connections()
 			token, body := m.token(max(0, i-many+1)), archive
-			if i < many && i%2 == 1 {
-				body = numbers
+			if i < many {
+				body = [][]byte{archive, numbers, values}[i%3]
 			}
 			senders.Go(func() {
 				r, err := http.NewRequestWithContext(ctx, http.MethodPost, m.url+wire.Prefix+"/lint", bytes.NewReader(body))
@@ -301,15 +305,13 @@ func measureBodies(b *testing.B) {
 	}
 }
 
-// largeBody asks to lint an archive that packs badly.
-func largeBody(b *testing.B) []byte {
+// largeBody asks to lint an archive of a file beside a small one.
+func largeBody(b *testing.B, file string, data []byte) []byte {
 	b.Helper()
 	dir := b.TempDir()
-	noise := make([]byte, 9<<20)
-	_, _ = rand.NewChaCha8([32]byte{}).Read(noise)
 	for name, data := range map[string][]byte{
 		"group.yaml": []byte("apiVersion: sluice.dev/v1alpha1\nkind: ClusterGroup\nmetadata: {name: prod}\nspec: {environment: production}\n"),
-		"noise.bin":  noise,
+		file:         data,
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
 			b.Fatal(err)

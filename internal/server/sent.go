@@ -16,7 +16,7 @@ import (
 // Bounds on what is sent beside the documents, and on how much of it is read at once.
 const (
 	maxOrigin = 4096 // bytes of a part
-	readers   = 4
+	readers   = 2    // what each has in memory may be 400 MB
 )
 
 // sent has what somebody has sent be read from a folder of its own, which is gone afterwards. The archive is dropped once it is there.
