@@ -2,6 +2,7 @@ package pipelines_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -91,6 +92,28 @@ func TestGather(t *testing.T) {
 	}
 	if _, err := pipelines.Gather(t.TempDir()); err == nil || !strings.Contains(err.Error(), "there is no *.yaml") {
 		t.Errorf("a folder without documents: %v", err)
+	}
+}
+
+func TestATemplateWithTooManyFiles(t *testing.T) {
+	dir := t.TempDir()
+	files := map[string]string{
+		"a.yaml":       "apiVersion: sluice.dev/v1alpha1\nkind: Component\nmetadata: {name: a}\nspec: {version: 1.0.0, template: {chart: x}}\n",
+		"x/Chart.yaml": "",
+	}
+	for i := range 20_000 {
+		files[fmt.Sprintf("x/%05d", i)] = ""
+	}
+	if err := os.Mkdir(filepath.Join(dir, "x"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for file, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := pipelines.Gather(dir); err == nil || !strings.Contains(err.Error(), "cannot send folder x: more than 20000 files at once") {
+		t.Errorf("it is %v", err)
 	}
 }
 
@@ -184,6 +207,15 @@ func TestWhatDocumentsMayNotHaveSent(t *testing.T) {
 			reason: "who wrote the repository chose where it leads", template: "chart: none", links: map[string]string{"more": "../home"},
 			files: map[string]string{".git/HEAD": "", "../home/x.yaml": "secret"}, given: []string{"more"},
 			says: "more/x.yaml: cannot send file: it is a link that leads out",
+		},
+		"a folder that was given, and is a link to another repository": {
+			reason: "it is not the one that the path is in", template: "chart: none", links: map[string]string{"more": "../home"},
+			files: map[string]string{".git/HEAD": "", "../home/x.yaml": "secret", "../home/.git/HEAD": ""}, given: []string{"more"},
+			says: "more/x.yaml: cannot send file: it is a link that leads out",
+		},
+		"a template in a hidden folder": {
+			reason: "it is named", template: "chart: .x", files: map[string]string{"app/.x/Chart.yaml": "", "app/.x/.env": "secret"},
+			want: []string{"app/a.yaml", "app/.x/Chart.yaml"},
 		},
 		"a folder that was given, and is a link": {
 			reason: "no repository has it: whoever asks has made it", template: "chart: none", links: map[string]string{"more": "../home"},
