@@ -27,7 +27,7 @@ func renderManifests(in Input, files []file, capabilities *chartutil.Capabilitie
 	set.Funcs(manifestFunctions(set))
 	var roots []string
 	for _, f := range files {
-		if !isManifest(f.name) && path.Ext(f.name) != ".tpl" {
+		if !isRead(f.name) {
 			continue
 		}
 		if _, err := set.New(f.name).Parse(string(f.data)); err != nil {
@@ -48,6 +48,9 @@ func renderManifests(in Input, files []file, capabilities *chartutil.Capabilitie
 	}
 	return output, nil
 }
+
+// isRead reports whether a file of manifests is rendered, or may be from another one.
+func isRead(name string) bool { return isManifest(name) || path.Ext(name) == ".tpl" }
 
 func isManifest(name string) bool {
 	return !isPartial(name) && slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(name))

@@ -12,6 +12,7 @@ import (
 	"sort"
 	"strings"
 
+	"helm.sh/helm/v3/pkg/chartutil"
 	"helm.sh/helm/v3/pkg/ignore"
 )
 
@@ -50,6 +51,8 @@ func readFolder(root *os.Root) ([]file, error) {
 	if err != nil {
 		return nil, err
 	}
+	_, missing := root.Stat(chartutil.ChartfileName)
+	chart := missing == nil
 	var files []file
 	total := 0
 	err = fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
@@ -71,6 +74,9 @@ func readFolder(root *os.Root) ([]file, error) {
 		}
 		if entry.IsDir() {
 			return nil
+		}
+		if !chart && !isRead(name) {
+			return nil // what nothing is rendered from makes no other template
 		}
 		if !info.Mode().IsRegular() {
 			return &RenderError{File: name, Message: "is neither a file nor a link to one"}

@@ -160,7 +160,11 @@ func (p *packer) file(at string) error {
 	if !p.seen.add(name) || p.bytes > MaxBytes {
 		return fault.New(fault.Invalid, "more than %d files and folders, or %d megabytes", MaxFiles, MaxBytes>>20)
 	}
-	header := &tar.Header{Typeflag: tar.TypeReg, Name: name, Size: int64(len(data)), Mode: 0o600}
+	info, err := os.Stat(at)
+	if err != nil {
+		return err
+	}
+	header := &tar.Header{Typeflag: tar.TypeReg, Name: name, Size: int64(len(data)), Mode: 0o600 | int64(info.Mode().Perm()&0o100)}
 	if err := p.tar.WriteHeader(header); err != nil {
 		return err
 	}
@@ -224,7 +228,7 @@ func unpack(archive []byte, dir string) error {
 		if size += header.Size; header.Size > MaxFile || size > MaxBytes {
 			return fault.New(fault.Invalid, "%.100q: more than %d megabytes, or all of it more than %d", header.Name, MaxFile>>20, MaxBytes>>20)
 		}
-		if err := write(root, header.Name, from); err != nil {
+		if err := write(root, header, from); err != nil {
 			return err
 		}
 	}
@@ -249,11 +253,13 @@ func checkName(name string) error {
 	return nil
 }
 
-func write(root *os.Root, name string, from io.Reader) error {
+// write writes a file. Whether it can be executed is part of a template, and nothing executes it here.
+func write(root *os.Root, header *tar.Header, from io.Reader) error {
+	name := header.Name
 	if err := root.MkdirAll(path.Dir(name), 0o700); err != nil {
 		return err
 	}
-	file, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	file, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600|header.FileInfo().Mode().Perm()&0o100)
 	if err != nil {
 		return err
 	}
