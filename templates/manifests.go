@@ -49,11 +49,13 @@ func renderManifests(in Input, files []file, capabilities *chartutil.Capabilitie
 	return output, nil
 }
 
-// isRead reports whether a file of manifests is rendered, or may be from another one.
-func isRead(name string) bool { return isManifest(name) || path.Ext(name) == ".tpl" }
+// isRead reports whether a file of manifests is rendered, or has named templates.
+func isRead(name string) bool {
+	return slices.Contains([]string{".yaml", ".yml", ".json", ".tpl"}, path.Ext(name))
+}
 
 func isManifest(name string) bool {
-	return !isPartial(name) && slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(name))
+	return isRead(name) && !isPartial(name) && path.Ext(name) != ".tpl"
 }
 
 func manifestData(in Input, capabilities *chartutil.Capabilities) map[string]any {

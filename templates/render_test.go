@@ -190,6 +190,8 @@ func TestRenderManifests(t *testing.T) {
 	in := input(t, Manifests, `
 -- _names.tpl --
 {{- define "name" -}}{{ .Component.Name }}-{{ .Cluster.Name }}{{- end -}}
+-- sub/_more.yaml --
+{{- define "image" -}}{{ .Images.agent }}{{- end -}}
 -- README.md --
 {{ not a template }}
 -- sub/config.yaml --
@@ -201,7 +203,7 @@ metadata: {name: {{ $key }}-{{ include "name" $ }}, namespace: {{ $.Namespace }}
 data:
   text: {{ tpl $value $ | quote }}
   keys: {{ keys $.Values.settings | join "," }}
-  image: {{ $.Images.agent }}
+  image: {{ include "image" $ }}
   has: {{ $.Capabilities.APIVersions.Has "apps/v1" | quote }}
 {{- end }}
 ---
