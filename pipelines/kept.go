@@ -21,9 +21,12 @@ func KeptKinds() []string { return append(FleetKinds(), KindPolicy, KindFuse, Ki
 // FleetKinds are the kinds of which a fleet is made. A document refers to those of kinds before its own.
 func FleetKinds() []string { return []string{KindFleet, KindClusterGroup, KindCluster} }
 
+// IsOfFleet reports whether a fleet is made of documents of a kind.
+func IsOfFleet(kind string) bool { return slices.Contains(FleetKinds(), kind) }
+
 // MostKept is how many documents of a kind may be kept.
 func MostKept(kind string) int {
-	if slices.Contains(FleetKinds(), kind) {
+	if IsOfFleet(kind) {
 		return 20_000
 	}
 	return 1000

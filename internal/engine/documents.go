@@ -29,7 +29,7 @@ type Files struct {
 // Documents loads and checks files and folders, with the library and the fleet of the installation behind them. Errors are fault.Invalid
 // around pipelines.Diagnostics.
 func (e *Engine) Documents(ctx context.Context, f Files) (*pipelines.Documents, error) {
-	own, err := e.fleet(ctx)
+	own, err := e.Fleet(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -19,20 +19,14 @@ import (
 // ofTheLedger is how messages call the fleet that the ledger keeps.
 const ofTheLedger = "the fleet of this installation"
 
-// ownFleet is the fleet that the ledger keeps for the whole installation. Where it has anything there is no other one: documents may repeat
-// what it says, or leave it out. Scopes go by where clusters are, and whoever sends documents must not say that of his own.
-type ownFleet struct {
-	kept    bool // there is one
-	sources []pipelines.Source
-	names   map[string]bool       // of sources: no file is called so where they are loaded with it
-	docs    *pipelines.Documents  // of sources
-	broken  pipelines.Diagnostics // why some of what is kept is not among them
-}
-
-// Fleet is where the clusters of an installation are.
+// Fleet is the one that the ledger keeps for the whole installation. Where it has anything there is no other one: documents may repeat what
+// it says, or leave it out. Scopes go by where clusters are, and whoever sends documents must not say that of his own.
 type Fleet struct {
-	ownFleet
-	revisions string
+	revisions string // of what is kept: while they are the same, so is the fleet
+	sources   []pipelines.Source
+	names     map[string]bool       // of sources: no file is called so where they are loaded with it
+	docs      *pipelines.Documents  // of sources
+	broken    pipelines.Diagnostics // why some of what is kept is not among them
 }
 
 // Fleet reads the fleet that the ledger keeps. It is the same one for as long as nobody changes it.
@@ -41,23 +35,30 @@ func (e *Engine) Fleet(ctx context.Context) (*Fleet, error) {
 	if err != nil {
 		return nil, err
 	}
-	var revisions strings.Builder
-	for _, k := range kept {
-		if slices.Contains(pipelines.FleetKinds(), k.Kind) {
-			fmt.Fprintln(&revisions, k.Revision)
-		}
-	}
-	if read := e.ownFleet.Load(); read != nil && read.revisions == revisions.String() {
+	if read := e.ownFleet.Load(); read != nil && read.revisions == revisionsOf(kept) {
 		return read, nil
 	}
-	read := &Fleet{fleetOf(kept), revisions.String()}
+	read := fleetAmong(kept)
 	e.ownFleet.Store(read)
 	return read, nil
 }
 
+func revisionsOf(kept []ledger.Kept) string {
+	var all strings.Builder
+	for _, k := range kept {
+		if pipelines.IsOfFleet(k.Kind) {
+			fmt.Fprintln(&all, k.Revision)
+		}
+	}
+	return all.String()
+}
+
+// kept reports whether there is one.
+func (f *Fleet) kept() bool { return f.revisions != "" }
+
 // Cluster is where a cluster is; false where the installation does not say.
 func (f *Fleet) Cluster(name string) (at plan.Place, known bool) {
-	if c := f.docs.Clusters[name]; f.kept && c != nil {
+	if c := f.docs.Clusters[name]; c != nil {
 		g := f.docs.ClusterGroups[c.Spec.Group]
 		return plan.Place{
 			Cluster: name, Context: c.Spec.Context, Site: c.Spec.Site, Group: c.Spec.Group, Environment: g.Spec.Environment,
@@ -69,29 +70,20 @@ func (f *Fleet) Cluster(name string) (at plan.Place, known bool) {
 
 // Group are the labels of a cluster group, its environment among them; nil where the installation does not say.
 func (f *Fleet) Group(name string) map[string]string {
-	if g := f.docs.ClusterGroups[name]; f.kept && g != nil {
+	if g := f.docs.ClusterGroups[name]; g != nil {
 		return g.EffectiveLabels()
 	}
 	return nil
 }
 
-func (e *Engine) fleet(ctx context.Context) (ownFleet, error) {
-	read, err := e.Fleet(ctx)
-	if err != nil {
-		return ownFleet{}, err
-	}
-	return read.ownFleet, nil
-}
-
-// fleetOf reads a fleet among what is kept. What cannot be used is left out, with what needs it: an older program may read what a newer one
-// has kept, and the way out of a fleet that is broken is to apply it anew.
-func fleetOf(kept []ledger.Kept) ownFleet {
-	own := ownFleet{names: map[string]bool{}}
+// fleetAmong reads a fleet among what is kept. What cannot be used is left out, with what needs it: an older program may read what a newer
+// one has kept, and the way out of a fleet that is broken is to apply it anew.
+func fleetAmong(kept []ledger.Kept) *Fleet {
+	own := &Fleet{revisions: revisionsOf(kept), names: map[string]bool{}}
 	for _, k := range kept {
-		if !slices.Contains(pipelines.FleetKinds(), k.Kind) {
+		if !pipelines.IsOfFleet(k.Kind) {
 			continue
 		}
-		own.kept = true
 		name := k.Kind + " " + k.Name + " in " + ofTheLedger
 		source, err := pipelines.KeptSource(name, k.Kind, k.Document)
 		if err != nil {
@@ -118,34 +110,34 @@ func fleetOf(kept []ledger.Kept) ownFleet {
 }
 
 // has reports whether it is the ledger that has what stands at a place.
-func (o ownFleet) has(at pipelines.Position) bool { return o.names[at.File] }
+func (f *Fleet) has(at pipelines.Position) bool { return f.names[at.File] }
 
 // whole is fault.Invalid where a part of the fleet cannot be used: what is planned would leave it out without a word.
-func (o ownFleet) whole() error {
-	if len(o.broken) == 0 {
+func (f *Fleet) whole() error {
+	if len(f.broken) == 0 {
 		return nil
 	}
-	said := make([]string, len(o.broken))
-	for i, d := range o.broken {
+	said := make([]string, len(f.broken))
+	for i, d := range f.broken {
 		said[i] = d.Position.File + ": " + d.Message
 	}
 	return fault.New(fault.Invalid, "cannot use a part of %s: %s; apply it anew, or delete it", ofTheLedger, few(said))
 }
 
 // agrees is fault.Invalid, around pipelines.Diagnostics, where documents say something else of the fleet.
-func (o ownFleet) agrees(docs *pipelines.Documents) error {
-	if !o.kept {
+func (f *Fleet) agrees(docs *pipelines.Documents) error {
+	if !f.kept() {
 		return nil
 	}
 	kept := map[[2]string]any{}
-	own, _ := o.docs.Kept()
+	own, _ := f.docs.Kept()
 	for _, d := range own {
 		kept[[2]string{d.Kind, d.Name}] = d.Value
 	}
 	var wrong pipelines.Diagnostics
 	said, _ := docs.Kept()
 	for _, d := range said {
-		if !slices.Contains(pipelines.FleetKinds(), d.Kind) || o.has(d.Position) {
+		if !pipelines.IsOfFleet(d.Kind) || f.has(d.Position) {
 			continue
 		}
 		if is, known := kept[[2]string{d.Kind, d.Name}]; !known {
@@ -192,7 +184,7 @@ func differs(at string, said, kept any) string {
 // placed is fault.Refused where a plan, made before the fleet changed, places a cluster elsewhere than the ledger does.
 func (e *Engine) placed(ctx context.Context, p *plan.Plan) error {
 	own, err := e.Fleet(ctx)
-	if err != nil || !own.kept {
+	if err != nil || !own.kept() {
 		return err
 	}
 	domains := map[string][]string{}
@@ -220,10 +212,10 @@ func (e *Engine) placed(ctx context.Context, p *plan.Plan) error {
 // unusable lists what of a fleet cannot be used any more once some of what is kept is gone.
 func unusable(before, after []ledger.Kept) (broken []string) {
 	was := map[string]bool{}
-	for _, d := range fleetOf(before).broken {
+	for _, d := range fleetAmong(before).broken {
 		was[d.Position.File] = true
 	}
-	for _, d := range fleetOf(after).broken {
+	for _, d := range fleetAmong(after).broken {
 		if !was[d.Position.File] && !slices.Contains(broken, d.Position.File) {
 			broken = append(broken, d.Position.File)
 		}

@@ -54,7 +54,7 @@ func (e *Engine) apply(ctx context.Context, req ApplyRequest) ([]Applied, error)
 	if err != nil {
 		return nil, err
 	}
-	own := fleetOf(before)
+	own := fleetAmong(before)
 	docs, err := req.load(own.sources)
 	if err != nil {
 		return nil, err
@@ -168,7 +168,7 @@ func (e *Engine) delete(ctx context.Context, kind, name, by, reason string) (led
 	if i < 0 {
 		return ledger.Kept{}, fault.New(fault.NotFound, "cannot delete %s %s: none is kept", kind, name)
 	}
-	if slices.Contains(pipelines.FleetKinds(), kind) {
+	if pipelines.IsOfFleet(kind) {
 		if by := unusable(before, slices.Delete(slices.Clone(before), i, i+1)); len(by) > 0 {
 			return ledger.Kept{}, fault.New(fault.Refused, "cannot delete %s: it is needed by %s", keptName(kind, name), few(by))
 		}

@@ -25,13 +25,13 @@ func (e *Engine) Reconcile(ctx context.Context, req ReconcileRequest) (api.Recon
 	var out api.Reconciled
 	req.By = e.named(req.By)
 	subject := api.Component(req.Component)
-	unit, err := e.placeOf(ctx, subject, req.Cluster)
+	at, err := e.placeOf(ctx, subject, req.Cluster)
 	if err != nil {
 		return out, err
 	}
 	run, err := e.begin(ctx, errand{
 		name: api.ReconcileName, id: fmt.Sprintf("reconcile/%s/%s", req.Cluster, subject),
-		in:   api.ReconcileInput{Subject: subject, Cluster: req.Cluster, Context: unit.Context, Site: unit.Site, Trust: req.Trust},
+		in:   api.ReconcileInput{Subject: subject, Cluster: req.Cluster, Context: at.Context, Site: at.Site, Trust: req.Trust},
 		says: fmt.Sprintf("%s in %s: the %s is right", subject, req.Cluster, req.Trust),
 	}, fmt.Sprintf("cannot reconcile %s in %s", subject, req.Cluster))
 	if err != nil {
@@ -57,31 +57,31 @@ func (e *Engine) Reconcile(ctx context.Context, req ReconcileRequest) (api.Recon
 const recentPlans = 50
 
 // placeOf is where a cluster is: as the fleet of the installation says, and where it has none, the newest plan that has the cluster.
-func (e *Engine) placeOf(ctx context.Context, subject api.Subject, cluster string) (plan.Unit, error) {
-	own, err := e.fleet(ctx)
+func (e *Engine) placeOf(ctx context.Context, subject api.Subject, cluster string) (plan.Place, error) {
+	own, err := e.Fleet(ctx)
 	if err != nil {
-		return plan.Unit{}, err
+		return plan.Place{}, err
 	}
-	if own.kept {
-		c := own.docs.Clusters[cluster]
-		if c == nil {
-			return plan.Unit{}, fault.New(fault.NotFound, "cannot find cluster %s in %s", cluster, ofTheLedger)
+	if own.kept() {
+		at, known := own.Cluster(cluster)
+		if !known {
+			err = fault.New(fault.NotFound, "cannot find cluster %s in %s", cluster, ofTheLedger)
 		}
-		return plan.Unit{Cluster: cluster, Context: c.Spec.Context, Site: c.Spec.Site}, nil
+		return at, err
 	}
 	all, err := e.ledger.ListPlans(ctx, subject, recentPlans)
 	if err != nil {
-		return plan.Unit{}, err
+		return plan.Place{}, err
 	}
 	for _, p := range all {
 		planned, err := e.LoadPlan(ctx, p.Hash)
 		if err != nil {
-			return plan.Unit{}, err
+			return plan.Place{}, err
 		}
 		if u, _, there := planned.Plan.Unit(cluster); there {
-			return *u, nil
+			return u.Place(), nil
 		}
 	}
-	return plan.Unit{}, fault.New(fault.NotFound, "cannot find cluster %s in the newest %d plans of component %s",
+	return plan.Place{}, fault.New(fault.NotFound, "cannot find cluster %s in the newest %d plans of component %s",
 		cluster, recentPlans, subject)
 }

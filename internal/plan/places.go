@@ -10,11 +10,16 @@ type Place struct {
 	Labels      map[string]string
 }
 
+// Place is where a unit is.
+func (u *Unit) Place() Place {
+	return Place{u.Cluster, u.Context, u.Site, u.Group, u.Environment, u.Labels}
+}
+
 // Places are the clusters of all units, in the order of the plan, and those that its tasks name besides.
 func (p *Plan) Places() []Place {
 	var all []Place
 	for _, u := range p.AllUnits() {
-		all = append(all, Place{u.Cluster, u.Context, u.Site, u.Group, u.Environment, u.Labels})
+		all = append(all, u.Place())
 	}
 	if p.Tasks == nil {
 		return all
