@@ -3,8 +3,12 @@ package worker
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/worker"
 )
 
 // crew is the workers of one process, one for each queue. They stop together.
@@ -22,6 +26,27 @@ func (c *crew) failed(queue string) func(error) {
 		case c.fatal <- fmt.Errorf("cannot go on serving task queue %s: %w", queue, err):
 		default: // another one was first
 		}
+	}
+}
+
+// starter starts workers of a client, which are of the crew then.
+func (c *crew) starter(temporal client.Client, logger *slog.Logger) starter {
+	return func(queue string, slots int, of work, register func(worker.Worker)) error {
+		w := worker.New(temporal, queue, worker.Options{
+			DisableWorkflowWorker:              of == activitiesAlone,
+			MaxConcurrentActivityExecutionSize: slots,
+			MaxHeartbeatThrottleInterval:       heartbeatWithin,
+			WorkerStopTimeout:                  drainWithin,
+			DeadlockDetectionTimeout:           deadlockDetector,
+			OnFatalError:                       c.failed(queue),
+		})
+		register(w)
+		if err := w.Start(); err != nil {
+			return fmt.Errorf("cannot serve task queue %s: %w", queue, err)
+		}
+		c.workers = append(c.workers, w)
+		logger.Info("serving", "queue", queue)
+		return nil
 	}
 }
 

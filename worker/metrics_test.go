@@ -16,7 +16,7 @@ import (
 
 func measured(t *testing.T, address string, siteOnly bool) Options {
 	return Options{
-		Ledger: sqlitetest.New(t), Metrics: metrics.New(), MetricsAddress: address, SiteOnly: siteOnly, Logger: slog.New(slog.DiscardHandler),
+		Ledger: sqlitetest.New(t), Checking: Checking{Metrics: metrics.New()}, MetricsAddress: address, SiteOnly: siteOnly, Logger: slog.New(slog.DiscardHandler),
 	}
 }
 

@@ -14,13 +14,11 @@ import (
 	"go.temporal.io/sdk/worker"
 	"k8s.io/utils/clock"
 
-	"sluice.dev/sluice/activities/checks"
 	"sluice.dev/sluice/activities/cluster"
 	"sluice.dev/sluice/activities/runs"
 	"sluice.dev/sluice/activities/store"
 	"sluice.dev/sluice/internal/announce"
 	"sluice.dev/sluice/internal/api"
-	"sluice.dev/sluice/internal/check"
 	"sluice.dev/sluice/internal/forgotten"
 	"sluice.dev/sluice/internal/fuse"
 	"sluice.dev/sluice/internal/kube"
@@ -38,20 +36,18 @@ type Options struct {
 	Client      client.Client
 	Namespace   string // of the client; where it is set, search attributes that it lacks are added
 	Ledger      ledger.Ledger
-	Orders      runs.Orders       // takes what a run is told too late to obey it: the engine
-	Drills      runs.Drills       // begins and judges drills: the engine
-	Kubeconfigs []string          // default $KUBECONFIG, else ~/.kube/config
-	Sites       []string          // besides the central queue, serve the clusters of these sites
-	Scripts     map[string]string // executables that checks may run here, by the name that they call them by
-	ProberImage string            // that pods run which probe from inside clusters; "": none are made
-	Receivers   notify.Receivers  // who is told what runs do, by the worker of the central queue
+	Orders      runs.Orders // takes what a run is told too late to obey it: the engine
+	Drills      runs.Drills // begins and judges drills: the engine
+	Kubeconfigs []string    // default $KUBECONFIG, else ~/.kube/config
+	Sites       []string    // besides the central queue, serve the clusters of these sites
+	Checking
+	Receivers notify.Receivers // who is told what runs do, by the worker of the central queue
 	// Suspects names what else had touched the clusters of a run that failed, for receivers; nil: nobody does
 	Suspects       func(ctx context.Context, run string) ([]string, error)
 	SiteOnly       bool // serve the sites only: an agent near its clusters
 	UserAgent      string
 	Build          string           // of this program, for those who ask which workers there are
-	Metrics        *metrics.Metrics // served at MetricsAddress; nil: none are
-	MetricsAddress string
+	MetricsAddress string           // at which Metrics are served
 	Beside         []metrics.Source // what else of this process is served there
 	Logger         *slog.Logger
 }
@@ -75,20 +71,10 @@ func Run(ctx context.Context, o Options) error {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	rules := check.New()
-	measurer := check.NewMeasurer(clock.RealClock{}, rules.Rules, sources(o.Scripts, o.ProberImage))
-	asked := kube.Options{Kubeconfigs: o.Kubeconfigs, UserAgent: o.UserAgent}
-	if o.Metrics != nil {
-		rules.Heard, measurer.Heard, asked.Meter = o.Metrics.Verdict, o.Metrics.Verdict, o.Metrics
-	}
-	clusters := kube.NewPool(asked)
+	clusters := kube.NewPool(kube.Options{Kubeconfigs: o.Kubeconfigs, UserAgent: o.UserAgent, Meter: o.meter()})
 	defer clusters.Close()
-	near := &cluster.Activities{Clusters: clusters, Ledger: o.Ledger, Checks: rules, Clock: clock.RealClock{}, Installation: installation}
-	records := &store.Activities{Ledger: o.Ledger, Checks: rules, Clock: clock.RealClock{}}
-
-	measured := &checks.Activities{
-		Clusters: clusters, Ledger: o.Ledger, Clock: clock.RealClock{}, Measurer: measurer,
-	}
+	near := newNear(clusters, o.Ledger, clock.RealClock{}, installation, o.Checking)
+	records := &store.Activities{Ledger: o.Ledger, Checks: near.changes.Checks, Clock: clock.RealClock{}}
 
 	if o.Namespace != "" && !o.SiteOnly {
 		if err := EnsureSearchAttributes(ctx, o.Client, o.Namespace); err != nil {
@@ -114,26 +100,12 @@ func Run(ctx context.Context, o Options) error {
 		}
 		defer end()
 	}
-	start := func(queue string, slots int, register func(worker.Worker)) error {
-		w := worker.New(o.Client, queue, worker.Options{
-			MaxConcurrentActivityExecutionSize: slots,
-			MaxHeartbeatThrottleInterval:       heartbeatWithin,
-			WorkerStopTimeout:                  drainWithin,
-			DeadlockDetectionTimeout:           deadlockDetector,
-			OnFatalError:                       crew.failed(queue),
-		})
-		register(w)
-		if err := w.Start(); err != nil {
-			return fmt.Errorf("cannot serve task queue %s: %w", queue, err)
-		}
-		crew.workers = append(crew.workers, w)
-		o.Logger.Info("serving", "queue", queue, "installation", installation)
-		return nil
-	}
+	start := crew.starter(o.Client, o.Logger)
 	if !o.SiteOnly {
-		err := start(central, maxActivities, func(w worker.Worker) {
+		err := start(central, maxActivities, workflowsToo, func(w worker.Worker) {
 			workflows.Register(w)
-			registerCentral(w, near, records, &runs.Activities{Client: o.Client, Orders: o.Orders, Drills: o.Drills, Clock: clock.RealClock{}})
+			others := &runs.Activities{Client: o.Client, Orders: o.Orders, Drills: o.Drills, Clock: clock.RealClock{}}
+			registerCentral(w, near.changes, records, others)
 		})
 		if err != nil {
 			return err
@@ -154,16 +126,12 @@ func Run(ctx context.Context, o Options) error {
 			}
 			defer background(ctx, func(ctx context.Context) { told.Keep(ctx, o.Logger) })()
 		}
-		if err := start(api.ChecksQueue(central), maxChecks, func(w worker.Worker) { measured.Register(w) }); err != nil {
+		if err := start(api.ChecksQueue(central), maxChecks, activitiesAlone, func(w worker.Worker) { near.checks.Register(w) }); err != nil {
 			return err
 		}
 	}
 	for _, site := range o.Sites {
-		queue := api.SiteQueue(central, site)
-		if err := start(queue, maxActivities, func(w worker.Worker) { near.Register(w) }); err != nil {
-			return err
-		}
-		if err := start(api.ChecksQueue(queue), maxChecks, func(w worker.Worker) { measured.Register(w) }); err != nil {
+		if err := near.serve(start, api.SiteQueue(central, site)); err != nil {
 			return err
 		}
 	}

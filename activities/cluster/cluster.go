@@ -10,6 +10,8 @@ import (
 	"k8s.io/utils/clock"
 
 	"sluice.dev/sluice/activities/cluster/pulse"
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/change"
 	"sluice.dev/sluice/internal/check"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/kube"
@@ -23,12 +25,27 @@ import (
 // Activities are the activities near clusters. All exported fields are required.
 type Activities struct {
 	Clusters     *kube.Pool
-	Ledger       ledger.Ledger
+	Ledger       Records
 	Checks       *check.Runner
 	Clock        clock.Clock
 	Installation string // the ledger's; what Leases name as holder
 
 	hearts func(context.Context) pulse.Heart // nil: Temporal hears them
+}
+
+// Records are what activities near a cluster read and write. It is wide because a change is long: what was there and what was meant are
+// kept around each write, and how it ended after them. But for plans and runs each is about one cluster.
+type Records interface {
+	planstore.Source
+	change.Journal
+	change.History
+	change.Deployments
+	PastDeployment(ctx context.Context, cluster string, subject api.Subject, target string) (ledger.Deployment, error)
+	NextFence(ctx context.Context, cluster string, subject api.Subject, floor int64) (int64, error)
+	Run(ctx context.Context, name string) (ledger.Run, error)
+	Overtaken(ctx context.Context, name string) (ledger.Run, error)
+	SaveObservation(ctx context.Context, o ledger.Observation) error
+	ListObservations(ctx context.Context, subject api.Subject) ([]ledger.Observation, error)
 }
 
 // Register has the activities near a cluster done here.

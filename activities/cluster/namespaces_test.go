@@ -78,7 +78,7 @@ func TestALaterLookWidensNoRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	stored.Live = w.seen(plan.ClusterDiff{Objects: []plan.Object{{Object: "ConfigMap/apps/a"}, {Object: "ConfigMap/kube-system/b"}}})
-	if err := w.acts.Ledger.SavePlan(t.Context(), stored); err != nil {
+	if err := w.ledger.SavePlan(t.Context(), stored); err != nil {
 		t.Fatal(err)
 	}
 	w.lock()

@@ -299,7 +299,7 @@ func TestAKillBetweenPreImageAndWriteChangesNoWayBack(t *testing.T) {
 			w := newWorld(t)
 			w.server.Put(parsed(t, configMap("found", "by hand")))
 			w.planned("1.0.0", []string{configMap("found", "1"), configMap("made", "1")})
-			whole := w.acts.Ledger
+			whole := w.ledger
 			w.lock()
 			d := w.diff()
 			for _, name := range []string{"found", "made"} {
@@ -436,7 +436,7 @@ func TestWhatWasWrittenBeforePreImagesWereKeptIsNotTakenForFound(t *testing.T) {
 	w.planned("1.0.0", []string{configMap("a", "1")})
 	w.lock()
 	d := w.diff()
-	whole := w.acts.Ledger
+	whole := w.ledger
 	w.acts.Ledger = blind{whole}
 	must(w, w.acts.Apply, step.ApplyRequest{Ref: w.ref, Changes: d.Changes})
 	w.acts.Ledger = whole
@@ -453,7 +453,7 @@ func TestARetryKeepsTheUIDThatWasMade(t *testing.T) {
 	w.lock()
 	d := w.diff()
 	must(w, w.acts.Apply, step.ApplyRequest{Ref: w.ref, Changes: d.Changes})
-	whole := w.acts.Ledger
+	whole := w.ledger
 	w.acts.Ledger = &lapse{whole, func(write ledger.Write) bool {
 		return write.ResourceVersion != "" && strings.HasSuffix(write.Object, "/a")
 	}}
@@ -474,7 +474,7 @@ func TestAWorkloadOfWhichNobodyKnowsWhatItWasStays(t *testing.T) {
 	w := newWorld(t)
 	w.server.Put(parsed(t, load("DaemonSet", "agent", "0")))
 	w.planned("1.0.0", []string{configMap("a", "1"), load("DaemonSet", "agent", "1")})
-	whole := w.acts.Ledger
+	whole := w.ledger
 	w.acts.Ledger = blind{whole}
 	d := w.bring()
 	for _, rev := range w.server.All("ControllerRevision") {

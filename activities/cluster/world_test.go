@@ -37,6 +37,7 @@ type world struct {
 	server *kubetest.Server
 	pool   *kube.Pool
 	acts   *Activities
+	ledger ledger.Ledger
 	ref    step.Ref // of the latest plan
 	plan   plan.Plan
 	states map[string]goal.State // of workloads that were brought, by object
@@ -47,20 +48,19 @@ const namespace = "apps"
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{T: t, server: kubetest.New(t)}
+	w := &world{T: t, server: kubetest.New(t), ledger: sqlitetest.New(t)}
 	for _, name := range []string{namespace, kube.LeaseNamespace} {
 		w.server.Put(parsed(t, `{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "`+name+`"}}`))
 	}
 	for i := range 4 {
 		w.server.Put(parsed(t, fmt.Sprintf(`{"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n%d"}}`, i)))
 	}
-	store := sqlitetest.New(t)
-	installation, err := store.Installation(t.Context())
+	installation, err := w.ledger.Installation(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.pool = w.server.Pool()
-	w.acts = &Activities{Clusters: w.pool, Ledger: store, Checks: check.New(), Clock: clock.RealClock{}, Installation: installation}
+	w.acts = &Activities{Clusters: w.pool, Ledger: w.ledger, Checks: check.New(), Clock: clock.RealClock{}, Installation: installation}
 	w.acts.hearts = func(context.Context) pulse.Heart {
 		return pulse.Heart{Within: time.Hour, Beat: func(context.Context, step.Progress) error { return nil }}
 	}
@@ -132,11 +132,11 @@ func (w *world) begin(run ledger.Run) step.Ref {
 	}
 	hash := ledger.Digest(body)[len("sha256:"):]
 	stored := ledger.Plan{Hash: hash, Subject: api.Component("agent"), Version: w.plan.Version, Pipeline: "careful", Body: w.blob(body), Created: time.Now(), By: "test"}
-	if err := w.acts.Ledger.SavePlan(w.Context(), stored); err != nil {
+	if err := w.ledger.SavePlan(w.Context(), stored); err != nil {
 		w.Fatal(err)
 	}
 	run.Plan, run.Subject, run.Version, run.Started, run.By = hash, api.Component("agent"), w.plan.Version, time.Now(), "test"
-	if run, err = w.acts.Ledger.NewRun(w.Context(), run); err != nil {
+	if run, err = w.ledger.NewRun(w.Context(), run); err != nil {
 		w.Fatal(err)
 	}
 	return step.Ref{Run: run.Name, Plan: hash, Subject: api.Component("agent"), Cluster: "a", Context: "a"}
@@ -144,7 +144,7 @@ func (w *world) begin(run ledger.Run) step.Ref {
 
 // present is the way back to what the ledger says runs.
 func (w *world) present() plan.WayBack {
-	d, err := w.acts.Ledger.Deployment(w.Context(), "a", api.Component("agent"))
+	d, err := w.ledger.Deployment(w.Context(), "a", api.Component("agent"))
 	if fault.CodeOf(err) == fault.NotFound {
 		return plan.WayBack{}
 	}
@@ -156,7 +156,7 @@ func (w *world) present() plan.WayBack {
 
 func (w *world) blob(data []byte) string {
 	w.Helper()
-	digest, err := w.acts.Ledger.PutBlob(w.Context(), data)
+	digest, err := w.ledger.PutBlob(w.Context(), data)
 	if err != nil {
 		w.Fatal(err)
 	}

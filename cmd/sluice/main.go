@@ -8,10 +8,14 @@ import (
 	"runtime/debug"
 	"syscall"
 
+	"k8s.io/utils/clock"
+
+	"sluice.dev/sluice/internal/agent"
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/cli"
 	"sluice.dev/sluice/internal/demo"
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/metrics"
 	"sluice.dev/sluice/internal/server"
 	"sluice.dev/sluice/scenario"
 	"sluice.dev/sluice/worker"
@@ -22,6 +26,7 @@ func main() {
 	f := cli.System()
 	f.Version = version()
 	f.Worker = work
+	f.Agent = dialIn
 	f.Serve = serve
 	f.Direct = takeBack
 	f.Demo = play
@@ -37,7 +42,7 @@ func serve(ctx context.Context, r cli.ServerRun) error {
 	return server.Run(ctx, server.Setup{
 		Engine: r.Engine, Ledger: r.Ledger, Installation: r.Installation, Version: version(), Listen: r.Listen,
 		Cert: r.Cert, Key: r.Key, Auth: r.Auth, Bindings: r.Bindings, Logger: r.Logger, Local: r.Local, Say: r.Say,
-		Metrics: r.Metrics, Counts: r.Counts, Traces: r.Traces,
+		Metrics: r.Metrics, Counts: r.Counts, Traces: r.Traces, Agents: r.Agents, AgentsDir: r.AgentsDir,
 	})
 }
 
@@ -46,10 +51,36 @@ func work(ctx context.Context, r cli.WorkerRun) error {
 	return worker.Run(ctx, worker.Options{
 		Client: r.Client, Namespace: r.Namespace, Ledger: r.Ledger, Orders: r.Engine, Drills: r.Engine,
 		Kubeconfigs: r.Kubeconfigs, Sites: r.Sites, SiteOnly: r.SiteOnly,
-		Scripts: r.Scripts, ProberImage: r.ProberImage, Receivers: r.Receivers, Suspects: r.Engine.Suspects,
-		Metrics: r.Metrics, MetricsAddress: r.MetricsAddress, Beside: r.Beside,
+		Checking:  worker.Checking{Scripts: r.Scripts, ProberImage: r.ProberImage, Metrics: r.Metrics},
+		Receivers: r.Receivers, Suspects: r.Engine.Suspects,
+		MetricsAddress: r.MetricsAddress, Beside: r.Beside,
 		UserAgent: "sluice/" + version(), Build: version(), Logger: r.Logger,
 	})
+}
+
+// dialIn is an agent as the command line was told to.
+func dialIn(ctx context.Context, r cli.AgentRun) error {
+	options := agent.Options{
+		Server: r.Server, Dir: r.Dir, Invitation: r.Invitation, Kubeconfigs: r.Kubeconfigs, Build: version(), Clock: clock.RealClock{},
+		Logger: r.Logger,
+	}
+	checking := worker.Checking{Scripts: r.Scripts, ProberImage: r.ProberImage, Metrics: r.Metrics}
+	if r.Metrics != nil {
+		options.Meter, options.Metrics = r.Metrics, r.Metrics.Temporal()
+		ready := func(context.Context) error { return nil }
+		end, err := metrics.Serve(ctx, r.MetricsAddress, metrics.Page(ready, r.Metrics), r.Logger)
+		if err != nil {
+			return err
+		}
+		defer end()
+	}
+	options.Work = func(ctx context.Context, w agent.Work) error {
+		return worker.RunSite(ctx, worker.SiteOptions{
+			Client: w.Temporal, Records: w.Records, Clusters: w.Clusters, Clock: w.Clock, Installation: w.Installation, Site: w.Site,
+			Checking: checking, Logger: r.Logger,
+		})
+	}
+	return agent.Run(ctx, options)
 }
 
 // takeBack takes a run back without Temporal.

@@ -74,8 +74,8 @@ waiting when --timeout ran out; 5 rolled back.`,
 		newCmdRollback(f), newCmdSkip(f), newCmdEndSoak(f), newCmdRetry(f),
 		newCmdFreeze(f), newCmdUnfreeze(f), newCmdBypass(f), newCmdLetIn(f), newCmdReconcile(f), newCmdApply(f), newCmdDelete(f),
 		newCmdDrill(f),
-		newCmdServer(f), newCmdContext(f), newCmdLogin(f), newCmdWhoami(f), newCmdCanI(f), newCmdToken(f),
-		NewCmdWorker(f, nil), NewCmdLocal(f, nil), NewCmdDemo(f, nil), NewCmdVersion(f), newCmdAnswerProbe(f),
+		newCmdServer(f), newCmdContext(f), newCmdLogin(f), newCmdWhoami(f), newCmdCanI(f), newCmdToken(f), newCmdCluster(f),
+		NewCmdWorker(f, nil), newCmdAgent(f), NewCmdLocal(f, nil), NewCmdDemo(f, nil), NewCmdVersion(f), newCmdAnswerProbe(f),
 		newCmdNotify(f),
 	)
 	addCompletion(f, root)

@@ -54,5 +54,7 @@ type Engine interface {
 	Changes(ctx context.Context, name string, since time.Time) (engine.Changes, error)
 	Clusters(ctx context.Context, component string) ([]engine.Cluster, error)
 	Workers(ctx context.Context) ([]engine.Worker, error)
+	Agents(ctx context.Context) ([]engine.Agent, error)
+	RevokeAgent(ctx context.Context, agent, by, reason string) (ledger.Agent, error)
 	Notices(ctx context.Context, receiver string, limit int) ([]ledger.Notice, error)
 }

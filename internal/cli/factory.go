@@ -44,6 +44,7 @@ type Factory struct {
 	Version   string
 	Worker    func(context.Context, WorkerRun) error                  // serves task queues
 	Serve     func(context.Context, ServerRun) error                  // answers over HTTP
+	Agent     func(context.Context, AgentRun) error                   // does the work of a site, and dials in for it
 	Direct    func(context.Context, DirectRun) (api.RunStatus, error) // takes a run back without Temporal
 	Demo      func(context.Context, DemoRun) error                    // plays the demo
 	Test      func(Scenario) (Played, error)                          // plays a scenario

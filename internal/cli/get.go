@@ -23,7 +23,7 @@ type GetOptions struct {
 func NewCmdGet(f *Factory) *cobra.Command {
 	opts := &GetOptions{Factory: f}
 	cmd := &cobra.Command{
-		Use: "get RUN|PLAN|runs|plans|clusters|workers|audit|freezes|policies|fuses|limits|fleet|drills|permits|" +
+		Use: "get RUN|PLAN|runs|plans|clusters|workers|agents|audit|freezes|policies|fuses|limits|fleet|drills|permits|" +
 			"notifications|catalog|pipelinerun|taskrun",
 		Short: "Show a run or a plan, or list runs, plans, clusters and the audit",
 		Long: `Show where a run is, as a tree of stages, units and batches; or a plan, by its hash or the first
@@ -55,7 +55,8 @@ is a line; with -o json, a line of JSON for each change, and with -o yaml a docu
 	opts.Length.addFlags(cmd)
 	addOutput(cmd, &opts.Format)
 	cmd.AddCommand(
-		newCmdGetRuns(f), newCmdGetPlans(f), newCmdGetClusters(f), newCmdGetWorkers(f), newCmdGetAudit(f), newCmdGetFreezes(f),
+		newCmdGetRuns(f), newCmdGetPlans(f), newCmdGetClusters(f), newCmdGetWorkers(f), newCmdGetAgents(f),
+		newCmdGetAudit(f), newCmdGetFreezes(f),
 		newCmdGetPolicies(f), newCmdGetFuses(f), newCmdGetLimits(f), newCmdGetFleet(f), newCmdGetBindings(f), newCmdGetDrills(f),
 		newCmdGetPermits(f), newCmdGetNotifications(f), newCmdGetPipelineRun(f), newCmdGetTaskRun(f), newCmdGetCatalog(f),
 	)

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sluice.dev/sluice/internal/authn"
+	"sluice.dev/sluice/internal/credential"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
@@ -35,6 +36,8 @@ type ServerRun struct {
 	Say          func([]string)
 	Version      string
 	Logger       *slog.Logger
+	Agents       string          // address at which agents are let in; "" for nowhere
+	AgentsDir    string          // the folder of the keys by which they are
 	Metrics      string          // address at which Prometheus finds what it counts; "" for nowhere
 	Counts       *metrics.Server // where it counts, if its worker serves that; nil: it serves it itself
 	Traces       *traces.Traces
@@ -48,6 +51,8 @@ type ServerOptions struct {
 	Config    string
 	Cert, Key string
 	Bindings  []string
+	Agents    string
+	AgentsDir string
 }
 
 func newCmdServer(f *Factory) *cobra.Command {
@@ -88,6 +93,9 @@ may ask it; it takes the name that a command gives, and marks it as unverified.`
 	flags.StringVar(&opts.Cert, "tls-cert", "", "`FILE` of the server's certificate; read again when it changes")
 	flags.StringVar(&opts.Key, "tls-key", "", "`FILE` of its key")
 	flags.StringArrayVar(&opts.Bindings, "bindings", nil, "`PATH` of Bindings; read at the start; may be repeated")
+	flags.StringVar(&opts.Agents, "agents", "", "`ADDRESS` at which agents are let in (default: none are)")
+	flags.StringVar(&opts.AgentsDir, "agents-dir", "",
+		"`FOLDER` of the keys of 'sluice cluster keys FOLDER' (with --local: default that of the state folder)")
 	opts.addFlags(cmd)
 	return cmd
 }
@@ -101,6 +109,9 @@ func serverRun(ctx context.Context, o *ServerOptions) error {
 		return fault.New(fault.Invalid, "cannot serve: --config is missing; a server that trusts nobody answers nobody (--local needs none)")
 	case o.Cert == "" || o.Key == "":
 		return fault.New(fault.Invalid, "cannot serve: --tls-cert and --tls-key are missing; tokens do not go over the wire in the clear")
+	}
+	if o.Agents != "" && o.AgentsDir == "" {
+		return fault.New(fault.Invalid, "cannot let agents in: --agents-dir is missing; make one with: sluice cluster keys FOLDER")
 	}
 	data, err := os.ReadFile(o.Config)
 	if err != nil {
@@ -131,7 +142,7 @@ func serverRun(ctx context.Context, o *ServerOptions) error {
 	}
 	return f.Serve(ctx, ServerRun{
 		Engine: e, Ledger: l, Installation: installation, Listen: o.Listen, Cert: o.Cert, Key: o.Key, Auth: &trusted, Bindings: bindings,
-		Say: f.says, Version: f.Version, Logger: logger, Metrics: o.Metrics,
+		Say: f.says, Version: f.Version, Logger: logger, Metrics: o.Metrics, Agents: o.Agents, AgentsDir: o.AgentsDir,
 		Traces: f.traces,
 	})
 }
@@ -171,6 +182,9 @@ func localServerRun(ctx context.Context, o *ServerOptions) error {
 	if err := f.onlyServer(ctx); err != nil {
 		return err
 	}
+	if err := o.localKeys(); err != nil {
+		return err
+	}
 	work, err := o.prepare(ctx)
 	if err != nil {
 		return err
@@ -185,7 +199,7 @@ func localServerRun(ctx context.Context, o *ServerOptions) error {
 	var url string
 	serve := ServerRun{
 		Engine: work.Engine, Ledger: work.Ledger, Installation: installation, Listen: o.Listen, Version: f.Version, Logger: work.Logger,
-		Counts: counts, Traces: f.traces,
+		Counts: counts, Traces: f.traces, Agents: o.Agents, AgentsDir: o.AgentsDir, Say: f.says,
 		Local: func(listening, token string) error {
 			url = listening
 			data, err := json.Marshal(LocalServer{URL: url, Token: token})
@@ -205,6 +219,19 @@ func localServerRun(ctx context.Context, o *ServerOptions) error {
 		func(ctx context.Context) error { return f.Serve(ctx, serve) },
 		func(ctx context.Context) error { return f.Worker(ctx, work) },
 	)
+}
+
+// localKeys makes the keys of agents of a local stack, where it has none.
+func (o *ServerOptions) localKeys() error {
+	if o.Agents == "" || o.AgentsDir != "" {
+		return nil
+	}
+	o.AgentsDir = filepath.Join(o.Factory.state(), "agents")
+	_, err := credential.ReadAuthority(o.AgentsDir)
+	if fault.CodeOf(err) == fault.NotFound {
+		err = credential.NewAuthority(o.AgentsDir, o.Factory.Clock.Now())
+	}
+	return err
 }
 
 // onlyServer is fault.Conflict where the state folder has a server that answers.

@@ -77,7 +77,8 @@ func serve(spec []string) int {
 	err = worker.Run(ctx, worker.Options{
 		Client: c.Client, Ledger: l, Orders: orders, Drills: orders,
 		Kubeconfigs: []string{spec[1]}, UserAgent: "sluice-e2e", Logger: slog.New(slog.DiscardHandler),
-		ProberImage: "sluice.local/sluice:1", Metrics: counts, MetricsAddress: spec[3], Receivers: receivers,
+		Checking:       worker.Checking{ProberImage: "sluice.local/sluice:1", Metrics: counts},
+		MetricsAddress: spec[3], Receivers: receivers,
 	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -43,6 +43,8 @@ type Ledger interface {
 	ledger.Drills
 	ListOutcomes(ctx context.Context, after time.Time) ([]ledger.Outcome, error)
 	Failing(ctx context.Context) ([]ledger.Outcome, error)
+	ListAgents(ctx context.Context) ([]ledger.Agent, error)
+	ChangeAgent(ctx context.Context, name string, change func(*ledger.Agent) error) (ledger.Agent, error)
 	ListBeats(ctx context.Context) ([]ledger.Beat, error)
 	ListPermits(ctx context.Context) ([]permit.Permit, error)
 	LetIn(ctx context.Context, run, cluster string, l ledger.Lift) (permit.Permit, error)

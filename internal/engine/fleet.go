@@ -68,6 +68,16 @@ func (f *Fleet) Cluster(name string) (at plan.Place, known bool) {
 	return at, false
 }
 
+// Site are the clusters of a site, by name.
+func (f *Fleet) Site(name string) (all []plan.Place) {
+	for _, cluster := range slices.Sorted(maps.Keys(f.docs.Clusters)) {
+		if at, known := f.Cluster(cluster); known && name != "" && at.Site == name {
+			all = append(all, at)
+		}
+	}
+	return all
+}
+
 // Group are the labels of a cluster group, its environment among them; nil where the installation does not say.
 func (f *Fleet) Group(name string) map[string]string {
 	if g := f.docs.ClusterGroups[name]; g != nil {

@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 	"k8s.io/utils/clock"
@@ -32,6 +33,8 @@ type Options struct {
 	Burst       int                        // default 100
 	Clock       clock.WithDelayedExecution // default the real one
 	Meter       Meter                      // hears of every request; default nobody does
+	// Within says how the cluster of a context is reached from inside it, instead of by files. Of a context that is another's it is an error.
+	Within func(context string) (*rest.Config, error)
 }
 
 // Pool holds one Cluster for each kubeconfig context that was asked for. It is safe for concurrent use.
@@ -84,6 +87,9 @@ func NewPool(options Options) *Pool {
 func (p *Pool) Cluster(_ context.Context, contextName string) (*Cluster, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.options.Within != nil {
+		return p.within(contextName)
+	}
 	if err := p.read(); err != nil {
 		return nil, err
 	}
@@ -101,13 +107,31 @@ func (p *Pool) Cluster(_ context.Context, contextName string) (*Cluster, error) 
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "cannot use context %q of %s", contextName, strings.Join(p.options.Kubeconfigs, ", "))
 	}
+	c, err := p.add(contextName, config)
+	return c, fault.Wrap(fault.Invalid, err, "cannot use context %q of %s", contextName, strings.Join(p.options.Kubeconfigs, ", "))
+}
+
+// within returns the cluster that this runs in, where a context means that one now.
+func (p *Pool) within(contextName string) (*Cluster, error) {
+	config, err := p.options.Within(contextName)
+	if err != nil {
+		return nil, err
+	}
+	if c, ok := p.clusters[contextName]; ok {
+		return c, nil
+	}
+	c, err := p.add(contextName, config)
+	return c, fault.Wrap(fault.Invalid, err, "cannot use the cluster that this runs in")
+}
+
+func (p *Pool) add(contextName string, config *rest.Config) (*Cluster, error) {
+	config = rest.CopyConfig(config)
 	config.UserAgent, config.QPS, config.Burst = p.options.UserAgent, p.options.QPS, p.options.Burst
 	c, err := newCluster(contextName, config, p.options.Clock, p.options.Meter)
-	if err != nil {
-		return nil, fault.Wrap(fault.Invalid, err, "cannot use context %q of %s", contextName, strings.Join(p.options.Kubeconfigs, ", "))
+	if err == nil {
+		p.clusters[contextName] = c
 	}
-	p.clusters[contextName] = c
-	return c, nil
+	return c, err
 }
 
 // Close ends all watches and connections.

@@ -335,6 +335,22 @@ func (e *Engine) RevokeToken(ctx context.Context, id, reason string) (ledger.Tok
 	return ask(ctx, e.Client, wire.RevokeToken, wire.Revoking{ID: id, Body: wire.Why{Reason: reason}})
 }
 
+// InviteAgent invites an agent of a cluster's site. It is not asked for twice: each invitation is another one.
+func (e *Engine) InviteAgent(ctx context.Context, cluster, agent string, expires time.Time) (wire.Invited, error) {
+	body := wire.EnrollBody{Cluster: cluster, Agent: agent, Expires: expires}
+	return ask(ctx, e.Client, wire.EnrollAgent, struct{ Body wire.EnrollBody }{body})
+}
+
+// Agents lists the agents, and whether they are there.
+func (e *Engine) Agents(ctx context.Context) ([]engine.Agent, error) {
+	return ask(ctx, e.Client, wire.ListAgents, wire.None{})
+}
+
+// RevokeAgent has an agent no longer be let in.
+func (e *Engine) RevokeAgent(ctx context.Context, agent, _, reason string) (ledger.Agent, error) {
+	return ask(ctx, e.Client, wire.RevokeAgent, wire.RevokingAgent{Agent: agent, Body: wire.Why{Reason: reason}})
+}
+
 // CanI says whether the caller may do something.
 func (e *Engine) CanI(ctx context.Context, in wire.Whether) (access.Explanation, error) {
 	return ask(ctx, e.Client, wire.CanI, in)

@@ -65,6 +65,7 @@ func register(a huma.API, s *server) {
 	s.documents(a, e)
 	s.lists(a, e)
 	s.language(a, e)
+	s.agents(a, e)
 	if s.Tokens != nil {
 		s.tokens(a)
 	}

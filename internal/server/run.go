@@ -12,10 +12,14 @@ import (
 	"strings"
 	"time"
 
+	"go.temporal.io/api/workflowservice/v1"
+	"golang.org/x/sync/errgroup"
 	"k8s.io/utils/clock"
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/authn"
+	"sluice.dev/sluice/internal/centre"
+	"sluice.dev/sluice/internal/credential"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/metrics"
@@ -35,6 +39,8 @@ type Setup struct {
 	Auth         *authn.Config
 	Bindings     []*pipelines.Binding
 	Logger       *slog.Logger
+	Agents       string          // ADDRESS:PORT at which agents are let in; "" for nowhere
+	AgentsDir    string          // the folder of the authority that signs their certificates
 	Metrics      string          // ADDRESS:PORT at which Prometheus finds what it counts; "" for nowhere
 	Counts       *metrics.Server // where it counts, if that is served by somebody else; nil: by itself
 	Traces       *traces.Traces
@@ -44,10 +50,12 @@ type Setup struct {
 	Say func(lines []string)
 }
 
-// Ledger is the part of a ledger that a server uses itself. It is as wide as requests and tokens are.
+// Ledger is the part of a ledger that a server uses itself. It is as wide as requests, tokens and agents are.
 type Ledger interface {
 	Requests
 	Tokens
+	centre.Ledger
+	Invitations
 }
 
 // collectAt is by how many percent what a server has in memory may grow before it is collected: most of that are requests that have ended,
@@ -80,6 +88,13 @@ func Run(ctx context.Context, s Setup) error {
 		}
 		defer end()
 	}
+	var agents func(context.Context) error
+	if s.Agents != "" {
+		var err error
+		if agents, err = s.letsIn(ctx, &options); err != nil {
+			return err
+		}
+	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.Listen)
 	if err != nil {
 		return fault.Wrap(fault.Invalid, err, "cannot listen at %s", s.Listen)
@@ -98,7 +113,52 @@ func Run(ctx context.Context, s Setup) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	return Serve(ctx, listener, Handler(options), secure, s.Logger)
+	answer := func(ctx context.Context) error { return Serve(ctx, listener, Handler(options), secure, s.Logger) }
+	if s.Agents == "" {
+		return answer(ctx)
+	}
+	both, ctx := errgroup.WithContext(ctx)
+	both.Go(func() error { return answer(ctx) })
+	both.Go(func() error { return agents(ctx) })
+	return both.Wait()
+}
+
+// letsIn makes a server let agents in, and returns what answers them until a context ends.
+func (s Setup) letsIn(ctx context.Context, o *Options) (func(context.Context) error, error) {
+	authority, err := credential.ReadAuthority(s.AgentsDir)
+	if err != nil {
+		return nil, err
+	}
+	o.Authority, o.Invitations = authority, s.Ledger
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.Agents)
+	if err != nil {
+		return nil, fault.Wrap(fault.Invalid, err, "cannot listen at %s", s.Agents)
+	}
+	at := centre.New(centre.Options{
+		Ledger: s.Ledger, Authority: authority, Sites: sites{s.Engine}, Temporal: temporalOf(s.Engine), Installation: s.Installation,
+		Build: s.Version, Clock: o.Clock, Logger: s.Logger,
+	})
+	if s.Say != nil {
+		s.Say([]string{"agents are let in at " + listener.Addr().String()})
+	}
+	return func(ctx context.Context) error { return at.Serve(ctx, listener) }, nil
+}
+
+// temporalOf is the Temporal server of an engine, as it is reached itself.
+func temporalOf(e *engine.Engine) func(context.Context) (centre.Temporal, error) {
+	return func(ctx context.Context) (centre.Temporal, error) {
+		server, err := e.Server(ctx)
+		if err != nil {
+			return centre.Temporal{}, err
+		}
+		raw, is := server.Temporal.(interface {
+			WorkflowService() workflowservice.WorkflowServiceClient
+		})
+		if !is {
+			return centre.Temporal{}, fault.New(fault.Internal, "cannot pass tasks on: %T is no client of Temporal", server.Temporal)
+		}
+		return centre.Temporal{WorkflowServiceClient: raw.WorkflowService(), Namespace: server.Namespace}, nil
+	}
 }
 
 // known makes a server know who asks, and says what it trusts.

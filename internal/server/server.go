@@ -17,6 +17,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"sluice.dev/sluice/internal/access"
+	"sluice.dev/sluice/internal/credential"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/metrics"
@@ -37,7 +38,9 @@ type Options struct {
 	Grants       func() *access.Grants // what bindings give; nil: whoever is let in may do anything
 	Tokens       Tokens                // nil: there are none
 	Requests     Requests              // nil: keys are not heeded
-	Logins       []wire.LoginAt        // where people may log in, whom nobody knows yet
+	Authority    *credential.Authority // signs agents' certificates; nil: none are let in
+	Invitations  Invitations
+	Logins       []wire.LoginAt // where people may log in, whom nobody knows yet
 	Installation string
 	Version      string
 	Clock        clock.WithTicker

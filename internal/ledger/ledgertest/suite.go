@@ -39,6 +39,7 @@ func Run(t *testing.T, open func(*testing.T) ledger.Ledger) {
 		"drills":       testDrills,
 		"requests":     testRequests,
 		"tokens":       testTokens,
+		"agents":       testAgents,
 		"pages":        testPages,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })

@@ -18,6 +18,7 @@ const (
 	turnOfDocuments Turn = "documents"
 	turnOfOutcomes  Turn = "outcomes"
 	turnOfDrills    Turn = "drills"
+	turnOfAgents    Turn = "agents"
 )
 
 // turnOfRuns is of the names of a component's runs.
