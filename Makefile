@@ -6,6 +6,7 @@ MAKEFLAGS += --no-builtin-rules
 
 GO      ?= go
 KEEP    ?=
+ARCH    ?= amd64
 SLICE   ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null)
 
 .PHONY: help
@@ -29,6 +30,27 @@ stack: ## build bin/sluice-local alone: Kubernetes control planes, simulated nod
 	@mkdir -p bin/programs
 	@$(GO) build -C deploy/local -ldflags='-s -w' -o ../../bin/programs/ ./programs/...
 
+# Twice, and compared: who builds a commit himself can tell whether an image is of it.
+.PHONY: image
+image: ## build bin/image/sluice-linux-amd64.oci.tar, a container image, with a bill of what it is made of; ARCH=arm64 for another
+	@$(GO) build -C tools -o ../bin/tools/ ./image
+	@for build in 1 2; do \
+		echo "building an image for linux/$(ARCH), $$build of 2"; \
+		CGO_ENABLED=0 GOOS=linux GOARCH=$(ARCH) $(GO) build -trimpath -buildvcs=true -ldflags='-s -w -buildid=' \
+			-o bin/image/$$build/sluice ./cmd/sluice; \
+		bin/tools/image --program bin/image/$$build/sluice --out bin/image/$$build --arch $(ARCH) \
+			--release "$$(git describe --tags --always --dirty)" --revision "$$(git rev-parse HEAD)" --epoch "$$(git log -1 --format=%ct)"; \
+	done
+	@cmp bin/image/1/sluice-linux-$(ARCH).oci.tar bin/image/2/sluice-linux-$(ARCH).oci.tar
+	@mv bin/image/1/sluice-linux-$(ARCH).* bin/image/
+	@rm -r bin/image/1 bin/image/2
+	@echo "bin/image/sluice-linux-$(ARCH).oci.tar: both are the same"
+
+.PHONY: vuln
+vuln: ## ask the Go vulnerability database about what sluice calls; needs vuln.go.dev, or GOVULNDB=file:///FOLDER with a copy
+	@$(GO) build -C tools -o ../bin/tools/ golang.org/x/vuln/cmd/govulncheck
+	@bin/tools/govulncheck $(if $(GOVULNDB),-db $(GOVULNDB)) ./...
+
 .PHONY: programs
 programs: ## install the system programs that the demo needs, where we are root on Debian; else name them
 	@.ci/install prometheus
@@ -46,6 +68,7 @@ test: build tools ## run every test; those that lack a system program are skippe
 	@echo "of the simulated rollouts, the slice of commit $(SLICE) is played (make test SLICE=... plays another's)"
 	@SLUICE_SLICE=$(SLICE) bin/tools/gotestsum --format pkgname --format-hide-empty-pkg -- -timeout 30m -p 2 ./...
 	@cd deploy/local && ../../bin/tools/gotestsum --format pkgname --format-hide-empty-pkg -- -timeout 20m -p 1 ./...
+	@cd tools && ../bin/tools/gotestsum --format pkgname --format-hide-empty-pkg -- -timeout 5m ./...
 
 .PHONY: mutate
 mutate: ## see whether the cheap tests notice mistakes: each of internal/mutate/mutations.txt, one at a time; ONLY=pattern picks some
@@ -89,6 +112,7 @@ check: tools ## formatting, vet, staticcheck and Temporal's workflowcheck
 	@echo "gofmt"; out=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')); if [ -n "$$out" ]; then echo "not formatted: $$out"; exit 1; fi
 	@echo "go vet"; $(GO) vet ./...
 	@echo "go vet deploy/local"; $(GO) vet -C deploy/local ./...
+	@echo "go vet tools"; $(GO) vet -C tools ./...
 	@echo "staticcheck"; bin/tools/staticcheck ./...
 	@echo "workflowcheck"; bin/tools/workflowcheck -config workflowcheck.yaml ./workflows/...
 
