@@ -41,6 +41,9 @@ type world struct {
 	ref    step.Ref // of the latest plan
 	plan   plan.Plan
 	states map[string]goal.State // of workloads that were brought, by object
+	// brings is the component that plans are of, home where its objects go
+	brings api.Subject
+	home   string
 }
 
 // namespace is where everything in a world is.
@@ -48,23 +51,30 @@ const namespace = "apps"
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{T: t, server: kubetest.New(t), ledger: sqlitetest.New(t)}
+	w := &world{T: t, server: kubetest.New(t), brings: api.Component("agent"), home: namespace}
 	for _, name := range []string{namespace, kube.LeaseNamespace} {
 		w.server.Put(parsed(t, `{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "`+name+`"}}`))
 	}
 	for i := range 4 {
 		w.server.Put(parsed(t, fmt.Sprintf(`{"apiVersion": "v1", "kind": "Node", "metadata": {"name": "n%d"}}`, i)))
 	}
-	installation, err := w.ledger.Installation(t.Context())
+	w.works(w.server.Pool())
+	return w
+}
+
+// works gives a world its activities, on clusters and a ledger of its own.
+func (w *world) works(pool *kube.Pool) {
+	w.Helper()
+	w.ledger = sqlitetest.New(w.T)
+	installation, err := w.ledger.Installation(w.Context())
 	if err != nil {
-		t.Fatal(err)
+		w.Fatal(err)
 	}
-	w.pool = w.server.Pool()
+	w.pool = pool
 	w.acts = &Activities{Clusters: w.pool, Ledger: w.ledger, Checks: check.New(), Clock: clock.RealClock{}, Installation: installation}
 	w.acts.hearts = func(context.Context) pulse.Heart {
 		return pulse.Heart{Within: time.Hour, Beat: func(context.Context, step.Progress) error { return nil }}
 	}
-	return w
 }
 
 func packed(t *testing.T, dir string) []byte {
@@ -98,8 +108,8 @@ func (w *world) object(version, kind, name string) *unstructured.Unstructured {
 	return w.server.Object(o)
 }
 
-// planned stores a plan that brings objects, as JSON, and a run of it.
-func (w *world) planned(version string, objects []string, edit ...func(*plan.Plan)) {
+// folder has objects, as JSON, as the template of a component.
+func (w *world) folder(objects []string) string {
 	w.Helper()
 	dir := w.TempDir()
 	for i, text := range objects {
@@ -107,9 +117,16 @@ func (w *world) planned(version string, objects []string, edit ...func(*plan.Pla
 			w.Fatal(err)
 		}
 	}
+	return dir
+}
+
+// planned stores a plan that brings objects, as JSON, and a run of it.
+func (w *world) planned(version string, objects []string, edit ...func(*plan.Plan)) {
+	w.Helper()
+	dir := w.folder(objects)
 	w.plan = plan.Plan{
-		Format: plan.Format, Subject: api.Component("agent"), Version: version, Pipeline: "careful",
-		Source: plan.Source{Kind: "manifests", Template: w.blob(packed(w.T, dir)), Namespace: namespace},
+		Format: plan.Format, Subject: w.brings, Version: version, Pipeline: "careful",
+		Source: plan.Source{Kind: "manifests", Template: w.blob(packed(w.T, dir)), Namespace: w.home},
 		Stages: []plan.StagePlan{{Name: "all", Groups: []plan.Group{{Units: []plan.Unit{{
 			Path: "g/a", Cluster: "a", Context: "a", Group: "g", Environment: "e2e", Values: w.blob([]byte("{}")), Target: "target-" + version, WayBack: w.present(),
 		}}}}, Rules: plan.StageRules{
@@ -131,20 +148,20 @@ func (w *world) begin(run ledger.Run) step.Ref {
 		w.Fatal(err)
 	}
 	hash := ledger.Digest(body)[len("sha256:"):]
-	stored := ledger.Plan{Hash: hash, Subject: api.Component("agent"), Version: w.plan.Version, Pipeline: "careful", Body: w.blob(body), Created: time.Now(), By: "test"}
+	stored := ledger.Plan{Hash: hash, Subject: w.brings, Version: w.plan.Version, Pipeline: "careful", Body: w.blob(body), Created: time.Now(), By: "test"}
 	if err := w.ledger.SavePlan(w.Context(), stored); err != nil {
 		w.Fatal(err)
 	}
-	run.Plan, run.Subject, run.Version, run.Started, run.By = hash, api.Component("agent"), w.plan.Version, time.Now(), "test"
+	run.Plan, run.Subject, run.Version, run.Started, run.By = hash, w.brings, w.plan.Version, time.Now(), "test"
 	if run, err = w.ledger.NewRun(w.Context(), run); err != nil {
 		w.Fatal(err)
 	}
-	return step.Ref{Run: run.Name, Plan: hash, Subject: api.Component("agent"), Cluster: "a", Context: "a"}
+	return step.Ref{Run: run.Name, Plan: hash, Subject: w.brings, Cluster: "a", Context: "a"}
 }
 
 // present is the way back to what the ledger says runs.
 func (w *world) present() plan.WayBack {
-	d, err := w.ledger.Deployment(w.Context(), "a", api.Component("agent"))
+	d, err := w.ledger.Deployment(w.Context(), "a", w.brings)
 	if fault.CodeOf(err) == fault.NotFound {
 		return plan.WayBack{}
 	}

@@ -67,7 +67,7 @@ waiting when --timeout ran out; 5 rolled back.`,
 	flags.StringVar(&f.Address, "address", "", "`HOST:PORT` of the Temporal server (default as Temporal's own CLI, then the local stack)")
 	flags.StringVar(&f.Namespace, "namespace", "", "Temporal `NAMESPACE` (default as Temporal's own CLI)")
 	root.AddCommand(
-		NewCmdLint(f, nil), NewCmdSchema(f, nil), NewCmdTest(f, nil), NewCmdConvert(f, nil), NewCmdExplain(f),
+		NewCmdLint(f, nil), NewCmdSchema(f, nil), NewCmdRBAC(f, nil), NewCmdTest(f, nil), NewCmdConvert(f, nil), NewCmdExplain(f),
 		NewCmdPlan(f, nil), newCmdCatchUp(f), NewCmdRun(f, nil), NewCmdGet(f), NewCmdWhy(f, nil), NewCmdReport(f, nil), NewCmdChanges(f, nil),
 		NewCmdWindow(f, nil),
 		newCmdPause(f), newCmdResume(f), newCmdApprove(f), newCmdReject(f), newCmdAbort(f),

@@ -83,6 +83,8 @@ type Driver interface {
 	// Holds names the fields, as JSON pointers, that the driver itself writes while it holds a workload and that Finish
 	// gives back. Spec.Patch must not touch them.
 	Holds() []string
+	// Rights are what the driver asks of an API server: no more, and nothing less will do.
+	Rights() []Right
 	// Check says why this workload cannot be moved (paused by its owner, OnDelete, replicas 0, a PodDisruptionBudget
 	// that can never allow a disruption); nil where it can. It changes nothing. live is nil for a first installation.
 	Check(ctx context.Context, c Cluster, spec Spec, live *unstructured.Unstructured) error

@@ -40,6 +40,14 @@ func (Kind) Family() kit.Family {
 		Holds:    []string{"updateStrategy"},
 		Nodes:    true,
 		OnDelete: true,
+		Rights: []workload.Right{
+			{Resource: "pods/eviction", Verbs: []string{"create"}, Why: "a pod goes so that one of the new version comes"},
+			{Resource: "pods", Verbs: []string{"delete"}, Why: "one that is not ready goes without asking a budget"},
+			{
+				Group: "policy", Resource: "poddisruptionbudgets", Verbs: []string{"list"},
+				Why: "one that can never be met keeps a workload from moving",
+			},
+		},
 	}
 }
 

@@ -41,7 +41,10 @@ func (Kind) Family() kit.Family {
 		Schema:  appsv1.Deployment{},
 		Holds:   []string{"strategy", "minReadySeconds", "progressDeadlineSeconds", "paused"},
 		Late:    true,
-		Tidy:    tidy,
+		Rights: []workload.Right{
+			{Group: "apps", Resource: "replicasets", Verbs: []string{"patch"}, Why: "a lock is taken off those of before"},
+		},
+		Tidy: tidy,
 	}
 }
 

@@ -84,6 +84,8 @@ type Family struct {
 	OnDelete bool
 	// Late: the controller may keep the revision of a template with the first pod that it makes of it only.
 	Late bool
+	// Rights are what the kind asks of an API server itself, beside what is asked for about every kind.
+	Rights []workload.Right
 	// Tidy makes the owner's fields what the API server takes, once they are merged; it may be nil.
 	Tidy func(fields map[string]any)
 }
