@@ -20,6 +20,11 @@ var (
 		"Requests of somebody who is not known: by no token, by one that is not accepted, or by no certificate.")
 	serverDenied = family(ofServer, counter, "sluice_server_denied_total",
 		"Rights that no binding gave to whoever asked a server for something, by right.", "right")
+	serverHooks = family(ofServer, counter, "sluice_server_hooks_total",
+		"Deliveries of forges to a server, by what came of them: taken, replayed, idle (no source is told), refused (not proven "+
+			"to be the forge's), unread (too large, too slow or malformed) or failed (the secret could not be read).", "outcome")
+	serverNudges = family(ofServer, counter, "sluice_server_nudges_total",
+		"Times that a server had a source be looked at, as its forge told of something, by what came of it: done or failed.", "outcome")
 	serverCertificate = family(ofServer, gauge, "sluice_server_certificate_expires_timestamp_seconds",
 		"When the certificate ends by which a server is known; absent where it has none.")
 )
@@ -33,7 +38,19 @@ type Server struct {
 	watchers prometheus.Gauge
 	refused  prometheus.Counter
 	denied   *prometheus.CounterVec
+	hooks    *prometheus.CounterVec
+	nudges   *prometheus.CounterVec
 }
+
+// What can come of a delivery.
+const (
+	HookTaken    = "taken"
+	HookReplayed = "replayed"
+	HookIdle     = "idle"
+	HookRefused  = "refused"
+	HookUnread   = "unread"
+	HookFailed   = "failed"
+)
 
 // maxOperations is more than a server has.
 const maxOperations = 200
@@ -49,8 +66,16 @@ func NewServer() *Server {
 		watchers: prometheus.NewGauge(prometheus.GaugeOpts{Name: serverWatchers.Name, Help: serverWatchers.Help}),
 		refused:  prometheus.NewCounter(prometheus.CounterOpts{Name: serverRefused.Name, Help: serverRefused.Help}),
 		denied:   serverDenied.counter(),
+		hooks:    serverHooks.counter(),
+		nudges:   serverNudges.counter(),
 	}
-	s.registry.MustRegister(s.requests, s.took, s.watchers, s.refused, s.denied)
+	s.registry.MustRegister(s.requests, s.took, s.watchers, s.refused, s.denied, s.hooks, s.nudges)
+	for _, outcome := range []string{HookTaken, HookReplayed, HookIdle, HookRefused, HookUnread, HookFailed} {
+		s.hooks.WithLabelValues(outcome)
+	}
+	for _, done := range []bool{true, false} {
+		s.nudges.WithLabelValues(nudged(done))
+	}
 	return s
 }
 
@@ -85,6 +110,19 @@ func (s *Server) Refused() { s.refused.Inc() }
 
 // Denied counts a right that somebody has not.
 func (s *Server) Denied(right string) { s.denied.WithLabelValues(right).Inc() }
+
+// Hook counts a delivery of a forge, by what came of it.
+func (s *Server) Hook(outcome string) { s.hooks.WithLabelValues(outcome).Inc() }
+
+// Nudged counts a source that was told to be looked at, or could not be.
+func (s *Server) Nudged(done bool) { s.nudges.WithLabelValues(nudged(done)).Inc() }
+
+func nudged(done bool) string {
+	if done {
+		return "done"
+	}
+	return "failed"
+}
 
 // name is what an operation is called. All of its series begin at 0, as those of clusters do.
 func (s *Server) name(operation string) string {

@@ -32,6 +32,8 @@ func TestWhatAServerShows(t *testing.T) {
 	s.Took("list-runs", 30*time.Millisecond)
 	s.Refused()
 	s.Denied("operate")
+	s.Hook(metrics.HookTaken)
+	s.Nudged(false)
 	s.Watches()
 	s.Watches()()
 	text := shown(t, metrics.Page(nil, s))
@@ -44,6 +46,9 @@ func TestWhatAServerShows(t *testing.T) {
 		`sluice_server_request_duration_seconds_bucket{operation="list-runs",le="0.05"} 1`:  "it did not take longer",
 		`sluice_server_refused_total 1`:                                                     "one was not known",
 		`sluice_server_denied_total{right="operate"} 1`:                                     "one had not the right",
+		`sluice_server_hooks_total{outcome="taken"} 1`:                                      "one was taken",
+		`sluice_server_hooks_total{outcome="refused"} 0`:                                    "what was not yet begins at 0",
+		`sluice_server_nudges_total{outcome="failed"} 1`:                                    "one could not be told",
 		`sluice_server_watchers 1`:                                                          "one of two has left",
 		`sluice_server_certificate_expires_timestamp_seconds 1.8e+09`:                       "it ends then",
 	} {

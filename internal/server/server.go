@@ -40,6 +40,7 @@ type Options struct {
 	Requests     Requests              // nil: keys are not heeded
 	Authority    *credential.Authority // signs agents' certificates; nil: none are let in
 	Invitations  Invitations
+	Hooks        Hooks          // nil: nobody is told of what happens at forges
 	Logins       []wire.LoginAt // where people may log in, whom nobody knows yet
 	Installation string
 	Version      string
@@ -51,6 +52,7 @@ type Options struct {
 	LookEvery    time.Duration               // how often a run that somebody watches is looked at; default 1 s
 	BodyWithin   time.Duration               // so long somebody may take to send a body; default a minute
 	PlaceWithin  time.Duration               // so long a large body waits for its turn to be read; default 30 s
+	HookWithin   time.Duration               // so long a delivery of a forge may take to arrive; default 10 s
 	TakenIn      time.Duration               // so long somebody who watches may take to read what he is sent; default 10 s
 }
 
@@ -69,7 +71,7 @@ const (
 func Handler(o Options) http.Handler {
 	mux := http.NewServeMux()
 	o.LookEvery, o.BodyWithin, o.TakenIn = cmp.Or(o.LookEvery, lookEvery), cmp.Or(o.BodyWithin, bodyWithin), cmp.Or(o.TakenIn, takenIn)
-	o.PlaceWithin = cmp.Or(o.PlaceWithin, placeWithin)
+	o.PlaceWithin, o.HookWithin = cmp.Or(o.PlaceWithin, placeWithin), cmp.Or(o.HookWithin, hookWithin)
 	if o.Metrics == nil {
 		o.Metrics = metrics.NewServer()
 	}
@@ -82,6 +84,9 @@ func Handler(o Options) http.Handler {
 	a := describe(mux)
 	a.UseMiddleware(called)
 	register(a, s)
+	if s.Hooks != nil {
+		mux.HandleFunc("POST "+hooksPath+"{source}", newHooks(s).take)
+	}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
@@ -171,7 +176,7 @@ func (s *server) around(next http.Handler) http.Handler {
 			head.Set("Strict-Transport-Security", "max-age=31536000")
 		}
 		defer s.catch(w, r)
-		if isHealth(r) || s.open[r.URL.Path] {
+		if isHealth(r) || s.open[r.URL.Path] || s.isHook(r) {
 			next.ServeHTTP(w, r)
 			return
 		}
