@@ -74,7 +74,8 @@ type dialect interface {
 	edit(ctx context.Context, number, comment int64, text string) error
 	remove(ctx context.Context, number, comment int64) error
 
-	statuses(ctx context.Context, commit, named string) ([]Status, error)
+	// statuses is the latest of a commit that another one would take the place of; none where there is none.
+	statuses(ctx context.Context, commit string, like Status) ([]Status, error)
 	set(ctx context.Context, commit string, s Status) error
 }
 

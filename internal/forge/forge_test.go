@@ -437,6 +437,26 @@ func TestStatuses(t *testing.T) {
 	})
 }
 
+// TestStatusesOfBranches is what GitLab has: of one commit there is one of each branch.
+func TestStatusesOfBranches(t *testing.T) {
+	b, commit := newBench(t, forge.GitLab), forgetest.Commit("a")
+	for _, c := range []struct {
+		branch string
+		want   forge.Done
+	}{{"topic", forge.Created}, {"other", forge.Created}, {"topic", forge.Unchanged}, {"other", forge.Unchanged}} {
+		if done, err := b.c.SetStatus(t.Context(), commit, forge.Status{Standing: forge.Passed, Branch: c.branch}); err != nil || done != c.want {
+			t.Errorf("of %s: %s, want %s: %v", c.branch, done, c.want, err)
+		}
+	}
+	if _, err := b.c.SetStatus(t.Context(), commit, forge.Status{Standing: forge.Passed, Branch: "a\nb"}); fault.CodeOf(err) != fault.Invalid {
+		t.Errorf("%v", err)
+	}
+	b.repo.Propose(forgetest.Proposal{By: "eve", From: "main", Into: "main", Head: forgetest.Commit("evil"), Fork: true})
+	if _, err := b.c.SetStatus(t.Context(), forgetest.Commit("evil"), forge.Status{Standing: forge.Passed}); fault.CodeOf(err) != fault.NotFound {
+		t.Errorf("a commit that is only in a fork: %v", err)
+	}
+}
+
 // TestPendingWithOtherWords is what GitLab refuses: a status goes from one standing to another.
 func TestPendingWithOtherWords(t *testing.T) {
 	both(t, func(t *testing.T, b *bench) {
@@ -512,7 +532,7 @@ func TestWhatAForgeRefuses(t *testing.T) {
 			code   fault.Code
 			after  later
 		}{
-			{"the token is not accepted", forgetest.Fault{Status: 401, Body: `{"message":"Bad credentials: ` + token + `"}`}, fault.Unauthorized, 0},
+			{"the token is not accepted", forgetest.Fault{Status: 401, Body: `{"message":"nobody is ` + token + `"}`}, fault.Unauthorized, 0},
 			{"the token may not", forgetest.Fault{Status: 403, Body: `{"message":"Resource not accessible"}`}, fault.Unauthorized, 0},
 			{"it is not there", forgetest.Fault{Status: 404, Body: `{"message":"Not Found"}`}, fault.NotFound, 0},
 			{"it was moved, and a token goes nowhere else", forgetest.Fault{Status: 301, Header: map[string]string{"Location": "https://elsewhere.example/"}},

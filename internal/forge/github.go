@@ -167,8 +167,8 @@ const (
 	maxStatusPages  = 10
 )
 
-// statuses is the latest of a name, if there is one: a status is not changed, it is set again.
-func (g *github) statuses(ctx context.Context, commit, named string) ([]Status, error) {
+// statuses goes by the name: a status is not changed, it is set again.
+func (g *github) statuses(ctx context.Context, commit string, like Status) ([]Status, error) {
 	for page := 1; page <= maxStatusPages; page++ {
 		combined, err := one[struct {
 			Statuses []hubStatus `json:"statuses"`
@@ -180,7 +180,7 @@ func (g *github) statuses(ctx context.Context, commit, named string) ([]Status, 
 			return nil, err
 		}
 		for _, s := range combined.Statuses {
-			if s.Context == named {
+			if s.Context == like.Name {
 				return []Status{{Name: s.Context, Standing: Standing(s.State), Says: s.Description, URL: s.TargetURL}}, nil
 			}
 		}

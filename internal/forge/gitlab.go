@@ -174,31 +174,43 @@ type labStatus struct {
 	TargetURL   string `json:"target_url"`
 }
 
+type labSet struct {
+	State       string `json:"state"`
+	Name        string `json:"name"`
+	Description string `json:"description,omitempty"`
+	TargetURL   string `json:"target_url,omitempty"`
+	Ref         string `json:"ref,omitempty"`
+}
+
 // maxStatuses is how many statuses of one name are looked at.
 const maxStatuses = 1000
 
 // standings are how GitLab calls how a commit stands.
 var standings = map[Standing]string{Pending: "pending", Passed: "success", Failed: "failed"}
 
-// statuses is the latest of a name, if there is one. It may be another one of each branch that has the commit.
-func (g *gitlab) statuses(ctx context.Context, commit, named string) ([]Status, error) {
+// statuses goes by the name, and by the branch where there is one.
+func (g *gitlab) statuses(ctx context.Context, commit string, like Status) ([]Status, error) {
+	query := url.Values{"name": {like.Name}}
+	if like.Branch != "" {
+		query.Set("ref", like.Branch)
+	}
 	all, err := list[labStatus](ctx, g.caller, asked{
 		what: "list statuses of commit " + commit, path: g.below("/repository/commits/" + commit + "/statuses"),
-		query: url.Values{"name": {named}},
+		query: query,
 	}, maxStatuses)
 	if err != nil {
 		return nil, err
 	}
 	var last labStatus
 	for _, s := range all {
-		if s.Name == named && s.ID > last.ID {
+		if s.Name == like.Name && s.ID > last.ID {
 			last = s
 		}
 	}
 	if last.ID == 0 {
 		return nil, nil
 	}
-	out := Status{Name: named, Says: last.Description, URL: last.TargetURL}
+	out := Status{Name: like.Name, Branch: like.Branch, Says: last.Description, URL: last.TargetURL}
 	for standing, name := range standings {
 		if name == last.Status {
 			out.Standing = standing
@@ -210,7 +222,7 @@ func (g *gitlab) statuses(ctx context.Context, commit, named string) ([]Status, 
 func (g *gitlab) set(ctx context.Context, commit string, s Status) error {
 	err := g.do(ctx, asked{
 		what: "set a status of commit " + commit, method: http.MethodPost, path: g.below("/statuses/" + commit),
-		body: map[string]any{"state": standings[s.Standing], "name": s.Name, "description": s.Says, "target_url": s.URL},
+		body: labSet{State: standings[s.Standing], Name: s.Name, Description: s.Says, TargetURL: s.URL, Ref: s.Branch},
 	}, nil)
 	if statusOf(err) == http.StatusBadRequest && strings.Contains(err.Error(), "Cannot transition status") {
 		return g.stands(ctx, commit, s, err)
@@ -220,7 +232,7 @@ func (g *gitlab) set(ctx context.Context, commit string, s Status) error {
 
 // stands takes it that GitLab does not have a commit stand as it stands already: then only the words that go with it stay those of before.
 func (g *gitlab) stands(ctx context.Context, commit string, s Status, refused error) error {
-	was, err := g.statuses(ctx, commit, s.Name)
+	was, err := g.statuses(ctx, commit, s)
 	if err == nil && len(was) == 1 && was[0].Standing == s.Standing {
 		return nil
 	}

@@ -35,6 +35,9 @@ const maxVersions = 1000
 func (g *gitlab) ballot(ctx context.Context, r Request) (ballot, error) {
 	given, err := one[labApprovals](ctx, g.caller,
 		asked{what: "list approvals of request " + numbered(r.Number), path: g.of(r.Number) + "/approvals"})
+	if statusOf(err) == http.StatusNotFound { // the request is there: it has been read
+		return ballot{doubts: []string{"this GitLab does not say who has approved"}}, nil
+	}
 	if err != nil {
 		return ballot{}, err
 	}

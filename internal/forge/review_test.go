@@ -217,6 +217,16 @@ func TestWhoHasApprovedAtGitLab(t *testing.T) {
 	}
 }
 
+func TestAGitLabThatDoesNotSayWhoHasApproved(t *testing.T) {
+	b := newBench(t, forge.GitLab)
+	n := b.propose("topic")
+	b.repo.Approve(n, "bob")
+	b.Break(forgetest.Fault{Path: "/approvals", Status: 404, Body: `{"error":"404 Not Found"}`})
+	if diff := cmp.Diff(said{Doubts: 1}, b.said(t, n)); diff != "" {
+		t.Errorf("-want +got\n%s", diff)
+	}
+}
+
 func TestMoreReviewersThanAreLookedAt(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, b *bench) {

@@ -27,6 +27,9 @@ type Status struct {
 	Standing Standing
 	Says     string // a few words; what is more than the forge takes is cut off
 	URL      string // of what it is about; may be none
+	// Branch is the one that has the commit, as GitLab shows statuses of a branch: without it GitLab takes the first that it finds, and a
+	// commit that is only in a fork is fault.NotFound. GitHub has no use for it.
+	Branch string
 }
 
 // Bounds on a status.
@@ -50,7 +53,10 @@ func (r *Repository) SetStatus(ctx context.Context, commit string, s Status) (Do
 	if r.at.Kind == GitLab && s.Standing == Errored {
 		s.Standing = Failed
 	}
-	was, err := r.api.statuses(ctx, commit, s.Name)
+	if r.at.Kind == GitHub {
+		s.Branch = ""
+	}
+	was, err := r.api.statuses(ctx, commit, s)
 	if err != nil {
 		return "", err
 	}
@@ -73,6 +79,8 @@ func (r *Repository) fits(commit string, s Status) error {
 	switch {
 	case !commitID.MatchString(commit):
 		return cannot("%.100q is no commit", commit)
+	case s.Branch != "" && !isBranch(s.Branch):
+		return cannot("%.100q is no branch", s.Branch)
 	case len(s.Name) > maxStatusName:
 		return cannot("its name is longer than %d bytes", maxStatusName)
 	case !slices.Contains([]Standing{Pending, Passed, Failed, Errored}, s.Standing):

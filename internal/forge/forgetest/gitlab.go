@@ -176,10 +176,10 @@ func labMember(a *asking) {
 }
 
 func labStatuses(a *asking) {
-	named := a.URL.Query().Get("name")
+	named, of := a.URL.Query().Get("name"), a.URL.Query().Get("ref")
 	var all []status
 	for _, s := range a.repo.latest(a.PathValue("sha")) {
-		if named == "" || s.name == named {
+		if (named == "" || s.name == named) && (of == "" || s.branch == of) {
 			all = append(all, s)
 		}
 	}
@@ -193,14 +193,19 @@ func labSet(a *asking) {
 	sent := a.body()
 	s := status{
 		id: a.f.id(), sha: a.PathValue("sha"), name: text(sent, "name"), state: text(sent, "state"), says: text(sent, "description"),
-		url: text(sent, "target_url"),
+		url: text(sent, "target_url"), branch: text(sent, "ref"),
+	}
+	fork := func(q *request) bool { return q.fork && q.head() == s.sha }
+	if s.branch == "" && slices.ContainsFunc(a.repo.requests, fork) { // no branch of the project has it
+		a.f.refuse(a.w, http.StatusNotFound, "404 References for commit Not Found")
+		return
 	}
 	if !slices.Contains([]string{"pending", "running", "success", "failed", "canceled", "skipped"}, s.state) || len([]rune(s.says)) > 255 {
 		a.f.refuse(a.w, http.StatusBadRequest, "state does not have a valid value")
 		return
 	}
 	for i, was := range a.repo.statuses {
-		if was.sha != s.sha || was.name != s.name || was.state != "pending" && was.state != "running" {
+		if was.sha != s.sha || was.name != s.name || was.branch != s.branch || was.state != "pending" && was.state != "running" {
 			continue
 		}
 		if was.state == s.state {

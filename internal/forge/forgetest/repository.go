@@ -76,8 +76,8 @@ type comment struct {
 }
 
 type status struct {
-	id                          int64
-	sha, name, state, says, url string
+	id                                  int64
+	sha, name, branch, state, says, url string
 }
 
 func (r *request) head() string { return r.versions[len(r.versions)-1].head }
@@ -265,7 +265,7 @@ func (r *Repository) Comments(number int64) (out []Comment) {
 	return out
 }
 
-// Statuses are those of a commit, the newest of each name, in the order of the names.
+// Statuses are those of a commit, the newest of each name and branch, the oldest first.
 func (r *Repository) Statuses(commit string) (out []forge.Status) {
 	r.f.mu.Lock()
 	defer r.f.mu.Unlock()
@@ -274,17 +274,17 @@ func (r *Repository) Statuses(commit string) (out []forge.Status) {
 		if s.state == "failed" {
 			standing = forge.Failed
 		}
-		out = append(out, forge.Status{Name: s.name, Standing: standing, Says: s.says, URL: s.url})
+		out = append(out, forge.Status{Name: s.name, Standing: standing, Says: s.says, URL: s.url, Branch: s.branch})
 	}
 	return out
 }
 
-// latest is the newest status of each name, in the order of the names.
+// latest is the newest status of each name and branch, the oldest first.
 func (r *Repository) latest(commit string) []status {
 	last := map[string]status{}
 	for _, s := range r.statuses {
 		if s.sha == commit {
-			last[s.name] = s
+			last[s.name+" "+s.branch] = s
 		}
 	}
 	var out []status
