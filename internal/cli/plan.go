@@ -17,6 +17,7 @@ type PlanOptions struct {
 	Params  []string // name=value
 	Format  format
 	Length  length
+	Written written
 }
 
 // NewCmdPlan makes a plan and prints it.
@@ -35,11 +36,15 @@ passed says so at its top, and needs a --reason, here or when it is run.
 Clusters in which the same changes, but for their own name, region and the like, are one group. On a
 terminal a plan that is longer than the screen is printed as its summary; --full prints all of it.
 
+With --format markdown it is written for a comment of a forge or the summary of a job: what others wrote is
+quoted as code, and where there is no room for all of it, what is left out is counted at its end.
+
 Exits 2 where a file is wrong or a template does not render, 3 where a rule refuses the plan.`,
 		Example: `  sluice plan node-agent --to 2.0.0 -f examples
   sluice plan node-agent --to 2.0.0 -f examples --only canary,prod-eu-1 --summary
   sluice plan node-agent --to 2.0.0 -f examples --exclude canary --reason "canary is being rebuilt"
-  sluice plan node-agent --to 2.0.0 -f examples --pipeline careful -p maxRestarts=1 -o json`,
+  sluice plan node-agent --to 2.0.0 -f examples --pipeline careful -p maxRestarts=1 -o json
+  sluice plan node-agent --to 2.0.0 -f examples --format markdown > comment.md`,
 		Args: exactly("COMPONENT"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.Request.Component = args[0]
@@ -54,6 +59,7 @@ Exits 2 where a file is wrong or a template does not render, 3 where a rule refu
 	}
 	opts.addFlags(cmd)
 	opts.Length.addFlags(cmd)
+	opts.Written.addFlags(cmd)
 	addOutput(cmd, &opts.Format)
 	return cmd
 }
@@ -88,6 +94,9 @@ func (o *PlanOptions) complete(cmd *cobra.Command) error {
 		return err
 	}
 	o.Request.By = o.Factory.Who()
+	if err := o.Written.complete(cmd); err != nil {
+		return err
+	}
 	return o.Length.complete(cmd)
 }
 
@@ -117,6 +126,9 @@ func planRun(ctx context.Context, o *PlanOptions) error {
 
 // conclude ends what prints a plan: with why it cannot run, or with what comes next.
 func (o *PlanOptions) conclude(planned *engine.Planned) error {
+	if o.Written.markdown {
+		return planned.Refused()
+	}
 	if err := o.refused(planned); err != nil || o.Format != asText {
 		return err
 	}
@@ -147,6 +159,9 @@ func (o *PlanOptions) make(ctx context.Context) (*engine.Planned, error) {
 	planned, err := e.Plan(ctx, o.Request)
 	if err != nil {
 		return nil, err
+	}
+	if o.Written.markdown {
+		return planned, o.Factory.writePlan(ctx, e, planned, o.Written.limit)
 	}
 	return planned, o.Factory.printPlan(ctx, o.Format, o.Length, e, planned)
 }

@@ -3,6 +3,7 @@ package plan_test
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -128,6 +129,25 @@ func TestCount(t *testing.T) {
 		if got := c.String(); got != want {
 			t.Errorf("%+v reads %q, want %q", c, got, want)
 		}
+	}
+}
+
+func TestShare(t *testing.T) {
+	p, live, opts := twoHundred(t)
+	seen, err := plan.Share(p, live, opts.Text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := []int{len(seen.Batches), len(seen.Changes), len(seen.Refusals), len(seen.Unreachable), len(seen.Unchanged), len(seen.Missing)}
+	if want := []int{1, 2, 1, 1, 4, 0}; !slices.Equal(got, want) {
+		t.Errorf("batches, changes, refusals, out of reach, unchanged and missing are %v, want %v", got, want)
+	}
+	if n := len(seen.Changes[0].Clusters) + len(seen.Changes[1].Clusters); n != 195 || strings.Contains(seen.Changes[0].Text, "\x00") {
+		t.Errorf("%d clusters change, want 195: %q", n, seen.Changes[0].Text)
+	}
+	alone, err := plan.Share(p, live, nil)
+	if err != nil || len(alone.Changes) != 195 || alone.Changes[0].Text == "" || strings.Contains(alone.Changes[0].Text, "\x00") {
+		t.Errorf("%v; without diffs there are %d changes of their own, want 195", err, len(alone.Changes))
 	}
 }
 

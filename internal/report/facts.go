@@ -21,7 +21,7 @@ type Facts struct {
 	PlannedAt time.Time
 	// Before are units as they had ended before they were taken back, by their paths.
 	Before   map[string]api.UnitStatus
-	Diffs    []plan.SharedDiff
+	Diffs    []plan.Shared
 	Undiffed string // why there is no diff to show; "" where there is
 	Deeds    []Deed // of people, the oldest first
 	Deedless string // which deeds are missing, and why; "" where none is

@@ -60,7 +60,7 @@ func stopped() report.Facts {
 				}},
 			},
 		},
-		Diffs: []plan.SharedDiff{{Clusters: []string{"c-1", "eu-1"}, Own: []string{"<cluster>"}, Text: "patch  DaemonSet/infra/agent\n-image: agent:2\n+image: agent:3"}},
+		Diffs: []plan.Shared{{Clusters: []string{"c-1", "eu-1"}, Own: []string{"<cluster>"}, Text: "patch  DaemonSet/infra/agent\n-image: agent:2\n+image: agent:3"}},
 		Blames: []report.Blame{{Unit: "prod/eu-1", At: at(85), More: 2, Note: "only the last 500 runs were looked at", Suspects: []blame.Suspect{
 			{Touch: blame.Touch{Kind: blame.Run, Run: "agent-3", Component: api.Component("agent"), Version: "3.0.0", Cluster: "eu-1", What: "prod/eu-1: RolledBack"}, Why: "it is the run's own change; under way then"},
 			{Touch: blame.Touch{Kind: blame.Drift, Cluster: "eu-1", What: "a plan saw ConfigMap/infra/a: /data | changed"}, Why: "same cluster, no component; 3m0s before"},
@@ -120,7 +120,7 @@ func TestNothingInAReportIsTakenForMarkup(t *testing.T) {
 	f.Run.Name, f.Run.Version, f.Run.By, f.Run.Reason, f.Run.Pipeline, f.Note, f.Origin = evil, evil, evil, evil, evil, evil, evil
 	f.Deeds[1] = report.Deed{At: at(3), Who: evil, Command: evil, Scope: evil, Reason: evil, Outcome: evil}
 	f.Freezes[0].Reason, f.Undiffed = evil, evil
-	f.Diffs = []plan.SharedDiff{{Clusters: []string{evil}, Text: "```\n" + evil}}
+	f.Diffs = []plan.Shared{{Clusters: []string{evil}, Text: "```\n" + evil}}
 	md, page := written(t, f)
 	text, diffs, _ := strings.Cut(md, "\n## Diffs\n")
 	outside := regexp.MustCompile("(?s)```.*?\n```\n").ReplaceAllString(text, "") // what stands in a fence is no markup
@@ -175,7 +175,7 @@ func TestAReportHasBounds(t *testing.T) {
 	}
 	for range 3000 {
 		f.Deeds = append(f.Deeds, report.Deed{At: at(5), Who: "bot", Command: "pause", Reason: strings.Repeat("flood ", 500), Outcome: "accepted"})
-		f.Diffs = append(f.Diffs, plan.SharedDiff{Clusters: []string{"c"}, Text: strings.Repeat(strings.Repeat("x", 2000)+"\n", 300)})
+		f.Diffs = append(f.Diffs, plan.Shared{Clusters: []string{"c"}, Text: strings.Repeat(strings.Repeat("x", 2000)+"\n", 300)})
 	}
 	f.Run.Ended = at(11_000)
 	md, page := written(t, f)
