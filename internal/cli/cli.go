@@ -76,7 +76,7 @@ waiting when --timeout ran out; 5 rolled back.`,
 		newCmdDrill(f),
 		newCmdServer(f), newCmdContext(f), newCmdLogin(f), newCmdWhoami(f), newCmdCanI(f), newCmdToken(f), newCmdCluster(f),
 		NewCmdWorker(f, nil), newCmdAgent(f), NewCmdLocal(f, nil), NewCmdDemo(f, nil), NewCmdVersion(f), newCmdAnswerProbe(f),
-		newCmdNotify(f),
+		newCmdNotify(f), newCmdCI(f),
 	)
 	addCompletion(f, root)
 	return root

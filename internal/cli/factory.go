@@ -57,7 +57,8 @@ type Factory struct {
 	Ledger, Dir, Address, Namespace string
 	Init                            bool // make the ledger where there is none
 
-	proven     bool // names that come in are as they are
+	proven     bool                                                     // names that come in are as they are
+	vouched    func(ctx context.Context, server string) (string, error) // a token of the job that this is, for a server; nil: it is none
 	asked      Engine
 	engine     *engine.Engine
 	ledger     ledger.Ledger

@@ -72,29 +72,40 @@ type lintReport struct {
 }
 
 func lintRun(o *LintOptions) error {
-	docs, err := engine.LoadDocuments(o.Paths, o.Library)
-	found := lintReport{Files: []string{}, Diagnostics: pipelines.Diagnostics{}, Warnings: pipelines.Diagnostics{}}
-	if err != nil && !errors.As(err, &found.Diagnostics) {
+	_, found, err := lintFiles(o.Paths, o.Library, o.Kube)
+	if found == nil {
 		return err
 	}
-	if docs != nil {
-		rendered := lint.Check(docs, lint.Options{KubeVersion: o.Kube})
-		judged := policy.Lint(docs)
-		found.Files = docs.Files
-		found.Warnings = append(found.Warnings, slices.Concat(docs.Warnings, rendered.Warnings, judged.Warnings).Sorted()...)
-		if len(rendered.Errors) > 0 {
-			err = fault.Wrap(fault.Invalid, rendered.Errors, "cannot render the components of %s", strings.Join(o.Paths, ", "))
-		}
-		if len(judged.Errors) > 0 {
-			undercut := fault.Wrap(fault.Invalid, judged.Errors, "pipelines of %s undercut policies", strings.Join(o.Paths, ", "))
-			err = errors.Join(err, undercut)
-		}
-		found.Diagnostics = append(found.Diagnostics, slices.Concat(rendered.Errors, judged.Errors).Sorted()...)
-	}
-	printed := o.Format.print(o.Out, found, func() error {
-		return o.text(found, err == nil)
+	printed := o.Format.print(o.Out, *found, func() error {
+		return o.text(*found, err == nil)
 	})
 	return errors.Join(err, printed)
+}
+
+// lintFiles says what is wrong with files: the error says that something is, and what was found says what. Where they cannot be read there
+// is nothing but the error.
+func lintFiles(paths []string, library []pipelines.Source, kube string) (*pipelines.Documents, *lintReport, error) {
+	docs, err := engine.LoadDocuments(paths, library)
+	found := &lintReport{Files: []string{}, Diagnostics: pipelines.Diagnostics{}, Warnings: pipelines.Diagnostics{}}
+	if err != nil && !errors.As(err, &found.Diagnostics) {
+		return nil, nil, err
+	}
+	if docs == nil {
+		return nil, found, err
+	}
+	rendered := lint.Check(docs, lint.Options{KubeVersion: kube})
+	judged := policy.Lint(docs)
+	found.Files = docs.Files
+	found.Warnings = append(found.Warnings, slices.Concat(docs.Warnings, rendered.Warnings, judged.Warnings).Sorted()...)
+	if len(rendered.Errors) > 0 {
+		err = fault.Wrap(fault.Invalid, rendered.Errors, "cannot render the components of %s", strings.Join(paths, ", "))
+	}
+	if len(judged.Errors) > 0 {
+		undercut := fault.Wrap(fault.Invalid, judged.Errors, "pipelines of %s undercut policies", strings.Join(paths, ", "))
+		err = errors.Join(err, undercut)
+	}
+	found.Diagnostics = append(found.Diagnostics, slices.Concat(rendered.Errors, judged.Errors).Sorted()...)
+	return docs, found, err
 }
 
 // text prints what is found to people. Errors are printed by whoever gets them returned.

@@ -26,7 +26,7 @@ func (w *written) addFlags(cmd *cobra.Command) {
 func (w *written) complete(cmd *cobra.Command) error {
 	said := cmd.Flags().Changed
 	switch {
-	case w.format == "" && !said("limit"):
+	case cmd.Flags().Lookup("format") == nil, w.format == "" && !said("limit"):
 		return nil
 	case w.format == "":
 		return usage(cmd, "--limit goes with --format markdown")

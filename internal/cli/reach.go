@@ -129,10 +129,15 @@ func (f *Factory) client(o remote.Options) (*remote.Engine, error) {
 	return &remote.Engine{Client: c}, nil
 }
 
-// token is what a server is shown: of a variable, of a file, or of a login.
+// token is what a server is shown: of a variable, of a file, of the job that this is, or of a login.
 func (f *Factory) token(ctx context.Context, t Target) (string, error) {
 	if token := f.Getenv("SLUICE_TOKEN"); token != "" {
 		return token, nil
+	}
+	if f.vouched != nil && t.TokenFile == "" {
+		if token, err := f.vouched(ctx, t.Server); token != "" || err != nil {
+			return token, err
+		}
 	}
 	if t.TokenFile == "" {
 		return f.loggedIn(ctx, t.Server)

@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http/httptest"
 	"os"
@@ -32,7 +33,7 @@ func (s *session) serve(f *cli.Factory) {
 		}
 	})
 	f.Getenv = func(name string) string {
-		return map[string]string{"SLUICE_SERVER": web.URL, "SLUICE_TOKEN": token}[name]
+		return cmp.Or(map[string]string{"SLUICE_SERVER": web.URL, "SLUICE_TOKEN": token}[name], s.env[name])
 	}
 }
 

@@ -34,6 +34,7 @@ type session struct {
 	now    time.Time
 	who    string // types; "" is ann
 	direct func(context.Context, cli.DirectRun) (api.RunStatus, error)
+	env    map[string]string // what the environment has
 }
 
 // still is a clock that stands, and ticks all the same.
@@ -97,7 +98,7 @@ func (s *session) runs(words []string) (out, err string, code int) {
 	f := &cli.Factory{
 		In: strings.NewReader(""), Out: &stdout, Err: &stderr, Lively: s.lively, Terminal: s.screen > 0, LookEvery: time.Millisecond,
 		Width: func() (int, int) { return 80, max(s.screen, 30) }, Clock: still{now: s.now},
-		Who: func() string { return cmp.Or(s.who, "ann") }, Getenv: func(string) string { return "" }, Direct: s.direct,
+		Who: func() string { return cmp.Or(s.who, "ann") }, Getenv: func(name string) string { return s.env[name] }, Direct: s.direct,
 		Temporal: func(context.Context) (*engine.Server, error) {
 			if s.server.away != nil {
 				return nil, s.server.away
