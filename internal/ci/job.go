@@ -111,7 +111,8 @@ func (j Job) Fork() bool {
 			ID int64 `json:"id"`
 		} `json:"repository"`
 	}
-	if data, err := readFile(j.getenv("GITHUB_EVENT_PATH"), maxEvent); err != nil || json.Unmarshal(data, &event) != nil || event.PullRequest == nil {
+	data, err := readFile(j.getenv("GITHUB_EVENT_PATH"), maxEvent)
+	if err != nil || json.Unmarshal(data, &event) != nil || event.PullRequest == nil {
 		return false
 	}
 	head := event.PullRequest.Head.Repo

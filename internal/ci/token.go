@@ -69,8 +69,8 @@ func (t *Tokens) Token(ctx context.Context, audience string) (string, error) {
 		return "", fault.New(fault.Unauthorized, "cannot use the token of the job that %s gave: %v", t.Job.System, err)
 	}
 	if !t.Now().Before(until) {
-		return "", fault.New(fault.Unauthorized, "the token of the job is over since %s: give the job a longer timeout, by which %s says how long it counts",
-			until.UTC().Format(time.RFC3339), t.Job.System)
+		return "", fault.New(fault.Unauthorized, "the token of the job is over since %s: give the job a longer timeout, "+
+			"by which %s says how long it counts", until.UTC().Format(time.RFC3339), t.Job.System)
 	}
 	if t.known == nil {
 		t.known = map[string]token{}
@@ -151,7 +151,8 @@ func (t *Tokens) ofGitLab(audience string) (string, error) {
 	if text := strings.TrimSpace(t.Job.getenv(name)); text != "" {
 		return text, nil
 	}
-	return "", t.none(fmt.Sprintf("give it `id_tokens: {%s: {aud: %s}}`", name, audience), "its project says what its pipelines have, and not this one")
+	return "", t.none(fmt.Sprintf("give it `id_tokens: {%s: {aud: %s}}`", name, audience),
+		"its project says what its pipelines have, and not this one")
 }
 
 // none says why a job has no token.

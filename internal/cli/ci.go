@@ -95,7 +95,8 @@ func (c *inCI) summarize(text string) error {
 		return nil
 	}
 	if room := c.room(); len(text) > room {
-		_, err := fmt.Fprintf(c.factory.Err, "sluice: %s has no room for the summary: it has %d bytes, and there are %d\n", c.summaryFile, len(text), room)
+		_, err := fmt.Fprintf(c.factory.Err, "sluice: %s has no room for the summary: it has %d bytes, and there are %d\n",
+			c.summaryFile, len(text), room)
 		return fault.Wrap(fault.Internal, err, "cannot print")
 	}
 	return ci.Append(c.summaryFile, text)
@@ -126,6 +127,11 @@ func (c *inCI) annotate(kind ci.Kind, wrong pipelines.Diagnostics) error {
 		}
 	}
 	return nil
+}
+
+// summarizeMistakes adds to the summary what is wrong with files. It leaves room for plans.
+func (c *inCI) summarizeMistakes(wrong, warnings pipelines.Diagnostics) error {
+	return c.summarize(markdown.Mistakes(c.mistakes(wrong), c.mistakes(warnings), min(c.room(), markdown.GitHubComment)))
 }
 
 // mistakes are diagnostics as a summary has them.

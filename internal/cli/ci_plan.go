@@ -119,7 +119,8 @@ func (o *CIPlanOptions) plans(ctx context.Context) ([]*engine.Planned, error) {
 	case len(names) == 0:
 		return nil, fault.New(fault.NotFound, "cannot plan: there is no component in %s", strings.Join(o.Request.Paths, ", "))
 	case len(names) > maxPlanned:
-		return nil, fault.New(fault.Invalid, "cannot plan %d components in one job, %d at most: choose with --component NAME", len(names), maxPlanned)
+		return nil, fault.New(fault.Invalid, "cannot plan %d components in one job, %d at most: choose with --component NAME",
+			len(names), maxPlanned)
 	}
 	e, err := o.Factory.Engine(ctx)
 	if err != nil {
@@ -163,11 +164,7 @@ func (o *CIPlanOptions) lint() (*pipelines.Documents, error) {
 	} else {
 		err = errors.Join(err, o.annotate(ci.Error, found.Diagnostics))
 	}
-	summary := markdown.Mistakes(o.mistakes(found.Diagnostics), o.mistakes(found.Warnings), min(o.room(), markdown.GitHubComment))
-	if said := o.summarize(summary); said != nil {
-		err = errors.Join(err, said)
-	}
-	return docs, err
+	return docs, errors.Join(err, o.summarizeMistakes(found.Diagnostics, found.Warnings))
 }
 
 // unplanned says in the summary why there is no plan, and at the lines of files where these are wrong.
@@ -176,7 +173,7 @@ func (o *CIPlanOptions) unplanned(err error) error {
 	if !errors.As(err, &wrong) {
 		return errors.Join(err, o.summarize(fmt.Sprintf("### No plan\n\n%s\n\n", markdown.Code(err.Error()))))
 	}
-	return errors.Join(err, o.annotate(ci.Error, wrong), o.summarize(markdown.Mistakes(o.mistakes(wrong), nil, min(o.room(), markdown.GitHubComment))))
+	return errors.Join(err, o.annotate(ci.Error, wrong), o.summarizeMistakes(wrong, nil))
 }
 
 // show puts a plan into the log and the summary, in its part of the room that is left, and says why it cannot run.
