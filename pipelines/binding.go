@@ -47,8 +47,8 @@ const (
 	RightPlan     Right = "plan"     // make plans, and store them
 	RightOperate  Right = "operate"  // start runs, and tell runs, freezes and drills what to do
 	RightApprove  Right = "approve"  // approve and reject, and let a plan pass a freeze or a policy
-	RightRegister Right = "register" // apply and delete documents other than policies and bindings
-	RightBind     Right = "bind"     // apply and delete bindings, and make service tokens
+	RightRegister Right = "register" // apply and delete documents of which no other right speaks
+	RightBind     Right = "bind"     // apply and delete bindings, sources and triggers, and make service tokens
 	RightEnforce  Right = "enforce"  // apply and delete policies
 )
 

@@ -82,6 +82,18 @@ func formats() map[string]*format {
 		"mailbox":  pattern(`^[^\s<>@,;"]{1,64}@[A-Za-z0-9]([-A-Za-z0-9.]{0,251}[A-Za-z0-9])?$`, "must be an address such as oncall@example.com"),
 		"person": pattern(`^[^\s()\[\]]([^()\[\]\t\r\n]{0,198}[^\s()\[\]])?$`,
 			"must be a name as Sluice shows it, such as ann@example.com, without (unverified)"),
+		"repository": pattern(`^(https?://[^\s@/]+(/[^\s/]+)+|`+
+			`ssh://[A-Za-z0-9._][-A-Za-z0-9._]*@[A-Za-z0-9][-A-Za-z0-9.]*(:[0-9]{1,5})?(/[^\s/]+)+|`+
+			`[A-Za-z0-9._][-A-Za-z0-9._]*@[A-Za-z0-9][-A-Za-z0-9.]*:[^\s/:-][^\s:]*)/?$`,
+			"must be the address of a repository: https://HOST/PATH, ssh://USER@HOST/PATH or USER@HOST:PATH, without a password in it"),
+		"branch": pattern(`^[A-Za-z0-9_]([-A-Za-z0-9_.]*[A-Za-z0-9_])?(/[A-Za-z0-9_]([-A-Za-z0-9_.]*[A-Za-z0-9_])?){0,9}$`,
+			"must be the name of a branch: letters, digits, dashes, underscores, dots and slashes, without refs/heads/"),
+		"repositoryPath": pattern(`^[^/\s\\:*?-][^\s\\:*?]{0,999}$`,
+			"must be a path in the repository, without spaces and stars, and without / before it"),
+		"forgeRepository": pattern(`^[A-Za-z0-9_.][-A-Za-z0-9_.]*(/[A-Za-z0-9_.][-A-Za-z0-9_.]*){1,20}$`,
+			"must be a repository as the forge calls it, such as team/infra"),
+		"signer": pattern(`^\s*(-----BEGIN PGP PUBLIC KEY BLOCK-----|(ssh|ecdsa|sk-ssh|sk-ecdsa)-[-a-z0-9@.]+ )`,
+			"must be a public key: one line of SSH such as ssh-ed25519 AAAA..., or an armored block of GPG"),
 		"text":     pattern(`\S`, "must not be empty"),
 		"operator": {values: []string{OpIn, OpNotIn, OpExists, OpDoesNotExist}},
 		"order":    {values: []string{OrderByRisk, OrderByName}},

@@ -16,7 +16,9 @@ type KeptDocument struct {
 }
 
 // KeptKinds are the kinds of which documents are kept in the ledger, and not read from the files of a plan alone.
-func KeptKinds() []string { return append(FleetKinds(), KindPolicy, KindFuse, KindLimit, KindBinding) }
+func KeptKinds() []string {
+	return append(FleetKinds(), KindPolicy, KindFuse, KindLimit, KindBinding, KindSource, KindTrigger)
+}
 
 // FleetKinds are the kinds of which a fleet is made. A document refers to those of kinds before its own.
 func FleetKinds() []string { return []string{KindFleet, KindClusterGroup, KindCluster} }
@@ -54,6 +56,8 @@ func (d *Documents) Kept() (kept []KeptDocument, others []string) {
 	kept = keptOf(kept, KindFuse, d.Fuses, func(f *Fuse) Position { return f.Position })
 	kept = keptOf(kept, KindLimit, d.Limits, func(l *Limit) Position { return l.Position })
 	kept = keptOf(kept, KindBinding, d.Bindings, func(b *Binding) Position { return b.Position })
+	kept = keptOf(kept, KindSource, d.GitSources, func(s *GitSource) Position { return s.Position })
+	kept = keptOf(kept, KindTrigger, d.Triggers, func(t *Trigger) Position { return t.Position })
 	others = listed(others, KindPipeline, d.Pipelines)
 	others = listed(others, KindTask, d.Tasks)
 	others = listed(others, KindComponent, d.Components)

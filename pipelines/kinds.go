@@ -25,6 +25,8 @@ const (
 	KindDrill        = "Drill"
 	KindLimit        = "Limit"
 	KindBinding      = "Binding"
+	KindSource       = "Source"
+	KindTrigger      = "Trigger"
 )
 
 // Kinds lists every kind, in the order in which they are documented.
@@ -32,6 +34,7 @@ func Kinds() []string {
 	return []string{
 		KindPipeline, KindTask, KindComponent, KindClusterGroup, KindCluster, KindFleet, KindCalendar, KindDataSource, KindReceiver,
 		KindPolicy, KindGroup, KindFuse, KindLimit, KindDrill, KindBinding,
+		KindSource, KindTrigger,
 	}
 }
 
@@ -73,6 +76,8 @@ type Documents struct {
 	Drills        map[string]*Drill
 	Limits        map[string]*Limit
 	Bindings      map[string]*Binding
+	GitSources    map[string]*GitSource
+	Triggers      map[string]*Trigger
 	Fleet         *Fleet // never nil: the built-in one where no file declares it
 	Files         []string
 	Warnings      Diagnostics // what is allowed and hardly meant, sorted; nil where nothing is

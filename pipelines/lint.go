@@ -41,6 +41,8 @@ func newLinter(r *report, docs []*document) *linter {
 			Drills:        map[string]*Drill{},
 			Limits:        map[string]*Limit{},
 			Bindings:      map[string]*Binding{},
+			GitSources:    map[string]*GitSource{},
+			Triggers:      map[string]*Trigger{},
 		},
 		compiler: rule.NewCompiler(),
 		fits:     map[string]fit{},
@@ -84,6 +86,10 @@ func (l *linter) lint() *Documents {
 			l.limit(value)
 		case *Binding:
 			l.binding(value, doc.spot())
+		case *GitSource:
+			l.gitSource(value, doc.spot())
+		case *Trigger:
+			l.trigger(value, doc.spot())
 		}
 	}
 	l.contradictions()
@@ -145,6 +151,10 @@ func (l *linter) index() {
 			l.all.Limits[name] = value
 		case *Binding:
 			l.all.Bindings[name] = value
+		case *GitSource:
+			l.all.GitSources[name] = value
+		case *Trigger:
+			l.all.Triggers[name] = value
 		case *Fleet:
 			l.all.Fleet = value
 			fleet = doc
@@ -187,6 +197,10 @@ func identity(doc *document) (name, version string) {
 	case *Limit:
 		return value.Metadata.Name, ""
 	case *Binding:
+		return value.Metadata.Name, ""
+	case *GitSource:
+		return value.Metadata.Name, ""
+	case *Trigger:
 		return value.Metadata.Name, ""
 	case *Fleet:
 		return value.Metadata.Name, ""
@@ -235,6 +249,8 @@ func (l *linter) known(kind string) []string {
 		names = slices.Sorted(maps.Keys(l.all.DataSources))
 	case KindGroup:
 		names = slices.Sorted(maps.Keys(l.all.Groups))
+	case KindSource:
+		names = slices.Sorted(maps.Keys(l.all.GitSources))
 	}
 	l.names[kind] = names
 	return names

@@ -144,6 +144,10 @@ func (d *decoder) kind(doc *document) bool {
 		doc.value = &Limit{}
 	case KindBinding:
 		doc.value = &Binding{}
+	case KindSource:
+		doc.value = &GitSource{}
+	case KindTrigger:
+		doc.value = &Trigger{}
 	default:
 		d.report.add(at.at("kind").position(), "kind %s %s", shortened(doc.kind), (&format{values: Kinds()}).complaint(doc.kind))
 		return false

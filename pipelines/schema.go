@@ -85,6 +85,10 @@ func kindType(kind string) reflect.Type {
 		return reflect.TypeFor[Limit]()
 	case KindBinding:
 		return reflect.TypeFor[Binding]()
+	case KindSource:
+		return reflect.TypeFor[GitSource]()
+	case KindTrigger:
+		return reflect.TypeFor[Trigger]()
 	}
 	return nil
 }

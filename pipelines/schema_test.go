@@ -252,6 +252,39 @@ func TestSchemaAcceptsWhatTheLoaderAccepts(t *testing.T) {
 					"roles: [viewer], scope: {components: ['a?']}", "roles: [viewer], scope: {components: []}", "roles: [viewer], scope: {clusters: [a]}",
 					"roles: viewer, scope: {all: true}", "roles: [viewer], scope: everything")...),
 		},
+		"Source": {
+			kind: pipelines.KindSource,
+			text: "metadata: {name: s9}\nspec: {url: 'https://git.example/a/b.git', branch: main%s}",
+			changes: append(good("", ", interval: 10s", ", interval: 24h, description: d", ", paths: [a, b/c.yaml]",
+				", credentials: {token: {env: SLUICE_SECRET_A}, user: u, caFile: ca.pem}",
+				", credentials: {token: {file: a/b}}, forge: {kind: gitlab, repository: a/b/c, webhookSecret: {file: h}}",
+				", forge: {kind: github, repository: a/b, token: {file: t}, api: 'https://git.example/api/v3'}",
+				", verify: {signers: ['"+sshKey+"']}"),
+				bad(", interval: soon", ", paths: []", ", paths: [/a]", ", paths: ['*.yaml']", ", credentials: {token: {env: HOME}}",
+					", forge: {kind: gitea, repository: a/b}", ", forge: {kind: github, repository: a}", ", verify: {signers: []}",
+					", verify: {signers: [ann]}", ", verify: {}", ", submodules: true", ", branch2: x")...),
+		},
+		"Source's address": {
+			kind: pipelines.KindSource,
+			text: "metadata: {name: s9}\nspec: {branch: b, credentials: {}, url: '%s'}",
+			changes: append(good("https://git.example/b", "https://git.example:8443/a/b.git", "http://127.0.0.1:80/a"),
+				bad("", "git.example", "https://git.example", "https://ann:secret@git.example/b", "file:///etc", "ext::sh -c x", "--upload-pack=x",
+					"git://git.example/b", "-oProxyCommand=x@host:a", "ssh://-oProxyCommand=x/a", "git@host:-x", "https://git.example/a b")...),
+		},
+		"Source's branch": {
+			kind:    pipelines.KindSource,
+			text:    "metadata: {name: s9}\nspec: {url: 'https://git.example/b', branch: '%s'}",
+			changes: append(good("main", "release/1.x", "a_b-c"), bad("", "-x", "a..", "/a", "a//b", "a:b", "a b", "a@{1}", "*", "a.lock/")...),
+		},
+		"Trigger": {
+			kind: pipelines.KindTrigger,
+			text: "metadata: {name: t9}\nspec: {source: s, %s}",
+			changes: append(good("components: {all: true}", "components: {names: [a], matchLabels: {b: c}}, on: image, run: true, whileOpen: Supersede, description: d",
+				"components: {all: true}, run: true, approve: by-merge, reviewers: 2", "components: {all: true}, on: merge, run: false, whileOpen: Refuse"),
+				bad("on: merge", "components: {all: true}, on: push", "components: {all: true}, run: 1", "components: {all: true}, whileOpen: Wait",
+					"components: {all: true}, run: true, approve: ann", "components: {all: true}, run: true, approve: by-merge, reviewers: 11",
+					"components: [a]", "components: {all: true}, pipeline: 'a b'")...),
+		},
 		"Fuse": {
 			kind: pipelines.KindFuse,
 			text: "metadata: {name: f9}\nspec: {%s}",
@@ -318,6 +351,8 @@ func TestSchemaAndLoaderKnowEveryField(t *testing.T) {
 		pipelines.KindDrill:      reflect.TypeFor[pipelines.Drill](),
 		pipelines.KindLimit:      reflect.TypeFor[pipelines.Limit](),
 		pipelines.KindBinding:    reflect.TypeFor[pipelines.Binding](),
+		pipelines.KindSource:     reflect.TypeFor[pipelines.GitSource](),
+		pipelines.KindTrigger:    reflect.TypeFor[pipelines.Trigger](),
 	}
 	if len(kinds) != len(pipelines.Kinds()) {
 		t.Fatalf("the test knows %d kinds, the language has %d", len(kinds), len(pipelines.Kinds()))
@@ -446,3 +481,6 @@ func TestSchemasDescribeWhatTheCommentsSay(t *testing.T) {
 		}
 	}
 }
+
+// sshKey is a public key of nobody.
+const sshKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAILpLrpvNQ+OTljTUu/q5Ev5tx0CbWrEiKEnGNwUKSc9I ann@example.com"

@@ -29,10 +29,11 @@ func RightTo(command string) (pipelines.Right, bool) {
 	return "", false
 }
 
-// RightToKeep is the right that it takes to apply a document of a kind, or to delete one.
+// RightToKeep is the right that it takes to apply a document of a kind, or to delete one. A Source and a Trigger say who may have things
+// planned, started and approved: whoever may merge to a branch. So they take the right of those who say who may do what.
 func RightToKeep(kind string) pipelines.Right {
 	switch kind {
-	case pipelines.KindBinding:
+	case pipelines.KindBinding, pipelines.KindSource, pipelines.KindTrigger:
 		return pipelines.RightBind
 	case pipelines.KindPolicy:
 		return pipelines.RightEnforce

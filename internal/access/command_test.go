@@ -73,7 +73,7 @@ func TestRightToKeep(t *testing.T) {
 	for _, kind := range pipelines.Kinds() {
 		want := pipelines.RightRegister
 		switch kind {
-		case "Binding":
+		case "Binding", "Source", "Trigger":
 			want = pipelines.RightBind
 		case "Policy":
 			want = pipelines.RightEnforce
