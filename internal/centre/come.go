@@ -30,7 +30,7 @@ func (c *Centre) enrol(ctx context.Context, req uplink.EnrolRequest) (uplink.Enr
 	var out uplink.Enrolled
 	a, err := c.Ledger.Enrol(ctx, req.Invitation, func(i *ledger.Invitation, a *ledger.Agent) error {
 		if subtle.ConstantTimeCompare(shown[:], i.Hash[:]) != 1 {
-			return notLetIn()
+			return fault.New(fault.NotFound, "its secret is another one")
 		}
 		now := c.Clock.Now().UTC()
 		if err := i.Take(key, now); err != nil {

@@ -1,0 +1,617 @@
+package centre_test
+
+import (
+	"context"
+	"crypto"
+	"log/slog"
+	"net"
+	"testing"
+	"time"
+
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/taskqueue/v1"
+	"go.temporal.io/api/workflowservice/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	clocktesting "k8s.io/utils/clock/testing"
+
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/centre"
+	"sluice.dev/sluice/internal/credential"
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/ledger/sqlite/sqlitetest"
+	"sluice.dev/sluice/internal/plan"
+	"sluice.dev/sluice/internal/uplink"
+)
+
+// fleet has a site with two clusters, and one with one.
+type fleet map[string][]uplink.Near
+
+func (f fleet) Site(_ context.Context, name string) ([]uplink.Near, error) { return f[name], nil }
+
+// queues stands for Temporal: it has one task for whoever asks, and remembers what it was told.
+type queues struct {
+	workflowservice.WorkflowServiceClient
+	polled  *workflowservice.PollActivityTaskQueueRequest
+	done    *workflowservice.RespondActivityTaskCompletedRequest
+	failed  *workflowservice.RespondActivityTaskFailedRequest
+	polling func()
+}
+
+func (q *queues) PollActivityTaskQueue(
+	_ context.Context, req *workflowservice.PollActivityTaskQueueRequest, _ ...grpc.CallOption,
+) (*workflowservice.PollActivityTaskQueueResponse, error) {
+	q.polled = req
+	if q.polling != nil {
+		q.polling()
+	}
+	return &workflowservice.PollActivityTaskQueueResponse{TaskToken: []byte("token of Temporal")}, nil
+}
+
+func (q *queues) RespondActivityTaskCompleted(
+	_ context.Context, req *workflowservice.RespondActivityTaskCompletedRequest, _ ...grpc.CallOption,
+) (*workflowservice.RespondActivityTaskCompletedResponse, error) {
+	q.done = req
+	return &workflowservice.RespondActivityTaskCompletedResponse{}, nil
+}
+
+func (q *queues) RespondActivityTaskFailed(
+	_ context.Context, req *workflowservice.RespondActivityTaskFailedRequest, _ ...grpc.CallOption,
+) (*workflowservice.RespondActivityTaskFailedResponse, error) {
+	q.failed = req
+	return &workflowservice.RespondActivityTaskFailedResponse{}, nil
+}
+
+// world is a centre that is served, and what is behind it.
+type world struct {
+	*testing.T
+	ledger    ledger.Ledger
+	authority *credential.Authority
+	address   string
+	temporal  *queues
+	clock     *clocktesting.FakeClock
+}
+
+const installation = "sluice-0123456789"
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	dir := t.TempDir()
+	w := &world{T: t, ledger: sqlitetest.New(t), temporal: &queues{}, clock: clocktesting.NewFakeClock(time.Now())}
+	if err := credential.NewAuthority(dir, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if w.authority, err = credential.ReadAuthority(dir); err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.address = listener.Addr().String()
+	c := centre.New(centre.Options{
+		Ledger: w.ledger, Authority: w.authority, Installation: installation, Build: "v1.4.0", Clock: w.clock, Rate: 1000,
+		Logger: slog.New(slog.DiscardHandler),
+		Sites:  fleet{"eu": {{Name: "eu-1", Context: "eu-1"}, {Name: "eu-2", Context: "eu-2"}}, "us": {{Name: "us-1", Context: "us-1"}}},
+		Temporal: func(context.Context) (centre.Temporal, error) {
+			return centre.Temporal{WorkflowServiceClient: w.temporal, Namespace: "default"}, nil
+		},
+	})
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- c.Serve(ctx, listener) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+	return w
+}
+
+// as is a connection of somebody with a certificate, who says that he is one process of an agent.
+func (w *world) as(certificate []byte, key crypto.Signer, instance string) *grpc.ClientConn {
+	w.Helper()
+	config, err := credential.Dial(w.authority.Certificate(), certificate, key)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return w.dial(credentials.NewTLS(config), instance)
+}
+
+func (w *world) dial(creds credentials.TransportCredentials, instance string) *grpc.ClientConn {
+	w.Helper()
+	named := func(ctx context.Context) context.Context {
+		return metadata.AppendToOutgoingContext(ctx, uplink.InstanceKey, instance)
+	}
+	conn, err := grpc.NewClient("passthrough:///"+w.address, grpc.WithTransportCredentials(creds),
+		grpc.WithUnaryInterceptor(func(ctx context.Context, m string, req, res any, c *grpc.ClientConn, do grpc.UnaryInvoker,
+			o ...grpc.CallOption) error {
+			return do(named(ctx), m, req, res, c, o...)
+		}),
+		grpc.WithStreamInterceptor(func(
+			ctx context.Context, d *grpc.StreamDesc, c *grpc.ClientConn, m string, do grpc.Streamer, o ...grpc.CallOption,
+		) (grpc.ClientStream, error) {
+			return do(named(ctx), d, c, m, o...)
+		}))
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+// member is an agent that came in.
+type member struct {
+	*grpc.ClientConn
+	certificate []byte
+	key         crypto.Signer
+}
+
+const instance = "instance-1"
+
+// invite makes an invitation.
+func (w *world) invite(agent, site string) credential.Invitation {
+	w.Helper()
+	shown := w.authority.Invite()
+	err := w.ledger.Invite(w.Context(), ledger.Invitation{
+		ID: shown.ID, Hash: shown.Hash(), Agent: agent, Site: site, By: "corp:ann", Created: w.clock.Now(),
+		Expires: w.clock.Now().Add(time.Hour),
+	})
+	if err != nil {
+		w.Fatal(err)
+	}
+	return shown
+}
+
+func request(t *testing.T) (crypto.Signer, []byte) {
+	t.Helper()
+	key, err := credential.NewKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	request, err := credential.Request(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key, request
+}
+
+// enrol uses an invitation.
+func (w *world) enrol(shown credential.Invitation, request []byte, build string) (uplink.Enrolled, error) {
+	w.Helper()
+	stranger := w.dial(credentials.NewTLS(credential.DialPinned(shown.Pin, time.Now)), "")
+	return uplink.Enrol.Call(w.Context(), stranger, uplink.EnrolRequest{
+		Invitation: shown.ID, Secret: shown.Secret, Request: request, Build: build,
+	})
+}
+
+// member has an agent come in and say that it is there.
+func (w *world) member(agent, site string) member {
+	w.Helper()
+	key, asked := request(w.T)
+	in, err := w.enrol(w.invite(agent, site), asked, "v1.4.0")
+	if err != nil {
+		w.Fatal(err)
+	}
+	m := member{w.as(in.Certificate, key, instance), in.Certificate, key}
+	if _, err := w.beat(m, instance, nil); err != nil {
+		w.Fatal(err)
+	}
+	return m
+}
+
+func (w *world) beat(m member, instance string, clusters []ledger.AgentCluster) (uplink.Stand, error) {
+	return uplink.Beat.Call(w.Context(), m, uplink.BeatRequest{
+		Instance: instance, Host: "node-1", Build: "v1.4.0", Now: w.clock.Now(), Clusters: clusters,
+	})
+}
+
+func (w *world) want(err error, code fault.Code, reason string) {
+	w.Helper()
+	if got := fault.CodeOf(err); got != code {
+		w.Errorf("%s: %q (%v), want %q", reason, got, err, code)
+	}
+}
+
+var component = api.Component("agent")
+
+// asked are all calls about one cluster, by name.
+func asked(ctx context.Context, m member, cluster, digest string) map[string]error {
+	unit := uplink.Unit{Cluster: cluster, Subject: component, Run: "agent-1"}
+	said := map[string]error{}
+	note := func(name string, err error) { said[name] = err }
+	_, err := uplink.Deployment.Call(ctx, m, unit)
+	note("Deployment", err)
+	_, err = uplink.PastDeployment.Call(ctx, m, uplink.PastAsked{Unit: unit, Target: "t"})
+	note("PastDeployment", err)
+	_, err = uplink.SaveDeployment.Call(ctx, m, ledger.Deployment{Cluster: cluster, Subject: component, Run: "agent-1", Objects: digest,
+		Fence: 1})
+	note("SaveDeployment", err)
+	_, err = uplink.RemoveDeployment.Call(ctx, m, unit)
+	note("RemoveDeployment", err)
+	_, err = uplink.ListWrites.Call(ctx, m, unit)
+	note("ListWrites", err)
+	_, err = uplink.ListMade.Call(ctx, m, unit)
+	note("ListMade", err)
+	_, err = uplink.SaveWrite.Call(ctx, m, ledger.Write{Run: "agent-1", Cluster: cluster, Subject: component, Object: "o", Step: "patch",
+		Intent: digest})
+	note("SaveWrite", err)
+	_, err = uplink.ListPreImages.Call(ctx, m, unit)
+	note("ListPreImages", err)
+	_, err = uplink.ListEraWrites.Call(ctx, m, unit)
+	note("ListEraWrites", err)
+	_, err = uplink.SavePreImage.Call(ctx, m, ledger.PreImage{Run: "agent-1", Cluster: cluster, Subject: component, Object: "o", UID: "u",
+		Image: digest})
+	note("SavePreImage", err)
+	_, err = uplink.EndPreImages.Call(ctx, m, uplink.EndAsked{Unit: unit, By: "agent-1"})
+	note("EndPreImages", err)
+	_, err = uplink.NextFence.Call(ctx, m, uplink.FenceAsked{Unit: unit})
+	note("NextFence", err)
+	_, err = uplink.SaveObservation.Call(ctx, m, ledger.Observation{Cluster: cluster, Subject: component})
+	note("SaveObservation", err)
+	return said
+}
+
+// A stolen certificate reads and writes nothing of a cluster of another site.
+func TestAnAgentHasNothingToDoWithAnotherSite(t *testing.T) {
+	w := newWorld(t)
+	eu, us := w.member("eu", "eu"), w.member("us-1", "us")
+	secret, err := uplink.PutBlob(t.Context(), us, []byte("of us-1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := uplink.PutBlob(t.Context(), eu, []byte("of eu"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, err := range asked(t.Context(), us, "us-1", secret) {
+		if code := fault.CodeOf(err); err != nil && code != fault.NotFound {
+			t.Errorf("%s about an own cluster is refused: %v", name, err)
+		}
+	}
+	before, err := w.ledger.ListWrites(t.Context(), "agent-1", "us-1")
+	if err != nil || len(before) != 1 {
+		t.Fatalf("there is something to read: %v (%v)", before, err)
+	}
+	for name, err := range asked(t.Context(), eu, "us-1", own) {
+		w.want(err, fault.Unauthorized, name+" about another site's cluster")
+	}
+	for name, err := range asked(t.Context(), eu, "nowhere", own) {
+		w.want(err, fault.Unauthorized, name+" about a cluster that nobody has")
+	}
+	_, err = uplink.Blob(t.Context(), eu, secret)
+	w.want(err, fault.NotFound, "a blob of another site, by its digest")
+	data, err := uplink.Blob(t.Context(), us, secret)
+	if err != nil || string(data) != "of us-1" {
+		t.Errorf("the site that stored it reads %q (%v)", data, err)
+	}
+	// A record that names it would have it read.
+	said := asked(t.Context(), eu, "eu-1", secret)
+	for _, name := range []string{"SaveWrite", "SavePreImage", "SaveDeployment"} {
+		w.want(said[name], fault.NotFound, name+" with a blob of another site")
+	}
+	seen, err := uplink.ListObservations.Call(t.Context(), eu, component)
+	for _, o := range seen {
+		if o.Cluster == "us-1" {
+			t.Errorf("it reads what was seen of %s", o.Cluster)
+		}
+	}
+	if err != nil || len(seen) != 1 {
+		t.Errorf("it reads what was seen of its own: %v (%v)", seen, err)
+	}
+}
+
+// A plan is cut down to the units of the site, and one without any of them is not there.
+func TestAnAgentSeesItsOwnPartOfAPlan(t *testing.T) {
+	w := newWorld(t)
+	eu, us := w.member("eu", "eu"), w.member("us-1", "us")
+	values := map[string]string{}
+	for _, cluster := range []string{"eu-1", "us-1", "far"} {
+		digest, err := w.ledger.PutBlob(t.Context(), []byte("password of "+cluster))
+		if err != nil {
+			t.Fatal(err)
+		}
+		values[cluster] = digest
+	}
+	template, err := w.ledger.PutBlob(t.Context(), []byte("template"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	save := func(clusters ...string) string {
+		p := &plan.Plan{Format: plan.Format, Subject: component, Version: "1", Source: plan.Source{Template: template},
+			Notes: []string{"far is near"}}
+		group := plan.Group{}
+		for _, c := range clusters {
+			group.Units = append(group.Units, plan.Unit{Cluster: c, Path: "g/" + c, Values: values[c], After: []string{"far"}})
+		}
+		p.Stages = []plan.StagePlan{{Name: "all", Groups: []plan.Group{group}, LeftOut: []plan.LeftOut{{}}}}
+		body, err := plan.Encode(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		digest, err := w.ledger.PutBlob(t.Context(), body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.ledger.SavePlan(t.Context(), ledger.Plan{Hash: digest, Subject: component, Version: "1", Body: digest, By: "ann",
+			Created: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+		return digest
+	}
+	all, foreign := save("eu-1", "us-1", "far"), save("far")
+	got, err := uplink.Plan.Call(t.Context(), eu, all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := plan.Decode(got.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if units := p.AllUnits(); len(units) != 1 || units[0].Cluster != "eu-1" || len(units[0].After) > 0 || len(p.Notes) > 0 || len(p.Stages[0].LeftOut) > 0 {
+		t.Errorf("it sees %+v", p)
+	}
+	if _, stage, ok := p.Unit("eu-1"); !ok || stage.Name != "all" {
+		t.Error("its own unit is where it was")
+	}
+	for _, digest := range []string{template, values["eu-1"]} {
+		if _, err := uplink.Blob(t.Context(), eu, digest); err != nil {
+			t.Errorf("what its unit is carried out with is read: %v", err)
+		}
+	}
+	for _, digest := range []string{values["us-1"], values["far"], all} {
+		_, err := uplink.Blob(t.Context(), eu, digest)
+		w.want(err, fault.NotFound, "what another unit is carried out with")
+	}
+	_, err = uplink.Plan.Call(t.Context(), us, foreign)
+	w.want(err, fault.NotFound, "a plan of others alone")
+	_, err = uplink.Blob(t.Context(), us, template)
+	w.want(err, fault.NotFound, "the template of a plan that it never asked for")
+}
+
+func TestTasksAreThoseOfTheSite(t *testing.T) {
+	w := newWorld(t)
+	eu, us := w.member("eu", "eu"), w.member("us-1", "us")
+	queue := func(name string, kind enums.TaskQueueKind) *workflowservice.PollActivityTaskQueueRequest {
+		return &workflowservice.PollActivityTaskQueueRequest{
+			Namespace: "default", Identity: "somebody else", TaskQueue: &taskqueue.TaskQueue{Name: name, Kind: kind},
+		}
+	}
+	at := workflowservice.NewWorkflowServiceClient(eu)
+	own := api.SiteQueue(api.Queue(installation), "eu")
+	for _, c := range []struct {
+		reason string
+		req    *workflowservice.PollActivityTaskQueueRequest
+		want   codes.Code
+	}{
+		{"its own queue", queue(own, enums.TASK_QUEUE_KIND_NORMAL), codes.OK},
+		{"its own checks", queue(api.ChecksQueue(own), enums.TASK_QUEUE_KIND_UNSPECIFIED), codes.OK},
+		{"the central queue", queue(api.Queue(installation), enums.TASK_QUEUE_KIND_NORMAL), codes.PermissionDenied},
+		{"another site's", queue(api.SiteQueue(api.Queue(installation), "us"), enums.TASK_QUEUE_KIND_NORMAL), codes.PermissionDenied},
+		{"a sticky one", queue(own, enums.TASK_QUEUE_KIND_STICKY), codes.PermissionDenied},
+		{"none", &workflowservice.PollActivityTaskQueueRequest{Namespace: "default"}, codes.PermissionDenied},
+		{"another namespace", &workflowservice.PollActivityTaskQueueRequest{Namespace: "other", TaskQueue: &taskqueue.TaskQueue{Name: own}},
+			codes.PermissionDenied},
+	} {
+		if _, err := at.PollActivityTaskQueue(t.Context(), c.req); status.Code(err) != c.want {
+			t.Errorf("%s: %v, want %v", c.reason, err, c.want)
+		}
+	}
+	task, err := at.PollActivityTaskQueue(t.Context(), queue(own, enums.TASK_QUEUE_KIND_NORMAL))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w.temporal.polled.GetIdentity() != "agent:eu" || string(task.GetTaskToken()) == "token of Temporal" {
+		t.Errorf("it asks as %q, and is given %q", w.temporal.polled.GetIdentity(), task.GetTaskToken())
+	}
+	complete := func(m member, token []byte) error {
+		_, err := workflowservice.NewWorkflowServiceClient(m).RespondActivityTaskCompleted(t.Context(),
+			&workflowservice.RespondActivityTaskCompletedRequest{Namespace: "default", TaskToken: token})
+		return err
+	}
+	for _, c := range []struct {
+		reason string
+		from   member
+		token  []byte
+	}{
+		{"a token as Temporal has it", eu, []byte("token of Temporal")}, {"another site's token", us, task.GetTaskToken()},
+		{"a token that was changed", eu, append([]byte{1}, task.GetTaskToken()...)}, {"none", eu, nil},
+	} {
+		if err := complete(c.from, c.token); status.Code(err) != codes.PermissionDenied || w.temporal.done != nil {
+			t.Errorf("%s: %v, want it denied", c.reason, err)
+		}
+	}
+	if err := complete(eu, task.GetTaskToken()); err != nil || string(w.temporal.done.GetTaskToken()) != "token of Temporal" {
+		t.Errorf("its own: %v (%v)", w.temporal.done, err)
+	}
+	for name, err := range map[string]error{
+		"the histories of runs": second(at.GetWorkflowExecutionHistory(t.Context(),
+			&workflowservice.GetWorkflowExecutionHistoryRequest{Namespace: "default"})),
+		"to end a run": second(at.TerminateWorkflowExecution(t.Context(),
+			&workflowservice.TerminateWorkflowExecutionRequest{Namespace: "default"})),
+		"a command": second(at.SignalWorkflowExecution(t.Context(),
+			&workflowservice.SignalWorkflowExecutionRequest{Namespace: "default"})),
+		"a task of workflows": second(at.PollWorkflowTaskQueue(t.Context(),
+			&workflowservice.PollWorkflowTaskQueueRequest{Namespace: "default"})),
+		"an answer by names": second(at.RespondActivityTaskCompletedById(t.Context(),
+			&workflowservice.RespondActivityTaskCompletedByIdRequest{Namespace: "default"})),
+	} {
+		if status.Code(err) != codes.Unimplemented {
+			t.Errorf("%s: %v, want it not to be there", name, err)
+		}
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+// Whoever is revoked while it waits for a task does not get it: another does, at once.
+func TestARevokedAgentGetsNoTask(t *testing.T) {
+	w := newWorld(t)
+	eu := w.member("eu", "eu")
+	w.temporal.polling = func() {
+		w.revoke("eu")
+		w.clock.Step(3 * time.Second)
+	}
+	_, err := workflowservice.NewWorkflowServiceClient(eu).PollActivityTaskQueue(t.Context(), &workflowservice.PollActivityTaskQueueRequest{
+		Namespace: "default", TaskQueue: &taskqueue.TaskQueue{Name: api.SiteQueue(api.Queue(installation), "eu")},
+	})
+	if status.Code(err) != codes.PermissionDenied {
+		t.Errorf("%v", err)
+	}
+	failure := w.temporal.failed.GetFailure()
+	if string(w.temporal.failed.GetTaskToken()) != "token of Temporal" || failure.GetApplicationFailureInfo().GetNonRetryable() {
+		t.Errorf("the task is given back: %v", w.temporal.failed)
+	}
+	_, err = uplink.NextFence.Call(t.Context(), eu, uplink.FenceAsked{Unit: uplink.Unit{Cluster: "eu-1", Subject: component}})
+	w.want(err, fault.Unauthorized, "a record")
+}
+
+func (w *world) revoke(agent string) {
+	w.Helper()
+	_, err := w.ledger.ChangeAgent(w.Context(), agent, func(a *ledger.Agent) error { a.Revoke("corp:ann", w.clock.Now()); return nil })
+	if err != nil {
+		w.Error(err)
+	}
+}
+
+func TestWhoComesIn(t *testing.T) {
+	w := newWorld(t)
+	_, asked := request(t)
+	shown := w.invite("eu", "eu")
+	wrong := shown
+	wrong.Secret += "x"
+	_, err := w.enrol(wrong, asked, "v1.4.0")
+	w.want(err, fault.Unauthorized, "a wrong secret")
+	unknown := shown
+	unknown.ID = "nobody"
+	_, other := w.enrol(unknown, asked, "v1.4.0")
+	w.want(other, fault.Unauthorized, "an invitation that there is not")
+	if err.Error() != other.Error() {
+		t.Errorf("a wrong secret and an unknown invitation are told apart: %v, %v", err, other)
+	}
+	_, err = w.enrol(shown, asked, "v1.2.9")
+	w.want(err, fault.Refused, "a version that is two behind")
+	_, err = w.enrol(shown, asked, "v1.5.0")
+	w.want(err, fault.Refused, "a version that is ahead")
+	_, err = w.enrol(shown, []byte("no request"), "v1.4.0")
+	w.want(err, fault.Invalid, "no certificate request")
+	first, err := w.enrol(shown, asked, "v1.3.7")
+	if err != nil || first.Agent != "eu" || first.Site != "eu" {
+		t.Fatalf("one minor version behind comes in, and what was refused has used nothing up: %+v (%v)", first, err)
+	}
+	if _, err := w.enrol(shown, asked, "v1.4.0"); err != nil {
+		t.Errorf("who did not hear the answer asks again with the same key: %v", err)
+	}
+	_, stolen := request(t)
+	_, err = w.enrol(shown, stolen, "v1.4.0")
+	w.want(err, fault.Unauthorized, "an invitation that was used by another")
+	late := w.invite("late", "eu")
+	w.clock.Step(time.Hour + time.Second)
+	_, err = w.enrol(late, stolen, "v1.4.0")
+	w.want(err, fault.Unauthorized, "an invitation that is over")
+	imitated := shown
+	imitated.Pin = "AAAA" + imitated.Pin[4:]
+	_, err = w.enrol(imitated, asked, "v1.4.0")
+	w.want(err, fault.Unreachable, "a server of another authority")
+}
+
+func TestCertificatesThatCount(t *testing.T) {
+	w := newWorld(t)
+	eu := w.member("eu", "eu")
+	key, asked := request(t)
+	newer, err := uplink.Renew.Call(t.Context(), eu, uplink.RenewRequest{Request: asked})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh := member{w.as(newer.Certificate, key, instance), newer.Certificate, key}
+	for reason, m := range map[string]member{"the newer one": fresh, "the one before, until it is known that the newer has come": eu} {
+		if _, err := w.beat(m, instance, nil); err != nil {
+			t.Errorf("%s counts: %v", reason, err)
+		}
+	}
+	key2, asked2 := request(t)
+	newest, err := uplink.Renew.Call(t.Context(), fresh, uplink.RenewRequest{Request: asked2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.beat(eu, instance, nil)
+	w.want(err, fault.Unauthorized, "one that was renewed twice over")
+	last := member{w.as(newest.Certificate, key2, instance), newest.Certificate, key2}
+	again := w.member("eu", "eu") // enrolled anew
+	_, err = w.beat(last, instance, nil)
+	w.want(err, fault.Unauthorized, "one of before it was enrolled anew")
+	stranger := w.dial(credentials.NewTLS(credential.DialPinned(w.authority.Pin(), time.Now)), instance)
+	_, err = uplink.Beat.Call(t.Context(), stranger, uplink.BeatRequest{Instance: instance})
+	w.want(err, fault.Unauthorized, "none")
+	dir := t.TempDir()
+	if err := credential.NewAuthority(dir, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	foreign, err := credential.ReadAuthority(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged, _, err := foreign.Agent("eu", asked, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.beat(member{ClientConn: w.as(forged, key, instance)}, instance, nil)
+	w.want(err, fault.Unreachable, "one of another authority, whose handshake fails")
+	w.clock.Step(credential.CertificateLives + time.Minute)
+	_, err = w.beat(again, instance, nil)
+	w.want(err, fault.Unauthorized, "one that is over, on a connection that is older")
+}
+
+func TestOneProcessOfAnAgent(t *testing.T) {
+	w := newWorld(t)
+	first := w.member("eu", "eu")
+	const other = "instance-2"
+	second := member{w.as(first.certificate, first.key, other), first.certificate, first.key}
+	_, err := w.beat(second, other, nil)
+	w.want(err, fault.Conflict, "a second process")
+	unit := uplink.FenceAsked{Unit: uplink.Unit{Cluster: "eu-1", Subject: component}}
+	_, err = uplink.NextFence.Call(t.Context(), second, unit)
+	w.want(err, fault.Conflict, "what a second process asks")
+	if _, err := uplink.NextFence.Call(t.Context(), first, unit); err != nil {
+		t.Errorf("the first goes on: %v", err)
+	}
+	w.clock.Step(ledger.AgentBeatsWithin)
+	if _, err := w.beat(second, other, nil); err != nil {
+		t.Errorf("who waited until the first is gone is there: %v", err)
+	}
+	w.clock.Step(3 * time.Second)
+	_, err = uplink.NextFence.Call(t.Context(), first, unit)
+	w.want(err, fault.Conflict, "what the first asks then")
+
+	uid := func(uid string) []ledger.AgentCluster { return []ledger.AgentCluster{{Name: "eu-1", UID: uid}} }
+	if _, err := w.beat(second, other, uid("aaa")); err != nil {
+		t.Fatal(err)
+	}
+	replica := w.member("eu-b", "eu")
+	if _, err := w.beat(replica, instance, uid("aaa")); err != nil {
+		t.Errorf("two agents reach one cluster: %v", err)
+	}
+	_, err = w.beat(replica, instance, uid("bbb"))
+	w.want(err, fault.Conflict, "two agents that reach two clusters by one name")
+}
+
+func TestAClockThatIsTenMinutesOff(t *testing.T) {
+	w := newWorld(t)
+	m := w.member("eu", "eu")
+	for _, off := range []time.Duration{10 * time.Minute, -10 * time.Minute} {
+		stand, err := uplink.Beat.Call(t.Context(), m, uplink.BeatRequest{Instance: instance, Build: "v1.4.0", Now: w.clock.Now().Add(off)})
+		if err != nil || !stand.Now.Equal(w.clock.Now().UTC()) {
+			t.Fatalf("it is told the server's time: %v (%v)", stand.Now, err)
+		}
+		all, err := w.ledger.ListAgents(t.Context())
+		if err != nil || all[0].Ahead != off || !all[0].There(w.clock.Now()) {
+			t.Errorf("it is there, and its clock is known to be off: %+v (%v)", all, err)
+		}
+	}
+}
