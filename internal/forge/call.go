@@ -2,6 +2,7 @@ package forge
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -47,6 +48,7 @@ type caller struct {
 type asked struct {
 	what   string // is asked: "list open requests", for whoever reads what went wrong
 	method string // default GET
+	api    string // where its API begins; default that of the place
 	path   string // below the API, with its parts escaped
 	query  url.Values
 	body   any // JSON; nil for none
@@ -122,7 +124,7 @@ func (c *caller) send(ctx context.Context, a asked, token string, read func(http
 }
 
 func (c *caller) request(ctx context.Context, a asked, token string) (*http.Request, error) {
-	address := c.at.API + a.path
+	address := cmp.Or(a.api, c.at.API) + a.path
 	if len(a.query) > 0 {
 		address += "?" + a.query.Encode()
 	}

@@ -123,7 +123,7 @@ func (r *Repository) me(ctx context.Context) (Person, error) {
 	if fault.CodeOf(err) == fault.Unauthorized {
 		return me, fault.Wrap(fault.Unauthorized, err, "cannot tell whose the token is; name its account")
 	}
-	if err == nil && me.ID == 0 {
+	if err == nil && me.ID == 0 && me.Login == "" {
 		return me, fault.New(fault.Unauthorized, "cannot tell whose the token for %s at %s is; name its account", r.at.Repository, r.at.Kind)
 	}
 	return me, err

@@ -38,7 +38,7 @@ type Place struct {
 	Kind       Kind
 	API        string // where the REST API begins; by default that of github.com or gitlab.com
 	Repository string // owner/name; at GitLab groups/.../name
-	// Account is the login that the token is of, where the forge does not say: that of a GitHub App is its name and [bot].
+	// Account is the login that the token is of, where the forge does not say. That of a GitHub App is its name and [bot].
 	Account string
 	Within  time.Duration // so long one answer may take; default 10 s
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -364,25 +365,52 @@ func TestACommentAmongMany(t *testing.T) {
 	})
 }
 
-// TestTheAccountOfAnApp is named, as GitHub does not say it to an app.
+// TestTheAccountOfAnApp is asked in another way, or named: GitHub's REST API does not say it to an app.
 func TestTheAccountOfAnApp(t *testing.T) {
 	b := newBench(t, forge.GitHub)
 	n := b.propose("topic")
-	b.Break(forgetest.Fault{Path: "/user", Status: http.StatusForbidden, Body: `{"message":"Resource not accessible by integration"}`})
-	if _, err := b.c.Comment(t.Context(), n, "plan:infra", "a plan"); fault.CodeOf(err) != fault.Unauthorized || !strings.Contains(err.Error(), "name its account") {
-		t.Errorf("%v", err)
-	}
-	b.repo.Member("Sluice[bot]", forgetest.Writer)
-	at, token := b.Place(infra), b.Token("Sluice[bot]")
-	at.Account = "sluice[bot]"
-	app, err := forge.New(at, func(context.Context) (string, error) { return token, nil })
-	if err != nil {
-		t.Fatal(err)
-	}
+	b.Bot("sluice[bot]")
+	b.repo.Member("sluice[bot]", forgetest.Writer)
+	app := b.Client(infra, "sluice[bot]")
 	for _, want := range []forge.Done{forge.Created, forge.Unchanged} {
 		if done, err := app.Comment(t.Context(), n, "plan:infra", "a plan"); err != nil || done != want {
 			t.Errorf("%s, want %s: %v", done, want, err)
 		}
+	}
+	b.Break(forgetest.Fault{Path: "/graphql", Status: http.StatusOK, Body: `{"data":null,"errors":[{"type":"FORBIDDEN"}]}`})
+	if _, err := app.Comment(t.Context(), n, "plan:infra", "a plan"); fault.CodeOf(err) != fault.Unauthorized ||
+		!strings.Contains(err.Error(), "name its account") {
+		t.Errorf("it is not said either: %v", err)
+	}
+	at, token := b.Place(infra), b.Token("sluice[bot]")
+	at.Account = "Sluice[bot]" // logins are the same in either case
+	named, err := forge.New(at, func(context.Context) (string, error) { return token, nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if done, err := named.Comment(t.Context(), n, "plan:infra", "a plan"); err != nil || done != forge.Unchanged {
+		t.Errorf("%s, %v", done, err)
+	}
+}
+
+// TestGraphQLOfAnEnterprise stands beside its REST API.
+func TestGraphQLOfAnEnterprise(t *testing.T) {
+	asked := make(chan string, 10)
+	enterprise := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked <- r.URL.Path
+		w.WriteHeader(http.StatusForbidden)
+	}))
+	defer enterprise.Close()
+	c, err := forge.New(forge.Place{Kind: forge.GitHub, API: enterprise.URL + "/api/v3", Repository: infra},
+		func(context.Context) (string, error) { return "token", nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Comment(t.Context(), 1, "plan:a", "x"); fault.CodeOf(err) != fault.Unauthorized {
+		t.Errorf("%v", err)
+	}
+	if rest, graph := <-asked, <-asked; rest != "/api/v3/user" || graph != "/api/graphql" {
+		t.Errorf("%s and %s are asked", rest, graph)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"sluice.dev/sluice/internal/fault"
 )
 
 // github speaks GitHub's REST API.
@@ -68,8 +70,31 @@ func (g *github) below(path string) string { return "/repos/" + g.at.Repository 
 func numbered(n int64) string { return strconv.FormatInt(n, 10) }
 
 func (g *github) own(ctx context.Context) (Person, error) {
-	u, err := one[hubUser](ctx, g.caller, asked{what: "tell the account of the token", path: "/user"})
-	return u.person(), err
+	const what = "tell the account of the token"
+	u, err := one[hubUser](ctx, g.caller, asked{what: what, path: "/user"})
+	if statusOf(err) != http.StatusForbidden || fault.CodeOf(err) != fault.Unauthorized {
+		return u.person(), err
+	}
+	// The token of an app's installation may not ask that, and may ask the same by GraphQL.
+	answer, err := one[struct {
+		Data struct {
+			Viewer struct {
+				ID    int64  `json:"databaseId"`
+				Login string `json:"login"`
+			} `json:"viewer"`
+		} `json:"data"`
+	}](ctx, g.caller, asked{
+		what: what, method: http.MethodPost, api: g.graph(), body: map[string]any{"query": "{viewer{login databaseId}}"},
+	})
+	return Person{ID: answer.Data.Viewer.ID, Login: answer.Data.Viewer.Login, Bot: true}, err
+}
+
+// graph is where GitHub answers GraphQL, which is beside the REST API of an installation of one's own.
+func (g *github) graph() string {
+	if base, ok := strings.CutSuffix(g.at.API, "/api/v3"); ok {
+		return base + "/api/graphql"
+	}
+	return g.at.API + "/graphql"
 }
 
 func (g *github) requests(ctx context.Context, branch string) ([]Request, error) {

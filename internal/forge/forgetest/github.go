@@ -13,7 +13,19 @@ func (f *Forge) github(mux *http.ServeMux) {
 	on := func(method, path, role string, do func(*asking)) {
 		f.inside(mux, method+" /repos/{owner}/{repo}"+path, role, name, do)
 	}
-	f.serve(mux, "GET /user", func(a *asking) { write(a.w, http.StatusOK, hubUser(a.by)) })
+	f.serve(mux, "GET /user", func(a *asking) {
+		if a.by.bot {
+			f.refuse(a.w, http.StatusForbidden, "Resource not accessible by integration")
+			return
+		}
+		write(a.w, http.StatusOK, hubUser(a.by))
+	})
+	f.serve(mux, "POST /graphql", func(a *asking) {
+		if query := text(a.body(), "query"); query != "{viewer{login databaseId}}" {
+			f.t.Errorf("the simulation knows no query %s", query)
+		}
+		write(a.w, http.StatusOK, object{"data": object{"viewer": object{"login": a.by.login, "databaseId": a.by.id}}})
+	})
 	on("GET", "/pulls", Reader, hubPulls)
 	on("POST", "/pulls", Writer, hubPropose)
 	on("GET", "/pulls/{n}", Reader, func(a *asking) {
