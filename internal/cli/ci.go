@@ -16,12 +16,13 @@ import (
 
 func newCmdCI(f *Factory) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "ci plan",
-		Short: "Plan from a job of GitHub Actions or GitLab CI",
+		Use:   "ci plan|run",
+		Short: "Plan and run from a job of GitHub Actions or GitLab CI",
 		Long: `What a job of a build system asks of Sluice. Who it is, a server knows by the token that the build system
 gives to the job; what comes of it is said where the build system shows it: in the summary of the job,
 at the lines of files, and in outputs that later steps and jobs read.`,
-		Example: `  sluice ci plan . --component node-agent`,
+		Example: `  sluice ci plan . --component node-agent
+  sluice ci run --plan 3f2a9c01d2e4`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return nil
@@ -30,7 +31,7 @@ at the lines of files, and in outputs that later steps and jobs read.`,
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(NewCmdCIPlan(f, nil))
+	cmd.AddCommand(NewCmdCIPlan(f, nil), NewCmdCIRun(f, nil))
 	return cmd
 }
 

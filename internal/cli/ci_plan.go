@@ -124,7 +124,7 @@ func (o *CIPlanOptions) plans(ctx context.Context) ([]*engine.Planned, error) {
 	}
 	e, err := o.Factory.Engine(ctx)
 	if err != nil {
-		return nil, o.unplanned(err)
+		return nil, o.undone("No plan", err)
 	}
 	var all []*engine.Planned
 	var failed []error
@@ -135,7 +135,7 @@ func (o *CIPlanOptions) plans(ctx context.Context) ([]*engine.Planned, error) {
 			all = append(all, planned)
 			err = o.show(ctx, e, planned, len(names)-i)
 		} else {
-			err = o.unplanned(err)
+			err = o.undone("No plan", err)
 			o.missed = errors.Join(o.missed, err)
 		}
 		if err != nil {
@@ -167,11 +167,11 @@ func (o *CIPlanOptions) lint() (*pipelines.Documents, error) {
 	return docs, errors.Join(err, o.summarizeMistakes(found.Diagnostics, found.Warnings))
 }
 
-// unplanned says in the summary why there is no plan, and at the lines of files where these are wrong.
-func (o *CIPlanOptions) unplanned(err error) error {
+// undone says in the summary why there is no plan or run, and at the lines of files where these are wrong.
+func (o *CIPlanOptions) undone(what string, err error) error {
 	var wrong pipelines.Diagnostics
 	if !errors.As(err, &wrong) {
-		return errors.Join(err, o.summarize(fmt.Sprintf("### No plan\n\n%s\n\n", markdown.Code(err.Error()))))
+		return errors.Join(err, o.summarize(fmt.Sprintf("### %s\n\n%s\n\n", what, markdown.Code(err.Error()))))
 	}
 	return errors.Join(err, o.annotate(ci.Error, wrong), o.summarizeMistakes(wrong, nil))
 }

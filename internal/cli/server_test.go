@@ -34,6 +34,7 @@ type server struct {
 	says   string           // of the unit: what the check that stopped it found
 	away   error            // why it cannot be reached
 	told   []*historypb.HistoryEvent
+	deaf   bool // it does not answer whoever tells it something
 }
 
 type started struct{ client.WorkflowRun }
@@ -107,7 +108,14 @@ func (s *server) DescribeTaskQueue(context.Context, string, enumspb.TaskQueueTyp
 	return &workflowservice.DescribeTaskQueueResponse{}, nil
 }
 
-func (s *server) SignalWorkflow(_ context.Context, _, _, _ string, arg any) error {
+func (s *server) SignalWorkflow(ctx context.Context, _, _, _ string, arg any) error {
+	if s.deaf {
+		select {
+		case <-ctx.Done():
+		case <-s.t.Context().Done():
+		}
+		return context.Canceled
+	}
 	input, err := converter.GetDefaultDataConverter().ToPayloads(arg)
 	s.told = append(s.told, &historypb.HistoryEvent{
 		EventType: enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED, EventTime: timestamppb.New(noon),

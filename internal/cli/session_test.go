@@ -35,6 +35,7 @@ type session struct {
 	who    string // types; "" is ann
 	direct func(context.Context, cli.DirectRun) (api.RunStatus, error)
 	env    map[string]string // what the environment has
+	ctx    context.Context   // until when what is typed goes on; nil: to its end
 }
 
 // still is a clock that stands, and ticks all the same.
@@ -109,7 +110,11 @@ func (s *session) runs(words []string) (out, err string, code int) {
 	if served {
 		s.serve(f)
 	}
-	code = cli.Execute(s.t.Context(), words, f)
+	ctx := s.t.Context()
+	if s.ctx != nil {
+		ctx = s.ctx
+	}
+	code = cli.Execute(ctx, words, f)
 	return stdout.String(), stderr.String(), code
 }
 

@@ -17,7 +17,7 @@ const (
 	GitHubComment = 65_536    // characters of a comment of GitHub
 	GitHubSummary = 1 << 20   // bytes of a step summary of GitHub
 	GitLabNote    = 1_000_000 // characters of a note of GitLab
-	Least         = 4_000     // a smaller limit counts as this one
+	Least         = 6_000     // a smaller limit counts as this one
 )
 
 // Planned is a plan, and what is known of it.

@@ -57,6 +57,19 @@ func wicked(evil string) markdown.Planned {
 	return p
 }
 
+// wickedRun is a run whose every text is somebody's.
+func wickedRun(evil string) markdown.Ran {
+	check := &api.Check{Name: evil, Verdict: api.Verdict(evil), Message: evil}
+	waits := &api.Waiting{Kind: api.WaitKind(evil), Name: evil, Unmet: []string{evil}, Owner: evil}
+	return markdown.Ran{Program: "sluice --server " + evil, Note: evil, Run: api.RunStatus{
+		Name: evil, Subject: api.Component(evil), Version: evil, Plan: evil, Pipeline: evil, Phase: api.Phase(evil), By: evil,
+		Ending: &api.Ending{By: evil, Reason: evil}, Waiting: waits,
+		Stages: []api.StageStatus{{Name: evil, Skipped: evil}, {Name: evil, Units: []api.UnitStatus{
+			{Path: evil, Phase: api.Phase(evil), Version: evil, Waiting: waits, Failure: check, FailedAt: evil},
+		}}},
+	}}
+}
+
 // ours is the HTML that is written.
 var ours = regexp.MustCompile(`^(</details>|<details( open)?><summary>[A-Za-z0-9 :,._-]*</summary>)$`)
 
@@ -125,6 +138,12 @@ func TestTextsOfOthersStayText(t *testing.T) {
 			if len(got) > limit {
 				t.Errorf("%q: it has %d bytes of %d", evil, len(got), limit)
 			}
+			ran := markdown.Run(wickedRun(evil), limit)
+			if check(t, ran); len(ran) > limit {
+				t.Errorf("%q: the run has %d bytes of %d", evil, len(ran), limit)
+			}
+			mistakes := []markdown.Mistake{{Where: evil, What: evil}}
+			check(t, markdown.Mistakes(mistakes, mistakes, limit))
 			if t.Failed() {
 				t.Fatalf("%q breaks out", evil)
 			}
@@ -137,14 +156,18 @@ func FuzzTextsOfOthersStayText(f *testing.F) {
 	for _, evil := range evils {
 		f.Add(evil, 7_000)
 	}
-	f.Add(strings.Repeat("`\U0001F600", 4_000), 4_000)
+	f.Add(strings.Repeat("`\U0001F600", 4_000), markdown.Least)
 	f.Add(strings.Repeat("/x\n~ A/b\n", 3_000), 9_000)
 	f.Fuzz(func(t *testing.T, evil string, limit int) {
 		limit = max(markdown.Least, min(limit, 1<<20))
 		got := markdown.Plan(wicked(evil), limit)
 		check(t, got)
-		if len(got) > limit {
-			t.Errorf("it has %d bytes of %d", len(got), limit)
+		ran := markdown.Run(wickedRun(evil), limit)
+		check(t, ran)
+		if len(got) > limit || len(ran) > limit {
+			t.Errorf("they have %d and %d bytes of %d", len(got), len(ran), limit)
 		}
+		mistakes := []markdown.Mistake{{Where: evil, What: evil}, {Where: "a", What: evil}}
+		check(t, markdown.Mistakes(mistakes, mistakes, limit))
 	})
 }

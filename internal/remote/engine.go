@@ -76,10 +76,10 @@ func (e *Engine) Text(ctx context.Context, digest string) (string, error) {
 	return text.Text, err
 }
 
-// Run starts a stored plan.
+// Run starts a stored plan. What it is asked for by, where there is something, is the key of the request.
 func (e *Engine) Run(ctx context.Context, req engine.RunRequest) (ledger.Run, error) {
 	body := wire.RunBody{Why: wire.Why{Reason: req.Reason}, Plan: req.Plan, Anyway: req.Anyway}
-	started, err := ask(ctx, e.Client, wire.StartRun, keyed[wire.RunBody]{Body: body})
+	started, err := ask(ctx, e.Client, wire.StartRun, keyed[wire.RunBody]{Key: wire.Key{Key: req.Request}, Body: body})
 	switch {
 	case err != nil:
 		return ledger.Run{}, err
