@@ -65,7 +65,7 @@ spec:
   scope: {all: true}
 `
 
-const asked = `apiVersion: sluice.dev/v1alpha1
+const fleet = `apiVersion: sluice.dev/v1alpha1
 kind: ClusterGroup
 metadata: {name: prod}
 spec: {environment: production}
@@ -74,8 +74,9 @@ apiVersion: sluice.dev/v1alpha1
 kind: Cluster
 metadata: {name: a}
 spec: {group: prod}
----
-apiVersion: sluice.dev/v1alpha1
+`
+
+const asked = `apiVersion: sluice.dev/v1alpha1
 kind: Pipeline
 metadata: {name: asked}
 spec: {stages: [{name: all, clusterGroups: {all: true}, approvals: 1}]}
@@ -92,7 +93,16 @@ spec:
   exceptions: [{rule: reaches-at-once, object: "ConfigMap/%[1]s", reason: nobody reads it}]
 `
 
+// install starts an installation whose worker reaches the cluster of the stack itself.
 func install(t *testing.T, database string) *installation {
+	t.Helper()
+	in := prepare(t, database, fleet)
+	in.work("serving task queue")
+	return in
+}
+
+// prepare is an installation in which nothing runs yet.
+func prepare(t *testing.T, database, fleet string) *installation {
 	t.Helper()
 	s := stack(t)
 	where, err := engine.ReadStack(s.Dir)
@@ -106,9 +116,9 @@ func install(t *testing.T, database string) *installation {
 	}
 	in.write("access.yaml", fmt.Sprintf(access, in.people.URL))
 	in.write("bindings.yaml", everybody)
+	in.write("documents/fleet.yaml", fleet)
 	in.write("documents/asked.yaml", asked)
 	in.certificate()
-	in.work("serving task queue")
 	return in
 }
 
@@ -140,6 +150,13 @@ func (in *installation) declare(name string) {
 // start starts the program, waits until it says something, and returns the rest of that line. Kill ends it as a crash would.
 func (in *installation) start(until string, args ...string) (rest string, kill func()) {
 	in.t.Helper()
+	rests, kill := in.starts([]string{until}, args...)
+	return rests[0], kill
+}
+
+// starts starts the program, waits until it has said some things one after the other, and returns the rest of each line.
+func (in *installation) starts(until []string, args ...string) (rests []string, kill func()) {
+	in.t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		in.t.Fatal(err)
@@ -166,14 +183,16 @@ func (in *installation) start(until string, args ...string) (rest string, kill f
 	var before strings.Builder
 	lines := bufio.NewScanner(said)
 	for lines.Scan() {
-		if _, found, ok := strings.Cut(lines.Text(), until); ok {
-			go func() { _, _ = io.Copy(io.Discard, said) }()
-			return found, kill
+		if _, found, ok := strings.Cut(lines.Text(), until[len(rests)]); ok {
+			if rests = append(rests, found); len(rests) == len(until) {
+				go func() { _, _ = io.Copy(io.Discard, said) }()
+				return rests, kill
+			}
 		}
 		before.WriteString(lines.Text() + "\n")
 	}
 	in.t.Fatalf("%v has ended, and says:\n%s", args, before.String())
-	return "", nil
+	return nil, nil
 }
 
 // process is a server.
@@ -185,11 +204,18 @@ type process struct {
 // serve starts a server.
 func (in *installation) serve() process {
 	in.t.Helper()
-	path := func(name string) string { return filepath.Join(in.dir, name) }
-	rest, kill := in.start("serving https://", "server", "--listen", "127.0.0.1:0", "--config", path("access.yaml"),
-		"--bindings", path("bindings.yaml"), "--tls-cert", path("tls.crt"), "--tls-key", path("tls.key"), "--address", in.between.address)
+	rest, kill := in.start("serving https://", in.server()...)
 	at, _, _ := strings.Cut(rest, " ")
 	return process{at, kill}
+}
+
+// server is how a server is started.
+func (in *installation) server(with ...string) []string {
+	path := func(name string) string { return filepath.Join(in.dir, name) }
+	return append([]string{
+		"server", "--listen", "127.0.0.1:0", "--config", path("access.yaml"), "--bindings", path("bindings.yaml"),
+		"--tls-cert", path("tls.crt"), "--tls-key", path("tls.key"), "--address", in.between.address,
+	}, with...)
 }
 
 // as is the engine of somebody who asks whoever listens at an address.
