@@ -76,7 +76,7 @@ type FleetSpec struct {
 
 // RiskSpec weighs the parts of a unit's risk score. Each part is a number from 0 to 1; the score is their weighted sum.
 type RiskSpec struct {
-	// environment, businessSide, networkDomain, userGrade, size, role, component
+	// environment, businessSide, networkDomain, userGrade, size, role, component, zones, version
 	Weights        map[string]float64 `json:"weights,omitempty" keys:"riskPart" range:"0..1000"`
 	BusinessSides  map[string]float64 `json:"businessSides,omitempty" keys:"name" range:"0..1"`  // 0..1; default 0.5
 	NetworkDomains map[string]float64 `json:"networkDomains,omitempty" keys:"name" range:"0..1"` // 0..1; default 0.5
@@ -91,11 +91,15 @@ const (
 	RiskSize          = "size"
 	RiskRole          = "role"
 	RiskComponent     = "component"
+	RiskZones         = "zones"   // how few its nodes are in
+	RiskVersion       = "version" // how far its Kubernetes is from that of most clusters
 )
 
 // RiskParts lists the parts of a risk score.
 func RiskParts() []string {
-	return []string{RiskEnvironment, RiskBusinessSide, RiskNetworkDomain, RiskUserGrade, RiskSize, RiskRole, RiskComponent}
+	return []string{
+		RiskEnvironment, RiskBusinessSide, RiskNetworkDomain, RiskUserGrade, RiskSize, RiskRole, RiskComponent, RiskZones, RiskVersion,
+	}
 }
 
 // DefaultFleet is the fleet that holds where no file declares one: the usual environments, and weights that add up to
@@ -113,6 +117,8 @@ func DefaultFleet() *Fleet {
 				RiskRole:          0.10,
 				RiskBusinessSide:  0.05,
 				RiskNetworkDomain: 0.05,
+				RiskZones:         0, // what agents say of clusters weighs only where a fleet says so
+				RiskVersion:       0,
 			}},
 		},
 	}

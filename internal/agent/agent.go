@@ -294,7 +294,7 @@ func (a *agent) see(ctx context.Context, n uplink.Near) ledger.AgentCluster {
 		out.UID, out.Version, out.Nodes, out.Pods, out.Zones = found.UID, found.Version, found.Nodes, found.Pods, found.Zones
 	}
 	if err != nil {
-		out.Problem = err.Error()
+		out.Problem, out.Down = err.Error(), fault.CodeOf(err) == fault.Unreachable
 	}
 	return out
 }

@@ -212,4 +212,3 @@ func (w *world) want(err error, code fault.Code, reason string) {
 		w.Errorf("%s: %q (%v), want %q", reason, got, err, code)
 	}
 }
-

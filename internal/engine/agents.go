@@ -2,9 +2,11 @@ package engine
 
 import (
 	"context"
+	"slices"
 
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/plan"
 )
 
 // The states of an agent.
@@ -43,6 +45,60 @@ func (e *Engine) Agents(ctx context.Context) ([]Agent, error) {
 		}
 	}
 	return all, nil
+}
+
+// sighted is what agents say of clusters. Where two say something, the one that was seen last counts.
+func (e *Engine) sighted(ctx context.Context) (map[string]plan.Sighted, error) {
+	agents, err := e.ledger.ListAgents(ctx)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(agents, func(a, b ledger.Agent) int { return a.Seen.Compare(b.Seen) })
+	seen := map[string]plan.Sighted{}
+	for _, a := range agents {
+		for _, c := range a.Clusters {
+			if c.Problem == "" && a.Revoked.IsZero() {
+				seen[c.Name] = plan.Sighted{Nodes: c.Nodes, Pods: c.Pods, Zones: c.Zones, Version: c.Version}
+			}
+		}
+	}
+	return seen, nil
+}
+
+// reached is fault.Refused where an agent that is there does not reach a cluster of its site though it should: its tasks would fail now and
+// then. A cluster that nobody reaches is none of these: it is out of reach, and counted so.
+func (e *Engine) reached(ctx context.Context, p *plan.Plan) error {
+	agents, err := e.ledger.ListAgents(ctx)
+	if err != nil {
+		return err
+	}
+	agents = slices.DeleteFunc(agents, func(a ledger.Agent) bool { return !a.Revoked.IsZero() || !a.There(e.now()) })
+	sites := map[string]bool{}
+	for _, at := range p.Places() {
+		sites[at.Site] = at.Site != ""
+	}
+	by := map[string]string{} // cluster: an agent that reaches it
+	for _, a := range agents {
+		for _, c := range a.Clusters {
+			if c.Problem == "" {
+				by[c.Name] = a.Name
+			}
+		}
+	}
+	for _, a := range agents {
+		for _, c := range a.Clusters {
+			if !sites[a.Site] || c.Problem == "" || c.Down && by[c.Name] == "" {
+				continue
+			}
+			other := ""
+			if by[c.Name] != "" {
+				other = ", and agent " + by[c.Name] + " does"
+			}
+			return fault.New(fault.Refused, "cannot plan for site %s: its agent %s on %s does not reach cluster %s%s: %s",
+				a.Site, a.Name, a.Host, c.Name, other, c.Problem)
+		}
+	}
+	return nil
 }
 
 // RevokeAgent has an agent no longer be let in, and its certificates no longer count: within seconds it reads and writes nothing. It needs

@@ -72,6 +72,9 @@ func (e *Engine) planOf(ctx context.Context, docs *pipelines.Documents, req Plan
 	if err := req.may(p, nil); err != nil {
 		return nil, err
 	}
+	if err := e.reached(ctx, p); err != nil {
+		return nil, err
+	}
 	if err := plan.CheckBounds(p); err != nil {
 		if err := req.may(p, &plan.Live{}); err != nil {
 			return nil, err
@@ -169,8 +172,12 @@ func (e *Engine) build(ctx context.Context, docs *pipelines.Documents, req PlanR
 			return nil, err
 		}
 	}
+	seen, err := e.sighted(ctx)
+	if err != nil {
+		return nil, err
+	}
 	return plan.Build(plan.Input{
-		Documents: docs, Pipeline: pipeline, Component: component, Params: params, Template: template,
+		Seen: seen, Documents: docs, Pipeline: pipeline, Component: component, Params: params, Template: template,
 		Values: newValuesStore(ctx, e.ledger, component).digest, WayBack: back, Only: only, Exclude: exclude, Passed: passed, Reason: req.Reason,
 	})
 }

@@ -43,6 +43,7 @@ type AgentCluster struct {
 	Pods    int      `json:"pods,omitempty"`
 	Zones   []string `json:"zones,omitempty"`
 	Problem string   `json:"problem,omitempty"` // why it is not reached
+	Down    bool     `json:"down,omitempty"`    // its API server does not answer: the agent's own credentials are not what is wrong
 }
 
 const (

@@ -27,6 +27,7 @@ type Input struct {
 	Only    Only               // what the run is narrowed to
 	Exclude Only               // what of that is left out
 	Passed  map[string]string  // by cluster: the target that has passed its stage there, and is there still
+	Seen    map[string]Sighted // by cluster: what its agent says of it
 	Reason  string             // why stages are bypassed, where any is
 }
 
@@ -120,7 +121,7 @@ func newBuilder(in Input) (*builder, error) {
 	if in.Documents.Fleet != nil {
 		b.spec = in.Documents.Fleet.Spec
 	}
-	if b.scorer, err = newScorer(b.spec, b.class); err != nil {
+	if b.scorer, err = newScorer(b.spec, b.class, b.in.Seen); err != nil {
 		return nil, err
 	}
 	return b, nil

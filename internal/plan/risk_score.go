@@ -28,10 +28,12 @@ type scorer struct {
 	environments map[string]float64
 	risk         pipelines.RiskSpec
 	class        pipelines.Risk
+	seen         map[string]Sighted
+	common       string // the minor version of Kubernetes that most clusters have
 }
 
-func newScorer(fleet pipelines.FleetSpec, class pipelines.Risk) (*scorer, error) {
-	s := &scorer{risk: fleet.Risk, class: class, environments: map[string]float64{}}
+func newScorer(fleet pipelines.FleetSpec, class pipelines.Risk, seen map[string]Sighted) (*scorer, error) {
+	s := &scorer{risk: fleet.Risk, class: class, environments: map[string]float64{}, seen: seen, common: mostCommon(seen)}
 	defaults := pipelines.DefaultFleet().Spec
 	for _, part := range pipelines.RiskParts() {
 		w := known(fleet.Risk.Weights, part, defaults.Risk.Weights[part])
@@ -109,7 +111,7 @@ func (s *scorer) part(name string, p *placement) (float64, string) {
 	case pipelines.RiskUserGrade:
 		return float64(p.cluster.Spec.UserGrade) / 10, strconv.Itoa(p.cluster.Spec.UserGrade) + " of 10"
 	case pipelines.RiskSize:
-		return sizePart(p.cluster.Spec.Size)
+		return s.size(p)
 	case pipelines.RiskComponent:
 		return classPart(s.class), string(s.class)
 	case pipelines.RiskRole:
@@ -117,6 +119,10 @@ func (s *scorer) part(name string, p *placement) (float64, string) {
 			return 1, string(pipelines.Centre)
 		}
 		return .3, string(pipelines.UnitRole)
+	case pipelines.RiskZones:
+		return zonesPart(s.seen[p.cluster.Metadata.Name].Zones)
+	case pipelines.RiskVersion:
+		return versionPart(s.seen[p.cluster.Metadata.Name].Version, s.common)
 	case pipelines.RiskBusinessSide:
 		return known(s.risk.BusinessSides, p.BusinessSide, unsaid), said(p.BusinessSide)
 	default:

@@ -96,6 +96,57 @@ func TestScore(t *testing.T) {
 			score: 8.18,
 			want:  reasons{{Name: "size", Value: "1 node", Points: 8.18}},
 		},
+		"a cluster whose agent counted": {
+			reason: "what an agent counted, rounded, stands for what nobody said",
+			change: func(in *plan.Input, c *pipelines.Cluster, g *pipelines.ClusterGroup) {
+				c.Spec.Size = pipelines.Size{}
+				in.Seen = map[string]plan.Sighted{"a": {Nodes: 5019, Pods: 7}}
+				in.Documents.Fleet.Spec.Risk.Weights = map[string]float64{
+					"environment": 0, "component": 0, "role": 0, "businessSide": 0, "networkDomain": 0, "userGrade": 0,
+				}
+			},
+			score: 100,
+			want:  reasons{{Name: "size", Value: "about 5000 nodes and 7 pods, as its agent says", Points: 100}},
+		},
+		"a cluster whose size the fleet says": {
+			reason: "people know better than an agent",
+			change: func(in *plan.Input, c *pipelines.Cluster, g *pipelines.ClusterGroup) {
+				c.Spec.Size = pipelines.Size{Nodes: 1}
+				in.Seen = map[string]plan.Sighted{"a": {Nodes: 5000}}
+				in.Documents.Fleet.Spec.Risk.Weights = map[string]float64{
+					"environment": 0, "component": 0, "role": 0, "businessSide": 0, "networkDomain": 0, "userGrade": 0,
+				}
+			},
+			score: 8.18,
+			want:  reasons{{Name: "size", Value: "1 node", Points: 8.18}},
+		},
+		"zones and versions that the fleet weighs": {
+			reason: "one zone is the worst, and so is a version that is two away from what most have",
+			change: func(in *plan.Input, c *pipelines.Cluster, g *pipelines.ClusterGroup) {
+				in.Seen = map[string]plan.Sighted{
+					"a": {Version: "v1.34.1", Zones: []string{"z1", "z2"}}, "b": {Version: "v1.36.3"}, "c": {Version: "v1.36.0+k3s1"},
+				}
+				in.Documents.Fleet.Spec.Risk.Weights = map[string]float64{
+					"environment": 0, "component": 0, "role": 0, "businessSide": 0, "networkDomain": 0, "userGrade": 0, "size": 0,
+					"zones": 1, "version": 1,
+				}
+			},
+			score: 75,
+			want: reasons{
+				{Name: "version", Value: "v1.34.1, most have 1.36", Points: 50}, {Name: "zones", Value: "2 zones", Points: 25},
+			},
+		},
+		"zones and versions that nobody said": {
+			reason: "they are neither safe nor dangerous",
+			change: func(in *plan.Input, c *pipelines.Cluster, g *pipelines.ClusterGroup) {
+				in.Documents.Fleet.Spec.Risk.Weights = map[string]float64{
+					"environment": 0, "component": 0, "role": 0, "businessSide": 0, "networkDomain": 0, "userGrade": 0, "size": 0,
+					"zones": 1, "version": 1,
+				}
+			},
+			score: 50,
+			want:  reasons{{Name: "version", Value: "not said", Points: 25}, {Name: "zones", Value: "not said", Points: 25}},
+		},
 		"a business side that nobody weighs": {
 			reason: "it counts as neither safe nor dangerous",
 			change: func(in *plan.Input, c *pipelines.Cluster, g *pipelines.ClusterGroup) {
