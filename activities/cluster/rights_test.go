@@ -48,7 +48,7 @@ func newLife(t *testing.T, o *office, name string) *life {
 	for _, v := range []string{"1", "2", "3", "4"} {
 		l.work.Objects = append(l.work.Objects, l.renders(v)...)
 	}
-	l.work.Steps = l.steps()
+	l.work.Steps, l.work.Agent = l.steps(), true
 	return l
 }
 
@@ -147,7 +147,7 @@ func (l *life) as(kubeconfig string) {
 // lived does everything. An error is about what an account may not do.
 func (l *life) lived() error {
 	for _, part := range []func() error{
-		l.installed, l.nodesSeen, l.looksOfTasks, l.podsOfTasks, l.fallenBack, l.changed, l.pruned,
+		l.counted, l.installed, l.nodesSeen, l.looksOfTasks, l.podsOfTasks, l.fallenBack, l.changed, l.pruned,
 	} {
 		if err := part(); err != nil {
 			return err
@@ -220,6 +220,12 @@ func (l *life) moved(d step.DiffResult, object string) error {
 		return err
 	}
 	_, err = tried(l, l.acts.Finish, l.about(d, object, state))
+	return err
+}
+
+// counted is what an agent tells of its cluster.
+func (l *life) counted() error {
+	_, err := l.c.Census(l.Context())
 	return err
 }
 

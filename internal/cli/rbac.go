@@ -28,6 +28,7 @@ type RBACOptions struct {
 	User     string
 	Group    string
 	Apart    bool
+	Agent    bool
 	Values   bool
 	Format   format
 }
@@ -49,7 +50,7 @@ namespaces is given everywhere, as components come into new ones; --namespaced g
 that the files have now.`,
 		Example: `  sluice rbac examples | kubectl apply -f -
   sluice rbac examples --namespaced --user sluice-worker
-  sluice rbac examples --values > rbac.yaml && helm upgrade -f rbac.yaml sluice-agent ...`,
+  sluice rbac examples --values > rbac.yaml`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.Paths = slices.Concat(args, files)
 			if _, err := utilversion.ParseGeneric(opts.Kube); err != nil {
@@ -59,7 +60,7 @@ that the files have now.`,
 				return usage(cmd, "%v", err)
 			}
 			if opts.Values && opts.Format != asText {
-				return usage(cmd, "--values is YAML for the charts, and takes no -o")
+				return usage(cmd, "--values is YAML for a chart, and takes no -o")
 			}
 			if runF != nil {
 				return runF(opts)
@@ -75,7 +76,8 @@ that the files have now.`,
 	flags.StringVar(&opts.User, "user", "", "`NAME` of a user of the API server, instead")
 	flags.StringVar(&opts.Group, "group", "", "`NAME` of a group, instead")
 	flags.BoolVar(&opts.Apart, "namespaced", false, "give what is asked for in namespaces by a role in each of them")
-	flags.BoolVar(&opts.Values, "values", false, "print the rules as values of the Helm charts")
+	flags.BoolVar(&opts.Agent, "agent", false, "those of an agent, which tells of its cluster too; --values are always these")
+	flags.BoolVar(&opts.Values, "values", false, "print the rules as values of the chart of an agent")
 	addOutput(cmd, &opts.Format)
 	return cmd
 }
@@ -109,6 +111,7 @@ func rbacRun(o *RBACOptions) error {
 	if err != nil {
 		return err
 	}
+	work.Agent = o.Agent || o.Values
 	for _, doubt := range work.Doubts() {
 		if _, err := fmt.Fprintf(shown{o.Err}, "warning: %s\n", doubt); err != nil {
 			return fault.Wrap(fault.Internal, err, "cannot print")

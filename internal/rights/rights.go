@@ -17,11 +17,16 @@ import (
 type Work struct {
 	Objects []*unstructured.Unstructured // that components bring
 	Steps   []pipelines.StepKinds        // of the tasks that look at it
+	Agent   bool                         // an agent does it
 }
 
 // Needs is what the work takes.
 func (w Work) Needs(o Options) []Need {
-	return slices.Concat(Everywhere(), ofObjects(w.Objects, o.Apart), ofSteps(w.Steps))
+	all := slices.Concat(Everywhere(), ofObjects(w.Objects, o.Apart), ofSteps(w.Steps))
+	if w.Agent {
+		all = append(all, ofAgents()...)
+	}
+	return all
 }
 
 // Units are the namespaces of the workloads that are moved, sorted.

@@ -56,6 +56,9 @@ func TestRoles(t *testing.T) {
 		want   []string
 	}{
 		{"every cluster is asked for something", rights.Work{}, false, every},
+		{"an agent tells of its cluster too", rights.Work{Agent: true}, true, []string{
+			every[0], ": get namespaces kube-system", ": list pods", every[1],
+		}},
 		{"an object is read, written and taken away", rights.Work{Objects: []*unstructured.Unstructured{
 			object("v1", "Service", "apps", "web"),
 		}}, false, []string{": get list watch nodes", ": get create patch delete services", every[1]}},

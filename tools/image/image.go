@@ -143,6 +143,7 @@ func system() []entry {
 		{name: "etc/nsswitch.conf", mode: 0o644, data: []byte("hosts: files dns\n")},
 		{name: "etc/ssl/"}, {name: "etc/ssl/certs/"},
 		{name: "home/"}, {name: "home/nonroot/", owner: nobody},
+		{name: "dev/"}, {name: "proc/"}, {name: "sys/"}, // where what runs it mounts its own
 		{name: "tmp/", mode: 0o1777},
 	}
 }
