@@ -46,7 +46,7 @@ func NewCmdCIRun(f *Factory, runF func(context.Context, *CIRunOptions) error) *c
 		Use:   "run --plan HASH|PATH...",
 		Short: "Start a run in a job of a build system, and wait for it",
 		Long: `Start a plan that an earlier job has made, or plan one component of files and folders and start that, and
-wait until the run ends or stands. The exit code says how, as where 'sluice run' waits.
+wait until the run ends or stands. The exit code says how, as that of a run that somebody waits for.
 
 A job that is tried again begins no second run: it finds the one that it has begun, and waits for that. The
 summary of the job has the run's units; --junit has a case for each unit and check. The outputs are
