@@ -16,8 +16,8 @@ import (
 
 func newCmdCI(f *Factory) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "ci plan|run",
-		Short: "Plan and run from a job of GitHub Actions or GitLab CI",
+		Use:   "ci plan|run|version",
+		Short: "Plan, run and propose versions from a job of GitHub Actions or GitLab CI",
 		Long: `What a job of a build system asks of Sluice. Who it is, a server knows by the token that the build system
 gives to the job; what comes of it is said where the build system shows it: in the summary of the job,
 at the lines of files, and in outputs that later steps and jobs read.`,
@@ -31,7 +31,7 @@ at the lines of files, and in outputs that later steps and jobs read.`,
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(NewCmdCIPlan(f, nil), NewCmdCIRun(f, nil))
+	cmd.AddCommand(NewCmdCIPlan(f, nil), NewCmdCIRun(f, nil), NewCmdCIVersion(f, nil))
 	return cmd
 }
 
