@@ -13,6 +13,7 @@ import (
 	"sluice.dev/sluice/activities/checks"
 	"sluice.dev/sluice/activities/cluster"
 	"sluice.dev/sluice/activities/runs"
+	follow "sluice.dev/sluice/activities/sources"
 	"sluice.dev/sluice/activities/store"
 )
 
@@ -24,7 +25,7 @@ func (s servedOnes) RegisterActivityWithOptions(_ any, o activity.RegisterOption
 // TestEveryDeclaredActivityIsServedOnce reads what internal/step declares from its source: nothing there lists it.
 func TestEveryDeclaredActivityIsServedOnce(t *testing.T) {
 	served := servedOnes{}
-	registerCentral(served, &cluster.Activities{}, &store.Activities{}, &runs.Activities{})
+	registerCentral(served, &cluster.Activities{}, &store.Activities{}, &runs.Activities{}, &follow.Activities{})
 	(&checks.Activities{}).Register(served)
 	declared := declaredActivities(t)
 	if len(declared) < 20 {

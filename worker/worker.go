@@ -16,9 +16,11 @@ import (
 
 	"sluice.dev/sluice/activities/cluster"
 	"sluice.dev/sluice/activities/runs"
+	follow "sluice.dev/sluice/activities/sources"
 	"sluice.dev/sluice/activities/store"
 	"sluice.dev/sluice/internal/announce"
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/following"
 	"sluice.dev/sluice/internal/forgotten"
 	"sluice.dev/sluice/internal/fuse"
 	"sluice.dev/sluice/internal/kube"
@@ -36,10 +38,11 @@ type Options struct {
 	Client      client.Client
 	Namespace   string // of the client; where it is set, search attributes that it lacks are added
 	Ledger      ledger.Ledger
-	Orders      runs.Orders // takes what a run is told too late to obey it: the engine
-	Drills      runs.Drills // begins and judges drills: the engine
-	Kubeconfigs []string    // default $KUBECONFIG, else ~/.kube/config
-	Sites       []string    // besides the central queue, serve the clusters of these sites
+	Orders      runs.Orders     // takes what a run is told too late to obey it: the engine
+	Drills      runs.Drills     // begins and judges drills: the engine
+	Follower    follow.Follower // follows repositories: the engine
+	Kubeconfigs []string        // default $KUBECONFIG, else ~/.kube/config
+	Sites       []string        // besides the central queue, serve the clusters of these sites
 	Checking
 	Receivers notify.Receivers // who is told what runs do, by the worker of the central queue
 	// Suspects names what else had touched the clusters of a run that failed, for receivers; nil: nobody does
@@ -105,7 +108,7 @@ func Run(ctx context.Context, o Options) error {
 		err := start(central, maxActivities, workflowsToo, func(w worker.Worker) {
 			workflows.Register(w)
 			others := &runs.Activities{Client: o.Client, Orders: o.Orders, Drills: o.Drills, Clock: clock.RealClock{}}
-			registerCentral(w, near.changes, records, others)
+			registerCentral(w, near.changes, records, others, &follow.Activities{Follower: o.Follower, Clock: clock.RealClock{}})
 		})
 		if err != nil {
 			return err
@@ -116,6 +119,8 @@ func Run(ctx context.Context, o Options) error {
 		defer background(ctx, func(ctx context.Context) { vacater.Keep(ctx, o.Logger) })()
 		lost := &forgotten.Watcher{Ledger: o.Ledger, Open: openRuns(o.Client, central), Clock: clock.RealClock{}, Logger: o.Logger}
 		defer background(ctx, lost.Keep)()
+		kept := &following.Keeper{Ledger: o.Ledger, Temporal: o.Client, Queue: central, Clock: clock.RealClock{}}
+		defer background(ctx, func(ctx context.Context) { kept.Keep(ctx, o.Logger) })()
 		fuses := &fuse.Watcher{Ledger: o.Ledger, Clock: clock.RealClock{}}
 		defer background(ctx, func(ctx context.Context) { fuses.Keep(ctx, o.Logger) })()
 		if len(o.Receivers) > 0 {
@@ -158,8 +163,11 @@ func (o Options) queues(central string) (all []string) {
 }
 
 // registerCentral registers every activity: the central queue has the work near clusters of no site too.
-func registerCentral(r serve.Registry, near *cluster.Activities, records *store.Activities, others *runs.Activities) {
+func registerCentral(
+	r serve.Registry, near *cluster.Activities, records *store.Activities, others *runs.Activities, followed *follow.Activities,
+) {
 	near.Register(r)
 	records.Register(r)
 	others.Register(r)
+	followed.Register(r)
 }

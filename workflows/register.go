@@ -1,4 +1,4 @@
-// Package workflows registers what Sluice has Temporal do: runs, units, looks, previews, reconciliations and drills. How they go is in the
+// Package workflows registers what Sluice has Temporal do: runs, units, looks, previews, reconciliations, drills and sources. How they go is in the
 // packages below: orchestration only, deterministic, to be read like the runbook of a careful operator. What reads or writes the world
 // is an activity of internal/step.
 package workflows
@@ -11,6 +11,7 @@ import (
 	"sluice.dev/sluice/workflows/preview"
 	"sluice.dev/sluice/workflows/reconcile"
 	"sluice.dev/sluice/workflows/run"
+	"sluice.dev/sluice/workflows/source"
 	"sluice.dev/sluice/workflows/unit"
 )
 
@@ -28,4 +29,5 @@ func Register(r Registry) {
 	r.RegisterWorkflowWithOptions(preview.Preview, workflow.RegisterOptions{Name: api.PreviewName})
 	r.RegisterWorkflowWithOptions(reconcile.Reconcile, workflow.RegisterOptions{Name: api.ReconcileName})
 	r.RegisterWorkflowWithOptions(drill.Drill, workflow.RegisterOptions{Name: api.DrillWorkflowName})
+	r.RegisterWorkflowWithOptions(source.Source, workflow.RegisterOptions{Name: api.SourceWorkflowName})
 }

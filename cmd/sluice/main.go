@@ -49,7 +49,7 @@ func serve(ctx context.Context, r cli.ServerRun) error {
 // work runs a worker as the command line was told to.
 func work(ctx context.Context, r cli.WorkerRun) error {
 	return worker.Run(ctx, worker.Options{
-		Client: r.Client, Namespace: r.Namespace, Ledger: r.Ledger, Orders: r.Engine, Drills: r.Engine,
+		Client: r.Client, Namespace: r.Namespace, Ledger: r.Ledger, Orders: r.Engine, Drills: r.Engine, Follower: r.Engine,
 		Kubeconfigs: r.Kubeconfigs, Sites: r.Sites, SiteOnly: r.SiteOnly,
 		Checking:  worker.Checking{Scripts: r.Scripts, ProberImage: r.ProberImage, Metrics: r.Metrics},
 		Receivers: r.Receivers, Suspects: r.Engine.Suspects,

@@ -13,7 +13,7 @@ func commands() map[pipelines.Right][]string {
 		pipelines.RightPlan: {"plan", "catch-up"},
 		pipelines.RightOperate: {
 			"run", api.UpdatePause, api.UpdateResume, api.UpdateSkip, api.UpdateRetry, api.UpdateAbort, api.UpdateRollback, api.UpdateEndSoak,
-			api.UpdateRetreat, "freeze", "unfreeze", "reconcile", "let-in", "drill",
+			api.UpdateRetreat, "freeze", "unfreeze", "reconcile", "let-in", "drill", "sync",
 		},
 		pipelines.RightApprove: {api.UpdateApprove, api.UpdateReject, "bypass"},
 	}

@@ -23,7 +23,7 @@ func TestEveryCommandTakesARight(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	words := []string{"plan", "run", "freeze", "unfreeze", "catch-up", "reconcile", "let-in", "drill", "bypass"}
+	words := []string{"plan", "run", "freeze", "unfreeze", "catch-up", "reconcile", "let-in", "drill", "bypass", "sync"}
 	updates := 0
 	ast.Inspect(file, func(n ast.Node) bool {
 		spec, ok := n.(*ast.ValueSpec)

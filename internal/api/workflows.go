@@ -1,6 +1,6 @@
 package api
 
-// Names under which the workflows are registered. The outside starts runs, previews, reconciliations and drills; the others are theirs.
+// Names under which the workflows are registered. The outside starts runs, previews, reconciliations, drills and sources; the others are theirs.
 const (
 	RolloutName        = "Rollout"
 	ClusterRolloutName = "ClusterRollout"
@@ -9,6 +9,7 @@ const (
 	PreviewName        = "Preview"
 	ReconcileName      = "Reconcile"
 	DrillWorkflowName  = "Drill"
+	SourceWorkflowName = "Source"
 )
 
 // UnitWorkflowID is the workflow ID of a unit: it reads as the unit's path, and two runs of a subject cannot share it. A

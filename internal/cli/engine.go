@@ -44,6 +44,8 @@ type Engine interface {
 	Apply(ctx context.Context, req engine.ApplyRequest) ([]engine.Applied, error)
 	Delete(ctx context.Context, kind, name, by, reason string) (ledger.Kept, error)
 	Kept(ctx context.Context, kind string) ([]ledger.Kept, error)
+	Sources(ctx context.Context) ([]engine.KeptSource, error)
+	SyncSource(ctx context.Context, req engine.SyncRequest) (engine.Synced, error)
 	StartDrill(ctx context.Context, req engine.DrillRequest) (engine.KeptDrill, error)
 	StopDrill(ctx context.Context, req engine.DrillRequest) (bool, error)
 	RunDrill(ctx context.Context, req engine.DrillRequest, wait bool) (api.Drilled, error)

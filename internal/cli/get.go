@@ -23,7 +23,7 @@ type GetOptions struct {
 func NewCmdGet(f *Factory) *cobra.Command {
 	opts := &GetOptions{Factory: f}
 	cmd := &cobra.Command{
-		Use: "get RUN|PLAN|runs|plans|clusters|workers|agents|audit|freezes|policies|fuses|limits|fleet|drills|permits|" +
+		Use: "get RUN|PLAN|runs|plans|clusters|workers|agents|audit|freezes|policies|fuses|limits|fleet|drills|permits|sources|" +
 			"notifications|catalog|pipelinerun|taskrun",
 		Short: "Show a run or a plan, or list runs, plans, clusters and the audit",
 		Long: `Show where a run is, as a tree of stages, units and batches; or a plan, by its hash or the first
@@ -58,7 +58,7 @@ is a line; with -o json, a line of JSON for each change, and with -o yaml a docu
 		newCmdGetRuns(f), newCmdGetPlans(f), newCmdGetClusters(f), newCmdGetWorkers(f), newCmdGetAgents(f),
 		newCmdGetAudit(f), newCmdGetFreezes(f),
 		newCmdGetPolicies(f), newCmdGetFuses(f), newCmdGetLimits(f), newCmdGetFleet(f), newCmdGetBindings(f), newCmdGetDrills(f),
-		newCmdGetPermits(f), newCmdGetNotifications(f), newCmdGetPipelineRun(f), newCmdGetTaskRun(f), newCmdGetCatalog(f),
+		newCmdGetSources(f), newCmdGetPermits(f), newCmdGetNotifications(f), newCmdGetPipelineRun(f), newCmdGetTaskRun(f), newCmdGetCatalog(f),
 	)
 	return cmd
 }

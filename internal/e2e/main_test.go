@@ -75,7 +75,7 @@ func serve(spec []string) int {
 	}
 	orders := engine.New(l, func(context.Context) (*engine.Server, error) { return c.Server(), nil }, engine.Options{})
 	err = worker.Run(ctx, worker.Options{
-		Client: c.Client, Ledger: l, Orders: orders, Drills: orders,
+		Client: c.Client, Ledger: l, Orders: orders, Drills: orders, Follower: orders,
 		Kubeconfigs: []string{spec[1]}, UserAgent: "sluice-e2e", Logger: slog.New(slog.DiscardHandler),
 		Checking:       worker.Checking{ProberImage: "sluice.local/sluice:1", Metrics: counts},
 		MetricsAddress: spec[3], Receivers: receivers,

@@ -26,6 +26,7 @@ import (
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/origin"
 	"sluice.dev/sluice/internal/permit"
+	"sluice.dev/sluice/internal/secret"
 	"sluice.dev/sluice/pipelines"
 )
 
@@ -86,6 +87,8 @@ type Options struct {
 	Clock   clock.WithTicker                      // default the real one
 	Proven  bool                                  // who asks has proven his name, or it is marked: names are taken as they are given
 	Program string                                // how hints call the command line, with its flags; default "sluice"
+	// Secrets reads what documents of sources name; default secret.Environment().
+	Secrets func(pipelines.WorkerSecret) (string, error)
 	Patience
 }
 
@@ -119,6 +122,7 @@ type Engine struct {
 	details details
 	// ownFleet is the fleet of the installation as it was read last.
 	ownFleet atomic.Pointer[Fleet]
+	reading  chan struct{} // commits of sources: one at a time
 }
 
 // New returns an engine on a ledger. It dials the Temporal server when something first needs it, and not again after
@@ -130,9 +134,12 @@ func New(l Ledger, dial func(context.Context) (*Server, error), o Options) *Engi
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
 	}
+	if o.Secrets == nil {
+		o.Secrets = secret.Environment().Read
+	}
 	o.Program = cmp.Or(o.Program, "sluice")
 	o.Patience = o.Patience.orDefault()
-	return &Engine{ledger: l, dial: dial, options: o, details: details{known: map[string]api.UnitStatus{}}}
+	return &Engine{ledger: l, dial: dial, options: o, details: details{known: map[string]api.UnitStatus{}}, reading: make(chan struct{}, 1)}
 }
 
 // Server returns the Temporal server, dialled. Errors are those of the dial function.

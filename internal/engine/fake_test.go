@@ -56,6 +56,7 @@ type fakeTemporal struct {
 	tallies  map[string]check.Tallies // what checks that are measured said last, by workflow
 	workers  int
 	signals  []api.StandingOrder
+	nudges   []api.SourceNudge
 	holds    map[string][]api.Holds    // what runs were told of freezes
 	plans    schedules                 // what runs by the clock
 	history  []*historypb.HistoryEvent // of every workflow
@@ -68,6 +69,8 @@ func (f *fakeTemporal) SignalWorkflow(_ context.Context, id, _, _ string, arg an
 	switch arg := arg.(type) {
 	case api.StandingOrder:
 		f.signals = append(f.signals, arg)
+	case api.SourceNudge:
+		f.nudges = append(f.nudges, arg)
 	case api.Holds:
 		if f.holds == nil {
 			f.holds = map[string][]api.Holds{}

@@ -221,6 +221,18 @@ func (e *Engine) Kept(ctx context.Context, kind string) ([]ledger.Kept, error) {
 	return ask(ctx, e.Client, wire.ListKept, wire.ByKind{Kind: kind})
 }
 
+// Sources lists sources.
+func (e *Engine) Sources(ctx context.Context) ([]engine.KeptSource, error) {
+	return ask(ctx, e.Client, wire.ListSources, wire.None{})
+}
+
+// SyncSource has a source be looked at.
+func (e *Engine) SyncSource(ctx context.Context, req engine.SyncRequest) (engine.Synced, error) {
+	return ask(ctx, e.Client, wire.SyncSource, wire.Syncing{
+		Source: req.Source, Body: wire.SyncBody{Accept: req.Accept, Why: wire.Why{Reason: req.Reason}},
+	})
+}
+
 // StartDrill keeps a drill.
 func (e *Engine) StartDrill(ctx context.Context, req engine.DrillRequest) (engine.KeptDrill, error) {
 	return askOf(ctx, e, wire.StartDrill, req.Files, func(sent wire.Sent) wire.Drilling[wire.DrillBody] {

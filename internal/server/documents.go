@@ -32,6 +32,12 @@ func (s *server) documents(a huma.API, e *engine.Engine) {
 		}
 		return e.Delete(ctx, in.Kind, in.Name, name(ctx), in.Why)
 	})
+	on(s, a, wire.ListSources, all[wire.None](pipelines.RightView),
+		func(ctx context.Context, _ *wire.None) ([]engine.KeptSource, error) { return e.Sources(ctx) })
+	on(s, a, wire.SyncSource, all[wire.Syncing](pipelines.RightOperate),
+		func(ctx context.Context, in *wire.Syncing) (engine.Synced, error) {
+			return e.SyncSource(ctx, engine.SyncRequest{Source: in.Source, Accept: in.Body.Accept, By: name(ctx), Reason: in.Body.Reason})
+		})
 	on(s, a, wire.StartDrill, all[wire.Drilling[wire.DrillBody]](pipelines.RightOperate),
 		func(ctx context.Context, in *wire.Drilling[wire.DrillBody]) (out engine.KeptDrill, err error) {
 			err = s.sent(ctx, &in.Body.Sent, func(f engine.Files) error {

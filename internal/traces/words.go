@@ -23,6 +23,7 @@ var spans = map[string]string{
 	api.PreviewName:        "preview",
 	api.ReconcileName:      "reconcile",
 	api.DrillWorkflowName:  "drill",
+	api.SourceWorkflowName: "source",
 }
 
 // nameOf is what the span of a workflow is called.

@@ -119,7 +119,20 @@ type Stopped struct {
 	Was bool `json:"was"`
 }
 
-// Of documents of the whole installation, and of drills.
+// Syncing has a Source be looked at.
+type Syncing struct {
+	Key
+	Source string `path:"source" minLength:"1" maxLength:"253"`
+	Body   SyncBody
+}
+
+// SyncBody is what is taken for the head of its branch.
+type SyncBody struct {
+	Accept string `json:"accept,omitempty" maxLength:"40" doc:"A commit that does not go on from the one before, and is taken all the same."`
+	Why
+}
+
+// Of documents of the whole installation, of sources and of drills.
 var (
 	Apply = Operation[struct {
 		Key
@@ -130,6 +143,10 @@ var (
 		"list-documents", http.MethodGet, "/documents", "List the documents that are kept.", "documents", false}
 	Delete = Operation[Deleting, ledger.Kept]{
 		"delete-document", http.MethodDelete, "/documents/{kind}/{name}", "Have a document no longer be kept.", "documents", false}
+	ListSources = Operation[None, []engine.KeptSource]{
+		"list-sources", http.MethodGet, "/sources", "List the sources that are kept, with how far each was followed.", "sources", false}
+	SyncSource = Operation[Syncing, engine.Synced]{
+		"sync-source", http.MethodPost, "/sources/{source}/sync", "Have a source be looked at now.", "sources", true}
 	StartDrill = Operation[Drilling[DrillBody], engine.KeptDrill]{
 		"start-drill", http.MethodPut, "/drills/{drill}", "Keep a drill, and have it run by its schedule.", "drills", true}
 	StopDrill = Operation[Drilling[Why], Stopped]{

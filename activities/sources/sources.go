@@ -1,0 +1,84 @@
+// Package sources holds the activities by which repositories are followed. Each is idempotent: what is planned, started, said or told once
+// more is the same as before.
+package sources
+
+import (
+	"context"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"k8s.io/utils/clock"
+
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/serve"
+	"sluice.dev/sluice/internal/step"
+)
+
+// beatEvery is well below the heartbeat timeout of an activity that waits for others.
+const beatEvery = 5 * time.Second
+
+// Follower follows sources, a step at a time. The engine does.
+type Follower interface {
+	LookAtSource(ctx context.Context, in api.SourceLook) (api.SourceLooked, error)
+	FollowSource(ctx context.Context, in api.SourceFollow) (api.SourceFollowed, error)
+	ShowRequest(ctx context.Context, in api.SourceShow) (api.SourceRequest, error)
+	TendSource(ctx context.Context, in api.SourceTend) (api.SourceTended, error)
+}
+
+// Activities follow sources. All fields are required.
+type Activities struct {
+	Follower Follower
+	Clock    clock.WithTicker
+}
+
+// Register has sources followed here.
+func (a *Activities) Register(r serve.Registry) {
+	serve.Handle(r, step.LookAtSource, a.Look)
+	serve.Handle(r, step.FollowSource, a.Follow)
+	serve.Handle(r, step.ShowRequest, a.Show)
+	serve.Handle(r, step.TendSource, a.Tend)
+}
+
+// Look says where a repository is.
+func (a *Activities) Look(ctx context.Context, in api.SourceLook) (api.SourceLooked, error) {
+	defer a.beating(ctx)()
+	return a.Follower.LookAtSource(ctx, in)
+}
+
+// Follow says what came of a commit.
+func (a *Activities) Follow(ctx context.Context, in api.SourceFollow) (api.SourceFollowed, error) {
+	defer a.beating(ctx)()
+	return a.Follower.FollowSource(ctx, in)
+}
+
+// Show says what was shown of a request.
+func (a *Activities) Show(ctx context.Context, in api.SourceShow) (api.SourceRequest, error) {
+	defer a.beating(ctx)()
+	return a.Follower.ShowRequest(ctx, in)
+}
+
+// Tend says what waits and is open then.
+func (a *Activities) Tend(ctx context.Context, in api.SourceTend) (api.SourceTended, error) {
+	defer a.beating(ctx)()
+	return a.Follower.TendSource(ctx, in)
+}
+
+// beating has it known that the activity is alive, until it is told to stop.
+func (a *Activities) beating(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	beat := a.Clock.NewTicker(beatEvery)
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		defer beat.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-beat.C():
+				activity.RecordHeartbeat(ctx)
+			}
+		}
+	}()
+	return func() { cancel(); <-stopped }
+}
