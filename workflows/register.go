@@ -1,6 +1,6 @@
-// Package workflows registers what Sluice has Temporal do: runs, units, looks, previews, reconciliations, drills and sources. How they go is in the
-// packages below: orchestration only, deterministic, to be read like the runbook of a careful operator. What reads or writes the world
-// is an activity of internal/step.
+// Package workflows registers what Sluice has Temporal do: runs, units, looks, previews, reconciliations, drills and sources. How they go
+// is in the packages below: orchestration only, deterministic, to be read like the runbook of a careful operator. What reads or writes the
+// world is an activity of internal/step.
 package workflows
 
 import (

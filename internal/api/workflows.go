@@ -1,6 +1,7 @@
 package api
 
-// Names under which the workflows are registered. The outside starts runs, previews, reconciliations, drills and sources; the others are theirs.
+// Names under which the workflows are registered. The outside starts runs, previews, reconciliations,
+// drills and sources; the others are theirs.
 const (
 	RolloutName        = "Rollout"
 	ClusterRolloutName = "ClusterRollout"

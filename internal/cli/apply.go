@@ -23,8 +23,9 @@ func newCmdApply(f *Factory) *cobra.Command {
 		Use:   "apply -f PATH",
 		Short: "Keep what no pipeline may pass by, for the whole installation",
 		Long: `Keep documents in the ledger, where they hold for every plan and every run, whoever's files leave them out:
-documents of the kinds ` + strings.Join(pipelines.KeptKinds(), ", ") + `. A document that is kept
-already is replaced, which takes a reason; one that is equal stays as it is.`,
+documents of these kinds:
+` + strings.Join(pipelines.KeptKinds(), ", ") + `.
+A document that is kept already is replaced, which takes a reason; one that is equal stays as it is.`,
 		Example: `  sluice apply -f ops/fuses
   sluice apply -f ops/fuses/production.yaml --reason "three failures are too many"`,
 		Args: exactly(),

@@ -59,7 +59,8 @@ branch nothing of it is followed any more, until a person takes the commit that 
 			})
 		},
 	}
-	cmd.Flags().StringVar(&req.Accept, "accept", "", "take this `COMMIT` for the head of the branch, though what was there before is no part of it")
+	cmd.Flags().StringVar(&req.Accept, "accept", "",
+		"take this `COMMIT` for the head of the branch, though what was there before is no part of it")
 	cmd.Flags().StringVar(&req.Reason, "reason", "", "`TEXT` for the audit (needed with --accept)")
 	addOutput(cmd, &out)
 	return cmd

@@ -159,8 +159,9 @@ func (f *followed) goesOn(ctx context.Context, head string, in api.SourceLook) e
 	if err != nil || on {
 		return err
 	}
-	return fault.New(fault.Refused, "cannot follow %s of %s: %.12s does not go on from %.12s, which was there before: somebody has pushed over it. "+
-		"Nothing is started until a person takes it as it is: sluice source sync %s --accept %s", f.spec.Branch, f.spec.URL, head, in.Commit, f.name, head)
+	return fault.New(fault.Refused, "cannot follow %s of %s: %.12s does not go on from %.12s, which was there before: somebody has pushed "+
+		"over it. Nothing is started until a person takes it as it is: sluice source sync %s --accept %s",
+		f.spec.Branch, f.spec.URL, head, in.Commit, f.name, head)
 }
 
 // read reads one commit into a folder, has it used, and takes the folder away. At most one is read at a time: each may be large.
@@ -301,7 +302,8 @@ func (e *Engine) SyncSource(ctx context.Context, req SyncRequest) (Synced, error
 		return out, err
 	}
 	if req.Accept != "" && !isCommit(req.Accept) {
-		return out, fault.New(fault.Invalid, "cannot accept %.80q: give the whole name of the commit, as sluice get sources shows it", req.Accept)
+		return out, fault.New(fault.Invalid, "cannot accept %.80q: give the whole name of the commit, as the error of the Source says it",
+			req.Accept)
 	}
 	if req.Accept != "" && req.Reason == "" {
 		return out, fault.New(fault.Invalid, "cannot accept %.12s for no reason: somebody has pushed over what was there", req.Accept)
@@ -310,7 +312,8 @@ func (e *Engine) SyncSource(ctx context.Context, req SyncRequest) (Synced, error
 		return out, err
 	}
 	return out, e.audit(ctx, ledger.Entry{
-		Who: req.By, Command: "sync", Object: keptName(pipelines.KindSource, req.Source), Scope: req.Accept, Reason: req.Reason, Outcome: "accepted",
+		Who: req.By, Command: "sync", Object: keptName(pipelines.KindSource, req.Source), Scope: req.Accept, Reason: req.Reason,
+		Outcome: "accepted",
 	})
 }
 

@@ -112,7 +112,8 @@ func (e *Engine) shownOf(ctx context.Context, f *followed, in api.SourceShow, fi
 		}
 		if err != nil {
 			refused++
-			parts = append(parts, fmt.Sprintf("### No plan of %s\n\n%s\n", markdown.Code(name), markdown.Code(clip.Bytes(err.Error(), maxSourceText))))
+			why := markdown.Code(clip.Bytes(err.Error(), maxSourceText))
+			parts = append(parts, fmt.Sprintf("### No plan of %s\n\n%s\n", markdown.Code(name), why))
 			continue
 		}
 		if planned.Refused() != nil || len(planned.Undercuts) > 0 {

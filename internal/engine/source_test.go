@@ -34,12 +34,7 @@ func followsWith(t *testing.T, source, trigger string) *followBench {
 	t.Helper()
 	server := gittest.Start(t)
 	b := &followBench{bench: newBench(t), repository: server.Repository("infra")}
-	b.Engine = engine.New(b.ledger, func(context.Context) (*engine.Server, error) { // as a worker has one
-		return &engine.Server{Temporal: b.temporal, Address: "fake:7233", Namespace: "default"}, nil
-	}, engine.Options{
-		Clock: b.clock, Proven: true, Patience: engine.Patience{Query: 100 * time.Millisecond, Command: 100 * time.Millisecond, Worker: 10 * time.Millisecond},
-		Secrets: func(from pipelines.WorkerSecret) (string, error) { return "secret of " + from.File, nil },
-	})
+	b.Engine = b.engine(func(from pipelines.WorkerSecret) (string, error) { return "secret of " + from.File, nil })
 	b.temporal.onUpdate = func(o client.UpdateWorkflowOptions) (api.Answer, error) {
 		b.paused = append(b.paused, fmt.Sprintf("%s %s: %s", o.UpdateName, o.WorkflowID, o.Args[0].(api.Command).Reason))
 		return api.Answer{}, nil
@@ -52,6 +47,16 @@ func followsWith(t *testing.T, source, trigger string) *followBench {
 	b.deploy("c1", "agent-0", "1.0.0")
 	b.deploy("c2", "agent-0", "1.0.0")
 	return b
+}
+
+// engine is one as a worker has it.
+func (b *followBench) engine(secrets func(pipelines.WorkerSecret) (string, error)) *engine.Engine {
+	return engine.New(b.ledger, func(context.Context) (*engine.Server, error) {
+		return &engine.Server{Temporal: b.temporal, Address: "fake:7233", Namespace: "default"}, nil
+	}, engine.Options{
+		Clock: b.clock, Proven: true, Secrets: secrets,
+		Patience: engine.Patience{Query: 100 * time.Millisecond, Command: 100 * time.Millisecond, Worker: 10 * time.Millisecond},
+	})
 }
 
 func (b *followBench) apply(name, text string) {

@@ -25,7 +25,8 @@ import (
 // answersWithin is how long a server may take for its first byte.
 const answersWithin = 30 * time.Second
 
-// Dial makes a repository ready to be asked; it asks nothing yet. It is fault.Invalid where a key, a host key or a certificate cannot be read.
+// Dial makes a repository ready to be asked; it asks nothing yet. It is fault.Invalid where a key, a host key or a certificate cannot be
+// read.
 func Dial(at Repository) (*Remote, error) {
 	r := &Remote{at: at, limits: at.Limits.orDefault()}
 	if pipelines.OverSSH(at.URL) {

@@ -83,6 +83,8 @@ func requests() []request {
 		{"list-permits", "", "GET", "/permits", "", view, listed},
 		{"let-in", "", "POST", "/permits/let-in", `{"run":"{run}","cluster":"c1"}`, operate, touched},
 		{"list-documents", "", "GET", "/documents", "", view, whole},
+		{"list-sources", "", "GET", "/sources", "", view, whole},
+		{"sync-source", "", "POST", "/sources/s/sync", `{}`, operate, whole},
 		{"start-drill", "", "PUT", "/drills/d", `{{sent}}`, operate, whole},
 		{"stop-drill", "", "POST", "/drills/d/stop", `{}`, operate, whole},
 		{"run-drill", "", "POST", "/drills/d/run", `{}`, operate, whole},
@@ -273,7 +275,7 @@ func TestAccessPage(t *testing.T) {
 	for _, r := range requests() {
 		path, _, _ := strings.Cut(r.path, "?")
 		path = strings.NewReplacer(
-			"sha256:"+strings.Repeat("0", 64), "{digest}", "/c1", "/{name}", "/drills/d", "/drills/{drill}", "/x", "/{name}",
+			"sha256:"+strings.Repeat("0", 64), "{digest}", "/c1", "/{name}", "/drills/d", "/drills/{drill}", "/sources/s", "/sources/{source}", "/x", "/{name}",
 			"can-i/operate", "can-i/{right}",
 		).Replace(path)
 		right := ""

@@ -157,8 +157,8 @@ func (r *Repository) run(dir, text string, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// Commit writes files, each a path and what is in it, commits all that has changed and pushes the branch that is checked out. It returns the
-// commit.
+// Commit writes files, each a path and what is in it, commits all that has changed and pushes the branch that is checked out. It returns
+// the commit.
 func (r *Repository) Commit(message string, files map[string]string) string {
 	r.t.Helper()
 	for name, text := range files {
