@@ -10,6 +10,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -73,6 +74,7 @@ type agent struct {
 	link     *grpc.ClientConn
 	server   grpc.ClientConnInterface // the link, for calls that wait for it
 	clusters *kube.Pool
+	spool    *spool
 	ahead    *shifted
 
 	mu    sync.Mutex
@@ -98,6 +100,9 @@ func Run(ctx context.Context, o Options) error {
 	}
 	defer func() { _ = a.link.Close() }()
 	a.server = patient{a.link}
+	if a.spool, err = openSpool(filepath.Join(o.Dir, spoolFile)); err != nil {
+		return err
+	}
 	pool := kube.Options{Kubeconfigs: o.Kubeconfigs, UserAgent: "sluice-agent/" + o.Build, Meter: o.Meter}
 	if len(o.Kubeconfigs) == 0 {
 		pool.Within = a.within
@@ -171,7 +176,7 @@ func (a *agent) work(ctx context.Context) error {
 	both.Go(func() error { return a.survey(ctx) })
 	both.Go(func() error {
 		err := a.Work(ctx, Work{
-			Temporal: tasks, Records: &Records{server: a.server, link: a.link}, Clusters: a.clusters, Clock: a.ahead,
+			Temporal: tasks, Records: &Records{server: a.server, link: a.link, spool: a.spool}, Clusters: a.clusters, Clock: a.ahead,
 			Installation: stand.Installation, Site: stand.Site,
 		})
 		if err == nil {
@@ -197,6 +202,9 @@ func (a *agent) keep(ctx context.Context) (why error) {
 			if err = a.who.renew(ctx, a.server); err == nil {
 				a.Logger.Info("this agent has a newer certificate")
 			}
+		}
+		if err == nil {
+			err = a.spool.send(ctx, a.server)
 		}
 		if why = final(err); why != nil {
 			stop()

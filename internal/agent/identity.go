@@ -23,6 +23,7 @@ import (
 const (
 	identityFile = "identity.json"
 	comingFile   = "coming.json" // while it is being let in
+	spoolFile    = "spool.jsonl" // what could not be reported
 )
 
 // identity is who an agent is: one file, so that it is never half of two.
@@ -215,12 +216,16 @@ func readJSON(file string, into any) (there bool, err error) {
 	return true, fault.Wrap(fault.Invalid, err, "cannot read %s", file)
 }
 
-// writeJSON writes a file whole, or not at all.
 func writeJSON(file string, v any) error {
 	data, err := json.Marshal(v)
 	if err != nil {
 		return fault.Wrap(fault.Internal, err, "cannot write %s", file)
 	}
+	return writeFile(file, data)
+}
+
+// writeFile writes a file whole, or not at all.
+func writeFile(file string, data []byte) error {
 	temp, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".*") // 0600
 	if err != nil {
 		return fault.Wrap(fault.Internal, err, "cannot write %s", file)

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/uplink"
 )
@@ -17,6 +18,7 @@ type Records struct {
 	server grpc.ClientConnInterface
 	link   grpc.ClientConnInterface // blobs are streams, which take as long as they take
 	cuts   cuts
+	spool  *spool // of what cannot be reported
 }
 
 // cuts are the bodies that the server has cut down to the site, by their digests: no blob of the ledger has those.
@@ -133,10 +135,22 @@ func (r *Records) ListMade(ctx context.Context, cluster string, subject api.Subj
 	return uplink.ListMade.Call(ctx, r.server, uplink.Unit{Cluster: cluster, Subject: subject})
 }
 
-// SaveWrite is ledger.Writes' method.
+// SaveWrite is ledger.Writes' method. An intent has to be heard before anything is written. An outcome is reported later where the link is
+// down.
 func (r *Records) SaveWrite(ctx context.Context, w ledger.Write) error {
 	_, err := uplink.SaveWrite.Call(ctx, r.server, w)
-	return err
+	if w.ResourceVersion == "" {
+		return err
+	}
+	return r.report(ctx, uplink.Report{Write: &w}, err)
+}
+
+// report keeps what could not be reported as the link is down, for later.
+func (r *Records) report(ctx context.Context, report uplink.Report, err error) error {
+	if fault.CodeOf(err) != fault.Unreachable || ctx.Err() != nil {
+		return err
+	}
+	return r.spool.add(report, err)
 }
 
 // ListPreImages is ledger.PreImages' method.
@@ -166,10 +180,10 @@ func (r *Records) NextFence(ctx context.Context, cluster string, subject api.Sub
 	return uplink.NextFence.Call(ctx, r.server, uplink.FenceAsked{Unit: uplink.Unit{Cluster: cluster, Subject: subject}, Floor: floor})
 }
 
-// SaveObservation is ledger.Observations' method.
+// SaveObservation is ledger.Observations' method. It is reported later where the link is down.
 func (r *Records) SaveObservation(ctx context.Context, o ledger.Observation) error {
 	_, err := uplink.SaveObservation.Call(ctx, r.server, o)
-	return err
+	return r.report(ctx, uplink.Report{Observation: &o}, err)
 }
 
 // ListObservations is ledger.Observations' method.

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/taskqueue/v1"
 	"go.temporal.io/api/workflowservice/v1"
@@ -415,4 +416,78 @@ func TestAClockThatIsTenMinutesOff(t *testing.T) {
 			t.Errorf("it is there, and its clock is known to be off: %+v (%v)", all, err)
 		}
 	}
+}
+
+// What comes late is kept only where nothing newer is: another agent may have gone on meanwhile.
+func TestReportsThatComeLate(t *testing.T) {
+	w := newWorld(t)
+	eu := w.member("eu", "eu")
+	intent, err := uplink.PutBlob(t.Context(), eu, []byte("intent"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	newer, err := uplink.PutBlob(t.Context(), eu, []byte("newer intent"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(object, intent, version string) ledger.Write {
+		return ledger.Write{
+			Run: "agent-1", Cluster: "eu-1", Subject: component, Object: object, Step: "patch", Intent: intent, ResourceVersion: version,
+		}
+	}
+	for _, known := range []ledger.Write{write("open", intent, ""), write("done", intent, "9"), write("overtaken", newer, "")} {
+		if err := w.ledger.SaveWrite(t.Context(), known); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen := func(cluster, version string, minute int) ledger.Observation {
+		return ledger.Observation{Cluster: cluster, Subject: component, Version: version,
+			Seen: w.clock.Now().Add(time.Duration(minute) * time.Minute)}
+	}
+	for _, known := range []ledger.Observation{seen("eu-1", "newer", 5), seen("eu-2", "older", 1), seen("us-1", "another's", 0)} {
+		if err := w.ledger.SaveObservation(t.Context(), known); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var all []uplink.Report
+	for _, object := range []string{"open", "done", "overtaken", "unknown"} {
+		late := write(object, intent, "5")
+		all = append(all, uplink.Report{Write: &late})
+	}
+	foreign := write("open", intent, "5")
+	foreign.Cluster = "us-1"
+	all = append(all, uplink.Report{Write: &foreign}, uplink.Report{})
+	for _, late := range []ledger.Observation{seen("eu-1", "late", 3), seen("eu-2", "late", 3), seen("us-1", "late", 3)} {
+		all = append(all, uplink.Report{Observation: &late})
+	}
+	for range 2 { // the first answer may be lost
+		if _, err := uplink.ReportLate.Call(t.Context(), eu, all); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kept := map[string]string{}
+	for _, cluster := range []string{"eu-1", "us-1"} {
+		writes, err := w.ledger.ListWrites(t.Context(), "agent-1", cluster)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range writes {
+			kept[cluster+" "+k.Object] = k.ResourceVersion
+		}
+	}
+	sightings, err := w.ledger.ListObservations(t.Context(), component)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range sightings {
+		kept[o.Cluster] = o.Version
+	}
+	want := map[string]string{
+		"eu-1 open": "5", "eu-1 done": "9", "eu-1 overtaken": "", "eu-1": "newer", "eu-2": "late", "us-1": "another's",
+	}
+	if diff := cmp.Diff(want, kept); diff != "" {
+		t.Errorf("what is kept (-want +got):\n%s", diff)
+	}
+	_, err = uplink.ReportLate.Call(t.Context(), eu, make([]uplink.Report, 1001))
+	w.want(err, fault.Invalid, "more than one call may have")
 }

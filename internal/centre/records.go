@@ -72,6 +72,7 @@ func (c *Centre) handleRecords(s *uplink.Service) {
 		return c.save(ctx, o.Cluster, "", func() error { return l.SaveObservation(ctx, o) })
 	})
 	uplink.Handle(s, uplink.ListObservations, c.observations)
+	uplink.Handle(s, uplink.ReportLate, c.late)
 	uplink.HandleBlobs(s, blobs{c})
 }
 

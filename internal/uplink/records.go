@@ -1,6 +1,8 @@
 package uplink
 
 import (
+	"strings"
+
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/ledger"
 )
@@ -72,3 +74,23 @@ type FenceAsked struct {
 	Unit
 	Floor int64 `json:"floor"`
 }
+
+// Report is something that an agent did or saw while the link was down: the outcome of a write whose intent the ledger has, or a sighting.
+type Report struct {
+	Write       *ledger.Write       `json:"write,omitempty"`
+	Observation *ledger.Observation `json:"observation,omitempty"`
+}
+
+// Key is what a later report stands in the place of.
+func (r Report) Key() string {
+	switch {
+	case r.Write != nil:
+		return strings.Join([]string{"write", r.Write.Run, r.Write.Cluster, r.Write.Object, r.Write.Step}, "\n")
+	case r.Observation != nil:
+		return strings.Join([]string{"observation", r.Observation.Cluster, r.Observation.Subject.String()}, "\n")
+	}
+	return ""
+}
+
+// ReportLate tells what could not be told in its time. What has been overtaken since is left out.
+var ReportLate = Method[[]Report, None]{"ReportLate"}
