@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -21,7 +23,8 @@ func TestMain(m *testing.M) {
 			f := cli.System()
 			f.Version = "v0.0.0-test"
 			f.Who = func() string { return "ann@example.com" }
-			os.Exit(cli.Execute(context.Background(), os.Args[1:], f))
+			ctx, _ := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+			os.Exit(cli.Execute(ctx, os.Args[1:], f))
 		},
 	})
 }

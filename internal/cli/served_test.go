@@ -42,7 +42,9 @@ func TestServerAnswersAsTheLedgerDoes(t *testing.T) {
 	if served {
 		t.Skip("this is the test that the other one runs")
 	}
-	again := exec.CommandContext(t.Context(), os.Args[0], "-test.run=.", "-test.skip=TestScripts|TestCompletion", "-test.timeout=5m")
+	// Those that start a server of their own, or know of none.
+	const same = "TestScripts|TestCompletion|TestTheAction|TestTheComponent|TestTheProgramIsLoaded|TestAJobOfTheAction|TestAServerKnowsAJob"
+	again := exec.CommandContext(t.Context(), os.Args[0], "-test.run=.", "-test.skip="+same, "-test.timeout=5m")
 	again.Env = append(os.Environ(), "SLUICE_TEST_SERVED=1")
 	if out, err := again.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
