@@ -96,18 +96,21 @@ func newCmdGetSources(f *Factory) *cobra.Command {
 
 // sourceNote is what a Source has done last, and what is wrong with it.
 func sourceNote(s engine.KeptSource) string {
-	var lines []string
+	var said []string
 	for _, line := range []struct{ what, text string }{
 		{"", s.State.Did}, {"wrong with its last commit: ", s.State.Wrong}, {"error: ", s.State.Error}, {"", s.Silent},
 	} {
 		if line.text != "" {
-			lines = append(lines, s.Name+": "+line.what+line.text)
+			said = append(said, line.what+line.text)
 		}
 	}
 	for _, r := range s.State.Requests {
 		if r.Error != "" {
-			lines = append(lines, fmt.Sprintf("%s: request %d: %s", s.Name, r.Number, r.Error))
+			said = append(said, fmt.Sprintf("request %d: %s", r.Number, r.Error))
 		}
 	}
-	return strings.Join(lines, "\n")
+	if len(said) == 0 {
+		return ""
+	}
+	return s.Name + ": " + strings.Join(said, "; ")
 }

@@ -160,7 +160,7 @@ func (f *followed) goesOn(ctx context.Context, head string, in api.SourceLook) e
 		return err
 	}
 	return fault.New(fault.Refused, "cannot follow %s of %s: %.12s does not go on from %.12s, which was there before: somebody has pushed "+
-		"over it. Nothing is started until a person takes it as it is: sluice source sync %s --accept %s",
+		"over it. Nothing is started until a person takes it as it is: sluice source sync %s --accept %s --reason TEXT",
 		f.spec.Branch, f.spec.URL, head, in.Commit, f.name, head)
 }
 
