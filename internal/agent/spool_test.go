@@ -19,8 +19,8 @@ import (
 	"sluice.dev/sluice/internal/uplink"
 )
 
-// centre hears calls, or does not as the link is down.
-type centre struct {
+// hearing hears calls, or does not as the link is down.
+type hearing struct {
 	grpc.ClientConnInterface
 	down   bool
 	writes []string        // outcomes as they came, by object and resource version
@@ -28,7 +28,7 @@ type centre struct {
 	late   []uplink.Report // that came late
 }
 
-func (c *centre) Invoke(_ context.Context, method string, args, _ any, _ ...grpc.CallOption) error {
+func (c *hearing) Invoke(_ context.Context, method string, args, _ any, _ ...grpc.CallOption) error {
 	if c.down {
 		return status.Error(codes.Unavailable, "the link is down")
 	}
@@ -73,7 +73,7 @@ func said(all []uplink.Report) (keys []string) {
 
 func TestWhatCannotBeReportedIsReportedLater(t *testing.T) {
 	ctx, dir := t.Context(), t.TempDir()
-	c := &centre{down: true}
+	c := &hearing{down: true}
 	r := &Records{server: c, spool: opened(t, dir)}
 	if err := r.SaveWrite(ctx, outcome("x", "")); fault.CodeOf(err) != fault.Unreachable {
 		t.Errorf("an intent has to be heard: %v", err)
@@ -132,7 +132,7 @@ func TestASpoolIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	s = opened(t, dir)
-	r := &Records{server: &centre{down: true}, spool: s}
+	r := &Records{server: &hearing{down: true}, spool: s}
 	if len(s.waiting) != maxSpooled {
 		t.Fatalf("%d wait", len(s.waiting))
 	}
@@ -140,7 +140,7 @@ func TestASpoolIsBounded(t *testing.T) {
 		"4096 reports wait") {
 		t.Errorf("who cannot be heard any more stops: %v", err)
 	}
-	c := &centre{}
+	c := &hearing{}
 	if err := s.send(ctx, c); err != nil || len(c.late) != maxSpooled {
 		t.Errorf("%d came (%v)", len(c.late), err)
 	}

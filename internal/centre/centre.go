@@ -47,11 +47,11 @@ type Options struct {
 	Build        string // of this program
 	Clock        clock.WithTicker
 	Logger       *slog.Logger
-	Rate         float64 // connections that are taken up in a second; default 20
+	Rate         float64 // connections that are taken up in a second; default 18
 }
 
 const (
-	connectionsPerSecond = 20
+	connectionsPerSecond = 18 // taken up one by one: no second has more than 20
 	maxStreams           = 64 // of one agent: it polls two queues, beats, and reads and writes beside
 	maxMetadata          = 32 << 10
 	endsWithin           = 10 * time.Second

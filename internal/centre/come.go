@@ -55,7 +55,7 @@ func (c *Centre) enrol(ctx context.Context, req uplink.EnrolRequest) (uplink.Enr
 		c.Logger.Warn("an agent was not let in", "invitation", clip.Bytes(req.Invitation, 40), "why", err)
 		return uplink.Enrolled{}, err
 	}
-	c.roster.forget()
+	c.roster.put(a)
 	c.Logger.Info("an agent came in", "agent", a.Name, "site", a.Site)
 	return out, c.Ledger.AddEntry(ctx, ledger.Entry{
 		At: c.Clock.Now().UTC(), Who: "agent:" + a.Name, Command: "enrolled", Object: "agent " + a.Name,
@@ -74,7 +74,7 @@ func (c *Centre) renew(ctx context.Context, req uplink.RenewRequest) (uplink.Enr
 	if err != nil {
 		return uplink.Enrolled{}, err
 	}
-	c.roster.forget()
+	c.roster.put(a)
 	return uplink.Enrolled{Agent: a.Name, Site: a.Site, Certificate: certificate, Authority: c.Authority.Certificate()}, nil
 }
 
@@ -105,20 +105,19 @@ func (c *Centre) beat(ctx context.Context, req uplink.BeatRequest) (uplink.Stand
 	if req.Ends {
 		seen.Ended = now
 	}
-	if err := c.others(ctx, who, seen.Clusters, now); err != nil {
+	if err := c.others(who, seen.Clusters, now); err != nil {
 		return uplink.Stand{}, err
 	}
-	if _, err := c.Ledger.ChangeAgent(ctx, who.Name, func(a *ledger.Agent) error {
+	a, err := c.Ledger.ChangeAgent(ctx, who.Name, func(a *ledger.Agent) error {
 		if err := a.Counts(who.serial); err != nil {
 			return err
 		}
 		return a.Beat(seen)
-	}); err != nil {
+	})
+	if err != nil {
 		return uplink.Stand{}, err
 	}
-	if who.Instance != req.Instance {
-		c.roster.forget()
-	}
+	c.roster.put(a)
 	temporal, err := c.Temporal(ctx)
 	if err != nil {
 		return uplink.Stand{}, err
@@ -129,20 +128,13 @@ func (c *Centre) beat(ctx context.Context, req uplink.BeatRequest) (uplink.Stand
 }
 
 // others is fault.Conflict where another agent that is there reaches a cluster by the same name that is another one.
-func (c *Centre) others(ctx context.Context, who caller, clusters []ledger.AgentCluster, now time.Time) error {
-	if len(clusters) == 0 {
-		return nil
-	}
-	all, err := c.Ledger.ListAgents(ctx)
-	if err != nil {
-		return err
-	}
+func (c *Centre) others(who caller, clusters []ledger.AgentCluster, now time.Time) error {
 	mine := map[string]string{}
 	for _, cluster := range clusters {
 		mine[cluster.Name] = cluster.UID
 	}
-	for _, other := range all {
-		if other.Name == who.Name || !other.There(now) {
+	for _, other := range c.roster.others(who.Site, who.Name) {
+		if !other.There(now) {
 			continue
 		}
 		for _, cluster := range other.Clusters {

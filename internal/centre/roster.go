@@ -39,40 +39,60 @@ const (
 func (r *roster) find(ctx context.Context, name string, check func(*ledger.Agent) error) (ledger.Agent, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	age := r.clock.Since(r.at)
-	if r.agents != nil && age.Abs() < rosterFor {
+	of := func() (ledger.Agent, error) {
 		a, known := r.agents[name]
-		if known && check(&a) == nil {
-			return a, nil
+		if !known {
+			return a, fault.New(fault.Unauthorized, "agent %s is not known here", name)
 		}
-		if age.Abs() < readAgain {
-			return a, unknownOr(known, name, func() error { return check(&a) })
-		}
+		return a, check(&a)
+	}
+	if err := r.refresh(ctx, rosterFor); err != nil {
+		return ledger.Agent{}, err
+	}
+	if a, err := of(); err == nil {
+		return a, nil
+	}
+	if err := r.refresh(ctx, readAgain); err != nil {
+		return ledger.Agent{}, err
+	}
+	return of()
+}
+
+// refresh reads the agents anew where they were read longer ago than that.
+func (r *roster) refresh(ctx context.Context, within time.Duration) error {
+	if r.agents != nil && r.clock.Since(r.at).Abs() < within {
+		return nil
 	}
 	all, err := r.read(ctx)
 	if err != nil {
-		return ledger.Agent{}, err
+		return err
 	}
 	r.agents, r.at = make(map[string]ledger.Agent, len(all)), r.clock.Now()
 	for _, a := range all {
 		r.agents[a.Name] = a
 	}
-	a, known := r.agents[name]
-	return a, unknownOr(known, name, func() error { return check(&a) })
+	return nil
 }
 
-func unknownOr(known bool, name string, check func() error) error {
-	if !known {
-		return fault.New(fault.Unauthorized, "agent %s is not known here", name)
-	}
-	return check()
-}
-
-// forget has the next call read the agents anew.
-func (r *roster) forget() {
+// put notes what has become of an agent just now.
+func (r *roster) put(a ledger.Agent) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.agents = nil
+	if r.agents != nil {
+		r.agents[a.Name] = a
+	}
+}
+
+// others are the agents of a site but for one.
+func (r *roster) others(site, but string) (all []ledger.Agent) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, a := range r.agents {
+		if a.Site == site && a.Name != but {
+			all = append(all, a)
+		}
+	}
+	return all
 }
 
 // caller is the agent that calls.
