@@ -235,3 +235,18 @@ func TestFlagsOfARunInAJob(t *testing.T) {
 		t.Errorf("of two components: exit code %d: %s", code, errs)
 	}
 }
+
+// TestARunOfSomebodyElseIsNotTheJobs has somebody begin a run for the reason that a job would have.
+func TestARunOfSomebodyElseIsNotTheJobs(t *testing.T) {
+	s := changing(t, api.PhaseMoving, api.PhaseFailed)
+	_, outputs := s.onGitHub()
+	s.who = "eve"
+	if _, errs, code := s.types("ci run " + s.files); code != 1 {
+		t.Fatal(errs)
+	}
+	s.who = ""
+	s.deploys("0.9.0")
+	if out, errs, code := s.types("ci run " + s.files + " --anyway"); code != 1 || strings.Contains(out, "has begun run") || output(t, outputs, "run") != "agent-2" {
+		t.Errorf("exit code %d: %s%s", code, out, errs)
+	}
+}

@@ -30,12 +30,9 @@ nobody checks that name, and it is marked so.`,
 			if err != nil {
 				return err
 			}
-			who, at := wire.Caller{Name: identity.Unverified(f.Who())}, "the ledger itself"
-			if r, ok := e.(recognising); ok {
-				if who, err = r.Whoami(cmd.Context()); err != nil {
-					return err
-				}
-				at = r.URL()
+			who, at, err := f.knownAs(cmd.Context(), e)
+			if err != nil {
+				return err
 			}
 			return out.print(f.Out, who, func() error {
 				_, err := fmt.Fprintf(shown{f.Out}, "%s, as %s has it\n", who.Name, at)
@@ -45,4 +42,14 @@ nobody checks that name, and it is marked so.`,
 	}
 	addOutput(cmd, &out)
 	return cmd
+}
+
+// knownAs is who asks, and to whom he is that: to a server, or to the ledger itself.
+func (f *Factory) knownAs(ctx context.Context, e Engine) (who wire.Caller, at string, err error) {
+	r, ok := e.(recognising)
+	if !ok {
+		return wire.Caller{Name: identity.Unverified(f.Who())}, "the ledger itself", nil
+	}
+	who, err = r.Whoami(ctx)
+	return who, r.URL(), err
 }
