@@ -121,20 +121,22 @@ securityContext:
 
 {{- define "sluice.ledgerVolumes" -}}
 - name: tmp
-  emptyDir: {sizeLimit: 64Mi}
+  emptyDir: {sizeLimit: {{ .tmp }}}
+{{- with .root }}
 {{- if .Values.ledger.caKey }}
 - name: ledger
   secret:
     secretName: {{ .Values.ledger.secretName }}
     items: [{key: {{ .Values.ledger.caKey }}, path: ca.crt}]
 {{- end }}
+{{- end }}
 {{- end -}}
 
 {{- define "sluice.volumes" -}}
 {{ include "sluice.ledgerVolumes" . }}
-{{- if .Values.temporal.tls.secretName }}
+{{- with .root.Values.temporal.tls.secretName }}
 - name: temporal
-  secret: {secretName: {{ .Values.temporal.tls.secretName }}}
+  secret: {secretName: {{ . }}}
 {{- end }}
 {{- end -}}
 
