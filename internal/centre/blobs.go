@@ -35,6 +35,9 @@ func (b blobs) Blob(ctx context.Context, digest string) ([]byte, error) {
 
 // PutBlob implements uplink.Blobs.
 func (b blobs) PutBlob(ctx context.Context, data []byte) (string, error) {
+	if err := b.centre.bounds.store(ctx, callerOf(ctx).Name, len(data)); err != nil {
+		return "", err
+	}
 	digest, err := b.centre.Ledger.PutBlob(ctx, data)
 	if err != nil {
 		return "", err

@@ -68,13 +68,14 @@ type Centre struct {
 	roster *roster
 	blobs  chan struct{} // places of those whose blobs are in memory
 	known  known
+	bounds *bounds
 }
 
 // New returns a centre.
 func New(o Options) *Centre {
 	o.Rate = cmp.Or(o.Rate, connectionsPerSecond)
 	return &Centre{
-		Options: o, seal: o.Authority.Seal(), blobs: make(chan struct{}, blobPlaces),
+		Options: o, seal: o.Authority.Seal(), blobs: make(chan struct{}, blobPlaces), bounds: newBounds(),
 		roster: &roster{read: o.Ledger.ListAgents, clock: o.Clock},
 	}
 }

@@ -491,3 +491,26 @@ func TestReportsThatComeLate(t *testing.T) {
 	_, err = uplink.ReportLate.Call(t.Context(), eu, make([]uplink.Report, 1001))
 	w.want(err, fault.Invalid, "more than one call may have")
 }
+
+// Strangers cost the ledger a write each, and an agent may not fill it.
+func TestStrangersAreBounded(t *testing.T) {
+	w := newWorld(t)
+	shown := w.invite("eu", "eu")
+	_, asked := request(t)
+	stranger := w.dial(credentials.NewTLS(credential.DialPinned(shown.Pin, time.Now)), "")
+	refused := 0
+	for range 300 {
+		_, err := uplink.Enrol.Call(t.Context(), stranger, uplink.EnrolRequest{Invitation: "nobody", Secret: "x", Request: asked,
+			Build: "v1.4.0"})
+		switch fault.CodeOf(err) {
+		case fault.Refused:
+			refused++
+		case fault.Unauthorized:
+		default:
+			t.Fatal(err)
+		}
+	}
+	if refused < 200 {
+		t.Errorf("%d of 300 were refused", refused)
+	}
+}

@@ -22,6 +22,9 @@ func notLetIn() error {
 
 // enrol lets an agent in by its invitation.
 func (c *Centre) enrol(ctx context.Context, req uplink.EnrolRequest) (uplink.Enrolled, error) {
+	if err := c.bounds.come(); err != nil {
+		return uplink.Enrolled{}, err
+	}
 	key, err := credential.KeyOf(req.Request)
 	if err != nil {
 		return uplink.Enrolled{}, err

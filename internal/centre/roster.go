@@ -140,6 +140,9 @@ func (c *Centre) identify(ctx context.Context, method string) (context.Context, 
 		c.Logger.Warn("an agent is refused", "agent", leaf.Subject.CommonName, "address", from.Addr.String(), "why", err)
 		return ctx, err
 	}
+	if err := c.bounds.call(ctx, a.Name); err != nil {
+		return ctx, err
+	}
 	return context.WithValue(ctx, callerKey{}, caller{a, serial}), nil
 }
 

@@ -67,6 +67,9 @@ func (s *server) enroll(ctx context.Context, in *struct{ Body wire.EnrollBody })
 	for _, c := range fleet.Site(at.Site) {
 		out.Clusters = append(out.Clusters, c.Cluster)
 	}
+	if err := s.another(ctx, agent, at.Site); err != nil {
+		return out, err
+	}
 	shown := s.Authority.Invite()
 	invitation := ledger.Invitation{
 		ID: shown.ID, Hash: shown.Hash(), Agent: agent, Site: at.Site, By: name(ctx), Created: now, Expires: in.Body.Expires.UTC(),
@@ -79,6 +82,21 @@ func (s *server) enroll(ctx context.Context, in *struct{ Body wire.EnrollBody })
 		At: now, Who: invitation.By, Command: "agent enroll", Object: "agent " + agent, Scope: "site " + at.Site,
 		Outcome: "accepted, until " + invitation.Expires.Format(time.RFC3339),
 	})
+}
+
+// another is fault.Conflict where an agent of that name is of another site: whoever comes in would turn it out.
+func (s *server) another(ctx context.Context, agent, site string) error {
+	all, err := s.Engine.Agents(ctx)
+	if err != nil {
+		return err
+	}
+	for _, a := range all {
+		if a.Name == agent && a.Site != site && a.State != engine.AgentRevoked {
+			return fault.New(fault.Conflict, "cannot invite agent %s of site %s: there is one of that name at site %s, which would be out then; "+
+				"give another name with --agent, or revoke that one", agent, site, a.Site)
+		}
+	}
+	return nil
 }
 
 // sites are those of the installation's fleet.
