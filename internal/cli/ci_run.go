@@ -173,6 +173,9 @@ func (o *CIRunOptions) begun(ctx context.Context) (run ledger.Run, e Engine, err
 // start starts a plan. One that was asked for is begun though the job is cancelled meanwhile, if that takes no longer than a moment: so it
 // is known what there is to be told.
 func (o *CIRunOptions) start(ctx context.Context, e Engine, p *engine.Planned) (ledger.Run, Engine, error) {
+	if ctx.Err() != nil {
+		return ledger.Run{}, e, fault.Wrap(fault.Internal, ctx.Err(), "the job was cancelled, and plan %.12s was not started", p.Hash)
+	}
 	asking, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	defer context.AfterFunc(ctx, func() {

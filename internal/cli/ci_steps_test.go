@@ -312,7 +312,6 @@ func gitLabJob(t *testing.T, dir string, env, inputs map[string]string) ran {
 	}
 	type job struct {
 		Tokens    map[string]map[string]string `yaml:"id_tokens"`
-		Variables map[string]string            `yaml:"variables"`
 		Script    []string                     `yaml:"script"`
 		Artifacts struct {
 			Paths   []string          `yaml:"paths"`
@@ -340,10 +339,11 @@ func gitLabJob(t *testing.T, dir string, env, inputs map[string]string) ran {
 	}
 	vars := maps.Clone(env)
 	vars["CI_PROJECT_DIR"] = dir
-	for name, value := range j.Variables {
-		vars[name] = interpolate(value)
+	// Whoever starts a pipeline may give it variables: they change nothing.
+	for _, name := range []string{"SLUICE_URL", "SLUICE_PROGRAM", "SLUICE_SERVER", "url", "program", "server", "sha256", "arguments", "command"} {
+		vars[name] = "https://evil.example"
 	}
-	if len(j.Tokens) != 1 || interpolate(j.Tokens["SLUICE_ID_TOKEN"]["aud"]) != vars["SLUICE_SERVER"] {
+	if len(j.Tokens) != 1 || interpolate(j.Tokens["SLUICE_ID_TOKEN"]["aud"]) != inputs["server"] {
 		t.Errorf("the job has the tokens %v", j.Tokens)
 	}
 	cmd := exec.CommandContext(t.Context(), "sh", "-e", "-c", interpolate(j.Script[0]))
@@ -366,7 +366,10 @@ func TestTheComponentPlansAndRuns(t *testing.T) {
 	f := s.trusted("https://sluice.example.org")
 	s.onGitLab()
 	s.env["SLUICE_ID_TOKEN"] = f.token("https://sluice.example.org")
-	dir := t.TempDir() // what jobs write is no document
+	dir := filepath.Join(t.TempDir(), "it's $HOME") // what jobs write is no document
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	inputs := map[string]string{"server": f.server, "sluice": program(t), "arguments": s.files + "\n\n--component=agent\n"}
 	planned := gitLabJob(t, dir, s.env, inputs)
 	if planned.code != 0 || planned.outputs["SLUICE_VERDICT"] != "ready" || len(planned.outputs["SLUICE_PLAN"]) != 64 {
