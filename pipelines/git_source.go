@@ -42,9 +42,11 @@ type GitCredentials struct {
 type Forge struct {
 	Kind ForgeKind `json:"kind"`
 	// of an installation of one's own; default that of github.com or gitlab.com
-	API        string        `json:"api,omitempty" is:"text"`
-	Repository string        `json:"repository" is:"forgeRepository"` // such as team/infra
-	Token      *WorkerSecret `json:"token,omitempty"`                 // that may comment and set statuses; default credentials.token
+	API        string `json:"api,omitempty" is:"text"`
+	Repository string `json:"repository" is:"forgeRepository"` // such as team/infra
+	// whose the token is, where the forge does not say: that of a GitHub App is NAME[bot]
+	Account string        `json:"account,omitempty" is:"headerValue"`
+	Token   *WorkerSecret `json:"token,omitempty"` // that may comment and set statuses; default credentials.token
 	// what the forge signs its webhooks with; where it is left out none is taken
 	WebhookSecret *WorkerSecret `json:"webhookSecret,omitempty"`
 }

@@ -47,8 +47,9 @@ type SourceState struct {
 type SourceRequest struct {
 	Number int64  `json:"number"`
 	Head   string `json:"head"`
-	Fork   bool   `json:"fork,omitempty"` // it comes from somebody else's repository
-	Says   string `json:"says,omitempty"` // what was shown of it, in a word
+	Branch string `json:"branch,omitempty"` // that has it
+	Fork   bool   `json:"fork,omitempty"`   // that is in somebody else's repository
+	Says   string `json:"says,omitempty"`   // what was shown of it, in a word
 	Error  string `json:"error,omitempty"`
 }
 

@@ -83,7 +83,7 @@ func (e *Engine) ready(f *followed) error {
 		return nil
 	}
 	f.forge, err = forge.New(forge.Place{
-		Kind: forge.Kind(f.spec.Forge.Kind), API: f.spec.Forge.Endpoint(), Repository: f.spec.Forge.Repository,
+		Kind: forge.Kind(f.spec.Forge.Kind), API: f.spec.Forge.Endpoint(), Repository: f.spec.Forge.Repository, Account: f.spec.Forge.Account,
 	}, func(context.Context) (string, error) {
 		from := f.spec.Forge.Token
 		if from == nil {
@@ -140,7 +140,7 @@ func (e *Engine) LookAtSource(ctx context.Context, in api.SourceLook) (api.Sourc
 	}
 	out.Listed = true
 	for _, r := range open {
-		out.Requests = append(out.Requests, api.SourceRequest{Number: r.Number, Head: r.Head, Fork: r.Fork})
+		out.Requests = append(out.Requests, api.SourceRequest{Number: r.Number, Head: r.Head, Branch: r.From, Fork: r.Fork})
 	}
 	if len(out.Requests) > maxSourceRequest {
 		out.Error = clip.Bytes(f.spec.URL, 200) + " has more open requests than are shown: " + api.Counted(len(out.Requests), "request")
@@ -156,6 +156,10 @@ func (f *followed) goesOn(ctx context.Context, head string, in api.SourceLook) e
 		return nil
 	}
 	on, err := f.remote.GoesOn(ctx, head, in.Commit)
+	if fault.CodeOf(err) == fault.Invalid {
+		return fault.Wrap(fault.Refused, err, "cannot tell whether %.12s goes on from %.12s; a person may take it: "+
+			"sluice source sync %s --accept %s --reason TEXT", head, in.Commit, f.name, head)
+	}
 	if err != nil || on {
 		return err
 	}
@@ -164,32 +168,38 @@ func (f *followed) goesOn(ctx context.Context, head string, in api.SourceLook) e
 		f.spec.Branch, f.spec.URL, head, in.Commit, f.name, head)
 }
 
-// read reads one commit into a folder, has it used, and takes the folder away. At most one is read at a time: each may be large.
+// atCommit reads one commit into a folder, has it used, and takes the folder away.
 func (e *Engine) atCommit(ctx context.Context, f *followed, commit string, use func(*git.Commit, Files) error) error {
-	select {
-	case e.reading <- struct{}{}:
-		defer func() { <-e.reading }()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	read, err := f.remote.Read(ctx, commit)
-	if err != nil {
-		return err
-	}
 	dir, err := os.MkdirTemp("", "sluice-source-")
 	if err != nil {
 		return fault.Wrap(fault.Internal, err, "cannot keep commit %.12s of %s", commit, f.spec.URL)
 	}
-	err = read.Write(dir)
+	read, err := e.readInto(ctx, f, commit, dir)
 	if err == nil {
 		paths := f.spec.Paths
 		if len(paths) == 0 {
 			paths = []string{"."}
 		}
-		read.Files = nil // they are in the folder
 		err = use(read, Files{Paths: paths, Root: dir, Origin: &api.Origin{Repository: f.spec.URL, Commit: commit}})
 	}
 	return errors.Join(err, fault.Wrap(fault.Internal, os.RemoveAll(dir), "cannot take away commit %.12s of %s", commit, f.spec.URL))
+}
+
+// readInto reads one commit into a folder. At most one is read at a time: each may be large, for as long as it is in memory.
+func (e *Engine) readInto(ctx context.Context, f *followed, commit, dir string) (*git.Commit, error) {
+	select {
+	case e.reading <- struct{}{}:
+		defer func() { <-e.reading }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	read, err := f.remote.Read(ctx, commit)
+	if err != nil {
+		return nil, err
+	}
+	err = read.Write(dir)
+	read.Files = nil
+	return read, err
 }
 
 // says is an error as a Source shows it.

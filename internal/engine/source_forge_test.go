@@ -55,7 +55,7 @@ func (b *forged) propose(branch, component string, fork bool) (number int64, hea
 func (b *forged) shows(number int64, head string, fork bool) api.SourceRequest {
 	b.t.Helper()
 	said, err := b.ShowRequest(b.t.Context(), api.SourceShow{
-		Source: "infra", Known: b.state.Known, KnownAt: b.state.KnownAt, Request: api.SourceRequest{Number: number, Head: head, Fork: fork},
+		Source: "infra", Known: b.state.Known, KnownAt: b.state.KnownAt, Request: api.SourceRequest{Number: number, Head: head, Branch: "change", Fork: fork},
 	})
 	if err != nil {
 		b.t.Fatal(err)
@@ -70,7 +70,7 @@ func TestARequestGetsItsPlan(t *testing.T) {
 			b.round()
 			number, head := b.propose("change", component("2.0.0"), false)
 			looked, err := b.LookAtSource(t.Context(), api.SourceLook{Source: "infra"})
-			if want := []api.SourceRequest{{Number: number, Head: head}}; err != nil || !slices.Equal(looked.Requests, want) || !looked.Listed {
+			if want := []api.SourceRequest{{Number: number, Head: head, Branch: "change"}}; err != nil || !slices.Equal(looked.Requests, want) || !looked.Listed {
 				t.Fatalf("it sees %+v, %v", looked, err)
 			}
 			if said := b.shows(number, head, false); said.Error != "" || said.Says != "1 plan can run" {
@@ -132,6 +132,18 @@ func TestWhatIsShownOfARequest(t *testing.T) {
 				t.Errorf("%s: it has the comments %v", c.reason, comments)
 			}
 		})
+	}
+}
+
+func TestAForkAtGitLabIsCommented(t *testing.T) {
+	b := atForge(t, forge.GitLab, everyMerge)
+	b.round()
+	number, head := b.propose("change", component("2.0.0"), true)
+	if said := b.shows(number, head, true); said.Error != "" || !strings.Contains(said.Says, "from a fork") {
+		t.Errorf("it says %+v", said)
+	}
+	if all := b.at.Comments(number); len(all) != 1 || !strings.Contains(all[0].Text, "It comes from a fork, and is not read") || len(b.at.Statuses(head)) > 0 {
+		t.Errorf("it has the comments %v, and %v", all, b.at.Statuses(head))
 	}
 }
 

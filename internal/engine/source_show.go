@@ -49,6 +49,9 @@ func (e *Engine) showRequest(ctx context.Context, f *followed, in api.SourceShow
 	var s shown
 	if in.Request.Fork {
 		s = shown{standing: forge.Pending, says: "from a fork: it is not read; plan it by hand"}
+		if f.spec.Forge.Kind == pipelines.GitLab { // where such a commit bears no status
+			s.comment = "### No plan\n\nIt comes from a fork, and is not read: whoever may plan it does so by hand.\n"
+		}
 	} else {
 		err := e.atCommit(ctx, f, in.Request.Head, func(c *git.Commit, files Files) (err error) {
 			s, err = e.shownOf(ctx, f, in, files)
@@ -69,7 +72,10 @@ func (e *Engine) showRequest(ctx context.Context, f *followed, in api.SourceShow
 			return "", err
 		}
 	}
-	_, err := f.forge.SetStatus(ctx, in.Request.Head, forge.Status{Standing: s.standing, Says: s.says})
+	if in.Request.Fork && f.spec.Forge.Kind == pipelines.GitLab {
+		return s.says, nil
+	}
+	_, err := f.forge.SetStatus(ctx, in.Request.Head, forge.Status{Standing: s.standing, Says: s.says, Branch: in.Request.Branch})
 	return clip.Bytes(s.says, 200), err
 }
 
