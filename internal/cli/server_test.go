@@ -34,7 +34,8 @@ type server struct {
 	says   string           // of the unit: what the check that stopped it found
 	away   error            // why it cannot be reached
 	told   []*historypb.HistoryEvent
-	deaf   bool // it does not answer whoever tells it something
+	deaf   bool             // it does not answer whoever tells it something
+	source *api.SourceState // how far sources were followed; nil: nobody does
 }
 
 type started struct{ client.WorkflowRun }
@@ -64,6 +65,13 @@ func (s *server) ExecuteWorkflow(ctx context.Context, _ client.StartWorkflowOpti
 }
 
 func (s *server) QueryWorkflow(ctx context.Context, id, _, _ string, _ ...any) (converter.EncodedValue, error) {
+	if strings.Contains(id, "/source/") {
+		if s.source == nil {
+			return nil, serviceerror.NewNotFound("no such workflow")
+		}
+		payloads, err := converter.GetDefaultDataConverter().ToPayloads(s.source)
+		return client.NewValue(payloads), err
+	}
 	phase := s.phases[min(s.looks, len(s.phases)-1)]
 	s.looks++
 	if phase == "" {
