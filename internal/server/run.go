@@ -65,7 +65,7 @@ const collectAt = 50
 // Run serves until ctx ends.
 func Run(ctx context.Context, s Setup) error {
 	options := Options{
-		Hooks:  sourceHooks{s.Engine},
+		Hooks:  HooksOf(s.Engine),
 		Engine: s.Engine, Requests: s.Ledger, Installation: s.Installation, Version: s.Version, Clock: clock.RealClock{}, Logger: s.Logger,
 		Traces: s.Traces,
 	}

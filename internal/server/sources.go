@@ -9,6 +9,9 @@ import (
 	"sluice.dev/sluice/internal/hook"
 )
 
+// HooksOf are the sources that an engine keeps.
+func HooksOf(e *engine.Engine) Hooks { return sourceHooks{e} }
+
 // sourceHooks takes deliveries for sources: each is a hint to look.
 type sourceHooks struct{ *engine.Engine }
 

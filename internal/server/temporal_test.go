@@ -3,6 +3,7 @@ package server_test
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"sync"
 	"time"
 
@@ -32,6 +33,7 @@ type temporal struct {
 	open    map[string]bool // runs, by name
 	plans   map[string]string
 	started int // runs
+	nudges  []string
 	looks   int // at runs
 	phase   api.Phase
 	failed  int
@@ -155,8 +157,21 @@ func (f *temporal) UpdateWorkflow(context.Context, client.UpdateWorkflowOptions)
 	return nil, serviceerror.NewUnavailable("no worker takes it")
 }
 
-// SignalWorkflow is heard by nobody.
-func (f *temporal) SignalWorkflow(context.Context, string, string, string, any) error { return nil }
+// SignalWorkflow is heard by nobody; who was nudged is noted.
+func (f *temporal) SignalWorkflow(_ context.Context, id, _, name string, _ any) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if name == api.SignalNudge {
+		f.nudges = append(f.nudges, id)
+	}
+	return nil
+}
+
+func (f *temporal) nudged() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.nudges)
+}
 
 // DescribeWorkflowExecution knows the runs that are open, and by which plan.
 func (f *temporal) DescribeWorkflowExecution(_ context.Context, id, _ string) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
