@@ -58,7 +58,7 @@ type ClientCA struct {
 }
 
 // reserved are names of issuers that Sluice has itself.
-func reserved() []string { return []string{serviceIssuer, "sluice"} }
+func reserved() []string { return []string{serviceIssuer, "sluice", "source"} }
 
 var issuerName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
 

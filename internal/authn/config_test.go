@@ -38,6 +38,7 @@ func TestLoad(t *testing.T) {
 		"a kind that is none":                     {one("people", "person"), "people or jobs"},
 		"a name that would cut others":            {one("corp", "'a:b'"), "its name is"},
 		"the name of what Sluice vouches for":     {one("corp", "service"), "taken"},
+		"the name of what follows repositories":   {one("corp", "source"), "taken"},
 		"a name twice":                            {"issuers: [" + issuer + "," + issuer + "]", "taken"},
 		"an issuer of two names for one audience": {"issuers: [" + issuer + "," + strings.Replace(issuer, "corp", "two", 1) + "]", "issuer corp has its address"},
 		"a CA with the name of an issuer":         {one() + "\nclientCAs: [{name: corp, file: a}]", "taken"},
