@@ -71,8 +71,8 @@ that the files have now.`,
 	flags := cmd.Flags()
 	flags.StringArrayVarP(&files, "file", "f", nil, "`PATH` of a file or folder, as plan and run take it; may be repeated")
 	flags.StringVar(&opts.Kube, "kube-version", lint.KubeVersion, "`VERSION` of Kubernetes to render for")
-	flags.StringVar(&opts.Name, "name", "sluice", "`NAME` of the roles and bindings")
-	flags.StringVar(&opts.Account, "service-account", "", "`NAMESPACE/NAME` of whom they are given to (default sluice-system/sluice)")
+	flags.StringVar(&opts.Name, "name", "sluice-worker", "`NAME` of the roles and bindings")
+	flags.StringVar(&opts.Account, "service-account", "", "`NAMESPACE/NAME` of whom they are given to (default sluice-system/sluice-worker)")
 	flags.StringVar(&opts.User, "user", "", "`NAME` of a user of the API server, instead")
 	flags.StringVar(&opts.Group, "group", "", "`NAME` of a group, instead")
 	flags.BoolVar(&opts.Apart, "namespaced", false, "give what is asked for in namespaces by a role in each of them")
@@ -99,7 +99,7 @@ func (o *RBACOptions) whose() (rbacv1.Subject, error) {
 	case o.Group != "":
 		return rbacv1.Subject{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: o.Group}, nil
 	case o.Account == "":
-		namespace, name = "sluice-system", "sluice"
+		namespace, name = "sluice-system", "sluice-worker"
 	case !whole || namespace == "" || name == "" || strings.Contains(name, "/"):
 		return rbacv1.Subject{}, fmt.Errorf("cannot read --service-account %q: write NAMESPACE/NAME", o.Account)
 	}
