@@ -75,7 +75,11 @@ func (e *Engine) followed(ctx context.Context, f *followed, in api.SourceFollow,
 	var did, wrong []string
 	for _, name := range changed {
 		c := change{f, in, files, docs, name, before[name], now[name], triggers}
-		did = append(did, e.reverted(ctx, c, out)...)
+		paused, err := e.reverted(ctx, c, out)
+		if err != nil {
+			return err
+		}
+		did = append(did, paused...)
 		said, err := e.planned(ctx, c, out)
 		if err != nil && transient(err) {
 			return err
@@ -171,8 +175,8 @@ func commitReason(s *pipelines.GitSourceSpec, commit string) string {
 }
 
 // reverted pauses an open run whose component is on the branch what it was before: what it brings is not wanted any more. A person says
-// whether it goes back. It says what it did.
-func (e *Engine) reverted(ctx context.Context, c change, out *api.SourceFollowed) (did []string) {
+// whether it goes back. It says what it did, and is an error where the same is to be tried again.
+func (e *Engine) reverted(ctx context.Context, c change, out *api.SourceFollowed) (did []string, err error) {
 	out.Runs = slices.Clone(out.Runs)
 	for i := range out.Runs {
 		r := &out.Runs[i]
@@ -180,14 +184,18 @@ func (e *Engine) reverted(ctx context.Context, c change, out *api.SourceFollowed
 			continue
 		}
 		why := fmt.Sprintf("%s takes back what it brings: %s is again what it was before", commitReason(c.spec, c.in.Head), c.name)
-		if _, err := e.Command(ctx, r.Run, api.UpdatePause, api.Command{Who: c.who(), Reason: why}); err != nil {
+		_, err := e.Command(ctx, r.Run, api.UpdatePause, api.Command{Who: c.who(), Reason: why})
+		if err != nil && transient(err) {
+			return nil, err
+		}
+		if err != nil {
 			did = append(did, fmt.Sprintf("cannot pause %s, whose commit was reverted: %.200s", r.Run, err))
 			continue
 		}
 		r.Paused = true
 		did = append(did, fmt.Sprintf("%s is paused: its commit was reverted", r.Run))
 	}
-	return did
+	return did, nil
 }
 
 // clipped joins what was done, within bounds.

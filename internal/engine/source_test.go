@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 
 	"sluice.dev/sluice/internal/api"
@@ -256,6 +257,31 @@ func TestWhatIsRevertedPausesItsRun(t *testing.T) {
 	b.commit("newer", component("3.0.0"))
 	b.round()
 	b.says("agent 3.0.0 waits behind agent-1")
+}
+
+// TestAPauseThatFailsIsTriedAgain has Temporal be away as a revert is seen: nothing of the commit counts before it is told.
+func TestAPauseThatFailsIsTriedAgain(t *testing.T) {
+	b := followsWith(t, "", everyMerge)
+	b.round()
+	b.commit("new version", component("2.0.0"))
+	b.round()
+	b.repository.Git("revert", "--no-edit", "HEAD")
+	b.repository.Git("push", "--quiet", "origin", "HEAD")
+	told := b.temporal.onUpdate
+	b.temporal.onUpdate = func(client.UpdateWorkflowOptions) (api.Answer, error) {
+		return api.Answer{}, serviceerror.NewUnavailable("away")
+	}
+	before := b.state.Commit
+	b.round()
+	if b.state.Commit != before || b.state.Error == "" {
+		t.Fatalf("it has followed %s: %s", b.state.Commit, b.state.Did)
+	}
+	b.temporal.onUpdate = told
+	b.round()
+	b.says("agent-1 is paused: its commit was reverted")
+	if len(b.paused) != 1 {
+		t.Errorf("it was told %q", b.paused)
+	}
 }
 
 func TestWhatCannotBeFollowedStartsNothing(t *testing.T) {
