@@ -123,6 +123,7 @@ type Engine struct {
 	// ownFleet is the fleet of the installation as it was read last.
 	ownFleet atomic.Pointer[Fleet]
 	reading  chan struct{} // commits of sources: one at a time
+	resting  resting
 }
 
 // New returns an engine on a ledger. It dials the Temporal server when something first needs it, and not again after

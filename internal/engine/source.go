@@ -133,9 +133,12 @@ func (e *Engine) LookAtSource(ctx context.Context, in api.SourceLook) (api.Sourc
 		out.Listed = true
 		return out, nil
 	}
-	open, err := f.forge.List(ctx, f.spec.Branch)
+	var open []forge.Request
+	if err = e.rests(f); err == nil {
+		open, err = f.forge.List(ctx, f.spec.Branch)
+	}
 	if err != nil {
-		out.Error = says(err)
+		out.Error = says(e.heed(f, err))
 		return out, ctx.Err()
 	}
 	out.Listed = true

@@ -165,6 +165,36 @@ func TestAForgeThatIsAwayIsAskedAgain(t *testing.T) {
 	}
 }
 
+func TestAForgeThatWantsToBeLeftAloneIs(t *testing.T) {
+	b := atForge(t, forge.GitHub, everyMerge)
+	b.round()
+	mend := b.forge.Break(forgetest.Fault{Status: 429, Header: map[string]string{"Retry-After": "600"}})
+	look := func() api.SourceLooked {
+		t.Helper()
+		looked, err := b.LookAtSource(t.Context(), api.SourceLook{Source: "infra"})
+		if err != nil || looked.Head == "" {
+			t.Fatalf("the repository is not looked at: %+v, %v", looked, err)
+		}
+		return looked
+	}
+	if first := look(); !strings.Contains(first.Error, "it wants to be left alone for 10m") {
+		t.Errorf("it says %s", first.Error)
+	}
+	mend()
+	asked := len(b.forge.Asked())
+	number, head := b.propose("change", component("2.0.0"), false)
+	if second, said := look(), b.shows(number, head, false); !strings.Contains(second.Error, "left alone until 2026-11-22T12:10:00Z") || said.Error == "" {
+		t.Errorf("it says %s, and of a request %+v", second.Error, said)
+	}
+	if now := len(b.forge.Asked()); now != asked {
+		t.Errorf("it was asked %d times all the same", now-asked)
+	}
+	b.clock.Step(10 * time.Minute)
+	if third := look(); third.Error != "" || len(third.Requests) != 1 {
+		t.Errorf("it says %+v", third)
+	}
+}
+
 // TestTheReviewOfAMergeApproves has the run wait for an approval, as its pipeline asks for one.
 func TestTheReviewOfAMergeApproves(t *testing.T) {
 	byMerge := everyMerge + ", approve: by-merge"

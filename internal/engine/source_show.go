@@ -27,7 +27,10 @@ func (e *Engine) ShowRequest(ctx context.Context, in api.SourceShow) (api.Source
 		err = e.ready(f)
 	}
 	if err == nil && f.forge != nil {
-		out.Says, err = e.showRequest(ctx, f, in)
+		if err = e.rests(f); err == nil {
+			out.Says, err = e.showRequest(ctx, f, in)
+		}
+		err = e.heed(f, err)
 	}
 	if ctx.Err() != nil {
 		return out, ctx.Err()

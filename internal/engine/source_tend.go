@@ -242,12 +242,15 @@ func (e *Engine) reviewers(ctx context.Context, s *starting) ([]string, error) {
 	if s.Commit != s.in.State.Commit || len(c.Parents) == 0 || c.Parents[0] != s.After {
 		return nil, nil // several commits came at once: not all of them need have been reviewed
 	}
-	request, merged, err := s.forge.MergeOf(ctx, s.Commit, s.spec.Branch)
-	if err != nil || !merged {
+	if err := e.rests(s.followed); err != nil {
 		return nil, err
 	}
+	request, merged, err := s.forge.MergeOf(ctx, s.Commit, s.spec.Branch)
+	if err != nil || !merged {
+		return nil, e.heed(s.followed, err)
+	}
 	review, err := s.forge.Review(ctx, request.Number)
-	if err != nil || len(review.Doubts) > 0 || len(review.Approved) < asked {
+	if err = e.heed(s.followed, err); err != nil || len(review.Doubts) > 0 || len(review.Approved) < asked {
 		return nil, err
 	}
 	var names []string
