@@ -103,7 +103,7 @@ var pure = []string{
 	"internal/api", "internal/step", "internal/patch", "internal/baseline", "internal/logscan",
 	"internal/pod",
 	"internal/workload/goal", "internal/workload/field", "internal/workload/podtemplate",
-	"internal/tekton", "internal/report", "internal/markdown", "internal/access",
+	"internal/tekton", "internal/report", "internal/markdown", "internal/access", "internal/payload",
 }
 
 // waits are packages that wait for something outside.
