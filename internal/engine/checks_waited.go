@@ -20,8 +20,8 @@ type waited struct {
 }
 
 // decodeWaited reads it from the heartbeats of checks that are measured; false where no step waits.
-func decodeWaited(details *commonpb.Payloads) (waited, bool) {
-	all := decodeTallies(details)
+func decodeWaited(by converter.DataConverter, details *commonpb.Payloads) (waited, bool) {
+	all := decodeTallies(by, details)
 	for _, step := range slices.Sorted(maps.Keys(all)) {
 		t := all[step]
 		if t.Waits == "" || t.Verdict != "" {
@@ -39,8 +39,8 @@ func decodeWaited(details *commonpb.Payloads) (waited, bool) {
 }
 
 // decodeTallies reads what checks have counted from their heartbeats; nothing where they said none, or other things.
-func decodeTallies(details *commonpb.Payloads) (all check.Tallies) {
-	if len(details.GetPayloads()) == 0 || converter.GetDefaultDataConverter().FromPayloads(details, &all) != nil {
+func decodeTallies(by converter.DataConverter, details *commonpb.Payloads) (all check.Tallies) {
+	if len(details.GetPayloads()) == 0 || by.FromPayloads(details, &all) != nil {
 		return nil
 	}
 	return all

@@ -9,7 +9,6 @@ import (
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -166,7 +165,7 @@ func TestARunWithoutAWorkerSaysWhatItWasTold(t *testing.T) {
 	run := b.started()
 	b.temporal.open, b.temporal.workers = map[string]bool{run.Name: true}, 0
 	told := func(signal, name, who string) *historypb.HistoryEvent {
-		input, err := converter.GetDefaultDataConverter().ToPayloads(api.StandingOrder{Name: name, Command: api.Command{Who: who, Reason: "hm"}})
+		input, err := b.temporal.keys.Converter(nil).ToPayloads(api.StandingOrder{Name: name, Command: api.Command{Who: who, Reason: "hm"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -281,7 +280,7 @@ func TestARollbackThatIsAskedForTwiceStartsOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	input, err := converter.GetDefaultDataConverter().ToPayloads(b.temporal.inputs[len(b.temporal.inputs)-1])
+	input, err := b.temporal.keys.Converter(nil).ToPayloads(b.temporal.inputs[len(b.temporal.inputs)-1])
 	if err != nil {
 		t.Fatal(err)
 	}

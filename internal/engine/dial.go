@@ -14,11 +14,13 @@ import (
 
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/contrib/envconfig"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/interceptor"
 	sdklog "go.temporal.io/sdk/log"
 	"google.golang.org/grpc"
 
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/payload"
 )
 
 // dialTimeout is how long a server that does not answer is waited for.
@@ -39,6 +41,7 @@ type DialOptions struct {
 	Logger    *slog.Logger                    // of the SDK; default: nothing is logged
 	Metrics   client.MetricsHandler           // of the SDK; default: nothing is counted
 	Traced    []interceptor.ClientInterceptor // what is asked for leaves traces by them, and what workers of this client do; default: none
+	Payloads  *payload.Ring                   // the keys of payloads; nil: none is encrypted, but by a codec of the profile
 	Env       envconfig.EnvLookup             // default the process's environment
 }
 
@@ -49,6 +52,9 @@ type Connection struct {
 	Namespace string
 	UI        string // of the local stack; "" elsewhere
 	Source    string // where the address came from, as one phrase
+
+	payloads  *payload.Ring
+	converter converter.DataConverter
 }
 
 // Close ends the connection.
@@ -56,7 +62,13 @@ func (c *Connection) Close() { c.Client.Close() }
 
 // Server returns the server of a connection, as an Engine wants it.
 func (c *Connection) Server() *Server {
-	return &Server{Temporal: c.Client, Address: c.Address, Namespace: c.Namespace, UI: c.UI}
+	var temporal Temporal = c.Client
+	if c.payloads.Encrypts() {
+		temporal = sharing{c.Client, c.converter}
+	}
+	return &Server{
+		Temporal: temporal, Address: c.Address, Namespace: c.Namespace, UI: c.UI, Payloads: c.payloads, Converter: c.converter,
+	}
 }
 
 // Stack is what a local stack writes about itself into stack.json.
@@ -150,6 +162,11 @@ func (o DialOptions) resolve() (*Connection, client.Options, error) {
 	}
 	where.Namespace = cmp.Or(o.Namespace, options.Namespace, defaultNamespace)
 	options.HostPort, options.Namespace = where.Address, where.Namespace
+	if o.Payloads.Encrypts() {
+		options.DataConverter = nil // keys come before a codec of the profile: a server of ours offers others no encoding
+	}
+	where.payloads, where.converter = o.Payloads, o.Payloads.Converter(options.DataConverter)
+	options.DataConverter, options.FailureConverter = where.converter, o.Payloads.Failures(where.converter)
 	return where, options, nil
 }
 

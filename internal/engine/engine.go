@@ -25,6 +25,7 @@ import (
 	"sluice.dev/sluice/internal/identity"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/origin"
+	"sluice.dev/sluice/internal/payload"
 	"sluice.dev/sluice/internal/permit"
 	"sluice.dev/sluice/internal/secret"
 	"sluice.dev/sluice/pipelines"
@@ -78,6 +79,18 @@ type Server struct {
 	Address   string
 	Namespace string
 	UI        string // address of the Web UI; "" where it is not known
+	// Payloads has the keys by which payloads are encrypted there; nil: they are not.
+	Payloads *payload.Ring
+	// Converter reads what the client has written, where that is read without it; default the SDK's.
+	Converter converter.DataConverter
+}
+
+// values reads what histories have.
+func (s *Server) values() converter.DataConverter {
+	if s.Converter == nil {
+		return converter.GetDefaultDataConverter()
+	}
+	return s.Converter
 }
 
 // Options are what an Engine may be told besides its ledger and its server. The zero value works.

@@ -14,7 +14,6 @@ import (
 
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
-	failurepb "go.temporal.io/api/failure/v1"
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/serviceerror"
 	taskqueuepb "go.temporal.io/api/taskqueue/v1"
@@ -30,6 +29,7 @@ import (
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/ledger/sqlite/sqlitetest"
+	"sluice.dev/sluice/internal/payload"
 	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/step"
 )
@@ -60,6 +60,7 @@ type fakeTemporal struct {
 	holds    map[string][]api.Holds    // what runs were told of freezes
 	plans    schedules                 // what runs by the clock
 	history  []*historypb.HistoryEvent // of every workflow
+	keys     *payload.Ring             // of what is in it, and of heartbeats and failures
 }
 
 func (f *fakeTemporal) SignalWorkflow(_ context.Context, id, _, _ string, arg any) error {
@@ -137,24 +138,25 @@ func (f *fakeTemporal) DescribeWorkflowExecution(_ context.Context, id, _ string
 	}
 	if said, again := f.retries[id]; again {
 		return &workflowservice.DescribeWorkflowExecutionResponse{PendingActivities: []*workflowpb.PendingActivityInfo{{
-			ActivityType: &commonpb.ActivityType{Name: step.Prepare.Name()}, Attempt: 3, LastFailure: &failurepb.Failure{Message: said},
+			ActivityType: &commonpb.ActivityType{Name: step.Prepare.Name()}, Attempt: 3,
+			LastFailure: f.keys.Failures(f.keys.Converter(nil)).ErrorToFailure(errors.New(said)),
 		}}}, nil
 	}
 	if all, measured := f.tallies[id]; measured {
-		details, err := converter.GetDefaultDataConverter().ToPayloads(all)
+		details, err := f.keys.Converter(nil).ToPayloads(all)
 		return &workflowservice.DescribeWorkflowExecutionResponse{PendingActivities: []*workflowpb.PendingActivityInfo{
 			{ActivityType: &commonpb.ActivityType{Name: step.Ask.Name()}, HeartbeatDetails: details},
 		}}, err
 	}
 	if all, watched := f.watched[id]; watched {
-		details, err := converter.GetDefaultDataConverter().ToPayloads(all)
+		details, err := f.keys.Converter(nil).ToPayloads(all)
 		return &workflowservice.DescribeWorkflowExecutionResponse{PendingActivities: []*workflowpb.PendingActivityInfo{
 			{ActivityType: &commonpb.ActivityType{Name: step.Watch.Name()}, HeartbeatDetails: details},
 			{ActivityType: &commonpb.ActivityType{Name: step.Watch.Name()}, HeartbeatDetails: details}, // the samples of a batch
 		}}, err
 	}
 	if p, moving := f.progress[id]; moving {
-		details, err := converter.GetDefaultDataConverter().ToPayloads(p)
+		details, err := f.keys.Converter(nil).ToPayloads(p)
 		return &workflowservice.DescribeWorkflowExecutionResponse{PendingActivities: []*workflowpb.PendingActivityInfo{
 			{ActivityType: &commonpb.ActivityType{Name: step.Advance.Name()}, HeartbeatDetails: details},
 		}}, err
@@ -240,10 +242,13 @@ type bench struct {
 func newBench(t testing.TB) *bench {
 	t.Helper()
 	l := sqlitetest.New(t)
-	b := &bench{t: t, ledger: l, temporal: &fakeTemporal{workers: 1}, clock: testclock.NewFakeClock(noon), dir: t.TempDir(), clusters: map[string]plan.ClusterDiff{}}
+	b := &bench{t: t, ledger: l, temporal: &fakeTemporal{workers: 1, keys: keyring(t)}, clock: testclock.NewFakeClock(noon), dir: t.TempDir(), clusters: map[string]plan.ClusterDiff{}}
 	b.temporal.onStart = b.work
 	b.Engine = engine.New(l, func(context.Context) (*engine.Server, error) {
-		return &engine.Server{Temporal: b.temporal, Address: "fake:7233", Namespace: "default"}, nil
+		return &engine.Server{
+			Temporal: b.temporal, Address: "fake:7233", Namespace: "default",
+			Payloads: b.temporal.keys, Converter: b.temporal.keys.Converter(nil),
+		}, nil
 	}, engine.Options{
 		Clock:    b.clock,
 		Origin:   func(string) (api.Origin, error) { return api.Origin{Commit: "abc", Dirty: true}, nil },
@@ -253,6 +258,16 @@ func newBench(t testing.TB) *bench {
 	b.write("component.yaml", component("1.0.0"))
 	b.write("agent/agent.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: agent}\n")
 	return b
+}
+
+// keyring is one that every bench has: whatever is read without the SDK is encrypted there.
+func keyring(t testing.TB) *payload.Ring {
+	t.Helper()
+	keys, err := payload.Of("k", []byte("a key that is 32 bytes, as it is"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
 }
 
 // work does what a worker would do with a preview: it stores what b.clusters says of each cluster.

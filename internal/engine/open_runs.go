@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	enumspb "go.temporal.io/api/enums/v1"
-	"go.temporal.io/sdk/converter"
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
@@ -114,7 +113,7 @@ func (e *Engine) goesBack(ctx context.Context, known ledger.Run, clusters []stri
 		}
 		var in api.RolloutInput
 		input := first.GetWorkflowExecutionStartedEventAttributes().GetInput()
-		if err := converter.GetDefaultDataConverter().FromPayloads(input, &in); err != nil || in.Back == nil {
+		if err := server.values().FromPayloads(input, &in); err != nil || in.Back == nil {
 			continue
 		}
 		if !slices.ContainsFunc(clusters, func(c string) bool { return !slices.Contains(in.Back.Units, c) }) {

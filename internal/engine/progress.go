@@ -45,20 +45,20 @@ func (e *Engine) underWay(ctx context.Context, server *Server, workflow string) 
 	for _, a := range described.GetPendingActivities() {
 		switch name := a.GetActivityType().GetName(); name {
 		case step.Advance.Name(), step.Observe.Name(), step.Revert.Name():
-			if p, ok := decodeProgress(a.GetHeartbeatDetails()); ok && under.progress == nil {
+			if p, ok := decodeProgress(server.values(), a.GetHeartbeatDetails()); ok && under.progress == nil {
 				under.progress = &p
 			}
 		case step.Watch.Name():
-			said := decodeTallies(a.GetHeartbeatDetails())
+			said := decodeTallies(server.values(), a.GetHeartbeatDetails())
 			under.advises = append(under.advises, advice(said)...)
 			under.count(said)
 		case step.Ask.Name():
-			if w, ok := decodeWaited(a.GetHeartbeatDetails()); ok && under.waits == nil {
+			if w, ok := decodeWaited(server.values(), a.GetHeartbeatDetails()); ok && under.waits == nil {
 				under.waits = &w
 			}
 		}
 		if under.retry == "" {
-			under.retry = retried(a)
+			under.retry = retried(server.values(), a)
 		}
 	}
 	slices.Sort(under.advises)
@@ -77,13 +77,15 @@ func (u *underWay) count(all check.Tallies) {
 }
 
 // retried says what an activity is tried again for.
-func retried(a *workflowpb.PendingActivityInfo) string {
+func retried(by converter.DataConverter, a *workflowpb.PendingActivityInfo) string {
 	failure := a.GetLastFailure()
 	if a.GetAttempt() < 2 || failure == nil {
 		return ""
 	}
+	converter.DecodeCommonFailureAttributes(by, failure)
 	for failure.GetCause() != nil && failure.GetMessage() == "" {
 		failure = failure.GetCause()
+		converter.DecodeCommonFailureAttributes(by, failure)
 	}
 	name := strings.TrimPrefix(strings.TrimPrefix(a.GetActivityType().GetName(), "cluster."), "ledger.")
 	return fmt.Sprintf("%s, attempt %d, as the last one said: %s", name, a.GetAttempt(), failure.GetMessage())
@@ -104,12 +106,12 @@ func (e *Engine) holder(ctx context.Context, server *Server, workflow string) st
 	return info.GetParentExecution().GetWorkflowId()
 }
 
-func decodeProgress(details *commonpb.Payloads) (step.Progress, bool) {
+func decodeProgress(by converter.DataConverter, details *commonpb.Payloads) (step.Progress, bool) {
 	var p step.Progress
 	if len(details.GetPayloads()) == 0 {
 		return p, false
 	}
-	if err := converter.GetDefaultDataConverter().FromPayloads(details, &p); err != nil {
+	if err := by.FromPayloads(details, &p); err != nil {
 		return p, false
 	}
 	return p, p.Total > 0 || p.Note != "" || p.Stuck != nil

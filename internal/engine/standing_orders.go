@@ -66,7 +66,7 @@ func (e *Engine) standing(ctx context.Context, server *Server, run string) ([]St
 		case enumspb.EVENT_TYPE_WORKFLOW_TASK_COMPLETED:
 			left = nil
 		case enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED:
-			if s, ok := standingIn(event); ok {
+			if s, ok := standingIn(server.values(), event); ok {
 				left = append(left, s)
 			}
 		}
@@ -74,10 +74,10 @@ func (e *Engine) standing(ctx context.Context, server *Server, run string) ([]St
 	return left, nil
 }
 
-func standingIn(event *historypb.HistoryEvent) (Standing, bool) {
+func standingIn(by converter.DataConverter, event *historypb.HistoryEvent) (Standing, bool) {
 	signal := event.GetWorkflowExecutionSignaledEventAttributes()
 	var o api.StandingOrder
-	if signal.GetSignalName() != api.SignalCommand || converter.GetDefaultDataConverter().FromPayloads(signal.GetInput(), &o) != nil {
+	if signal.GetSignalName() != api.SignalCommand || by.FromPayloads(signal.GetInput(), &o) != nil {
 		return Standing{}, false
 	}
 	return Standing{Command: o.Name, Who: o.Command.Who, Reason: o.Command.Reason, Since: event.GetEventTime().AsTime()}, true

@@ -32,7 +32,9 @@ type outside struct{ converter.DataConverter }
 var _ converter.ContextAware = outside{}
 
 // WithWorkflowContext implements converter.ContextAware.
-func (o outside) WithWorkflowContext(converter.WorkflowContext) converter.DataConverter { return within(o) }
+func (o outside) WithWorkflowContext(converter.WorkflowContext) converter.DataConverter {
+	return within(o)
+}
 
 // WithContext implements converter.ContextAware.
 func (o outside) WithContext(context.Context) converter.DataConverter { return o }
