@@ -166,7 +166,11 @@ func (a *agent) work(ctx context.Context) error {
 	stand := a.stand
 	a.mu.Unlock()
 	own, _ := a.who.now()
-	tasks, err := temporal(a.link, stand.Namespace, "agent:"+own.Agent+"/"+a.instance[:6], a.Logger, a.Metrics)
+	keys, err := ofSite(stand)
+	if err != nil {
+		return err
+	}
+	tasks, err := temporal(a.link, keys, stand.Namespace, "agent:"+own.Agent+"/"+a.instance[:6], a.Logger, a.Metrics)
 	if err != nil {
 		return err
 	}

@@ -22,6 +22,7 @@ import (
 	"sluice.dev/sluice/internal/credential"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/payload"
 	"sluice.dev/sluice/internal/uplink"
 )
 
@@ -43,8 +44,9 @@ type Options struct {
 	Authority    *credential.Authority
 	Sites        Sites
 	Temporal     func(context.Context) (Temporal, error)
-	Installation string // of the ledger
-	Build        string // of this program
+	Installation string        // of the ledger
+	Build        string        // of this program
+	Payloads     *payload.Ring // the keys of payloads at Temporal; nil: they are not encrypted there
 	Clock        clock.WithTicker
 	Logger       *slog.Logger
 	Rate         float64 // connections that are taken up in a second; default 18

@@ -127,6 +127,7 @@ func (c *Centre) beat(ctx context.Context, req uplink.BeatRequest) (uplink.Stand
 	}
 	return uplink.Stand{
 		Now: now, Build: c.Build, Installation: c.Installation, Namespace: temporal.Namespace, Site: who.Site, Clusters: near,
+		Payloads: c.Authority.PayloadKey(who.Site),
 	}, nil
 }
 

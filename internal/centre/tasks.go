@@ -102,6 +102,11 @@ func (t *tasks) PollActivityTaskQueue(
 		t.giveBack(ctx, temporal, task.GetTaskToken(), err)
 		return nil, uplink.ToStatus(err)
 	}
+	if err := t.toSite(ctx, task); err != nil {
+		t.centre.Logger.Error("a task cannot be handed to an agent", "agent", callerOf(ctx).Name, "error", err)
+		t.giveBack(ctx, temporal, task.GetTaskToken(), err)
+		return nil, uplink.ToStatus(fault.Wrap(fault.Unreachable, err, "cannot hand over a task")) // it asks again, where by another code it would end
+	}
 	task.TaskToken = t.centre.seal.Close(callerOf(ctx).Site, task.GetTaskToken())
 	return task, nil
 }
@@ -135,6 +140,9 @@ func (t *tasks) RecordActivityTaskHeartbeat(
 	if err != nil {
 		return nil, err
 	}
+	if err := t.fromSite(ctx, req); err != nil {
+		return nil, err
+	}
 	return temporal.RecordActivityTaskHeartbeat(ctx, &workflowservice.RecordActivityTaskHeartbeatRequest{
 		Namespace: temporal.Namespace, Identity: signed(ctx), TaskToken: token, Details: req.GetDetails(),
 	})
@@ -146,6 +154,9 @@ func (t *tasks) RespondActivityTaskCompleted(
 ) (*workflowservice.RespondActivityTaskCompletedResponse, error) {
 	temporal, token, err := t.opened(ctx, req.GetNamespace(), req.GetTaskToken())
 	if err != nil {
+		return nil, err
+	}
+	if err := t.fromSite(ctx, req); err != nil {
 		return nil, err
 	}
 	return temporal.RespondActivityTaskCompleted(ctx, &workflowservice.RespondActivityTaskCompletedRequest{
@@ -161,6 +172,9 @@ func (t *tasks) RespondActivityTaskFailed(
 	if err != nil {
 		return nil, err
 	}
+	if err := t.fromSite(ctx, req); err != nil {
+		return nil, err
+	}
 	return temporal.RespondActivityTaskFailed(ctx, &workflowservice.RespondActivityTaskFailedRequest{
 		Namespace: temporal.Namespace, Identity: signed(ctx), TaskToken: token, Failure: req.GetFailure(),
 		LastHeartbeatDetails: req.GetLastHeartbeatDetails(),
@@ -173,6 +187,9 @@ func (t *tasks) RespondActivityTaskCanceled(
 ) (*workflowservice.RespondActivityTaskCanceledResponse, error) {
 	temporal, token, err := t.opened(ctx, req.GetNamespace(), req.GetTaskToken())
 	if err != nil {
+		return nil, err
+	}
+	if err := t.fromSite(ctx, req); err != nil {
 		return nil, err
 	}
 	return temporal.RespondActivityTaskCanceled(ctx, &workflowservice.RespondActivityTaskCanceledRequest{

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/proto"
 	clocktesting "k8s.io/utils/clock/testing"
 
 	"sluice.dev/sluice/internal/centre"
@@ -19,6 +20,7 @@ import (
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/ledger/sqlite/sqlitetest"
+	"sluice.dev/sluice/internal/payload"
 	"sluice.dev/sluice/internal/uplink"
 )
 
@@ -30,10 +32,15 @@ func (f fleet) Site(_ context.Context, name string) ([]uplink.Near, error) { ret
 // queues stands for Temporal: it has one task for whoever asks, and remembers what it was told.
 type queues struct {
 	workflowservice.WorkflowServiceClient
-	polled  *workflowservice.PollActivityTaskQueueRequest
-	done    *workflowservice.RespondActivityTaskCompletedRequest
-	failed  *workflowservice.RespondActivityTaskFailedRequest
+	polled *workflowservice.PollActivityTaskQueueRequest
+	done   *workflowservice.RespondActivityTaskCompletedRequest
+	failed *workflowservice.RespondActivityTaskFailedRequest
+
+	beaten    *workflowservice.RecordActivityTaskHeartbeatRequest
+	cancelled *workflowservice.RespondActivityTaskCanceledRequest
+
 	polling func()
+	task    *workflowservice.PollActivityTaskQueueResponse // what the task is about; nil: nothing
 }
 
 func (q *queues) PollActivityTaskQueue(
@@ -43,7 +50,12 @@ func (q *queues) PollActivityTaskQueue(
 	if q.polling != nil {
 		q.polling()
 	}
-	return &workflowservice.PollActivityTaskQueueResponse{TaskToken: []byte("token of Temporal")}, nil
+	task := &workflowservice.PollActivityTaskQueueResponse{}
+	if q.task != nil {
+		task = proto.Clone(q.task).(*workflowservice.PollActivityTaskQueueResponse)
+	}
+	task.TaskToken = []byte("token of Temporal")
+	return task, nil
 }
 
 func (q *queues) RespondActivityTaskCompleted(
@@ -60,6 +72,20 @@ func (q *queues) RespondActivityTaskFailed(
 	return &workflowservice.RespondActivityTaskFailedResponse{}, nil
 }
 
+func (q *queues) RecordActivityTaskHeartbeat(
+	_ context.Context, req *workflowservice.RecordActivityTaskHeartbeatRequest, _ ...grpc.CallOption,
+) (*workflowservice.RecordActivityTaskHeartbeatResponse, error) {
+	q.beaten = req
+	return &workflowservice.RecordActivityTaskHeartbeatResponse{}, nil
+}
+
+func (q *queues) RespondActivityTaskCanceled(
+	_ context.Context, req *workflowservice.RespondActivityTaskCanceledRequest, _ ...grpc.CallOption,
+) (*workflowservice.RespondActivityTaskCanceledResponse, error) {
+	q.cancelled = req
+	return &workflowservice.RespondActivityTaskCanceledResponse{}, nil
+}
+
 // world is a centre that is served, and what is behind it.
 type world struct {
 	*testing.T
@@ -73,6 +99,12 @@ type world struct {
 const installation = "sluice-0123456789"
 
 func newWorld(t *testing.T) *world {
+	t.Helper()
+	return newWorldWith(t, nil)
+}
+
+// newWorldWith is a world at whose Temporal payloads are encrypted.
+func newWorldWith(t *testing.T, keys *payload.Ring) *world {
 	t.Helper()
 	dir := t.TempDir()
 	w := &world{T: t, ledger: sqlitetest.New(t), temporal: &queues{}, clock: clocktesting.NewFakeClock(time.Now())}
@@ -89,7 +121,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w.address = listener.Addr().String()
 	c := centre.New(centre.Options{
-		Ledger: w.ledger, Authority: w.authority, Installation: installation, Build: "v1.4.0", Clock: w.clock, Rate: 1000,
+		Ledger: w.ledger, Authority: w.authority, Installation: installation, Build: "v1.4.0", Clock: w.clock, Rate: 1000, Payloads: keys,
 		Logger: slog.New(slog.DiscardHandler),
 		Sites:  fleet{"eu": {{Name: "eu-1", Context: "eu-1"}, {Name: "eu-2", Context: "eu-2"}}, "us": {{Name: "us-1", Context: "us-1"}}},
 		Temporal: func(context.Context) (centre.Temporal, error) {

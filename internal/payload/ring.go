@@ -78,6 +78,9 @@ func Of(id string, secret []byte) (*Ring, error) {
 	return &Ring{[]key{{id, box(secret)}}}, nil
 }
 
+// OfSite is the keyring of a site's agents, who have no other key, and no other site's agents have it.
+func OfSite(site string, secret []byte) (*Ring, error) { return Of("site "+site, secret) }
+
 // NewKey is a line with a new key, as Read reads it. Without an id it makes one.
 func NewKey(id string) (string, error) {
 	if id == "" {

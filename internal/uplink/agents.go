@@ -55,7 +55,7 @@ type Stand struct {
 	Namespace    string    `json:"namespace"` // of Temporal
 	Site         string    `json:"site"`
 	Clusters     []Near    `json:"clusters"`           // of the site, as the installation's fleet has them
-	Payloads     []byte    `json:"payloads,omitempty"` // the key of the site's payloads; none where they are not encrypted
+	Payloads     []byte    `json:"payloads,omitempty"` // the key of the site's payloads; a server that is older has none
 }
 
 // Near is a cluster of a site.
