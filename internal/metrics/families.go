@@ -14,8 +14,12 @@ type Family struct {
 	Help   string
 	kind   prometheus.ValueType
 	of     scope
+	shared bool // though it is of a process, all say the same of all
 	desc   *prometheus.Desc
 }
+
+// Alike reports whether whoever says it says the same: of several the most is taken, and they are not added up.
+func (f *Family) Alike() bool { return f.of == ofLedger || f.shared }
 
 // scope is whom a family speaks of.
 type scope string

@@ -81,9 +81,9 @@ func TestEveryAlertIsTested(t *testing.T) {
 
 // TestWhatAllWorkersSayIsNotAddedUp looks at how the alerts and the dashboard take the metrics that every worker says alike.
 func TestWhatAllWorkersSayIsNotAddedUp(t *testing.T) {
-	of := map[string]string{}
+	of := map[string]*metrics.Family{}
 	for _, f := range metrics.Families() {
-		of[f.Name] = f.Of()
+		of[f.Name] = f
 	}
 	name := regexp.MustCompile(`sluice_[a-z_]+`)
 	taken := regexp.MustCompile(`max( by \([a-z_, ]+\))? ?\((increase\()?(sluice_[a-z_]+)`)
@@ -105,11 +105,11 @@ func TestWhatAllWorkersSayIsNotAddedUp(t *testing.T) {
 				uses[n]++
 			}
 			for n, times := range uses {
-				switch whose, known := of[n]; {
+				switch f, known := of[n]; {
 				case !known:
 					t.Errorf("%s asks for %s, which no worker says: %s", file, n, line)
-				case (whose == "ledger") != (most[n] == times):
-					t.Errorf("%s takes %s, which is of the %s, in the wrong way: %s", file, n, whose, line)
+				case f.Alike() != (most[n] == times):
+					t.Errorf("%s takes %s, which is of the %s, in the wrong way: %s", file, n, f.Of(), line)
 				}
 			}
 		}

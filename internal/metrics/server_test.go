@@ -26,6 +26,7 @@ func shown(t *testing.T, h http.Handler) string {
 func TestWhatAServerShows(t *testing.T) {
 	s := metrics.NewServer()
 	s.Certificate(func() time.Time { return time.Unix(1_800_000_000, 0) })
+	s.Agents(func() map[string]int { return map[string]int{"There": 2, "Silent": 0} })
 	s.Request("list-runs", 200)
 	s.Request("list-runs", 503)
 	s.Request("", 404)
@@ -50,6 +51,8 @@ func TestWhatAServerShows(t *testing.T) {
 		`sluice_server_hooks_total{outcome="refused"} 0`:                                    "what was not yet begins at 0",
 		`sluice_server_nudges_total{outcome="failed"} 1`:                                    "one could not be told",
 		`sluice_server_watchers 1`:                                                          "one of two has left",
+		`sluice_server_agents{state="There"} 2`:                                             "two are there",
+		`sluice_server_agents{state="Silent"} 0`:                                            "what is not there is 0, or nothing could be told of it",
 		`sluice_server_certificate_expires_timestamp_seconds 1.8e+09`:                       "it ends then",
 	} {
 		if !strings.Contains(text, "\n"+line+"\n") {

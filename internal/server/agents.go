@@ -113,3 +113,23 @@ func (s sites) Site(ctx context.Context, name string) (all []uplink.Near, err er
 	}
 	return all, nil
 }
+
+// statesWithin is how long a look at the states of agents may take.
+const statesWithin = 5 * time.Second
+
+// agentStates counts the agents by their state; nil where the ledger does not answer.
+func agentStates(ctx context.Context, e *engine.Engine) map[string]int {
+	ctx, stop := context.WithTimeout(ctx, statesWithin)
+	defer stop()
+	all, err := e.Agents(ctx)
+	if err != nil {
+		return nil
+	}
+	states := map[string]int{
+		engine.AgentThere: 0, engine.AgentSilent: 0, engine.AgentEnded: 0, engine.AgentAwaited: 0, engine.AgentRevoked: 0,
+	}
+	for _, a := range all {
+		states[a.State]++
+	}
+	return states
+}

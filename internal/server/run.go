@@ -131,6 +131,7 @@ func (s Setup) letsIn(ctx context.Context, o *Options) (func(context.Context) er
 		return nil, err
 	}
 	o.Authority, o.Invitations = authority, s.Ledger
+	o.Metrics.Agents(func() map[string]int { return agentStates(ctx, s.Engine) })
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.Agents)
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "cannot listen at %s", s.Agents)
