@@ -43,6 +43,7 @@ func serve(ctx context.Context, r cli.ServerRun) error {
 		Engine: r.Engine, Ledger: r.Ledger, Installation: r.Installation, Version: version(), Listen: r.Listen,
 		Cert: r.Cert, Key: r.Key, Auth: r.Auth, Bindings: r.Bindings, Logger: r.Logger, Local: r.Local, Say: r.Say,
 		Metrics: r.Metrics, Counts: r.Counts, Traces: r.Traces, Agents: r.Agents, AgentsDir: r.AgentsDir,
+		Payloads: r.Payloads, Origins: r.Origins,
 	})
 }
 

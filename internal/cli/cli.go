@@ -66,6 +66,8 @@ waiting when --timeout ran out; 5 rolled back.`,
 	flags.BoolVar(&f.Init, "init", false, "make the ledger where there is none; worker, local up and demo do so unasked")
 	flags.StringVar(&f.Address, "address", "", "`HOST:PORT` of the Temporal server (default as Temporal's own CLI, then the local stack)")
 	flags.StringVar(&f.Namespace, "namespace", "", "Temporal `NAMESPACE` (default as Temporal's own CLI)")
+	flags.StringVar(&f.PayloadKeys, "payload-keys", "",
+		"`FILE` of the keys that encrypt what Temporal keeps of runs (default $SLUICE_PAYLOAD_KEYS, else nothing is encrypted)")
 	root.AddCommand(
 		NewCmdLint(f, nil), NewCmdSchema(f, nil), NewCmdRBAC(f, nil), NewCmdTest(f, nil), NewCmdConvert(f, nil), NewCmdExplain(f),
 		NewCmdPlan(f, nil), newCmdCatchUp(f), NewCmdRun(f, nil), NewCmdGet(f), NewCmdWhy(f, nil), NewCmdReport(f, nil), NewCmdChanges(f, nil),
@@ -76,7 +78,7 @@ waiting when --timeout ran out; 5 rolled back.`,
 		newCmdDrill(f), newCmdSource(f),
 		newCmdServer(f), newCmdContext(f), newCmdLogin(f), newCmdWhoami(f), newCmdCanI(f), newCmdToken(f), newCmdCluster(f),
 		NewCmdWorker(f, nil), newCmdAgent(f), NewCmdLocal(f, nil), NewCmdDemo(f, nil), NewCmdVersion(f), newCmdAnswerProbe(f),
-		newCmdNotify(f), newCmdCI(f),
+		newCmdNotify(f), newCmdCI(f), newCmdPayloadKeys(f),
 	)
 	addCompletion(f, root)
 	return root

@@ -22,6 +22,7 @@ import (
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/ledger/postgres"
 	"sluice.dev/sluice/internal/ledger/sqlite"
+	"sluice.dev/sluice/internal/payload"
 	"sluice.dev/sluice/internal/traces"
 	"sluice.dev/sluice/pipelines"
 	"sluice.dev/sluice/pipelines/catalog"
@@ -55,6 +56,7 @@ type Factory struct {
 	Server, Context                 string
 	Itself                          bool // ask the ledger, whatever server there may be
 	Ledger, Dir, Address, Namespace string
+	PayloadKeys                     string
 	Init                            bool // make the ledger where there is none
 
 	proven     bool                                                     // names that come in are as they are
@@ -63,6 +65,7 @@ type Factory struct {
 	engine     *engine.Engine
 	ledger     ledger.Ledger
 	connection *engine.Connection
+	ring       *payload.Ring  // that was read
 	traces     *traces.Traces // nil: none are sent
 }
 
@@ -160,9 +163,13 @@ func (f *Factory) Dial(ctx context.Context, logger *slog.Logger, counts client.M
 	if f.connection != nil {
 		return f.connection, nil
 	}
+	keys, err := f.payloads()
+	if err != nil {
+		return nil, err
+	}
 	c, err := engine.Dial(ctx, engine.DialOptions{
 		Address: f.Address, Namespace: f.Namespace, Dir: f.state(), Logger: logger, Metrics: counts,
-		Traced: f.traces.Interceptors(),
+		Traced: f.traces.Interceptors(), Payloads: keys,
 	})
 	if err != nil {
 		return nil, err

@@ -19,6 +19,7 @@ import (
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/metrics"
+	"sluice.dev/sluice/internal/payload"
 	"sluice.dev/sluice/internal/traces"
 	"sluice.dev/sluice/pipelines"
 )
@@ -41,6 +42,8 @@ type ServerRun struct {
 	Metrics      string          // address at which Prometheus finds what it counts; "" for nowhere
 	Counts       *metrics.Server // where it counts, if its worker serves that; nil: it serves it itself
 	Traces       *traces.Traces
+	Payloads     *payload.Ring // the keys of payloads; nil: they are not encrypted
+	Origins      []string      // of pages that may have payloads decoded: Temporal's UI
 }
 
 // ServerOptions are what server needs.
@@ -53,6 +56,7 @@ type ServerOptions struct {
 	Bindings  []string
 	Agents    string
 	AgentsDir string
+	Origins   []string
 }
 
 func newCmdServer(f *Factory) *cobra.Command {
@@ -94,6 +98,8 @@ may ask it; it takes the name that a command gives, and marks it as unverified.`
 	flags.StringVar(&opts.Key, "tls-key", "", "`FILE` of its key")
 	flags.StringArrayVar(&opts.Bindings, "bindings", nil, "`PATH` of Bindings; read at the start; may be repeated")
 	flags.StringVar(&opts.Agents, "agents", "", "`ADDRESS` at which agents are let in (default: none are)")
+	flags.StringArrayVar(&opts.Origins, "codec-origin", nil,
+		"`ORIGIN` of Temporal's UI, such as https://temporal.example.org, whose pages may have payloads decoded; may be repeated")
 	flags.StringVar(&opts.AgentsDir, "agents-dir", "",
 		"`FOLDER` of the keys of 'sluice cluster keys FOLDER' (with --local: default that of the state folder)")
 	opts.addFlags(cmd)
@@ -112,6 +118,10 @@ func serverRun(ctx context.Context, o *ServerOptions) error {
 	}
 	if o.Agents != "" && o.AgentsDir == "" {
 		return fault.New(fault.Invalid, "cannot let agents in: --agents-dir is missing; make one with: sluice cluster keys FOLDER")
+	}
+	keys, err := f.payloads()
+	if err != nil {
+		return err
 	}
 	data, err := os.ReadFile(o.Config)
 	if err != nil {
@@ -143,7 +153,7 @@ func serverRun(ctx context.Context, o *ServerOptions) error {
 	return f.Serve(ctx, ServerRun{
 		Engine: e, Ledger: l, Installation: installation, Listen: o.Listen, Cert: o.Cert, Key: o.Key, Auth: &trusted, Bindings: bindings,
 		Say: f.says, Version: f.Version, Logger: logger, Metrics: o.Metrics, Agents: o.Agents, AgentsDir: o.AgentsDir,
-		Traces: f.traces,
+		Traces: f.traces, Payloads: keys, Origins: o.Origins,
 	})
 }
 
@@ -185,6 +195,10 @@ func localServerRun(ctx context.Context, o *ServerOptions) error {
 	if err := o.localKeys(); err != nil {
 		return err
 	}
+	keys, err := f.payloads()
+	if err != nil {
+		return err
+	}
 	work, err := o.prepare(ctx)
 	if err != nil {
 		return err
@@ -200,6 +214,7 @@ func localServerRun(ctx context.Context, o *ServerOptions) error {
 	serve := ServerRun{
 		Engine: work.Engine, Ledger: work.Ledger, Installation: installation, Listen: o.Listen, Version: f.Version, Logger: work.Logger,
 		Counts: counts, Traces: f.traces, Agents: o.Agents, AgentsDir: o.AgentsDir, Say: f.says,
+		Payloads: keys, Origins: o.Origins,
 		Local: func(listening, token string) error {
 			url = listening
 			data, err := json.Marshal(LocalServer{URL: url, Token: token})

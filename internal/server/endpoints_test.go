@@ -65,6 +65,7 @@ func requests() []request {
 		{"list-notices", "", "GET", "/notices", "", view, whole},
 		{"list-catalog", "", "GET", "/catalog", "", "", known},
 		{"get-schema", "", "GET", "/schemas/Pipeline", "", "", known},
+		{"decode-payloads", "", "POST", "/codec/default/decode", `{"payloads":[]}`, view, whole},
 		{"lint", "", "POST", "/lint", `{{sent}}`, "", known},
 		{"make-plan", "", "POST", "/plans", `{{sent},"component":"agent"}`, plan, touched},
 		{"catch-up", "", "POST", "/catch-ups", `{{sent},"component":"agent"}`, plan, somewhere},

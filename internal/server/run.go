@@ -23,6 +23,7 @@ import (
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/metrics"
+	"sluice.dev/sluice/internal/payload"
 	"sluice.dev/sluice/internal/traces"
 	"sluice.dev/sluice/internal/wire"
 	"sluice.dev/sluice/pipelines"
@@ -44,6 +45,8 @@ type Setup struct {
 	Metrics      string          // ADDRESS:PORT at which Prometheus finds what it counts; "" for nowhere
 	Counts       *metrics.Server // where it counts, if that is served by somebody else; nil: by itself
 	Traces       *traces.Traces
+	Payloads     *payload.Ring // the keys of payloads; nil: they are not encrypted
+	Origins      []string      // of pages that may have payloads decoded: Temporal's UI
 	// Local hears where the server of a local stack is, and the token that it wants; nil: the server knows who asks.
 	Local func(url, token string) error
 	// Say hears what is served, trusted and refused, once the server is there.
@@ -67,7 +70,10 @@ func Run(ctx context.Context, s Setup) error {
 	options := Options{
 		Hooks:  HooksOf(s.Engine),
 		Engine: s.Engine, Requests: s.Ledger, Installation: s.Installation, Version: s.Version, Clock: clock.RealClock{}, Logger: s.Logger,
-		Traces: s.Traces,
+		Traces: s.Traces, Payloads: s.Payloads, Origins: s.Origins,
+	}
+	if err := checkOrigins(s.Origins); err != nil {
+		return err
 	}
 	options.Ready = func(ctx context.Context) error {
 		_, err := s.Engine.Kept(ctx, pipelines.KindBinding)
@@ -138,7 +144,7 @@ func (s Setup) letsIn(ctx context.Context, o *Options) (func(context.Context) er
 	}
 	at := centre.New(centre.Options{
 		Ledger: s.Ledger, Authority: authority, Sites: sites{s.Engine}, Temporal: temporalOf(s.Engine), Installation: s.Installation,
-		Build: s.Version, Clock: o.Clock, Logger: s.Logger,
+		Build: s.Version, Clock: o.Clock, Logger: s.Logger, Payloads: s.Payloads,
 	})
 	if s.Say != nil {
 		s.Say([]string{"agents are let in at " + listener.Addr().String()})

@@ -21,6 +21,7 @@ import (
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/metrics"
+	"sluice.dev/sluice/internal/payload"
 	"sluice.dev/sluice/internal/traces"
 	"sluice.dev/sluice/internal/wire"
 )
@@ -41,6 +42,8 @@ type Options struct {
 	Authority    *credential.Authority // signs agents' certificates; nil: none are let in
 	Invitations  Invitations
 	Hooks        Hooks          // nil: nobody is told of what happens at forges
+	Payloads     *payload.Ring  // the keys of payloads; nil: they are not encrypted
+	Origins      []string       // of pages that may have payloads decoded
 	Logins       []wire.LoginAt // where people may log in, whom nobody knows yet
 	Installation string
 	Version      string
@@ -178,6 +181,9 @@ func (s *server) around(next http.Handler) http.Handler {
 		defer s.catch(w, r)
 		if isHealth(r) || s.open[r.URL.Path] || s.isHook(r) {
 			next.ServeHTTP(w, r)
+			return
+		}
+		if s.crossOrigin(w, r) {
 			return
 		}
 		subject, err := s.Guard.Who(r)

@@ -24,10 +24,15 @@ type Operation[In, Out any] struct {
 	Again bool
 }
 
-// Mutates reports whether the operation changes something. To lint is to send much, and changes nothing.
-func (o Operation[In, Out]) Mutates() bool { return o.Method != http.MethodGet && o.ID != lint }
+// Mutates reports whether the operation changes something. To lint, or to have payloads decoded, is to send much, and changes nothing.
+func (o Operation[In, Out]) Mutates() bool {
+	return o.Method != http.MethodGet && o.ID != lint && o.ID != decode
+}
 
-const lint = "lint"
+const (
+	lint   = "lint"
+	decode = "decode-payloads"
+)
 
 // Key is the name that whoever asks has given to what is to be done: under the same one it is done once.
 type Key struct {
