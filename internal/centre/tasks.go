@@ -105,7 +105,8 @@ func (t *tasks) PollActivityTaskQueue(
 	if err := t.toSite(ctx, task); err != nil {
 		t.centre.Logger.Error("a task cannot be handed to an agent", "agent", callerOf(ctx).Name, "error", err)
 		t.giveBack(ctx, temporal, task.GetTaskToken(), err)
-		return nil, uplink.ToStatus(fault.Wrap(fault.Unreachable, err, "cannot hand over a task")) // it asks again, where by another code it would end
+		// By any other code its worker would end, and not ask again.
+		return nil, uplink.ToStatus(fault.Wrap(fault.Unreachable, err, "cannot hand over a task"))
 	}
 	task.TaskToken = t.centre.seal.Close(callerOf(ctx).Site, task.GetTaskToken())
 	return task, nil

@@ -22,7 +22,8 @@ func (f *Factory) payloads() (*payload.Ring, error) {
 	}
 	info, err := os.Stat(file)
 	if err == nil && info.Size() > payload.MaxFile {
-		return nil, fault.New(fault.Invalid, "cannot read payload keys in %s: it has %d bytes, at most %d are read", file, info.Size(), payload.MaxFile)
+		return nil, fault.New(fault.Invalid, "cannot read payload keys in %s: it has %d bytes, at most %d are read",
+			file, info.Size(), payload.MaxFile)
 	}
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "cannot read payload keys")
@@ -53,7 +54,7 @@ changed in three steps: add the new one as the last line everywhere, then move i
 everywhere, and take the old one out when no history has it any more. Whoever loses a key cannot read
 what was encrypted by it.`,
 		Example: `  sluice payload-keys new > payload.keys
-  sluice payload-keys new --id 2026-12 >> payload.keys`,
+  sluice payload-keys new --id 2026-12`,
 		Args: exactly(),
 		RunE: func(*cobra.Command, []string) error {
 			line, err := payload.NewKey(id)

@@ -13,8 +13,8 @@ import (
 	"sluice.dev/sluice/internal/payload"
 )
 
-// sharing is a client with keys that tells nothing to a run that was begun under a key it has not: the run's workers would not have those of
-// the client either, and a run that is told what its workers cannot read waits until they can.
+// sharing is a client with keys that tells nothing to a run that was begun under a key it has not: the run's workers would not have those
+// of the client either, and a run that is told what its workers cannot read waits until they can.
 type sharing struct {
 	client.Client
 	by converter.DataConverter
