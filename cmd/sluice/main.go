@@ -3,10 +3,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"sync/atomic"
 	"syscall"
+	"time"
 
 	"k8s.io/utils/clock"
 
@@ -15,6 +18,7 @@ import (
 	"sluice.dev/sluice/internal/cli"
 	"sluice.dev/sluice/internal/demo"
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/metrics"
 	"sluice.dev/sluice/internal/server"
 	"sluice.dev/sluice/scenario"
@@ -68,8 +72,9 @@ func dialIn(ctx context.Context, r cli.AgentRun) error {
 	checking := worker.Checking{Scripts: r.Scripts, ProberImage: r.ProberImage, Metrics: r.Metrics}
 	if r.Metrics != nil {
 		options.Meter, options.Metrics = r.Metrics, r.Metrics.Temporal()
-		ready := func(context.Context) error { return nil }
-		end, err := metrics.Serve(ctx, r.MetricsAddress, metrics.Page(ready, r.Metrics), r.Logger)
+		heard := &lately{}
+		options.Heard = heard.now
+		end, err := metrics.Serve(ctx, r.MetricsAddress, metrics.Page(heard.ready, r.Metrics), r.Logger)
 		if err != nil {
 			return err
 		}
@@ -82,6 +87,19 @@ func dialIn(ctx context.Context, r cli.AgentRun) error {
 		})
 	}
 	return agent.Run(ctx, options)
+}
+
+// lately is when the server has heard an agent last.
+type lately struct{ at atomic.Int64 }
+
+func (l *lately) now() { l.at.Store(time.Now().UnixNano()) }
+
+// ready is why an agent is not.
+func (l *lately) ready(context.Context) error {
+	if time.Since(time.Unix(0, l.at.Load())) > ledger.AgentBeatsWithin {
+		return errors.New("the server has not heard this agent lately")
+	}
+	return nil
 }
 
 // takeBack takes a run back without Temporal.

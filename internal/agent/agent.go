@@ -23,6 +23,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 
+	"sluice.dev/sluice/internal/control"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/internal/ledger"
@@ -43,6 +44,8 @@ type Options struct {
 	Metrics     client.MetricsHandler // of Temporal's SDK; nil: nothing is counted
 	ComeBack    time.Duration         // over how long agents spread that have lost the server; default 12 s
 	Within      func() (*rest.Config, error)
+	Controllers []control.Controller // run in each cluster of the site; none are where there are none
+	Heard       func()               // is called each time that the server has heard the agent; nil: nobody asks
 	// Work does the tasks of a site until ctx ends. It returns fault.Conflict where another process of the agent is there by then.
 	Work func(ctx context.Context, w Work) error
 }
@@ -238,6 +241,9 @@ func (a *agent) beat(ctx context.Context, ends bool) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.stand = stand
+	if a.Heard != nil {
+		a.Heard()
+	}
 	return nil
 }
 
@@ -254,7 +260,11 @@ func (a *agent) leave() {
 func (a *agent) survey(ctx context.Context) (why error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	hung := &control.Keeper{Controllers: a.Controllers, Clock: a.Clock, Logger: a.Logger}
+	defer hung.Wait()
+	defer stop() // before it waits
 	rounds.Keep(ctx, a.Clock, lookEvery, func(ctx context.Context) {
+		hung.Want(ctx, a.controlled())
 		a.look(ctx)
 		if why = final(a.beat(ctx, false)); why != nil {
 			stop()
@@ -270,6 +280,16 @@ func final(err error) error {
 		return err
 	}
 	return nil
+}
+
+// controlled are the clusters of the site, for controllers.
+func (a *agent) controlled() (all []control.Cluster) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, n := range a.stand.Clusters {
+		all = append(all, control.Cluster{Name: n.Name, Config: func() (*rest.Config, error) { return a.clusters.Config(n.Context) }})
+	}
+	return all
 }
 
 // look sees the clusters of the site.

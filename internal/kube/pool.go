@@ -96,6 +96,29 @@ func (p *Pool) Cluster(_ context.Context, contextName string) (*Cluster, error) 
 	if c, ok := p.clusters[contextName]; ok {
 		return c, nil
 	}
+	config, err := p.config(contextName)
+	if err != nil {
+		return nil, err
+	}
+	c, err := p.add(contextName, config)
+	return c, fault.Wrap(fault.Invalid, err, "cannot use context %q of %s", contextName, strings.Join(p.options.Kubeconfigs, ", "))
+}
+
+// Config is how the cluster of a context is reached, for clients that are not the pool's. Its errors are those of Cluster.
+func (p *Pool) Config(contextName string) (*rest.Config, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.options.Within != nil {
+		return p.options.Within(contextName)
+	}
+	if err := p.read(); err != nil {
+		return nil, err
+	}
+	return p.config(contextName)
+}
+
+// config is what the files that were read say of a context.
+func (p *Pool) config(contextName string) (*rest.Config, error) {
 	found, ok := p.contexts[contextName]
 	if !ok {
 		if p.broken != nil {
@@ -104,11 +127,7 @@ func (p *Pool) Cluster(_ context.Context, contextName string) (*Cluster, error) 
 		return nil, p.unknown(contextName)
 	}
 	config, err := clientcmd.NewNonInteractiveClientConfig(*found, contextName, &clientcmd.ConfigOverrides{}, nil).ClientConfig()
-	if err != nil {
-		return nil, fault.Wrap(fault.Invalid, err, "cannot use context %q of %s", contextName, strings.Join(p.options.Kubeconfigs, ", "))
-	}
-	c, err := p.add(contextName, config)
-	return c, fault.Wrap(fault.Invalid, err, "cannot use context %q of %s", contextName, strings.Join(p.options.Kubeconfigs, ", "))
+	return config, fault.Wrap(fault.Invalid, err, "cannot use context %q of %s", contextName, strings.Join(p.options.Kubeconfigs, ", "))
 }
 
 // within returns the cluster that this runs in, where a context means that one now.

@@ -23,6 +23,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/strategicpatch"
 	"k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 
 	"sluice.dev/sluice/internal/kube"
@@ -89,6 +90,9 @@ func (s *Server) Pool() *kube.Pool {
 	s.t.Cleanup(pool.Close)
 	return pool
 }
+
+// Config is how the server is reached by a client of somebody else's.
+func (s *Server) Config() *rest.Config { return &rest.Config{Host: s.url} }
 
 // Cluster returns a client of the server, as a process of its own has it.
 func (s *Server) Cluster() *kube.Cluster {
