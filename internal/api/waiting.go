@@ -1,6 +1,11 @@
 package api
 
-import "time"
+import (
+	"time"
+
+	"sluice.dev/sluice/internal/identity"
+	"sluice.dev/sluice/pipelines/calendar"
+)
 
 // WaitKind is the kind of thing that something waits for.
 type WaitKind string
@@ -59,4 +64,12 @@ func (r *RunStatus) WaitsFor() *Waiting {
 		return nil
 	}
 	return first.Waiting
+}
+
+// Actor is who can act. What a program has paused goes on when somebody says so: a program asks for no decision that it could take itself.
+func (w *Waiting) Actor() string {
+	if w.Kind == WaitPerson && w.Owner != "" && identity.Invoker(w.Owner) != calendar.Person {
+		return "whoever may " + w.Name + " it"
+	}
+	return w.Owner
 }

@@ -213,8 +213,8 @@ func explainWaiting(b *strings.Builder, w *api.Waiting, now time.Time) {
 		}
 		fmt.Fprintf(b, "  %-11s %s\n", head, oneLine(unmet))
 	}
-	if w.Owner != "" {
-		fmt.Fprintf(b, "  who can act %s\n", w.Owner)
+	if who := w.Actor(); who != "" {
+		fmt.Fprintf(b, "  who can act %s\n", who)
 	}
 	if !w.Until.IsZero() {
 		fmt.Fprintf(b, "  by itself   at %s\n", stamp(w.Until))

@@ -135,6 +135,20 @@ func TestWhatIsShownOfARequest(t *testing.T) {
 	}
 }
 
+func TestARequestIsShownAsItWouldBeRun(t *testing.T) {
+	b := atForge(t, forge.GitHub, everyMerge+", pipeline: quick")
+	text := strings.Replace(fleet[strings.Index(fleet, "---\napiVersion: sluice.dev/v1alpha1\nkind: Pipeline"):], "careful", "quick", 1)
+	b.repository.Commit("another pipeline", map[string]string{"fleet/quick.yaml": text})
+	b.round()
+	number, head := b.propose("change", component("2.0.0"), false)
+	if said := b.shows(number, head, false); said.Says != "1 plan can run" {
+		t.Fatalf("it says %+v", said)
+	}
+	if all := b.at.Comments(number); len(all) != 1 || !strings.Contains(all[0].Text, "quick") || strings.Contains(all[0].Text, "careful") {
+		t.Errorf("it has the comments %v", all)
+	}
+}
+
 func TestAForkAtGitLabIsCommented(t *testing.T) {
 	b := atForge(t, forge.GitLab, everyMerge)
 	b.round()

@@ -96,6 +96,10 @@ func (e *Engine) shownOf(ctx context.Context, f *followed, in api.SourceShow, fi
 	if err := e.read(ctx, in.Known, &before); err != nil {
 		return shown{}, err
 	}
+	triggers, err := e.triggers(ctx, in.Source)
+	if err != nil {
+		return shown{}, err
+	}
 	changed := now.changed(before)
 	if len(changed) == 0 {
 		return shown{forge.Passed, "it changes no component", "### Nothing to plan\n\nIt changes no component.\n"}, nil
@@ -109,8 +113,12 @@ func (e *Engine) shownOf(ctx context.Context, f *followed, in api.SourceShow, fi
 			parts = append(parts, fmt.Sprintf("### %s more, which are not planned here\n", api.Counted(len(changed)-i, "component")))
 			break
 		}
+		pipeline := "" // it is shown as it would be run
+		if t := (change{name: name, before: before[name], now: now[name], triggers: triggers}).trigger(); t != nil {
+			pipeline = t.Spec.Pipeline
+		}
 		planned, err := e.planOf(ctx, docs, PlanRequest{
-			Files: files, Component: name, Version: now[name].Version, By: f.who(),
+			Files: files, Component: name, Version: now[name].Version, Pipeline: pipeline, By: f.who(),
 			Reason: fmt.Sprintf("request %d of %s", in.Request.Number, f.spec.Forge.Repository),
 		})
 		if err == nil && planned.TooBig != "" {

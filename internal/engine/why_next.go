@@ -102,7 +102,7 @@ func goesOn(w *api.Waiting) bool {
 
 // needed is what a wait that does not end by itself ends with.
 func needed(w *api.Waiting) string {
-	who := w.Owner
+	who := w.Actor()
 	if who == "" {
 		who = "somebody"
 	}
