@@ -323,6 +323,44 @@ func TestWhoComesIn(t *testing.T) {
 	w.want(err, fault.Unreachable, "a server of another authority")
 }
 
+// The token of an agent stays on its machine, and whoever has that has its key too.
+func TestAnInvitationIsNoWayBackIn(t *testing.T) {
+	w := newWorld(t)
+	_, asked := request(t)
+	shown, unused := w.invite("eu", "eu"), w.invite("eu", "eu")
+	elsewhere := w.invite("eu", "us")
+	w.clock.Step(time.Second)
+	if _, err := w.enrol(shown, asked, "v1.4.0"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.enrol(elsewhere, asked, "v1.4.0")
+	w.want(err, fault.Conflict, "one to another site, under a name that is taken")
+	w.revoke("eu")
+	_, err = w.enrol(shown, asked, "v1.4.0")
+	w.want(err, fault.Unauthorized, "the one by which a revoked agent came in")
+	_, err = w.enrol(unused, asked, "v1.4.0")
+	w.want(err, fault.Unauthorized, "one that was handed over before the agent was revoked")
+	w.clock.Step(time.Second)
+	again := w.member("eu", "eu")
+	w.clock.Step(time.Second)
+	_, err = w.enrol(shown, asked, "v1.4.0")
+	w.want(err, fault.Unauthorized, "the one of before, after somebody was let in anew")
+	if _, err := w.beat(again, instance, nil); err != nil {
+		t.Errorf("who was let in anew stays: %v", err)
+	}
+	third := w.invite("third", "eu")
+	key, asked := request(t)
+	in, err := w.enrol(third, asked, "v1.4.0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.beat(member{ClientConn: w.as(in.Certificate, key, instance)}, instance, nil); err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.enrol(third, asked, "v1.4.0")
+	w.want(err, fault.Unauthorized, "one by which an agent has come in, and been there")
+}
+
 func TestCertificatesThatCount(t *testing.T) {
 	w := newWorld(t)
 	eu := w.member("eu", "eu")
@@ -345,6 +383,7 @@ func TestCertificatesThatCount(t *testing.T) {
 	_, err = w.beat(eu, instance, nil)
 	w.want(err, fault.Unauthorized, "one that was renewed twice over")
 	last := member{w.as(newest.Certificate, key2, instance), newest.Certificate, key2}
+	w.clock.Step(time.Second)
 	again := w.member("eu", "eu") // enrolled anew
 	_, err = w.beat(last, instance, nil)
 	w.want(err, fault.Unauthorized, "one of before it was enrolled anew")

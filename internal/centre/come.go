@@ -46,8 +46,9 @@ func (c *Centre) enrol(ctx context.Context, req uplink.EnrolRequest) (uplink.Enr
 		if err != nil {
 			return err
 		}
-		// What was enrolled before under this name is out: one of the two would be a stranger.
-		*a = ledger.Agent{Site: i.Site, Enrolled: now, EnrolledBy: i.By, Certificates: []string{serial}}
+		if err := a.Enrol(*i, serial); err != nil {
+			return err
+		}
 		out = uplink.Enrolled{Agent: i.Agent, Site: i.Site, Certificate: certificate, Authority: c.Authority.Certificate()}
 		return nil
 	})

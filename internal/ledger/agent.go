@@ -119,6 +119,7 @@ type Invitation struct {
 	Created time.Time         `json:"created"`
 	Expires time.Time         `json:"expires"`
 	Key     string            `json:"key,omitempty"` // the public key that came with it: whoever shows it again has to have that one
+	Used    time.Time         `json:"used,omitzero"` // when that was
 }
 
 // Take notes that whoever has a public key came with the invitation. It is fault.Unauthorized where it is over, or was another's.
@@ -129,7 +130,27 @@ func (i *Invitation) Take(key string, now time.Time) error {
 	if i.Key != "" && i.Key != key {
 		return fault.New(fault.Unauthorized, "the invitation of agent %s was used already, by another", i.Agent)
 	}
-	i.Key = key
+	if i.Key == "" {
+		i.Key, i.Used = key, now
+	}
+	return nil
+}
+
+// Enrol has an agent be the one that comes in by an invitation that was taken, with a certificate of a serial number. It is
+// fault.Unauthorized where the invitation is older than the agent's revocation, or was used by an agent that came in since; and
+// fault.Conflict where the name is another site's.
+func (a *Agent) Enrol(i Invitation, serial string) error {
+	again := !i.Used.IsZero() && a.Enrolled.Equal(i.Used)
+	switch {
+	case !a.Revoked.IsZero() && !a.Revoked.Before(i.Created):
+		return fault.New(fault.Unauthorized, "the invitation of agent %s is older than its revocation", i.Agent)
+	case a.Enrolled.After(i.Used), again && a.Instance != "":
+		return fault.New(fault.Unauthorized, "the invitation of agent %s was used already, and it has come in since", i.Agent)
+	case a.Revoked.IsZero() && a.Site != "" && a.Site != i.Site:
+		return fault.New(fault.Conflict, "agent %s is of site %s, and the invitation for site %s; revoke it first", i.Agent, a.Site, i.Site)
+	}
+	// What was enrolled before under this name is out: one of the two would be a stranger.
+	*a = Agent{Site: i.Site, Enrolled: i.Used, EnrolledBy: i.By, Certificates: []string{serial}}
 	return nil
 }
 
