@@ -2,6 +2,7 @@ package centre_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -246,6 +247,60 @@ func TestTasksAreThoseOfTheSite(t *testing.T) {
 	} {
 		if status.Code(err) != codes.Unimplemented {
 			t.Errorf("%s: %v, want it not to be there", name, err)
+		}
+	}
+}
+
+// A unit that a worker has begun is ended by an agent, and its record is the central worker's: the agent reads both. No answer opens
+// what the site was not given.
+func TestATaskComesWithWhatItIsAbout(t *testing.T) {
+	w := newWorld(t)
+	eu, us := w.member("eu", "eu"), w.member("us-1", "us")
+	put := func(text string) string {
+		t.Helper()
+		digest, err := w.ledger.PutBlob(t.Context(), []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return digest
+	}
+	changes, record, secret := put("changes by a worker"), put("a unit that has ended"), put("another site's")
+	w.temporal.input = fmt.Appendf(nil, `{"cluster":"eu-1","workloads":[{"changes":%q}],"record":%q,"note":%q}`, changes, record, secret)
+	at := workflowservice.NewWorkflowServiceClient(eu)
+	task, err := at.PollActivityTaskQueue(t.Context(), &workflowservice.PollActivityTaskQueueRequest{
+		Namespace: "default", TaskQueue: &taskqueue.TaskQueue{Name: api.SiteQueue(api.Queue(installation), "eu")},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, digest := range []string{changes, record} {
+		if _, err := uplink.Blob(t.Context(), eu, digest); err != nil {
+			t.Errorf("what the task names is read: %v", err)
+		}
+		_, err := uplink.Blob(t.Context(), us, digest)
+		w.want(err, fault.NotFound, "by another site")
+	}
+	_, err = uplink.Blob(t.Context(), eu, secret)
+	w.want(err, fault.NotFound, "what it says beside")
+	complete := func(result string) error {
+		_, err := at.RespondActivityTaskCompleted(t.Context(), &workflowservice.RespondActivityTaskCompletedRequest{
+			Namespace: "default", TaskToken: task.GetTaskToken(), Result: plainly([]byte(result)),
+		})
+		return err
+	}
+	for reason, result := range map[string]string{
+		"a change set that is another site's": fmt.Sprintf(`{"changes":%q}`, secret),
+		"with another field that is no text":  fmt.Sprintf(`{"CHANGES":%q,"record":["x"]}`, secret),
+		"deep within":                         fmt.Sprintf(`{"workloads":[{"changes":%q}]}`, secret),
+		"the last of two":                     fmt.Sprintf(`{"changes":%q,"Changes":%q}`, changes, secret),
+	} {
+		if err := complete(result); status.Code(err) != codes.NotFound || w.temporal.done != nil {
+			t.Errorf("%s: %v", reason, err)
+		}
+	}
+	for _, result := range []string{fmt.Sprintf(`{"changes":%q}`, changes), `{"changes":["text"]}`, `"text"`, ""} {
+		if err := complete(result); err != nil {
+			t.Errorf("%s: %v", result, err)
 		}
 	}
 }

@@ -24,7 +24,7 @@ func (t *tasks) toSite(ctx context.Context, from proto.Message) error {
 	if err != nil {
 		return err
 	}
-	return recode(ctx, from, t.centre.Payloads, site)
+	return recode(ctx, from, t.centre.Payloads, site, func(plain []*common.Payload) error { return t.centre.give(ctx, plain) })
 }
 
 // fromSite has what whoever calls has encrypted be as Temporal keeps it.
@@ -33,7 +33,8 @@ func (t *tasks) fromSite(ctx context.Context, from proto.Message) error {
 	if err != nil {
 		return uplink.ToStatus(err)
 	}
-	if err := recode(ctx, from, site, t.centre.Payloads); err != nil {
+	looks := func(plain []*common.Payload) error { return t.centre.mayName(ctx, plain) }
+	if err := recode(ctx, from, site, t.centre.Payloads, looks); err != nil {
 		return uplink.ToStatus(err)
 	}
 	if t.centre.Payloads.Encrypts() {
@@ -42,9 +43,9 @@ func (t *tasks) fromSite(ctx context.Context, from proto.Message) error {
 	return proxy.VisitFailures(ctx, from, proxy.VisitFailuresOptions{Visitor: legible})
 }
 
-// recode reads the payloads of a message by some keys, and writes them by others. Headers stay as they are: they have traces, whose names
+// recode reads the payloads of a message by some keys, and writes them by others once somebody has looked at them. Headers stay as they are: they have traces, whose names
 // are those of workflows, and nobody encrypts them.
-func recode(ctx context.Context, of proto.Message, from, to *payload.Ring) error {
+func recode(ctx context.Context, of proto.Message, from, to *payload.Ring, looks func([]*common.Payload) error) error {
 	return proxy.VisitPayloads(ctx, of, proxy.VisitPayloadsOptions{
 		SkipSearchAttributes: true,
 		Visitor: func(ctx *proxy.VisitPayloadsContext, all []*common.Payload) ([]*common.Payload, error) {
@@ -53,6 +54,9 @@ func recode(ctx context.Context, of proto.Message, from, to *payload.Ring) error
 			}
 			plain, err := from.Decode(all)
 			if err != nil {
+				return nil, err
+			}
+			if err := looks(plain); err != nil {
 				return nil, err
 			}
 			return to.Encode(plain)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"go.temporal.io/api/common/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
@@ -41,6 +42,7 @@ type queues struct {
 
 	polling func()
 	task    *workflowservice.PollActivityTaskQueueResponse // what the task is about; nil: nothing
+	input   []byte                                         // of the task
 }
 
 func (q *queues) PollActivityTaskQueue(
@@ -53,6 +55,9 @@ func (q *queues) PollActivityTaskQueue(
 	task := &workflowservice.PollActivityTaskQueueResponse{}
 	if q.task != nil {
 		task = proto.Clone(q.task).(*workflowservice.PollActivityTaskQueueResponse)
+	}
+	if q.input != nil {
+		task.Input = plainly(q.input)
 	}
 	task.TaskToken = []byte("token of Temporal")
 	return task, nil
@@ -243,4 +248,9 @@ func (w *world) want(err error, code fault.Code, reason string) {
 	if got := fault.CodeOf(err); got != code {
 		w.Errorf("%s: %q (%v), want %q", reason, got, err, code)
 	}
+}
+
+// plainly is a payload that nobody has encrypted.
+func plainly(data []byte) *common.Payloads {
+	return &common.Payloads{Payloads: []*common.Payload{{Metadata: map[string][]byte{"encoding": []byte("json/plain")}, Data: data}}}
 }
