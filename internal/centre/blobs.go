@@ -9,20 +9,12 @@ import (
 	"sluice.dev/sluice/internal/ledger"
 )
 
-// blobPlaces is how many blobs of agents are in memory at one time.
-const blobPlaces = 4
-
 // blobs are those that the site of whoever calls may read: what it stored, and what records of its clusters name.
 type blobs struct{ centre *Centre }
 
 // Place implements uplink.Blobs.
 func (b blobs) Place(ctx context.Context) (func(), error) {
-	select {
-	case b.centre.blobs <- struct{}{}:
-		return func() { <-b.centre.blobs }, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	return b.centre.blobs.take(ctx, callerOf(ctx).Name)
 }
 
 // Blob implements uplink.Blobs.

@@ -49,7 +49,8 @@ type Options struct {
 	Payloads     *payload.Ring // the keys of payloads at Temporal; nil: they are not encrypted there
 	Clock        clock.WithTicker
 	Logger       *slog.Logger
-	Rate         float64 // connections that are taken up in a second; default 18
+	Rate         float64       // connections that are taken up in a second; default 18
+	PartWithin   time.Duration // a part of a blob has to come or go; default 30 s
 }
 
 const (
@@ -61,6 +62,7 @@ const (
 	askedAfter  = 30 * time.Second
 	answerFor   = 15 * time.Second
 	handshakeIn = 10 * time.Second
+	partWithin  = 30 * time.Second
 )
 
 // Centre answers agents.
@@ -68,16 +70,18 @@ type Centre struct {
 	Options
 	seal   credential.Seal
 	roster *roster
-	blobs  chan struct{} // places of those whose blobs are in memory
+	blobs  *places
+	plans  *places
 	known  known
 	bounds *bounds
 }
 
 // New returns a centre.
 func New(o Options) *Centre {
-	o.Rate = cmp.Or(o.Rate, connectionsPerSecond)
+	o.Rate, o.PartWithin = cmp.Or(o.Rate, connectionsPerSecond), cmp.Or(o.PartWithin, partWithin)
 	return &Centre{
-		Options: o, seal: o.Authority.Seal(), blobs: make(chan struct{}, blobPlaces), bounds: newBounds(),
+		Options: o, seal: o.Authority.Seal(), bounds: newBounds(),
+		blobs: newPlaces(blobPlaces), plans: newPlaces(planPlaces),
 		roster: &roster{read: o.Ledger.ListAgents, clock: o.Clock},
 	}
 }

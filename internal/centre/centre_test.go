@@ -1,6 +1,7 @@
 package centre_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/taskqueue/v1"
 	"go.temporal.io/api/workflowservice/v1"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/status"
@@ -584,6 +586,40 @@ func TestReportsThatComeLate(t *testing.T) {
 	}
 	_, err = uplink.ReportLate.Call(t.Context(), eu, make([]uplink.Report, 1001))
 	w.want(err, fault.Invalid, "more than one call may have")
+}
+
+// Somebody who opens streams of blobs and says nothing on them, or reads nothing of them, keeps nobody else from theirs.
+func TestASlowAgentKeepsNobodyWaiting(t *testing.T) {
+	w := newWorld(t)
+	slow, other := w.member("eu", "eu"), w.member("us-1", "us")
+	large, err := uplink.PutBlob(t.Context(), slow, bytes.Repeat([]byte("x"), 4<<20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := func(name string) grpc.ClientStream {
+		t.Helper()
+		stream, err := slow.NewStream(t.Context(), &grpc.StreamDesc{ClientStreams: true, ServerStreams: true},
+			"/sluice.agents.v1.Centre/"+name, grpc.CallContentSubtype("sluice-json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return stream
+	}
+	var silent []grpc.ClientStream
+	for range 20 {
+		silent = append(silent, open("PutBlob"))
+		if err := open("Blob").SendMsg(map[string]string{"digest": large}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, stop := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer stop()
+	if _, err := uplink.PutBlob(ctx, other, []byte("x")); err != nil {
+		t.Errorf("another one stores a blob: %v", err)
+	}
+	for _, stream := range silent[:2] {
+		w.want(uplink.FromStatus(stream.RecvMsg(&struct{}{})), fault.Unreachable, "a blob of which nothing comes")
+	}
 }
 
 // Strangers cost the ledger a write each, and an agent may not fill it.

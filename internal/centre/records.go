@@ -16,8 +16,8 @@ import (
 // handleRecords answers what agents ask of the ledger. Each call is about clusters of the agent's site, or it is refused.
 func (c *Centre) handleRecords(s *uplink.Service) {
 	l := c.Ledger
-	uplink.Handle(s, uplink.Plan, c.plan)
-	uplink.Handle(s, uplink.Run, c.run)
+	uplink.Handle(s, uplink.Plan, alone(c, c.plan))
+	uplink.Handle(s, uplink.Run, alone(c, c.run))
 	uplink.Handle(s, uplink.Overtaken, func(ctx context.Context, run string) (ledger.Run, error) {
 		r, err := l.Overtaken(ctx, run)
 		return named(r), err
@@ -73,7 +73,7 @@ func (c *Centre) handleRecords(s *uplink.Service) {
 	})
 	uplink.Handle(s, uplink.ListObservations, c.observations)
 	uplink.Handle(s, uplink.ReportLate, c.late)
-	uplink.HandleBlobs(s, blobs{c})
+	uplink.HandleBlobs(s, blobs{c}, c.PartWithin)
 }
 
 // near tells the clusters of the site of whoever calls from others.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -123,8 +124,53 @@ type Blobs interface {
 	Place(ctx context.Context) (leave func(), err error)
 }
 
-// HandleBlobs answers those who read and store blobs.
-func HandleBlobs(s *Service, blobs Blobs) {
+// mostWaits bounds how long a blob is under way, in times that one part may take.
+const mostWaits = 30
+
+// moving is a stream that says when a part has come or gone.
+type moving struct {
+	grpc.ServerStream
+	moved chan struct{}
+}
+
+// RecvMsg implements grpc.ServerStream.
+func (m moving) RecvMsg(msg any) error { return m.note(m.ServerStream.RecvMsg(msg)) }
+
+// SendMsg implements grpc.ServerStream.
+func (m moving) SendMsg(msg any) error { return m.note(m.ServerStream.SendMsg(msg)) }
+
+func (m moving) note(err error) error {
+	select {
+	case m.moved <- struct{}{}:
+	default:
+	}
+	return err
+}
+
+// timely moves parts over a stream, and gives up where one of them takes too long: others wait for the place.
+func timely(stream grpc.ServerStream, part time.Duration, move func(grpc.ServerStream) error) error {
+	ended, moved := make(chan error, 1), make(chan struct{}, 1)
+	go func() { ended <- move(moving{stream, moved}) }() // it ends with the stream, and so with the handler
+	next, last := time.NewTimer(part), time.NewTimer(mostWaits*part)
+	defer next.Stop()
+	defer last.Stop()
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case <-moved:
+			next.Reset(part)
+			continue
+		case <-next.C:
+		case <-last.C:
+		}
+		return ToStatus(fault.New(fault.Unreachable, "a blob takes too long: a part of it has to pass within %s, and the whole within %s",
+			part, mostWaits*part))
+	}
+}
+
+// HandleBlobs answers those who read and store blobs. A part of one has to pass within a while.
+func HandleBlobs(s *Service, blobs Blobs, within time.Duration) {
 	read, put := readBlob, putBlob
 	read.Handler = func(_ any, stream grpc.ServerStream) error {
 		var asked blobAsked
@@ -140,7 +186,7 @@ func HandleBlobs(s *Service, blobs Blobs) {
 		if err != nil {
 			return ToStatus(err)
 		}
-		return scatter(stream, data)
+		return timely(stream, within, func(to grpc.ServerStream) error { return scatter(to, data) })
 	}
 	put.Handler = func(_ any, stream grpc.ServerStream) error {
 		leave, err := blobs.Place(stream.Context())
@@ -148,7 +194,11 @@ func HandleBlobs(s *Service, blobs Blobs) {
 			return ToStatus(err)
 		}
 		defer leave()
-		data, err := gather(stream)
+		var data []byte
+		err = timely(stream, within, func(from grpc.ServerStream) (err error) {
+			data, err = gather(from)
+			return err
+		})
 		if err != nil {
 			return err
 		}
