@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -21,6 +20,8 @@ const (
 	maxSpooled = 4096
 	maxLine    = 64 << 10 // bytes of one report
 	atOnce     = 200      // reports in one call
+	atOnceSize = 1 << 20  // bytes of them
+	maxFile    = 32 << 20 // bytes: it is written anew then, without what has been overtaken
 )
 
 // spool keeps on disk what an agent has done and seen and cannot report, as the link is down. What it may do next it cannot ask either: a
@@ -31,23 +32,28 @@ type spool struct {
 	mu      sync.Mutex
 	waiting []uplink.Report // in order
 	at      map[string]int  // where each waits, by its key
+	size    int64           // of the file, as far as it is whole
+	torn    bool            // what comes after that is half a line
 }
 
-// openSpool reads what could not be reported before. A line that was cut off in the middle of writing is left out.
+// openSpool reads what could not be reported before. A line that was cut off in the middle of writing is left out, and leaves the file
+// before another one comes.
 func openSpool(file string) (*spool, error) {
 	s := &spool{file: file, at: map[string]int{}}
 	data, err := os.ReadFile(file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fault.Wrap(fault.Internal, err, "cannot read what is to be reported")
 	}
-	lines := bufio.NewScanner(bytes.NewReader(data))
-	lines.Buffer(nil, maxLine)
-	for lines.Scan() {
+	for line := range bytes.Lines(data) {
 		var r uplink.Report
-		if json.Unmarshal(lines.Bytes(), &r) == nil && len(s.waiting) < maxSpooled {
+		switch {
+		case !bytes.HasSuffix(line, []byte("\n")) || json.Unmarshal(line, &r) != nil:
+			s.torn = true
+		case len(s.waiting) < maxSpooled:
 			s.put(r)
 		}
 	}
+	s.size = int64(len(data))
 	return s, nil
 }
 
@@ -72,19 +78,30 @@ func (s *spool) add(r uplink.Report, why error) error {
 	if len(s.waiting) >= maxSpooled || len(line) >= maxLine {
 		return fault.Wrap(fault.Unreachable, why, "cannot report, and %d reports wait already", len(s.waiting))
 	}
-	f, err := os.OpenFile(s.file, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-	if err == nil {
-		_, err = f.Write(append(line, '\n'))
-		if err == nil {
-			err = f.Sync()
+	if s.torn || s.size > maxFile {
+		if err := s.rewrite(); err != nil {
+			return err
 		}
-		err = errors.Join(err, f.Close())
 	}
-	if err != nil {
+	if err := s.append(append(line, '\n')); err != nil {
+		s.torn = true
 		return fault.Wrap(fault.Internal, err, "cannot keep what is to be reported")
 	}
 	s.put(r)
 	return nil
+}
+
+func (s *spool) append(line []byte) error {
+	f, err := os.OpenFile(s.file, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(line)
+	if err == nil {
+		err = f.Sync()
+	}
+	s.size += int64(len(line))
+	return errors.Join(err, f.Close())
 }
 
 // send reports what waits, and forgets what has come through.
@@ -92,7 +109,10 @@ func (s *spool) send(ctx context.Context, server grpc.ClientConnInterface) error
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for len(s.waiting) > 0 {
-		n := min(len(s.waiting), atOnce)
+		n, err := s.next()
+		if err != nil {
+			return err
+		}
 		if _, err := uplink.ReportLate.Call(ctx, server, s.waiting[:n]); err != nil {
 			return err
 		}
@@ -109,6 +129,22 @@ func (s *spool) send(ctx context.Context, server grpc.ClientConnInterface) error
 	return nil
 }
 
+// next is how many reports go into the next call.
+func (s *spool) next() (n int, err error) {
+	size := 0
+	for n < min(len(s.waiting), atOnce) {
+		line, err := json.Marshal(s.waiting[n])
+		if err != nil {
+			return 0, fault.Wrap(fault.Internal, err, "cannot report")
+		}
+		if size += len(line); n > 0 && size > atOnceSize {
+			break
+		}
+		n++
+	}
+	return n, nil
+}
+
 // rewrite has the file hold what waits, and no more.
 func (s *spool) rewrite() error {
 	var all bytes.Buffer
@@ -119,5 +155,9 @@ func (s *spool) rewrite() error {
 		}
 		all.Write(append(line, '\n'))
 	}
-	return writeFile(s.file, all.Bytes())
+	if err := writeFile(s.file, all.Bytes()); err != nil {
+		return err
+	}
+	s.size, s.torn = int64(all.Len()), false
+	return nil
 }

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"slices"
@@ -37,6 +38,9 @@ func (c *hearing) Invoke(_ context.Context, method string, args, _ any, _ ...grp
 		w := args.(ledger.Write)
 		c.writes = append(c.writes, w.Object+"@"+w.ResourceVersion)
 	case uplink.ReportLate.Path():
+		if data, err := json.Marshal(args); err != nil || len(data) > uplink.MaxMessage {
+			return status.Error(codes.ResourceExhausted, "a message is too large")
+		}
 		c.late = append(c.late, slices.Clone(args.([]uplink.Report))...)
 		if c.lost {
 			return status.Error(codes.Unavailable, "nobody heard the answer")
@@ -146,6 +150,52 @@ func TestASpoolIsBounded(t *testing.T) {
 	}
 	if info, err := os.Stat(s.file); err != nil || info.Size() != 0 {
 		t.Errorf("nothing is left of them: %v, %v", info, err)
+	}
+}
+
+// What is kept after a line was cut off is there when the agent is started once more.
+func TestWhatIsKeptAfterAHalfLineCounts(t *testing.T) {
+	ctx, dir := t.Context(), t.TempDir()
+	file := filepath.Join(dir, spoolFile)
+	if err := os.WriteFile(file, []byte(`{"write":{"run":"agent-1","clu`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := &Records{server: &hearing{down: true}, spool: opened(t, dir)}
+	if err := r.SaveWrite(ctx, outcome("x", "7")); err != nil {
+		t.Fatal(err)
+	}
+	if got := said(opened(t, dir).waiting); !slices.Equal(got, []string{"x@7"}) {
+		t.Errorf("after a line that was cut off: %v wait", got)
+	}
+}
+
+// Many large reports come in several calls: one that is too large never would, nor would any behind it.
+func TestLargeReportsComeInSeveralCalls(t *testing.T) {
+	s := opened(t, t.TempDir())
+	for i := range atOnce {
+		if err := s.add(uplink.Report{Write: &ledger.Write{Object: strings.Repeat("o", maxLine-1000) + strconv.Itoa(i)}}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := &hearing{}
+	if err := s.send(t.Context(), c); err != nil || len(c.late) != atOnce {
+		t.Errorf("%d of %d came (%v)", len(c.late), atOnce, err)
+	}
+}
+
+// A link that is down for days has the same things seen again and again.
+func TestASpoolDoesNotGrowByWhatIsOvertaken(t *testing.T) {
+	s := opened(t, t.TempDir())
+	s.size = maxFile + 1 // as it would be by then
+	for _, version := range []string{"1", "2"} {
+		w := outcome("x", version)
+		if err := s.add(uplink.Report{Write: &w}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	info, err := os.Stat(s.file)
+	if err != nil || info.Size() != s.size {
+		t.Errorf("the file has %v bytes, and is thought to have %d (%v)", info, s.size, err)
 	}
 }
 
