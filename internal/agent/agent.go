@@ -141,6 +141,10 @@ func (a *agent) arrive(ctx context.Context) error {
 			return nil
 		}
 		switch fault.CodeOf(err) {
+		case fault.Unreachable: // so says a server too that is shown a certificate which is over
+			if over := a.who.over(a.Clock.Now()); over != nil {
+				return over
+			}
 		case fault.Unauthorized, fault.Refused, fault.Invalid:
 			return fault.Wrap(fault.CodeOf(err), err, "cannot be agent %s at %s", own.Agent, a.Server)
 		}
@@ -205,21 +209,35 @@ func (a *agent) keep(ctx context.Context) (why error) {
 	defer stop()
 	rounds.Keep(ctx, a.Clock, ledger.AgentBeatEvery, func(ctx context.Context) {
 		err := a.beat(ctx, false)
-		if err == nil && a.who.due(a.Clock.Now()) {
-			if err = a.who.renew(ctx, a.server); err == nil {
-				a.Logger.Info("this agent has a newer certificate")
-			}
+		if err == nil {
+			err = a.renew(ctx)
+		}
+		if why = a.final(err); why != nil {
+			stop()
+			return
 		}
 		if err == nil {
 			err = a.spool.send(ctx, a.server)
 		}
-		if why = final(err); why != nil {
-			stop()
-		} else if err != nil && ctx.Err() == nil {
+		if err != nil && ctx.Err() == nil {
 			a.Logger.Warn("the server does not hear this agent", "error", err)
 		}
 	})
 	return why
+}
+
+// renew has a newer certificate where it is time, and one that could not be kept on disk kept.
+func (a *agent) renew(ctx context.Context) error {
+	if a.who.due(a.Clock.Now()) {
+		if err := a.who.renew(ctx, a.server); err != nil {
+			return err
+		}
+		a.Logger.Info("this agent has a newer certificate")
+	}
+	if err := a.who.keep(); err != nil {
+		a.Logger.Error("this agent cannot keep its certificate, and may not be let in when it is started anew", "error", err)
+	}
+	return nil
 }
 
 // beat says that the agent is there, and hears where it stands.
@@ -266,7 +284,7 @@ func (a *agent) survey(ctx context.Context) (why error) {
 	rounds.Keep(ctx, a.Clock, lookEvery, func(ctx context.Context) {
 		hung.Want(ctx, a.controlled())
 		a.look(ctx)
-		if why = final(a.beat(ctx, false)); why != nil {
+		if why = a.final(a.beat(ctx, false)); why != nil {
 			stop()
 		}
 	})
@@ -274,10 +292,12 @@ func (a *agent) survey(ctx context.Context) (why error) {
 }
 
 // final is an error after which an agent cannot go on; nil for any other.
-func final(err error) error {
+func (a *agent) final(err error) error {
 	switch fault.CodeOf(err) {
 	case fault.Unauthorized, fault.Refused, fault.Conflict:
 		return err
+	case fault.Unreachable:
+		return a.who.over(a.Clock.Now())
 	}
 	return nil
 }

@@ -50,6 +50,7 @@ type keeper struct {
 	key  crypto.Signer
 	from time.Time // of the certificate
 	to   time.Time
+	kept bool // on disk
 }
 
 // open reads the identity in a folder, or comes in by an invitation where there is none. It is fault.Unauthorized where there is neither.
@@ -71,6 +72,7 @@ func open(ctx context.Context, o *Options) (*keeper, error) {
 	}
 	if there {
 		err := k.take(own)
+		k.kept = true
 		if err != nil || o.Invitation == "" || o.Clock.Now().Before(k.to) {
 			return k, err
 		}
@@ -86,7 +88,7 @@ func open(ctx context.Context, o *Options) (*keeper, error) {
 	if err := k.take(own); err != nil {
 		return nil, err
 	}
-	if err := k.write(); err != nil {
+	if err := k.keep(); err != nil {
 		return nil, err
 	}
 	return k, os.RemoveAll(filepath.Join(o.Dir, comingFile))
@@ -149,14 +151,31 @@ func (k *keeper) take(own identity) error {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.own, k.key, k.from, k.to = own, key, leaf.NotBefore, leaf.NotAfter
+	k.own, k.key, k.from, k.to, k.kept = own, key, leaf.NotBefore, leaf.NotAfter, false
 	return nil
 }
 
-func (k *keeper) write() error {
+// keep writes the identity to disk where it is not there yet.
+func (k *keeper) keep() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return writeJSON(k.file, k.own)
+	if k.kept {
+		return nil
+	}
+	err := writeJSON(k.file, k.own)
+	k.kept = err == nil
+	return err
+}
+
+// over is fault.Unauthorized where the certificate has ended.
+func (k *keeper) over(now time.Time) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if now.Before(k.to) {
+		return nil
+	}
+	return fault.New(fault.Unauthorized, "the certificate of agent %s ended at %s, by this machine's clock; enroll it anew: "+
+		"sluice cluster enroll CLUSTER", k.own.Agent, k.to.UTC().Format(time.RFC3339))
 }
 
 // now returns who the agent is.
@@ -173,7 +192,7 @@ func (k *keeper) due(now time.Time) bool {
 	return now.After(k.from.Add(k.to.Sub(k.from) / 2))
 }
 
-// renew has the server give a newer certificate, for a newer key.
+// renew has the server give a newer certificate, for a newer key. It is not on disk yet.
 func (k *keeper) renew(ctx context.Context, server grpc.ClientConnInterface) error {
 	key, err := credential.NewKey()
 	if err != nil {
@@ -192,10 +211,7 @@ func (k *keeper) renew(ctx context.Context, server grpc.ClientConnInterface) err
 		return err
 	}
 	newer := identity{Agent: in.Agent, Site: in.Site, Authority: in.Authority, Certificate: in.Certificate, Key: encoded}
-	if err := k.take(newer); err != nil {
-		return err
-	}
-	return k.write()
+	return k.take(newer)
 }
 
 // maxState bounds a file of state, in bytes.

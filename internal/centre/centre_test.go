@@ -473,6 +473,9 @@ func TestOneProcessOfAnAgent(t *testing.T) {
 	second := member{w.as(first.certificate, first.key, other), first.certificate, first.key}
 	_, err := w.beat(second, other, nil)
 	w.want(err, fault.Conflict, "a second process")
+	_, asked := request(t)
+	_, err = uplink.Renew.Call(t.Context(), second, uplink.RenewRequest{Request: asked})
+	w.want(err, fault.Conflict, "a second process that would have the first one's certificates be old")
 	unit := uplink.FenceAsked{Unit: uplink.Unit{Cluster: "eu-1", Subject: component}}
 	_, err = uplink.NextFence.Call(t.Context(), second, unit)
 	w.want(err, fault.Conflict, "what a second process asks")
@@ -612,10 +615,13 @@ func TestASlowAgentKeepsNobodyWaiting(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	ctx, stop := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	ctx, stop := context.WithTimeout(t.Context(), 2500*time.Millisecond)
 	defer stop()
-	if _, err := uplink.PutBlob(ctx, other, []byte("x")); err != nil {
-		t.Errorf("another one stores a blob: %v", err)
+	for i := range 50 { // until all of those have come
+		if _, err := uplink.PutBlob(ctx, other, fmt.Append(nil, i)); err != nil {
+			t.Fatalf("another one stores a blob: %v", err)
+		}
+		time.Sleep(5 * time.Millisecond)
 	}
 	for _, stream := range silent[:2] {
 		w.want(uplink.FromStatus(stream.RecvMsg(&struct{}{})), fault.Unreachable, "a blob of which nothing comes")

@@ -23,8 +23,9 @@ func (c *Centre) late(ctx context.Context, all []uplink.Report) (none uplink.Non
 		case r.Observation != nil:
 			err = c.lateSighting(ctx, *r.Observation)
 		}
-		if code := fault.CodeOf(err); code == fault.Unauthorized || code == fault.NotFound || code == fault.Invalid {
-			// Its cluster is of another site by now, or its blob was never the site's: it would not be taken at any time.
+		switch fault.CodeOf(err) {
+		case fault.Unauthorized, fault.NotFound, fault.Invalid, fault.Conflict, fault.Refused:
+			// Its cluster is of another site by now, or its blob was never the site's: it would not be taken at any time, and keeps no other back.
 			c.Logger.Warn("a late report is not taken", "agent", callerOf(ctx).Name, "error", err)
 			continue
 		}

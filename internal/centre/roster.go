@@ -109,7 +109,7 @@ func callerOf(ctx context.Context) caller {
 	return who
 }
 
-// identify returns a context with the agent that calls. Which of its processes that is counts for all but those by which it comes in.
+// identify returns a context with the agent that calls. Which of its processes that is counts for all but its beats.
 func (c *Centre) identify(ctx context.Context, method string) (context.Context, error) {
 	if method == uplink.Enrol.Path() {
 		return ctx, nil
@@ -126,9 +126,8 @@ func (c *Centre) identify(ctx context.Context, method string) (context.Context, 
 	}
 	serial := credential.Serial(leaf)
 	says := metadata.ValueFromIncomingContext(ctx, uplink.InstanceKey)
-	coming := method == uplink.Beat.Path() || method == uplink.Renew.Path()
 	a, err := c.roster.find(ctx, leaf.Subject.CommonName, func(a *ledger.Agent) error {
-		if err := a.Counts(serial); err != nil || coming {
+		if err := a.Counts(serial); err != nil || method == uplink.Beat.Path() {
 			return err
 		}
 		if len(says) != 1 || says[0] != a.Instance {
