@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode"
 )
 
 // Kind of an annotation.
@@ -63,7 +64,7 @@ func (l Log) Write(text []byte) (int, error) {
 		line = bytes.ReplaceAll(line, []byte("\r"), nil) // it ends a line for some who read logs
 		// A command is a line that begins with ::, or has ##[ anywhere.
 		line = bytes.ReplaceAll(line, []byte("##["), []byte("## ["))
-		if trimmed := bytes.TrimLeft(line, " \t\v\f\u00a0\ufeff"); bytes.HasPrefix(trimmed, []byte("::")) {
+		if trimmed := bytes.TrimLeftFunc(line, blank); bytes.HasPrefix(trimmed, []byte("::")) {
 			out.Write(line[:len(line)-len(trimmed)])
 			out.WriteString(": :")
 			line = trimmed[2:]
@@ -75,3 +76,6 @@ func (l Log) Write(text []byte) (int, error) {
 	}
 	return len(text), nil
 }
+
+// blank reports whether GitHub may pass by a character before a command: it passes by whatever Unicode calls white space.
+func blank(r rune) bool { return unicode.IsSpace(r) || unicode.In(r, unicode.Z, unicode.Cf, unicode.Cc) }

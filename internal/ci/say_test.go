@@ -29,13 +29,15 @@ func TestAnnotationsAreEscaped(t *testing.T) {
 }
 
 // command is what GitHub takes for a command in a line of a log.
-var command = regexp.MustCompile(`(?m)^[\s\x{a0}\x{feff}]*::|##\[`)
+var command = regexp.MustCompile(`(?m)^[\s\pZ\x{85}\x{feff}]*::|##\[`)
 
 func TestALogHasNoCommands(t *testing.T) {
 	for _, c := range []struct{ reason, text, want string }{
 		{"text", "a::b\n", "a::b\n"},
 		{"a command", "::add-mask::x\n", ": :add-mask::x\n"},
 		{"a command behind blanks", "x\n \t::error::y\n", "x\n \t: :error::y\n"},
+		{"a command behind a wide blank", "\u3000\u2003::add-mask::x\n", "\u3000\u2003: :add-mask::x\n"},
+		{"a command behind a line separator", "\u2028\u0085::stop-commands::x\n", "\u2028\u0085: :stop-commands::x\n"},
 		{"one of the older kind", "a ##[command]x\n", "a ## [command]x\n"},
 		{"one behind a carriage return", "a\r::error::x\n", "a::error::x\n"},
 		{"one that a carriage return hides", ":\r:error::x", ": :error::x"},
