@@ -148,6 +148,13 @@ func TestWhatMayNotBeReadIsNot(t *testing.T) {
 			change: func(at *git.Repository) { at.Limits.File = 1 << 20 },
 			code:   fault.Invalid, says: "it has a file of 4194304 bytes",
 		},
+		"a link of a million parts": {
+			reason: "each part is looked up with all before it: a day of work for a megabyte",
+			make: func(r *gittest.Repository) {
+				index(r, "120000", r.Pipe(strings.Repeat("a/", 1<<20), "hash-object", "-w", "--stdin"), "a")
+			},
+			code: fault.Invalid, says: "it is a link to something of 2097152 bytes, and a path has at most 4096",
+		},
 		"many small ones": {
 			reason: "all together they are as large",
 			make: func(r *gittest.Repository) {

@@ -26,6 +26,7 @@ const (
 	maxName  = 1024 // bytes
 	maxDepth = 32   // folders
 	maxLinks = 40   // that lead to one another
+	maxLead  = 4096 // bytes of where a link leads: no system follows more, and the work grows with their square
 )
 
 // Commit is one commit of a repository, with its files.
@@ -285,6 +286,9 @@ func (w *walk) files() ([]File, error) {
 		blob, err := object.GetBlob(w.store, e.hash)
 		if err != nil {
 			return nil, w.wrong(e.path, "%v", err)
+		}
+		if e.mode == filemode.Symlink && blob.Size > maxLead {
+			return nil, w.wrong(e.path, "it is a link to something of %d bytes, and a path has at most %d", blob.Size, maxLead)
 		}
 		// One object may stand at ten thousand paths.
 		if all += blob.Size; all > w.remote.limits.Bytes {
