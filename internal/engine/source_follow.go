@@ -90,6 +90,11 @@ func (e *Engine) followed(ctx context.Context, f *followed, in api.SourceFollow,
 		}
 		did = append(did, said)
 	}
+	gone, err := e.vanished(ctx, change{followed: f, in: in, triggers: triggers}, now, out)
+	if err != nil {
+		return err
+	}
+	did = append(did, gone...)
 	out.Known, out.Did = known, clipped(did, "no component has changed")
 	if len(wrong) > 0 {
 		return fault.New(fault.Refused, "%s", strings.Join(wrong, "; "))
@@ -180,7 +185,7 @@ func (e *Engine) reverted(ctx context.Context, c change, out *api.SourceFollowed
 	out.Runs = slices.Clone(out.Runs)
 	for i := range out.Runs {
 		r := &out.Runs[i]
-		if r.Component != c.name || r.Was != c.now.Digest || r.Was == "" || r.Paused {
+		if r.Component != c.name || r.Was != c.now.Digest || r.Paused {
 			continue
 		}
 		why := fmt.Sprintf("%s takes back what it brings: %s is again what it was before", commitReason(c.spec, c.in.Head), c.name)
@@ -194,6 +199,31 @@ func (e *Engine) reverted(ctx context.Context, c change, out *api.SourceFollowed
 		}
 		r.Paused = true
 		did = append(did, fmt.Sprintf("%s is paused: its commit was reverted", r.Run))
+	}
+	return did, nil
+}
+
+// vanished drops what waits of components that the branch has no more, and pauses the runs that brought them there for the first time. It
+// says what it did.
+func (e *Engine) vanished(ctx context.Context, c change, now board, out *api.SourceFollowed) (did []string, err error) {
+	var waits []api.SourceStart
+	for _, w := range out.Waiting {
+		if _, there := now[w.Component]; there {
+			waits = append(waits, w)
+			continue
+		}
+		did = append(did, fmt.Sprintf("%s %s is not started: %s has no %s any more", w.Component, w.Version, c.spec.Branch, w.Component))
+	}
+	out.Waiting = waits
+	for _, r := range slices.Clone(out.Runs) {
+		if _, there := now[r.Component]; !there {
+			c.name = r.Component
+			paused, err := e.reverted(ctx, c, out)
+			if err != nil {
+				return nil, err
+			}
+			did = append(did, paused...)
+		}
 	}
 	return did, nil
 }

@@ -39,7 +39,16 @@ func (e *Engine) TendSource(ctx context.Context, in api.SourceTend) (api.SourceT
 	if err != nil {
 		return out, err
 	}
-	for _, w := range in.State.Waiting {
+	waiting := in.State.Waiting
+	if moved, err := f.moved(ctx, in.State); moved != "" || err != nil {
+		out.Waiting, waiting = waiting, nil
+		if err != nil {
+			wrong = append(wrong, err.Error())
+		} else {
+			did = append(did, moved)
+		}
+	}
+	for _, w := range waiting {
 		i := slices.IndexFunc(triggers, func(t *pipelines.Trigger) bool { return t.Metadata.Name == w.Trigger })
 		if i < 0 || !triggers[i].Spec.Run {
 			did = append(did, fmt.Sprintf("%s %s is not started: Trigger %s does not say so any more", w.Component, w.Version, w.Trigger))
@@ -61,6 +70,19 @@ func (e *Engine) TendSource(ctx context.Context, in api.SourceTend) (api.SourceT
 		out.Error = clipped(wrong, "")
 	}
 	return out, ctx.Err()
+}
+
+// moved says that the branch is at another commit than the one that was followed; "" where it is not, or nothing waits for it. Nothing is
+// started then: somebody may have taken it back, or pushed over it.
+func (f *followed) moved(ctx context.Context, s api.SourceState) (string, error) {
+	if len(s.Waiting) == 0 {
+		return "", nil
+	}
+	heads, err := f.remote.Look(ctx)
+	if err != nil || heads.Branch == s.Commit {
+		return "", err
+	}
+	return fmt.Sprintf("nothing is started: %s is at %.12s by now, and %.12s is what was followed", f.spec.Branch, heads.Branch, s.Commit), nil
 }
 
 // tendRun reports whether a run is open still, and approves it where it waits for what reviewers have said already.

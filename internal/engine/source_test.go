@@ -352,6 +352,61 @@ func TestWhatCannotBeFollowedStartsNothing(t *testing.T) {
 	}
 }
 
+// TestWhatWasTakenBackIsNotStarted has a version wait behind an open run, and go from the branch before that has ended.
+func TestWhatWasTakenBackIsNotStarted(t *testing.T) {
+	for name, c := range map[string]struct {
+		reason string
+		push   func(*followBench)
+		says   string
+	}{
+		"pushed over": {
+			"nothing is started of a branch that nobody has taken as it is",
+			func(b *followBench) {
+				b.repository.Git("reset", "--quiet", "--hard", "HEAD~1")
+				b.repository.Git("push", "--quiet", "--force", "origin", "HEAD")
+			}, "nothing is started: main is at ",
+		},
+		"removed": {
+			"nobody wants a component that is not there",
+			func(b *followBench) {
+				b.commit("another name", strings.Replace(component("3.0.0"), "name: agent", "name: other", 1))
+			}, "other 3.0.0: started as other-1",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := followsWith(t, "", everyMerge)
+			b.round()
+			for _, v := range []string{"2.0.0", "3.0.0"} {
+				b.commit("version "+v, component(v))
+				b.round()
+			}
+			b.says("agent 3.0.0 waits behind agent-1")
+			c.push(b)
+			b.round()
+			b.says(c.says)
+			b.closes("agent-1")
+			b.round()
+			if n := len(b.runs()); n != 1 {
+				t.Errorf("%s: there are %d runs; %s, %s", c.reason, n, b.state.Did, b.state.Error)
+			}
+		})
+	}
+}
+
+// TestAComponentThatIsTakenBackPausesItsRun has one come and go, while the run that brings it is open.
+func TestAComponentThatIsTakenBackPausesItsRun(t *testing.T) {
+	b := followsWith(t, "", everyMerge)
+	b.round()
+	b.repository.Commit("another", map[string]string{"fleet/other.yaml": strings.ReplaceAll(strings.ReplaceAll(
+		component("1.0.0"), "name: agent", "name: other"), "manifests: agent", "manifests: ../agent")})
+	b.round()
+	b.says("other 1.0.0: started as other-1")
+	b.repository.Git("revert", "--no-edit", "HEAD")
+	b.repository.Git("push", "--quiet", "origin", "HEAD")
+	b.round()
+	b.says("other-1 is paused: its commit was reverted")
+}
+
 func TestATriggerSaysWhatIsStarted(t *testing.T) {
 	for name, c := range map[string]struct {
 		reason, trigger, change, says string
