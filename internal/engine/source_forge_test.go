@@ -135,6 +135,31 @@ func TestWhatIsShownOfARequest(t *testing.T) {
 	}
 }
 
+// TestTwoSourcesOfOneRepositoryStandApart has one refuse what the other lets pass.
+func TestTwoSourcesOfOneRepositoryStandApart(t *testing.T) {
+	b := atForge(t, forge.GitHub, everyMerge)
+	b.round()
+	number, head := b.propose("change", strings.Replace(component("2.0.0"), "careful", "careless", 1), false)
+	b.shows(number, head, false)
+	b.apply("docs.yaml", fmt.Sprintf("kind: Source\nmetadata: {name: docs}\nspec: {url: %q, branch: main, paths: [fleet], "+
+		"forge: {kind: github, api: %q, repository: team/infra, token: {file: forge}}}\n", b.repository.URL, b.forge.API()))
+	came, err := b.FollowSource(t.Context(), api.SourceFollow{Source: "docs", Head: head})
+	if err != nil || came.Known == "" {
+		t.Fatalf("%+v, %v", came, err)
+	}
+	_, err = b.ShowRequest(t.Context(), api.SourceShow{Source: "docs", Known: came.Known, KnownAt: head, Request: api.SourceRequest{Number: number, Head: head}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stands := map[string]forge.Standing{}
+	for _, s := range b.at.Statuses(head) {
+		stands[s.Name] = s.Standing
+	}
+	if stands["sluice/plan/infra"] != forge.Failed || stands["sluice/plan/docs"] != forge.Passed {
+		t.Errorf("it stands as %v", stands)
+	}
+}
+
 func TestARequestIsShownAsItWouldBeRun(t *testing.T) {
 	b := atForge(t, forge.GitHub, everyMerge+", pipeline: quick")
 	text := strings.Replace(fleet[strings.Index(fleet, "---\napiVersion: sluice.dev/v1alpha1\nkind: Pipeline"):], "careful", "quick", 1)

@@ -78,9 +78,15 @@ func (e *Engine) showRequest(ctx context.Context, f *followed, in api.SourceShow
 	if in.Request.Fork && f.spec.Forge.Kind == pipelines.GitLab {
 		return s.says, nil
 	}
-	_, err := f.forge.SetStatus(ctx, in.Request.Head, forge.Status{Standing: s.standing, Says: s.says, Branch: in.Request.Branch})
+	_, err := f.forge.SetStatus(ctx, in.Request.Head, forge.Status{
+		Name: statusName(in.Source), Standing: s.standing, Says: s.says, Branch: in.Request.Branch,
+	})
 	return clip.Bytes(s.says, 200), err
 }
+
+// statusName is what the status of a Source is called. Each has its own: of two that read one repository, the one that looked last would
+// have what it says stand for both.
+func statusName(source string) string { return "sluice/plan/" + source }
 
 // shownOf lints and plans what was read.
 func (e *Engine) shownOf(ctx context.Context, f *followed, in api.SourceShow, files Files) (shown, error) {
@@ -96,13 +102,13 @@ func (e *Engine) shownOf(ctx context.Context, f *followed, in api.SourceShow, fi
 	if err := e.read(ctx, in.Known, &before); err != nil {
 		return shown{}, err
 	}
-	triggers, err := e.triggers(ctx, in.Source)
-	if err != nil {
-		return shown{}, err
-	}
 	changed := now.changed(before)
 	if len(changed) == 0 {
 		return shown{forge.Passed, "it changes no component", "### Nothing to plan\n\nIt changes no component.\n"}, nil
+	}
+	triggers, err := e.triggers(ctx, in.Source)
+	if err != nil {
+		return shown{}, err
 	}
 	out := shown{standing: forge.Passed}
 	limit := commentLimit(f.spec.Forge.Kind) - 2000 // what stands around the plans
