@@ -78,4 +78,6 @@ func (l Log) Write(text []byte) (int, error) {
 }
 
 // blank reports whether GitHub may pass by a character before a command: it passes by whatever Unicode calls white space.
-func blank(r rune) bool { return unicode.IsSpace(r) || unicode.In(r, unicode.Z, unicode.Cf, unicode.Cc) }
+func blank(r rune) bool {
+	return unicode.IsSpace(r) || unicode.In(r, unicode.Z, unicode.Cf, unicode.Cc)
+}

@@ -3,6 +3,7 @@
 package source
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -19,8 +20,13 @@ const (
 	roundsEach = 50              // looks of one execution, before it continues as new
 	showsEach  = 10              // requests that are shown in one round
 	retryAfter = 1 * time.Minute // between looks where nobody could say how often
+	saidMost   = 500             // of why a request could not be shown, in characters
 	shownMost  = 100             // of what went wrong, in the Temporal UI, in characters
 )
+
+// showsPatiently is since when a request that cannot be shown holds up neither others nor what waits and is open. Before it, whoever may
+// propose something that takes too long to plan could keep all of a Source from being started and approved.
+const showsPatiently = "shows-patiently"
 
 // Source follows a repository until there is no such Source any more.
 func Source(ctx workflow.Context, in api.SourceInput) error {
@@ -173,9 +179,14 @@ func (f *follower) follow(ctx workflow.Context, head string) error {
 	return nil
 }
 
-// show has each request shown whose head is another one than was shown; those that are open no longer are forgotten.
+// show has each request shown whose head is another one than was shown; those that are open no longer are forgotten. Those that could not be
+// shown the last time come after the others.
 func (f *follower) show(ctx workflow.Context, open []api.SourceRequest) error {
+	patiently := workflow.GetVersion(ctx, showsPatiently, workflow.DefaultVersion, 1) == 1
 	shown, left := f.state.Requests, showsEach
+	if patiently {
+		open = freshFirst(open, shown)
+	}
 	f.state.Requests = nil
 	for i, r := range open {
 		n := slices.IndexFunc(shown, func(s api.SourceRequest) bool { return s.Number == r.Number })
@@ -190,13 +201,32 @@ func (f *follower) show(ctx workflow.Context, open []api.SourceRequest) error {
 		said, err := ask.For(step.ShowRequest, fmt.Sprintf("show request %d", r.Number), api.SourceShow{
 			Source: f.in.Source, Known: f.state.Known, KnownAt: f.state.KnownAt, Request: r,
 		}).Get(ctx)
+		if err != nil && patiently && ctx.Err() == nil {
+			said, err = api.SourceRequest{
+				Number: r.Number, Head: r.Head, Branch: r.Branch, Fork: r.Fork, Error: fmt.Sprintf("%.*s", saidMost, err.Error()),
+			}, nil
+		}
 		if err != nil {
 			f.state.Requests = append(f.state.Requests, still(shown, open[i:])...)
 			return err
 		}
 		f.state.Requests = append(f.state.Requests, said)
 	}
+	slices.SortFunc(f.state.Requests, func(a, b api.SourceRequest) int { return cmp.Compare(a.Number, b.Number) })
 	return nil
+}
+
+// freshFirst are open requests, those that could not be shown the last time behind the others.
+func freshFirst(open, shown []api.SourceRequest) []api.SourceRequest {
+	var fresh, failed []api.SourceRequest
+	for _, r := range open {
+		if slices.ContainsFunc(shown, func(s api.SourceRequest) bool { return s.Number == r.Number && s.Head == r.Head && s.Error != "" }) {
+			failed = append(failed, r)
+			continue
+		}
+		fresh = append(fresh, r)
+	}
+	return append(fresh, failed...)
 }
 
 // still are those of open requests that were shown before.

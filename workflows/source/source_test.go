@@ -254,6 +254,37 @@ func TestManyRequestsAreShownInTurns(t *testing.T) {
 	}
 }
 
+// TestRequestsThatCannotBeShownHoldUpNothing has whoever may only propose do so with what takes too long.
+func TestRequestsThatCannotBeShownHoldUpNothing(t *testing.T) {
+	var all []api.SourceRequest
+	for i := range 12 {
+		all = append(all, api.SourceRequest{Number: int64(i + 1), Head: "x"})
+	}
+	w := &world{looks: []api.SourceLooked{looked("a", all...), looked("a", all...), gone}}
+	w.follow = func(api.SourceFollow) (api.SourceFollowed, error) {
+		return api.SourceFollowed{Known: "k", Waiting: []api.SourceStart{{Component: "agent"}}}, nil
+	}
+	w.show = func(s api.SourceShow) (api.SourceRequest, error) {
+		if s.Request.Number <= 10 {
+			return s.Request, fault.New(fault.Refused, "it took too long")
+		}
+		return s.Request, nil
+	}
+	tended := 0
+	w.tend = func(s api.SourceTend) (api.SourceTended, error) {
+		tended++
+		return api.SourceTended{Waiting: s.State.Waiting}, nil
+	}
+	state, err := w.plays(t, api.SourceInput{Source: "infra"})
+	if err != nil || tended != 2 {
+		t.Errorf("what waits was tended %d times, %v", tended, err)
+	}
+	well := slices.DeleteFunc(slices.Clone(state.Requests), func(r api.SourceRequest) bool { return r.Error != "" })
+	if len(well) != 2 || well[0].Number != 11 || well[1].Number != 12 {
+		t.Errorf("of those that can be shown it showed %v", well)
+	}
+}
+
 func TestWhatWaitsIsTended(t *testing.T) {
 	w := &world{looks: []api.SourceLooked{looked("a"), looked("a"), looked("a"), gone}}
 	w.follow = func(api.SourceFollow) (api.SourceFollowed, error) {
