@@ -204,7 +204,7 @@ func (e *Engine) reverted(ctx context.Context, c change, out *api.SourceFollowed
 }
 
 // vanished drops what waits of components that the branch has no more, and pauses the runs that brought them there for the first time. It
-// says what it did.
+// says what it did, and is an error where the same is to be tried again.
 func (e *Engine) vanished(ctx context.Context, c change, now board, out *api.SourceFollowed) (did []string, err error) {
 	var waits []api.SourceStart
 	for _, w := range out.Waiting {
