@@ -179,8 +179,8 @@ func (f *follower) follow(ctx workflow.Context, head string) error {
 	return nil
 }
 
-// show has each request shown whose head is another one than was shown; those that are open no longer are forgotten. Those that could not be
-// shown the last time come after the others.
+// show has each request shown whose head is another one than was shown; those that are open no longer are forgotten. Those that could not
+// be shown the last time come after the others.
 func (f *follower) show(ctx workflow.Context, open []api.SourceRequest) error {
 	patiently := workflow.GetVersion(ctx, showsPatiently, workflow.DefaultVersion, 1) == 1
 	shown, left := f.state.Requests, showsEach
