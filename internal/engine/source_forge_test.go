@@ -234,6 +234,9 @@ func TestAForgeThatWantsToBeLeftAloneIs(t *testing.T) {
 	}
 }
 
+// unused is a document that no component is about.
+const unused = "apiVersion: sluice.dev/v1alpha1\nkind: Group\nmetadata: {name: nobody}\nspec: {people: [nobody@example.com]}\n"
+
 // TestTheReviewOfAMergeApproves has the run wait for an approval, as its pipeline asks for one.
 func TestTheReviewOfAMergeApproves(t *testing.T) {
 	byMerge := everyMerge + ", approve: by-merge"
@@ -260,6 +263,22 @@ func TestTheReviewOfAMergeApproves(t *testing.T) {
 		},
 		"not asked for": {
 			"people approve it", everyMerge, func(b *forged, n int64) { b.at.Approve(n, "bob") }, nil, nil,
+		},
+		"merged by hand with something else": {
+			"the forge calls it the merge of the request, and nobody has reviewed what is in it", byMerge, func(b *forged, n int64) { b.at.Approve(n, "bob") },
+			func(b *forged, head string) string {
+				b.repository.Git("merge", "--quiet", "--no-ff", "--no-commit", head)
+				return b.commit("merge", strings.Replace(component("2.0.0"), "interval: 30s", "interval: 1s", 1))
+			}, nil,
+		},
+		"squashed on what others have merged": {
+			"what is not as it was proposed is as it was on the branch", byMerge, func(b *forged, n int64) { b.at.Approve(n, "bob") },
+			func(b *forged, head string) string {
+				b.repository.Partial() // as forges are
+				b.repository.Commit("of others", map[string]string{"fleet/task.yaml": unused})
+				b.round()
+				return b.commit("squashed", component("2.0.0"))
+			}, []string{"source:infra:bob"},
 		},
 		"beside another commit": {
 			"what came with it nobody has reviewed", byMerge, func(b *forged, n int64) { b.at.Approve(n, "bob") },

@@ -257,7 +257,7 @@ func (e *Engine) reviewers(ctx context.Context, s *starting) ([]string, error) {
 	if asked == 0 || s.forge == nil {
 		return nil, nil
 	}
-	c, err := s.remote.Read(ctx, s.in.State.Commit)
+	files, c, err := e.treeOf(ctx, s.followed, s.in.State.Commit)
 	if err != nil {
 		return nil, err
 	}
@@ -273,6 +273,10 @@ func (e *Engine) reviewers(ctx context.Context, s *starting) ([]string, error) {
 	}
 	review, err := s.forge.Review(ctx, request.Number)
 	if err = e.heed(s.followed, err); err != nil || len(review.Doubts) > 0 || len(review.Approved) < asked {
+		return nil, err
+	}
+	only, err := e.mergesOnly(ctx, s.followed, files, review.Request.Head, s.After)
+	if err != nil || !only {
 		return nil, err
 	}
 	var names []string
