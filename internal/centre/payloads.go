@@ -43,8 +43,8 @@ func (t *tasks) fromSite(ctx context.Context, from proto.Message) error {
 	return proxy.VisitFailures(ctx, from, proxy.VisitFailuresOptions{Visitor: legible})
 }
 
-// recode reads the payloads of a message by some keys, and writes them by others once somebody has looked at them. Headers stay as they are: they have traces, whose names
-// are those of workflows, and nobody encrypts them.
+// recode reads the payloads of a message by some keys, and writes them by others once somebody has looked at them. Headers stay as they
+// are: they have traces, whose names are those of workflows, and nobody encrypts them.
 func recode(ctx context.Context, of proto.Message, from, to *payload.Ring, looks func([]*common.Payload) error) error {
 	return proxy.VisitPayloads(ctx, of, proxy.VisitPayloadsOptions{
 		SkipSearchAttributes: true,

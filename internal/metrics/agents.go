@@ -5,7 +5,8 @@ import (
 )
 
 var serverAgents = shared(family(ofServer, gauge, "sluice_server_agents",
-	"Agents that were let in, by whether they are there: There, Silent, Ended, Awaited or Revoked. Every server says it of all of them.", "state"))
+	"Agents that were let in, by whether they are there: There, Silent, Ended, Awaited or Revoked. Every server says it of all of them.",
+	"state"))
 
 func shared(f *Family) *Family {
 	f.shared = true
