@@ -46,9 +46,9 @@ func (t tree) beside(other tree) (paths []string) {
 	return paths
 }
 
-// mergesOnly reports whether each file of a merge is as it was proposed, or as it was on the branch before. A forge takes for the merge of a
-// request what somebody has merged by hand and pushed too, whatever else he put into it; and a file that both sides have changed nobody has
-// seen as it is now. Where a commit is not to be had it cannot be told.
+// mergesOnly reports whether each file of a merge is as it was proposed, or as it was on the branch before. A forge takes for the merge of
+// a request what somebody has merged by hand and pushed too, whatever else he put into it; and a file that both sides have changed nobody
+// has seen as it is now. Where a commit is not to be had it cannot be told.
 func (e *Engine) mergesOnly(ctx context.Context, f *followed, merged tree, proposed, before string) (bool, error) {
 	head, _, err := e.treeOf(ctx, f, proposed)
 	if err != nil {
