@@ -47,6 +47,7 @@ type installation struct {
 	dir      string // of configuration and documents
 	roots    *x509.CertPool
 	mark     string // that no other installation on the stack has
+	halt     func() // kills the worker that was started last
 }
 
 // of is a component of this installation alone.
@@ -125,7 +126,7 @@ func prepare(t *testing.T, database, fleet string) *installation {
 // work starts a worker, waits until it says something, and returns the rest of that line.
 func (in *installation) work(until string) (rest string) {
 	in.t.Helper()
-	rest, _ = in.start(until, "worker", "--kubeconfig", stack(in.t).Kubeconfig, "--address", in.temporal)
+	rest, in.halt = in.start(until, "worker", "--kubeconfig", stack(in.t).Kubeconfig, "--address", in.temporal)
 	return rest
 }
 

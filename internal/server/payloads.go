@@ -50,7 +50,7 @@ func (s *server) crossOrigin(w http.ResponseWriter, r *http.Request) (answered b
 		return false
 	}
 	head.Set("Access-Control-Allow-Methods", http.MethodPost)
-	head.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, X-Namespace")
+	head.Set("Access-Control-Allow-Headers", "Authorization, Authorization-Extras, Content-Type, X-Namespace") // as the UI sends them
 	head.Set("Access-Control-Max-Age", "600")
 	w.WriteHeader(http.StatusNoContent)
 	return true

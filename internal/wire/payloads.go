@@ -17,6 +17,7 @@ type Payloads struct {
 // Decoding has payloads be decoded. The namespace is in the address since Temporal's UI puts it there; keys are the installation's.
 type Decoding struct {
 	Namespace string `path:"namespace" minLength:"1" maxLength:"255"`
+	Refs      bool   `query:"preserveStorageRefs" doc:"Sent by Temporal's UI; no payload of Sluice is stored elsewhere."`
 	Body      Payloads
 }
 
