@@ -64,7 +64,7 @@ func (c *Connection) Close() { c.Client.Close() }
 func (c *Connection) Server() *Server {
 	var temporal Temporal = c.Client
 	if c.payloads.Encrypts() {
-		temporal = sharing{c.Client, c.converter}
+		temporal = sharing{c.Client, c.Namespace, c.converter}
 	}
 	return &Server{
 		Temporal: temporal, Address: c.Address, Namespace: c.Namespace, UI: c.UI, Payloads: c.payloads, Converter: c.converter,

@@ -4,7 +4,8 @@ import (
 	"context"
 	"errors"
 
-	enumspb "go.temporal.io/api/enums/v1"
+	commonpb "go.temporal.io/api/common/v1"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 
@@ -17,7 +18,8 @@ import (
 // of the client either, and a run that is told what its workers cannot read waits until they can.
 type sharing struct {
 	client.Client
-	by converter.DataConverter
+	namespace string
+	by        converter.DataConverter
 }
 
 // SignalWorkflow implements client.Client.
@@ -39,16 +41,14 @@ func (s sharing) UpdateWorkflow(ctx context.Context, o client.UpdateWorkflowOpti
 // shares is fault.Invalid where what a run was begun with cannot be read here. Where that cannot be found out it is nil: whoever tells the
 // run something hears why.
 func (s sharing) shares(ctx context.Context, run string) error {
-	began := s.GetWorkflowHistory(ctx, run, "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
-	if !began.HasNext() {
-		return nil
-	}
-	first, err := began.Next()
-	if err != nil {
+	began, err := s.WorkflowService().GetWorkflowExecutionHistory(ctx, &workflowservice.GetWorkflowExecutionHistoryRequest{
+		Namespace: s.namespace, Execution: &commonpb.WorkflowExecution{WorkflowId: run}, MaximumPageSize: 1,
+	})
+	if err != nil || len(began.GetHistory().GetEvents()) == 0 {
 		return nil
 	}
 	var in api.RolloutInput
-	err = s.by.FromPayloads(first.GetWorkflowExecutionStartedEventAttributes().GetInput(), &in)
+	err = s.by.FromPayloads(began.GetHistory().GetEvents()[0].GetWorkflowExecutionStartedEventAttributes().GetInput(), &in)
 	if !errors.Is(err, payload.ErrUnread) {
 		return nil
 	}
