@@ -105,8 +105,10 @@ func (l *link) pass(from net.Conn) {
 }
 
 // TestAnAgentThroughItsLife has all work near a cluster be done by an agent that dials in: the worker has no credentials of it. The agent,
-// the link and the server are cut off in the middle, a copy of the agent is refused, and it is turned out at the end.
+// the link and the server are cut off in the middle, a copy of the agent is refused, and it is turned out at the end. Payloads
+// are encrypted at Temporal, by keys that the agent has not.
 func TestAnAgentThroughItsLife(t *testing.T) {
+	sealed(t)
 	in := prepare(t, postgrestest.Start(t).Database(t), farFleet)
 	in.write("bindings.yaml", everybody+"---\n"+ownsTheFleet)
 	in.write("whole/fleet.yaml", farFleet)

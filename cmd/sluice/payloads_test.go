@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -24,6 +25,24 @@ import (
 	"sluice.dev/sluice/internal/ledger/postgres/postgrestest"
 	"sluice.dev/sluice/internal/payload"
 )
+
+// sealed has whatever a test starts encrypt payloads.
+func sealed(t *testing.T) (file string, keys *payload.Ring) {
+	t.Helper()
+	line, err := payload.NewKey("of-the-test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file = filepath.Join(t.TempDir(), "payload.keys")
+	if err := os.WriteFile(file, []byte(line+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("SLUICE_PAYLOAD_KEYS", file)
+	if keys, err = payload.Read([]byte(line)); err != nil {
+		t.Fatal(err)
+	}
+	return file, keys
+}
 
 // kept are the workflows of a run, with their histories, as Temporal stores them.
 func kept(t *testing.T, temporal *engine.Connection, run string) map[string][]*historypb.HistoryEvent {
@@ -60,15 +79,7 @@ func children(t *testing.T, temporal *engine.Connection, of string) (all []strin
 // TestNothingOfARunIsKeptInTheClear has a run go from its plan to its end with payload keys. A worker without them takes it up meanwhile,
 // and whoever has others wants to tell it something.
 func TestNothingOfARunIsKeptInTheClear(t *testing.T) {
-	line, err := payload.NewKey("of-the-test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := t.TempDir() + "/payload.keys"
-	t.Setenv("SLUICE_PAYLOAD_KEYS", file)
-	if err := os.WriteFile(file, []byte(line+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file, keys := sealed(t)
 	in := install(t, postgrestest.Start(t).Database(t))
 	at := in.serve()
 	ann, bob := in.as("ann", at.at), in.as("bob", at.at)
@@ -132,10 +143,6 @@ func TestNothingOfARunIsKeptInTheClear(t *testing.T) {
 		t.Errorf("get says %+v, %v", view, err)
 	}
 
-	keys, err := payload.Read([]byte(line))
-	if err != nil {
-		t.Fatal(err)
-	}
 	encrypted, more, size := 0, 0, 0 // payloads, and bytes
 	for id, events := range kept(t, plain, run.Name) {
 		for _, e := range events {
