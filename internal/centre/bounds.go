@@ -13,7 +13,7 @@ import (
 const (
 	callsPerSecond  = 200 // of one agent
 	callsAtOnce     = 2000
-	storedPerSecond = 4 << 20   // bytes of blobs, of one agent
+	storedPerSecond = 4 << 20   // bytes of blobs and records, of one agent
 	storedAtOnce    = 512 << 20 // those of a look at a whole site
 	comesPerSecond  = 5         // strangers, of all together: each costs a write
 	comeAtOnce      = 50
@@ -47,12 +47,22 @@ func (b *bounds) of(all map[string]*rate.Limiter, name string, perSecond rate.Li
 
 // call waits for the turn of one call of an agent.
 func (b *bounds) call(ctx context.Context, name string) error {
-	return b.of(b.calls, name, callsPerSecond, callsAtOnce).Wait(ctx)
+	return turn(b.of(b.calls, name, callsPerSecond, callsAtOnce).Wait(ctx))
+}
+
+// report waits for the turn of reports of an agent beside the first, each of which costs what a call does.
+func (b *bounds) report(ctx context.Context, name string, reports int) error {
+	return turn(b.of(b.calls, name, callsPerSecond, callsAtOnce).WaitN(ctx, max(reports-1, 0)))
+}
+
+// turn is fault.Unreachable where somebody's turn does not come in time: he asks again later.
+func turn(err error) error {
+	return fault.Wrap(fault.Unreachable, err, "this agent asks for more than it may at this moment")
 }
 
 // store waits for the turn of a blob of an agent.
 func (b *bounds) store(ctx context.Context, name string, bytes int) error {
-	return b.of(b.stored, name, storedPerSecond, storedAtOnce).WaitN(ctx, bytes)
+	return turn(b.of(b.stored, name, storedPerSecond, storedAtOnce).WaitN(ctx, bytes))
 }
 
 // come is fault.Refused where more strangers want to come in than may.

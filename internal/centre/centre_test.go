@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -649,4 +651,35 @@ func TestStrangersAreBounded(t *testing.T) {
 	if refused < 200 {
 		t.Errorf("%d of 300 were refused", refused)
 	}
+}
+
+// What an agent says goes into plans and onto screens: it has the shape of what it is said to be.
+func TestWhatAnAgentSaysIsBounded(t *testing.T) {
+	w := newWorld(t)
+	eu := w.member("eu", "eu")
+	_, err := uplink.Beat.Call(t.Context(), eu, uplink.BeatRequest{
+		Instance: instance, Host: "node\n\x1b[2Jnothing", Build: "v1.4.0", Now: w.clock.Now(), Clusters: []ledger.AgentCluster{
+			{Name: "eu-1", UID: "a\nb", Version: "v1.36.3, most have it\nRisk: none", Nodes: math.MaxInt, Pods: -1,
+				Zones: []string{"b", "a", "b", "<b>", strings.Repeat("z", 64)}, Problem: "no\r\nway"},
+			{Name: "eu-2", UID: "4e7b-a", Version: "v1.36.3+k3s1", Nodes: 5, Pods: math.MaxInt},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := w.ledger.ListAgents(t.Context())
+	if err != nil || len(all) != 1 {
+		t.Fatal(all, err)
+	}
+	want := []ledger.AgentCluster{
+		{Name: "eu-1", Nodes: 100_000, Zones: []string{"a", "b"}, Problem: "no  way"},
+		{Name: "eu-2", UID: "4e7b-a", Version: "v1.36.3+k3s1", Nodes: 5, Pods: 10_000_000},
+	}
+	if diff := cmp.Diff(want, all[0].Clusters); diff != "" || all[0].Host != "node  [2Jnothing" {
+		t.Errorf("%q says (-want +got):\n%s", all[0].Host, diff)
+	}
+	_, err = uplink.SaveWrite.Call(t.Context(), eu, ledger.Write{
+		Run: "agent-1", Cluster: "eu-1", Subject: component, Object: strings.Repeat("o", 257<<10), Step: "patch",
+	})
+	w.want(err, fault.Invalid, "a record as large as a blob")
 }

@@ -4,8 +4,11 @@ import (
 	"context"
 	"crypto/subtle"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"sluice.dev/sluice/internal/clip"
 	"sluice.dev/sluice/internal/credential"
@@ -85,8 +88,36 @@ func (c *Centre) renew(ctx context.Context, req uplink.RenewRequest) (uplink.Enr
 // Bounds on what an agent says of its clusters.
 const (
 	maxText  = 500
+	maxName  = 63 // of a zone, a build, a UID
 	maxZones = 50
+	maxNodes = 100_000
+	maxPods  = 10_000_000
+	maxBeat  = 1 << 20 // bytes of all that it says
 )
+
+// Shapes of what an agent says: it goes into plans, which people read and approve.
+var (
+	kubernetes = regexp.MustCompile(`^v[0-9]{1,3}\.[0-9]{1,3}[-+.0-9A-Za-z]{0,50}$`)
+	plainName  = regexp.MustCompile(`^[0-9A-Za-z]([-._0-9A-Za-z]{0,61}[0-9A-Za-z])?$`)
+)
+
+// line is what somebody says, on one line and within bounds.
+func line(text string, most int) string {
+	return clip.Bytes(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "")), most)
+}
+
+// shaped is a text that has a shape; "" for any other.
+func shaped(text string, shape *regexp.Regexp) string {
+	if len(text) > maxName || !shape.MatchString(text) {
+		return ""
+	}
+	return text
+}
 
 // beat hears that an agent is there, and tells it what it has to know.
 func (c *Centre) beat(ctx context.Context, req uplink.BeatRequest) (uplink.Stand, error) {
@@ -103,8 +134,19 @@ func (c *Centre) beat(ctx context.Context, req uplink.BeatRequest) (uplink.Stand
 	}
 	now := c.Clock.Now().UTC()
 	seen := ledger.AgentSeen{
-		Instance: req.Instance, Host: clip.Bytes(req.Host, maxText), Build: clip.Bytes(req.Build, maxText), Since: now, Seen: now,
+		Instance: req.Instance, Host: line(req.Host, maxText), Build: line(req.Build, maxName), Since: now, Seen: now,
 		Ahead: req.Now.Sub(now).Round(time.Second), Clusters: bounded(req.Clusters, near),
+	}
+	said, err := encoded(seen)
+	if err != nil {
+		return uplink.Stand{}, err
+	}
+	if len(said) > maxBeat {
+		return uplink.Stand{}, fault.New(fault.Invalid, "what agent %s says of its clusters has %d bytes, and may have %d", who.Name, len(said),
+			maxBeat)
+	}
+	if err := c.bounds.store(ctx, who.Name, len(said)); err != nil {
+		return uplink.Stand{}, err
 	}
 	if req.Ends {
 		seen.Ended = now
@@ -163,12 +205,11 @@ func bounded(said []ledger.AgentCluster, near []uplink.Near) (all []ledger.Agent
 			continue
 		}
 		delete(known, s.Name)
-		s.UID, s.Version, s.Problem = clip.Bytes(s.UID, maxText), clip.Bytes(s.Version, maxText), clip.Bytes(s.Problem, maxText)
-		s.Nodes, s.Pods = max(s.Nodes, 0), max(s.Pods, 0)
-		s.Zones = s.Zones[:min(len(s.Zones), maxZones)]
-		for i, z := range s.Zones {
-			s.Zones[i] = clip.Bytes(strings.ToValidUTF8(z, ""), maxText)
-		}
+		s.UID, s.Version, s.Problem = shaped(s.UID, plainName), shaped(s.Version, kubernetes), line(s.Problem, maxText)
+		s.Nodes, s.Pods = min(max(s.Nodes, 0), maxNodes), min(max(s.Pods, 0), maxPods)
+		s.Zones = slices.DeleteFunc(s.Zones[:min(len(s.Zones), maxZones)], func(z string) bool { return shaped(z, plainName) == "" })
+		slices.Sort(s.Zones)
+		s.Zones = slices.Compact(s.Zones)
 		all = append(all, s)
 	}
 	return all

@@ -16,6 +16,9 @@ func (c *Centre) late(ctx context.Context, all []uplink.Report) (none uplink.Non
 	if len(all) > maxReports {
 		return none, fault.New(fault.Invalid, "%d reports in one call are more than %d", len(all), maxReports)
 	}
+	if err := c.bounds.report(ctx, callerOf(ctx).Name, len(all)); err != nil {
+		return none, err
+	}
 	for _, r := range all {
 		switch {
 		case r.Write != nil:
@@ -47,7 +50,8 @@ func (c *Centre) lateWrite(ctx context.Context, w ledger.Write) error {
 	}
 	for _, k := range known {
 		if k.Object == w.Object && k.Step == w.Step && k.Subject == w.Subject && k.Intent == w.Intent && k.ResourceVersion == "" {
-			return c.Ledger.SaveWrite(ctx, w)
+			_, err := c.save(ctx, w.Cluster, w.Intent, w, func() error { return c.Ledger.SaveWrite(ctx, w) })
+			return err
 		}
 	}
 	return nil
@@ -66,5 +70,6 @@ func (c *Centre) lateSighting(ctx context.Context, o ledger.Observation) error {
 			return nil
 		}
 	}
-	return c.Ledger.SaveObservation(ctx, o)
+	_, err = c.save(ctx, o.Cluster, "", o, func() error { return c.Ledger.SaveObservation(ctx, o) })
+	return err
 }

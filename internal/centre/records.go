@@ -39,7 +39,7 @@ func (c *Centre) handleRecords(s *uplink.Service) {
 		return shares(ctx, c, deployed)(l.PastDeployment(ctx, p.Cluster, p.Subject, p.Target))
 	}))
 	uplink.Handle(s, uplink.SaveDeployment, func(ctx context.Context, d ledger.Deployment) (uplink.None, error) {
-		return c.save(ctx, d.Cluster, d.Objects, func() error { return l.SaveDeployment(ctx, d) })
+		return c.save(ctx, d.Cluster, d.Objects, d, func() error { return l.SaveDeployment(ctx, d) })
 	})
 	uplink.Handle(s, uplink.RemoveDeployment, about(c, func(ctx context.Context, u uplink.Unit) (uplink.None, error) {
 		return uplink.None{}, l.RemoveDeployment(ctx, u.Cluster, u.Subject, u.Run)
@@ -51,7 +51,7 @@ func (c *Centre) handleRecords(s *uplink.Service) {
 		return shares(ctx, c, written)(l.ListMade(ctx, u.Cluster, u.Subject))
 	}))
 	uplink.Handle(s, uplink.SaveWrite, func(ctx context.Context, w ledger.Write) (uplink.None, error) {
-		return c.save(ctx, w.Cluster, w.Intent, func() error { return l.SaveWrite(ctx, w) })
+		return c.save(ctx, w.Cluster, w.Intent, w, func() error { return l.SaveWrite(ctx, w) })
 	})
 	uplink.Handle(s, uplink.ListPreImages, about(c, func(ctx context.Context, u uplink.Unit) ([]ledger.PreImage, error) {
 		return shares(ctx, c, pictured)(l.ListPreImages(ctx, u.Run, u.Cluster, u.Subject))
@@ -60,7 +60,7 @@ func (c *Centre) handleRecords(s *uplink.Service) {
 		return shares(ctx, c, written)(l.ListEraWrites(ctx, u.Run, u.Cluster, u.Subject))
 	}))
 	uplink.Handle(s, uplink.SavePreImage, func(ctx context.Context, p ledger.PreImage) (uplink.None, error) {
-		return c.save(ctx, p.Cluster, p.Image, func() error { return l.SavePreImage(ctx, p) })
+		return c.save(ctx, p.Cluster, p.Image, p, func() error { return l.SavePreImage(ctx, p) })
 	})
 	uplink.Handle(s, uplink.EndPreImages, about(c, func(ctx context.Context, e uplink.EndAsked) (uplink.None, error) {
 		return uplink.None{}, l.EndPreImages(ctx, e.Run, e.Cluster, e.Subject, e.By)
@@ -69,7 +69,7 @@ func (c *Centre) handleRecords(s *uplink.Service) {
 		return l.NextFence(ctx, f.Cluster, f.Subject, f.Floor)
 	}))
 	uplink.Handle(s, uplink.SaveObservation, func(ctx context.Context, o ledger.Observation) (uplink.None, error) {
-		return c.save(ctx, o.Cluster, "", func() error { return l.SaveObservation(ctx, o) })
+		return c.save(ctx, o.Cluster, "", o, func() error { return l.SaveObservation(ctx, o) })
 	})
 	uplink.Handle(s, uplink.ListObservations, c.observations)
 	uplink.Handle(s, uplink.ReportLate, c.late)
@@ -108,8 +108,11 @@ func about[Req unitary, Res any](c *Centre, do func(context.Context, Req) (Res, 
 	}
 }
 
+// maxRecord bounds a record, in bytes. What is larger is a blob.
+const maxRecord = 256 << 10
+
 // save keeps a record of a cluster. A blob that it names has to be the site's already: a record would let it be read.
-func (c *Centre) save(ctx context.Context, cluster, digest string, save func() error) (none uplink.None, err error) {
+func (c *Centre) save(ctx context.Context, cluster, digest string, record any, save func() error) (none uplink.None, err error) {
 	if err := c.own(ctx, cluster); err != nil {
 		return none, err
 	}
@@ -117,6 +120,16 @@ func (c *Centre) save(ctx context.Context, cluster, digest string, save func() e
 		if err := c.mayRead(ctx, digest); err != nil {
 			return none, err
 		}
+	}
+	data, err := encoded(record)
+	if err != nil {
+		return none, err
+	}
+	if len(data) > maxRecord {
+		return none, fault.New(fault.Invalid, "a record of cluster %s has %d bytes, and may have %d", cluster, len(data), maxRecord)
+	}
+	if err := c.bounds.store(ctx, callerOf(ctx).Name, len(data)); err != nil {
+		return none, err
 	}
 	return none, save()
 }

@@ -47,9 +47,13 @@ func (e *Engine) Agents(ctx context.Context) ([]Agent, error) {
 	return all, nil
 }
 
-// sighted is what agents say of clusters. Where two say something, the one that was seen last counts.
+// sighted is what agents say of clusters. Where two say something, the one that was seen last counts, and none that the cluster has left.
 func (e *Engine) sighted(ctx context.Context) (map[string]plan.Sighted, error) {
 	agents, err := e.ledger.ListAgents(ctx)
+	if err != nil {
+		return nil, err
+	}
+	fleet, err := e.Fleet(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +61,8 @@ func (e *Engine) sighted(ctx context.Context) (map[string]plan.Sighted, error) {
 	seen := map[string]plan.Sighted{}
 	for _, a := range agents {
 		for _, c := range a.Clusters {
-			if c.Problem == "" && a.Revoked.IsZero() {
+			at, known := fleet.Cluster(c.Name) // it may have left the site since
+			if c.Problem == "" && a.Revoked.IsZero() && (!known || at.Site == a.Site) {
 				seen[c.Name] = plan.Sighted{Nodes: c.Nodes, Pods: c.Pods, Zones: c.Zones, Version: c.Version}
 			}
 		}

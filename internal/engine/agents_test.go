@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -116,4 +117,23 @@ func TestAgentsAreListedByWhetherTheyAreThere(t *testing.T) {
 	wants(t, err, fault.NotFound)
 	_, err = b.RevokeAgent(t.Context(), "a", "ann", "")
 	wants(t, err, fault.Invalid)
+}
+
+// A cluster that has moved to another site is as large as the agents of that one say, whatever was last heard of the old one.
+func TestAClusterThatHasLeftASite(t *testing.T) {
+	b := newBench(t)
+	b.member("eu", "eu", noon, ledger.AgentCluster{Name: "c1", Nodes: 10})
+	b.write("fleet.yaml", strings.Replace(fleet, "spec: {group: prod}", "spec: {group: prod, site: us}", 1))
+	moved := theFleet()
+	moved[1] = fmt.Sprintf(aCluster, "c1", "prod", ", site: us")
+	if err := b.keeps(moved...); err != nil {
+		t.Fatal(err)
+	}
+	for _, u := range b.plan().Plan.AllUnits() {
+		for _, r := range u.Reasons {
+			if u.Cluster == "c1" && r.Name == "size" && r.Value != "not said" {
+				t.Errorf("it is %s", r.Value)
+			}
+		}
+	}
 }
