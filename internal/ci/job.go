@@ -26,6 +26,7 @@ const (
 type Job struct {
 	System     System
 	Server     string // where the repository is, as a URL
+	API        string // of that server, as a URL
 	Repository string // OWNER/NAME, or the path of a project
 	Run        string // of the workflow, or the pipeline: it stays where a job is tried again
 	URL        string // of that, for people
@@ -51,7 +52,7 @@ func Of(getenv func(string) string) Job {
 
 func gitHub(getenv func(string) string) Job {
 	j := Job{
-		System: GitHub, Server: getenv("GITHUB_SERVER_URL"), Repository: getenv("GITHUB_REPOSITORY"), Run: getenv("GITHUB_RUN_ID"),
+		System: GitHub, Server: getenv("GITHUB_SERVER_URL"), API: getenv("GITHUB_API_URL"), Repository: getenv("GITHUB_REPOSITORY"), Run: getenv("GITHUB_RUN_ID"),
 		Commit: getenv("GITHUB_SHA"), Folder: getenv("GITHUB_WORKSPACE"),
 		Summary: getenv("GITHUB_STEP_SUMMARY"), Outputs: getenv("GITHUB_OUTPUT"), getenv: getenv,
 	}
@@ -73,7 +74,8 @@ const (
 
 func gitLab(getenv func(string) string) Job {
 	return Job{
-		System: GitLab, Server: getenv("CI_SERVER_URL"), Repository: getenv("CI_PROJECT_PATH"), Run: getenv("CI_PIPELINE_ID"),
+		System: GitLab, Server: getenv("CI_SERVER_URL"), API: getenv("CI_API_V4_URL"), Repository: getenv("CI_PROJECT_PATH"),
+		Run: getenv("CI_PIPELINE_ID"),
 		URL: getenv("CI_PIPELINE_URL"), Commit: getenv("CI_COMMIT_SHA"), Folder: getenv("CI_PROJECT_DIR"),
 		Summary: gitLabSummary, Outputs: gitLabOutputs, Request: getenv("CI_MERGE_REQUEST_IID"), getenv: getenv,
 	}

@@ -17,6 +17,7 @@ import (
 	"sluice.dev/sluice/internal/ci"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/forge"
 	"sluice.dev/sluice/internal/markdown"
 	"sluice.dev/sluice/internal/propose"
 	"sluice.dev/sluice/pipelines"
@@ -34,6 +35,7 @@ type CIVersionOptions struct {
 	Branch      string
 	Remote      string
 	Author      string
+	Into        string // branch that a request is opened into; "": none is
 }
 
 // NewCmdCIVersion proposes a version of a component.
@@ -47,11 +49,14 @@ commit on top of what is checked out, on a branch that is pushed. Comments and l
 so do the checked-out files. An image is named with its digest. The version is that of --to, or the tag of
 the only image.
 
-Where the document has these images already, or the branch has them, nothing is committed. The outputs are
+Where the document has these images already, or the branch has them, nothing is committed. With --request the
+forge is asked to open a request for the branch; where one is open, that is the one. The outputs are
   branch   that has the version
   commit   its tip; none where the checked-out document has it already
-  changed  true where it was pushed now`,
+  changed  true where it was pushed now
+  request  address of the request; none without --request`,
 		Example: `  sluice ci version node-agent --image agent=registry.example/agent:2.1.0@sha256:0123...
+  sluice ci version node-agent --image agent=registry.example/agent:2.1.0@sha256:0123... --request main
   sluice ci version node-agent fleet components --image agent=registry.example/agent@sha256:0123... --to 2.1.0 --branch main`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -84,6 +89,7 @@ Where the document has these images already, or the branch has them, nothing is 
 	flags.StringVar(&opts.Environment, "environment", "", "`NAME` of the environment that the images are for (default: those that name none)")
 	flags.StringVar(&opts.Branch, "branch", "", "`NAME` of the branch (default sluice/COMPONENT-VERSION)")
 	flags.StringVar(&opts.Remote, "remote", "origin", "`NAME` of the git remote that has the branch")
+	flags.StringVar(&opts.Into, "request", "", "open a pull or merge request into the `BRANCH`, with the token in "+forgeTokenEnv)
 	flags.StringVar(&opts.Author, "author", "", "`NAME <MAIL>` of the commit (default: as git is configured)")
 	return cmd
 }
@@ -103,7 +109,8 @@ func ciVersionRun(ctx context.Context, o *CIVersionOptions) error {
 	}
 	if o.has(c, images) {
 		_, err := fmt.Fprintf(shown{o.Factory.Out}, "%s %s has these images already: nothing is proposed\n", o.Component, c.Spec.Version)
-		return errors.Join(err, o.output(ci.Output{Name: "branch"}, ci.Output{Name: "commit"}, ci.Output{Name: "changed", Value: "false"}))
+		return errors.Join(err, o.output(ci.Output{Name: "branch"}, ci.Output{Name: "commit"}, ci.Output{Name: "changed", Value: "false"},
+			ci.Output{Name: "request"}))
 	}
 	to := cmp.Or(o.To, tag)
 	switch {
@@ -247,7 +254,14 @@ func (o *CIVersionOptions) propose(ctx context.Context, c *pipelines.Component, 
 	if done.New {
 		text = fmt.Sprintf("%s %s is on branch %s, at %.12s\n", o.Component, to, done.Branch, done.Commit)
 	}
-	if at := o.request(done.Branch); at != "" {
+	opened, err := o.open(ctx, done.Branch, to, message.String())
+	if err != nil {
+		return err
+	}
+	switch at := o.request(done.Branch); {
+	case opened != "":
+		text += "it is proposed: " + opened + "\n"
+	case at != "":
 		text += "open the request: " + at + "\n"
 	}
 	_, err = fmt.Fprint(shown{o.Factory.Out}, text)
@@ -255,11 +269,40 @@ func (o *CIVersionOptions) propose(ctx context.Context, c *pipelines.Component, 
 		o.summarize(fmt.Sprintf("### Proposed %s %s\n\n- branch %s\n- commit %s\n\n",
 			markdown.Code(o.Component), markdown.Code(to), markdown.Code(done.Branch), markdown.Code(done.Commit))),
 		o.output(ci.Output{Name: "branch", Value: done.Branch}, ci.Output{Name: "commit", Value: done.Commit},
-			ci.Output{Name: "changed", Value: fmt.Sprint(done.New)}))
+			ci.Output{Name: "changed", Value: fmt.Sprint(done.New)}, ci.Output{Name: "request", Value: opened}))
 }
 
-// request is where a person opens the pull or merge request of a branch; "" where nobody says which forge it is. A job with a token for
-// its forge's API would open it here.
+// forgeTokenEnv has the token by which a request is opened: that of the job itself is often not let do it, or starts no jobs.
+const forgeTokenEnv = "SLUICE_FORGE_TOKEN"
+
+// open has the forge open a request for a branch, or finds the one that is open, and returns its address; "" where nobody asks for one.
+func (o *CIVersionOptions) open(ctx context.Context, branch, to, message string) (string, error) {
+	if o.Into == "" {
+		return "", nil
+	}
+	at := forge.Place{Kind: forge.GitHub, API: o.job.API, Repository: o.job.Repository}
+	switch token := o.Factory.Getenv(forgeTokenEnv); {
+	case o.job.System == ci.None:
+		return "", fault.New(fault.Invalid, "cannot open a request: this is no job of GitHub Actions or GitLab CI, which would say where")
+	case token == "":
+		return "", fault.New(fault.Invalid, "cannot open a request: %s has no token; the version is on branch %s", forgeTokenEnv, branch)
+	}
+	if o.job.System == ci.GitLab {
+		at.Kind = forge.GitLab
+	}
+	repository, err := forge.New(at, func(context.Context) (string, error) { return o.Factory.Getenv(forgeTokenEnv), nil })
+	if err != nil {
+		return "", err
+	}
+	_, text, _ := strings.Cut(message, "\n\n")
+	r, _, err := repository.Open(ctx, forge.Proposal{From: branch, Into: o.Into, Title: "Propose " + o.Component + " " + to, Text: text})
+	if err != nil {
+		return "", fault.Wrap(fault.CodeOf(err), err, "the version is on branch %s, and not proposed", branch)
+	}
+	return r.URL, nil
+}
+
+// request is where a person opens the pull or merge request of a branch; "" where nobody says which forge it is.
 func (o *CIVersionOptions) request(branch string) string {
 	at := o.job.Server + "/" + o.job.Repository
 	switch o.job.System {

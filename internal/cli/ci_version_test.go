@@ -6,6 +6,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	forges "sluice.dev/sluice/internal/forge"
+	"sluice.dev/sluice/internal/forge/forgetest"
 )
 
 const built = "@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -136,5 +140,39 @@ func TestAVersionForOneEnvironment(t *testing.T) {
 	}
 	if got := read(t, outputs); !strings.Contains(got, "SLUICE_BRANCH=main\n") || !strings.Contains(got, "SLUICE_CHANGED=true\n") {
 		t.Errorf("the outputs are %s", got)
+	}
+}
+
+// TestAVersionIsProposedAtTheForge has a simulation of the forge open the request, once.
+func TestAVersionIsProposedAtTheForge(t *testing.T) {
+	s := newSession(t)
+	s.writes("other.yaml", withImages)
+	bare := s.checkedOut()
+	_, outputs := s.onGitHub()
+	hub := forgetest.New(t, forges.GitHub, time.Now)
+	at := hub.Repository("shop/infra")
+	at.Member("builder", forgetest.Writer)
+	s.env["GITHUB_API_URL"] = hub.API()
+	line := "ci version other " + s.files + " --image main=r.example/other:2.1.0" + built + " --request main"
+	out, errs, code := s.types(line)
+	if code != 2 || !strings.Contains(errs, "SLUICE_FORGE_TOKEN has no token; the version is on branch sluice/other-2.1.0") {
+		t.Fatalf("without a token: exit code %d: %s%s", code, out, errs)
+	}
+	s.env["SLUICE_FORGE_TOKEN"] = hub.Token("builder")
+	addresses := map[string]bool{}
+	for range 2 {
+		out, errs, code := s.types(line)
+		opened := output(t, outputs, "request")
+		if code != 0 || opened == "" || !strings.Contains(out, "it is proposed: "+opened+"\n") || strings.Contains(out, "open the request") {
+			t.Fatalf("exit code %d, request %q: %s%s", code, opened, out, errs)
+		}
+		addresses[opened] = true
+	}
+	all, err := hub.Client("shop/infra", "builder").List(t.Context(), "main")
+	if err != nil || len(addresses) != 1 || len(all) != 1 || all[0].From != "sluice/other-2.1.0" || all[0].Title != "Propose other 2.1.0" {
+		t.Errorf("it is proposed once: %v, %+v (%v)", addresses, all, err)
+	}
+	if git(t, bare, "rev-list", "--count", "main..sluice/other-2.1.0") != "1" {
+		t.Error("the branch has more than one commit")
 	}
 }
