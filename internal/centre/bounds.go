@@ -11,25 +11,29 @@ import (
 
 // Bounds on what agents may have the ledger do. Who exceeds one waits; a stranger who wants to come in is refused.
 const (
-	callsPerSecond  = 200 // of one agent
-	callsAtOnce     = 2000
-	storedPerSecond = 4 << 20   // bytes of blobs and records, of one agent
-	storedAtOnce    = 512 << 20 // those of a look at a whole site
-	comesPerSecond  = 5         // strangers, of all together: each costs a write
-	comeAtOnce      = 50
+	callsPerSecond   = 200 // of one agent
+	callsAtOnce      = 2000
+	storedPerSecond  = 4 << 20   // bytes of blobs and records, of one agent
+	storedAtOnce     = 512 << 20 // those of a look at a whole site
+	comesPerSecond   = 5         // strangers, of all together: each costs a write
+	comeAtOnce       = 50
+	refusedPerSecond = 5 // calls of whoever has a certificate of a name, and is not let in by it: each has the agents read, and is logged
+	refusedAtOnce    = 20
 )
 
 // bounds are those of agents, by name.
 type bounds struct {
-	mu     sync.Mutex
-	calls  map[string]*rate.Limiter
-	stored map[string]*rate.Limiter
-	comes  *rate.Limiter
+	mu      sync.Mutex
+	calls   map[string]*rate.Limiter
+	stored  map[string]*rate.Limiter
+	refused map[string]*rate.Limiter
+	comes   *rate.Limiter
 }
 
 func newBounds() *bounds {
 	return &bounds{
-		calls: map[string]*rate.Limiter{}, stored: map[string]*rate.Limiter{}, comes: rate.NewLimiter(comesPerSecond, comeAtOnce),
+		calls: map[string]*rate.Limiter{}, stored: map[string]*rate.Limiter{},
+		refused: map[string]*rate.Limiter{}, comes: rate.NewLimiter(comesPerSecond, comeAtOnce),
 	}
 }
 
@@ -48,6 +52,11 @@ func (b *bounds) of(all map[string]*rate.Limiter, name string, perSecond rate.Li
 // call waits for the turn of one call of an agent.
 func (b *bounds) call(ctx context.Context, name string) error {
 	return turn(b.of(b.calls, name, callsPerSecond, callsAtOnce).Wait(ctx))
+}
+
+// refuse waits before somebody is told that he is not let in.
+func (b *bounds) refuse(ctx context.Context, name string) error {
+	return turn(b.of(b.refused, name, refusedPerSecond, refusedAtOnce).Wait(ctx))
 }
 
 // report waits for the turn of reports of an agent beside the first, each of which costs what a call does.

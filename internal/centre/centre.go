@@ -50,6 +50,7 @@ type Options struct {
 	Clock        clock.WithTicker
 	Logger       *slog.Logger
 	Rate         float64       // connections that are taken up in a second; default 18
+	StrangersFor time.Duration // a connection lasts on which nobody says who he is; default 1 min
 	PartWithin   time.Duration // a part of a blob has to come or go; default 30 s
 }
 
@@ -79,6 +80,7 @@ type Centre struct {
 // New returns a centre.
 func New(o Options) *Centre {
 	o.Rate, o.PartWithin = cmp.Or(o.Rate, connectionsPerSecond), cmp.Or(o.PartWithin, partWithin)
+	o.StrangersFor = cmp.Or(o.StrangersFor, strangersFor)
 	return &Centre{
 		Options: o, seal: o.Authority.Seal(), bounds: newBounds(),
 		blobs: newPlaces(blobPlaces), plans: newPlaces(planPlaces),
@@ -93,7 +95,7 @@ func (c *Centre) Serve(ctx context.Context, listener net.Listener) error {
 		GetCertificate: c.certificate(),
 	}
 	server := grpc.NewServer(
-		grpc.Creds(credentials.NewTLS(config)), grpc.ConnectionTimeout(handshakeIn),
+		grpc.Creds(brief{credentials.NewTLS(config), c.StrangersFor}), grpc.InTapHandle(atTheDoor), grpc.ConnectionTimeout(handshakeIn),
 		grpc.MaxRecvMsgSize(uplink.MaxMessage), grpc.MaxConcurrentStreams(maxStreams), grpc.MaxHeaderListSize(maxMetadata),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: askedAfter, Timeout: answerFor}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: answerFor, PermitWithoutStream: true}),

@@ -3,6 +3,8 @@ package centre_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/rsa"
 	"fmt"
 	"math"
 	"strings"
@@ -628,6 +630,45 @@ func TestASlowAgentKeepsNobodyWaiting(t *testing.T) {
 	for _, stream := range silent[:2] {
 		w.want(uplink.FromStatus(stream.RecvMsg(&struct{}{})), fault.Unreachable, "a blob of which nothing comes")
 	}
+}
+
+// A stranger is let say one thing, and not for long.
+func TestStrangersDoNotStay(t *testing.T) {
+	w := newWorld(t)
+	stranger := w.dial(credentials.NewTLS(credential.DialPinned(w.authority.Pin(), time.Now)), instance)
+	open := func(method string) grpc.ClientStream {
+		t.Helper()
+		stream, err := stranger.NewStream(t.Context(), &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, method,
+			grpc.CallContentSubtype("sluice-json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return stream
+	}
+	ctx, stop := context.WithTimeout(t.Context(), 2*time.Second)
+	defer stop()
+	answered := make(chan error, 1)
+	beat := open(uplink.Beat.Path())
+	go func() { answered <- beat.RecvMsg(&struct{}{}) }()
+	select {
+	case err := <-answered:
+		w.want(uplink.FromStatus(err), fault.Unauthorized, "a call of which nothing was read yet")
+	case <-ctx.Done():
+		t.Error("the server waits for what a stranger has to say")
+	}
+	w.want(uplink.FromStatus(open(uplink.Enrol.Path()).RecvMsg(&struct{}{})), fault.Unreachable, "one who says nothing for long")
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked, err := credential.Request(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.enrol(w.invite("eu", "eu"), asked, "v1.4.0")
+	w.want(err, fault.Invalid, "a key that may take long to check")
+	_, err = w.enrol(w.invite("eu", "eu"), bytes.Repeat([]byte("x"), 1<<20), "v1.4.0")
+	w.want(err, fault.Invalid, "a request without end")
 }
 
 // Strangers cost the ledger a write each, and an agent may not fill it.

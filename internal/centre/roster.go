@@ -136,6 +136,9 @@ func (c *Centre) identify(ctx context.Context, method string) (context.Context, 
 		return nil
 	})
 	if err != nil {
+		if err := c.bounds.refuse(ctx, leaf.Subject.CommonName); err != nil {
+			return ctx, err
+		}
 		c.Logger.Warn("an agent is refused", "agent", leaf.Subject.CommonName, "address", from.Addr.String(), "why", err)
 		return ctx, err
 	}

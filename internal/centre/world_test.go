@@ -127,7 +127,7 @@ func newWorldWith(t *testing.T, keys *payload.Ring) *world {
 	w.address = listener.Addr().String()
 	c := centre.New(centre.Options{
 		Ledger: w.ledger, Authority: w.authority, Installation: installation, Build: "v1.4.0", Clock: w.clock, Rate: 1000,
-		Payloads: keys, PartWithin: 3 * time.Second,
+		Payloads: keys, PartWithin: 3 * time.Second, StrangersFor: 5 * time.Second,
 		Logger: slog.New(slog.DiscardHandler),
 		Sites:  fleet{"eu": {{Name: "eu-1", Context: "eu-1"}, {Name: "eu-2", Context: "eu-2"}}, "us": {{Name: "us-1", Context: "us-1"}}},
 		Temporal: func(context.Context) (centre.Temporal, error) {

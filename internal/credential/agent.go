@@ -23,12 +23,22 @@ func Request(key crypto.Signer) ([]byte, error) {
 	return request, fault.Wrap(fault.Internal, err, "cannot ask for a certificate")
 }
 
+// maxRequest bounds a request for a certificate, in bytes.
+const maxRequest = 8 << 10
+
+// readRequest reads a request for an elliptic key: strangers ask, and others may be as long to check as somebody likes.
 func readRequest(data []byte) (*x509.CertificateRequest, error) {
+	if len(data) > maxRequest {
+		return nil, fault.New(fault.Invalid, "a certificate request has %d bytes, and may have %d", len(data), maxRequest)
+	}
 	block, rest := pem.Decode(data)
 	if block == nil || block.Type != "CERTIFICATE REQUEST" || len(bytes.TrimSpace(rest)) > 0 {
 		return nil, fault.New(fault.Invalid, "there is no certificate request in it")
 	}
 	asked, err := x509.ParseCertificateRequest(block.Bytes)
+	if err == nil && asked.PublicKeyAlgorithm != x509.ECDSA && asked.PublicKeyAlgorithm != x509.Ed25519 {
+		return nil, fault.New(fault.Invalid, "it is for a key of %s, and has to be for an elliptic one", asked.PublicKeyAlgorithm)
+	}
 	if err == nil {
 		err = asked.CheckSignature()
 	}
