@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -371,7 +372,15 @@ func TestTheComponentPlansAndRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	inputs := map[string]string{"server": f.server, "sluice": program(t), "arguments": s.files + "\n\n--component=agent\n"}
+	elsewhere := filepath.Join(t.TempDir(), "elsewhere")
+	err := errors.Join(os.WriteFile(filepath.Join(dir, "sluice.env"), []byte("LD_PRELOAD=./evil.so\n"), 0o600), os.Symlink(elsewhere, filepath.Join(dir, "sluice-plan.md")))
+	if err != nil {
+		t.Fatal(err)
+	}
 	planned := gitLabJob(t, dir, s.env, inputs)
+	if _, err := os.Stat(elsewhere); err == nil || planned.outputs["LD_PRELOAD"] != "" {
+		t.Errorf("what the repository has goes on as what the job says: %v, %v", planned.outputs, err)
+	}
 	if planned.code != 0 || planned.outputs["SLUICE_VERDICT"] != "ready" || len(planned.outputs["SLUICE_PLAN"]) != 64 {
 		t.Fatalf("exit code %d, outputs %v:\n%s", planned.code, planned.outputs, planned.log)
 	}
