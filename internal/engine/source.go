@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"strings"
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/clip"
@@ -35,8 +36,11 @@ type followed struct {
 // who acts for a Source. Windows take what it starts for what a build system does.
 func (f *followed) who() string { return identity.OfCI(api.SourceSubject(f.name)) }
 
-// of says which repository is followed: of another one nothing is known.
-func (f *followed) of() string { return f.spec.URL + " " + f.spec.Branch }
+// of says what is followed: of another repository nothing is known, and of other paths in it neither. What has stood there all along is no
+// change, and the review of whatever is merged next is none of it.
+func (f *followed) of() string {
+	return strings.Join(append([]string{f.spec.URL, f.spec.Branch}, slices.Sorted(slices.Values(f.spec.Paths))...), " ")
+}
 
 // source reads a Source that is kept, and the secrets that it names. It is fault.NotFound where none is.
 func (e *Engine) source(ctx context.Context, name string) (*followed, error) {

@@ -85,7 +85,10 @@ func (b *followBench) round() {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	s.Of, s.Error = looked.Of, looked.Error
+	if looked.Of != s.Of {
+		*s = api.SourceState{Of: looked.Of}
+	}
+	s.Error = looked.Error
 	if looked.Head != "" && looked.Head != s.Commit {
 		came, err := b.FollowSource(ctx, api.SourceFollow{Source: "infra", Head: looked.Head, State: *s})
 		if err != nil {
@@ -391,6 +394,18 @@ func TestWhatWasTakenBackIsNotStarted(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestOtherPathsAreAFirstLook has a Source read more of its repository than before.
+func TestOtherPathsAreAFirstLook(t *testing.T) {
+	b := followsWith(t, "", everyMerge)
+	b.repository.Commit("another", map[string]string{"more/other.yaml": strings.ReplaceAll(strings.ReplaceAll(
+		component("1.0.0"), "name: agent", "name: other"), "manifests: agent", "manifests: ../agent")})
+	b.round()
+	b.apply("source.yaml", "kind: Source\nmetadata: {name: infra}\nspec: {url: \""+b.repository.URL+"\", branch: main, paths: [more, agent.yaml, fleet, agent]}\n")
+	b.repository.Commit("of no component", map[string]string{"README.md": "x"})
+	b.round()
+	b.says("first look: 2 components noted, and nothing planned")
 }
 
 // TestAComponentThatIsTakenBackPausesItsRun has one come and go, while the run that brings it is open.
