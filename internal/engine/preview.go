@@ -12,6 +12,7 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/payload"
 	"sluice.dev/sluice/internal/plan"
 )
 
@@ -103,6 +104,8 @@ func codeOf(err error) fault.Code {
 		started     *serviceerror.WorkflowExecutionAlreadyStarted
 	)
 	switch {
+	case errors.Is(err, payload.ErrUnread):
+		return fault.Invalid
 	case errors.As(err, &unavailable), errors.As(err, &deadline), errors.Is(err, context.DeadlineExceeded):
 		return fault.Unreachable
 	case errors.As(err, &missing), errors.As(err, &namespace):
