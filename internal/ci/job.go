@@ -52,7 +52,8 @@ func Of(getenv func(string) string) Job {
 
 func gitHub(getenv func(string) string) Job {
 	j := Job{
-		System: GitHub, Server: getenv("GITHUB_SERVER_URL"), API: getenv("GITHUB_API_URL"), Repository: getenv("GITHUB_REPOSITORY"), Run: getenv("GITHUB_RUN_ID"),
+		System: GitHub, Server: getenv("GITHUB_SERVER_URL"), API: getenv("GITHUB_API_URL"),
+		Repository: getenv("GITHUB_REPOSITORY"), Run: getenv("GITHUB_RUN_ID"),
 		Commit: getenv("GITHUB_SHA"), Folder: getenv("GITHUB_WORKSPACE"),
 		Summary: getenv("GITHUB_STEP_SUMMARY"), Outputs: getenv("GITHUB_OUTPUT"), getenv: getenv,
 	}
