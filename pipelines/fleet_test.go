@@ -1,6 +1,7 @@
 package pipelines_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -113,5 +114,24 @@ spec: {version: 1.10.0-rc1, template: {chart: chart}}`)
 	}
 	if got, want := c.Position.String(), "test.yaml:2:1"; got != want {
 		t.Errorf("Position: got %s, want %s", got, want)
+	}
+}
+
+// Queues of checks stand beside those of sites: no site may be called as one of them is.
+func TestNoSiteIsCalledAsTheChecksOfAnother(t *testing.T) {
+	for site, fine := range map[string]bool{"checks": false, "eu-checks": false, "eu": true, "checks-eu": true, "echecks": true} {
+		_, err := pipelines.Parse(pipelines.Source{Name: "fleet.yaml", Data: []byte(`apiVersion: sluice.dev/v1alpha1
+kind: ClusterGroup
+metadata: {name: g}
+spec: {environment: production}
+---
+apiVersion: sluice.dev/v1alpha1
+kind: Cluster
+metadata: {name: c}
+spec: {group: g, site: ` + site + `}
+`)})
+		if fine != (err == nil) || err != nil && !strings.Contains(err.Error(), "no site can be called "+site) {
+			t.Errorf("site %s: %v", site, err)
+		}
 	}
 }

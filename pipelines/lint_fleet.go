@@ -43,10 +43,16 @@ func (l *linter) group(g *ClusterGroup, at spot) {
 	l.after(spec, KindClusterGroup, g.Spec.After)
 }
 
+// checksSite ends the names of the queues of checks, which stand beside those of sites.
+const checksSite = "checks"
+
 func (l *linter) cluster(c *Cluster, at spot) {
 	l.labels(at)
 	spec := at.at("spec")
 	l.refer(spec.at("group"), KindClusterGroup, c.Spec.Group)
+	if c.Spec.Site == checksSite || strings.HasSuffix(c.Spec.Site, "-"+checksSite) {
+		l.report.addAt(spec.at("site"), "no site can be called %s: its tasks would be where the checks of another site are measured", c.Spec.Site)
+	}
 	l.after(spec, KindCluster, c.Spec.After)
 	c.Spec.Role = c.role()
 	if c.Spec.Context == "" {
