@@ -39,6 +39,7 @@ func (c *Centre) enrol(ctx context.Context, req uplink.EnrolRequest) (uplink.Enr
 			return fault.New(fault.NotFound, "its secret is another one")
 		}
 		now := c.Clock.Now().UTC()
+		again := i.Key != ""
 		if err := i.Take(key, now); err != nil {
 			return err
 		}
@@ -49,7 +50,7 @@ func (c *Centre) enrol(ctx context.Context, req uplink.EnrolRequest) (uplink.Enr
 		if err != nil {
 			return err
 		}
-		if err := a.Enrol(*i, serial); err != nil {
+		if err := a.Enrol(*i, again, serial); err != nil {
 			return err
 		}
 		out = uplink.Enrolled{Agent: i.Agent, Site: i.Site, Certificate: certificate, Authority: c.Authority.Certificate()}

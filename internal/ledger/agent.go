@@ -137,14 +137,15 @@ func (i *Invitation) Take(key string, now time.Time) error {
 }
 
 // Enrol has an agent be the one that comes in by an invitation that was taken, with a certificate of a serial number. It is
-// fault.Unauthorized where the invitation is older than the agent's revocation, or was used by an agent that came in since; and
+// fault.Unauthorized where the invitation is older than the agent's revocation, or is shown again though an agent came in since; and
 // fault.Conflict where the name is another site's.
-func (a *Agent) Enrol(i Invitation, serial string) error {
-	again := !i.Used.IsZero() && a.Enrolled.Equal(i.Used)
+//
+// Clocks of servers are apart: that somebody came in later than now does not keep a new invitation from counting.
+func (a *Agent) Enrol(i Invitation, again bool, serial string) error {
 	switch {
 	case !a.Revoked.IsZero() && !a.Revoked.Before(i.Created):
 		return fault.New(fault.Unauthorized, "the invitation of agent %s is older than its revocation", i.Agent)
-	case a.Enrolled.After(i.Used), again && a.Instance != "":
+	case again && (!a.Enrolled.Equal(i.Used) || a.Instance != ""):
 		return fault.New(fault.Unauthorized, "the invitation of agent %s was used already, and it has come in since", i.Agent)
 	case a.Revoked.IsZero() && a.Site != "" && a.Site != i.Site:
 		return fault.New(fault.Conflict, "agent %s is of site %s, and the invitation for site %s; revoke it first", i.Agent, a.Site, i.Site)
