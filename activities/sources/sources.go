@@ -17,6 +17,9 @@ import (
 // beatEvery is well below the heartbeat timeout of an activity that waits for others.
 const beatEvery = 5 * time.Second
 
+// showWithin is how long a request may take to be planned and shown.
+const showWithin = 10 * time.Minute
+
 // Follower follows sources, a step at a time. The engine does.
 type Follower interface {
 	LookAtSource(ctx context.Context, in api.SourceLook) (api.SourceLooked, error)
@@ -51,10 +54,33 @@ func (a *Activities) Follow(ctx context.Context, in api.SourceFollow) (api.Sourc
 	return a.Follower.FollowSource(ctx, in)
 }
 
-// Show says what was shown of a request.
+// Show says what was shown of a request. One whose templates do not come to an end is left after a while, and is not tried again before it
+// has another head: a template cannot be stopped, and whoever proposes one may be anybody.
 func (a *Activities) Show(ctx context.Context, in api.SourceShow) (api.SourceRequest, error) {
 	defer a.beating(ctx)()
-	return a.Follower.ShowRequest(ctx, in)
+	type answer struct {
+		request api.SourceRequest
+		err     error
+	}
+	shown := make(chan answer, 1)
+	within, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		request, err := a.Follower.ShowRequest(within, in)
+		shown <- answer{request, err}
+	}()
+	over := a.Clock.NewTimer(showWithin)
+	defer over.Stop()
+	select {
+	case got := <-shown:
+		return got.request, got.err
+	case <-over.C():
+		left := in.Request
+		left.Says, left.Error = "it was left: to plan it takes longer than "+showWithin.String(), ""
+		return left, nil
+	case <-ctx.Done():
+		return in.Request, ctx.Err()
+	}
 }
 
 // Tend says what waits and is open then.
