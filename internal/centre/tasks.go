@@ -4,7 +4,6 @@ import (
 	"context"
 	"strings"
 
-	"go.temporal.io/api/common/v1"
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/failure/v1"
 	"go.temporal.io/api/namespace/v1"
@@ -92,7 +91,6 @@ func (t *tasks) PollActivityTaskQueue(
 		Namespace: temporal.Namespace, Identity: signed(ctx),
 		TaskQueue:         &taskqueue.TaskQueue{Name: req.GetTaskQueue().GetName(), Kind: enums.TASK_QUEUE_KIND_NORMAL},
 		TaskQueueMetadata: req.GetTaskQueueMetadata(), WorkerInstanceKey: req.GetWorkerInstanceKey(),
-		WorkerVersionCapabilities: &common.WorkerVersionCapabilities{},
 	})
 	if err != nil || len(task.GetTaskToken()) == 0 {
 		return task, err
