@@ -99,6 +99,10 @@ securityContext:
 - name: TEMPORAL_API_KEY
   valueFrom: {secretKeyRef: {name: {{ .Values.temporal.apiKey.secretName }}, key: {{ .Values.temporal.apiKey.key }}}}
 {{- end }}
+{{- with .Values.payloadKeys.secretName }}
+- name: SLUICE_PAYLOAD_KEYS
+  value: /etc/sluice/payloads/keys
+{{- end }}
 {{- with .Values.traces.endpoint }}
 - name: OTEL_EXPORTER_OTLP_ENDPOINT
   value: {{ . | quote }}
@@ -117,6 +121,9 @@ securityContext:
 {{- if .Values.temporal.tls.secretName }}
 - {name: temporal, mountPath: /etc/sluice/temporal, readOnly: true}
 {{- end }}
+{{- if .Values.payloadKeys.secretName }}
+- {name: payloads, mountPath: /etc/sluice/payloads, readOnly: true}
+{{- end }}
 {{- end -}}
 
 {{- define "sluice.ledgerVolumes" -}}
@@ -134,6 +141,14 @@ securityContext:
 
 {{- define "sluice.volumes" -}}
 {{ include "sluice.ledgerVolumes" . }}
+{{- with .root.Values.payloadKeys }}
+{{- if .secretName }}
+- name: payloads
+  secret:
+    secretName: {{ .secretName }}
+    items: [{key: {{ .key }}, path: keys}]
+{{- end }}
+{{- end }}
 {{- with .root.Values.temporal.tls.secretName }}
 - name: temporal
   secret: {secretName: {{ . }}}
