@@ -4,10 +4,9 @@ import (
 	"context"
 	"time"
 
-	"go.temporal.io/sdk/activity"
-
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/serve"
 )
 
 // looksEvery is how often the run of a drill is looked at.
@@ -43,7 +42,7 @@ func (a *Activities) EndDrill(ctx context.Context, id string) (api.Drilled, erro
 
 // looking looks again and again until it is done. What cannot be asked now is asked again.
 func (a *Activities) looking(ctx context.Context, look func(context.Context) (api.Drilled, bool, error)) (api.Drilled, error) {
-	stop := a.beating(ctx)
+	stop := serve.Alive(ctx, a.Clock, beatEvery)
 	defer stop()
 	every := a.Clock.NewTicker(looksEvery)
 	defer every.Stop()
@@ -61,24 +60,4 @@ func (a *Activities) looking(ctx context.Context, look func(context.Context) (ap
 		case <-every.C():
 		}
 	}
-}
-
-// beating has it known that the activity is alive, until it is told to stop.
-func (a *Activities) beating(ctx context.Context) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	beat := a.Clock.NewTicker(beatEvery)
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		defer beat.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-beat.C():
-				activity.RecordHeartbeat(ctx)
-			}
-		}
-	}()
-	return func() { cancel(); <-stopped }
 }

@@ -63,7 +63,7 @@ func (a *Activities) TakeBack(ctx context.Context, req step.TakeBackRequest) (st
 
 // Closed returns once no workflow under the ID is open, however it closed.
 func (a *Activities) Closed(ctx context.Context, id string) (string, error) {
-	defer a.beating(ctx)()
+	defer serve.Alive(ctx, a.Clock, beatEvery)()
 	err := a.Client.GetWorkflow(ctx, id, "").Get(ctx, nil)
 	var ended *temporal.WorkflowExecutionError
 	var unknown *serviceerror.NotFound

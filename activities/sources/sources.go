@@ -6,7 +6,6 @@ import (
 	"context"
 	"time"
 
-	"go.temporal.io/sdk/activity"
 	"k8s.io/utils/clock"
 
 	"sluice.dev/sluice/internal/api"
@@ -44,20 +43,20 @@ func (a *Activities) Register(r serve.Registry) {
 
 // Look says where a repository is.
 func (a *Activities) Look(ctx context.Context, in api.SourceLook) (api.SourceLooked, error) {
-	defer a.beating(ctx)()
+	defer serve.Alive(ctx, a.Clock, beatEvery)()
 	return a.Follower.LookAtSource(ctx, in)
 }
 
 // Follow says what came of a commit.
 func (a *Activities) Follow(ctx context.Context, in api.SourceFollow) (api.SourceFollowed, error) {
-	defer a.beating(ctx)()
+	defer serve.Alive(ctx, a.Clock, beatEvery)()
 	return a.Follower.FollowSource(ctx, in)
 }
 
 // Show says what was shown of a request. One whose templates do not come to an end is left after a while, and is not tried again before it
 // has another head: a template cannot be stopped, and whoever proposes one may be anybody.
 func (a *Activities) Show(ctx context.Context, in api.SourceShow) (api.SourceRequest, error) {
-	defer a.beating(ctx)()
+	defer serve.Alive(ctx, a.Clock, beatEvery)()
 	type answer struct {
 		request api.SourceRequest
 		err     error
@@ -85,26 +84,6 @@ func (a *Activities) Show(ctx context.Context, in api.SourceShow) (api.SourceReq
 
 // Tend says what waits and is open then.
 func (a *Activities) Tend(ctx context.Context, in api.SourceTend) (api.SourceTended, error) {
-	defer a.beating(ctx)()
+	defer serve.Alive(ctx, a.Clock, beatEvery)()
 	return a.Follower.TendSource(ctx, in)
-}
-
-// beating has it known that the activity is alive, until it is told to stop.
-func (a *Activities) beating(ctx context.Context) (stop func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	beat := a.Clock.NewTicker(beatEvery)
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		defer beat.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-beat.C():
-				activity.RecordHeartbeat(ctx)
-			}
-		}
-	}()
-	return func() { cancel(); <-stopped }
 }

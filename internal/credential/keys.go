@@ -1,12 +1,12 @@
 package credential
 
 import (
-	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/sha256"
 
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/sealed"
 )
 
 const masterBytes = 32
@@ -15,7 +15,7 @@ const masterBytes = 32
 type Seal struct{ box cipher.AEAD }
 
 // Seal returns the authority's.
-func (a *Authority) Seal() Seal { return Seal{box(a.derived("seal"))} }
+func (a *Authority) Seal() Seal { return Seal{sealed.With(a.derived("seal"))} }
 
 // PayloadKey is the key that the payloads of a site are encrypted by.
 func (a *Authority) PayloadKey(site string) []byte { return a.derived("payloads of site " + site) }
@@ -26,18 +26,6 @@ func (a *Authority) derived(of string) []byte {
 		panic(err) // of the length alone
 	}
 	return key
-}
-
-func box(key []byte) cipher.AEAD {
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		panic(err) // of the length alone
-	}
-	sealed, err := cipher.NewGCMWithRandomNonce(block)
-	if err != nil {
-		panic(err)
-	}
-	return sealed
 }
 
 // Close seals data for a site.

@@ -5,7 +5,6 @@ package payload
 import (
 	"bufio"
 	"bytes"
-	"crypto/aes"
 	"crypto/cipher"
 	"crypto/rand"
 	"encoding/base64"
@@ -13,6 +12,7 @@ import (
 	"strings"
 
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/sealed"
 )
 
 // Bounds on a keyring.
@@ -62,7 +62,7 @@ func Read(data []byte) (*Ring, error) {
 		if len(r.keys) == maxKeys {
 			return nil, fault.New(fault.Invalid, "cannot read payload keys: there are more than %d", maxKeys)
 		}
-		r.keys = append(r.keys, key{id, box(bytes)})
+		r.keys = append(r.keys, key{id, sealed.With(bytes)})
 	}
 	if len(r.keys) == 0 {
 		return nil, fault.New(fault.Invalid, "cannot read payload keys: there is none; make one with: sluice payload-keys new")
@@ -75,7 +75,7 @@ func Of(id string, secret []byte) (*Ring, error) {
 	if len(secret) != keyBytes {
 		return nil, fault.New(fault.Invalid, "cannot use payload key %s: it has %d bytes and not %d", id, len(secret), keyBytes)
 	}
-	return &Ring{[]key{{id, box(secret)}}}, nil
+	return &Ring{[]key{{id, sealed.With(secret)}}}, nil
 }
 
 // OfSite is the keyring of a site's agents, who have no other key, and no other site's agents have it.
@@ -119,16 +119,4 @@ func (r *Ring) key(id string) *key {
 		}
 	}
 	return nil
-}
-
-func box(secret []byte) cipher.AEAD {
-	block, err := aes.NewCipher(secret)
-	if err != nil {
-		panic(err) // of the length alone
-	}
-	sealed, err := cipher.NewGCMWithRandomNonce(block)
-	if err != nil {
-		panic(err)
-	}
-	return sealed
 }
