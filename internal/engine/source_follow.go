@@ -31,6 +31,11 @@ func (e *Engine) FollowSource(ctx context.Context, in api.SourceFollow) (api.Sou
 			return e.followed(ctx, f, in, files, &out)
 		})
 	}
+	if err == nil {
+		if wrong := e.onTheWay(ctx, f, in); len(wrong) > 0 {
+			out.Error = clipped(wrong, "") // with the head, which is followed all the same
+		}
+	}
 	if ctx.Err() != nil {
 		return out, ctx.Err()
 	}

@@ -287,6 +287,21 @@ func TestAPauseThatFailsIsTriedAgain(t *testing.T) {
 	}
 }
 
+// Of commits that come at once each is linted, and the last one followed.
+func TestCommitsOnTheWayAreLinted(t *testing.T) {
+	b := followsWith(t, "", everyMerge)
+	b.repository.Partial()
+	b.round()
+	b.commit("well", component("1.5.0"))
+	broken := b.commit("typo", strings.Replace(component("2.0.0"), "pipeline:", "pipelin:", 1))
+	b.commit("mended", component("2.0.0"))
+	b.round()
+	b.says("commit "+broken[:12]+" on the way does not lint: ", "unknown field pipelin", "agent 2.0.0: started as agent-1")
+	if runs := b.runs(); len(runs) != 1 || strings.Count(b.state.Wrong, "does not lint") != 1 {
+		t.Errorf("%v: %s", runs, b.state.Wrong)
+	}
+}
+
 func TestWhatCannotBeFollowedStartsNothing(t *testing.T) {
 	for name, c := range map[string]struct {
 		reason string

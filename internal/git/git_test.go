@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -385,6 +386,7 @@ func TestWhetherACommitGoesOnFromAnother(t *testing.T) {
 		side := r.Commit("side", map[string]string{"b": "1"})
 		r.Git("checkout", "--quiet", "main")
 		r.Git("merge", "--quiet", "--no-ff", "-m", "merge", "side")
+		joined := strings.TrimSpace(r.Git("rev-parse", "HEAD"))
 		merge := r.Save("merged")
 		remote := dial(t, r, nil)
 		says := func(commit, from string, want bool, why string) {
@@ -397,10 +399,23 @@ func TestWhetherACommitGoesOnFromAnother(t *testing.T) {
 		says(merge, second, true, "it is before the merge")
 		says(merge, side, true, "it was merged")
 		says(merge, merge, true, "it is the same")
+		way := func(commit, from string, most int, want ...string) {
+			t.Helper()
+			if got, err := remote.OnTheWay(t.Context(), commit, from, most); err != nil || !slices.Equal(got, want) {
+				t.Errorf("partial %v: between %.7s and %.7s: %v, %v", partial, from, commit, got, err)
+			}
+		}
+		way(merge, first, 10, second, joined)
+		way(merge, first, 1, joined)
+		way(merge, first, 0)
+		way(merge, second, 10, joined)
+		way(merge, merge, 10)
+		way(merge, side, 10) // which the branch never was at
 		r.Git("reset", "--quiet", "--hard", first)
 		forced := r.Commit("forced", map[string]string{"a": "3"})
 		says(forced, first, true, "both begin there")
 		says(forced, merge, false, "somebody has pushed over it")
+		way(forced, merge, 10)
 		says(forced, "0123456789012345678901234567890123456789", false, "nobody knows that one")
 		if _, err := remote.Read(t.Context(), "0123456789012345678901234567890123456789"); err == nil {
 			t.Error("a commit is read that is not there")

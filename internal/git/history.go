@@ -3,6 +3,7 @@ package git
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/object"
@@ -18,30 +19,65 @@ func (r *Remote) GoesOn(ctx context.Context, commit, from string) (bool, error) 
 	if commit == from {
 		return true, nil
 	}
+	store, err := r.since(ctx, commit, from)
+	if err != nil {
+		return false, err
+	}
+	return reaches(store, plumbing.NewHash(commit), plumbing.NewHash(from))
+}
+
+// OnTheWay lists the commits that a branch had between two of its own, the oldest first: those that were merged into it were not its heads.
+// Of more than most it has the newest. Where the later one does not go on from the other there are none.
+func (r *Remote) OnTheWay(ctx context.Context, commit, from string, most int) (all []string, err error) {
+	if commit == from {
+		return nil, nil
+	}
+	store, err := r.since(ctx, commit, from)
+	if err != nil {
+		return nil, err
+	}
+	before := plumbing.NewHash(from)
+	for at := plumbing.NewHash(commit); ; {
+		c, err := object.GetCommit(store, at)
+		switch {
+		case errors.Is(err, plumbing.ErrObjectNotFound) || err == nil && len(c.ParentHashes) == 0:
+			return nil, nil
+		case err != nil:
+			return nil, err
+		}
+		if at = c.ParentHashes[0]; at == before {
+			slices.Reverse(all)
+			return all, nil
+		}
+		if len(all) < most {
+			all = append(all, at.String())
+		}
+	}
+}
+
+// since fetches the commits that one has and an earlier one has not, without what is in them.
+func (r *Remote) since(ctx context.Context, commit, from string) (*memory.Storage, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.limits.Time)
 	defer cancel()
 	s, err := r.open(ctx)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	defer s.close()
-	head, before := plumbing.NewHash(commit), plumbing.NewHash(from)
+	head := plumbing.NewHash(commit)
 	if !s.offers(head) {
-		return false, fault.New(fault.NotFound, "cannot read commit %.12s of %s: it is at the head of nothing there any more", commit, r.at.URL)
+		return nil, fault.New(fault.NotFound, "cannot read commit %.12s of %s: it is at the head of nothing there any more", commit, r.at.URL)
 	}
 	req, err := s.asking(head)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	req.Haves = []plumbing.Hash{before}
+	req.Haves = []plumbing.Hash{plumbing.NewHash(from)}
 	if _, err := s.filter(req, packp.FilterTreeDepth(0)); err != nil {
-		return false, err
+		return nil, err
 	}
 	store := memory.NewStorage()
-	if err := s.fetch(ctx, req, store); err != nil {
-		return false, err
-	}
-	return reaches(store, head, before)
+	return store, s.fetch(ctx, req, store)
 }
 
 // reaches follows parents through the commits that are there.
