@@ -3,7 +3,9 @@ package probe_test
 import (
 	"context"
 	"net"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -63,12 +65,22 @@ func (w want) test(t *testing.T, got probe.Result) {
 	}
 }
 
-// closed is the address of a port on which nobody listens.
+// closed is the address of a port on which nobody listens, nor will: it is taken by a socket that never does.
 func closed(t *testing.T) string {
 	t.Helper()
-	l := listener(t)
-	_ = l.Close()
-	return l.Addr().String()
+	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Close(socket) })
+	if err := syscall.Bind(socket, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	at, err := syscall.Getsockname(socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(at.(*syscall.SockaddrInet4).Port))
 }
 
 // silent is the address of a port that takes connections and says nothing.
