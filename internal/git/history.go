@@ -9,8 +9,6 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 	"github.com/go-git/go-git/v5/storage/memory"
-
-	"sluice.dev/sluice/internal/fault"
 )
 
 // GoesOn reports whether a commit goes on from an earlier one: whether nobody has taken that out of the history. What is between the two
@@ -64,11 +62,7 @@ func (r *Remote) since(ctx context.Context, commit, from string) (*memory.Storag
 		return nil, err
 	}
 	defer s.close()
-	head := plumbing.NewHash(commit)
-	if !s.offers(head) {
-		return nil, fault.New(fault.NotFound, "cannot read commit %.12s of %s: it is at the head of nothing there any more", commit, r.at.URL)
-	}
-	req, err := s.asking(head)
+	req, err := s.askingFor(commit)
 	if err != nil {
 		return nil, err
 	}

@@ -31,6 +31,16 @@ func (s *session) asking(wants ...plumbing.Hash) (*packp.UploadPackRequest, erro
 	return req, nil
 }
 
+// askingFor is a request for one commit. It is fault.NotFound where the server does not give it.
+func (s *session) askingFor(commit string) (*packp.UploadPackRequest, error) {
+	hash := plumbing.NewHash(commit)
+	if !s.offers(hash) {
+		return nil, fault.New(fault.NotFound, "cannot read commit %.12s of %s: it is at the head of nothing there any more", commit,
+			s.remote.at.URL)
+	}
+	return s.asking(hash)
+}
+
 // shallow has a request be for its commits alone, and not for what came before.
 func (s *session) shallow(req *packp.UploadPackRequest) error {
 	if !s.refs.Capabilities.Supports(capability.Shallow) {

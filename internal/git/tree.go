@@ -60,11 +60,7 @@ func (r *Remote) Read(ctx context.Context, commit string) (*Commit, error) {
 		return nil, err
 	}
 	defer s.close()
-	hash := plumbing.NewHash(commit)
-	if !s.offers(hash) {
-		return nil, fault.New(fault.NotFound, "cannot read commit %.12s of %s: it is at the head of nothing there any more", commit, r.at.URL)
-	}
-	req, err := s.asking(hash)
+	req, err := s.askingFor(commit)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +77,7 @@ func (r *Remote) Read(ctx context.Context, commit string) (*Commit, error) {
 	if err := s.fetch(ctx, req, store); err != nil {
 		return nil, err
 	}
-	raw, err := object.GetCommit(store, hash)
+	raw, err := object.GetCommit(store, plumbing.NewHash(commit))
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "cannot read commit %.12s of %s", commit, r.at.URL)
 	}
