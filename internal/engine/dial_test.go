@@ -78,7 +78,7 @@ func TestDialSaysWhichAddressWasTriedAndWhereItCameFrom(t *testing.T) {
 			began := time.Now()
 			_, err := engine.Dial(t.Context(), c.options)
 			wants(t, err, fault.Unreachable, append(c.words, "sluice local up", "TEMPORAL_ADDRESS")...)
-			if took := time.Since(began); took > 8*time.Second {
+			if took := time.Since(began); took > 20*time.Second {
 				t.Errorf("it took %s to say so", took)
 			}
 		})

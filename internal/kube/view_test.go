@@ -116,13 +116,13 @@ func TestDeadConnectionIsNoticed(t *testing.T) {
 		}
 		select {
 		case <-changed:
-		case <-time.After(20 * time.Second):
-			t.Fatal("after 20 s the dead connection is not noticed")
+		case <-time.After(time.Minute):
+			t.Fatal("after a minute the dead connection is not noticed")
 		}
 	}
 	noticed := time.Since(start)
 	code(t, view.Wait(ctx), fault.Unreachable, "cluster a")
-	if given := time.Since(start); given > 12*time.Second {
+	if given := time.Since(start); given > 40*time.Second {
 		t.Errorf("it was given up after %s (noticed after %s)", given, noticed)
 	}
 	if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {

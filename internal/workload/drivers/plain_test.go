@@ -530,7 +530,8 @@ func TestObserve(t *testing.T) {
 		requests := s.c.Requests()
 		err := d.Observe(s.ctx, s.c, spec, state, goal, func(_ context.Context, w rule.Workload, b rule.Batch) error {
 			looks++
-			if gap := time.Since(last); gap > 6*time.Second {
+			// Looks are five seconds apart, on a machine that has nothing else to do.
+			if gap := time.Since(last); gap > time.Minute {
 				s.Errorf("no look for %s", gap)
 			}
 			last = time.Now()
