@@ -97,6 +97,7 @@ func testProcesses(t *testing.T, p *program) {
 	t.Run("a job leaves its message", func(t *testing.T) { testJobMessage(t, c) })
 	t.Run("commands run beside it", func(t *testing.T) { testExec(t, p) })
 	t.Run("nobody else reaches the kubelet", func(t *testing.T) { testKubeletIsGuarded(t, c) })
+	t.Run("an account gets a token", func(t *testing.T) { testAccounts(t, c) })
 	t.Run("deleted pods go", func(t *testing.T) { testProcessPodsGo(t, c, "flaps", "dies", "pull", "sick") })
 }
 

@@ -28,6 +28,7 @@ func runNode(args []string) error {
 	flags.StringVar(&o.Node, "name", "", "name of the node")
 	flags.StringVar(&o.Dir, "dir", "", "folder of the node")
 	flags.StringVar(&o.Programs, "programs", "", "folder of the programs that stand in for images")
+	flags.StringVar(&o.APIServer, "api-server", "", "address at which pods reach the API server")
 	addresses := flags.String("pod-addresses", "", "loopback addresses of pods")
 	flags.StringVar(&o.CertFile, "tls-cert-file", "", "certificate of the kubelet")
 	flags.StringVar(&o.KeyFile, "tls-private-key-file", "", "key of the kubelet")

@@ -34,7 +34,6 @@ import (
 	"k8s.io/kubernetes/pkg/volume/downwardapi"
 	"k8s.io/kubernetes/pkg/volume/emptydir"
 	"k8s.io/kubernetes/pkg/volume/hostpath"
-	"k8s.io/kubernetes/pkg/volume/projected"
 	"k8s.io/kubernetes/pkg/volume/secret"
 	"k8s.io/kubernetes/pkg/volume/util/subpath"
 	"k8s.io/mount-utils"
@@ -55,6 +54,8 @@ type Options struct {
 	Programs string
 	// Addresses are given to pods.
 	Addresses netip.Prefix
+	// APIServer is the address and port at which pods reach the API server: no Service's address leads anywhere.
+	APIServer string
 	// Client reaches the API server.
 	Client *rest.Config
 	// Port is where the API server reaches the kubelet, on the loopback. Clients must show ClientCert, and no other.
@@ -150,9 +151,13 @@ func (o Options) dependencies(runtime *processes.Runtime, config *kubeletconfig.
 	if err != nil {
 		return nil, err
 	}
+	services, err := newServices(runtime, o.APIServer)
+	if err != nil {
+		return nil, err
+	}
 	deps := &upstream.Dependencies{
 		KubeClient: client, HeartbeatClient: heartbeatClient, EventClient: client.CoreV1(),
-		RemoteRuntimeService: runtime, RemoteImageService: runtime.Programs,
+		RemoteRuntimeService: services, RemoteImageService: runtime.Programs,
 		CAdvisorInterface: newMachine(o.Node),
 		ContainerManager:  noGroups{cm.NewStubContainerManager()},
 		OSInterface:       fileSystem{root: o.Dir},
@@ -206,7 +211,7 @@ func volumePlugins() []volume.VolumePlugin {
 	var plugins []volume.VolumePlugin
 	for _, probe := range []func() []volume.VolumePlugin{
 		configmap.ProbeVolumePlugins, downwardapi.ProbeVolumePlugins, emptydir.ProbeVolumePlugins,
-		projected.ProbeVolumePlugins, secret.ProbeVolumePlugins,
+		ownProjected, secret.ProbeVolumePlugins,
 		func() []volume.VolumePlugin { return hostpath.ProbeVolumePlugins(volume.VolumeConfig{}) },
 	} {
 		plugins = append(plugins, probe()...)

@@ -65,6 +65,9 @@ func (s Secrets) TokenFile() string { return filepath.Join(s.dir, "tokens.csv") 
 // CA is the PEM certificate that signed the API server's.
 func (s Secrets) CA() []byte { return s.ca }
 
+// CAFile is the certificate that signed the API server's.
+func (s Secrets) CAFile() string { return filepath.Join(s.dir, "ca.crt") }
+
 // Token is the bearer token of a user.
 func (s Secrets) Token(user string) string { return s.tokens[user] }
 
@@ -148,7 +151,7 @@ func (s *Secrets) load() error {
 			s.tokens[user] = token
 		}
 	}
-	if s.ca, err = os.ReadFile(filepath.Join(s.dir, "ca.crt")); err != nil {
+	if s.ca, err = os.ReadFile(s.CAFile()); err != nil {
 		return fmt.Errorf("cannot read certificate authority: %w", err)
 	}
 	return nil
