@@ -355,5 +355,6 @@ type Event struct {
 	Text     string   // for people
 	Revision string   // of what has changed; "" where that has none
 	Nodes    []string // that it is about; none: the cluster
+	NodeKeys []string // of each of Nodes, where it has a key of its own; see KeyOf
 	At       time.Time
 }
