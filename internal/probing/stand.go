@@ -61,6 +61,7 @@ type Said struct {
 	Stands   []Stand   `json:"stands,omitempty"`   // of those that changed, and each minute of all
 	Gone     []string  `json:"gone,omitempty"`     // cases that the cluster has no more
 	Outcomes []Outcome `json:"outcomes,omitempty"` // since it was said last
+	Dropped  int64     `json:"dropped,omitempty"`  // outcomes that were left out, as there was no room for them while nobody could be told
 }
 
 // At is the state by a time: nothing that was seen too long ago says anything.

@@ -41,6 +41,8 @@ func Run(t *testing.T, open func(*testing.T) ledger.Ledger) {
 		"tokens":       testTokens,
 		"agents":       testAgents,
 		"pages":        testPages,
+		"stands":       testStands,
+		"what ran":     testProbeOutcomes,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

@@ -1,0 +1,151 @@
+package ledgertest
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/probing"
+)
+
+// ran is what came of a run of case etcd.
+func ran(id, cluster string, minute int, verdict api.Verdict) probing.Outcome {
+	return probing.Outcome{
+		ID: id, Cluster: cluster, Case: "etcd", Started: at(minute).UTC().Add(-2 * time.Second), Ended: at(minute).UTC(),
+		Cause: probing.Cause{Kind: probing.BySchedule, Key: id}, Result: probing.Result{Verdict: verdict, Message: "it is as it is"},
+	}
+}
+
+// stands is what is said of case etcd at a target, by a last result.
+func stands(target string, state probing.State, last *probing.Outcome, until time.Time) probing.Stand {
+	return probing.Stand{Cluster: "c1", Case: "etcd", Target: target, State: state, Since: at(0).UTC(), Until: until.UTC(), Last: last}
+}
+
+func testStands(t *testing.T, l ledger.Ledger) {
+	ctx := t.Context()
+	say := func(minute int, stands ...probing.Stand) {
+		t.Helper()
+		ok(t, l.SaveSaid(ctx, []probing.Said{{Cluster: "c1", At: at(minute), Stands: stands}}, at(minute)))
+	}
+	list := func(of ledger.ProbesOf) (all []probing.Stand) {
+		t.Helper()
+		for _, m := range must[[]ledger.Marked[probing.Stand]](t)(l.PageStands(ctx, of, ledger.Page{})) {
+			all = append(all, m.Row)
+		}
+		return all
+	}
+	first, second := ran("r1", "c1", 1, api.Passed), ran("r2", "c1", 2, api.Failed)
+	failing := stands("m1", probing.Failing, &second, at(10))
+	say(3, failing)
+	say(4, stands("m1", probing.Passing, &first, at(9)))
+	same(t, list(ledger.ProbesOf{}), []probing.Stand{failing}, "the later result counts, whichever is said last")
+	failing.Missed = 7
+	say(5, failing)
+	same(t, list(ledger.ProbesOf{Cluster: "c1", Case: "etcd"}), []probing.Stand{failing}, "of one result, what is said later counts")
+	other := failing
+	other.Missed = 1
+	say(4, other)
+	same(t, list(ledger.ProbesOf{}), []probing.Stand{failing}, "and what was said before does not")
+	none := stands("", probing.Unknown, nil, at(8))
+	passing := stands("m2", probing.Passing, &first, at(9))
+	say(6, none, passing)
+	same(t, list(ledger.ProbesOf{}), []probing.Stand{passing, none, failing}, "the newest first")
+	same(t, list(ledger.ProbesOf{Case: "dns"}), []probing.Stand(nil), "another case")
+	same(t, list(ledger.ProbesOf{Bad: true, Now: at(7)}), []probing.Stand{none, failing}, "what is not passing")
+	same(t, list(ledger.ProbesOf{Bad: true, Now: at(20)}), []probing.Stand{passing, none, failing}, "nor what nobody looks at any more")
+	whole := ""
+	same(t, list(ledger.ProbesOf{Target: &whole}), []probing.Stand{none}, "the cluster itself")
+	same(t, must[[]ledger.ProbeCount](t)(l.CountStands(ctx, at(9).Add(time.Second))), []ledger.ProbeCount{
+		{Case: "etcd", State: probing.Failing, Count: 1}, {Case: "etcd", State: probing.Unknown, Count: 2},
+	}, "past its time a state is unknown")
+	ok(t, l.SaveSaid(ctx, []probing.Said{{Cluster: "c1", At: at(5), Gone: []string{"etcd"}}}, at(7)))
+	same(t, list(ledger.ProbesOf{}), []probing.Stand{passing, none}, "what has gone goes, and what was said after that stays")
+
+	var many []probing.Stand
+	for i := range ledger.MaxProbeStands {
+		many = append(many, stands(fmt.Sprint(i), probing.Passing, nil, at(9)))
+	}
+	wantCode(t, l.SaveSaid(ctx, []probing.Said{{Cluster: "c1", At: at(8), Stands: many}}, at(8)), fault.Refused, "more than a cluster may have")
+	same(t, len(list(ledger.ProbesOf{})), 2, "and nothing of it is kept")
+
+	ok(t, l.SaveSaid(ctx, []probing.Said{
+		{Cluster: "c1", At: at(8), Stands: []probing.Stand{passing}}, {Cluster: "c2", At: at(8), Stands: []probing.Stand{passing}},
+	}, at(8)))
+	later := at(8).Add(2 * ledger.ProbeUnsaid)
+	ok(t, l.SaveSaid(ctx, []probing.Said{{Cluster: "c1", At: later, Stands: []probing.Stand{passing}}}, later))
+	same(t, must[int64](t)(l.SweepProbes(ctx, later)), int64(1), "what a cluster that talks does not mention is forgotten")
+	same(t, len(list(ledger.ProbesOf{})), 2, "what one has said that is silent is not")
+}
+
+func testProbeOutcomes(t *testing.T, l ledger.Ledger) {
+	ctx := t.Context()
+	say := func(now time.Time, cluster string, all ...probing.Outcome) {
+		t.Helper()
+		ok(t, l.SaveSaid(ctx, []probing.Said{{Cluster: cluster, At: now, Outcomes: all}}, now))
+	}
+	ids := func(of ledger.ProbesOf, p ledger.Page) (ids []string, last ledger.Mark) {
+		t.Helper()
+		for _, m := range must[[]ledger.Marked[ledger.ProbeOutcome]](t)(l.PageProbeOutcomes(ctx, of, p)) {
+			ids, last = append(ids, m.Row.Cluster+"/"+m.Row.ID), m.Mark
+		}
+		return ids, last
+	}
+	all := func(of ledger.ProbesOf) []string { out, _ := ids(of, ledger.Page{}); return out }
+	say(at(5), "c1", ran("r1", "c1", 1, api.Passed), ran("r2", "c1", 2, api.Failed), ran("r3", "c1", 3, api.Error))
+	say(at(6), "c1", ran("r1", "c1", 1, api.Passed), ran("r4", "c1", 4, api.Passed))
+	say(at(6), "c2", ran("r2", "c1", 2, api.Failed))
+	same(t, all(ledger.ProbesOf{}), []string{"c2/r2", "c1/r4", "c1/r3", "c1/r2", "c1/r1"}, "each once, of the cluster that says it")
+	same(t, all(ledger.ProbesOf{Cluster: "c1", Bad: true}), []string{"c1/r3", "c1/r2"}, "what did not pass")
+	head, on := ids(ledger.ProbesOf{Cluster: "c1"}, ledger.Page{Limit: 3})
+	rest, _ := ids(ledger.ProbesOf{Cluster: "c1"}, ledger.Page{Limit: 3, After: on})
+	same(t, append(head, rest...), []string{"c1/r4", "c1/r3", "c1/r2", "c1/r1"}, "page by page")
+
+	took, hour := 2*time.Second, at(0).UTC().Truncate(time.Hour)
+	count := func(cluster string, verdict api.Verdict, runs int64) ledger.ProbeHour {
+		return ledger.ProbeHour{
+			Cluster: cluster, Case: "etcd", Hour: hour, Verdict: verdict, Runs: runs, Worst: took, Total: time.Duration(runs) * took,
+		}
+	}
+	hours := must[[]ledger.ProbeHour](t)
+	same(t, hours(l.ListProbeHours(ctx, ledger.ProbesOf{Case: "etcd"}, time.Time{})), []ledger.ProbeHour{
+		count("c1", api.Error, 1), count("c1", api.Failed, 1), count("c1", api.Passed, 2), count("c2", api.Failed, 1),
+	}, "a run that is said twice counts once")
+	same(t, hours(l.ListProbeHours(ctx, ledger.ProbesOf{Case: "etcd"}, hour)), []ledger.ProbeHour{}, "after an hour")
+
+	label := func(cluster, id string, falsely bool) error {
+		_, err := l.LabelProbeOutcome(ctx, cluster, id, ledger.ProbeLabel{FalsePositive: falsely, By: "corp:ann", Because: "x", At: at(9).UTC()})
+		return err
+	}
+	failures := func() ledger.ProbeFailures {
+		t.Helper()
+		return must[ledger.ProbeFailures](t)(l.CountProbeFailures(ctx, "etcd", []string{"c1", "c2", "c3"}))
+	}
+	same(t, failures(), ledger.ProbeFailures{Unlabelled: 2, Noise: at(2).UTC()}, "nobody has looked")
+	wantCode(t, label("", "r2", true), fault.Conflict, "two clusters have it")
+	wantCode(t, label("c1", "r9", true), fault.NotFound, "there is none")
+	wantCode(t, label("c1", "r3", true), fault.Invalid, "it could not look, and said nothing that may be false")
+	ok(t, label("c1", "r2", true))
+	ok(t, label("c2", "r2", false))
+	same(t, failures(), ledger.ProbeFailures{False: 1, True: 1, Noise: at(2).UTC()}, "one was false")
+	ok(t, label("c1", "r2", false))
+	same(t, failures(), ledger.ProbeFailures{True: 2}, "the last label counts, and what is true is no noise")
+	same(t, must[ledger.ProbeFailures](t)(l.CountProbeFailures(ctx, "etcd", nil)), ledger.ProbeFailures{}, "of no cluster")
+	wantCode(t, func() error {
+		_, err := l.LabelProbeOutcome(ctx, "c1", "r2", ledger.ProbeLabel{By: "corp:ann"})
+		return err
+	}(),
+		fault.Invalid, "for no reason")
+
+	later := at(5).Add(ledger.ProbePassesFor)
+	say(later, "c1", ran("r0", "c1", 0, api.Passed))
+	same(t, len(all(ledger.ProbesOf{})), 5, "whether an old pass was counted nobody knows")
+	same(t, must[int64](t)(l.SweepProbes(ctx, later)), int64(2), "what passed is kept for a day")
+	same(t, all(ledger.ProbesOf{}), []string{"c2/r2", "c1/r3", "c1/r2"}, "and what did not for longer")
+	same(t, must[int64](t)(l.SweepProbes(ctx, at(5).Add(ledger.ProbeFailuresFor))), int64(3), "but not for ever")
+	same(t, len(hours(l.ListProbeHours(ctx, ledger.ProbesOf{}, time.Time{}))), 4, "the counts stay")
+	ok(t, func() error { _, err := l.SweepProbes(ctx, at(5).Add(ledger.ProbeHoursFor+2*time.Hour)); return err }())
+	same(t, len(hours(l.ListProbeHours(ctx, ledger.ProbesOf{}, time.Time{}))), 0, "for a quarter")
+}

@@ -1,0 +1,97 @@
+package ledger
+
+import (
+	"context"
+	"time"
+
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/probing"
+)
+
+// ProbeOutcome is what came of a run of a probe, and what people say of it.
+type ProbeOutcome struct {
+	probing.Outcome
+	Label *ProbeLabel `json:"label,omitempty"` // nil: nobody has looked at it
+}
+
+// ProbeLabel is what somebody found who looked at a failure.
+type ProbeLabel struct {
+	FalsePositive bool      `json:"falsePositive"` // nothing was wrong but the probe
+	By            string    `json:"by"`
+	Because       string    `json:"because"`
+	At            time.Time `json:"at"`
+}
+
+// ProbeHour is how many runs of a case came to a verdict in a cluster within an hour.
+type ProbeHour struct {
+	Cluster string        `json:"cluster"`
+	Case    string        `json:"case"`
+	Hour    time.Time     `json:"hour"` // its beginning
+	Verdict api.Verdict   `json:"verdict"`
+	Runs    int64         `json:"runs"`
+	Worst   time.Duration `json:"worst"` // that one of them took
+	Total   time.Duration `json:"total"` // that all of them took
+}
+
+// ProbeCount is how many stands of a case are in a state.
+type ProbeCount struct {
+	Case  string
+	State probing.State
+	Count int
+}
+
+// ProbeFailures is how many failures of a case there are, by what people say of them.
+type ProbeFailures struct {
+	Unlabelled, False, True int
+	// Noise is when the last of those ended that nobody has found to be true; zero where there is none.
+	Noise time.Time
+}
+
+// Bounds on what is kept of probes. Hours say of all runs how many there were; outcomes are there for whoever looks closer.
+const (
+	ProbePassesFor   = 24 * time.Hour
+	MaxProbePasses   = 500_000
+	ProbeFailuresFor = 30 * 24 * time.Hour // of what did not pass
+	MaxProbeFailures = 200_000
+	ProbeHoursFor    = 90 * 24 * time.Hour
+	MaxProbeStands   = 5_000 // of one cluster
+	// ProbeUnsaid is for how long a stand is kept that its cluster does not mention any more, though it goes on talking.
+	ProbeUnsaid = time.Hour
+)
+
+// ProbesOf narrows what is asked of probes. Empty fields narrow nothing.
+type ProbesOf struct {
+	Cluster, Case string
+	Target        *string
+	Bad           bool // outcomes that did not pass; stands that are not Passing, or Skipped, at Now
+	Now           time.Time
+}
+
+// Probes keeps what is known of cases in clusters. It is wide because what is said at once is kept at once.
+type Probes interface {
+	// SaveSaid keeps what was said, all of it or nothing. Said twice it is said once: an outcome goes by its cluster and ID, and of two
+	// stands of one case and target the one with the later result counts, and of two with one result the one that was said later. A pass
+	// is left out that ended longer than ProbePassesFor before now: whether it was counted, nobody knows. It is Refused where a cluster
+	// would have more than MaxProbeStands stands.
+	SaveSaid(ctx context.Context, all []probing.Said, now time.Time) error
+	// PageStands returns a part of the stands, the one first whose case came last. States are as they were said.
+	PageStands(ctx context.Context, of ProbesOf, p Page) ([]Marked[probing.Stand], error)
+	// CountStands counts the stands by case and by their states at a time.
+	CountStands(ctx context.Context, now time.Time) ([]ProbeCount, error)
+	// PageProbeOutcomes returns a part of the outcomes, the one first that came last.
+	PageProbeOutcomes(ctx context.Context, of ProbesOf, p Page) ([]Marked[ProbeOutcome], error)
+	// ListProbeHours returns what came of runs after a time, by cluster, case and hour, the latest hour first.
+	ListProbeHours(ctx context.Context, of ProbesOf, after time.Time) ([]ProbeHour, error)
+	// CountProbeFailures counts the failures of a case in some clusters.
+	CountProbeFailures(ctx context.Context, probeCase string, clusters []string) (ProbeFailures, error)
+	// LabelProbeOutcome labels the failure of an ID, in a cluster or in the only one that has it. It is NotFound where there is none,
+	// Conflict where several clusters have one, and Invalid where it is no failure. The last label counts.
+	LabelProbeOutcome(ctx context.Context, cluster, id string, l ProbeLabel) (ProbeOutcome, error)
+	// SweepProbes forgets what is older or more than the bounds above, and says how much of it.
+	SweepProbes(ctx context.Context, now time.Time) (int64, error)
+}
+
+// Check is Invalid where a label is by nobody, or says nothing.
+func (l ProbeLabel) Check() error {
+	return required("label", "name of who gives it", l.By, "reason", l.Because)
+}
