@@ -27,6 +27,7 @@ import (
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/probing"
 	"sluice.dev/sluice/internal/rounds"
 	"sluice.dev/sluice/internal/uplink"
 )
@@ -44,8 +45,10 @@ type Options struct {
 	Metrics     client.MetricsHandler // of Temporal's SDK; nil: nothing is counted
 	ComeBack    time.Duration         // over how long agents spread that have lost the server; default 12 s
 	Within      func() (*rest.Config, error)
-	Controllers []control.Controller // run in each cluster of the site; none are where there are none
-	Heard       func()               // is called each time that the server has heard the agent; nil: nobody asks
+	// Hang returns the controllers that run in each cluster of the site; nil: none do. They say what probes found, which is kept on disk
+	// before say returns, and told to the server as soon as it hears.
+	Hang  func(say func(context.Context, probing.Said) error) []control.Controller
+	Heard func() // is called each time that the server has heard the agent; nil: nobody asks
 	// Work does the tasks of a site until ctx ends. It returns fault.Conflict where another process of the agent is there by then.
 	Work func(ctx context.Context, w Work) error
 }
@@ -78,6 +81,7 @@ type agent struct {
 	server   grpc.ClientConnInterface // the link, for calls that wait for it
 	clusters *kube.Pool
 	spool    *spool
+	findings *findings
 	ahead    *shifted
 
 	mu    sync.Mutex
@@ -104,6 +108,9 @@ func Run(ctx context.Context, o Options) error {
 	defer func() { _ = a.link.Close() }()
 	a.server = patient{a.link}
 	if a.spool, err = openSpool(filepath.Join(o.Dir, spoolFile)); err != nil {
+		return err
+	}
+	if a.findings, err = openFindings(filepath.Join(o.Dir, findingsFile)); err != nil {
 		return err
 	}
 	pool := kube.Options{Kubeconfigs: o.Kubeconfigs, UserAgent: "sluice-agent/" + o.Build, Meter: o.Meter}
@@ -185,6 +192,7 @@ func (a *agent) work(ctx context.Context) error {
 	both, ctx := errgroup.WithContext(ctx)
 	both.Go(func() error { return a.keep(ctx) })
 	both.Go(func() error { return a.survey(ctx) })
+	both.Go(func() error { return a.tell(ctx) })
 	both.Go(func() error {
 		err := a.Work(ctx, Work{
 			Temporal: tasks, Records: &Records{server: a.server, link: a.link, spool: a.spool}, Clusters: a.clusters, Clock: a.ahead,
@@ -278,7 +286,10 @@ func (a *agent) leave() {
 func (a *agent) survey(ctx context.Context) (why error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	hung := &control.Keeper{Controllers: a.Controllers, Clock: a.Clock, Logger: a.Logger}
+	hung := &control.Keeper{Clock: a.Clock, Logger: a.Logger}
+	if a.Hang != nil {
+		hung.Controllers = a.Hang(a.findings.add)
+	}
 	defer hung.Wait()
 	defer stop() // before it waits
 	rounds.Keep(ctx, a.Clock, lookEvery, func(ctx context.Context) {

@@ -83,16 +83,18 @@ func (s *spool) add(r uplink.Report, why error) error {
 			return err
 		}
 	}
-	if err := s.append(append(line, '\n')); err != nil {
+	if err := appendLine(s.file, append(line, '\n')); err != nil {
 		s.torn = true
 		return fault.Wrap(fault.Internal, err, "cannot keep what is to be reported")
 	}
+	s.size += int64(len(line)) + 1
 	s.put(r)
 	return nil
 }
 
-func (s *spool) append(line []byte) error {
-	f, err := os.OpenFile(s.file, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+// appendLine has a line be the last of a file, and on disk.
+func appendLine(file string, line []byte) error {
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
@@ -100,7 +102,6 @@ func (s *spool) append(line []byte) error {
 	if err == nil {
 		err = f.Sync()
 	}
-	s.size += int64(len(line))
 	return errors.Join(err, f.Close())
 }
 

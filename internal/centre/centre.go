@@ -23,6 +23,7 @@ import (
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/payload"
+	"sluice.dev/sluice/internal/probing"
 	"sluice.dev/sluice/internal/uplink"
 )
 
@@ -49,9 +50,10 @@ type Options struct {
 	Payloads     *payload.Ring // the keys of payloads at Temporal; nil: they are not encrypted there
 	Clock        clock.WithTicker
 	Logger       *slog.Logger
-	Rate         float64       // connections that are taken up in a second; default 18
-	StrangersFor time.Duration // a connection lasts on which nobody says who he is; default 1 min
-	PartWithin   time.Duration // a part of a blob has to come or go; default 30 s
+	Rate         float64            // connections that are taken up in a second; default 18
+	StrangersFor time.Duration      // a connection lasts on which nobody says who he is; default 1 min
+	PartWithin   time.Duration      // a part of a blob has to come or go; default 30 s
+	Heard        func(probing.Said) // is told what probes found, once that is kept; nil: nobody is
 }
 
 const (
@@ -75,6 +77,7 @@ type Centre struct {
 	plans  *places
 	known  known
 	bounds *bounds
+	said   *gathering
 }
 
 // New returns a centre.
@@ -85,6 +88,7 @@ func New(o Options) *Centre {
 		Options: o, seal: o.Authority.Seal(), bounds: newBounds(),
 		blobs: newPlaces(blobPlaces), plans: newPlaces(planPlaces),
 		roster: &roster{read: o.Ledger.ListAgents, clock: o.Clock},
+		said:   &gathering{save: o.Ledger.SaveSaid, now: o.Clock.Now},
 	}
 }
 
@@ -176,5 +180,6 @@ type Ledger interface {
 	ledger.Fences
 	ledger.Runs
 	SaveBeat(ctx context.Context, b ledger.Beat) error
+	SaveSaid(ctx context.Context, all []probing.Said, now time.Time) error
 	AddEntry(ctx context.Context, e ledger.Entry) error
 }

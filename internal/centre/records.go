@@ -73,6 +73,7 @@ func (c *Centre) handleRecords(s *uplink.Service) {
 	})
 	uplink.Handle(s, uplink.ListObservations, c.observations)
 	uplink.Handle(s, uplink.ReportLate, c.late)
+	uplink.Handle(s, uplink.Probes, c.probes)
 	uplink.HandleBlobs(s, blobs{c}, c.PartWithin)
 }
 

@@ -1,0 +1,267 @@
+package agent
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"sync"
+
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/probing"
+	"sluice.dev/sluice/internal/uplink"
+)
+
+// findingsFile is where an agent keeps what probes found until the server has heard it.
+const findingsFile = "probes"
+
+// Bounds of what waits.
+const (
+	maxWaiting  = 20_000   // outcomes: the oldest are left out, and counted
+	maxStanding = 20_000   // cases at targets
+	maxFindings = 64 << 20 // bytes: it is written anew then, without what has been overtaken
+	saidAtOnce  = 500      // states, and as many outcomes, of one cluster in one call
+	saidSize    = 1 << 20  // bytes in one call
+)
+
+// standing is a case at a target.
+type standing struct{ cluster, probeCase, target string }
+
+// findings keep on disk what probes found and the server has not heard: the last state of each case at each target, and outcomes as far as
+// there is room. Each line of the file is something that was said; what has been heard leaves it.
+type findings struct {
+	file string
+	wake chan struct{} // something waits
+
+	mu       sync.Mutex
+	heads    map[string]*probing.Said // by cluster: when it spoke last, what has gone, and what was left out
+	stands   map[standing]*probing.Stand
+	outcomes []*probing.Outcome // in order
+	size     int64              // of the file, as far as it is whole
+	torn     bool               // what comes after that is half a line
+}
+
+// openFindings reads what has not been heard before.
+func openFindings(file string) (*findings, error) {
+	s := &findings{file: file, wake: make(chan struct{}, 1), heads: map[string]*probing.Said{}, stands: map[standing]*probing.Stand{}}
+	data, err := os.ReadFile(file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fault.Wrap(fault.Internal, err, "cannot read what probes found")
+	}
+	for line := range bytes.Lines(data) {
+		var one probing.Said
+		if !bytes.HasSuffix(line, []byte("\n")) || json.Unmarshal(line, &one) != nil {
+			s.torn = true
+			continue
+		}
+		s.put(one)
+	}
+	s.size = int64(len(data))
+	s.rouse()
+	return s, nil
+}
+
+// add keeps what was said. It is fault.Internal where the disk does not take it: whoever says it says it again.
+func (s *findings) add(_ context.Context, one probing.Said) error {
+	line, err := json.Marshal(one)
+	if err != nil {
+		return fault.Wrap(fault.Invalid, err, "cannot keep what probes of cluster %s found", one.Cluster)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.torn || s.size > maxFindings {
+		if err := s.rewrite(); err != nil {
+			return err
+		}
+	}
+	if err := appendLine(s.file, append(line, '\n')); err != nil {
+		s.torn = true
+		return fault.Wrap(fault.Internal, err, "cannot keep what probes of cluster %s found", one.Cluster)
+	}
+	s.size += int64(len(line)) + 1
+	var own probing.Said // whoever said it may go on changing what it had
+	if err := json.Unmarshal(line, &own); err != nil {
+		return fault.Wrap(fault.Invalid, err, "cannot keep what probes of cluster %s found", one.Cluster)
+	}
+	s.put(own)
+	s.rouse()
+	return nil
+}
+
+// rouse wakes whoever tells the server.
+func (s *findings) rouse() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// put has it wait. What it says of a case at a target stands in the place of what was said of that before.
+func (s *findings) put(one probing.Said) {
+	head := s.heads[one.Cluster]
+	if head == nil {
+		head = &probing.Said{Cluster: one.Cluster}
+		s.heads[one.Cluster] = head
+	}
+	head.Dropped += one.Dropped
+	if one.At.After(head.At) {
+		head.At = one.At
+	}
+	for _, probeCase := range one.Gone {
+		maps.DeleteFunc(s.stands, func(k standing, _ *probing.Stand) bool {
+			return k.cluster == one.Cluster && k.probeCase == probeCase
+		})
+		if !slices.Contains(head.Gone, probeCase) {
+			head.Gone = append(head.Gone, probeCase)
+		}
+	}
+	for i := range one.Stands {
+		stand := &one.Stands[i]
+		key := standing{one.Cluster, stand.Case, stand.Target}
+		if _, there := s.stands[key]; there || len(s.stands) < maxStanding {
+			s.stands[key] = stand
+		}
+		head.Gone = slices.DeleteFunc(head.Gone, func(gone string) bool { return gone == stand.Case })
+	}
+	for i := range one.Outcomes {
+		o := &one.Outcomes[i]
+		o.Cluster = one.Cluster
+		s.outcomes = append(s.outcomes, o)
+	}
+	s.leaveOut(len(s.outcomes) - maxWaiting)
+}
+
+// leaveOut has the oldest outcomes not wait any more: what passed goes before what did not.
+func (s *findings) leaveOut(n int) {
+	for _, also := range []bool{false, true} {
+		s.outcomes = slices.DeleteFunc(s.outcomes, func(o *probing.Outcome) bool {
+			if n <= 0 || !also && o.Verdict != api.Passed {
+				return false
+			}
+			n--
+			s.heads[o.Cluster].Dropped++
+			return true
+		})
+	}
+}
+
+// batch is what the next call says, and what of it waits.
+type batch struct {
+	said   []probing.Said
+	stands map[standing]*probing.Stand
+	taken  map[*probing.Outcome]bool
+	gone   map[string][]string
+}
+
+// next is what the server is told next; nil where nothing waits.
+func (s *findings) next() *batch {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := &batch{stands: map[standing]*probing.Stand{}, taken: map[*probing.Outcome]bool{}, gone: map[string][]string{}}
+	size := 0
+	for _, cluster := range slices.Sorted(maps.Keys(s.heads)) {
+		if len(b.said) == uplink.MaxSaid || size > saidSize {
+			break
+		}
+		head := s.heads[cluster]
+		one := probing.Said{Cluster: cluster, At: head.At, Gone: slices.Clone(head.Gone[:min(len(head.Gone), saidAtOnce)]), Dropped: head.Dropped}
+		for key, stand := range s.stands {
+			if key.cluster == cluster && len(one.Stands) < saidAtOnce && size < saidSize {
+				one.Stands, b.stands[key], size = append(one.Stands, *stand), stand, size+sizeOf(stand)
+			}
+		}
+		for _, o := range s.outcomes {
+			if o.Cluster == cluster && len(one.Outcomes) < saidAtOnce && size < saidSize {
+				one.Outcomes, b.taken[o], size = append(one.Outcomes, *o), true, size+sizeOf(o)
+			}
+		}
+		slices.SortFunc(one.Stands, func(a, b probing.Stand) int {
+			return cmp.Or(cmp.Compare(a.Case, b.Case), cmp.Compare(a.Target, b.Target))
+		})
+		if len(one.Stands)+len(one.Outcomes)+len(one.Gone) > 0 || one.Dropped > 0 {
+			b.gone[cluster], b.said = one.Gone, append(b.said, one)
+		}
+	}
+	if len(b.said) == 0 {
+		return nil
+	}
+	return b
+}
+
+// sizeOf is how many bytes something takes in a call.
+func sizeOf(v any) int {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return 0 // it was read from JSON
+	}
+	return len(data)
+}
+
+// heard has a batch wait no more. What was said of a case meanwhile waits.
+func (s *findings) heard(b *batch) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for key, stand := range b.stands {
+		if s.stands[key] == stand {
+			delete(s.stands, key)
+		}
+	}
+	s.outcomes = slices.DeleteFunc(s.outcomes, func(o *probing.Outcome) bool { return b.taken[o] })
+	for _, one := range b.said {
+		head := s.heads[one.Cluster]
+		head.Dropped -= one.Dropped
+		head.Gone = slices.DeleteFunc(head.Gone, func(gone string) bool { return slices.Contains(b.gone[one.Cluster], gone) })
+	}
+}
+
+// settle has the file hold what waits, and no more.
+func (s *findings) settle() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rewrite()
+}
+
+func (s *findings) rewrite() error {
+	left := map[string]*probing.Said{}
+	for cluster, head := range s.heads {
+		if len(head.Gone) > 0 || head.Dropped > 0 {
+			left[cluster] = &probing.Said{Cluster: cluster, At: head.At, Gone: head.Gone, Dropped: head.Dropped}
+		}
+	}
+	of := func(cluster string) *probing.Said {
+		if left[cluster] == nil {
+			left[cluster] = &probing.Said{Cluster: cluster, At: s.heads[cluster].At}
+		}
+		return left[cluster]
+	}
+	for key, stand := range s.stands {
+		one := of(key.cluster)
+		one.Stands = append(one.Stands, *stand)
+	}
+	for _, o := range s.outcomes {
+		one := of(o.Cluster)
+		one.Outcomes = append(one.Outcomes, *o)
+	}
+	var all bytes.Buffer
+	for _, cluster := range slices.Sorted(maps.Keys(left)) {
+		line, err := json.Marshal(left[cluster])
+		if err != nil {
+			return fault.Wrap(fault.Internal, err, "cannot keep what probes found")
+		}
+		all.Write(append(line, '\n'))
+	}
+	if int64(all.Len()) == s.size && !s.torn {
+		return nil
+	}
+	if err := writeFile(s.file, all.Bytes()); err != nil {
+		return err
+	}
+	s.size, s.torn = int64(all.Len()), false
+	return nil
+}

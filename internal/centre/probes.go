@@ -1,0 +1,147 @@
+package centre
+
+import (
+	"context"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/probing"
+	"sluice.dev/sluice/internal/uplink"
+)
+
+// Bounds on what an agent may say of a case.
+const (
+	mostFresh  = 8 * 24 * time.Hour // for how long a result may count: a weekly one, and a day
+	mostAhead  = 2 * time.Minute    // of an agent's clock before the server's
+	maxTarget  = 253
+	maxOutcome = 64 << 10 // bytes of one, as it is kept
+	maxRecent  = 64
+	maxGone    = 1000
+)
+
+var caseName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$`)
+
+// probes hears what the probes of an agent's clusters have found.
+func (c *Centre) probes(ctx context.Context, all []probing.Said) (none uplink.None, err error) {
+	if len(all) > uplink.MaxSaid {
+		return none, fault.New(fault.Invalid, "probes of %d clusters in one call are more than %d", len(all), uplink.MaxSaid)
+	}
+	results, now := 0, c.Clock.Now().UTC()
+	for i := range all {
+		if err := c.own(ctx, all[i].Cluster); err != nil {
+			return none, err
+		}
+		if err := bound(&all[i], now); err != nil {
+			return none, fault.Wrap(fault.Invalid, err, "cannot hear what probes of cluster %s found", all[i].Cluster)
+		}
+		results += len(all[i].Stands) + len(all[i].Outcomes)
+	}
+	who := callerOf(ctx)
+	data, err := encoded(all)
+	if err != nil {
+		return none, err
+	}
+	if err := c.bounds.report(ctx, who.Name, min(results/resultsPerCall, callsAtOnce)); err != nil {
+		return none, err
+	}
+	if err := c.bounds.store(ctx, who.Name, len(data)); err != nil {
+		return none, err
+	}
+	if err := c.said.keep(ctx, all); err != nil {
+		return none, err
+	}
+	for _, said := range all {
+		c.heard(said)
+	}
+	return none, nil
+}
+
+// resultsPerCall is how many results cost as much as a call does: they are written together.
+const resultsPerCall = 10
+
+// heard has it be counted what was said, by whoever counts.
+func (c *Centre) heard(said probing.Said) {
+	if said.Dropped > 0 {
+		c.Logger.Warn("an agent had no room for what probes found", "cluster", said.Cluster, "outcomes", said.Dropped)
+	}
+	if c.Heard != nil {
+		c.Heard(said)
+	}
+}
+
+// bound has something that was said be within bounds. It is fault.Invalid where it cannot be.
+func bound(said *probing.Said, now time.Time) error {
+	if len(said.Stands) > uplink.MaxStands || len(said.Outcomes) > uplink.MaxOutcomes || len(said.Gone) > maxGone {
+		return fault.New(fault.Invalid, "%d states, %d outcomes and %d that have gone are more than one call may have",
+			len(said.Stands), len(said.Outcomes), len(said.Gone))
+	}
+	if said.At.IsZero() || said.At.After(now.Add(mostAhead)) {
+		said.At = now
+	}
+	for i := range said.Stands {
+		if err := boundStand(&said.Stands[i], said.Cluster, now); err != nil {
+			return err
+		}
+	}
+	for i := range said.Outcomes {
+		if err := boundOutcome(&said.Outcomes[i], said.Cluster, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var (
+	states   = []probing.State{probing.Passing, probing.Failing, probing.Unknown, probing.Paused}
+	verdicts = []api.Verdict{api.Passed, api.Failed, api.Inconclusive, api.Error, api.Skipped}
+)
+
+// boundStand has a state that says of itself for how long it counts, as long as any may. What counts for ever would hide a prober that has
+// ended.
+func boundStand(s *probing.Stand, cluster string, now time.Time) error {
+	if !caseName.MatchString(s.Case) || len(s.Target) > maxTarget {
+		return fault.New(fault.Invalid, "%.40q at %.40q is no case at a target", s.Case, s.Target)
+	}
+	if !slices.Contains(states, s.State) {
+		return fault.New(fault.Invalid, "case %s is %.20q, which is no state", s.Case, s.State)
+	}
+	s.Cluster, s.Target, s.Recent = cluster, strings.ToValidUTF8(s.Target, "?"), line(s.Recent, maxRecent)
+	if latest := now.Add(mostFresh); s.Until.IsZero() || s.Until.After(latest) {
+		s.Until = latest
+	}
+	if s.Since.After(now.Add(mostAhead)) {
+		s.Since = now
+	}
+	s.Owner, s.Binding, s.Probe = line(s.Owner, maxText), line(s.Binding, maxText), line(s.Probe, maxText)
+	s.Version, s.Severity = line(s.Version, maxText), line(s.Severity, maxName)
+	if s.Last == nil {
+		return nil
+	}
+	return boundOutcome(s.Last, cluster, now)
+}
+
+func boundOutcome(o *probing.Outcome, cluster string, now time.Time) error {
+	if !caseName.MatchString(o.Case) || len(o.Target) > maxTarget || o.ID == "" || len(o.ID) > maxTarget {
+		return fault.New(fault.Invalid, "run %.60q of %.40q at %.40q is none of a case at a target", o.ID, o.Case, o.Target)
+	}
+	if !slices.Contains(verdicts, o.Verdict) {
+		return fault.New(fault.Invalid, "run %s came to %.20q, which is no verdict", o.ID, o.Verdict)
+	}
+	o.Cluster, o.Target = cluster, strings.ToValidUTF8(o.Target, "?")
+	if o.Ended.IsZero() || o.Ended.After(now.Add(mostAhead)) {
+		o.Ended = now
+	}
+	data, err := encoded(o)
+	if err != nil {
+		return err
+	}
+	if len(data) > maxOutcome { // what is long is not what it comes to
+		o.Observations, o.Parts, o.Errors = nil, nil, nil
+		o.Message = line(o.Message, probing.MaxMessage) + " (what it observed has been left out: it was too long)"
+	}
+	return nil
+}
