@@ -28,6 +28,7 @@ var served = []struct {
 	{"", "v1", "namespaces", "Namespace", false},
 	{"apps", "v1", "deployments", "Deployment", true},
 	{"apps", "v1", "daemonsets", "DaemonSet", true},
+	{"apps", "v1", "statefulsets", "StatefulSet", true},
 	{"apps", "v1", "replicasets", "ReplicaSet", true},
 	{"apps", "v1", "controllerrevisions", "ControllerRevision", true},
 	{"policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget", true},

@@ -149,8 +149,10 @@ const (
 
 // EventSpec binds a case to changes.
 type EventSpec struct {
-	On    EventKind `json:"on"`
-	Names []string  `json:"names,omitempty"` // of workloads as Kind/namespace/name or namespace/name, of conditions, of posted events; default all
+	On EventKind `json:"on"`
+	// Names are those of workloads as Kind/namespace/name or namespace/name, of conditions as Type or Type=Status, of parts of the control
+	// plane, of posted events; default all.
+	Names []string `json:"names,omitempty"`
 }
 
 // Denoise is when a case counts as failing.
