@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -132,8 +133,11 @@ func TestTheOldestClientOfVersion2(t *testing.T) {
 // TestAScript reports as scripts do: by curl, with what curl calls the type of a form.
 func TestAScript(t *testing.T) {
 	curl, err := exec.LookPath("curl")
+	if err != nil && os.Getenv("SLUICE_REQUIRE") != "all" {
+		t.Skip("needs curl")
+	}
 	if err != nil {
-		t.Skip("there is no curl")
+		t.Fatal("curl is not installed, and everything is required")
 	}
 	r := some()
 	base := served(t, r)

@@ -1,0 +1,3 @@
+module sluice.dev/sluice/probe
+
+go 1.26.0
