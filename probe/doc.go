@@ -6,5 +6,5 @@
 // that never end.
 //
 // Where it was not told where to report to, a program leaves what it found as the termination message of its container, and says it by
-// its exit status: 0 passed, 1 found a fault, 2 could not look, 3 cannot tell.
+// its exit status: 0 passed, 1 found a fault, 75 cannot tell, 126 could not look.
 package probe

@@ -27,6 +27,24 @@ type environment struct {
 	reportEvery time.Duration
 }
 
+// Place is where and why Sluice runs a program. Under Kuberhealthy it is empty, but for the namespace.
+type Place struct {
+	Cluster   string
+	Case      string
+	Run       string // the label sluice.dev/probe-run of all that the program makes has to have this value, so that it is cleared away
+	Namespace string // of its pod
+	Target    string // the node that it is about; "" is the cluster
+	Revision  string // of what has changed, where it runs for that
+}
+
+// Where reads the place from the environment.
+func Where() Place {
+	return Place{
+		Cluster: os.Getenv("SLUICE_CLUSTER"), Case: os.Getenv("SLUICE_PROBE"), Run: os.Getenv("SLUICE_PROBE_RUN"),
+		Namespace: os.Getenv("KH_POD_NAMESPACE"), Target: os.Getenv("SLUICE_TARGET"), Revision: os.Getenv("SLUICE_REVISION"),
+	}
+}
+
 // told reads the environment. A run without a reporting URL is one.
 func told() (environment, error) {
 	e := environment{url: os.Getenv(EnvURL), run: os.Getenv(EnvRun), termination: os.Getenv(EnvTermination), reportEvery: time.Second}

@@ -11,7 +11,7 @@ import (
 
 const (
 	leastEvery = 10 * time.Millisecond
-	leastGap   = 100 * time.Millisecond // between reports
+	leastGap   = 200 * time.Millisecond // between reports: Sluice takes ten a second
 	roundLasts = 10 * time.Second       // at most, where rounds do not begin more seldom
 )
 

@@ -34,12 +34,12 @@ func TestVerdicts(t *testing.T) {
 		}, probe.Failed, "NoRoute", 1, []string{"get: no route to host"}},
 		{"a code is one word", func(context.Context, *probe.Run) error { return probe.Fail("5 no-route!", broken) }, probe.Failed, "noroute", 1,
 			[]string{"no route to host"}},
-		{"could not look", func(context.Context, *probe.Run) error { return probe.CouldNot("Forbidden", broken) }, probe.Error, "Forbidden", 2,
+		{"could not look", func(context.Context, *probe.Run) error { return probe.CouldNot("Forbidden", broken) }, probe.Error, "Forbidden", 126,
 			[]string{"no route to host"}},
-		{"cannot tell", func(context.Context, *probe.Run) error { return probe.Unclear("FewSamples", broken) }, probe.Inconclusive, "FewSamples", 3,
+		{"cannot tell", func(context.Context, *probe.Run) error { return probe.Unclear("FewSamples", broken) }, probe.Inconclusive, "FewSamples", 75,
 			[]string{"no route to host"}},
 		{"nothing to look at", func(context.Context, *probe.Run) error { return probe.Skip("no node of %s", "gpu") }, probe.Skipped, "", 0, nil},
-		{"a panic is no fault of what is looked at", func(context.Context, *probe.Run) error { panic("oh") }, probe.Error, "Panic", 2, nil},
+		{"a panic is no fault of what is looked at", func(context.Context, *probe.Run) error { panic("oh") }, probe.Error, "Panic", 126, nil},
 		{"no time left is a fault", func(context.Context, *probe.Run) error { return context.DeadlineExceeded }, probe.Failed, "DeadlineExceeded", 1, nil},
 		{"of no error there is no fault", func(context.Context, *probe.Run) error { return probe.Fail("NoRoute", nil) }, probe.Passed, "", 0, nil},
 	} {
@@ -276,5 +276,18 @@ func TestHistogram(t *testing.T) {
 	h.Observe(24 * time.Hour) // beyond the last bucket
 	if got := h.Quantile(0.99); got > 24*time.Hour || got < time.Hour {
 		t.Errorf("a day is said to be %s", got)
+	}
+}
+
+func TestWhere(t *testing.T) {
+	for name, value := range map[string]string{
+		"SLUICE_CLUSTER": "prod-eu-1", "SLUICE_PROBE": "dns", "SLUICE_PROBE_RUN": "dns-1", "KH_POD_NAMESPACE": "probes", "SLUICE_TARGET": "node-7",
+		"SLUICE_REVISION": "3",
+	} {
+		t.Setenv(name, value)
+	}
+	want := probe.Place{Cluster: "prod-eu-1", Case: "dns", Run: "dns-1", Namespace: "probes", Target: "node-7", Revision: "3"}
+	if got := probe.Where(); got != want {
+		t.Errorf("%+v", got)
 	}
 }

@@ -21,7 +21,7 @@ const (
 // OK is what programs that know two verdicts make of it.
 func (v Verdict) OK() bool { return v == Passed || v == Skipped }
 
-// ExitStatus is what a program ends with that found it.
+// ExitStatus is what a program ends with that found it: as of a job of Sluice.
 func (v Verdict) ExitStatus() int {
 	switch v {
 	case Passed, Skipped:
@@ -29,9 +29,9 @@ func (v Verdict) ExitStatus() int {
 	case Failed:
 		return 1
 	case Inconclusive:
-		return 3
+		return 75
 	default:
-		return 2
+		return 126
 	}
 }
 

@@ -78,7 +78,7 @@ waiting when --timeout ran out; 5 rolled back.`,
 		newCmdDrill(f), newCmdSource(f),
 		newCmdServer(f), newCmdContext(f), newCmdLogin(f), newCmdWhoami(f), newCmdCanI(f), newCmdToken(f), newCmdCluster(f),
 		NewCmdWorker(f, nil), newCmdAgent(f), NewCmdLocal(f, nil), NewCmdDemo(f, nil), NewCmdVersion(f), newCmdAnswerProbe(f),
-		newCmdNotify(f), newCmdCI(f), newCmdPayloadKeys(f),
+		newCmdNotify(f), newCmdCI(f), newCmdPayloadKeys(f), newCmdProbe(f),
 	)
 	addCompletion(f, root)
 	return root
