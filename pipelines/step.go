@@ -27,6 +27,7 @@ type StepKinds struct {
 	Workload    *Workload    `json:"workload,omitempty"`
 	Job         *Job         `json:"job,omitempty"`
 	Script      *Script      `json:"script,omitempty"`
+	Probe       *ProbeCase   `json:"probe,omitempty"`
 }
 
 // Repeat says how a step is measured: how often, for how long, and how many measurements that did not pass are borne. Names and
@@ -121,6 +122,10 @@ func stepKinds() []StepKind {
 			Does: []string{"creates pods in the cluster, and deletes them"},
 		},
 		{Name: "script", Scopes: scopes(), lint: lintScript, Does: []string{"runs an executable on the worker, if the worker allows it"}},
+		{
+			Name: "probe", Scopes: []rule.Scope{rule.ScopeBatch, rule.ScopeCluster}, lint: lintProbeCase, Lasts: true,
+			Does: []string{"has cases of probes run in the cluster, which create and delete what they touch"},
+		},
 	}
 }
 

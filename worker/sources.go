@@ -19,6 +19,7 @@ func sources(scripts map[string]string, image string) check.Sources {
 	all["logs"] = check.NewLogs(clocked)
 	all["workload"] = check.NewWorkload(clocked, prober)
 	all["job"] = check.NewJobs(clocked, logscan.Mask)
+	all["probe"] = check.NewProbeCases(clocked, logscan.Mask)
 	all["script"] = check.NewScripts(scripts, logscan.Mask)
 	all["metrics"] = check.NewMetrics(clocked, check.NewDataSources(secret.Environment()))
 	return all

@@ -38,6 +38,8 @@ var served = []struct {
 	{"admissionregistration.k8s.io", "v1", "validatingwebhookconfigurations", "ValidatingWebhookConfiguration", false},
 	{"admissionregistration.k8s.io", "v1", "mutatingwebhookconfigurations", "MutatingWebhookConfiguration", false},
 	{"apiregistration.k8s.io", "v1", "apiservices", "APIService", false},
+	{"sluice.dev", "v1alpha1", "probeconfigs", "ProbeConfig", true},
+	{"sluice.dev", "v1alpha1", "proberuns", "ProbeRun", true},
 }
 
 // place is what a path speaks of.

@@ -49,7 +49,9 @@ type Server struct {
 	Service func(name, path string, body []byte) (status int, answer string)
 	// Kubelet says, where it is set, what becomes of a pod that a client has made: its status, nil for none.
 	Kubelet func(pod *unstructured.Unstructured) (status map[string]any)
-	Clock   clock.WithDelayedExecution // when objects are made, and what clients go by; the real one unless set before they are made
+	// Prober says the same of a ProbeRun.
+	Prober func(run *unstructured.Unstructured) (status map[string]any)
+	Clock  clock.WithDelayedExecution // when objects are made, and what clients go by; the real one unless set before they are made
 
 	t       *testing.T
 	still   bool   // watches hear of nothing

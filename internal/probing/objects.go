@@ -27,6 +27,9 @@ const (
 	LabelCase = "sluice.dev/probe"     // of runs and pods: the case
 	LabelRun  = "sluice.dev/probe-run" // of pods, and of all that a case makes: the name of the run
 
+	// LabelSet is what the keys of a config's labels begin with that name the sets which brought the case: each ends with a set's name.
+	LabelSet = "set.probes.sluice.dev/"
+
 	// AnnotationRunNow has a case run by hand: another value is another run.
 	AnnotationRunNow = "sluice.dev/run-now"
 )

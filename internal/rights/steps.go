@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"strings"
 
+	"sluice.dev/sluice/internal/probing"
 	"sluice.dev/sluice/pipelines"
 )
 
@@ -20,6 +21,7 @@ var bySteps = map[string]func(s *pipelines.StepKinds) []Need{
 	"workload":    ofWorkload,
 	"job":         ofJob,
 	"script":      nil, // runs on the worker
+	"probe":       ofProbeCase,
 }
 
 func ofSteps(steps []pipelines.StepKinds) (all []Need) {
@@ -41,6 +43,18 @@ func ofProbe(s *pipelines.StepKinds) []Need {
 		namespace = pod.Namespace
 	}
 	return pods(namespace, "probes that ask from inside a cluster are pods")
+}
+
+// ofProbeCase is what having cases run takes; nodes are read anyway.
+func ofProbeCase(*pipelines.StepKinds) []Need {
+	why := "tasks have cases of probes run"
+	return []Need{
+		{Group: probing.GroupVersion.Group, Resource: "probeconfigs", Verbs: []string{"list", "watch"}, Place: Anywhere, Why: why},
+		{
+			Group: probing.GroupVersion.Group, Resource: "proberuns", Verbs: []string{"get", "list", "watch", "create", "delete"},
+			Place: Anywhere, Why: why,
+		},
+	}
 }
 
 func ofJob(s *pipelines.StepKinds) []Need {

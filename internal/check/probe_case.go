@@ -1,0 +1,284 @@
+package check
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/clock"
+
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/caserun"
+	"sluice.dev/sluice/internal/clip"
+	"sluice.dev/sluice/internal/kube"
+	"sluice.dev/sluice/internal/probing"
+	"sluice.dev/sluice/pipelines"
+)
+
+// ProbeCases are the checks that have cases of probes run in the cluster of the unit, and go by what comes of them.
+type ProbeCases struct {
+	clock  clock.WithDelayedExecution
+	runner *caserun.Runner
+	mask   func(string) string
+}
+
+// NewProbeCases returns the kind of check. Mask takes secrets out of what is quoted of a case.
+func NewProbeCases(c clock.WithDelayedExecution, mask func(string) string) *ProbeCases {
+	return &ProbeCases{c, &caserun.Runner{Clock: c}, mask}
+}
+
+// maxCaseRuns is how many runs one measurement is at most.
+const maxCaseRuns = 500
+
+// Ask makes the runs of the measurement, and waits for them. One that is asked for again is the one that is there already.
+func (p *ProbeCases) Ask(ctx context.Context, q Question) Finding {
+	if q.Place == nil {
+		return Finding{Verdict: api.Error, Message: "a case runs in a cluster, and this is about none"}
+	}
+	l := &caseLook{step: q.Step.Probe, question: q, clock: p.clock, mask: p.mask}
+	if f := l.choose(ctx); f != nil {
+		return *f
+	}
+	ends, err := p.runner.Run(ctx, q.Place.API, l.asks, l.decided, nil)
+	switch {
+	case ctx.Err() != nil:
+		cause := context.Cause(ctx)
+		if errors.Is(cause, ErrOver) {
+			cause = l.leave(ctx, ends, cause)
+		}
+		return Finding{Verdict: api.Error, Message: cause.Error()}
+	case err != nil:
+		return Finding{Verdict: api.Error, Message: err.Error()}
+	}
+	l.take(ends)
+	if f := l.residents(ctx); f != nil {
+		return *f
+	}
+	return l.finding()
+}
+
+// leave takes away the runs that nobody will ask for again.
+func (l *caseLook) leave(ctx context.Context, ends []caserun.End, cause error) error {
+	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), comeBack-time.Second)
+	defer cancel()
+	if err := caserun.Remove(within, l.question.Place.API, ends); err != nil {
+		return fmt.Errorf("%w; its runs are left to their end: %w", cause, err)
+	}
+	return cause
+}
+
+// caseLook is one measurement, and what is found in it.
+type caseLook struct {
+	step     *pipelines.ProbeCase
+	question Question
+	clock    clock.WithDelayedExecution
+	mask     func(string) string
+
+	pods  Pods
+	made  []*probing.Run // what the cluster has run so far, the latest first
+	cases []*oneCase
+	asks  []caserun.Ask
+}
+
+// oneCase is a case of a measurement, with each target that it is run for.
+type oneCase struct {
+	config   *probing.Config
+	advisory bool // it only reports
+	part     string
+	targets  []*caseTarget
+}
+
+// caseTarget is a case at a target.
+type caseTarget struct {
+	name    string
+	ask     int // index of what is asked; -1 where it needs no run
+	fresh   *probing.Run
+	verdict api.Verdict // "" as long as there is none
+	code    string
+	says    string
+	run     string // which says so
+	node    string
+	before  string // why it is known to have failed before the change already
+}
+
+// choose says which cases are run for which targets, or why none is.
+func (l *caseLook) choose(ctx context.Context) *Finding {
+	configs, err := caserun.Configs(ctx, l.question.Place.API)
+	if err != nil {
+		return &Finding{Verdict: api.Error, Message: err.Error()}
+	}
+	chosen, none := l.chosen(configs)
+	if none != "" {
+		return &Finding{Verdict: api.Error, Message: none}
+	}
+	if l.pods, err = l.question.Place.Pods(ctx); err == nil {
+		l.made, err = caserun.Made(ctx, l.question.Place.API)
+	}
+	if err != nil {
+		return &Finding{Verdict: api.Error, Message: err.Error()}
+	}
+	for _, config := range chosen {
+		c := &oneCase{config: config, advisory: l.step.Bound && config.Spec.Enforcement.Mode != probing.Enforcing}
+		if f := l.aim(ctx, c); f != nil {
+			return f
+		}
+		l.cases = append(l.cases, c)
+	}
+	if len(l.asks) > maxCaseRuns {
+		return &Finding{Verdict: api.Error, Message: fmt.Sprintf("it would be %d runs, at most %d are allowed", len(l.asks), maxCaseRuns)}
+	}
+	return nil
+}
+
+// chosen are the cases that a step speaks of, or why there is none.
+func (l *caseLook) chosen(configs []*probing.Config) (chosen []*probing.Config, none string) {
+	where := "cluster " + l.question.Place.Cluster
+	switch {
+	case l.step.Case != "":
+		chosen = filtered(configs, func(c *probing.Config) bool { return c.Name == l.step.Case })
+		none = where + " has no case " + l.step.Case
+	case l.step.Set != "":
+		chosen = filtered(configs, func(c *probing.Config) bool { return c.Labels[probing.LabelSet+l.step.Set] != "" })
+		none = where + " has no case of the set " + l.step.Set
+	default:
+		chosen = configs
+		none = "no case is bound to " + where
+		if pipelines.ScopeOf(l.question.Point) == pipelines.ScopeOf(pipelines.AfterBatch) {
+			if aimed := filtered(configs, l.answers); len(aimed) > 0 {
+				chosen = aimed
+			}
+		}
+	}
+	if len(chosen) > 0 {
+		none = ""
+	}
+	return chosen, none
+}
+
+func filtered(all []*probing.Config, is func(*probing.Config) bool) []*probing.Config {
+	return slices.DeleteFunc(slices.Clone(all), func(c *probing.Config) bool { return !is(c) })
+}
+
+// answers reports whether a case is about what a batch does: about nodes, or about workloads such as this.
+func (l *caseLook) answers(c *probing.Config) bool {
+	if c.Spec.Target.Kind == probing.OfNodes {
+		return true
+	}
+	w := l.question.Facts.Workload
+	return slices.ContainsFunc(c.Spec.Events, func(e probing.EventSpec) bool {
+		return (e.On == probing.BatchMoved || e.On == probing.Deployed) && (len(e.Names) == 0 ||
+			slices.Contains(e.Names, w.Namespace+"/"+w.Name) || slices.Contains(e.Names, w.Kind+"/"+w.Namespace+"/"+w.Name))
+	})
+}
+
+// aim says for which targets a case is run, and which of them have passed lately.
+func (l *caseLook) aim(ctx context.Context, c *oneCase) *Finding {
+	names := []string{""}
+	ofNodes := c.config.Spec.Target.Kind == probing.OfNodes
+	switch {
+	case c.config.Spec.Mode == probing.Resident:
+		names = nil // it runs as it does
+	case l.step.Target == pipelines.CaseOfNewNodes && !ofNodes && !l.step.Bound:
+		return &Finding{Verdict: api.Error, Message: "case " + c.config.Name + " is about the cluster, and not about nodes"}
+	case ofNodes && (l.step.Target == pipelines.CaseOfNewNodes || l.step.Bound && len(l.pods.New) > 0):
+		var all int
+		if names, all = newNodes(l.pods.New, probing.MaxSample); len(names) == 0 {
+			return &Finding{Verdict: api.Inconclusive, Message: "no node has a pod of the new revision that is ready"}
+		} else if len(names) < all {
+			c.part = fmt.Sprintf("%d of %d nodes, those of the youngest pods", len(names), all)
+		}
+	case ofNodes:
+		var f *Finding
+		if names, f = l.sampled(ctx, c.config); f != nil {
+			return f
+		}
+	}
+	for _, name := range names {
+		t := &caseTarget{name: name, ask: -1}
+		c.targets = append(c.targets, t)
+		if why := c.config.Status.Problem; why != "" {
+			t.verdict, t.says = api.Error, l.mask(why)
+			continue
+		}
+		if t.fresh = l.fresh(c.config, name); t.fresh == nil {
+			t.ask = len(l.asks)
+			l.asks = append(l.asks, caserun.Ask{Config: c.config, Target: name, Cause: l.cause()})
+		} else {
+			t.verdict, t.run, t.node = api.Passed, t.fresh.Name, t.fresh.Status.Node
+		}
+		t.before = l.failedBefore(c.config, name)
+	}
+	return nil
+}
+
+// sampled are some of the nodes that a case is about.
+func (l *caseLook) sampled(ctx context.Context, c *probing.Config) ([]string, *Finding) {
+	var terms []string
+	for key, value := range c.Spec.Target.Labels {
+		terms = append(terms, key+"="+value)
+	}
+	slices.Sort(terms)
+	filter := kube.Filter{Labels: strings.Join(terms, ",")}
+	nodes, err := l.question.Place.API.List(ctx, corev1.SchemeGroupVersion.WithKind("Node"), "", filter)
+	if err != nil {
+		return nil, &Finding{Verdict: api.Error, Message: err.Error()}
+	}
+	var names []string
+	for _, n := range nodes {
+		names = append(names, n.GetName())
+	}
+	if len(names) == 0 {
+		return nil, &Finding{Verdict: api.Inconclusive, Message: "case " + c.Name + " is about nodes, and none is such as it says"}
+	}
+	most := cmp.Or(c.Spec.Target.Sample, probing.MaxSample)
+	return spread(names, min(most, probing.MaxSample), c.Name+"/"+l.question.Key), nil
+}
+
+// spread is so many of some names, others for another key, sorted.
+func spread(names []string, most int, key string) []string {
+	slices.SortFunc(names, func(a, b string) int {
+		return cmp.Or(bytes.Compare(weight(a, key), weight(b, key)), cmp.Compare(a, b))
+	})
+	names = names[:min(len(names), most)]
+	slices.Sort(names)
+	return names
+}
+
+func weight(name, key string) []byte {
+	sum := sha256.Sum256([]byte(key + "\x00" + name))
+	return sum[:]
+}
+
+// cause is why the runs of the measurement are made.
+func (l *caseLook) cause() probing.Cause {
+	f := l.question.Facts
+	return probing.Cause{
+		Kind: probing.ByGate, Key: l.question.Key, By: f.Change.By, Revision: f.Workload.Revision,
+		Text: clip.Runes(fmt.Sprintf("%s %s of run %s", l.question.Point, f.Unit.Path, f.Change.Run), 200),
+	}
+}
+
+// newNodes are the nodes that have a ready pod of the new revision, the youngest pods' first if there are too many, sorted; and how many
+// there are.
+func newNodes(pods []*corev1.Pod, most int) (names []string, all int) {
+	pods = slices.Clone(pods)
+	slices.SortStableFunc(pods, func(a, b *corev1.Pod) int { return b.CreationTimestamp.Compare(a.CreationTimestamp.Time) })
+	seen := map[string]bool{}
+	for _, p := range pods {
+		if node := p.Spec.NodeName; node != "" && p.DeletionTimestamp == nil && !ended(p) && ready(p) && !seen[node] {
+			seen[node] = true
+			names = append(names, node)
+		}
+	}
+	all = len(names)
+	names = names[:min(len(names), most)]
+	slices.Sort(names)
+	return names, all
+}
