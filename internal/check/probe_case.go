@@ -1,10 +1,7 @@
 package check
 
 import (
-	"bytes"
-	"cmp"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -172,9 +169,8 @@ func (l *caseLook) answers(c *probing.Config) bool {
 		return true
 	}
 	w := l.question.Facts.Workload
-	return slices.ContainsFunc(c.Spec.Events, func(e probing.EventSpec) bool {
-		return (e.On == probing.BatchMoved || e.On == probing.Deployed) && (len(e.Names) == 0 ||
-			slices.Contains(e.Names, w.Namespace+"/"+w.Name) || slices.Contains(e.Names, w.Kind+"/"+w.Namespace+"/"+w.Name))
+	return slices.ContainsFunc([]probing.EventKind{probing.BatchMoved, probing.Deployed}, func(kind probing.EventKind) bool {
+		return c.Spec.Answers(probing.Event{Kind: kind, Name: w.Kind + "/" + w.Namespace + "/" + w.Name})
 	})
 }
 
@@ -237,23 +233,7 @@ func (l *caseLook) sampled(ctx context.Context, c *probing.Config) ([]string, *F
 	if len(names) == 0 {
 		return nil, &Finding{Verdict: api.Inconclusive, Message: "case " + c.Name + " is about nodes, and none is such as it says"}
 	}
-	most := cmp.Or(c.Spec.Target.Sample, probing.MaxSample)
-	return spread(names, min(most, probing.MaxSample), c.Name+"/"+l.question.Key), nil
-}
-
-// spread is so many of some names, others for another key, sorted.
-func spread(names []string, most int, key string) []string {
-	slices.SortFunc(names, func(a, b string) int {
-		return cmp.Or(bytes.Compare(weight(a, key), weight(b, key)), cmp.Compare(a, b))
-	})
-	names = names[:min(len(names), most)]
-	slices.Sort(names)
-	return names
-}
-
-func weight(name, key string) []byte {
-	sum := sha256.Sum256([]byte(key + "\x00" + name))
-	return sum[:]
+	return probing.Sample(names, c.Spec.Target.Sample, c.Name+"/"+l.question.Key), nil
 }
 
 // cause is why the runs of the measurement are made.
