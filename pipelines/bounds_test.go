@@ -165,7 +165,7 @@ func TestAFileOfNothingButErrorsIsCutShort(t *testing.T) {
 	if want := "more than 1000 errors: the rest of this file is left out"; found[0] != want {
 		t.Errorf("got %q first, want %q", found[0], want)
 	}
-	if want := "kind Clusters must be one of Pipeline, Task, Component, ClusterGroup, Cluster, Fleet, Calendar, DataSource, Receiver, Policy, Group, Fuse, Limit, Drill, Binding, Source, Trigger: did you mean Cluster?"; found[1_001] != want {
+	if want := "kind Clusters must be one of Pipeline, Task, Component, ClusterGroup, Cluster, Fleet, Calendar, DataSource, Receiver, Policy, Group, Fuse, Limit, Drill, Binding, Source, Trigger, Probe, ProbeSet, ProbeBinding: did you mean Cluster?"; found[1_001] != want {
 		t.Errorf("got %q last, want %q", found[1_001], want)
 	}
 }

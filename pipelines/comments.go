@@ -13,7 +13,7 @@ import (
 // Schemas, so that there is one text and not two.
 //
 //go:embed kinds.go pipeline.go rules.go step*.go int_or_text.go selector.go check.go component.go indicators.go data_source.go receiver.go
-//go:embed fleet.go param.go amount.go duration.go
+//go:embed fleet.go param.go amount.go duration.go probe.go
 var declarations embed.FS
 
 // comments are the comments on types and fields, by "Type" and "Type.Field".

@@ -44,10 +44,16 @@ func (Risk) values() []string {
 	return []string{string(Low), string(Medium), string(High)}
 }
 
-// Template is where a component's objects come from: exactly one of the two.
+// Template is where a component's objects come from: exactly one of the three.
 type Template struct {
 	Chart     string `json:"chart,omitempty" is:"path"`     // folder of a Helm chart, relative to the file
 	Manifests string `json:"manifests,omitempty" is:"path"` // folder of *.yaml templates with sprig functions
+	Probes    string `json:"probes,omitempty" is:"path"`    // folder of Probe, ProbeSet and ProbeBinding documents
+}
+
+// Folder is the folder of the template, relative to the file.
+func (t *Template) Folder() string {
+	return t.Chart + t.Manifests + t.Probes
 }
 
 // Image is an image slot. The reference of an environment wins over the default.

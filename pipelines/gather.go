@@ -64,7 +64,7 @@ func (g *gatherer) templates(doc *document) {
 		return
 	}
 	template := at.at("spec", "template")
-	for _, field := range []string{"chart", "manifests"} {
+	for _, field := range []string{"chart", "manifests", "probes"} {
 		if node := template.child(field); node != nil {
 			if path := target(node).Value; path != "" && !filepath.IsAbs(path) {
 				g.template(template.at(field), path, filepath.Join(doc.source.dir, path), field == "chart")

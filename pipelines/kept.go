@@ -65,6 +65,11 @@ func (d *Documents) Kept() (kept []KeptDocument, others []string) {
 	others = listed(others, KindDataSource, d.DataSources)
 	others = listed(others, KindGroup, d.Groups)
 	others = listed(others, KindDrill, d.Drills)
+	for _, folder := range slices.Sorted(maps.Keys(d.Probes)) {
+		others = listed(others, KindProbe, d.Probes[folder].Probes)
+		others = listed(others, KindProbeSet, d.Probes[folder].Sets)
+		others = listed(others, KindProbeBinding, d.Probes[folder].Bindings)
+	}
 	return kept, listed(others, KindReceiver, d.Receivers)
 }
 

@@ -27,6 +27,9 @@ const (
 	KindBinding      = "Binding"
 	KindSource       = "Source"
 	KindTrigger      = "Trigger"
+	KindProbe        = "Probe"
+	KindProbeSet     = "ProbeSet"
+	KindProbeBinding = "ProbeBinding"
 )
 
 // Kinds lists every kind, in the order in which they are documented.
@@ -34,7 +37,7 @@ func Kinds() []string {
 	return []string{
 		KindPipeline, KindTask, KindComponent, KindClusterGroup, KindCluster, KindFleet, KindCalendar, KindDataSource, KindReceiver,
 		KindPolicy, KindGroup, KindFuse, KindLimit, KindDrill, KindBinding,
-		KindSource, KindTrigger,
+		KindSource, KindTrigger, KindProbe, KindProbeSet, KindProbeBinding,
 	}
 }
 
@@ -78,7 +81,8 @@ type Documents struct {
 	Bindings      map[string]*Binding
 	GitSources    map[string]*GitSource
 	Triggers      map[string]*Trigger
-	Fleet         *Fleet // never nil: the built-in one where no file declares it
+	Probes        map[string]*ProbeDocuments // by the folder of a component that ships them; "" for those of none
+	Fleet         *Fleet                     // never nil: the built-in one where no file declares it
 	Files         []string
 	Warnings      Diagnostics // what is allowed and hardly meant, sorted; nil where nothing is
 }

@@ -19,6 +19,8 @@ type linter struct {
 	names    map[string][]string // of documents, by kind, sorted
 	places   map[string]spot     // of cluster groups, clusters, data sources and policies, by kind and name
 	labelled *Labels             // of the fleet; nil until they are asked for
+
+	fleetless bool // which fleet there is is not known
 }
 
 func newLinter(r *report, docs []*document) *linter {
@@ -43,6 +45,7 @@ func newLinter(r *report, docs []*document) *linter {
 			Bindings:      map[string]*Binding{},
 			GitSources:    map[string]*GitSource{},
 			Triggers:      map[string]*Trigger{},
+			Probes:        map[string]*ProbeDocuments{},
 		},
 		compiler: rule.NewCompiler(),
 		fits:     map[string]fit{},
@@ -90,8 +93,11 @@ func (l *linter) lint() *Documents {
 			l.gitSource(value, doc.spot())
 		case *Trigger:
 			l.trigger(value, doc.spot())
+		case *Probe:
+			l.probe(value, doc.spot())
 		}
 	}
+	l.boundProbes()
 	l.contradictions()
 	l.order()
 	l.defaults()
@@ -107,6 +113,9 @@ func (l *linter) index() {
 	for _, doc := range l.docs {
 		name, version := identity(doc)
 		key := doc.kind + "/" + name + "/" + version
+		if doc.isProbe() {
+			key += "/" + doc.folder
+		}
 		if doc.kind == KindFleet {
 			key = KindFleet
 		}
@@ -155,6 +164,12 @@ func (l *linter) index() {
 			l.all.GitSources[name] = value
 		case *Trigger:
 			l.all.Triggers[name] = value
+		case *Probe:
+			l.probesOf(doc.folder).Probes[name] = value
+		case *ProbeSet:
+			l.probesOf(doc.folder).Sets[name] = value
+		case *ProbeBinding:
+			l.probesOf(doc.folder).Bindings[name] = value
 		case *Fleet:
 			l.all.Fleet = value
 			fleet = doc
@@ -201,6 +216,12 @@ func identity(doc *document) (name, version string) {
 	case *GitSource:
 		return value.Metadata.Name, ""
 	case *Trigger:
+		return value.Metadata.Name, ""
+	case *Probe:
+		return value.Metadata.Name, ""
+	case *ProbeSet:
+		return value.Metadata.Name, ""
+	case *ProbeBinding:
 		return value.Metadata.Name, ""
 	case *Fleet:
 		return value.Metadata.Name, ""

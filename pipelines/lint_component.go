@@ -47,12 +47,16 @@ func (l *linter) template(c *Component, spec spot) {
 	switch {
 	case t.Chart != "" && t.Manifests != "":
 		l.report.addAt(at.key("manifests"), "a template is a chart or manifests, not both")
+	case t.Probes != "" && t.Chart+t.Manifests != "":
+		l.report.addAt(at.key("probes"), "a template is a chart, manifests or probes, one of them")
+	case t.Probes != "":
+		l.folder(c, at.at("probes"), t.Probes, false)
 	case t.Chart != "":
 		l.folder(c, at.at("chart"), t.Chart, true)
 	case t.Manifests != "":
 		l.folder(c, at.at("manifests"), t.Manifests, false)
 	default:
-		l.report.addAt(at, "a template needs chart or manifests")
+		l.report.addAt(at, "a template needs chart, manifests or probes")
 	}
 }
 

@@ -81,6 +81,10 @@ func (l Loader) load(r *report, sources []*source) (*Documents, error) {
 		return false
 	})
 
+	shipped := probeFolders(docs)
+	for _, doc := range docs {
+		doc.ships(shipped.of(doc.source), r)
+	}
 	linter := newLinter(r, docs)
 	linter.root = l.Root
 	result := linter.lint()
@@ -148,6 +152,12 @@ func (d *decoder) kind(doc *document) bool {
 		doc.value = &GitSource{}
 	case KindTrigger:
 		doc.value = &Trigger{}
+	case KindProbe:
+		doc.value = &Probe{}
+	case KindProbeSet:
+		doc.value = &ProbeSet{}
+	case KindProbeBinding:
+		doc.value = &ProbeBinding{}
 	default:
 		d.report.add(at.at("kind").position(), "kind %s %s", shortened(doc.kind), (&format{values: Kinds()}).complaint(doc.kind))
 		return false

@@ -8,6 +8,8 @@ type Place struct {
 	BusinessSide  string `json:"businessSide,omitempty"`
 	NetworkDomain string `json:"networkDomain,omitempty"`
 	Region        string `json:"region,omitempty"`
+	// those by which the cluster is selected; only where what is rendered goes by them
+	Labels map[string]string `json:"labels,omitempty"`
 }
 
 // Place returns the place of a cluster, given its group.

@@ -89,6 +89,12 @@ func kindType(kind string) reflect.Type {
 		return reflect.TypeFor[GitSource]()
 	case KindTrigger:
 		return reflect.TypeFor[Trigger]()
+	case KindProbe:
+		return reflect.TypeFor[Probe]()
+	case KindProbeSet:
+		return reflect.TypeFor[ProbeSet]()
+	case KindProbeBinding:
+		return reflect.TypeFor[ProbeBinding]()
 	}
 	return nil
 }

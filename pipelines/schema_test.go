@@ -65,7 +65,12 @@ spec: {group: g1}
 apiVersion: sluice.dev/v1alpha1
 kind: Task
 metadata: {name: t1}
-spec: {params: [{name: x, type: int, default: 1}], steps: [{name: s, gate: {cel: "true"}}]}`
+spec: {params: [{name: x, type: int, default: 1}], steps: [{name: s, gate: {cel: "true"}}]}
+---
+apiVersion: sluice.dev/v1alpha1
+kind: Probe
+metadata: {name: p1}
+spec: {image: a, params: [{name: x, default: 1}]}`
 
 // TestSchemaAcceptsWhatTheLoaderAccepts changes one field of a document at a time. All changes are of shape, so that
 // the schema of the kind, the combined schema and the loader have to agree.
@@ -300,6 +305,41 @@ func TestSchemaAcceptsWhatTheLoaderAccepts(t *testing.T) {
 			changes: append(good("", ", pipeline: p", ", expect: {stoppedBy: [ready], within: 20m, clusters: 2}"),
 				bad(", expect: {within: soon}", ", expect: {clusters: 1001}", ", expect: {stoppedBy: ['a b']}", ", pipeline: 'a b'", ", clusters: 1")...),
 		},
+		"Probe": {
+			kind: pipelines.KindProbe,
+			text: "metadata: {name: p9}\nspec: {image: a%s}",
+			changes: append(good("", ", params: [{name: a, default: 0.5}, {name: b}]", ", env: [{name: A, value: b}]", ", timeout: 90s, keep: 0s",
+				", contract: v2, mode: Resident, severity: P0, owner: ann", ", profile: host-network, nodeSelector: {a: b}, limits: {cpu: 100m}",
+				", exceptions: [{name: a, because: b, capabilities: [NET_RAW]}]", ", target: {kind: Nodes, sample: 50, labels: {a: b}}",
+				", touches: [{apiGroups: ['', apps], resources: [pods, pods/exec], verbs: [create]}], objects: {pods: 0, pods.apps: 10000}"),
+				bad(", hostPath: a", ", params: [{name: a, default: [b]}]", ", params: [{default: a}]", ", timeout: 1 minute", ", contract: v1",
+					", mode: resident", ", severity: P5", ", profile: privileged", ", exceptions: [{name: a, because: b}]",
+					", exceptions: [{name: a, because: b, capabilities: [net_raw]}]", ", target: {kind: Nodes, sample: 51}", ", target: {sample: 1}",
+					", touches: [{resources: ['*'], verbs: [get]}]", ", touches: [{resources: [pods], verbs: ['*']}]", ", touches: [{resources: [pods]}]",
+					", touches: [{apiGroups: [Apps], resources: [pods], verbs: [get]}]", ", objects: {Pods: 1}", ", objects: {pods: 10001}",
+					", touches: []")...),
+		},
+		"ProbeSet": {
+			kind: pipelines.KindProbeSet,
+			text: "metadata: {name: s9}\nspec: {cases: [%s]}",
+			changes: append(good("{probe: p1}", "{name: a, probe: p1, params: [{name: x, value: 5}]}"),
+				bad("", "p1", "{name: a}", "{name: A, probe: p1}", "{probe: p1, params: []}", "{probe: p1, params: [{name: x}]}")...),
+		},
+		"ProbeBinding": {
+			kind: pipelines.KindProbeBinding,
+			text: "metadata: {name: b9}\nspec: {clusters: {all: true}, cases: [{probe: p1}], schedule: {every: 5m}%s}",
+			changes: append(good("", ", events: [{on: Posted, names: [a]}, {on: NodeNew}]", ", freshness: 1h", ", denoise: {failures: 2, of: 3, passes: 1}",
+				", enforcement: {mode: Enforcing, quietRuns: 5, environment: e2e}", ", enforcement: {mode: Enforcing, falsePositives: 5%}",
+				", enforcement: {mode: Advisory}", ", description: a"),
+				bad(", events: []", ", events: [{on: Moved}]", ", events: [{names: [a]}]", ", freshness: often", ", denoise: {failures: 21}",
+					", enforcement: {}", ", enforcement: {mode: Always}", ", enforcement: {mode: Enforcing, falsePositives: few}", ", sets: ['A b']",
+					", every: 5m")...),
+		},
+		"Component's probes": {
+			kind:    pipelines.KindComponent,
+			text:    "metadata: {name: c9}\nspec: {version: v1, template: {probes: %s}}",
+			changes: append(good("a", "a/b"), bad("/a", "5", "[a]")...),
+		},
 		"Component": {
 			kind: pipelines.KindComponent,
 			text: "metadata: {name: c9}\nspec: {version: v1, template: {chart: chart}%s}",
@@ -353,6 +393,10 @@ func TestSchemaAndLoaderKnowEveryField(t *testing.T) {
 		pipelines.KindBinding:    reflect.TypeFor[pipelines.Binding](),
 		pipelines.KindSource:     reflect.TypeFor[pipelines.GitSource](),
 		pipelines.KindTrigger:    reflect.TypeFor[pipelines.Trigger](),
+
+		pipelines.KindProbe:        reflect.TypeFor[pipelines.Probe](),
+		pipelines.KindProbeSet:     reflect.TypeFor[pipelines.ProbeSet](),
+		pipelines.KindProbeBinding: reflect.TypeFor[pipelines.ProbeBinding](),
 	}
 	if len(kinds) != len(pipelines.Kinds()) {
 		t.Fatalf("the test knows %d kinds, the language has %d", len(kinds), len(pipelines.Kinds()))

@@ -32,7 +32,8 @@ type document struct {
 	line   int        // lines of the source before the part that was parsed
 	root   *yaml.Node // a mapping
 	kind   string
-	value  any // pointer to the kind's struct
+	value  any    // pointer to the kind's struct
+	folder string // of a component's probes that it stands in; "" for none
 
 	bad     map[*yaml.Node]bool            // nodes that are wrong by themselves: nothing more is said about them
 	excused map[*yaml.Node]map[string]bool // fields that a mapping seems to mean, misspelt: not said to be missing

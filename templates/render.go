@@ -31,11 +31,7 @@ func Render(in Input) (*Rendered, error) {
 	if err != nil {
 		return nil, err
 	}
-	output, err := renderFiles(in, files, capabilities)
-	if err != nil {
-		return nil, err
-	}
-	objects, err := documents(output, asTheyStand(files))
+	objects, err := objectsOf(in, files, capabilities)
 	if err != nil {
 		return nil, err
 	}
@@ -61,6 +57,18 @@ func Render(in Input) (*Rendered, error) {
 	}
 	rendered.arrange(objects, in.WorkloadOrder)
 	return rendered, nil
+}
+
+// objectsOf are the objects that files stand for, as they were written.
+func objectsOf(in Input, files []file, capabilities *chartutil.Capabilities) ([]Object, error) {
+	if in.Kind == Probes {
+		return renderProbes(in, files)
+	}
+	output, err := renderFiles(in, files, capabilities)
+	if err != nil {
+		return nil, err
+	}
+	return documents(output, asTheyStand(files))
 }
 
 // Unstructured returns the objects in their order, as Encode and patches take them.

@@ -40,10 +40,22 @@ const (
 // Kind is how a component's template is written.
 type Kind string
 
+// KindOf is how the template of a component is written.
+func KindOf(t *pipelines.Template) Kind {
+	switch {
+	case t.Manifests != "":
+		return Manifests
+	case t.Probes != "":
+		return Probes
+	}
+	return Chart
+}
+
 // The kinds.
 const (
 	Chart     Kind = "chart"
 	Manifests Kind = "manifests"
+	Probes    Kind = "probes"
 )
 
 // Input is everything a render depends on.

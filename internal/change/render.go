@@ -28,7 +28,7 @@ func (c Comparer) render(ctx context.Context, caps kube.Capabilities, s *specs) 
 		Namespaced: c.namespaced(ctx), SkipHooks: c.Plan.Source.SkipHooks, WorkloadOrder: c.Plan.Source.WorkloadOrder,
 		Place: pipelines.Place{
 			Cluster: unit.Cluster, Group: unit.Group, Environment: unit.Environment, BusinessSide: unit.BusinessSide,
-			NetworkDomain: unit.NetworkDomain, Region: unit.Region,
+			NetworkDomain: unit.NetworkDomain, Region: unit.Region, Labels: unit.Labels,
 		},
 	})
 	if err != nil {

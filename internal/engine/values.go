@@ -12,10 +12,7 @@ import (
 
 // packed packs a component's template and stores it.
 func packed(ctx context.Context, blobs ledger.Blobs, c *pipelines.Component) (digest string, err error) {
-	folder := c.Spec.Template.Chart
-	if folder == "" {
-		folder = c.Spec.Template.Manifests
-	}
+	folder := c.Spec.Template.Folder()
 	body, err := templates.Pack(filepath.Join(c.Dir, folder))
 	if err != nil {
 		return "", fault.Wrap(fault.Invalid, err, "cannot pack the template of component %s (%s)", c.Metadata.Name, folder)

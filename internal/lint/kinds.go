@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/version"
 	clientscheme "k8s.io/client-go/kubernetes/scheme"
 
+	"sluice.dev/sluice/internal/probing"
 	"sluice.dev/sluice/pipelines/rule"
 	"sluice.dev/sluice/templates"
 )
@@ -29,6 +30,13 @@ var shipped = sync.OnceValue(func() *runtime.Scheme {
 	s := runtime.NewScheme()
 	utilruntime.Must(clientscheme.AddToScheme(s))
 	utilruntime.Must(apiextensionsv1.AddToScheme(s))
+	return s
+})
+
+// ours are the kinds that Sluice itself brings to clusters.
+var ours = sync.OnceValue(func() *runtime.Scheme {
+	s := runtime.NewScheme()
+	utilruntime.Must(probing.AddToScheme(s))
 	return s
 })
 
@@ -69,7 +77,9 @@ func (k *kinds) check(r *render) []problem {
 			if why := unserved(kind, k.version); why != "" {
 				found = append(found, k.kindProblem(r, object, why))
 			}
-			found = append(found, k.typed(r, object)...)
+			found = append(found, k.typed(r, object, shipped())...)
+		case ours().Recognizes(kind):
+			found = append(found, k.typed(r, object, ours())...)
 		case k.crds.has(kind.GroupKind()):
 			found = append(found, k.custom(r, object)...)
 		case kind.Group == aggregation && kind.Kind == "APIService":
@@ -83,18 +93,18 @@ func (k *kinds) check(r *render) []problem {
 	return found
 }
 
-// typed decodes an object of a kind that Kubernetes ships as its API server does, and wants every field to be known. What is
+// typed decodes an object of a kind that a scheme knows as its API server does, and wants every field to be known. What is
 // wrong is then looked for field by field: the decoder stops at the first value that is of another type.
-func (k *kinds) typed(r *render, object templates.Object) []problem {
+func (k *kinds) typed(r *render, object templates.Object, known *runtime.Scheme) []problem {
 	body, err := object.MarshalJSON()
 	if err != nil {
 		return []problem{k.at(r, object, nil, err.Error())}
 	}
-	strict := json.NewSerializerWithOptions(json.DefaultMetaFactory, shipped(), shipped(), json.SerializerOptions{Strict: true})
+	strict := json.NewSerializerWithOptions(json.DefaultMetaFactory, known, known, json.SerializerOptions{Strict: true})
 	if _, _, err = strict.Decode(body, nil, nil); err == nil {
 		return nil
 	}
-	kind, unknown := shipped().New(object.GroupVersionKind())
+	kind, unknown := known.New(object.GroupVersionKind())
 	if unknown != nil {
 		return []problem{k.at(r, object, nil, unknown.Error())}
 	}

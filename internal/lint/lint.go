@@ -114,13 +114,10 @@ func (r *render) run(source *packed, o Options, apis []string) {
 	}
 	c := r.component
 	in := templates.Input{
-		Source: source.data, Kind: templates.Chart, Component: c.Metadata.Name, Version: c.Spec.Version,
+		Source: source.data, Kind: templates.KindOf(&c.Spec.Template), Component: c.Metadata.Name, Version: c.Spec.Version,
 		Namespace: cmp.Or(c.Spec.Namespace, c.Metadata.Name), Values: values, Place: r.place,
 		KubeVersion: o.KubeVersion, APIVersions: apis,
 		SkipHooks: c.Spec.Hooks == pipelines.SkipHooks, WorkloadOrder: c.Spec.WorkloadOrder,
-	}
-	if c.Spec.Template.Chart == "" {
-		in.Kind = templates.Manifests
 	}
 	if r.rendered, err = templates.Render(in); err != nil {
 		r.rendered = nil

@@ -13,12 +13,15 @@ import (
 
 // configurations lists the distinct configurations that a component has: one for each set of clusters that it renders alike for.
 func configurations(docs *pipelines.Documents, c *pipelines.Component, packs *packs) []*render {
-	folder := filepath.Join(c.Dir, c.Spec.Template.Chart+c.Spec.Template.Manifests)
+	folder := filepath.Join(c.Dir, c.Spec.Template.Folder())
 	packs.want(folder)
 	byName := c.Spec.Template.Manifests != "" && packs.of(folder).sources.askForTheCluster()
 	known := map[string]*render{}
 	var all []*render
 	for _, place := range places(docs, c) {
+		if c.Spec.Template.Probes == "" {
+			place.Labels = nil
+		}
 		key, images := alike(c, place, byName)
 		if same := known[key]; same != nil {
 			same.alike++
@@ -49,8 +52,8 @@ func alike(c *pipelines.Component, place pipelines.Place, byName bool) (key stri
 		return "cannot: " + err.Error(), images
 	}
 	key = string(body)
-	if c.Spec.Template.Manifests != "" {
-		if !byName {
+	if c.Spec.Template.Chart == "" {
+		if c.Spec.Template.Manifests != "" && !byName {
 			place.Cluster = ""
 		}
 		key += fmt.Sprint(place)
@@ -71,6 +74,7 @@ func places(docs *pipelines.Documents, c *pipelines.Component) []pipelines.Place
 			continue
 		}
 		place := cluster.Place(group)
+		place.Labels = cluster.EffectiveLabels(group)
 		all = append(all, place)
 		if takes(pipeline, cluster, group) {
 			taken = append(taken, place)

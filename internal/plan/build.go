@@ -136,8 +136,11 @@ func sourceOf(in Input) Source {
 		SkipHooks:     spec.Hooks == pipelines.SkipHooks,
 		WorkloadOrder: spec.WorkloadOrder,
 	}
-	if spec.Template.Manifests != "" {
+	switch {
+	case spec.Template.Manifests != "":
 		s.Kind = "manifests"
+	case spec.Template.Probes != "":
+		s.Kind = KindProbes
 	}
 	return s
 }

@@ -51,11 +51,12 @@ func (p *Plan) BypassReason() string {
 func (b *builder) leftOut(p *Plan, places []*placement) ([]LeftOut, error) {
 	var all []LeftOut
 	for _, out := range places {
-		values, err := b.in.Values(out.Place)
+		place := out.rendered(p.Source.Kind)
+		values, err := b.in.Values(place)
 		if err != nil {
 			return nil, fault.Wrap(fault.CodeOf(err), err, "cannot merge the values of cluster %s", out.Cluster)
 		}
-		target := targetDigest(p, out.Place, values)
+		target := targetDigest(p, place, values)
 		all = append(all, LeftOut{Cluster: out.Cluster, Environment: out.Environment, Target: target, Passed: b.in.Passed[out.Cluster] == target})
 	}
 	return all, nil

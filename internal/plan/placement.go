@@ -49,6 +49,18 @@ func newFleet(docs *pipelines.Documents) (*fleet, error) {
 	return f, nil
 }
 
+// KindProbes is the kind of source that clusters have a part of by their labels.
+const KindProbes = "probes"
+
+// rendered is the place of the cluster with all that a source of a kind is rendered by.
+func (p *placement) rendered(kind string) pipelines.Place {
+	at := p.Place
+	if kind == KindProbes {
+		at.Labels = p.labels
+	}
+	return at
+}
+
 // value returns what a cluster has for a groupBy, or NoValue. Region, group and the like are labels too.
 func (p *placement) value(groupBy string) string {
 	value := p.labels[groupBy]

@@ -51,7 +51,7 @@ type Plan struct {
 
 // Source is what the objects are rendered from.
 type Source struct {
-	Kind          string   `json:"kind"`     // chart or manifests
+	Kind          string   `json:"kind"`     // chart, manifests or probes
 	Template      string   `json:"template"` // blob digest of the packed template
 	Namespace     string   `json:"namespace"`
 	SkipHooks     bool     `json:"skipHooks,omitempty"`

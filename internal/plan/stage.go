@@ -179,7 +179,7 @@ func (b *builder) fillUnits(p *Plan, s *StagePlan) error {
 	for i := range s.Groups {
 		for j := range s.Groups[i].Units {
 			u := &s.Groups[i].Units[j]
-			place := b.fleet.places[u.Cluster].Place
+			place := b.fleet.places[u.Cluster].rendered(p.Source.Kind)
 			values, err := b.in.Values(place)
 			if err != nil {
 				return fault.Wrap(fault.CodeOf(err), err, "cannot merge the values of cluster %s", u.Cluster)

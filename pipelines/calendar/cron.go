@@ -164,3 +164,36 @@ func ceil(w time.Time, unit time.Duration) time.Time {
 	}
 	return w
 }
+
+// Beginnings are the shortest and the longest time between two minutes that a cron expression names, of the first so many from the
+// beginning of 2025 on, by a clock that is never put forward. An expression that names no minute within five years is an error.
+func Beginnings(expression string, most int) (shortest, longest time.Duration, err error) {
+	p, err := Cron(expression, time.Minute)
+	if err != nil {
+		return 0, 0, err
+	}
+	s := p.(scheduled)
+	at := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC).Add(-1)
+	var last time.Time
+	for range most {
+		next, ok := s.forward(at.Add(1), at.AddDate(5, 0, 0))
+		if !ok {
+			break
+		}
+		if !last.IsZero() {
+			gap := next.Sub(last)
+			longest = max(longest, gap)
+			if shortest == 0 || gap < shortest {
+				shortest = gap
+			}
+		}
+		last, at = next, next
+	}
+	switch {
+	case last.IsZero():
+		return 0, 0, fmt.Errorf("%q names no minute that comes within five years", expression)
+	case shortest == 0: // one alone
+		shortest, longest = 5*365*day, 5*365*day
+	}
+	return shortest, longest, nil
+}
