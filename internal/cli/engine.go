@@ -59,4 +59,9 @@ type Engine interface {
 	Agents(ctx context.Context) ([]engine.Agent, error)
 	RevokeAgent(ctx context.Context, agent, by, reason string) (ledger.Agent, error)
 	Notices(ctx context.Context, receiver string, limit int) ([]ledger.Notice, error)
+
+	Probes(ctx context.Context, q engine.ProbesQuery) ([]engine.KnownProbe, error)
+	ProbeOutcomes(ctx context.Context, q engine.ProbesQuery, limit int) ([]ledger.ProbeOutcome, error)
+	ExplainProbe(ctx context.Context, q engine.ProbesQuery) (engine.ProbeExplanation, error)
+	LabelProbe(ctx context.Context, req engine.LabelRequest) (ledger.ProbeOutcome, error)
 }

@@ -24,7 +24,7 @@ func NewCmdGet(f *Factory) *cobra.Command {
 	opts := &GetOptions{Factory: f}
 	cmd := &cobra.Command{
 		Use: "get RUN|PLAN|runs|plans|clusters|workers|agents|audit|freezes|policies|fuses|limits|fleet|drills|permits|sources|" +
-			"notifications|catalog|pipelinerun|taskrun",
+			"notifications|catalog|probes|probebindings|pipelinerun|taskrun",
 		Short: "Show a run or a plan, or list runs, plans, clusters and the audit",
 		Long: `Show where a run is, as a tree of stages, units and batches; or a plan, by its hash or the first
 characters of it; or a list. With -w, a run's tree is drawn anew until the run ends; piped, every change
@@ -59,6 +59,7 @@ is a line; with -o json, a line of JSON for each change, and with -o yaml a docu
 		newCmdGetAudit(f), newCmdGetFreezes(f),
 		newCmdGetPolicies(f), newCmdGetFuses(f), newCmdGetLimits(f), newCmdGetFleet(f), newCmdGetBindings(f), newCmdGetDrills(f),
 		newCmdGetSources(f), newCmdGetPermits(f), newCmdGetNotifications(f), newCmdGetPipelineRun(f), newCmdGetTaskRun(f), newCmdGetCatalog(f),
+		newCmdGetProbes(f), newCmdGetProbeBindings(f),
 	)
 	return cmd
 }

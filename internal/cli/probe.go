@@ -6,12 +6,16 @@ import (
 
 func newCmdProbe(f *Factory) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "probe",
-		Short:   "Make probes, and see what they find",
-		Example: `  sluice probe new shop-front`,
-		Args:    exactly(),
-		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Use:   "probe",
+		Short: "Make probes, see what they found, and say what you found of it",
+		Example: `  sluice probe new shop-front
+  sluice probe explain etcd --cluster prod-eu-1
+  sluice probe history etcd --cluster prod-eu-1`,
+		Args: exactly(),
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newCmdProbeNew(f))
+	cmd.AddCommand(
+		newCmdProbeNew(f), newCmdProbeHistory(f), newCmdProbeExplain(f), newCmdProbeLogs(f), newCmdProbeLabel(f),
+	)
 	return cmd
 }

@@ -27,6 +27,7 @@ import (
 	"sluice.dev/sluice/internal/origin"
 	"sluice.dev/sluice/internal/payload"
 	"sluice.dev/sluice/internal/permit"
+	"sluice.dev/sluice/internal/probing"
 	"sluice.dev/sluice/internal/secret"
 	"sluice.dev/sluice/pipelines"
 )
@@ -56,6 +57,12 @@ type Ledger interface {
 	ListObservations(ctx context.Context, subject api.Subject) ([]ledger.Observation, error)
 	ListWrites(ctx context.Context, run, cluster string) ([]ledger.Write, error)
 	ListPreImages(ctx context.Context, run, cluster string, subject api.Subject) ([]ledger.PreImage, error)
+	PageStands(ctx context.Context, of ledger.ProbesOf, p ledger.Page) ([]ledger.Marked[probing.Stand], error)
+	CountStands(ctx context.Context, now time.Time) ([]ledger.ProbeCount, error)
+	PageProbeOutcomes(ctx context.Context, of ledger.ProbesOf, p ledger.Page) ([]ledger.Marked[ledger.ProbeOutcome], error)
+	ListProbeHours(ctx context.Context, of ledger.ProbesOf, after time.Time) ([]ledger.ProbeHour, error)
+	CountProbeFailures(ctx context.Context, probeCase string, clusters []string) (ledger.ProbeFailures, error)
+	LabelProbeOutcome(ctx context.Context, cluster, id string, l ledger.ProbeLabel) (ledger.ProbeOutcome, error)
 }
 
 // Temporal is the part of a Temporal client that the engine uses. It is wide because the engine is all that asks Temporal: to

@@ -45,6 +45,8 @@ type ProbeFailures struct {
 	Unlabelled, False, True int
 	// Noise is when the last of those ended that nobody has found to be true; zero where there is none.
 	Noise time.Time
+	// Quiet is how many runs passed since then, in hours that began later.
+	Quiet int64
 }
 
 // Bounds on what is kept of probes. Hours say of all runs how many there were; outcomes are there for whoever looks closer.

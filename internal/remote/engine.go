@@ -363,6 +363,33 @@ func (e *Engine) RevokeAgent(ctx context.Context, agent, _, reason string) (ledg
 	return ask(ctx, e.Client, wire.RevokeAgent, wire.RevokingAgent{Agent: agent, Body: wire.Why{Reason: reason}})
 }
 
+// Probes lists what is known of cases.
+func (e *Engine) Probes(ctx context.Context, q engine.ProbesQuery) ([]engine.KnownProbe, error) {
+	all, err := list(ctx, e.Client, wire.ListProbes, 0, func(p wire.Paged) wire.ProbesQuery {
+		return wire.ProbesQuery{Paged: p, Cluster: q.Cluster, Case: q.Case, Failing: q.Failing, AtTarget: wire.TargetOf(q.Target)}
+	})
+	engine.SortProbes(all)
+	return all, err
+}
+
+// ProbeOutcomes lists what runs of probes came to.
+func (e *Engine) ProbeOutcomes(ctx context.Context, q engine.ProbesQuery, limit int) ([]ledger.ProbeOutcome, error) {
+	return list(ctx, e.Client, wire.ListProbeOutcomes, limit, func(p wire.Paged) wire.ProbesQuery {
+		return wire.ProbesQuery{Paged: p, Cluster: q.Cluster, Case: q.Case, Failing: q.Failing, AtTarget: wire.TargetOf(q.Target)}
+	})
+}
+
+// ExplainProbe says why a case is as it is in a cluster.
+func (e *Engine) ExplainProbe(ctx context.Context, q engine.ProbesQuery) (engine.ProbeExplanation, error) {
+	return ask(ctx, e.Client, wire.ExplainProbe, wire.ProbeAsked{Case: q.Case, Cluster: q.Cluster, AtTarget: wire.TargetOf(q.Target)})
+}
+
+// LabelProbe says of a run that failed whether something was wrong.
+func (e *Engine) LabelProbe(ctx context.Context, req engine.LabelRequest) (ledger.ProbeOutcome, error) {
+	body := wire.LabelBody{FalsePositive: req.FalsePositive, Because: req.Because, Cluster: req.Cluster}
+	return ask(ctx, e.Client, wire.LabelProbe, wire.Labelling{Run: req.Run, Body: body})
+}
+
 // CanI says whether the caller may do something.
 func (e *Engine) CanI(ctx context.Context, in wire.Whether) (access.Explanation, error) {
 	return ask(ctx, e.Client, wire.CanI, in)

@@ -62,6 +62,10 @@ func requests() []request {
 		{"list-agents", "", "GET", "/agents", "", view, whole},
 		{"enroll-agent", "", "POST", "/agents", `{"cluster":"a","expires":"2026-11-21T11:00:00Z"}`, pipelines.RightRegister, whole},
 		{"revoke-agent", "", "POST", "/agents/{agent}/revoke", `{"reason":"it was stolen"}`, pipelines.RightRegister, whole},
+		{"list-probes", "", "GET", "/probes", "", view, whole},
+		{"list-probe-outcomes", "", "GET", "/probe-outcomes", "", view, whole},
+		{"explain-probe", "", "GET", "/probes/etcd/explanation?cluster=c1", "", view, whole},
+		{"label-probe", "", "POST", "/probe-outcomes/etcd-1/label", `{"because":"a test"}`, operate, whole},
 		{"list-notices", "", "GET", "/notices", "", view, whole},
 		{"list-catalog", "", "GET", "/catalog", "", "", known},
 		{"get-schema", "", "GET", "/schemas/Pipeline", "", "", known},
@@ -277,6 +281,7 @@ func TestAccessPage(t *testing.T) {
 		path, _, _ := strings.Cut(r.path, "?")
 		path = strings.NewReplacer(
 			"sha256:"+strings.Repeat("0", 64), "{digest}", "/c1", "/{name}", "/drills/d", "/drills/{drill}", "/sources/s", "/sources/{source}", "/x", "/{name}",
+			"/probes/etcd/", "/probes/{case}/", "/probe-outcomes/etcd-1/", "/probe-outcomes/{run}/",
 			"can-i/operate", "can-i/{right}",
 		).Replace(path)
 		right := ""

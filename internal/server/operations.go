@@ -66,6 +66,7 @@ func register(a huma.API, s *server) {
 	s.lists(a, e)
 	s.language(a, e)
 	s.agents(a, e)
+	s.probes(a, e)
 	s.payloads(a)
 	if s.Tokens != nil {
 		s.tokens(a)

@@ -96,35 +96,53 @@ func (s *Store) CountProbeFailures(ctx context.Context, probeCase string, cluste
 		count int
 		last  time.Time
 	}
+	list, err := ofClusters(ctx, s, func(row scanner) (f failures, err error) {
+		err = row.Scan(&f.label, &f.count, moment{&f.last})
+		return f, err
+	}, `SELECT labelled, COUNT(*), MAX(ended) FROM probe_outcomes WHERE verdict = 'Failed' AND verdict <> 'Passed' AND probe_case = ?
+		AND cluster IN `, ` GROUP BY labelled`, clusters, probeCase)
+	if err != nil {
+		return all, failed(err, "cannot count failures of probe %s", probeCase)
+	}
+	for _, f := range list {
+		switch f.label {
+		case labelledTrue:
+			all.True += f.count
+			continue
+		case labelledFalse:
+			all.False += f.count
+		default:
+			all.Unlabelled += f.count
+		}
+		if f.last.After(all.Noise) {
+			all.Noise = f.last
+		}
+	}
+	passes, err := ofClusters(ctx, s, func(row scanner) (n int64, err error) {
+		err = row.Scan(&n)
+		return n, err
+	}, `SELECT CAST(COALESCE(SUM(runs), 0) AS BIGINT) FROM probe_hours WHERE probe_case = ? AND verdict = 'Passed' AND hour > ? AND cluster IN `, ``,
+		clusters, probeCase, formatTime(all.Noise))
+	for _, n := range passes {
+		all.Quiet += n
+	}
+	return all, failed(err, "cannot count passes of probe %s", probeCase)
+}
+
+// ofClusters runs a query with a list of clusters in its middle, as often as that takes.
+func ofClusters[T any](
+	ctx context.Context, s *Store, scan func(scanner) (T, error), query, end string, clusters []string, args ...any,
+) (all []T, err error) {
 	for some := range slices.Chunk(clusters, clustersAtOnce) {
-		args := []any{probeCase}
+		args := slices.Clone(args)
 		for _, c := range some {
 			args = append(args, c)
 		}
-		list, err := rows(ctx, s.all, func(row scanner) (f failures, err error) {
-			err = row.Scan(&f.label, &f.count, moment{&f.last})
-			return f, err
-		}, `
-			SELECT labelled, COUNT(*), MAX(ended) FROM probe_outcomes
-			WHERE verdict = 'Failed' AND verdict <> 'Passed' AND probe_case = ? AND cluster IN (?`+strings.Repeat(", ?", len(some)-1)+`)
-			GROUP BY labelled`, args...)
+		list, err := rows(ctx, s.all, scan, query+`(?`+strings.Repeat(", ?", len(some)-1)+`)`+end, args...)
 		if err != nil {
-			return all, failed(err, "cannot count failures of probe %s", probeCase)
+			return nil, err
 		}
-		for _, f := range list {
-			switch f.label {
-			case labelledTrue:
-				all.True += f.count
-				continue
-			case labelledFalse:
-				all.False += f.count
-			default:
-				all.Unlabelled += f.count
-			}
-			if f.last.After(all.Noise) {
-				all.Noise = f.last
-			}
-		}
+		all = append(all, list...)
 	}
 	return all, nil
 }
