@@ -43,7 +43,7 @@ func newCmdProbeHistory(f *Factory) *cobra.Command {
 		Use:   "history CASE",
 		Short: "List what runs of a case came to, the newest first",
 		Long: `List what runs of a case came to. What passed is kept for a day, and what did not for a month; how many
-runs there were of each verdict is kept by the hour for a quarter, and 'sluice probe explain' says it.`,
+runs there were of each verdict is kept by the hour for a quarter, and probe explain says it of a day.`,
 		Example: `  sluice probe history etcd --cluster prod-eu-1
   sluice probe history node-life --cluster prod-eu-1 --target node-7 --failing`,
 		Args: exactly("CASE"),

@@ -1,0 +1,171 @@
+package engine_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/engine"
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/probing"
+)
+
+// said is that runs of case etcd came to verdicts in a cluster, a minute apart, the last one now.
+func (b *bench) said(cluster string, state probing.State, verdicts ...api.Verdict) {
+	b.t.Helper()
+	now := b.clock.Now().UTC()
+	s := probing.Said{Cluster: cluster, At: now}
+	for i, v := range verdicts {
+		ended := now.Add(-time.Duration(len(verdicts)-1-i) * time.Minute)
+		s.Outcomes = append(s.Outcomes, probing.Outcome{
+			ID: fmt.Sprintf("etcd-%d", ended.Unix()), Case: "etcd", Started: ended.Add(-time.Second), Ended: ended,
+			Cause: probing.Cause{Kind: probing.BySchedule}, Result: probing.Result{Verdict: v, Code: "NoLeader", Message: "there is no leader"},
+		})
+	}
+	last := s.Outcomes[len(s.Outcomes)-1]
+	s.Stands = []probing.Stand{{
+		Case: "etcd", State: state, Since: now, Streak: 2, Until: now.Add(15 * time.Minute), Recent: "FP", Missed: 3, Last: &last,
+		Enforcement: probing.Enforcement{Mode: probing.Enforcing, QuietRuns: 4, Environment: "production"},
+	}}
+	if err := b.ledger.SaveSaid(b.t.Context(), []probing.Said{s}, now); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// P01: a prober that has ended leaves everything green, unless what it said stops to count.
+func TestP01AResultThatIsTooOldIsUnknown(t *testing.T) {
+	b := newBench(t)
+	if err := b.keeps(theFleet()...); err != nil {
+		t.Fatal(err)
+	}
+	b.said("c1", probing.Passing, api.Passed)
+	states := func() (all []string) {
+		t.Helper()
+		known, err := b.Probes(t.Context(), engine.ProbesQuery{Failing: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range known {
+			all = append(all, fmt.Sprintf("%s %s was %s in %s", k.Cluster, k.State, k.Told, k.Environment))
+		}
+		return all
+	}
+	if got := states(); len(got) > 0 {
+		t.Errorf("what is fresh is fine: %v", got)
+	}
+	b.clock.Step(15*time.Minute + time.Second)
+	if got := states(); !slices.Equal(got, []string{"c1 Unknown was Passing in production"}) {
+		t.Errorf("past its time it is known to be unknown: %v", got)
+	}
+	counts, err := b.CountProbes(t.Context())
+	if want := (ledger.ProbeCount{Case: "etcd", State: probing.Unknown, Count: 1}); err != nil || len(counts) != 1 || counts[0] != want {
+		t.Errorf("and is counted so, which alarms: %v (%v)", counts, err)
+	}
+	why, err := b.ExplainProbe(t.Context(), engine.ProbesQuery{Cluster: "c1", Case: "etcd"})
+	if err != nil || !strings.HasPrefix(why.Targets[0].Because[0], "nothing was heard of it since") {
+		t.Errorf("got %+v (%v)", why, err)
+	}
+	b.said("c1", probing.Passing, api.Passed)
+	if got := states(); len(got) > 0 {
+		t.Errorf("a fresh result counts again: %v", got)
+	}
+}
+
+// P04: noise kills trust, so a case gets to hold changes by its record alone, and could not look is no fault found.
+func TestP04ARecordIsOfWhatWasFound(t *testing.T) {
+	b := newBench(t)
+	if err := b.keeps(append(theFleet(), fmt.Sprintf(aGroup, "staging", "staging"), fmt.Sprintf(aCluster, "s1", "staging", ""))...); err != nil {
+		t.Fatal(err)
+	}
+	quiet := probing.Enforcement{Mode: probing.Enforcing, QuietRuns: 4, Environment: "staging"}
+	share := probing.Enforcement{Mode: probing.Enforcing, FalsePositives: "50%"}
+	want := func(e probing.Enforcement, reason string, missing ...string) {
+		t.Helper()
+		r, err := b.ProbeRecord(t.Context(), "etcd", e)
+		if err != nil || r.Holds != (len(missing) == 0) {
+			t.Errorf("%s: %+v (%v)", reason, r, err)
+			return
+		}
+		for i, m := range missing {
+			if !strings.Contains(strings.Join(r.Missing, "\n"), m) {
+				t.Errorf("%s: want %q: %q", reason, missing[i], r.Missing)
+			}
+		}
+	}
+	want(probing.Enforcement{}, "advisory needs nothing")
+	want(probing.Enforcement{Mode: probing.Enforcing}, "enforcing needs something", "names neither")
+	want(quiet, "there is none", "0 of 4 quiet runs in environment staging (1 cluster)")
+	b.said("c1", probing.Passing, api.Passed, api.Passed, api.Passed, api.Passed)
+	want(quiet, "another environment says nothing", "0 of 4")
+	b.said("s1", probing.Passing, api.Passed, api.Passed, api.Passed)
+	want(quiet, "three are not four", "3 of 4")
+	b.clock.Step(2 * time.Hour)
+	b.said("s1", probing.Unknown, api.Error, api.Passed)
+	want(quiet, "one that could not look found no fault, and proves nothing")
+	b.clock.Step(2 * time.Hour)
+	b.said("s1", probing.Failing, api.Failed)
+	failed := fmt.Sprintf("etcd-%d", b.clock.Now().Unix())
+	want(quiet, "a failure that nobody explained is noise", "0 of 4", "has not been found to be true")
+	label := func(falsely bool) error {
+		_, err := b.LabelProbe(t.Context(), engine.LabelRequest{
+			Cluster: "s1", Run: failed, FalsePositive: falsely, By: "ann", Because: "looked at its disk",
+		})
+		return err
+	}
+	want(share, "nobody has labelled anything", "0 of 2 labelled failures")
+	if err := label(false); err != nil {
+		t.Fatal(err)
+	}
+	want(quiet, "one that was true is none")
+	b.said("c1", probing.Failing, api.Failed, api.Failed)
+	for i, falsely := range []bool{true, true} {
+		at := b.clock.Now().Add(-time.Duration(i) * time.Minute).Unix()
+		if _, err := b.LabelProbe(t.Context(), engine.LabelRequest{
+			Cluster: "c1", Run: fmt.Sprintf("etcd-%d", at), FalsePositive: falsely, By: "ann", Because: "x",
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			want(share, "half of two may be false")
+		}
+	}
+	want(share, "two of three may not", "2 of 3 labelled failures were false, which is more than 50%")
+	want(probing.Enforcement{Mode: probing.Enforcing, QuietRuns: 4, Environment: "staging", FalsePositives: "50%"}, "either is enough")
+	entries, err := b.Audit(t.Context(), "probe etcd", 1)
+	if err != nil || len(entries) != 1 || !strings.Contains(entries[0].Outcome, "is a false positive") {
+		t.Errorf("labels are in the audit: %v (%v)", entries, err)
+	}
+	if _, err := b.ProbeRecord(t.Context(), "etcd", probing.Enforcement{Mode: probing.Enforcing, FalsePositives: "few"}); fault.CodeOf(err) != fault.Invalid {
+		t.Errorf("no share: %v", err)
+	}
+}
+
+func TestWhyAProbeIsAsItIs(t *testing.T) {
+	b := newBench(t)
+	if _, err := b.ExplainProbe(t.Context(), engine.ProbesQuery{Cluster: "c1", Case: "etcd"}); fault.CodeOf(err) != fault.NotFound {
+		t.Errorf("nothing is known: %v", err)
+	}
+	if _, err := b.ExplainProbe(t.Context(), engine.ProbesQuery{Case: "etcd"}); fault.CodeOf(err) != fault.Invalid {
+		t.Errorf("in no cluster: %v", err)
+	}
+	b.said("c1", probing.Failing, api.Failed, api.Passed)
+	why, err := b.ExplainProbe(t.Context(), engine.ProbesQuery{Cluster: "c1", Case: "etcd"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Join(why.Targets[0].Because, "\n")
+	for _, says := range []string{
+		"its last 2 results say so, and count until 2026-11-22T12:15:00Z", "came to Passed (NoLeader)", "too few say so", "3 of its runs were due",
+	} {
+		if !strings.Contains(text, says) {
+			t.Errorf("it does not say %q:\n%s", says, text)
+		}
+	}
+	if why.Record.Holds || len(why.Outcomes) != 2 || len(why.Hours) != 2 {
+		t.Errorf("got %+v", why)
+	}
+}
