@@ -121,8 +121,8 @@ func (s *Store) CountProbeFailures(ctx context.Context, probeCase string, cluste
 	passes, err := ofClusters(ctx, s, func(row scanner) (n int64, err error) {
 		err = row.Scan(&n)
 		return n, err
-	}, `SELECT CAST(COALESCE(SUM(runs), 0) AS BIGINT) FROM probe_hours WHERE probe_case = ? AND verdict = 'Passed' AND hour > ? AND cluster IN `, ``,
-		clusters, probeCase, formatTime(all.Noise))
+	}, `SELECT CAST(COALESCE(SUM(runs), 0) AS BIGINT) FROM probe_hours WHERE probe_case = ? AND verdict = 'Passed' AND hour > ?
+		AND cluster IN `, ``, clusters, probeCase, formatTime(all.Noise))
 	for _, n := range passes {
 		all.Quiet += n
 	}
