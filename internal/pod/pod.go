@@ -5,6 +5,8 @@ package pod
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -34,6 +36,7 @@ const (
 	maxScript    = 64 << 10
 	maxVariables = 200
 	maxVariable  = 32 << 10
+	maxNotOn     = 100
 )
 
 // container is the name of the one container of a pod.
@@ -51,12 +54,16 @@ type Spec struct {
 	// /bin/sh, which ends at the first command that fails.
 	Script string
 	// Results are the names of what the script leaves in files of ResultsDir, for Results to be read from what the pod says.
-	Results        []string
-	WorkingDir     string // the folder in which it starts; "" is the image's own
-	Env            []corev1.EnvVar
-	Profile        Profile
-	Node           string // its name; the scheduler is not asked. Not for Restricted
-	NodeSelector   map[string]string
+	Results      []string
+	WorkingDir   string // the folder in which it starts; "" is the image's own
+	Env          []corev1.EnvVar
+	Profile      Profile
+	Node         string   // its name; the scheduler is not asked. Not for Restricted
+	OnlyOn       string   // a node's name: the scheduler has no other choice
+	NotOn        []string // names of nodes that the scheduler must not choose
+	NodeSelector map[string]string
+	// Capabilities are what it may do beyond its profile, each of them by name: see Exceptional. A program has one where its file does.
+	Capabilities   []string
 	ServiceAccount string            // "": the pod gets no token, and can ask the API server for nothing
 	Limits         Limits            // what it may use; defaults where a field is ""
 	Within         time.Duration     // after which its node ends it; 0 never
@@ -108,6 +115,8 @@ func Make(s Spec) (*corev1.Pod, error) {
 		addResults(pod, ResultsDir(s.Purpose, s.Key), s.Results)
 	}
 	s.Profile.shape(&pod.Spec)
+	except(&pod.Spec, s.Capabilities)
+	place(&pod.Spec, s.OnlyOn, s.NotOn)
 	return pod, nil
 }
 
@@ -129,6 +138,10 @@ func (s Spec) valid() error {
 		return fmt.Errorf("there is no profile %q", s.Profile)
 	case s.Profile == Restricted && s.Node != "":
 		return fmt.Errorf("a pod of the profile %s goes where the scheduler puts it, not to node %s", Restricted, s.Node)
+	case s.Node != "" && (s.OnlyOn != "" || len(s.NotOn) > 0):
+		return fmt.Errorf("the scheduler is not asked for node %s, and is told where it may put it", s.Node)
+	case len(s.NotOn) > maxNotOn:
+		return fmt.Errorf("there are %d nodes that it must not run on, at most %d are allowed", len(s.NotOn), maxNotOn)
 	case s.Script != "" && len(s.Command) > 0:
 		return fmt.Errorf("it has a command and a script")
 	case len(s.Script) > maxScript:
@@ -136,6 +149,11 @@ func (s Spec) valid() error {
 	}
 	if err := validResults(s.Results, s.Script); err != nil {
 		return err
+	}
+	for _, c := range s.Capabilities {
+		if !slices.Contains(Exceptional(), c) {
+			return fmt.Errorf("no pod gets the capability %s: there are %s", c, strings.Join(Exceptional(), ", "))
+		}
 	}
 	return validEnv(s.Env)
 }

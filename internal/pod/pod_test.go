@@ -63,6 +63,9 @@ func TestWhatNoPodIsMadeOf(t *testing.T) {
 		"no key: two would be one":             {func(s *pod.Spec) { s.Key = "" }, "required"},
 		"a profile nobody knows":               {func(s *pod.Spec) { s.Profile = "privileged" }, `no profile "privileged"`},
 		"a node without a profile for it":      {func(s *pod.Spec) { s.Node = "n1" }, "where the scheduler puts it"},
+		"a capability that lets it out":        {func(s *pod.Spec) { s.Capabilities = []string{"SYS_ADMIN"} }, "no pod gets the capability SYS_ADMIN"},
+		"a node twice over":                    {func(s *pod.Spec) { s.Profile, s.Node, s.OnlyOn = pod.Node, "n1", "n2" }, "is told where it may put it"},
+		"more nodes than a pod can name":       {func(s *pod.Spec) { s.NotOn = make([]string, 101) }, "at most 100"},
 		"two programs":                         {func(s *pod.Spec) { s.Command, s.Script = []string{"a"}, "b" }, "a command and a script"},
 		"a script without end":                 {func(s *pod.Spec) { s.Script = strings.Repeat("x", 64<<10+1) }, "at most 65536"},
 		"a limit that is none":                 {func(s *pod.Spec) { s.Limits.CPU = "much" }, "no quantity above 0"},
@@ -80,6 +83,39 @@ func TestWhatNoPodIsMadeOf(t *testing.T) {
 				t.Errorf("it is made: %t, %v; want %q", p != nil, err, c.says)
 			}
 		})
+	}
+}
+
+func TestAnExceptionIsNoMoreThanItSays(t *testing.T) {
+	s := least()
+	s.Capabilities = []string{"NET_RAW"}
+	p, err := pod.Make(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	may := p.Spec.Containers[0].SecurityContext
+	if diff := cmp.Diff(&corev1.Capabilities{Drop: []corev1.Capability{"ALL"}, Add: []corev1.Capability{"NET_RAW"}}, may.Capabilities); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if !*may.AllowPrivilegeEscalation || may.Privileged != nil || !*p.Spec.SecurityContext.RunAsNonRoot {
+		t.Errorf("its program has it by its file alone: %+v", may)
+	}
+}
+
+func TestTheSchedulerIsToldWhereAPodMayGo(t *testing.T) {
+	s := least()
+	s.OnlyOn, s.NotOn = "n1", []string{"n2", "n3"}
+	p, err := pod.Make(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	term := p.Spec.Affinity.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms
+	if len(term) != 1 || term[0].MatchFields[0].Key != "metadata.name" || !cmp.Equal(term[0].MatchFields[0].Values, []string{"n1"}) ||
+		term[0].MatchExpressions[0].Operator != corev1.NodeSelectorOpNotIn || !cmp.Equal(term[0].MatchExpressions[0].Values, s.NotOn) {
+		t.Errorf("it is told %+v", term)
+	}
+	if p.Spec.NodeName != "" {
+		t.Error("it is not asked")
 	}
 }
 
