@@ -188,6 +188,7 @@ type ConfigStatus struct {
 	ObservedGeneration int64          `json:"observedGeneration,omitempty"`
 	LastSlot           *metav1.Time   `json:"lastSlot,omitempty"` // of its schedule that was begun or missed
 	Missed             int64          `json:"missed,omitempty"`   // runs that were due and did not begin
+	RunNow             string         `json:"runNow,omitempty"`   // the value of AnnotationRunNow that was answered last
 	Targets            []TargetStatus `json:"targets,omitempty"`  // the worst first, at most MaxTargets
 	Problem            string         `json:"problem,omitempty"`  // why it cannot run at all
 }
@@ -202,6 +203,7 @@ type TargetStatus struct {
 	Since   metav1.Time `json:"since"`
 	Streak  int         `json:"streak"`
 	Last    metav1.Time `json:"last"`
+	Until   metav1.Time `json:"until,omitzero"`
 	Run     string      `json:"run,omitempty"`
 	Message string      `json:"message,omitempty"`
 	Recent  string      `json:"recent,omitempty"` // the last verdicts for denoising, the newest last: a letter each
