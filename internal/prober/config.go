@@ -1,0 +1,197 @@
+package prober
+
+import (
+	"context"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"sluice.dev/sluice/internal/clip"
+	"sluice.dev/sluice/internal/probing"
+)
+
+// reconcileConfig has one case run when it is due.
+func (s *site) reconcileConfig(ctx context.Context, q reconcile.Request) (reconcile.Result, error) {
+	if err := s.adopt(ctx); err != nil {
+		return reconcile.Result{}, err
+	}
+	c := &probing.Config{}
+	err := s.seen.Get(ctx, q.NamespacedName, c)
+	if apierrors.IsNotFound(err) || err == nil && c.DeletionTimestamp != nil {
+		return reconcile.Result{}, s.gone(ctx, q.NamespacedName)
+	}
+	if err != nil {
+		return reconcile.Result{}, err
+	}
+	k, ours := s.see(c)
+	if !ours {
+		return reconcile.Result{RequeueAfter: time.Minute}, s.refuse(ctx, c)
+	}
+	slots, problem := s.check(c)
+	k.mu.Lock()
+	if k.problem != problem || c.Status.ObservedGeneration != c.Generation {
+		k.problem, k.dirty = problem, true
+	}
+	k.mu.Unlock()
+	wait := time.Duration(0)
+	if problem == "" {
+		if wait, err = s.due(ctx, k, c, slots); err != nil {
+			return reconcile.Result{}, err
+		}
+	}
+	return reconcile.Result{RequeueAfter: wait}, s.writeStatus(ctx, k)
+}
+
+// due makes the runs of a case that are due, and returns when it has to be asked again; 0 never.
+func (s *site) due(ctx context.Context, k *known, c *probing.Config, slots *probing.Slots) (time.Duration, error) {
+	if c.Spec.Mode == probing.Resident {
+		return s.keepResident(ctx, k, c)
+	}
+	if err := s.byHand(ctx, k, c); err != nil || slots == nil {
+		return 0, err
+	}
+	now := s.Clock.Now()
+	k.mu.Lock()
+	since := c.CreationTimestamp.Time
+	if k.lastSlot != nil {
+		since = k.lastSlot.Time
+	}
+	k.mu.Unlock()
+	slot, missed := slots.Due(since, now)
+	if !slot.IsZero() {
+		more, err := s.bySchedule(ctx, c, slots, slot)
+		if err != nil {
+			return 0, err
+		}
+		k.mu.Lock()
+		k.lastSlot, k.dirty = new(metav1.NewTime(slot.Add(time.Second-time.Nanosecond).Truncate(time.Second))), true
+		k.missed += missed + more
+		k.mu.Unlock()
+	}
+	next := slots.Next(now)
+	if next.IsZero() {
+		return 0, nil
+	}
+	return max(next.Sub(now), time.Millisecond), nil
+}
+
+// bySchedule makes the runs of a slot, and returns how many it leaves out: it is too late for them, or the last ones are not over.
+func (s *site) bySchedule(ctx context.Context, c *probing.Config, slots *probing.Slots, slot time.Time) (missed int64, err error) {
+	targets, err := s.targets(ctx, c, nil, s.cluster+"/"+c.Name)
+	if err != nil {
+		return 0, err
+	}
+	late := s.Clock.Now().Sub(slot) > slots.Late()
+	cause := probing.Cause{Kind: probing.BySchedule, Key: slot.UTC().Format(time.RFC3339Nano), At: &slot}
+	for _, target := range targets {
+		if late || s.queue.busy(spot{c.Name, target}) {
+			missed++
+			continue
+		}
+		if err := s.create(ctx, c, target, cause); err != nil {
+			return 0, err
+		}
+	}
+	return missed, nil
+}
+
+// byHand makes the runs that somebody has written for.
+func (s *site) byHand(ctx context.Context, k *known, c *probing.Config) error {
+	value := clip.Bytes(c.Annotations[probing.AnnotationRunNow], 253)
+	k.mu.Lock()
+	answered := k.runNow == value
+	k.mu.Unlock()
+	if answered {
+		return nil
+	}
+	if value != "" {
+		targets, err := s.targets(ctx, c, nil, s.cluster+"/"+c.Name)
+		if err != nil {
+			return err
+		}
+		cause := probing.Cause{Kind: probing.ByHand, Key: value, Text: "annotation " + probing.AnnotationRunNow}
+		for _, target := range targets {
+			if err := s.create(ctx, c, target, cause); err != nil {
+				return err
+			}
+		}
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.runNow, k.dirty = value, true
+	return nil
+}
+
+// create makes a run, or finds it.
+func (s *site) create(ctx context.Context, c *probing.Config, target string, cause probing.Cause) error {
+	r := &probing.Run{
+		ObjectMeta: metav1.ObjectMeta{Namespace: c.Namespace, Name: probing.RunName(c.Name, target, cause)},
+		Spec:       probing.RunSpec{Case: c.Name, Target: target, Cause: cause},
+	}
+	own(r, c)
+	if cause.Kind != probing.ByMode {
+		s.queue.expect(client.ObjectKeyFromObject(r), spotOf(r))
+	}
+	err := s.api.Create(ctx, r)
+	switch {
+	case err == nil:
+		return nil
+	case !apierrors.IsAlreadyExists(err):
+		s.next(client.ObjectKeyFromObject(r))
+		return err
+	}
+	if err := s.api.Get(ctx, client.ObjectKeyFromObject(r), r); err == nil && r.Status.Phase == probing.RunDone {
+		s.next(client.ObjectKeyFromObject(r)) // nobody else says so
+	}
+	return nil
+}
+
+// check is why a case cannot run at all; "" where it can.
+func (s *site) check(c *probing.Config) (slots *probing.Slots, problem string) {
+	slots, err := probing.NewSlots(c.Spec.Schedule, s.cluster, c.Name)
+	if err == nil {
+		like := &probing.Run{Spec: probing.RunSpec{Case: c.Name}}
+		like.Namespace, like.Name, like.UID = c.Namespace, c.Name, types.UID("check")
+		_, err = s.podOf(c, like, nil)
+	}
+	if err != nil {
+		return nil, clip.Bytes(err.Error(), maxMessage)
+	}
+	if c.Spec.Timeout.Duration <= 0 {
+		return nil, "its timeout is not above 0"
+	}
+	return slots, ""
+}
+
+// refuse says that a case cannot be run, as another one has its name, or as there are too many.
+func (s *site) refuse(ctx context.Context, c *probing.Config) error {
+	problem := "a cluster has at most 1000 cases"
+	s.mu.Lock()
+	if k := s.cases[c.Name]; k != nil {
+		problem = "another case of this name is in namespace " + k.name.Namespace + ": there is one of a name in a cluster"
+	}
+	s.mu.Unlock()
+	if c.Status.Problem == problem && c.Status.ObservedGeneration == c.Generation {
+		return nil
+	}
+	c.Status.Problem, c.Status.ObservedGeneration = problem, c.Generation
+	return client.IgnoreNotFound(s.api.Status().Update(ctx, c))
+}
+
+// gone forgets a case, and says so.
+func (s *site) gone(ctx context.Context, name types.NamespacedName) error {
+	if s.caseOf(name) == nil {
+		return nil
+	}
+	if err := s.Say(ctx, probing.Said{Cluster: s.cluster, At: s.Clock.Now(), Gone: []string{name.Name}}); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.cases, name.Name)
+	return nil
+}

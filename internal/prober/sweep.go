@@ -1,0 +1,91 @@
+package prober
+
+import (
+	"context"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"sluice.dev/sluice/internal/pod"
+	"sluice.dev/sluice/internal/probing"
+)
+
+// What a run leaves is taken away: before the next one of its case, once it is over, and when it is gone. It is pods that have the label
+// of a run: its own, and those that its program has made.
+
+// clearAfter is for how long the program of a run that has reported may take to end and to tidy up by itself.
+const clearAfter = 15 * time.Second
+
+// sweepMost is how many pods are looked at in one sweep.
+const sweepMost = 500
+
+// sweep takes away what earlier runs of a case have left.
+func (s *site) sweep(ctx context.Context, r *probing.Run) error {
+	all := &corev1.PodList{}
+	if err := s.api.List(ctx, all, client.InNamespace(r.Namespace), client.HasLabels{probing.LabelRun}, client.Limit(sweepMost)); err != nil {
+		return err
+	}
+	for i := range all.Items {
+		p := &all.Items[i]
+		if p.Labels[probing.LabelRun] == pod.LabelValue(r.Name) || over(p) {
+			continue
+		}
+		if gone, err := s.overFor(ctx, p, r.Spec.Case); err != nil {
+			return err
+		} else if gone {
+			if err := s.remove(ctx, p); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// over reports whether a pod is none that could still do something.
+func over(p *corev1.Pod) bool {
+	return p.DeletionTimestamp != nil || p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
+}
+
+// overFor reports whether the run that a pod belongs to is one of a case that ended some time ago, or is gone.
+func (s *site) overFor(ctx context.Context, p *corev1.Pod, probeCase string) (bool, error) {
+	of := &probing.Run{}
+	err := s.seen.Get(ctx, types.NamespacedName{Namespace: p.Namespace, Name: p.Labels[probing.LabelRun]}, of)
+	if apierrors.IsNotFound(err) {
+		err = s.api.Get(ctx, types.NamespacedName{Namespace: p.Namespace, Name: p.Labels[probing.LabelRun]}, of)
+	}
+	if apierrors.IsNotFound(err) {
+		return true, nil
+	}
+	if err != nil || of.Spec.Case != probeCase {
+		return false, err
+	}
+	return of.Status.Phase == probing.RunDone && of.Status.Ended != nil && s.Clock.Since(of.Status.Ended.Time) >= clearAfter, nil
+}
+
+// clear takes away what a run that is over has left, once it had the time to do so itself. Until then it returns how long that is.
+func (s *site) clear(ctx context.Context, r *probing.Run) (wait time.Duration, err error) {
+	if left := r.Status.Ended.Add(clearAfter).Sub(s.Clock.Now()); left > 0 && r.Spec.Cause.Kind != probing.ByMode {
+		return left, nil
+	}
+	return 0, s.orphans(ctx, client.ObjectKeyFromObject(r))
+}
+
+// orphans takes away the pods of a run that could still do something.
+func (s *site) orphans(ctx context.Context, run types.NamespacedName) error {
+	all := &corev1.PodList{}
+	of := client.MatchingLabels{probing.LabelRun: pod.LabelValue(run.Name)}
+	if err := s.api.List(ctx, all, client.InNamespace(run.Namespace), of, client.Limit(sweepMost)); err != nil {
+		return err
+	}
+	for i := range all.Items {
+		if p := &all.Items[i]; !over(p) {
+			if err := s.remove(ctx, p); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
