@@ -80,6 +80,14 @@ func dialIn(ctx context.Context, r cli.AgentRun) error {
 		}
 		defer end()
 	}
+	if r.Probes.URL != "" {
+		hang, end, err := probes(r)
+		if err != nil {
+			return err
+		}
+		defer end()
+		options.Hang = hang
+	}
 	options.Work = func(ctx context.Context, w agent.Work) error {
 		return worker.RunSite(ctx, worker.SiteOptions{
 			Client: w.Temporal, Records: w.Records, Clusters: w.Clusters, Clock: w.Clock, Installation: w.Installation, Site: w.Site,
