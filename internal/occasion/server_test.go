@@ -1,0 +1,163 @@
+package occasion_test
+
+import (
+	"context"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/clientcmd"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"sluice.dev/sluice/internal/localtest"
+	"sluice.dev/sluice/internal/probing"
+)
+
+var stack localtest.Get
+
+func TestMain(m *testing.M) {
+	os.Exit(localtest.Main(m, []string{"a"}, 3, func(get localtest.Get) { stack = get }))
+}
+
+// TestOfARealCluster goes through what happens to nodes and workloads as an API server and the stock controllers have it.
+func TestOfARealCluster(t *testing.T) {
+	t.Parallel()
+	of, err := clientcmd.BuildConfigFromFlags("", stack(t).Kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	of.QPS, of.Burst = 100, 200
+	c, err := client.New(of, client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &heard{}
+	end := begin(t, of, h.happened)
+	defer func() { end() }()
+	h.nodesUntil(t, probing.NodeNew, "", 3) // the stack was made a moment ago
+
+	nodes := &corev1.NodeList{}
+	if err := c.List(t.Context(), nodes); err != nil {
+		t.Fatal(err)
+	}
+	added := nodes.Items[0].DeepCopy()
+	added.ObjectMeta = metav1.ObjectMeta{Name: "added", Annotations: added.Annotations, Labels: added.Labels}
+	added.Labels[corev1.LabelHostname], added.Status = "added", corev1.NodeStatus{Allocatable: added.Status.Allocatable, Capacity: added.Status.Capacity}
+	added.Spec.PodCIDR, added.Spec.PodCIDRs, added.Spec.ProviderID = "", nil, ""
+	create(t, c, added)
+	h.nodesUntil(t, probing.NodeNew, "", 4)
+
+	patch(t, c.Status(), added, `{"status": {"nodeInfo": {"bootID": "another"}}}`)
+	patch(t, c.Status(), added, `{"status": {"nodeInfo": {"bootID": "yet another"}}}`)
+	h.nodesUntil(t, probing.NodeRebooted, "", 1)
+
+	spec := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": "web"}}}
+	spec.Spec.Containers = []corev1.Container{{Name: "main", Image: "web:1"}}
+	replicas := int32(4)
+	selector := &metav1.LabelSelector{MatchLabels: spec.Labels}
+	web := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "web", Namespace: "default"}}
+	web.Spec = appsv1.DeploymentSpec{Replicas: &replicas, Selector: selector, Template: spec}
+	create(t, c, web)
+	h.until(t, probing.Deployed, "Deployment/default/web")
+	h.nodesUntil(t, probing.BatchMoved, "Deployment/default/web", 4)
+
+	// Whatever else is written to it is no other revision.
+	patch(t, c, web, `{"metadata": {"annotations": {"by": "hand"}}, "spec": {"replicas": 5}}`)
+	h.settled(t, probing.Deployed, "Deployment/default/web", 1)
+
+	patch(t, c, web, `{"spec": {"template": {"spec": {"containers": [{"name": "main", "image": "web:2"}]}}}}`)
+	h.settled(t, probing.Deployed, "Deployment/default/web", 2)
+	h.nodesUntil(t, probing.BatchMoved, "Deployment/default/web", 9)
+	// It goes back to a revision that it had.
+	patch(t, c, web, `{"spec": {"template": {"spec": {"containers": [{"name": "main", "image": "web:1"}]}}}}`)
+	h.settled(t, probing.Deployed, "Deployment/default/web", 3)
+	h.nodesUntil(t, probing.BatchMoved, "Deployment/default/web", 14)
+
+	agent := &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Name: "agent", Namespace: "default"}}
+	spec.Labels = map[string]string{"app": "agent"}
+	agent.Spec = appsv1.DaemonSetSpec{Selector: &metav1.LabelSelector{MatchLabels: spec.Labels}, Template: spec}
+	agent.Spec.UpdateStrategy.Type = appsv1.OnDeleteDaemonSetStrategyType
+	create(t, c, agent)
+	h.nodesUntil(t, probing.BatchMoved, "DaemonSet/default/agent", 4)
+	patch(t, c, agent, `{"spec": {"template": {"spec": {"containers": [{"name": "main", "image": "web:2"}]}}}}`)
+	h.settled(t, probing.Deployed, "DaemonSet/default/agent", 2)
+	pods := &corev1.PodList{}
+	if err := c.List(t.Context(), pods, client.MatchingLabels(spec.Labels)); err != nil {
+		t.Fatal(err)
+	}
+	batch := pods.Items[0]
+	if err := c.Delete(t.Context(), &batch, client.GracePeriodSeconds(0)); err != nil {
+		t.Fatal(err)
+	}
+	got := h.nodesUntil(t, probing.BatchMoved, "DaemonSet/default/agent", 5)
+	if n := count(got, batch.Spec.NodeName); n != 2 {
+		t.Errorf("the batch was on %s, and it has come to %v", batch.Spec.NodeName, got)
+	}
+
+	set := &appsv1.StatefulSet{ObjectMeta: metav1.ObjectMeta{Name: "store", Namespace: "default"}}
+	spec.Labels = map[string]string{"app": "store"}
+	set.Spec = appsv1.StatefulSetSpec{Selector: &metav1.LabelSelector{MatchLabels: spec.Labels}, Template: spec, ServiceName: "store"}
+	create(t, c, set)
+	h.nodesUntil(t, probing.BatchMoved, "StatefulSet/default/store", 1)
+
+	// Whoever begins anew tells nothing under another key.
+	time.Sleep(2 * time.Second)
+	end()
+	after := &heard{}
+	end = begin(t, of, after.happened)
+	after.nodesUntil(t, probing.NodeNew, "", 4)
+	after.until(t, probing.Deployed, "DaemonSet/default/agent")
+	after.nodesUntil(t, probing.BatchMoved, "DaemonSet/default/agent", 1)
+	after.nothing(t)
+	for _, kind := range everything {
+		for _, key := range after.keys(kind) {
+			if !slices.Contains(h.keys(kind), key) {
+				t.Errorf("%s is told again, as %s: it was %q", kind, key, h.keys(kind))
+			}
+		}
+	}
+}
+
+// settled waits until so many events of a kind and name were told, and then for whether more are.
+func (h *heard) settled(t *testing.T, kind probing.EventKind, name string, n int) {
+	t.Helper()
+	for end := time.Now().Add(60 * time.Second); count(h.of(kind), name) < n && time.Now().Before(end); {
+		time.Sleep(20 * time.Millisecond)
+	}
+	time.Sleep(1500 * time.Millisecond)
+	if got := count(h.of(kind), name); got != n {
+		t.Errorf("%s of %s was told %d times, not %d", kind, name, got, n)
+	}
+}
+
+func count(all []string, one string) (n int) {
+	for _, other := range all {
+		if other == one {
+			n++
+		}
+	}
+	return n
+}
+
+func create(t *testing.T, c client.Client, o client.Object) {
+	t.Helper()
+	if err := c.Create(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// patcher is a client, or that of a subresource.
+type patcher[O any] interface {
+	Patch(ctx context.Context, o client.Object, p client.Patch, opts ...O) error
+}
+
+func patch[O any](t *testing.T, c patcher[O], o client.Object, text string) {
+	t.Helper()
+	if err := c.Patch(t.Context(), o.DeepCopyObject().(client.Object), client.RawPatch("application/strategic-merge-patch+json", []byte(text))); err != nil {
+		t.Fatal(err)
+	}
+}
