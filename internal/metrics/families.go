@@ -28,6 +28,7 @@ const (
 	ofWorker scope = "worker" // what the process has done: add up
 	ofLedger scope = "ledger" // what is so, whichever worker says it: take the most
 	ofServer scope = "server" // what a server has answered: add up
+	ofAgent  scope = "agent"  // what the probes of an agent's clusters have found: add up
 )
 
 var families []*Family
@@ -121,5 +122,5 @@ func (f *Family) Kind() string {
 	return "gauge"
 }
 
-// Of is worker, ledger or server: whose the metric is.
+// Of is worker, ledger, server or agent: whose the metric is.
 func (f *Family) Of() string { return string(f.of) }

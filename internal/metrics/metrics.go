@@ -1,6 +1,6 @@
-// Package metrics is what a worker tells Prometheus: what it counts itself, and where the runs of its ledger are; and what a server tells
-// it: who asked for what, and how that was answered. Every label has a
-// bound, so that neither a large fleet nor a long life makes the page large. It decides nothing, and keeps nobody waiting.
+// Package metrics is what a worker tells Prometheus: what it counts itself, and where the runs of its ledger are; what a server tells it:
+// who asked for what, and how that was answered; and what an agent tells it: what the probes of its clusters have found. Every label has
+// a bound, so that neither a large fleet nor a long life makes the page large. It decides nothing, and keeps nobody waiting.
 package metrics
 
 import (

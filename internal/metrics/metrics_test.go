@@ -16,7 +16,7 @@ import (
 )
 
 // page is what Prometheus would read.
-func page(t *testing.T, m *metrics.Metrics) string {
+func page(t *testing.T, m metrics.Source) string {
 	t.Helper()
 	server := httptest.NewServer(metrics.Page(nil, m))
 	defer server.Close()
@@ -35,7 +35,7 @@ func page(t *testing.T, m *metrics.Metrics) string {
 // series are the lines of a page that say a value of Sluice's or of Temporal's.
 func series(page string) (all []string) {
 	for _, line := range strings.Split(page, "\n") {
-		if strings.HasPrefix(line, "sluice_") || strings.HasPrefix(line, "temporal_") {
+		if strings.HasPrefix(line, "sluice_") || strings.HasPrefix(line, "temporal_") || strings.HasPrefix(line, "kuberhealthy_") {
 			all = append(all, line)
 		}
 	}

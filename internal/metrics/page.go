@@ -11,7 +11,7 @@ import (
 	"k8s.io/utils/clock"
 )
 
-// Source is what somebody counts: Metrics or Server.
+// Source is what somebody counts: Metrics, Server or Probes.
 type Source interface{ gatherer() prometheus.Gatherer }
 
 // Ready reports whether a process can do what it is there for. The error is for whoever may reach the page: it says what does not answer,

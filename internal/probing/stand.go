@@ -28,6 +28,7 @@ type Stand struct {
 	Missed  int64     `json:"missed,omitempty"` // of the case in the cluster
 	Last    *Outcome  `json:"last,omitempty"`   // the last result; nil where there is none yet
 
+	Namespace   string      `json:"namespace,omitempty"` // in which its ProbeConfig is
 	Probe       string      `json:"probe,omitempty"`
 	Binding     string      `json:"binding,omitempty"`
 	Version     string      `json:"version,omitempty"`
