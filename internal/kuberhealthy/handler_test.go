@@ -74,11 +74,12 @@ var now = time.Date(2026, 11, 30, 5, 0, 0, 0, time.UTC)
 func some() *runs {
 	return &runs{
 		known: map[string]kuberhealthy.Known{
-			"open":     {Deadline: now.Add(time.Minute)},
-			"late":     {Deadline: now},
-			"reported": {Deadline: now.Add(time.Minute), Done: true, Reported: true},
-			"ended":    {Deadline: now.Add(-time.Minute), Done: true},
-			"resident": {Deadline: now.Add(-time.Hour), Resident: true},
+			"open":               {Deadline: now.Add(time.Minute)},
+			"late":               {Deadline: now},
+			"reported":           {Deadline: now.Add(time.Minute), Done: true, Reported: true},
+			"ended":              {Deadline: now.Add(-time.Minute), Done: true},
+			"reported, and over": {Deadline: now, Done: true, Reported: true},
+			"resident":           {Deadline: now.Add(-time.Hour), Resident: true},
 		},
 		owners: map[string]string{"192.0.2.1": "open"}, // that of httptest
 	}
@@ -149,6 +150,7 @@ func TestBothVersions(t *testing.T) {
 		{"an empty error", ask{"POST", asJSON, "open", `{"OK":false,"Errors":["a",""]}`}, 400, 400, "", ""},
 		{"too late", ask{"POST", asJSON, "late", good}, 200, 410, api.Passed, ""},
 		{"a second report", ask{"POST", asJSON, "reported", bad}, 200, 400, "", ""},
+		{"a second report that is late: 410 would have it come again", ask{"POST", asJSON, "reported, and over", bad}, 200, 400, "", ""},
 		{"of a run that was ended at its deadline", ask{"POST", asJSON, "ended", bad}, 200, 410, "", ""},
 		{"of a resident, which has no deadline", ask{"POST", asJSON, "resident", good}, 200, 200, api.Passed, api.Passed},
 		{"the method is seen before the content type", ask{"PUT", "text/plain", "other", "x"}, 400, 405, "", ""},
@@ -279,7 +281,10 @@ func TestASlowBodyIsNotWaitedFor(t *testing.T) {
 	slow, end := io.Pipe()
 	defer end.Close()
 	go func() { _, _ = io.WriteString(end, `{"OK":`) }()
-	req, err := http.NewRequestWithContext(t.Context(), "POST", s.URL+"/check", slow)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	context.AfterFunc(ctx, func() { _ = end.Close() })
+	req, err := http.NewRequestWithContext(ctx, "POST", s.URL+"/check", slow)
 	if err != nil {
 		t.Fatal(err)
 	}

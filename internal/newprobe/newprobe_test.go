@@ -109,6 +109,17 @@ func TestWhatIsThereStays(t *testing.T) {
 	}
 }
 
+func TestAFolderOfOthersStaysAsItIs(t *testing.T) {
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "notes.txt"), []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := newprobe.Make(newprobe.Options{Name: "a", Folder: folder})
+	if there, _ := os.ReadDir(folder); fault.CodeOf(err) != fault.Refused || len(there) != 1 {
+		t.Errorf("%v: %v", err, there)
+	}
+}
+
 func TestTheLibraryOfACheckout(t *testing.T) {
 	root := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(root, "probe"), 0o755); err != nil {
