@@ -17,7 +17,7 @@ func newCmdProbeNew(f *Factory) *cobra.Command {
 		Use:   "new NAME",
 		Short: "Make the folder of a new probe",
 		Long: `Make a folder with a program that looks whether a page can be had, its test, what makes an image of it,
-and the documents by which clusters run it. A folder in which there is something stays as it is.`,
+and the component by which clusters run it. A folder in which there is something stays as it is.`,
 		Example: `  sluice probe new shop-front --image registry.example/shop-front:1.0`,
 		Args:    exactly("NAME"),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -50,7 +50,8 @@ Now:
   make test      run its test
   make try       run it here
   make push      build the image, and push it
-  probe.yaml     say which clusters run it, and put it with the documents of a component: template: {probes: FOLDER}
+  documents      say what it may touch, which clusters run it, and when
+  sluice lint    with the fleet; then plan and run it as any component
 `, m.Folder, strings.Join(m.Files, ", "), library)
 	return fault.Wrap(fault.Internal, err, "cannot print")
 }

@@ -1,5 +1,5 @@
-// Package newprobe makes the folder of a new probe: a program that looks, its test, what makes an image of it, and the documents by which
-// clusters run it.
+// Package newprobe makes the folder of a new probe: a program that looks, its test, what makes an image of it, and the component by
+// which clusters run it.
 package newprobe
 
 import (
@@ -10,14 +10,13 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"text/template"
 
 	"sluice.dev/sluice/internal/fault"
 )
 
-//go:embed template/*.tmpl
+//go:embed template
 var files embed.FS
 
 // Library is the module that the program needs, and Version the one that is asked for where it is not at hand.
@@ -63,12 +62,9 @@ func Make(o Options) (Made, error) {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return Made{}, fault.Wrap(fault.Invalid, err, "cannot make %s", o.Folder)
 	}
-	if err := os.MkdirAll(o.Folder, 0o755); err != nil {
-		return Made{}, fault.Wrap(fault.Invalid, err, "cannot make %s", o.Folder)
-	}
 	made := Made{Folder: o.Folder, Library: o.Library}
 	for _, f := range what {
-		if err := write(filepath.Join(o.Folder, f.name), f.body); err != nil {
+		if err := write(filepath.Join(o.Folder, filepath.FromSlash(f.name)), f.body); err != nil {
 			return made, err
 		}
 		made.Files = append(made.Files, f.name)
@@ -78,6 +74,9 @@ func Make(o Options) (Made, error) {
 
 // write makes a file that is not there yet.
 func write(name string, body []byte) error {
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return fault.Wrap(fault.Invalid, err, "cannot make a folder")
+	}
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return fault.Wrap(fault.Refused, err, "cannot make a file")
@@ -155,22 +154,25 @@ func rendered(o Options) (out []file, err error) {
 			return nil, err
 		}
 	}
-	all, err := template.New("").Option("missingkey=error").ParseFS(files, "template/*.tmpl")
-	if err != nil {
-		return nil, fault.Wrap(fault.Internal, err, "cannot read the template")
+	given := map[string]string{
+		"Name": o.Name, "Module": o.Module, "Image": o.Image, "Library": Library, "Version": Version, "Replace": library,
 	}
-	parts := all.Templates()
-	slices.SortFunc(parts, func(a, b *template.Template) int { return strings.Compare(a.Name(), b.Name()) })
-	for _, t := range parts {
-		var body bytes.Buffer
-		if err := t.Execute(&body, map[string]string{
-			"Name": o.Name, "Module": o.Module, "Image": o.Image, "Library": Library, "Version": Version, "Replace": library,
-		}); err != nil {
-			return nil, fault.Wrap(fault.Internal, err, "cannot make %s", t.Name())
+	err = fs.WalkDir(files, "template", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
 		}
-		out = append(out, file{strings.TrimSuffix(t.Name(), ".tmpl"), body.Bytes()})
-	}
-	return out, nil
+		t, err := template.New(entry.Name()).Option("missingkey=error").ParseFS(files, path)
+		if err != nil {
+			return err
+		}
+		var body bytes.Buffer
+		if err := t.Execute(&body, given); err != nil {
+			return err
+		}
+		out = append(out, file{strings.TrimSuffix(strings.TrimPrefix(path, "template/"), ".tmpl"), body.Bytes()})
+		return nil
+	})
+	return out, fault.Wrap(fault.Internal, err, "cannot read the template of a probe")
 }
 
 // reach is how a go.mod in a folder names another folder.
