@@ -1,6 +1,6 @@
-// Package workflows registers what Sluice has Temporal do: runs, units, looks, previews, reconciliations, drills and sources. How they go
-// is in the packages below: orchestration only, deterministic, to be read like the runbook of a careful operator. What reads or writes the
-// world is an activity of internal/step.
+// Package workflows registers what Sluice has Temporal do: runs, units, looks, previews, reconciliations, drills, probes and sources. How
+// they go is in the packages below: orchestration only, deterministic, to be read like the runbook of a careful operator. What reads or
+// writes the world is an activity of internal/step.
 package workflows
 
 import (
@@ -9,6 +9,7 @@ import (
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/workflows/drill"
 	"sluice.dev/sluice/workflows/preview"
+	"sluice.dev/sluice/workflows/probing"
 	"sluice.dev/sluice/workflows/reconcile"
 	"sluice.dev/sluice/workflows/run"
 	"sluice.dev/sluice/workflows/source"
@@ -29,5 +30,6 @@ func Register(r Registry) {
 	r.RegisterWorkflowWithOptions(preview.Preview, workflow.RegisterOptions{Name: api.PreviewName})
 	r.RegisterWorkflowWithOptions(reconcile.Reconcile, workflow.RegisterOptions{Name: api.ReconcileName})
 	r.RegisterWorkflowWithOptions(drill.Drill, workflow.RegisterOptions{Name: api.DrillWorkflowName})
+	r.RegisterWorkflowWithOptions(probing.Probe, workflow.RegisterOptions{Name: api.ProbeWorkflowName})
 	r.RegisterWorkflowWithOptions(source.Source, workflow.RegisterOptions{Name: api.SourceWorkflowName})
 }

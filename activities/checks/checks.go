@@ -41,6 +41,7 @@ func (a *Activities) Register(r serve.Registry) {
 	serve.Handle(r, step.Ask, a.Ask)
 	serve.Handle(r, step.Watch, a.Watch)
 	serve.Handle(r, step.Attempt, a.Attempt)
+	serve.Handle(r, step.RunCases, a.RunCases)
 }
 
 // Ask measures checks to their end. A cluster out of reach is fault.Unreachable: whoever asks waits for it.

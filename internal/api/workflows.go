@@ -1,7 +1,7 @@
 package api
 
 // Names under which the workflows are registered. The outside starts runs, previews, reconciliations,
-// drills and sources; the others are theirs.
+// drills, sources and probes; the others are theirs.
 const (
 	RolloutName        = "Rollout"
 	ClusterRolloutName = "ClusterRollout"
@@ -11,6 +11,7 @@ const (
 	ReconcileName      = "Reconcile"
 	DrillWorkflowName  = "Drill"
 	SourceWorkflowName = "Source"
+	ProbeWorkflowName  = "Probe"
 )
 
 // UnitWorkflowID is the workflow ID of a unit: it reads as the unit's path, and two runs of a subject cannot share it. A

@@ -14,7 +14,7 @@ import (
 
 // Runner has cases run. It is safe for concurrent use.
 type Runner struct {
-	Clock clock.WithDelayedExecution
+	Clock clock.Clock
 }
 
 // Run makes a ProbeRun for each Ask where it is not there yet, and waits until all are over, or those that are tell enough. The ends

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -14,7 +13,6 @@ import (
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/caserun"
 	"sluice.dev/sluice/internal/clip"
-	"sluice.dev/sluice/internal/kube"
 	"sluice.dev/sluice/internal/probing"
 	"sluice.dev/sluice/pipelines"
 )
@@ -191,9 +189,9 @@ func (l *caseLook) aim(ctx context.Context, c *oneCase) *Finding {
 			c.part = fmt.Sprintf("%d of %d nodes, those of the youngest pods", len(names), all)
 		}
 	case ofNodes:
-		var f *Finding
-		if names, f = l.sampled(ctx, c.config); f != nil {
-			return f
+		var err error
+		if names, err = caserun.Nodes(ctx, l.question.Place.API, c.config, l.question.Key); err != nil {
+			return &Finding{Verdict: api.Error, Message: err.Error()}
 		}
 	}
 	for _, name := range names {
@@ -212,28 +210,6 @@ func (l *caseLook) aim(ctx context.Context, c *oneCase) *Finding {
 		t.before = l.failedBefore(c.config, name)
 	}
 	return nil
-}
-
-// sampled are some of the nodes that a case is about.
-func (l *caseLook) sampled(ctx context.Context, c *probing.Config) ([]string, *Finding) {
-	var terms []string
-	for key, value := range c.Spec.Target.Labels {
-		terms = append(terms, key+"="+value)
-	}
-	slices.Sort(terms)
-	filter := kube.Filter{Labels: strings.Join(terms, ",")}
-	nodes, err := l.question.Place.API.List(ctx, corev1.SchemeGroupVersion.WithKind("Node"), "", filter)
-	if err != nil {
-		return nil, &Finding{Verdict: api.Error, Message: err.Error()}
-	}
-	var names []string
-	for _, n := range nodes {
-		names = append(names, n.GetName())
-	}
-	if len(names) == 0 {
-		return nil, &Finding{Verdict: api.Inconclusive, Message: "case " + c.Name + " is about nodes, and none is such as it says"}
-	}
-	return probing.Sample(names, c.Spec.Target.Sample, c.Name+"/"+l.question.Key), nil
 }
 
 // cause is why the runs of the measurement are made.

@@ -52,6 +52,9 @@ type Engine interface {
 	Drills(ctx context.Context) ([]engine.KeptDrill, error)
 	Drilled(ctx context.Context, name string, limit int) ([]api.Drilled, error)
 
+	RunProbes(ctx context.Context, req engine.ProbeRequest) ([]api.Probed, error)
+	ProbeRun(ctx context.Context, id string) (api.Probed, error)
+
 	Audit(ctx context.Context, object string, limit int) ([]ledger.Entry, error)
 	Changes(ctx context.Context, name string, since time.Time) (engine.Changes, error)
 	Clusters(ctx context.Context, component string) ([]engine.Cluster, error)

@@ -36,6 +36,7 @@ type server struct {
 	told   []*historypb.HistoryEvent
 	deaf   bool             // it does not answer whoever tells it something
 	source *api.SourceState // how far sources were followed; nil: nobody does
+	probed []api.Probed     // what is told of cases that are run, one look after another
 }
 
 type started struct{ client.WorkflowRun }
@@ -70,6 +71,13 @@ func (s *server) QueryWorkflow(ctx context.Context, id, _, _ string, _ ...any) (
 			return nil, serviceerror.NewNotFound("no such workflow")
 		}
 		payloads, err := converter.GetDefaultDataConverter().ToPayloads(s.source)
+		return client.NewValue(payloads), err
+	}
+	if rest, ok := strings.CutPrefix(id, "probe/"); ok {
+		now := s.probed[min(s.looks, len(s.probed)-1)]
+		s.looks++
+		now.ID = rest
+		payloads, err := converter.GetDefaultDataConverter().ToPayloads(now)
 		return client.NewValue(payloads), err
 	}
 	phase := s.phases[min(s.looks, len(s.phases)-1)]

@@ -78,6 +78,16 @@ func (f *Fleet) Site(name string) (all []plan.Place) {
 	return all
 }
 
+// members are the clusters of a group, by name.
+func (f *Fleet) members(group string) (all []plan.Place) {
+	for _, cluster := range slices.Sorted(maps.Keys(f.docs.Clusters)) {
+		if at, known := f.Cluster(cluster); known && at.Group == group {
+			all = append(all, at)
+		}
+	}
+	return all
+}
+
 // Group are the labels of a cluster group, its environment among them; nil where the installation does not say.
 func (f *Fleet) Group(name string) map[string]string {
 	if g := f.docs.ClusterGroups[name]; g != nil {

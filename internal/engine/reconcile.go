@@ -56,7 +56,8 @@ func (e *Engine) Reconcile(ctx context.Context, req ReconcileRequest) (api.Recon
 // recentPlans is how many of the newest plans of a component are looked through for a cluster.
 const recentPlans = 50
 
-// placeOf is where a cluster is: as the fleet of the installation says, and where it has none, the newest plan that has the cluster.
+// placeOf is where a cluster is: as the fleet of the installation says, and where it has none, the newest plan
+// of the subject that has the cluster; of any, where that is the zero one.
 func (e *Engine) placeOf(ctx context.Context, subject api.Subject, cluster string) (plan.Place, error) {
 	own, err := e.Fleet(ctx)
 	if err != nil {
@@ -82,6 +83,9 @@ func (e *Engine) placeOf(ctx context.Context, subject api.Subject, cluster strin
 			return u.Place(), nil
 		}
 	}
-	return plan.Place{}, fault.New(fault.NotFound, "cannot find cluster %s in the newest %d plans of component %s",
-		cluster, recentPlans, subject)
+	whose := ""
+	if subject != (api.Subject{}) {
+		whose = " of component " + subject.String()
+	}
+	return plan.Place{}, fault.New(fault.NotFound, "cannot find cluster %s in the newest %d plans%s", cluster, recentPlans, whose)
 }

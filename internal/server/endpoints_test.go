@@ -95,6 +95,8 @@ func requests() []request {
 		{"run-drill", "", "POST", "/drills/d/run", `{}`, operate, whole},
 		{"list-drills", "", "GET", "/drills", "", view, whole},
 		{"list-drilled", "", "GET", "/drill-times", "", view, whole},
+		{"run-probes", "", "POST", "/probe-runs", `{"case":"etcd","clusters":["c1"]}`, operate, whole},
+		{"get-probe-run", "", "GET", "/probe-runs/c1/etcd/k", "", view, whole},
 	}
 	for _, of := range []string{"", "/blame", "/why", "/report", "/scales", "/soaks", "/page", "/watch"} {
 		name := "get-" + strings.TrimPrefix(of, "/")
@@ -280,6 +282,7 @@ func TestAccessPage(t *testing.T) {
 	for _, r := range requests() {
 		path, _, _ := strings.Cut(r.path, "?")
 		path = strings.NewReplacer(
+			"/probe-runs/c1/etcd/k", "/probe-runs/{cluster}/{subject}/{cause}",
 			"sha256:"+strings.Repeat("0", 64), "{digest}", "/c1", "/{name}", "/drills/d", "/drills/{drill}", "/sources/s", "/sources/{source}", "/x", "/{name}",
 			"/probes/etcd/", "/probes/{case}/", "/probe-outcomes/etcd-1/", "/probe-outcomes/{run}/",
 			"can-i/operate", "can-i/{right}",

@@ -67,6 +67,7 @@ func register(a huma.API, s *server) {
 	s.language(a, e)
 	s.agents(a, e)
 	s.probes(a, e)
+	s.probeRuns(a, e)
 	s.payloads(a)
 	if s.Tokens != nil {
 		s.tokens(a)

@@ -31,3 +31,6 @@ type ChecksRequest struct {
 	// Before is what an activity before this one had counted, as its heartbeats said.
 	Before json.RawMessage `json:"before,omitempty"`
 }
+
+// RunCases has cases of probes run in a cluster, and answers what came of each.
+var RunCases = checking[api.ProbeInput, []api.ProbedRun]("checks.RunCases")

@@ -1,0 +1,78 @@
+package engine_test
+
+import (
+	"strings"
+	"testing"
+
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/engine"
+	"sluice.dev/sluice/internal/fault"
+)
+
+func TestProbesAreRunOnceForAClusterAndACause(t *testing.T) {
+	b := newBench(t)
+	b.plan()
+	req := engine.ProbeRequest{ProbeSubject: api.ProbeSubject{Case: "etcd"}, Clusters: []string{"c1", "c1"}, Key: "restore", By: "ann", Reason: "restored"}
+	begun, err := b.RunProbes(t.Context(), req)
+	if err != nil || len(begun) != 1 || begun[0].ID != "c1/etcd/restore" {
+		t.Fatalf("%+v, %v", begun, err)
+	}
+	last := len(b.temporal.started) - 1
+	o, in := b.temporal.started[last], b.temporal.inputs[last].(api.ProbeInput)
+	if o.ID != "probe/c1/etcd/restore" || o.WorkflowIDReusePolicy != enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE ||
+		o.WorkflowIDConflictPolicy != enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING || in.Context != "c1" || in.By == "" {
+		t.Errorf("%+v of %+v", o, in)
+	}
+	entries, err := b.Audit(t.Context(), "probe etcd", 1)
+	if err != nil || len(entries) != 1 || entries[0].Command != "probe run" || !strings.Contains(entries[0].Scope, "c1, key restore") {
+		t.Errorf("the audit has %+v, %v", entries, err)
+	}
+	b.temporal.onStart = func(client.StartWorkflowOptions, any) error {
+		return serviceerror.NewWorkflowExecutionAlreadyStarted("it has ended", "", "")
+	}
+	if again, err := b.RunProbes(t.Context(), req); err != nil || again[0].ID != begun[0].ID {
+		t.Errorf("asked for again it is %+v, %v", again, err)
+	}
+	b.temporal.answers = map[string]any{"probe/c1/etcd/restore": api.Probed{ID: "c1/etcd/restore", Problem: "there is none"}}
+	if got, err := b.ProbeRun(t.Context(), begun[0].ID); err != nil || got.Problem != "there is none" {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestWhatIsNoRequestForProbesIsRefused(t *testing.T) {
+	b := newBench(t)
+	b.plan()
+	etcd := api.ProbeSubject{Case: "etcd"}
+	for _, c := range []struct {
+		reason string
+		req    engine.ProbeRequest
+		code   fault.Code
+		says   string
+	}{
+		{"nothing is named", engine.ProbeRequest{Clusters: []string{"c1"}}, fault.Invalid, "one of a case, a set and an event"},
+		{"two are", engine.ProbeRequest{ProbeSubject: api.ProbeSubject{Case: "a", Set: "b"}, Clusters: []string{"c1"}}, fault.Invalid, "one of"},
+		{"it is no name", engine.ProbeRequest{ProbeSubject: api.ProbeSubject{Case: "a/b"}, Clusters: []string{"c1"}}, fault.Invalid, "is no name"},
+		{"nowhere", engine.ProbeRequest{ProbeSubject: etcd}, fault.Invalid, "clusters or a group"},
+		{"twice somewhere", engine.ProbeRequest{ProbeSubject: etcd, Clusters: []string{"c1"}, Group: "g"}, fault.Invalid, "clusters or a group"},
+		{"too many", engine.ProbeRequest{ProbeSubject: etcd, Clusters: make([]string, 201)}, fault.Invalid, "at most 200"},
+		{"nodes of a group", engine.ProbeRequest{ProbeSubject: etcd, Group: "g", Nodes: []string{"n"}}, fault.Invalid, "they are of one cluster"},
+		{"a key that is none", engine.ProbeRequest{ProbeSubject: etcd, Clusters: []string{"c1"}, Key: "a/b"}, fault.Invalid, "a key is"},
+		{"a cluster that is not there", engine.ProbeRequest{ProbeSubject: etcd, Clusters: []string{"c9"}}, fault.NotFound, "cannot find cluster c9"},
+		{"a group that is not there", engine.ProbeRequest{ProbeSubject: etcd, Group: "g9"}, fault.NotFound, "cannot find cluster group g9"},
+	} {
+		t.Run(c.reason, func(t *testing.T) {
+			began := len(b.temporal.started)
+			_, err := b.RunProbes(t.Context(), c.req)
+			wants(t, err, c.code, c.says)
+			if len(b.temporal.started) != began {
+				t.Error("something was started")
+			}
+		})
+	}
+	_, err := b.ProbeRun(t.Context(), "etcd")
+	wants(t, err, fault.Invalid, "CLUSTER/SUBJECT/KEY")
+}
