@@ -24,6 +24,7 @@ import (
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/payload"
 	"sluice.dev/sluice/internal/probing"
+	"sluice.dev/sluice/internal/rounds"
 	"sluice.dev/sluice/internal/uplink"
 )
 
@@ -108,6 +109,9 @@ func (c *Centre) Serve(ctx context.Context, listener net.Listener) error {
 	c.register(server)
 	workflowservice.RegisterWorkflowServiceServer(server, &tasks{centre: c})
 	ended := make(chan error, 1)
+	sweeping, stop := context.WithCancel(ctx)
+	defer stop()
+	go rounds.Keep(sweeping, c.Clock, sweepEvery, rounds.Trying(c.Logger, "cannot forget what probes found long ago", c.sweep))
 	go func() {
 		ended <- server.Serve(&paced{Listener: listener, ctx: ctx, pace: rate.NewLimiter(rate.Limit(c.Rate), 1)})
 	}()
@@ -181,5 +185,6 @@ type Ledger interface {
 	ledger.Runs
 	SaveBeat(ctx context.Context, b ledger.Beat) error
 	SaveSaid(ctx context.Context, all []probing.Said, now time.Time) error
+	SweepProbes(ctx context.Context, now time.Time) (int64, error)
 	AddEntry(ctx context.Context, e ledger.Entry) error
 }

@@ -94,3 +94,14 @@ func (g *gathering) one(ctx context.Context, said []probing.Said) error {
 	defer stop()
 	return g.save(ctx, said, g.now().UTC())
 }
+
+// sweepEvery is how often the ledger forgets what probes found long ago.
+const sweepEvery = 10 * time.Minute
+
+func (c *Centre) sweep(ctx context.Context) error {
+	n, err := c.Ledger.SweepProbes(ctx, c.Clock.Now().UTC())
+	if n > 0 {
+		c.Logger.Debug("what probes found long ago is forgotten", "rows", n)
+	}
+	return err
+}

@@ -1,6 +1,7 @@
 package metrics_test
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -8,7 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/metrics"
+	"sluice.dev/sluice/internal/probing"
 )
 
 // shown is what a handler shows Prometheus.
@@ -27,6 +31,9 @@ func TestWhatAServerShows(t *testing.T) {
 	s := metrics.NewServer()
 	s.Certificate(func() time.Time { return time.Unix(1_800_000_000, 0) })
 	s.Agents(func() map[string]int { return map[string]int{"There": 2, "Silent": 0} })
+	s.Probes(time.Now, func(context.Context) ([]ledger.ProbeCount, error) {
+		return []ledger.ProbeCount{{Case: "etcd", State: probing.Passing, Count: 1}}, nil
+	}).Heard(probing.Said{Outcomes: []probing.Outcome{{Case: "etcd", Result: probing.Result{Verdict: api.Failed, Code: "NoLeader"}}}})
 	s.Request("list-runs", 200)
 	s.Request("list-runs", 503)
 	s.Request("", 404)

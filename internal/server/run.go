@@ -142,9 +142,11 @@ func (s Setup) letsIn(ctx context.Context, o *Options) (func(context.Context) er
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "cannot listen at %s", s.Agents)
 	}
+	probes := o.Metrics.Probes(o.Clock.Now, s.Engine.CountProbes)
 	at := centre.New(centre.Options{
 		Ledger: s.Ledger, Authority: authority, Sites: sites{s.Engine}, Temporal: temporalOf(s.Engine), Installation: s.Installation,
 		Build: s.Version, Clock: o.Clock, Logger: s.Logger, Payloads: s.Payloads,
+		Heard: probes.Heard,
 	})
 	if s.Say != nil {
 		s.Say([]string{"agents are let in at " + listener.Addr().String()})
