@@ -30,15 +30,16 @@ const (
 
 // The rules of refusals that no single field is to blame for. No exception lets them through.
 const (
-	RuleRender     Rule = "render"      // the template does not render here
-	RuleContext    Rule = "context"     // the kubeconfig does not have the cluster
-	RuleAccess     Rule = "access"      // the cluster does not let us look
-	RuleDriver     Rule = "driver"      // no driver moves a workload of the render, or not as it is now
-	RuleServed     Rule = "served"      // the cluster does not serve a kind of the render
-	RuleUnknown    Rule = "unknown"     // nobody knows what a workload was before the run that is taken back
-	RuleMaxBehind  Rule = "max-behind"  // more nodes are dead than maxBehind lets be left behind
-	RuleNamespace  Rule = "namespace"   // a run would write where the look at its plan found nothing to be written
-	RuleEmptyStage Rule = "empty-stage" // a stage selects no cluster, and does not say mayBeEmpty
+	RuleRender      Rule = "render"       // the template does not render here
+	RuleContext     Rule = "context"      // the kubeconfig does not have the cluster
+	RuleAccess      Rule = "access"       // the cluster does not let us look
+	RuleDriver      Rule = "driver"       // no driver moves a workload of the render, or not as it is now
+	RuleServed      Rule = "served"       // the cluster does not serve a kind of the render
+	RuleUnknown     Rule = "unknown"      // nobody knows what a workload was before the run that is taken back
+	RuleMaxBehind   Rule = "max-behind"   // more nodes are dead than maxBehind lets be left behind
+	RuleNamespace   Rule = "namespace"    // a run would write where the look at its plan found nothing to be written
+	RuleProbeRecord Rule = "probe-record" // a case of a probe would hold what changes, and has not the record for it
+	RuleEmptyStage  Rule = "empty-stage"  // a stage selects no cluster, and does not say mayBeEmpty
 )
 
 // Refusal is why a change, and the plan with it, cannot go on.

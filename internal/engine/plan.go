@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 
 	"sluice.dev/sluice/internal/api"
@@ -105,6 +106,9 @@ func (e *Engine) seen(ctx context.Context, p *plan.Plan, from ledger.Plan, req P
 	if err := req.may(p, planned.Live); err != nil {
 		return nil, err
 	}
+	if err := e.prove(ctx, planned); err != nil {
+		return nil, err
+	}
 	if err := e.ledger.SavePlan(ctx, planned.Stored); err != nil {
 		return nil, err
 	}
@@ -118,6 +122,19 @@ func (e *Engine) seen(ctx context.Context, p *plan.Plan, from ledger.Plan, req P
 	return planned, e.audit(ctx, ledger.Entry{
 		Who: req.By, Command: "plan", Object: planned.Hash, Scope: req.scope(), Reason: req.Reason, Outcome: outcomeOf(planned),
 	})
+}
+
+// prove has a plan be refused whose probes would hold what others change and have not proven that they may.
+func (e *Engine) prove(ctx context.Context, planned *Planned) error {
+	if found, err := e.unproven(ctx, planned.Live); err != nil || !found {
+		return err
+	}
+	live, err := json.Marshal(planned.Live)
+	if err != nil {
+		return fault.Wrap(fault.Internal, err, "cannot encode what was seen")
+	}
+	planned.Stored.Live, err = e.ledger.PutBlob(ctx, live)
+	return err
 }
 
 // scope says in which way a plan is narrowed.

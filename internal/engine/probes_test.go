@@ -11,6 +11,7 @@ import (
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/probing"
 )
 
@@ -167,5 +168,59 @@ func TestWhyAProbeIsAsItIs(t *testing.T) {
 	}
 	if why.Record.Holds || len(why.Outcomes) != 2 || len(why.Hours) != 2 {
 		t.Errorf("got %+v", why)
+	}
+}
+
+// A case that has not proven that it judges well holds nobody up: the plan that would have it do so is refused.
+func TestAPlanOfAnUnprovenProbeIsRefused(t *testing.T) {
+	config := func(mode string) string {
+		return `{"apiVersion":"sluice.dev/v1alpha1","kind":"ProbeConfig","metadata":{"name":"etcd","namespace":"probes"},"spec":{"enforcement":` +
+			`{"mode":"` + mode + `","quietRuns":3,"environment":"staging"}}}`
+	}
+	for name, c := range map[string]struct {
+		reason  string
+		mode    string
+		action  string
+		before  func(*bench)
+		refused string
+	}{
+		"advisory":       {reason: "it holds nobody", mode: "Advisory", action: "create"},
+		"no record":      {reason: "nothing is known of it", mode: "Enforcing", action: "create", refused: "0 of 3 quiet runs in environment staging"},
+		"nothing is new": {reason: "it is as it was", mode: "Enforcing", action: "unchanged"},
+		"a record": {reason: "it has proven itself", mode: "Enforcing", action: "create", before: func(b *bench) {
+			b.said("s1", probing.Passing, api.Passed, api.Passed, api.Passed)
+		}},
+		"enforcing already": {reason: "whoever mends it need not prove it anew", mode: "Enforcing", action: "patch", before: func(b *bench) {
+			b.said("c1", probing.Passing, api.Passed)
+			b.said("c2", probing.Passing, api.Passed)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			if err := b.keeps(append(theFleet(), fmt.Sprintf(aGroup, "staging", "staging"), fmt.Sprintf(aCluster, "s1", "staging", ""))...); err != nil {
+				t.Fatal(err)
+			}
+			if c.before != nil {
+				c.before(b)
+			}
+			rendered, err := b.ledger.PutBlob(t.Context(), []byte(config(c.mode)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, cluster := range []string{"c1", "c2"} {
+				b.clusters[cluster] = plan.ClusterDiff{
+					Rendered: rendered, Diff: "d", Objects: []plan.Object{{Object: "ProbeConfig/probes/etcd", Action: c.action}},
+				}
+			}
+			planned := b.plan()
+			if again, err := b.LoadPlan(t.Context(), planned.Hash); err != nil || (again.Refused() == nil) != (planned.Refused() == nil) {
+				t.Errorf("whoever starts it later hears something else: %v, %v", again.Refused(), err)
+			}
+			if err := planned.Refused(); c.refused == "" && err != nil || c.refused != "" && (fault.CodeOf(err) != fault.Refused ||
+				!strings.Contains(err.Error(), "probe-record: ProbeConfig/probes/etcd: case etcd is to be Enforcing") ||
+				!strings.Contains(err.Error(), c.refused)) {
+				t.Errorf("%s: %v", c.reason, err)
+			}
+		})
 	}
 }
