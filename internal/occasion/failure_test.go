@@ -88,3 +88,34 @@ func TestFailureMode_P12(t *testing.T) {
 	free()
 	h.until(t, probing.Deployed, "DaemonSet/kube-system/slow")
 }
+
+// A storm of changes is told of as little as it says, and holds up nothing else.
+func TestAStormOfChangesHoldsUpNothingElse(t *testing.T) {
+	t.Parallel()
+	const names, times = 20, 150
+	s := kubetest.New(t)
+	for i := range names {
+		old(t, s, node(t, fmt.Sprintf("n%02d", i), "one", "Ready=True", "DiskPressure=False"))
+	}
+	h := &heard{}
+	defer begin(t, s.Config(), h.happened)()
+	h.nothing(t, everything...)
+	began := time.Now()
+	for round := range times {
+		for i := range names {
+			status := []string{"True", "False"}[round%2]
+			s.Put(node(t, fmt.Sprintf("n%02d", i), "one", "Ready=True", "DiskPressure="+status))
+		}
+		if round == times/2 {
+			s.Put(node(t, "calm", "one", "Ready=True"))
+		}
+	}
+	took := time.Since(began)
+	h.until(t, probing.NodeNew, "calm calm")
+	t.Logf("%d changes in %s; the calm one is told %s after it", names*times, took.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
+	time.Sleep(time.Second)
+	// Each condition is told of once in 30 s, and those that turn together are one event.
+	if got := h.of(probing.NodeCondition); len(got) > 10 || took < 20*time.Second && len(h.nodesUntil(t, probing.NodeCondition, "", 0)) > names {
+		t.Errorf("%d changes are %d events: %q", names*times, len(got), got)
+	}
+}

@@ -9,12 +9,15 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"sluice.dev/sluice/internal/localtest"
 	"sluice.dev/sluice/internal/probing"
+	"sluice.dev/sluice/internal/rights"
 )
 
 var stack localtest.Get
@@ -26,15 +29,7 @@ func TestMain(m *testing.M) {
 // TestOfARealCluster goes through what happens to nodes and workloads as an API server and the stock controllers have it.
 func TestOfARealCluster(t *testing.T) {
 	t.Parallel()
-	of, err := clientcmd.BuildConfigFromFlags("", stack(t).Kubeconfig)
-	if err != nil {
-		t.Fatal(err)
-	}
-	of.QPS, of.Burst = 100, 200
-	c, err := client.New(of, client.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c, of := entitled(t, rights.Events())
 	h := &heard{}
 	end := begin(t, of, h.happened)
 	defer func() { end() }()
@@ -52,8 +47,10 @@ func TestOfARealCluster(t *testing.T) {
 	h.nodesUntil(t, probing.NodeNew, "", 4)
 
 	patch(t, c.Status(), added, `{"status": {"nodeInfo": {"bootID": "another"}}}`)
+	began := time.Now()
 	patch(t, c.Status(), added, `{"status": {"nodeInfo": {"bootID": "yet another"}}}`)
 	h.nodesUntil(t, probing.NodeRebooted, "", 1)
+	t.Logf("a reboot is told of %s after it is written", time.Since(began).Round(time.Millisecond))
 
 	spec := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{"app": "web"}}}
 	spec.Spec.Containers = []corev1.Container{{Name: "main", Image: "web:1"}}
@@ -69,7 +66,12 @@ func TestOfARealCluster(t *testing.T) {
 	patch(t, c, web, `{"metadata": {"annotations": {"by": "hand"}}, "spec": {"replicas": 5}}`)
 	h.settled(t, probing.Deployed, "Deployment/default/web", 1)
 
+	began = time.Now()
 	patch(t, c, web, `{"spec": {"template": {"spec": {"containers": [{"name": "main", "image": "web:2"}]}}}}`)
+	for count(h.of(probing.Deployed), "Deployment/default/web") < 2 && time.Since(began) < time.Minute {
+		time.Sleep(5 * time.Millisecond)
+	}
+	t.Logf("a revision is told of %s after it is written", time.Since(began).Round(time.Millisecond))
 	h.settled(t, probing.Deployed, "Deployment/default/web", 2)
 	h.nodesUntil(t, probing.BatchMoved, "Deployment/default/web", 9)
 	// It goes back to a revision that it had.
@@ -120,6 +122,38 @@ func TestOfARealCluster(t *testing.T) {
 			}
 		}
 	}
+
+	static := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
+		Name: "etcd-added", Namespace: "kube-system", Labels: map[string]string{"tier": "control-plane", "component": "etcd"},
+	}, Spec: corev1.PodSpec{NodeName: "added", Containers: spec.Spec.Containers}}
+	create(t, c, static)
+	after.until(t, probing.ControlPlaneRestarted, "etcd added")
+}
+
+// entitled is a client of the administrator's, and how somebody reaches the same cluster who may do what is given and nothing else.
+func entitled(t *testing.T, needs []rights.Need) (client.Client, *rest.Config) {
+	t.Helper()
+	all, err := clientcmd.BuildConfigFromFlags("", stack(t).Kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all.QPS, all.Burst = 100, 200
+	c, err := client.New(all, client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: "watcher"}}
+	for _, n := range needs {
+		role.Rules = append(role.Rules, rbacv1.PolicyRule{APIGroups: []string{n.Group}, Resources: []string{n.Resource}, Verbs: n.Verbs})
+	}
+	create(t, c, role)
+	create(t, c, &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: "watcher"}, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "watcher"},
+		Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "User", Name: "watcher"}},
+	})
+	some := rest.CopyConfig(all)
+	some.Impersonate.UserName = "watcher"
+	return c, some
 }
 
 // settled waits until so many events of a kind and name were told, and then for whether more are.
