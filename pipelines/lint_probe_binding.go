@@ -13,7 +13,8 @@ import (
 const (
 	minInterval         = Duration(10 * time.Second) // a pod takes seconds to begin
 	minResidentInterval = Duration(time.Second)
-	maxInterval         = Duration(31 * Day)
+	maxInterval         = Duration(30 * Day)
+	maxFreshness        = Duration(400 * Day) // what runs once a year has results, too
 	maxProbePairs       = 10_000 // of cases and clusters that one binding makes
 	maxProbeCases       = 500    // of one component in a cluster
 	maxCronLooked       = 2000   // minutes that a cron expression names
@@ -220,7 +221,11 @@ func (s *probeSuite) times(b *ProbeBinding, spec spot) {
 	every, cron := of.Schedule.Every, of.Schedule.Cron
 	l.wait(every, at.at("every"), "every")
 	l.wait(of.Schedule.Jitter, at.at("jitter"), "jitter")
-	l.wait(of.Freshness, spec.at("freshness"), "freshness")
+	if f := of.Freshness; f != nil && *f > maxFreshness {
+		l.report.addAt(spec.at("freshness"), "freshness is %s, at most %s is allowed", f, maxFreshness)
+	} else if f != nil && f.Std()%time.Second != 0 {
+		l.report.addAt(spec.at("freshness"), "freshness must be in whole seconds, not %s", f)
+	}
 	if every != nil && cron != "" {
 		l.report.addAt(at.key("cron"), "it runs by every or by cron, not by both")
 		return
@@ -254,7 +259,7 @@ func (s *probeSuite) times(b *ProbeBinding, spec spot) {
 	case of.Freshness == nil && every == nil && !gaps.resident:
 		l.report.addAt(spec, "freshness is missing: without every there is no interval to take it from")
 	case of.Freshness == nil:
-		of.Freshness = new(3 * gaps.longest)
+		of.Freshness = new(3 * gaps.longest) // at most three of maxInterval
 	}
 }
 

@@ -20,17 +20,20 @@ type ConvertOptions struct {
 	Files []string
 }
 
-// NewCmdConvert carries Argo Rollouts' analysis over.
+// NewCmdConvert carries over what other systems check by.
 func NewCmdConvert(f *Factory, runF func(*ConvertOptions) error) *cobra.Command {
 	opts := &ConvertOptions{Out: f.Out, Err: f.Err}
 	return &cobra.Command{
 		Use:   "convert FILE...",
-		Short: "Write Argo Rollouts' AnalysisTemplates as Tasks",
+		Short: "Write analyses of Argo Rollouts as Tasks, and checks of Kuberhealthy as Probes",
 		Long: `Read AnalysisTemplates and ClusterAnalysisTemplates of Argo Rollouts, and print a Task for each: arguments
 become params, conditions CEL, metrics that ask Prometheus steps of the kind metrics. What has no exact
-counterpart is left out, and named on the error output as file:line:column.
+counterpart is left out, and named on the error output as file:line:column. KuberhealthyChecks, KuberhealthyJobs
+and HealthChecks of Kuberhealthy, and Probes of KubeProber, become a Probe and a ProbeBinding each; what no
+profile of pods gives, such as hostPath, privileged containers or several of them, is refused by name.
 Exits 3 where anything was left out, 2 where a file cannot be read as YAML.`,
-		Example: `  sluice convert analysis.yaml > tasks.yaml`,
+		Example: `  sluice convert analysis.yaml > tasks.yaml
+  sluice convert khchecks.yaml > probes/imported.yaml`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usage(cmd, "which file? give one at least")
@@ -48,20 +51,27 @@ Exits 3 where anything was left out, 2 where a file cannot be read as YAML.`,
 }
 
 func convertRun(o *ConvertOptions) error {
-	var tasks []convert.Task
+	var documents []any
+	tasks, probes := 0, 0
 	var left pipelines.Diagnostics
 	for _, file := range o.Files {
 		body, err := readAtMost(file, convert.MaxBytes)
 		if err != nil {
 			return err
 		}
-		got, err := convert.Analysis(file, body)
+		got, err := convert.File(file, body)
 		if err != nil {
 			return err
 		}
-		tasks, left = append(tasks, got.Tasks...), append(left, got.Left...)
+		for _, t := range got.Tasks {
+			documents = append(documents, t)
+		}
+		for _, p := range got.Probes {
+			documents = append(documents, p)
+		}
+		tasks, probes, left = tasks+len(got.Tasks), probes+len(got.Probes)/2, append(left, got.Left...)
 	}
-	out, err := convert.YAML(tasks)
+	out, err := convert.YAML(documents)
 	if err != nil {
 		return err
 	}
@@ -74,8 +84,11 @@ func convertRun(o *ConvertOptions) error {
 		}
 	}
 	if len(left) > 0 {
-		return fault.New(fault.Refused, "%s written; %s not carried over, or not as it was",
-			api.Counted(len(tasks), "task"), api.Counted(len(left), "thing"))
+		written := api.Counted(tasks, "task")
+		if probes > 0 {
+			written += " and " + api.Counted(probes, "probe")
+		}
+		return fault.New(fault.Refused, "%s written; %s not carried over, or not as it was", written, api.Counted(len(left), "thing"))
 	}
 	return nil
 }

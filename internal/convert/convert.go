@@ -1,5 +1,6 @@
-// Package convert carries Argo Rollouts' AnalysisTemplates over to Tasks with metrics steps, and names what it cannot carry
-// over. It guesses nothing: what has no exact counterpart is left out, and said. It reads no cluster and no file.
+// Package convert carries over what other systems check by: Argo Rollouts' AnalysisTemplates to Tasks with metrics steps, checks of
+// Kuberhealthy and probes of KubeProber to Probes with a binding. It names what it cannot carry over. It guesses nothing: what has no
+// exact counterpart is left out, and said. It reads no cluster and no file.
 package convert
 
 import (
@@ -7,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -20,14 +22,14 @@ const MaxBytes = 1 << 20
 
 // Converted is what comes of a file.
 type Converted struct {
-	Tasks []Task
+	Tasks  []Task
+	Probes []ProbeDocument
 	// Left is what was not carried over, or not as it was, and where it stands in the file.
 	Left pipelines.Diagnostics
 }
 
-// Analysis converts the AnalysisTemplates and ClusterAnalysisTemplates of a file. An error is about a file that cannot be
-// read at all.
-func Analysis(file string, body []byte) (Converted, error) {
+// File converts what it knows of a file. An error is about a file that cannot be read at all.
+func File(file string, body []byte) (Converted, error) {
 	c := &converter{file: file}
 	if len(body) > MaxBytes {
 		return c.Converted, fault.New(fault.Invalid, "cannot convert %s: it has more than %d bytes", file, MaxBytes)
@@ -79,9 +81,16 @@ func (c *converter) document(doc *yaml.Node) {
 			c.unknown(f)
 		}
 	}
+	version = strings.TrimSpace(version)
+	d := slices.IndexFunc(dialects(), func(d dialect) bool { return d.version == version && d.kind == kind })
 	switch {
+	case d >= 0 && spec != nil:
+		c.probe(dialects()[d], doc, name, spec)
+	case d >= 0:
+		c.leave(doc, "%s %s has no spec", kind, name)
 	case !strings.HasPrefix(version, "argoproj.io/") || kind != "AnalysisTemplate" && kind != "ClusterAnalysisTemplate":
-		c.leave(doc, "%s %q: only AnalysisTemplate and ClusterAnalysisTemplate are carried over", strings.TrimSpace(version+" "+kind), name)
+		c.leave(doc, "%s %q: only AnalysisTemplate and ClusterAnalysisTemplate, KuberhealthyCheck, KuberhealthyJob and "+
+			"HealthCheck, and KubeProber's Probe are carried over", strings.TrimSpace(version+" "+kind), name)
 	case spec == nil:
 		c.leave(doc, "%s %s has no spec", kind, name)
 	default:
@@ -94,7 +103,7 @@ func (c *converter) metadata(n *yaml.Node) (name string) {
 		switch f.name {
 		case "name":
 			name = f.value.Value
-		case "namespace": // a Task belongs to none
+		case "namespace": // what is written belongs to none
 		default:
 			c.leave(f.key, "metadata.%s: a Task has none", f.name)
 		}

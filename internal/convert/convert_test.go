@@ -68,7 +68,7 @@ func TestConditions(t *testing.T) {
 		{reason: "no expression", from: "result[0] >", left: "cannot read"},
 		{reason: "too long", from: strings.Repeat("!", 5000) + "true", left: "more than 4096 bytes"},
 	} {
-		got, err := convert.Analysis("t.yaml", template(c.from))
+		got, err := convert.File("t.yaml", template(c.from))
 		if err != nil {
 			t.Errorf("%s: %v", c.reason, err)
 			continue
@@ -109,7 +109,7 @@ func TestWhatCannotBeRead(t *testing.T) {
 		{reason: "a count that somebody gives", body: string(template("true")) + "    count: \"{{args.free}}\"\n", left: "has no value"},
 		{reason: "a field of a later version", body: string(template("true")) + "    colour: red\n", left: "colour has no counterpart"},
 	} {
-		got, err := convert.Analysis("t.yaml", []byte(c.body))
+		got, err := convert.File("t.yaml", []byte(c.body))
 		if c.err != "" {
 			if err == nil || !strings.Contains(err.Error(), c.err) {
 				t.Errorf("%s: %v", c.reason, err)
@@ -126,7 +126,7 @@ func FuzzAnalysis(f *testing.F) {
 	f.Add(template("result[0] > {{args.least}}"))
 	f.Add([]byte("kind: AnalysisTemplate\n---\n- 1\n"))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		got, err := convert.Analysis("f.yaml", body)
+		got, err := convert.File("f.yaml", body)
 		if err == nil {
 			if _, err = convert.YAML(got.Tasks); err != nil {
 				t.Error(err)

@@ -56,24 +56,24 @@ type Metrics struct {
 	FailureCondition string `yaml:"failureCondition,omitempty"`
 }
 
-// YAML writes Tasks as a file of documents.
-func YAML(tasks []Task) ([]byte, error) {
-	if len(tasks) == 0 {
+// YAML writes documents, Tasks and others, as a file.
+func YAML[T any](documents []T) ([]byte, error) {
+	if len(documents) == 0 {
 		return nil, nil
 	}
 	var out bytes.Buffer
 	// A condition stays on one line: whoever reads the file compares it with what it came from.
 	dump, err := yaml.NewDumper(&out, yaml.WithIndent(2), yaml.WithLineWidth(-1))
 	if err != nil {
-		return nil, fault.Wrap(fault.Internal, err, "cannot write tasks")
+		return nil, fault.Wrap(fault.Internal, err, "cannot write documents")
 	}
-	for _, t := range tasks {
-		if err := dump.Dump(t); err != nil {
-			return nil, fault.Wrap(fault.Internal, err, "cannot write the task %s", t.Metadata.Name)
+	for i, d := range documents {
+		if err := dump.Dump(d); err != nil {
+			return nil, fault.Wrap(fault.Internal, err, "cannot write document %d", i+1)
 		}
 	}
 	if err := dump.Close(); err != nil {
-		return nil, fault.Wrap(fault.Internal, err, "cannot write tasks")
+		return nil, fault.Wrap(fault.Internal, err, "cannot write documents")
 	}
 	return out.Bytes(), nil
 }
