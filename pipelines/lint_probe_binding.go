@@ -15,9 +15,9 @@ const (
 	minResidentInterval = Duration(time.Second)
 	maxInterval         = Duration(30 * Day)
 	maxFreshness        = Duration(400 * Day) // what runs once a year has results, too
-	maxProbePairs       = 10_000 // of cases and clusters that one binding makes
-	maxProbeCases       = 500    // of one component in a cluster
-	maxCronLooked       = 2000   // minutes that a cron expression names
+	maxProbePairs       = 10_000              // of cases and clusters that one binding makes
+	maxProbeCases       = 500                 // of one component in a cluster
+	maxCronLooked       = 2000                // minutes that a cron expression names
 )
 
 // boundProbes checks sets and bindings, each against the documents of its folder.

@@ -159,3 +159,53 @@ func configured(values map[string]any, key string) (string, error) {
 		return fmt.Sprint(v), nil
 	}
 }
+
+// AsIn is the same text for places that have the same cases with the same texts in them, but for what the config of a component says.
+func (d *ProbeDocuments) AsIn(at Place) string {
+	var taken []string
+	for _, name := range sortedKeys(d.Bindings) {
+		if d.Bindings[name].Spec.Clusters.Matches(at.Labels, at.Cluster) {
+			taken = append(taken, name)
+		}
+	}
+	if !d.nameClusters() {
+		at = Place{}
+	}
+	at.Labels = nil
+	return fmt.Sprint(taken, at)
+}
+
+// nameClusters reports whether a text may hold what a cluster is called, or where it stands.
+func (d *ProbeDocuments) nameClusters() bool {
+	names := func(value any) bool {
+		text, _ := value.(string)
+		return strings.Contains(text, "$(cluster.")
+	}
+	given := func(cases []BoundCase) bool {
+		return slices.ContainsFunc(cases, func(c BoundCase) bool {
+			return slices.ContainsFunc(c.Params, func(v ProbeValue) bool { return names(v.Value) })
+		})
+	}
+	for _, p := range d.Probes {
+		for _, text := range slices.Concat(p.Spec.Command, p.Spec.Args) {
+			if names(text) {
+				return true
+			}
+		}
+		if slices.ContainsFunc(p.Spec.Env, func(v EnvVariable) bool { return names(v.Value) }) ||
+			slices.ContainsFunc(p.Spec.Params, func(v ProbeParam) bool { return names(v.Default) }) {
+			return true
+		}
+	}
+	for _, s := range d.Sets {
+		if given(s.Spec.Cases) {
+			return true
+		}
+	}
+	for _, b := range d.Bindings {
+		if given(b.Spec.Cases) {
+			return true
+		}
+	}
+	return false
+}

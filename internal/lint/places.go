@@ -16,13 +16,14 @@ func configurations(docs *pipelines.Documents, c *pipelines.Component, packs *pa
 	folder := filepath.Join(c.Dir, c.Spec.Template.Folder())
 	packs.want(folder)
 	byName := c.Spec.Template.Manifests != "" && packs.of(folder).sources.askForTheCluster()
+	probes := probesOf(docs, c)
 	known := map[string]*render{}
 	var all []*render
 	for _, place := range places(docs, c) {
 		if c.Spec.Template.Probes == "" {
 			place.Labels = nil
 		}
-		key, images := alike(c, place, byName)
+		key, images := alike(c, place, byName, probes)
 		if same := known[key]; same != nil {
 			same.alike++
 			continue
@@ -33,9 +34,18 @@ func configurations(docs *pipelines.Documents, c *pipelines.Component, packs *pa
 	return all
 }
 
+// probesOf are the probes that a component ships; nil where it ships none, or they are not among what is checked.
+func probesOf(docs *pipelines.Documents, c *pipelines.Component) *pipelines.ProbeDocuments {
+	folder, err := filepath.Abs(filepath.Join(c.Dir, c.Spec.Template.Probes))
+	if c.Spec.Template.Probes == "" || err != nil {
+		return nil
+	}
+	return docs.Probes[folder]
+}
+
 // alike is what a render for a place depends on, and the image references there. A chart sees nothing of the place but its
 // values; a template of a manifests folder sees it, and where it looks at the cluster's name, every cluster is its own.
-func alike(c *pipelines.Component, place pipelines.Place, byName bool) (key string, images map[string]string) {
+func alike(c *pipelines.Component, place pipelines.Place, byName bool, probes *pipelines.ProbeDocuments) (key string, images map[string]string) {
 	images = map[string]string{}
 	for slot, image := range c.Spec.Images {
 		images[slot] = image.Default
@@ -52,6 +62,9 @@ func alike(c *pipelines.Component, place pipelines.Place, byName bool) (key stri
 		return "cannot: " + err.Error(), images
 	}
 	key = string(body)
+	if probes != nil {
+		return key + probes.AsIn(place), images
+	}
 	if c.Spec.Template.Chart == "" {
 		if c.Spec.Template.Manifests != "" && !byName {
 			place.Cluster = ""
