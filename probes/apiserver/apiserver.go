@@ -46,6 +46,7 @@ func Run(ctx context.Context, t *trial.Trial, getenv func(string) string) error 
 	if s.Site, err = site.Open(Name, Timeout, getenv); err != nil {
 		return err
 	}
+	s.Blame = site.BlameServer
 	err = s.through(ctx)
 	if left := s.Clear(site.ConfigMaps); left != nil {
 		t.Text("left", left.Error())

@@ -46,6 +46,8 @@ type Site struct {
 	Config    *rest.Config
 	Namespace string
 	Case, Run string
+	// Blame says what it means that the API server did not do what was asked: the function Blame, unless a case is about the server.
+	Blame func(err error, doing string) error
 
 	metadata metadata.Interface
 	owner    *metav1.OwnerReference
@@ -61,7 +63,7 @@ func Open(name string, timeout time.Duration, getenv func(string) string) (*Site
 	}
 	config.UserAgent, config.QPS, config.Burst, config.Timeout = "sluice-probe/"+name, queries, burst, patient
 	s := &Site{
-		Config: config, Case: name, timeout: timeout,
+		Config: config, Case: name, timeout: timeout, Blame: Blame,
 		Namespace: cmp.Or(getenv("KH_POD_NAMESPACE"), getenv("POD_NAMESPACE"), namespace, "sluice-probes"),
 		Run:       runName(cmp.Or(getenv("SLUICE_PROBE_RUN"), getenv("KH_RUN_UUID"), name)),
 	}

@@ -35,7 +35,7 @@ func (s *Site) Sweep(ctx context.Context, kinds ...schema.GroupVersionResource) 
 			return o.Labels[LabelRun] == s.Run || o.CreationTimestamp.Time.Before(over)
 		})
 		if err != nil {
-			return Blame(err, "sweep "+kind.Resource+" of earlier runs")
+			return s.Blame(err, "sweep "+kind.Resource+" of earlier runs")
 		}
 	}
 	return nil
