@@ -74,29 +74,38 @@ func Run(ctx context.Context, t *trial.Trial, getenv func(string) string) error 
 			return err
 		}
 	}
-	t.Number("days.least", i.lowest)
+	t.Number("days.least", i.lowest) // which is none where no certificate was seen
 	return trial.Worst(i.targets, i.errs)
 }
 
 // seen notes what became of a certificate that was looked for.
 func (i *inspector) seen(target string, until time.Time, err error) {
-	days := math.Floor(until.Sub(i.now).Hours() / 24)
-	switch {
-	case err != nil:
-	case !until.After(i.now):
-		err = trial.Fault("CertificateExpired", "it expired on %s", until.UTC().Format(time.DateOnly))
-	case until.Sub(i.now) < time.Duration(i.least)*day:
-		err = trial.Fault("CertificateExpires", "it expires in %.0f days, on %s", days, until.UTC().Format(time.DateOnly))
+	if err == nil {
+		err = judge(until, i.now, i.least)
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if !until.IsZero() {
+		days := daysLeft(until, i.now)
 		i.trial.Number("days."+target, days)
 		i.lowest = min(i.lowest, days)
 	}
 	i.targets = append(i.targets, target)
 	i.errs[target] = err
 	i.trial.Part(target, "certificate", 0, err)
+}
+
+func daysLeft(until, now time.Time) float64 { return math.Floor(until.Sub(now).Hours() / 24) }
+
+// judge says whether a certificate is valid long enough.
+func judge(until, now time.Time, least int) error {
+	switch on := until.UTC().Format(time.DateOnly); {
+	case !until.After(now):
+		return trial.Fault("CertificateExpired", "it expired on %s", on)
+	case until.Sub(now) < time.Duration(least)*day:
+		return trial.Fault("CertificateExpires", "it expires in %.0f days, on %s", daysLeft(until, now), on)
+	}
+	return nil
 }
 
 func (i *inspector) server(ctx context.Context) error {
