@@ -96,6 +96,7 @@ func requests() []request {
 		{"list-drills", "", "GET", "/drills", "", view, whole},
 		{"list-drilled", "", "GET", "/drill-times", "", view, whole},
 		{"run-probes", "", "POST", "/probe-runs", `{"case":"etcd","clusters":["c1"]}`, operate, whole},
+		{"get-health", "", "GET", "/clusters/c1/health", "", view, whole},
 		{"get-probe-run", "", "GET", "/probe-runs/c1/etcd/k", "", view, whole},
 	}
 	for _, of := range []string{"", "/blame", "/why", "/report", "/scales", "/soaks", "/page", "/watch"} {
@@ -282,7 +283,7 @@ func TestAccessPage(t *testing.T) {
 	for _, r := range requests() {
 		path, _, _ := strings.Cut(r.path, "?")
 		path = strings.NewReplacer(
-			"/probe-runs/c1/etcd/k", "/probe-runs/{cluster}/{subject}/{cause}",
+			"/clusters/c1/health", "/clusters/{cluster}/health", "/probe-runs/c1/etcd/k", "/probe-runs/{cluster}/{subject}/{cause}",
 			"sha256:"+strings.Repeat("0", 64), "{digest}", "/c1", "/{name}", "/drills/d", "/drills/{drill}", "/sources/s", "/sources/{source}", "/x", "/{name}",
 			"/probes/etcd/", "/probes/{case}/", "/probe-outcomes/etcd-1/", "/probe-outcomes/{run}/",
 			"can-i/operate", "can-i/{right}",

@@ -23,4 +23,6 @@ func (s *server) probeRuns(a huma.API, e *engine.Engine) {
 	on(s, a, wire.GetProbeRun, all[wire.ByProbeRun](pipelines.RightView), func(ctx context.Context, in *wire.ByProbeRun) (api.Probed, error) {
 		return e.ProbeRun(ctx, strings.Join([]string{in.Cluster, in.Subject, in.Cause}, "/"))
 	})
+	on(s, a, wire.GetHealth, all[wire.HealthAsked](pipelines.RightView),
+		func(ctx context.Context, in *wire.HealthAsked) (engine.HealthSignal, error) { return e.Health(ctx, in.Cluster, in.Since) })
 }

@@ -2,8 +2,10 @@ package wire
 
 import (
 	"net/http"
+	"time"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/engine"
 )
 
 // ProbesBody has cases of probes run, or posts an event that cases answer to.
@@ -23,6 +25,12 @@ type ByProbeRun struct {
 	Cause   string `path:"cause" minLength:"1" maxLength:"100"`
 }
 
+// HealthAsked asks whether a cluster is healthy.
+type HealthAsked struct {
+	Cluster string    `path:"cluster" minLength:"1" maxLength:"253"`
+	Since   time.Time `query:"since" doc:"Only what was begun after that is known."`
+}
+
 // Of probes that somebody has run.
 var (
 	RunProbes = Operation[struct {
@@ -32,4 +40,6 @@ var (
 		"run-probes", http.MethodPost, "/probe-runs", "Run cases of probes, or post an event that cases answer to.", "probes", false}
 	GetProbeRun = Operation[ByProbeRun, api.Probed]{
 		"get-probe-run", http.MethodGet, "/probe-runs/{cluster}/{subject}/{cause}", "Get what came of cases that were run.", "probes", false}
+	GetHealth = Operation[HealthAsked, engine.HealthSignal]{
+		"get-health", http.MethodGet, "/clusters/{cluster}/health", "Get what enforcing probes say of a cluster.", "probes", false}
 )

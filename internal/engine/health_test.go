@@ -1,0 +1,61 @@
+package engine_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"sluice.dev/sluice/internal/engine"
+	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/probing"
+)
+
+func TestHealthIsKnownByEnforcingCasesAlone(t *testing.T) {
+	stand := func(name string, state probing.State, mode probing.EnforcementMode, until, started time.Time) probing.Stand {
+		return probing.Stand{
+			Cluster: "c1", Case: name, State: state, Since: noon.Add(-time.Hour), Until: until, Enforcement: probing.Enforcement{Mode: mode},
+			Last: &probing.Outcome{ID: name, Cluster: "c1", Case: name, Started: started, Ended: started, Result: probing.Result{Message: "as it was"}},
+		}
+	}
+	later, before := noon.Add(time.Hour), noon.Add(-time.Minute)
+	passing := stand("etcd", probing.Passing, probing.Enforcing, later, before)
+	for _, c := range []struct {
+		reason string
+		stands []probing.Stand
+		since  time.Time
+		want   metav1.ConditionStatus
+		why    string
+		says   string
+	}{
+		{"all pass", []probing.Stand{passing}, time.Time{}, metav1.ConditionTrue, engine.HealthPassing, "1 enforcing results"},
+		{"one fails", []probing.Stand{passing, stand("life", probing.Failing, probing.Enforcing, later, before)}, time.Time{}, metav1.ConditionFalse,
+			engine.HealthFailing, "failing: life: as it was"},
+		{"one has not been looked at for too long", []probing.Stand{stand("life", probing.Passing, probing.Enforcing, before, before)}, time.Time{},
+			metav1.ConditionUnknown, engine.HealthUnknown, "not known: life"},
+		{"an advisory one fails", []probing.Stand{passing, stand("life", probing.Failing, probing.Advisory, later, before)}, time.Time{},
+			metav1.ConditionTrue, engine.HealthPassing, "advisory and failing: life"},
+		{"there are advisory ones alone", []probing.Stand{stand("life", probing.Passing, probing.Advisory, later, before)}, time.Time{},
+			metav1.ConditionUnknown, engine.HealthNoCases, "no enforcing case"},
+		{"a pass from before the change", []probing.Stand{passing}, before.Add(time.Second), metav1.ConditionUnknown, engine.HealthUnknown, "nothing since"},
+		{"a pass from after the change", []probing.Stand{passing}, before.Add(-time.Second), metav1.ConditionTrue, engine.HealthPassing, ""},
+	} {
+		t.Run(c.reason, func(t *testing.T) {
+			b := newBench(t)
+			if err := b.ledger.SaveSaid(t.Context(), []probing.Said{{Cluster: "c1", At: noon, Stands: c.stands}}, noon); err != nil {
+				t.Fatal(err)
+			}
+			got, err := b.Health(t.Context(), "c1", c.since)
+			if err != nil || len(got.Status.Conditions) != 1 {
+				t.Fatalf("%+v, %v", got, err)
+			}
+			is := got.Status.Conditions[0]
+			if is.Status != c.want || is.Reason != c.why || !strings.Contains(is.Message, c.says) || is.Type != "Healthy" {
+				t.Errorf("%+v, want %s: %s: %s", is, c.want, c.why, c.says)
+			}
+		})
+	}
+	_, err := newBench(t).Health(t.Context(), "c9", time.Time{})
+	wants(t, err, fault.NotFound, "cannot find cluster c9")
+}
