@@ -27,8 +27,8 @@ func (l *linter) probe(p *Probe, at spot) {
 	l.probeTexts(s, spec)
 	l.probePod(s, spec)
 	l.touches(s, spec)
-	if t := s.Target; t != nil && t.Kind == ProbedCluster && (t.Sample > 0 || len(t.Labels) > 0) {
-		l.report.addAt(spec.at("target"), "sample and labels are about nodes: they need kind: %s", ProbedNodes)
+	if t := s.Target; t != nil && t.Kind == ProbedCluster && (t.Sample > 0 || len(t.Labels) > 0 || t.Apart) {
+		l.report.addAt(spec.at("target"), "sample, labels and apart are about nodes: they need kind: %s", ProbedNodes)
 	}
 	l.wait(s.Timeout, spec.at("timeout"), "timeout")
 	switch {

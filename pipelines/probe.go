@@ -86,6 +86,8 @@ type ProbedTarget struct {
 	Kind   ProbedKind        `json:"kind"`
 	Sample int               `json:"sample,omitempty" range:"1..50"` // of the nodes, so many at a time; default 50
 	Labels map[string]string `json:"labels,omitempty" keys:"labelKey" is:"labelValue" items:"1..20"`
+	// its pod runs anywhere but on the node that it is about, which SLUICE_TARGET names: one that is ill could not say so
+	Apart bool `json:"apart,omitempty"`
 }
 
 // ProbedKind is what there is a run for.

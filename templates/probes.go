@@ -153,7 +153,7 @@ func (c *caseRender) config() (*unstructured.Unstructured, error) {
 	for key, value := range map[string]any{
 		"probe": c.of.Probe.Metadata.Name, "version": c.in.Version, "binding": c.of.Binding.Metadata.Name, "description": p.Description,
 		"severity": string(p.Severity), "owner": p.Owner, "mode": string(p.Mode), "timeout": p.Timeout, "freshness": b.Freshness, "keep": p.Keep,
-		"target":   filled("kind", string(p.Target.Kind), "sample", p.Target.Sample, "labels", p.Target.Labels),
+		"target":   filled("kind", string(p.Target.Kind), "sample", p.Target.Sample, "labels", p.Target.Labels, "apart", p.Target.Apart),
 		"schedule": filled("every", b.Schedule.Every, "cron", b.Schedule.Cron, "zone", b.Schedule.Zone, "jitter", b.Schedule.Jitter),
 	} {
 		put(spec, key, value)
@@ -254,6 +254,10 @@ func put(m map[string]any, key string, value any) {
 	switch v := value.(type) {
 	case string:
 		if v != "" {
+			m[key] = v
+		}
+	case bool:
+		if v {
 			m[key] = v
 		}
 	case int:

@@ -62,8 +62,8 @@ func (s *site) podOf(c *probing.Config, r *probing.Run, notOn []string) (*corev1
 	for _, e := range of.Exceptions {
 		want.Capabilities = append(want.Capabilities, e.Capabilities...)
 	}
-	if spec.Target.Kind == probing.OfNodes {
-		want.OnlyOn, want.NotOn = r.Spec.Target, nil
+	if on := nodeOf(c, r); on != "" {
+		want.OnlyOn, want.NotOn = on, nil
 	}
 	if spec.Mode != probing.Resident { // where nobody else does, its node ends it
 		want.Within = beginWithin + startAllowance + spec.Timeout.Duration + time.Minute

@@ -15,29 +15,43 @@ import (
 // maxIll bounds how many nodes a pod is kept from by name; the scheduler knows the others too.
 const maxIll = 100
 
-// nodeOf is the node that a run is about; "" where it is about none.
+// nodeOf is the node that a run has to be on; "" where it has to be on none.
 func nodeOf(c *probing.Config, r *probing.Run) string {
-	if c.Spec.Target.Kind == probing.OfNodes {
+	if c.Spec.Target.Kind == probing.OfNodes && !c.Spec.Target.Apart {
 		return r.Spec.Target
 	}
 	return ""
 }
 
-// nodes returns which nodes are not well, by the name that pods select them by, and why no pod is put on the one that is wanted.
-func (s *site) nodes(ctx context.Context, wanted string) (ill []string, why string, err error) {
+// apartFrom is the node that a run has to be anywhere but on; "" where there is none.
+func apartFrom(c *probing.Config, r *probing.Run) string {
+	if c.Spec.Target.Kind == probing.OfNodes && c.Spec.Target.Apart {
+		return r.Spec.Target
+	}
+	return ""
+}
+
+// nodes returns which nodes a pod is kept from, those that are not well and one more, by the name that pods select them by, and why no pod
+// is put on the one that is wanted.
+func (s *site) nodes(ctx context.Context, wanted, apart string) (ill []string, why string, err error) {
 	all := &corev1.NodeList{}
 	if err := s.seen.List(ctx, all, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, "", err
 	}
-	there := false
+	there, others := false, 0
 	for i := range all.Items {
 		n := &all.Items[i]
 		problem := illness(n)
 		if n.Name == wanted {
 			there, why = true, problem
 		}
-		if problem != "" && len(ill) < maxIll {
-			ill = append(ill, cmp.Or(n.Labels[corev1.LabelHostname], n.Name))
+		name := cmp.Or(n.Labels[corev1.LabelHostname], n.Name)
+		switch {
+		case n.Name == apart:
+			ill = append(ill, name)
+		case problem != "" && others < maxIll-1:
+			others++
+			ill = append(ill, name)
 		}
 	}
 	if wanted != "" && !there {

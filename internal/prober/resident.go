@@ -133,7 +133,7 @@ func (s *site) going(ctx context.Context, r *probing.Run) (bool, error) {
 	if err != nil || p == nil {
 		return true, err
 	}
-	_, why, err := s.nodes(ctx, p.Spec.NodeName)
+	_, why, err := s.nodes(ctx, p.Spec.NodeName, "")
 	return p.DeletionTimestamp != nil || why != "" && p.Spec.NodeName != "", err
 }
 

@@ -120,7 +120,7 @@ func (s *site) begin(ctx context.Context, r *probing.Run) (time.Duration, error)
 		}
 		return 30 * time.Second, nil
 	}
-	ill, why, err := s.nodes(ctx, nodeOf(c, r))
+	ill, why, err := s.nodes(ctx, nodeOf(c, r), apartFrom(c, r))
 	if err != nil {
 		return 0, err
 	}
@@ -183,7 +183,7 @@ func (s *site) follow(ctx context.Context, r *probing.Run) (time.Duration, error
 		if err != nil {
 			return 0, client.IgnoreNotFound(err) // the run goes with its case
 		}
-		ill, _, err := s.nodes(ctx, "") // of its own it will be told when it does not begin
+		ill, _, err := s.nodes(ctx, "", apartFrom(c, r)) // of its own it will be told when it does not begin
 		if err != nil {
 			return 0, err
 		}
@@ -242,7 +242,7 @@ func (s *site) followBegun(ctx context.Context, r *probing.Run, p *corev1.Pod) (
 // overdue is the result of a program that began, had all its time and said nothing: it failed. Where nobody could have heard it, or its
 // node is not well, that says nothing about what it looks at.
 func (s *site) overdue(ctx context.Context, r *probing.Run, p *corev1.Pod, what string) probing.Result {
-	if _, why, err := s.nodes(ctx, p.Spec.NodeName); err == nil && why != "" {
+	if _, why, err := s.nodes(ctx, p.Spec.NodeName, ""); err == nil && why != "" {
 		return couldNot(codeNode, "%s; %s", what, why)
 	}
 	if s.away(r) {

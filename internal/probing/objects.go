@@ -123,6 +123,8 @@ type TargetSpec struct {
 	Kind   TargetKind        `json:"kind,omitempty"`   // default Cluster
 	Sample int               `json:"sample,omitempty"` // of nodes at a time, by rendezvous hash; default and at most MaxSample
 	Labels map[string]string `json:"labels,omitempty"` // of the nodes
+	// of nodes: the pod runs anywhere but on the node that it is about, and is told which that is: one that is ill could not say so
+	Apart bool `json:"apart,omitempty"`
 }
 
 // MaxSample is how many nodes one round of a case is about at most.
