@@ -134,23 +134,22 @@ func (l *caseLook) finding() Finding {
 	return f
 }
 
-// told names a case with each target that did not pass: node, code and message.
+// told names a case with each target that did not pass: node, code and message. What failed comes first, and who was not waited for is
+// counted.
 func (l *caseLook) told(c *oneCase) string {
-	var bad []string
+	bad := map[api.Verdict][]string{}
 	for _, t := range c.targets {
-		if t.verdict != api.Passed {
-			bad = append(bad, l.toldTarget(c, t))
-		}
+		bad[t.verdict] = append(bad[t.verdict], l.toldTarget(c, t))
 	}
-	if len(bad) == 0 {
-		return ""
-	}
-	more := len(bad) - mostNamed
-	text := strings.Join(bad[:min(len(bad), mostNamed)], "; ")
-	if more > 0 {
+	named := slices.Concat(bad[api.Failed], bad[api.Error], bad[api.Inconclusive], bad[api.Skipped])
+	text := strings.Join(named[:min(len(named), mostNamed)], "; ")
+	if more := len(named) - mostNamed; more > 0 {
 		text += fmt.Sprintf("; and %d more", more)
 	}
-	if c.part != "" {
+	if open := len(bad[""]); open > 0 {
+		text += fmt.Sprintf("; %d were not waited for", open)
+	}
+	if c.part != "" && text != "" {
 		text = "aimed at " + c.part + ": " + text
 	}
 	return text
@@ -158,7 +157,6 @@ func (l *caseLook) told(c *oneCase) string {
 
 var caseVerbs = map[api.Verdict]string{
 	api.Failed: "failed", api.Error: "could not run", api.Inconclusive: "could not tell", api.Skipped: "had nothing to look at",
-	"": "was not waited for",
 }
 
 func (l *caseLook) toldTarget(c *oneCase, t *caseTarget) string {
