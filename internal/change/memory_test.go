@@ -196,8 +196,14 @@ func (b *book) ListWrites(_ context.Context, run, _ string) (of []ledger.Write, 
 	return of, nil
 }
 
-func (b *book) ListMade(context.Context, string, api.Subject) ([]ledger.Write, error) {
-	return nil, nil
+func (b *book) ListMade(context.Context, string, api.Subject) (made []ledger.Write, _ error) {
+	for i, w := range b.writes {
+		gone := slices.ContainsFunc(b.writes[i:], func(later ledger.Write) bool { return later.Object == w.Object && later.Step == stepDelete })
+		if w.Created && !gone {
+			made = append(made, w)
+		}
+	}
+	return made, nil
 }
 
 func (b *book) ListRuns(context.Context, api.Subject, int) ([]ledger.Run, error) { return b.runs, nil }

@@ -3,6 +3,7 @@ package change
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -80,5 +81,50 @@ func TestProbesArePlannedAndBrought(t *testing.T) {
 	_, _, err := s.comparer().Compare(t.Context())
 	if refused, known := Unseen("a", err); !known || len(refused.Refusals) != 1 || refused.Refusals[0].Rule != api.RuleRender {
 		t.Errorf("documents that do not load are refused as a render is: %v, %v", refused, err)
+	}
+}
+
+// TestCasesThatAreBoundNoMoreGo takes what is left of a case away, where the component says so, and nothing else.
+func TestCasesThatAreBoundNoMoreGo(t *testing.T) {
+	s := newScene(t)
+	production := map[string]string{"environment": "production"}
+	s.bringsProbes("probes-1", "1.0.0", probeDocuments, "a", production)
+	_, set := s.compare()
+	s.brings(set)
+	left := []string{
+		"ProbeConfig/apps/pod-life-2", "ServiceAccount/apps/probe-pod-life-2", "Role/apps/probe-pod-life-2", "RoleBinding/apps/probe-pod-life-2",
+	}
+
+	s.bringsProbes("probes-2", "1.1.0", probeDocuments, "a", map[string]string{"environment": "e2e"})
+	found, set := s.compare()
+	if diff := cmp.Diff(left, set.Left); diff != "" {
+		t.Fatalf("what is left, cases first (-want +got):\n%s", diff)
+	}
+	if len(found.Notes) != 1 || !strings.Contains(found.Notes[0], "go on running; the component can say prune: true: "+left[0]) {
+		t.Errorf("the plan says %v", found.Notes)
+	}
+	s.plan.Prune = true
+	if found, _ = s.compare(); len(found.Notes) != 1 || !strings.Contains(found.Notes[0], "are taken away at the end") {
+		t.Errorf("the plan says %v", found.Notes)
+	}
+	somebodys := parsed(t, `{"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "probe-pod-life-2", "namespace": "apps"}}`)
+	s.cluster.put(somebodys)
+	for _, c := range []struct {
+		reason string
+		remove bool
+		want   int
+	}{{"nothing goes that is only looked at", false, 3}, {"all that Sluice made goes", true, 3}, {"what is gone is gone", true, 0}} {
+		done, err := s.writer().Prune(t.Context(), set.Left, c.remove)
+		if err != nil || len(done) != c.want {
+			t.Errorf("%s: %v, %v", c.reason, done, err)
+		}
+	}
+	if s.cluster.objects[templates.ID(somebodys)] == nil {
+		t.Error("an account that is somebody else's is gone")
+	}
+	for _, o := range s.cluster.objects {
+		if o.GetKind() == "ProbeConfig" && o.GetName() != "pod-life" {
+			t.Errorf("%s is there still", templates.Name(o))
+		}
 	}
 }

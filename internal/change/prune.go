@@ -21,8 +21,8 @@ import (
 // mostPruned bounds how many objects one unit looks at; the next run goes on.
 const mostPruned = 100
 
-// leftOver lists the digest-named objects of earlier versions, as the records know them, that neither the version that comes nor
-// the one that it would go back to has. It asks no cluster.
+// leftOver lists what earlier versions left behind, as the records know it: digest-named objects that neither the version that comes nor
+// the one that it would go back to has, and of probes whatever the version that comes has not. It asks no cluster.
 func (c Comparer) leftOver(ctx context.Context, s specs) ([]string, error) {
 	made, err := c.Records.ListMade(ctx, c.Part.Cluster, c.Part.Subject)
 	if err != nil {
@@ -31,17 +31,21 @@ func (c Comparer) leftOver(ctx context.Context, s specs) ([]string, error) {
 	needed := byID(s.all())
 	var left []string
 	for _, w := range made {
-		if needed[w.Object] != nil || s.recorded[w.Object] != nil || !mayBeConfig(w) || len(left) == mostPruned {
+		ofProbe := c.Plan.Source.Kind == plan.KindProbes && mayBeOfProbe(w)
+		config := mayBeConfig(w) && s.recorded[w.Object] == nil
+		if needed[w.Object] != nil || !ofProbe && !config || len(left) == mostPruned {
 			continue
 		}
 		o, err := intended(ctx, c.Records, w)
 		if err != nil {
 			return nil, err
 		}
-		if name := templates.Name(o); o.GetAnnotations()[templates.BaseNameAnnotation] != "" && !slices.Contains(left, name) {
+		name := templates.Name(o)
+		if (ofProbe || o.GetAnnotations()[templates.BaseNameAnnotation] != "") && !slices.Contains(left, name) {
 			left = append(left, name)
 		}
 	}
+	slices.SortStableFunc(left, casesFirst)
 	return left, nil
 }
 
@@ -50,9 +54,47 @@ func mayBeConfig(w ledger.Write) bool {
 	return strings.HasPrefix(w.Object, "/ConfigMap/") || strings.HasPrefix(w.Object, "/Secret/")
 }
 
+// ofProbes are the kinds of objects of which each is about one case, or about all that a component has: they are of no use without.
+var ofProbes = map[string]schema.GroupVersionKind{
+	"ProbeConfig":        {Group: "sluice.dev", Version: "v1alpha1", Kind: "ProbeConfig"},
+	"ServiceAccount":     {Version: "v1", Kind: "ServiceAccount"},
+	"Role":               {Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "Role"},
+	"RoleBinding":        {Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "RoleBinding"},
+	"ClusterRole":        {Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "ClusterRole"},
+	"ClusterRoleBinding": {Group: "rbac.authorization.k8s.io", Version: "v1", Kind: "ClusterRoleBinding"},
+	"ResourceQuota":      {Version: "v1", Kind: "ResourceQuota"},
+}
+
+// mayBeOfProbe says by its identity alone whether a written object can be one that a case has.
+func mayBeOfProbe(w ledger.Write) bool {
+	part := strings.SplitN(w.Object, "/", 3)
+	return len(part) == 3 && ofProbes[part[1]].Group == part[0] && ofProbes[part[1]].Kind == part[1]
+}
+
+func isCase(name string) bool { return strings.HasPrefix(name, "ProbeConfig/") }
+
+// casesFirst puts cases before the accounts that they run with.
+func casesFirst(a, b string) int {
+	switch {
+	case isCase(a) == isCase(b):
+		return 0
+	case isCase(a):
+		return -1
+	}
+	return 1
+}
+
 // noteLeftOver says which objects of earlier versions a run leaves behind, or takes away.
 func noteLeftOver(out *plan.ClusterDiff, left []string, prune bool) {
-	if len(left) == 0 {
+	probes := slices.DeleteFunc(slices.Clone(left), func(name string) bool { return !isOfProbe(name) })
+	if len(probes) > 0 {
+		does := "stay, and cases among them go on running; the component can say prune: true"
+		if prune {
+			does = "are taken away at the end"
+		}
+		out.Notes = append(out.Notes, "objects of cases that are bound no more "+does+": "+strings.Join(probes, ", "))
+	}
+	if left = slices.DeleteFunc(slices.Clone(left), isOfProbe); len(left) == 0 {
 		return
 	}
 	does := "stays; the component can say prune: true"
@@ -86,9 +128,9 @@ func (w Writer) Prune(ctx context.Context, names []string, remove bool) (done En
 }
 
 func (w Writer) prune(ctx context.Context, name string, used *uses, remove bool) (Entry, error) {
-	o, ok := configNamed(name)
+	o, ok := prunable(name)
 	if !ok {
-		return Entry{}, fault.New(fault.Invalid, "cannot prune %s: it is no ConfigMap or Secret in a namespace", name)
+		return Entry{}, fault.New(fault.Invalid, "cannot prune %s: it is no ConfigMap or Secret in a namespace, and of no probe", name)
 	}
 	live, err := get(ctx, w.Cluster, o)
 	switch {
@@ -98,13 +140,15 @@ func (w Writer) prune(ctx context.Context, name string, used *uses, remove bool)
 		return Entry{}, w.meanTo(ctx, stepDelete, o)
 	}
 	has := live.GetAnnotations()
-	if has[templates.ComponentAnnotation] != w.Part.Subject.String() || has[templates.BaseNameAnnotation] == "" {
+	if has[templates.ComponentAnnotation] != w.Part.Subject.String() || !isOfProbe(name) && has[templates.BaseNameAnnotation] == "" {
 		return Entry{}, nil
 	}
-	switch needed, err := used.has(ctx, o.GetNamespace(), name); {
-	case err != nil || needed:
-		return Entry{}, err
-	case !remove:
+	if !isOfProbe(name) {
+		if needed, err := used.has(ctx, o.GetNamespace(), name); err != nil || needed {
+			return Entry{}, err
+		}
+	}
+	if !remove {
 		return Entry{Object: name, Action: Unneeded}, nil
 	}
 	if err := w.meanTo(ctx, stepDelete, live); err != nil {
@@ -117,9 +161,24 @@ func (w Writer) prune(ctx context.Context, name string, used *uses, remove bool)
 	return Entry{Object: name, Action: Deleted}, nil
 }
 
-// configNamed is the ConfigMap or Secret of a name as people read it: Kind/namespace/name.
-func configNamed(name string) (*unstructured.Unstructured, bool) {
+// isOfProbe reports whether a name as people read it is that of an object which a case has.
+func isOfProbe(name string) bool {
+	kind, _, _ := strings.Cut(name, "/")
+	return ofProbes[kind].Kind != ""
+}
+
+// prunable is the ConfigMap or Secret, or the object of a case, of a name as people read it: Kind/namespace/name, or Kind/name.
+func prunable(name string) (*unstructured.Unstructured, bool) {
 	part := strings.Split(name, "/")
+	if gvk, ok := ofProbes[part[0]]; ok && (len(part) == 2 || len(part) == 3) {
+		o := &unstructured.Unstructured{}
+		o.SetGroupVersionKind(gvk)
+		o.SetName(part[len(part)-1])
+		if len(part) == 3 {
+			o.SetNamespace(part[1])
+		}
+		return o, true
+	}
 	if len(part) != 3 || part[0] != "ConfigMap" && part[0] != "Secret" {
 		return nil, false
 	}
