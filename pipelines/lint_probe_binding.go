@@ -36,6 +36,7 @@ func (l *linter) boundProbes() {
 		suites[folder].lint()
 	}
 	l.shippedProbes(suites)
+	l.otherCases(suites)
 }
 
 // probeSuite is the probe documents of a folder on their way through the linter.

@@ -1,6 +1,8 @@
 package pipelines_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"sluice.dev/sluice/pipelines"
@@ -46,5 +48,33 @@ spec: {clusters: {matchLabels: {environment: production}}, cases: [{probe: a}], 
 				t.Errorf("same: %v, want %v: %s", same, c.same, c.reason)
 			}
 		})
+	}
+}
+
+// TestPairsAreBounded refuses a binding that makes more pairs of cases and clusters than anybody looks at, with the numbers.
+func TestPairsAreBounded(t *testing.T) {
+	fleet := func(clusters int) string {
+		text := "apiVersion: sluice.dev/v1alpha1\nkind: ClusterGroup\nmetadata: {name: g}\nspec: {environment: e2e}\n"
+		for i := range clusters {
+			text += fmt.Sprintf("---\napiVersion: sluice.dev/v1alpha1\nkind: Cluster\nmetadata: {name: c%d}\nspec: {group: g}\n", i)
+		}
+		return text
+	}
+	var cases []string
+	for i := range 100 {
+		cases = append(cases, fmt.Sprintf("{name: n%d, probe: a}", i))
+	}
+	probes := "apiVersion: sluice.dev/v1alpha1\nkind: Probe\nmetadata: {name: a}\nspec: {image: a}\n---\n" +
+		"apiVersion: sluice.dev/v1alpha1\nkind: ProbeBinding\nmetadata: {name: b}\n" +
+		"spec: {clusters: {all: true}, schedule: {every: 5m}, cases: [" + strings.Join(cases, ", ") + "]}\n"
+	for clusters, want := range map[int]string{
+		100: "",
+		101: "100 cases in 101 clusters are 10100 pairs, more than 10000",
+	} {
+		_, err := pipelines.Parse(pipelines.Source{Name: "fleet.yaml", Data: []byte(fleet(clusters))},
+			pipelines.Source{Name: "probes.yaml", Data: []byte(probes)})
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%d clusters: %v, want %q", clusters, err, want)
+		}
 	}
 }
