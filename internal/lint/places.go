@@ -45,8 +45,8 @@ func probesOf(docs *pipelines.Documents, c *pipelines.Component) *pipelines.Prob
 
 // alike is what a render for a place depends on, and the image references there. A chart sees nothing of the place but its
 // values; a template of a manifests folder sees it, and where it looks at the cluster's name, every cluster is its own.
-func alike(c *pipelines.Component, place pipelines.Place, byName bool, probes *pipelines.ProbeDocuments) (key string, images map[string]string) {
-	images = map[string]string{}
+func alike(c *pipelines.Component, place pipelines.Place, byName bool, probes *pipelines.ProbeDocuments) (string, map[string]string) {
+	images := map[string]string{}
 	for slot, image := range c.Spec.Images {
 		images[slot] = image.Default
 		if reference := image.Environments[place.Environment]; reference != "" {
@@ -61,7 +61,7 @@ func alike(c *pipelines.Component, place pipelines.Place, byName bool, probes *p
 	if err != nil {
 		return "cannot: " + err.Error(), images
 	}
-	key = string(body)
+	key := string(body)
 	if probes != nil {
 		return key + probes.AsIn(place), images
 	}
