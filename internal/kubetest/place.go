@@ -153,9 +153,13 @@ func refuse(w http.ResponseWriter, code int, message string) {
 		http.StatusNotFound: metav1.StatusReasonNotFound, http.StatusConflict: metav1.StatusReasonConflict,
 		http.StatusUnprocessableEntity: metav1.StatusReasonInvalid, http.StatusTooManyRequests: metav1.StatusReasonTooManyRequests,
 	}
+	reason := reasons[code]
+	if code == http.StatusConflict && strings.HasSuffix(message, " already exists") {
+		reason = metav1.StatusReasonAlreadyExists
+	}
 	w.WriteHeader(code)
 	answer(w, metav1.Status{
 		TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"},
-		Status:   metav1.StatusFailure, Code: int32(code), Message: message, Reason: reasons[code],
+		Status:   metav1.StatusFailure, Code: int32(code), Message: message, Reason: reason,
 	})
 }

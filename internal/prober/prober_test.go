@@ -3,6 +3,7 @@ package prober_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -282,6 +283,16 @@ func (s *site) reportAs(uuid, url, body string) int {
 // config has clients speak JSON, which is all that the cluster understands.
 func (s *site) config() *rest.Config {
 	c := s.Config()
-	c.ContentType = runtime.ContentTypeJSON
+	c.ContentType, c.QPS = runtime.ContentTypeJSON, -1 // Sluice asks as fast as it may: the server is fair to all
 	return c
+}
+func (s *site) node(name string, ready bool) {
+	status := "False"
+	if ready {
+		status = "True"
+	}
+	s.Put(&unstructured.Unstructured{Object: object{
+		"apiVersion": "v1", "kind": "Node", "metadata": object{"name": name, "labels": object{"kubernetes.io/hostname": name}},
+		"status": object{"conditions": []any{object{"type": "Ready", "status": status, "reason": "Kubelet", "message": fmt.Sprintf("said of %s", name)}}},
+	}})
 }

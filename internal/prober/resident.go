@@ -205,47 +205,56 @@ func (s *site) takeResident(ctx context.Context, r *probing.Run, result probing.
 	if k == nil || r.Status.Phase == probing.RunDone {
 		return nil
 	}
+	if p, err := s.podSeen(ctx, r); err == nil && p != nil {
+		r.Status.Node = p.Spec.NodeName
+	}
+	first, counts := s.count(k, r, report, now)
+	if first {
+		s.rouseCase(k.name)
+	}
+	if !counts {
+		return nil
+	}
+	o := s.outcome(r)
+	o.Target, o.Ended, o.Result = cmp.Or(report.Target, o.Target), now, result
+	o.ID = fmt.Sprintf("%s#%d", r.UID, cmp.Or(report.Seq, now.UnixMilli()))
+	k.mu.Lock()
+	stands, turned := k.fold(o, r.Name)
+	soon := now.Sub(k.written) < statusPause
+	k.mu.Unlock()
+	if !turned {
+		return nil
+	}
+	err := s.Say(ctx, probing.Said{Cluster: s.cluster, At: now, Stands: stands, Outcomes: []probing.Outcome{o}})
+	if err == nil && !soon {
+		err = s.writeStatus(ctx, k)
+	}
+	if err != nil { // the program has said it, and need not say it again
+		s.log.Warn("that a case has turned is said within a minute", "case", k.name.Name, "error", err)
+	}
+	return nil
+}
+
+// count counts a report, and says whether it is the first of its run, and whether it is looked at: in order, and not one of too many.
+func (s *site) count(k *known, r *probing.Run, report kuberhealthy.Report, now time.Time) (first, counts bool) {
+	k.mu.Lock()
+	k.deaths = 0
+	room := k.brake.take(now)
+	k.mu.Unlock()
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	known := s.residents[r.UID]
 	if known == nil {
 		known = &resident{}
 		s.residents[r.UID] = known
 	}
-	first := known.reports == 0
+	first = known.reports == 0
 	known.reports++
 	known.last = now
-	k.mu.Lock()
-	ok := (report.Seq == 0 || report.Seq > known.seq) && s.brake.take(now) && k.brake.take(now)
-	if !ok {
+	if report.Seq > 0 && report.Seq <= known.seq || !room || !s.brake.take(now) {
 		known.left++
-	} else if report.Seq > 0 {
-		known.seq = report.Seq
+		return first, false
 	}
-	number := known.reports
-	s.mu.Unlock()
-	k.deaths = 0
-	if !ok {
-		k.mu.Unlock()
-		return nil
-	}
-	o := s.outcome(r)
-	o.ID, o.Target, o.Ended, o.Result = fmt.Sprintf("%s#%d", r.UID, max(report.Seq, number)), cmp.Or(report.Target, o.Target), now, result
-	stands, turned := k.fold(o, r.Name)
-	k.mu.Unlock()
-	if first {
-		s.rouseCase(k.name)
-	}
-	if !turned {
-		return nil
-	}
-	if err := s.Say(ctx, probing.Said{Cluster: s.cluster, At: now, Stands: stands, Outcomes: []probing.Outcome{o}}); err != nil {
-		s.log.Warn("that a case has turned is said within a minute", "case", k.name.Name, "error", err)
-	}
-	k.mu.Lock()
-	soon := now.Sub(k.written) >= statusPause
-	k.mu.Unlock()
-	if !soon {
-		return nil
-	}
-	return s.writeStatus(ctx, k)
+	known.seq = max(known.seq, report.Seq)
+	return first, true
 }

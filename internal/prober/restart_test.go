@@ -27,6 +27,7 @@ func created(s *site) (n int) {
 
 // TestKilledAtAnyMoment has a prober die after each of its writes, and another one go on: the case runs once, and counts once.
 func TestKilledAtAnyMoment(t *testing.T) {
+	t.Parallel()
 	for writes := int32(0); ; writes++ {
 		died := true
 		t.Run(fmt.Sprintf("after %d writes", writes), func(t *testing.T) {
@@ -79,6 +80,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 
 // Two probers of one cluster, and two causes that are the same, make one run and one pod.
 func TestFailureMode_P02_OneExecutionOfACause(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.Kubelet = func(*unstructured.Unstructured) map[string]any { return exits(0, "fine") }
 	s.probe("dns", func(c *probing.Config) {
@@ -108,6 +110,7 @@ func TestFailureMode_P02_OneExecutionOfACause(t *testing.T) {
 
 // A report that cannot be written is not answered: the program says it again.
 func TestAReportThatCannotBeWrittenIsNotAnswered(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.Kubelet = func(*unstructured.Unstructured) map[string]any { return running() }
 	s.probe("etcd")

@@ -12,6 +12,7 @@ import (
 
 // What could not run is an Error, whatever ended it; a case fails by what it says, or by how its program ends.
 func TestHowARunEnds(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		reason  string
 		status  object
@@ -65,6 +66,7 @@ func TestHowARunEnds(t *testing.T) {
 }
 
 func TestAReportIsTheResult(t *testing.T) {
+	t.Parallel()
 	s := newSite(t)
 	s.Kubelet = func(*unstructured.Unstructured) map[string]any { return running() }
 	s.probe("etcd")

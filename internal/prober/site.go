@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
@@ -71,7 +72,11 @@ func (p *Prober) add(cluster string, m manager.Manager) error {
 			return err
 		}
 	}
-	seen, err := cache.New(m.GetConfig(), cache.Options{
+	config := rest.CopyConfig(m.GetConfig())
+	if config.QPS == 0 { // else client-go takes 5, of which one round of 20 probes has to wait half a minute
+		config.QPS, config.Burst = 50, 100
+	}
+	seen, err := cache.New(config, cache.Options{
 		HTTPClient: m.GetHTTPClient(), Scheme: scheme, DefaultTransform: cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{
 			&corev1.Pod{}:  {Label: labels.SelectorFromSet(labels.Set{pod.LabelPurpose: purpose}), Transform: stripPod},
@@ -81,7 +86,7 @@ func (p *Prober) add(cluster string, m manager.Manager) error {
 	if err != nil {
 		return err
 	}
-	api, err := client.New(m.GetConfig(), client.Options{HTTPClient: m.GetHTTPClient(), Scheme: scheme})
+	api, err := client.New(config, client.Options{HTTPClient: m.GetHTTPClient(), Scheme: scheme})
 	if err != nil {
 		return err
 	}
