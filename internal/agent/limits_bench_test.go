@@ -24,13 +24,17 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/centre"
+	"sluice.dev/sluice/internal/control"
 	"sluice.dev/sluice/internal/credential"
 	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/ledger/postgres"
 	"sluice.dev/sluice/internal/ledger/sqlite"
+	"sluice.dev/sluice/internal/probing"
 	"sluice.dev/sluice/internal/uplink"
 )
 
-// asCentre makes this binary a server that lets agents in: FOLDER,ADDRESS,AGENTS.
+// asCentre makes this binary a server that lets agents in: FOLDER,ADDRESS,AGENTS, and where that matters, CLUSTERS of each and the URL of a
+// ledger.
 const asCentre = "SLUICE_TEST_AS_CENTRE"
 
 func TestMain(m *testing.M) {
@@ -61,11 +65,38 @@ func (idle) PollActivityTaskQueue(
 	}
 }
 
-// oneEach has a cluster in each site.
-type oneEach struct{}
+// some has so many clusters in each site.
+type some int
 
-func (oneEach) Site(_ context.Context, name string) ([]uplink.Near, error) {
-	return []uplink.Near{{Name: name, Context: name}}, nil
+func (n some) Site(_ context.Context, name string) (all []uplink.Near, err error) {
+	for i := range int(n) {
+		cluster := clusterOf(name, i)
+		all = append(all, uplink.Near{Name: cluster, Context: cluster})
+	}
+	return all, nil
+}
+
+// clusterOf is a cluster of a site; its first one is called as the site is.
+func clusterOf(site string, i int) string {
+	if i == 0 {
+		return site
+	}
+	return fmt.Sprint(site, "-", i)
+}
+
+// late says how long after it was found it was heard what a probe found.
+func late(said probing.Said) {
+	for _, o := range said.Outcomes {
+		fmt.Println("late", time.Since(o.Ended).Milliseconds())
+	}
+}
+
+// openLedger opens the ledger of a server.
+func openLedger(ctx context.Context, dir string, spec []string) (ledger.Ledger, error) {
+	if len(spec) > 4 {
+		return postgres.Open(ctx, spec[4], true)
+	}
+	return sqlite.Open(ctx, filepath.Join(dir, "ledger.db"))
 }
 
 // spoken is a listener that says when it has taken up a connection.
@@ -90,7 +121,13 @@ func serveAgents(spec []string) error {
 	if err != nil {
 		return err
 	}
-	l, err := sqlite.Open(ctx, filepath.Join(dir, "ledger.db"))
+	clusters := 1
+	if len(spec) > 3 {
+		if clusters, err = strconv.Atoi(spec[3]); err != nil {
+			return err
+		}
+	}
+	l, err := openLedger(ctx, dir, spec)
 	if err != nil {
 		return err
 	}
@@ -114,7 +151,7 @@ func serveAgents(spec []string) error {
 	}
 	fmt.Println("serving", listener.Addr())
 	return centre.New(centre.Options{
-		Ledger: l, Authority: authority, Sites: oneEach{}, Installation: benchInstallation, Build: "v1.0.0", Clock: clock.RealClock{},
+		Ledger: l, Authority: authority, Sites: some(clusters), Heard: late, Installation: benchInstallation, Build: "v1.0.0", Clock: clock.RealClock{},
 		Logger: slog.New(slog.DiscardHandler),
 		Temporal: func(context.Context) (centre.Temporal, error) {
 			return centre.Temporal{WorkflowServiceClient: idle{},
@@ -170,16 +207,18 @@ type server struct {
 	address     string
 	polled      map[string]bool
 	connections []int64 // milliseconds
+	late        []int64 // milliseconds
 }
 
-func startServer(b *testing.B, dir, address string, agents int) *server {
+func startServer(b *testing.B, dir, address string, agents int, more ...string) *server {
 	b.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		b.Fatal(err)
 	}
 	s := &server{b: b, polled: map[string]bool{}, cmd: exec.Command(self)}
-	s.cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s,%s,%d", asCentre, dir, address, agents))
+	s.cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s,%s,%d%s", asCentre, dir, address, agents,
+		strings.Join(append([]string{""}, more...), ",")))
 	s.cmd.Stderr = os.Stderr
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
@@ -204,6 +243,9 @@ func startServer(b *testing.B, dir, address string, agents int) *server {
 			case "connection":
 				at, _ := strconv.ParseInt(rest, 10, 64)
 				s.connections = append(s.connections, at)
+			case "late":
+				ms, _ := strconv.ParseInt(rest, 10, 64)
+				s.late = append(s.late, ms)
 			}
 			s.mu.Unlock()
 		}
@@ -264,7 +306,7 @@ func (s *server) spent() (cpu time.Duration, bytes int64) {
 }
 
 // dialIn starts agents, in this process, that ask for tasks as a worker does: at both queues, again and again.
-func dialIn(b *testing.B, dir, address string, agents int) {
+func dialIn(b *testing.B, dir, address string, agents int, hang ...func(site string, say func(context.Context, probing.Said) error)) {
 	b.Helper()
 	kubeconfig := filepath.Join(dir, "kubeconfig")
 	config, err := json.Marshal(map[string]any{"apiVersion": "v1", "kind": "Config"})
@@ -279,8 +321,15 @@ func dialIn(b *testing.B, dir, address string, agents int) {
 	b.Cleanup(func() { stop(); all.Wait() })
 	for i := range agents {
 		all.Go(func() {
+			name := fmt.Sprintf("agent-%04d", i)
 			err := Run(ctx, Options{
-				Server: address, Dir: filepath.Join(dir, fmt.Sprintf("agent-%04d", i)), Kubeconfigs: []string{kubeconfig}, Build: "v1.0.0",
+				Hang: func(say func(context.Context, probing.Said) error) []control.Controller {
+					for _, h := range hang {
+						h(name, say)
+					}
+					return nil
+				},
+				Server: address, Dir: filepath.Join(dir, name), Kubeconfigs: []string{kubeconfig}, Build: "v1.0.0",
 				Clock: clock.RealClock{}, Logger: slog.New(slog.DiscardHandler),
 				Work: func(ctx context.Context, w Work) error {
 					own := api.SiteQueue(api.Queue(w.Installation), w.Site)

@@ -92,7 +92,8 @@ func (e *Engine) falsePositives(ctx context.Context, r *ProbeRecord, probeCase s
 	has, least := r.False+r.True, int(math.Ceil(1/bound))
 	switch {
 	case has < least:
-		r.Missing = append(r.Missing, fmt.Sprintf("%d of %d labelled failures, by which %s can be told", has, least, r.Enforcement.FalsePositives))
+		r.Missing = append(r.Missing, fmt.Sprintf("%d of %d labelled failures, by which %s can be told", has, least,
+			r.Enforcement.FalsePositives))
 	case float64(r.False) > bound*float64(has):
 		r.Missing = append(r.Missing, fmt.Sprintf("%d of %d labelled failures were false, which is more than %s", r.False, has,
 			r.Enforcement.FalsePositives))

@@ -68,7 +68,8 @@ func testStands(t *testing.T, l ledger.Ledger) {
 	for i := range ledger.MaxProbeStands {
 		many = append(many, stands(fmt.Sprint(i), probing.Passing, nil, at(9)))
 	}
-	wantCode(t, l.SaveSaid(ctx, []probing.Said{{Cluster: "c1", At: at(8), Stands: many}}, at(8)), fault.Refused, "more than a cluster may have")
+	tooMany := l.SaveSaid(ctx, []probing.Said{{Cluster: "c1", At: at(8), Stands: many}}, at(8))
+	wantCode(t, tooMany, fault.Refused, "more than a cluster may have")
 	same(t, len(list(ledger.ProbesOf{})), 2, "and nothing of it is kept")
 
 	ok(t, l.SaveSaid(ctx, []probing.Said{
