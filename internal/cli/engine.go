@@ -66,5 +66,6 @@ type Engine interface {
 	Probes(ctx context.Context, q engine.ProbesQuery) ([]engine.KnownProbe, error)
 	ProbeOutcomes(ctx context.Context, q engine.ProbesQuery, limit int) ([]ledger.ProbeOutcome, error)
 	ExplainProbe(ctx context.Context, q engine.ProbesQuery) (engine.ProbeExplanation, error)
+	CompareProbes(ctx context.Context, req engine.CompareRequest) (engine.Compared, error)
 	LabelProbe(ctx context.Context, req engine.LabelRequest) (ledger.ProbeOutcome, error)
 }

@@ -384,6 +384,11 @@ func (e *Engine) ExplainProbe(ctx context.Context, q engine.ProbesQuery) (engine
 	return ask(ctx, e.Client, wire.ExplainProbe, wire.ProbeAsked{Case: q.Case, Cluster: q.Cluster, AtTarget: wire.TargetOf(q.Target)})
 }
 
+// CompareProbes holds what a case observed in clusters against each other.
+func (e *Engine) CompareProbes(ctx context.Context, req engine.CompareRequest) (engine.Compared, error) {
+	return ask(ctx, e.Client, wire.CompareProbes, wire.CompareQuery{Case: req.Case, Rule: req.Rule})
+}
+
 // LabelProbe says of a run that failed whether something was wrong.
 func (e *Engine) LabelProbe(ctx context.Context, req engine.LabelRequest) (ledger.ProbeOutcome, error) {
 	body := wire.LabelBody{FalsePositive: req.FalsePositive, Because: req.Because, Cluster: req.Cluster}

@@ -65,6 +65,7 @@ func requests() []request {
 		{"list-probes", "", "GET", "/probes", "", view, whole},
 		{"list-probe-outcomes", "", "GET", "/probe-outcomes", "", view, whole},
 		{"explain-probe", "", "GET", "/probes/etcd/explanation?cluster=c1", "", view, whole},
+		{"compare-probes", "", "GET", "/probes/etcd/comparison", "", view, whole},
 		{"label-probe", "", "POST", "/probe-outcomes/etcd-1/label", `{"because":"a test"}`, operate, whole},
 		{"list-notices", "", "GET", "/notices", "", view, whole},
 		{"list-catalog", "", "GET", "/catalog", "", "", known},

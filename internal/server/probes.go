@@ -27,6 +27,10 @@ func (s *server) probes(a huma.API, e *engine.Engine) {
 		func(ctx context.Context, in *wire.ProbeAsked) (engine.ProbeExplanation, error) {
 			return e.ExplainProbe(ctx, engine.ProbesQuery{Cluster: in.Cluster, Case: in.Case, Target: in.Named()})
 		})
+	on(s, a, wire.CompareProbes, all[wire.CompareQuery](pipelines.RightView),
+		func(ctx context.Context, in *wire.CompareQuery) (engine.Compared, error) {
+			return e.CompareProbes(ctx, engine.CompareRequest{Case: in.Case, Rule: in.Rule})
+		})
 	on(s, a, wire.LabelProbe, all[wire.Labelling](pipelines.RightOperate),
 		func(ctx context.Context, in *wire.Labelling) (ledger.ProbeOutcome, error) {
 			return e.LabelProbe(ctx, engine.LabelRequest{

@@ -45,6 +45,12 @@ type ProbeAsked struct {
 	Cluster string `query:"cluster" minLength:"1" maxLength:"253"`
 }
 
+// CompareQuery asks which targets of a case are unlike the others.
+type CompareQuery struct {
+	Case string `path:"case" minLength:"1" maxLength:"253"`
+	Rule string `query:"rule" maxLength:"4096" doc:"CEL over what was observed; without it, each text and bool is to be as most have it."`
+}
+
 // LabelBody is what somebody found who looked at a failure.
 type LabelBody struct {
 	Cluster       string `json:"cluster,omitempty" maxLength:"253" doc:"Where several clusters have a run of that name."`
@@ -67,6 +73,8 @@ var (
 		"list-probe-outcomes", http.MethodGet, "/probe-outcomes", "List what runs of probes came to, the newest first.", "probes", false}
 	ExplainProbe = Operation[ProbeAsked, engine.ProbeExplanation]{
 		"explain-probe", http.MethodGet, "/probes/{case}/explanation", "Say why a case is as it is in a cluster.", "probes", false}
+	CompareProbes = Operation[CompareQuery, engine.Compared]{
+		"compare-probes", http.MethodGet, "/probes/{case}/comparison", "Hold what a case observed against each other.", "probes", false}
 	LabelProbe = Operation[Labelling, ledger.ProbeOutcome]{
 		"label-probe", http.MethodPost, "/probe-outcomes/{run}/label", "Say of a failure whether something was wrong.", "probes", true}
 )

@@ -48,6 +48,8 @@ func (s Scope) Facts() []string {
 		return []string{factResult, factValue, factSeries, factLabels}
 	case scopeSubject:
 		return []string{SubjectClaims, SubjectName, SubjectKind, SubjectIssuer}
+	case scopeObserved:
+		return []string{observedFacts, observedUsual, observedMedian, observedCluster, observedTarget, observedWhere}
 	}
 	return nil
 }
