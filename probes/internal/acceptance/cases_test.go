@@ -33,26 +33,26 @@ func TestCasesPass(t *testing.T) {
 	t.Run("cases", func(t *testing.T) {
 		for _, c := range []struct {
 			name, reason string
-			params       map[string]string
+			params, env  map[string]string
 			steps        []string
 			observes     []string
 		}{
 			{
-				"pod-life", "a real pod takes a command", with(onProcesses, map[string]string{"image": "sluice.local/fixture:1.0", "exec": "sh,-c,exit 0"}),
+				"pod-life", "a real pod takes a command", with(onProcesses, map[string]string{"image": "sluice.local/fixture:1.0", "exec": "sh,-c,exit 0"}), nil,
 				[]string{"create", "schedule", "ready", "exec", "delete", "gone"}, []string{"node"},
 			},
 			{
-				"deployment-life", "real pods change", with(onProcesses, map[string]string{"image": "sluice.local/fixture:1.0", "nextImage": "sluice.local/fixture:1.1"}),
+				"deployment-life", "real pods change", with(onProcesses, map[string]string{"image": "sluice.local/fixture:1.0", "nextImage": "sluice.local/fixture:1.1"}), nil,
 				[]string{"create", "ready", "scale", "update", "delete", "gone"}, nil,
 			},
-			{"etcd", "the stack's own", map[string]string{"endpoints": s.etcd}, of(s.etcd, "status", "put", "get", "txn", "watch", "delete"), []string{"leader." + s.etcd}},
-			{"api-server", "the stack's own", nil, []string{"version", "sweep", "list", "create", "read", "watch", "delete"}, []string{"watch.p99"}},
+			{"etcd", "the stack's own", map[string]string{"endpoints": s.etcd}, nil, of(s.etcd, "status", "put", "get", "txn", "watch", "delete"), []string{"leader." + s.etcd}},
+			{"api-server", "the stack's own", nil, nil, []string{"version", "sweep", "list", "create", "read", "watch", "delete"}, []string{"watch.p99"}},
 			{
-				"node-life", "simulated nodes and the real one", map[string]string{"image": "sluice.local/fixture:1.0"},
-				[]string{"a-node-01/pod", "a-node-02/pod", "a-node-03/pod", "a-node-04/pod", "a-process/pod"}, []string{"nodes"},
+				"node-life", "the real node", map[string]string{"image": "sluice.local/fixture:1.0"}, map[string]string{"SLUICE_TARGET": "a-process"},
+				[]string{"a-process/pod"}, []string{"nodes"},
 			},
 			{
-				"certificates", "those of the stack are valid for ten years", map[string]string{"address": "ExternalIP", "minDays": "3000"},
+				"certificates", "those of the stack are valid for ten years", map[string]string{"address": "ExternalIP", "minDays": "3000"}, nil,
 				[]string{
 					"api-server/certificate", "node/a-node-01/certificate", "node/a-node-02/certificate", "node/a-node-03/certificate",
 					"node/a-node-04/certificate", "node/a-process/certificate",
@@ -62,11 +62,11 @@ func TestCasesPass(t *testing.T) {
 			{
 				"canary", "users are answered while pods come and go", with(onProcesses, map[string]string{
 					"image": "sluice.local/probes:1.0", "nextImage": "sluice.local/probes:1.1", "via": "pods", "soak": "1s", "rate": "30",
-				}),
+				}), nil,
 				[]string{"create", "ready", "reach", "grow", "update", "shrink", "users", "delete"}, []string{"users.answered", "users.outage", "answer.p99"},
 			},
 			{
-				"inspection", "it says what is there and what is not", map[string]string{"configMaps": "default/kube-root-ca.crt,default/nothing"},
+				"inspection", "it says what is there and what is not", map[string]string{"configMaps": "default/kube-root-ca.crt,default/nothing"}, nil,
 				[]string{"version", "nodes", "webhooks", "flow-control", "storage", "config-maps"},
 				[]string{"version", "nodes.ready", "flowControl", "configMap.default/nothing"},
 			},
@@ -74,12 +74,12 @@ func TestCasesPass(t *testing.T) {
 			seen[c.name] = true
 			t.Run(c.name, func(t *testing.T) {
 				t.Parallel()
-				m := s.run(t, given{name: c.name, params: c.params, rights: true})
+				m := s.run(t, given{name: c.name, params: c.params, env: c.env, rights: true})
 				if m.Verdict != probe.Passed {
 					t.Fatalf("%s: it is %s %s: %s", c.reason, m.Verdict, m.Code, m.Message)
 				}
 				got, want := steps(m), slices.Clone(c.steps)
-				if c.name == "certificates" || c.name == "node-life" { // those of nodes come as they are done
+				if c.name == "certificates" { // those of nodes come as they are done
 					slices.Sort(got)
 					slices.Sort(want)
 				}
@@ -177,7 +177,7 @@ func TestCasesTellFaults(t *testing.T) {
 			{
 				"a pod is scheduled to a node and cannot run there", given{name: "node-life", rights: true, params: map[string]string{
 					"image": "sluice.local/no-such-program:1", "within": "4s",
-				}},
+				}, env: map[string]string{"NODES": "a-process,a-node-01"}},
 				probe.Failed, "", "cannot pull image", map[string]probe.Verdict{"a-process": probe.Failed, "a-node-01": probe.Passed},
 			},
 			{
@@ -203,9 +203,10 @@ func TestCasesTellFaults(t *testing.T) {
 			{"who may not make a pod has seen nothing", given{name: "pod-life"}, probe.Error, "Forbidden", "", nil},
 			{"nor has who may not list nodes", given{name: "certificates"}, probe.Error, "Forbidden", "", nil},
 			{"nor who may not write", given{name: "api-server"}, probe.Error, "Forbidden", "", nil},
-			{"nor who is told nonsense", given{name: "node-life", rights: true, params: map[string]string{"sample": "many"}}, probe.Error, "BadParameter", `"many"`, nil},
+			{"nor who is told nonsense", given{name: "node-life", rights: true, env: map[string]string{"SAMPLE": "many"}}, probe.Error, "BadParameter", `"many"`, nil},
 			{"nor who is told of no members", given{name: "etcd", params: map[string]string{"endpoints": ""}}, probe.Error, "NoEndpoints", "", nil},
-			{"there may be no node to look at", given{name: "node-life", rights: true, params: map[string]string{"labels": "pool=nowhere"}}, probe.Skipped, "", "pool=nowhere", nil},
+			{"nor who may not list the nodes to choose from", given{name: "node-life", rights: true}, probe.Error, "Forbidden", "", nil},
+			{"a node may be gone", given{name: "node-life", rights: true, env: map[string]string{"SLUICE_TARGET": "gone"}}, probe.Skipped, "", "not there any more", nil},
 		} {
 			t.Run(c.reason, func(t *testing.T) {
 				t.Parallel()

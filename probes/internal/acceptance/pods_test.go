@@ -77,7 +77,8 @@ func read(t *testing.T) map[string]document {
 type given struct {
 	name    string
 	params  map[string]string
-	rights  bool // those of its document; else none
+	env     map[string]string // beside that of the document
+	rights  bool              // those of its document; else none
 	timeout time.Duration
 }
 
@@ -105,6 +106,9 @@ func (s *local) begin(t *testing.T, g given) string {
 	}
 	for _, e := range d.Spec.Env {
 		env = append(env, corev1.EnvVar{Name: e.Name, Value: expand(t, d, e.Value, g.params)})
+	}
+	for name, value := range g.env {
+		env = append(env, corev1.EnvVar{Name: name, Value: value})
 	}
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: run, Labels: map[string]string{"sluice.dev/pod": "probe", "sluice.dev/probe-run": run}},
