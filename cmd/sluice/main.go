@@ -70,18 +70,23 @@ func dialIn(ctx context.Context, r cli.AgentRun) error {
 		Logger: r.Logger,
 	}
 	checking := worker.Checking{Scripts: r.Scripts, ProberImage: r.ProberImage, Metrics: r.Metrics}
+	found := metrics.NewProbes(clock.RealClock{})
 	if r.Metrics != nil {
 		options.Meter, options.Metrics = r.Metrics, r.Metrics.Temporal()
 		heard := &lately{}
 		options.Heard = heard.now
-		end, err := metrics.Serve(ctx, r.MetricsAddress, metrics.Page(heard.ready, r.Metrics), r.Logger)
+		shown := []metrics.Source{r.Metrics}
+		if r.Probes.URL != "" {
+			shown = append(shown, found)
+		}
+		end, err := metrics.Serve(ctx, r.MetricsAddress, metrics.Page(heard.ready, shown...), r.Logger)
 		if err != nil {
 			return err
 		}
 		defer end()
 	}
 	if r.Probes.URL != "" {
-		hang, end, err := probes(r)
+		hang, end, err := probes(r, found)
 		if err != nil {
 			return err
 		}

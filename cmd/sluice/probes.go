@@ -14,6 +14,7 @@ import (
 	"sluice.dev/sluice/internal/cli"
 	"sluice.dev/sluice/internal/control"
 	"sluice.dev/sluice/internal/fault"
+	"sluice.dev/sluice/internal/metrics"
 	"sluice.dev/sluice/internal/occasion"
 	"sluice.dev/sluice/internal/prober"
 	"sluice.dev/sluice/internal/probing"
@@ -22,9 +23,9 @@ import (
 // say keeps what is said of probes.
 type say = func(context.Context, probing.Said) error
 
-// probes has an agent run the probes of its clusters. Their reports are listened for at once, so that an address that is taken is no
-// news of later; end ends that.
-func probes(r cli.AgentRun) (hang func(say) []control.Controller, end func(), err error) {
+// probes has an agent run the probes of its clusters, and what they say counted. Their reports are listened for at once, so that an address
+// that is taken is no news of later; end ends that.
+func probes(r cli.AgentRun, counted *metrics.Probes) (hang func(say) []control.Controller, end func(), err error) {
 	listener, err := net.Listen("tcp", r.Probes.Listen)
 	if err != nil {
 		return nil, nil, fault.Wrap(fault.Invalid, err, "cannot take the reports of probes at %s", r.Probes.Listen)
@@ -46,7 +47,7 @@ func probes(r cli.AgentRun) (hang func(say) []control.Controller, end func(), er
 		}
 	}()
 	hang = func(say say) []control.Controller {
-		p := prober.New(prober.Options{Say: say, URL: r.Probes.URL, Clock: clock.RealClock{}, Logger: r.Logger})
+		p := prober.New(prober.Options{Say: counting(say, counted), URL: r.Probes.URL, Clock: clock.RealClock{}, Logger: r.Logger})
 		h := p.Reports()
 		reports.Store(&h)
 		return []control.Controller{p.Controller(), {Name: "occasions", Add: func(cluster string, m manager.Manager) error {
@@ -54,4 +55,15 @@ func probes(r cli.AgentRun) (hang func(say) []control.Controller, end func(), er
 		}}}
 	}
 	return hang, func() { _ = server.Close() }, nil
+}
+
+// counting has what is said counted, once it is kept: what is not is said again.
+func counting(kept say, counted *metrics.Probes) say {
+	return func(ctx context.Context, s probing.Said) error {
+		err := kept(ctx, s)
+		if err == nil {
+			counted.Said(s)
+		}
+		return err
+	}
 }

@@ -24,7 +24,7 @@ var (
 	probeMissed = family(ofAgent, counter, "sluice_probe_missed_total",
 		"Runs of a case that were due and did not begin.", "cluster", "case")
 	probeSaid = family(ofAgent, gauge, "sluice_probe_said_timestamp_seconds",
-		"When the probes of a cluster were last heard of by their agent, which hears of all of them each minute.", "cluster")
+		"When the probes of a cluster that has some were last heard of by their agent, which hears of all of them each minute.", "cluster")
 	probeAfter = family(ofAgent, histogram, "sluice_probe_event_to_verdict_seconds",
 		"How long after a change in a cluster a case that answers to it had a verdict; the case's own time is part of it.")
 )
@@ -163,8 +163,8 @@ func (p *Probes) outcome(cluster string, o *probing.Outcome) {
 		c.took = long
 		p.took.Observe(long.Seconds())
 	}
-	if by := o.Cause; by.Kind == probing.ByEvent && by.At != nil && !o.Ended.Before(*by.At) {
-		p.after.Observe(o.Ended.Sub(*by.At).Seconds())
+	if by := o.Cause; by.Kind == probing.ByEvent && by.At != nil {
+		p.after.Observe(max(0, o.Ended.Sub(*by.At).Seconds())) // it may be that the end is known to the second only
 	}
 }
 

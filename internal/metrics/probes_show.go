@@ -61,10 +61,6 @@ func (s shownProbes) Collect(to chan<- prometheus.Metric) {
 	to <- khRunning.is(1)
 	to <- khLeader.is(1)
 	well := map[string]float64{}
-	for cluster, at := range p.said {
-		to <- probeSaid.is(float64(at.Unix()), cluster)
-		well[cluster] = 1
-	}
 	for at, c := range p.all {
 		for _, v := range verdicts {
 			to <- probeResults.is(c.results[v], at.cluster, at.name, string(v))
@@ -81,13 +77,17 @@ func (s shownProbes) Collect(to chan<- prometheus.Metric) {
 		for _, state := range states {
 			to <- probeStands.is(float64(in[state]), at.cluster, at.name, string(state))
 		}
-		if in[probing.Failing] > 0 {
-			well[at.cluster] = 0
+		if state, there := well[at.cluster]; !there || state == 1 {
+			well[at.cluster] = 1
+			if in[probing.Failing] > 0 {
+				well[at.cluster] = 0
+			}
 		}
 		c.likeKuberhealthy(to, at, now, in, streak)
 	}
-	for cluster, state := range well {
+	for cluster, state := range well { // of one that has no cases nothing is to be heard
 		to <- khCluster.is(state, cluster)
+		to <- probeSaid.is(float64(p.said[cluster].Unix()), cluster)
 	}
 }
 

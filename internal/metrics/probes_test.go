@@ -96,6 +96,10 @@ func TestWhatIsGoneIsNotShown(t *testing.T) {
 	if strings.Contains(text, `sluice_probe_stands{case="dns"`) {
 		t.Error("a case that is gone has targets")
 	}
+	p.Said(probing.Said{Cluster: "a", At: noon.Add(7 * time.Minute), Gone: []string{"life"}})
+	if text = page(t, p); strings.Contains(text, "\nsluice_probe_said_timestamp_seconds{") {
+		t.Error("a cluster without cases is to be heard of")
+	}
 }
 
 // However many cases, codes, targets and clusters there are, and whatever programs say: the page has a bound, and its counters only grow.

@@ -133,6 +133,7 @@ func (k *known) now() *probing.Config {
 // full is a stand with what its case is.
 func (k *known) full(st *probing.Stand) probing.Stand {
 	one, spec := *st, k.config.Spec
+	one.Namespace = k.name.Namespace
 	one.Probe, one.Binding, one.Version, one.Severity, one.Owner = spec.Probe, spec.Binding, spec.Version, spec.Severity, spec.Owner
 	one.Mode, one.Schedule, one.Events, one.Enforcement, one.Missed = spec.Mode, spec.Schedule, spec.Events, spec.Enforcement, k.missed
 	return one
