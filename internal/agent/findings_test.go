@@ -26,6 +26,7 @@ type listening struct {
 	grpc.ClientConnInterface
 	down    bool
 	refuses string // a cluster of which it hears nothing
+	poison  string // the ID of an outcome, or the case of a state, which it takes at no time
 	heard   []probing.Said
 	calls   int
 }
@@ -45,6 +46,10 @@ func (l *listening) Invoke(_ context.Context, method string, args, _ any, _ ...g
 		}
 		if len(one.Stands) > uplink.MaxStands || len(one.Outcomes) > uplink.MaxOutcomes {
 			return status.Error(codes.InvalidArgument, "too much")
+		}
+		if l.poison != "" && (slices.ContainsFunc(one.Outcomes, func(o probing.Outcome) bool { return o.ID == l.poison }) ||
+			slices.ContainsFunc(one.Stands, func(s probing.Stand) bool { return s.Case == l.poison })) {
+			return status.Error(codes.InvalidArgument, "that is no run of a case")
 		}
 	}
 	l.heard = append(l.heard, all...)
@@ -186,6 +191,36 @@ func TestOneClusterKeepsNoOtherBack(t *testing.T) {
 	}
 	if f.next() != nil {
 		t.Error("it is told again and again")
+	}
+}
+
+// What the server takes at no time is left out alone, wherever it stands: nothing else that was found goes with it.
+func TestOneFindingKeepsNoOtherBack(t *testing.T) {
+	for _, poison := range []string{"r0", "r7", "r99", "etcd-3", "none"} {
+		f, l := findingsIn(t, t.TempDir()), &listening{poison: poison}
+		one := probing.Said{Cluster: "a", Gone: []string{"old"}}
+		for i := range 100 {
+			one.Outcomes = append(one.Outcomes, came(fmt.Sprintf("r%d", i), api.Failed))
+		}
+		for i := range 9 {
+			one.Stands = append(one.Stands, inState(fmt.Sprintf("etcd-%d", i), "", probing.Failing))
+		}
+		f.says(t, one)
+		f.says(t, probing.Said{Cluster: "b", Outcomes: []probing.Outcome{came("other", api.Passed)}})
+		f.tellTo(t, l)
+		want := 110 // with what has gone, and the other cluster's
+		if poison == "none" {
+			want++
+		}
+		if got := l.texts(); len(got) != want || !slices.Contains(got, "a gone old") || !slices.Contains(got, "b other") {
+			t.Errorf("%s: %d are heard, want %d", poison, len(got), want)
+		}
+		if f.next() != nil {
+			t.Errorf("%s: something is told again and again", poison)
+		}
+		if l.calls > 40 {
+			t.Errorf("%s: it took %d calls", poison, l.calls)
+		}
 	}
 }
 
