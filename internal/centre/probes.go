@@ -4,7 +4,6 @@ import (
 	"context"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"sluice.dev/sluice/internal/api"
@@ -82,6 +81,11 @@ func bound(said *probing.Said, now time.Time) error {
 	if said.At.IsZero() || said.At.After(now.Add(mostAhead)) {
 		said.At = now
 	}
+	for _, gone := range said.Gone {
+		if !caseName.MatchString(gone) {
+			return fault.New(fault.Invalid, "%.40q, which has gone, is no case", gone)
+		}
+	}
 	for i := range said.Stands {
 		if err := boundStand(&said.Stands[i], said.Cluster, now); err != nil {
 			return err
@@ -103,13 +107,13 @@ var (
 // boundStand has a state that says of itself for how long it counts, as long as any may. What counts for ever would hide a prober that has
 // ended.
 func boundStand(s *probing.Stand, cluster string, now time.Time) error {
-	if !caseName.MatchString(s.Case) || len(s.Target) > maxTarget {
+	if !caseName.MatchString(s.Case) || !plainText(s.Target) {
 		return fault.New(fault.Invalid, "%.40q at %.40q is no case at a target", s.Case, s.Target)
 	}
 	if !slices.Contains(states, s.State) {
 		return fault.New(fault.Invalid, "case %s is %.20q, which is no state", s.Case, s.State)
 	}
-	s.Cluster, s.Target, s.Recent = cluster, strings.ToValidUTF8(s.Target, "?"), line(s.Recent, maxRecent)
+	s.Cluster, s.Recent = cluster, line(s.Recent, maxRecent)
 	if latest := now.Add(mostFresh); s.Until.IsZero() || s.Until.After(latest) {
 		s.Until = latest
 	}
@@ -121,17 +125,27 @@ func boundStand(s *probing.Stand, cluster string, now time.Time) error {
 	if s.Last == nil {
 		return nil
 	}
-	return boundOutcome(s.Last, cluster, now)
+	return boundResult(s.Last, cluster, now) // an agent that was started anew does not know which run that was
 }
 
+// plainText is whether a text is short, and holds nothing that a database does not keep or a terminal obeys.
+func plainText(text string) bool { return len(text) <= maxTarget && line(text, maxTarget) == text }
+
 func boundOutcome(o *probing.Outcome, cluster string, now time.Time) error {
-	if !caseName.MatchString(o.Case) || len(o.Target) > maxTarget || o.ID == "" || len(o.ID) > maxTarget {
+	if o.ID == "" {
+		return fault.New(fault.Invalid, "a run of %.40q at %.40q has no name", o.Case, o.Target)
+	}
+	return boundResult(o, cluster, now)
+}
+
+func boundResult(o *probing.Outcome, cluster string, now time.Time) error {
+	if !caseName.MatchString(o.Case) || !plainText(o.Target) || !plainText(o.ID) {
 		return fault.New(fault.Invalid, "run %.60q of %.40q at %.40q is none of a case at a target", o.ID, o.Case, o.Target)
 	}
 	if !slices.Contains(verdicts, o.Verdict) {
 		return fault.New(fault.Invalid, "run %s came to %.20q, which is no verdict", o.ID, o.Verdict)
 	}
-	o.Cluster, o.Target = cluster, strings.ToValidUTF8(o.Target, "?")
+	o.Cluster = cluster
 	if o.Ended.IsZero() || o.Ended.After(now.Add(mostAhead)) {
 		o.Ended = now
 	}

@@ -76,12 +76,19 @@ func TestWhatProbesSayIsBounded(t *testing.T) {
 	m := w.member("eu", "eu")
 	now := w.clock.Now().UTC()
 	for reason, said := range map[string]probing.Said{
-		"a verdict that there is not": {Outcomes: []probing.Outcome{{ID: "r", Case: "etcd", Result: probing.Result{Verdict: "Fine"}}}},
-		"a run without a name":        {Outcomes: []probing.Outcome{{Case: "etcd", Result: probing.Result{Verdict: api.Passed}}}},
-		"a state that there is not":   {Stands: []probing.Stand{{Case: "etcd", State: "Fine"}}},
-		"a case by no name":           {Stands: []probing.Stand{{Case: "../etcd", State: probing.Passing}}},
-		"a target without end":        {Stands: []probing.Stand{{Case: "etcd", Target: strings.Repeat("x", 300), State: probing.Passing}}},
-		"too many states":             {Stands: make([]probing.Stand, uplink.MaxStands+1)},
+		"a verdict that there is not":     {Outcomes: []probing.Outcome{{ID: "r", Case: "etcd", Result: probing.Result{Verdict: "Fine"}}}},
+		"a run without a name":            {Outcomes: []probing.Outcome{{Case: "etcd", Result: probing.Result{Verdict: api.Passed}}}},
+		"a state that there is not":       {Stands: []probing.Stand{{Case: "etcd", State: "Fine"}}},
+		"a case by no name":               {Stands: []probing.Stand{{Case: "../etcd", State: probing.Passing}}},
+		"a target without end":            {Stands: []probing.Stand{{Case: "etcd", Target: strings.Repeat("x", 300), State: probing.Passing}}},
+		"a target that no database keeps": {Stands: []probing.Stand{{Case: "etcd", Target: "etcd\x000", State: probing.Passing}}},
+		"a target that moves the cursor":  {Stands: []probing.Stand{{Case: "etcd", Target: "\x1b[2J", State: probing.Passing}}},
+		"a run of such a target": {Outcomes: []probing.Outcome{
+			{ID: "r", Case: "etcd", Target: "\x00", Result: probing.Result{Verdict: api.Passed}}}},
+		"a run whose name no database keeps": {Outcomes: []probing.Outcome{
+			{ID: "r\x00", Case: "etcd", Result: probing.Result{Verdict: api.Passed}}}},
+		"something that has gone and is no case": {Gone: []string{"etcd\x00"}},
+		"too many states":                        {Stands: make([]probing.Stand, uplink.MaxStands+1)},
 	} {
 		said.Cluster = "eu-1"
 		w.want(w.say(m, said), fault.Invalid, reason)
@@ -95,6 +102,11 @@ func TestWhatProbesSayIsBounded(t *testing.T) {
 		{Case: "etcd", State: probing.Passing, Until: now.Add(100 * 24 * time.Hour)}, {Case: "dns", State: probing.Passing},
 	}}); err != nil {
 		t.Fatal(err)
+	}
+	anew := probing.Stand{Case: "anew", State: probing.Passing,
+		Last: &probing.Outcome{Case: "anew", Ended: now, Result: probing.Result{Verdict: api.Passed}}}
+	if err := w.say(m, probing.Said{Cluster: "eu-1", At: now, Stands: []probing.Stand{anew}}); err != nil {
+		t.Errorf("an agent that was started anew does not know the run of a state: %v", err)
 	}
 	for _, s := range w.stands() {
 		if latest := w.clock.Now().Add(9 * 24 * time.Hour); s.Until.IsZero() || s.Until.After(latest) {
