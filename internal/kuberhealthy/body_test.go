@@ -71,6 +71,13 @@ func TestVerdicts(t *testing.T) {
 		{"an observation of several", `{"ok":true,"sluice":{"observations":{"a":[1]}}}`, ""},
 		{"an observation of nothing", `{"ok":true,"sluice":{"observations":{"a":null}}}`, ""},
 		{"an observation nobody can count with", `{"ok":true,"sluice":{"observations":{"a":1e999}}}`, ""},
+		{"a target with a NUL, which no database keeps", `{"ok":true,"sluice":{"target":"etcd\u0000"}}`, ""},
+		{"a target that clears the screen", `{"ok":true,"sluice":{"target":"\u001b[2J"}}`, ""},
+		{"a target that is read backwards", `{"ok":true,"sluice":{"target":"\u202eetcd"}}`, ""},
+		{"a part of such a target", `{"ok":true,"sluice":{"parts":[{"name":"a","target":"\u0000","verdict":"Passed"}]}}`, ""},
+		{"a part of such a name", `{"ok":true,"sluice":{"parts":[{"name":"a\n","verdict":"Passed"}]}}`, ""},
+		{"an observation of such a name", `{"ok":true,"sluice":{"observations":{"a\u0000":1}}}`, ""},
+		{"a target in another language", `{"ok":true,"sluice":{"target":"узел-1"}}`, api.Passed},
 		{"a part without a name", `{"ok":true,"sluice":{"parts":[{"verdict":"Passed"}]}}`, ""},
 		{"a part without a verdict", `{"ok":true,"sluice":{"parts":[{"name":"a"}]}}`, ""},
 	} {

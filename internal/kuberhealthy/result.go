@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/clip"
@@ -83,8 +84,8 @@ func (b *body) judge(by probing.Contract) error {
 		return no("the code %.80q is no word of letters and digits", m.Code)
 	case !severities.MatchString(m.Severity):
 		return no("the severity %.40q is none of P0 to P4", m.Severity)
-	case len(m.Target) > maxName:
-		return no("the target is longer than %d bytes", maxName)
+	case !short(m.Target):
+		return no("the target is longer than %d bytes, or is not all of letters that can be seen", maxName)
 	case m.Seq < 0:
 		return no("seq is below 0")
 	}
@@ -92,8 +93,8 @@ func (b *body) judge(by probing.Contract) error {
 		switch _, known := verdicts[p.Verdict]; {
 		case p.Name == "":
 			return no("part %d has no name", i)
-		case len(p.Name) > maxName || len(p.Target) > maxName:
-			return no("the name or target of part %d is longer than %d bytes", i, maxName)
+		case !short(p.Name) || !short(p.Target):
+			return no("the name or target of part %d is longer than %d bytes, or is not all of letters that can be seen", i, maxName)
 		case !known:
 			return no("part %s has no verdict", p.Name)
 		case p.Code != "" && !codes.MatchString(p.Code):
@@ -101,14 +102,20 @@ func (b *body) judge(by probing.Contract) error {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.Observations)) {
-		if name == "" || len(name) > maxName {
-			return no("the name of an observation has 1 to %d bytes", maxName)
+		if name == "" || !short(name) {
+			return no("the name of an observation has 1 to %d bytes of letters that can be seen", maxName)
 		}
 		if !plain(m.Observations[name]) {
 			return no("the observation %s is no number, text or boolean", name)
 		}
 	}
 	return nil
+}
+
+// short is whether a name fits, and holds nothing that a terminal obeys or a database does not keep.
+func short(name string) bool {
+	unseen := func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }
+	return len(name) <= maxName && !strings.ContainsFunc(name, unseen)
 }
 
 // plain is whether JSON is a number that can be counted with, a text or a boolean.
