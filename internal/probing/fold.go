@@ -113,7 +113,7 @@ func Spread(o Outcome) (all []Outcome) {
 			i = len(all)
 			of[p.Target] = i
 			one := o
-			one.Target, one.ID = p.Target, o.ID+"/"+p.Target
+			one.Target, one.ID = p.Target, o.ID+"/"+digest(p.Target) // which is as short however long the target is
 			one.Result = Result{By: o.By, Severity: o.Severity}
 			all = append(all, one)
 		}

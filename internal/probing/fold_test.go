@@ -132,4 +132,8 @@ func TestPartsOfTargetsOfTheirOwn(t *testing.T) {
 		len(all[1].Parts) != 2 || all[0].ID == all[1].ID || all[0].ID == o.ID {
 		t.Errorf("%+v", all)
 	}
+	o.Parts = []probing.Part{{Name: "put", Target: strings.Repeat("x", 253), Verdict: api.Passed}}
+	if all := probing.Spread(o); len(all) != 1 || len(all[0].ID) > 64 {
+		t.Errorf("its ID is longer than anybody takes: %+v", all)
+	}
 }
