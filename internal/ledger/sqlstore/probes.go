@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"sluice.dev/sluice/internal/api"
@@ -14,101 +15,170 @@ import (
 	"sluice.dev/sluice/internal/probing"
 )
 
-// SaveSaid implements ledger.Probes. Clusters are written in the order of their names, so that no two writes wait for each other.
+// SaveSaid implements ledger.Probes. Rows are written many at once, and in the order of their keys, so that no two writes wait for each
+// other.
 func (s *Store) SaveSaid(ctx context.Context, all []probing.Said, now time.Time) error {
 	all = slices.Clone(all)
 	slices.SortStableFunc(all, func(a, b probing.Said) int { return cmp.Compare(a.Cluster, b.Cluster) })
 	err := s.write(ctx, NoTurn, func(tx handle) error {
-		hours := hours{}
-		for _, said := range all {
-			if err := saveSaid(ctx, tx, said, now, hours); err != nil {
-				return failed(err, "of cluster %s", said.Cluster)
-			}
+		if err := saveStands(ctx, tx, all); err != nil {
+			return err
 		}
-		return hours.save(ctx, tx)
+		return saveProbeOutcomes(ctx, tx, all, now)
 	})
 	return failed(err, "cannot keep what probes found")
 }
 
-func saveSaid(ctx context.Context, tx handle, said probing.Said, now time.Time, hours hours) error {
-	for _, probeCase := range said.Gone {
-		_, err := tx.ExecContext(ctx, `DELETE FROM probe_stands WHERE cluster = ? AND probe_case = ? AND said <= ?`,
-			said.Cluster, probeCase, formatTime(said.At))
-		if err != nil {
-			return err
-		}
-	}
-	for _, stand := range said.Stands {
-		if err := saveStand(ctx, tx, said, stand); err != nil {
-			return err
-		}
-	}
-	if len(said.Stands) > 0 {
-		if err := roomForStands(ctx, tx, said.Cluster); err != nil {
-			return err
-		}
-	}
-	for _, o := range said.Outcomes {
-		if o.Verdict == api.Passed && o.Ended.Before(now.Add(-ledger.ProbePassesFor)) {
-			continue
-		}
-		o.Cluster = said.Cluster
-		isNew, err := saveProbeOutcome(ctx, tx, o)
-		if err != nil {
-			return err
-		}
-		if isNew {
-			hours.add(o)
-		}
-	}
-	return nil
+// standRow is a stand as it is written.
+type standRow struct {
+	cluster, probeCase, target string
+	last, said                 string
+	args                       []any
 }
 
-func saveStand(ctx context.Context, tx handle, said probing.Said, stand probing.Stand) error {
+// saveStands keeps stands in the order in which they were said, and has those go that have gone.
+func saveStands(ctx context.Context, tx handle, all []probing.Said) error {
+	waiting, clusters := map[[3]string]standRow{}, []string{}
+	for _, said := range all {
+		if len(said.Gone) > 0 {
+			if err := writeStands(ctx, tx, waiting); err != nil {
+				return err
+			}
+		}
+		for _, probeCase := range said.Gone {
+			_, err := tx.ExecContext(ctx, `DELETE FROM probe_stands WHERE cluster = ? AND probe_case = ? AND said <= ?`,
+				said.Cluster, probeCase, formatTime(said.At))
+			if err != nil {
+				return err
+			}
+		}
+		for _, stand := range said.Stands {
+			row, err := rowOf(said, stand)
+			if err != nil {
+				return err
+			}
+			key := [3]string{row.cluster, row.probeCase, row.target}
+			if was, there := waiting[key]; !there || row.last > was.last || row.last == was.last && row.said >= was.said {
+				waiting[key] = row
+			}
+		}
+		if len(said.Stands) > 0 && !slices.Contains(clusters, said.Cluster) {
+			clusters = append(clusters, said.Cluster)
+		}
+	}
+	if err := writeStands(ctx, tx, waiting); err != nil {
+		return err
+	}
+	return roomForStands(ctx, tx, clusters)
+}
+
+func rowOf(said probing.Said, stand probing.Stand) (standRow, error) {
 	stand.Cluster = said.Cluster
 	var last time.Time
 	if stand.Last != nil {
 		last = stand.Last.Ended
 	}
 	body, err := json.Marshal(stand)
-	if err != nil {
-		return err
+	r := standRow{cluster: said.Cluster, probeCase: stand.Case, target: stand.Target, last: formatTime(last), said: formatTime(said.At)}
+	r.args = []any{
+		r.cluster, r.probeCase, r.target, string(stand.State), r.last, r.said, formatTime(stand.Until), readable(string(body)),
 	}
-	_, err = tx.ExecContext(ctx, `
-		INSERT INTO probe_stands (cluster, probe_case, target, state, last, said, until, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (cluster, probe_case, target) DO UPDATE SET state = excluded.state, last = excluded.last, said = excluded.said,
-			until = excluded.until, body = excluded.body
-		WHERE excluded.last > probe_stands.last OR (excluded.last = probe_stands.last AND excluded.said >= probe_stands.said)`,
-		said.Cluster, stand.Case, stand.Target, string(stand.State), formatTime(last), formatTime(said.At), formatTime(stand.Until),
-		readable(string(body)))
-	return err
+	return r, err
 }
 
-func roomForStands(ctx context.Context, tx handle, cluster string) error {
-	var has int
-	if err := tx.QueryRowContext(ctx, `SELECT COUNT(*) FROM probe_stands WHERE cluster = ?`, cluster).Scan(&has); err != nil {
-		return err
-	}
-	if has > ledger.MaxProbeStands {
-		return fault.New(fault.Refused, "it would have %d cases and targets, and may have %d", has, ledger.MaxProbeStands)
+// writeStands writes what waits, and leaves nothing waiting. Of two of one key the later counts.
+func writeStands(ctx context.Context, tx handle, waiting map[[3]string]standRow) error {
+	rows := slices.SortedFunc(maps.Values(waiting), func(a, b standRow) int {
+		return cmp.Or(cmp.Compare(a.cluster, b.cluster), cmp.Compare(a.probeCase, b.probeCase), cmp.Compare(a.target, b.target))
+	})
+	clear(waiting)
+	for some := range slices.Chunk(rows, rowsAtOnce) {
+		var args []any
+		for _, r := range some {
+			args = append(args, r.args...)
+		}
+		_, err := tx.ExecContext(ctx, `
+			INSERT INTO probe_stands (cluster, probe_case, target, state, last, said, until, body) VALUES `+values(len(some), 8)+`
+			ON CONFLICT (cluster, probe_case, target) DO UPDATE SET state = excluded.state, last = excluded.last, said = excluded.said,
+				until = excluded.until, body = excluded.body
+			WHERE excluded.last > probe_stands.last OR (excluded.last = probe_stands.last AND excluded.said >= probe_stands.said)`, args...)
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-func saveProbeOutcome(ctx context.Context, tx handle, o probing.Outcome) (isNew bool, err error) {
-	body, err := json.Marshal(o)
-	if err != nil {
-		return false, err
+// rowsAtOnce is how many rows one statement writes.
+const rowsAtOnce = 100
+
+// values are so many rows of parameters.
+func values(rows, columns int) string {
+	row := "(?" + strings.Repeat(", ?", columns-1) + ")"
+	return row + strings.Repeat(", "+row, rows-1)
+}
+
+func roomForStands(ctx context.Context, tx handle, clusters []string) error {
+	for some := range slices.Chunk(clusters, rowsAtOnce) {
+		args := []any{}
+		for _, c := range some {
+			args = append(args, c)
+		}
+		full, err := rows(ctx, tx, func(row scanner) (cluster string, err error) {
+			err = row.Scan(&cluster)
+			return cluster, err
+		}, `SELECT cluster FROM probe_stands WHERE cluster IN `+values(1, len(some))+` GROUP BY cluster HAVING COUNT(*) > ?`,
+			append(args, ledger.MaxProbeStands)...)
+		if err != nil {
+			return err
+		}
+		if len(full) > 0 {
+			return fault.New(fault.Refused, "cluster %s would have more than %d cases and targets", full[0], ledger.MaxProbeStands)
+		}
 	}
-	added, err := tx.ExecContext(ctx, `
-		INSERT INTO probe_outcomes (cluster, id, probe_case, target, verdict, ended, body) VALUES (?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (cluster, id) DO NOTHING`,
-		o.Cluster, o.ID, o.Case, o.Target, string(o.Verdict), formatTime(o.Ended), readable(string(body)))
-	if err != nil {
-		return false, err
+	return nil
+}
+
+// saveProbeOutcomes keeps outcomes, and counts those that are new.
+func saveProbeOutcomes(ctx context.Context, tx handle, all []probing.Said, now time.Time) error {
+	found := map[[2]string]probing.Outcome{}
+	for _, said := range all {
+		for _, o := range said.Outcomes {
+			o.Cluster = said.Cluster
+			key, old := [2]string{o.Cluster, o.ID}, o.Verdict == api.Passed && o.Ended.Before(now.Add(-ledger.ProbePassesFor))
+			if _, twice := found[key]; !twice && !old {
+				found[key] = o
+			}
+		}
 	}
-	n, err := added.RowsAffected()
-	return n > 0, err
+	order := slices.SortedFunc(maps.Keys(found), func(a, b [2]string) int {
+		x, y := found[a], found[b]
+		return cmp.Or(cmp.Compare(a[0], b[0]), x.Ended.Compare(y.Ended), cmp.Compare(a[1], b[1]))
+	})
+	hours := hours{}
+	for some := range slices.Chunk(order, rowsAtOnce) {
+		var args []any
+		for _, key := range some {
+			o := found[key]
+			body, err := json.Marshal(o)
+			if err != nil {
+				return err
+			}
+			args = append(args, o.Cluster, o.ID, o.Case, o.Target, string(o.Verdict), formatTime(o.Ended), readable(string(body)))
+		}
+		added, err := rows(ctx, tx, func(row scanner) (key [2]string, err error) {
+			err = row.Scan(&key[0], &key[1])
+			return key, err
+		}, `INSERT INTO probe_outcomes (cluster, id, probe_case, target, verdict, ended, body) VALUES `+values(len(some), 7)+`
+			ON CONFLICT (cluster, id) DO NOTHING RETURNING cluster, id`, args...)
+		if err != nil {
+			return err
+		}
+		for _, key := range added {
+			hours.add(found[key])
+		}
+	}
+	return hours.save(ctx, tx)
 }
 
 // hourOf is which count a run belongs to.
@@ -130,13 +200,16 @@ func (h hours) save(ctx context.Context, tx handle) error {
 		return cmp.Or(cmp.Compare(a.cluster, b.cluster), cmp.Compare(a.probeCase, b.probeCase), cmp.Compare(a.hour, b.hour),
 			cmp.Compare(a.verdict, b.verdict))
 	})
-	for _, of := range order {
+	for some := range slices.Chunk(order, rowsAtOnce) {
+		var args []any
+		for _, of := range some {
+			args = append(args, of.probeCase, of.cluster, of.hour, of.verdict, h[of].Runs, int64(h[of].Worst), int64(h[of].Total))
+		}
 		_, err := tx.ExecContext(ctx, `
-			INSERT INTO probe_hours (probe_case, cluster, hour, verdict, runs, worst, total) VALUES (?, ?, ?, ?, ?, ?, ?)
+			INSERT INTO probe_hours (probe_case, cluster, hour, verdict, runs, worst, total) VALUES `+values(len(some), 7)+`
 			ON CONFLICT (probe_case, cluster, hour, verdict) DO UPDATE SET runs = probe_hours.runs + excluded.runs,
 				worst = CASE WHEN excluded.worst > probe_hours.worst THEN excluded.worst ELSE probe_hours.worst END,
-				total = probe_hours.total + excluded.total`,
-			of.probeCase, of.cluster, of.hour, of.verdict, h[of].Runs, int64(h[of].Worst), int64(h[of].Total))
+				total = probe_hours.total + excluded.total`, args...)
 		if err != nil {
 			return err
 		}
