@@ -18,6 +18,7 @@ import (
 	"helm.sh/helm/v3/pkg/engine"
 	"sigs.k8s.io/yaml"
 
+	"sluice.dev/sluice/internal/prober"
 	"sluice.dev/sluice/internal/rights"
 )
 
@@ -182,5 +183,20 @@ func TestAnAgentMayDoByDefaultWhatEveryClusterNeeds(t *testing.T) {
 	}
 	if diff := cmp.Diff(rights.ValuesOf(rights.Work{Agent: true}.Roles(rights.Options{})), has); diff != "" {
 		t.Errorf("sluice rbac --values says otherwise: -says +chart\n%s", diff)
+	}
+}
+
+// The kinds of probes are installed with an agent; an agent that finds none defines the same.
+func TestTheChartHasTheKindsOfProbes(t *testing.T) {
+	var all []string
+	for _, name := range []string{"probeconfigs.yaml", "proberuns.yaml"} {
+		text, err := os.ReadFile(filepath.Join("..", "..", "deploy", "charts", "sluice-agent", "crds", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, string(text))
+	}
+	if diff := cmp.Diff(prober.Definitions(), strings.Join(all, "---\n")); diff != "" {
+		t.Errorf("copy internal/prober/crds there: -prober +chart\n%s", diff)
 	}
 }

@@ -62,8 +62,8 @@ SLUICE_AGENT_TOKEN. It keeps the certificate that it gets in the folder of --sta
 Without --kubeconfig it runs in its cluster, which is then the only one of its site. With one, that has
 a context for each cluster of the site, by the name that the fleet gives it.
 
-With --probes it runs the probes that are in its clusters, of which it says what they find. Their pods report to it: --probes-url is how
-they reach what --probes-listen names.
+With --probes it runs the probes that are in its clusters, and says what they find. Their pods report to
+it: --probes-url is how they reach what --probes-listen names.
 
 Where the server, or the link to it, is down, the agent goes on asking, and nothing is lost: what it was
 doing is taken up where it was. Units of its clusters are Unreachable meanwhile.`,

@@ -25,6 +25,7 @@ func (w Work) Needs(o Options) []Need {
 	all := slices.Concat(Everywhere(), ofObjects(w.Objects, o.Apart), ofSteps(w.Steps))
 	if w.Agent {
 		all = append(all, ofAgents()...)
+		all = append(all, ofProber(w.Objects)...)
 	}
 	return all
 }

@@ -59,6 +59,15 @@ func TestRoles(t *testing.T) {
 		{"an agent tells of its cluster too", rights.Work{Agent: true}, true, []string{
 			every[0], ": get namespaces kube-system", ": list pods", every[1],
 		}},
+		{"an agent runs the probes that components bring", rights.Work{Agent: true, Objects: []*unstructured.Unstructured{
+			object("sluice.dev/v1alpha1", "ProbeConfig", "sluice-probes", "etcd"),
+		}}, true, []string{
+			": get list watch controllerrevisions.apps", ": get list watch create update delete proberuns.sluice.dev",
+			": get list watch daemonsets.apps", ": get list watch deployments.apps", every[0], ": get list watch pods",
+			": get list watch probeconfigs.sluice.dev", ": get list watch statefulsets.apps", ": get namespaces kube-system",
+			": update probeconfigs/status.sluice.dev", ": update proberuns/status.sluice.dev", "sluice-probes: create delete pods",
+			"sluice-probes: create patch delete probeconfigs.sluice.dev", every[1],
+		}},
 		{"an object is read, written and taken away", rights.Work{Objects: []*unstructured.Unstructured{
 			object("v1", "Service", "apps", "web"),
 		}}, false, []string{": get list watch nodes", ": get create patch delete services", every[1]}},
