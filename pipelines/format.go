@@ -78,6 +78,7 @@ func formats() map[string]*format {
 			"must be a resource of the API such as pods, pods/exec or, as a key, deployments.apps; * is no resource"),
 		"apiGroup": pattern(`^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?)?$`,
 			"must be a group of the API such as apps, or nothing for the core group"),
+		"line":        pattern(`^\S(.{0,248}\S)?$`, "must be one line of at most 250 characters, without spaces around"),
 		"apiVerb":     {values: []string{"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection"}},
 		"capability":  pattern(`^[A-Z][A-Z_]{2,40}$`, "must be a capability of Linux such as NET_RAW"),
 		"headerValue": pattern(`^[!-~]([ -~]{0,254}[!-~])?$`, "must be at most 256 characters of ASCII, without spaces around"),

@@ -42,6 +42,13 @@ func TestGather(t *testing.T) {
 			},
 			want: []string{"a.yaml", "m/d.yml", "m/.helmignore", "m/_names.tpl", "m/below/e.json"},
 		},
+		"probes beside what was given": {
+			reason: "they are rendered, wherever they stand",
+			files: map[string]string{
+				"a.yaml": strings.ReplaceAll(component, "%", "probes: p"), "p/probes.yaml": "kind: Probe\n", "p/id_rsa": "secret",
+			},
+			want: []string{"a.yaml", "p/probes.yaml"},
+		},
 		"a template that is not there": {
 			reason: "the check says so at its place",
 			files:  map[string]string{"a.yaml": strings.ReplaceAll(component, "%", "chart: nowhere")}, want: []string{"a.yaml"},

@@ -23,7 +23,7 @@ type ProbeSpec struct {
 	Exceptions  []PodException `json:"exceptions,omitempty" items:"1..10"` // what it may do beyond its profile
 	Limits      *PodLimits     `json:"limits,omitempty"`
 	Severity    ProbeSeverity  `json:"severity,omitempty"`        // how bad it is where it fails; default P3
-	Owner       string         `json:"owner,omitempty" is:"text"` // who is asked
+	Owner       string         `json:"owner,omitempty" is:"line"` // who is asked
 	Mode        ProbeMode      `json:"mode,omitempty"`            // default OneShot
 	Target      *ProbedTarget  `json:"target,omitempty"`          // what a run is about; default the cluster
 	Touches     []ProbeTouch   `json:"touches,omitempty" items:"1..50"`
@@ -77,7 +77,7 @@ func (ProbeMode) values() []string { return []string{string(ProbeOneShot), strin
 // PodException is what a pod may do beyond its profile, under a name and with a reason.
 type PodException struct {
 	Name         string   `json:"name" is:"name"`
-	Because      string   `json:"because" is:"text"`
+	Because      string   `json:"because" is:"line"`
 	Capabilities []string `json:"capabilities" is:"capability" items:"1..10"` // such as NET_RAW
 }
 
@@ -155,7 +155,7 @@ type ProbeBindingSpec struct {
 // ProbeSchedule is when cases run by themselves: by interval or by cron.
 type ProbeSchedule struct {
 	Every  *Duration `json:"every,omitempty"`
-	Cron   string    `json:"cron,omitempty" is:"text"` // of five fields
+	Cron   string    `json:"cron,omitempty" is:"line"` // of five fields
 	Zone   string    `json:"zone,omitempty" is:"text"` // of cron: an IANA name; default UTC
 	Jitter *Duration `json:"jitter,omitempty"`         // over which clusters spread; default the interval, of cron nothing
 }
@@ -164,7 +164,7 @@ type ProbeSchedule struct {
 type ProbeEvent struct {
 	On ProbeEventKind `json:"on"`
 	// of workloads as Kind/namespace/name or namespace/name, of conditions, of posted events; default all
-	Names []string `json:"names,omitempty" is:"text" items:"1..100"`
+	Names []string `json:"names,omitempty" is:"line" items:"1..100"`
 }
 
 // ProbeEventKind is what has changed.

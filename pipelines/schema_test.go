@@ -317,7 +317,7 @@ func TestSchemaAcceptsWhatTheLoaderAccepts(t *testing.T) {
 					", exceptions: [{name: a, because: b, capabilities: [net_raw]}]", ", target: {kind: Nodes, sample: 51}", ", target: {sample: 1}",
 					", touches: [{resources: ['*'], verbs: [get]}]", ", touches: [{resources: [pods], verbs: ['*']}]", ", touches: [{resources: [pods]}]",
 					", touches: [{apiGroups: [Apps], resources: [pods], verbs: [get]}]", ", objects: {Pods: 1}", ", objects: {pods: 10001}",
-					", touches: []")...),
+					", touches: []", ", owner: "+strings.Repeat("a", 251), ", owner: ' a'")...),
 		},
 		"ProbeSet": {
 			kind: pipelines.KindProbeSet,
