@@ -3,6 +3,7 @@ package pipelines
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"sluice.dev/sluice/pipelines/calendar"
@@ -397,6 +398,12 @@ func (s *probeSuite) selectors() []string {
 	return slices.Compact(all)
 }
 
+// uses reports whether a probe is run from an image slot, or told of it.
+func (s *probeSuite) uses(slot string) bool {
+	return slices.ContainsFunc(s.slots, func(u usedSlot) bool { return u.slot == slot }) ||
+		s.all.anyText(func(text string) bool { return strings.Contains(text, "$(values.images."+slot+")") })
+}
+
 // shippedProbes checks components against the probes that they ship.
 func (l *linter) shippedProbes(suites map[string]*probeSuite) {
 	for _, doc := range l.docs {
@@ -412,6 +419,12 @@ func (l *linter) shippedProbes(suites map[string]*probeSuite) {
 		}
 		if len(s.bindings) == 0 {
 			l.report.addAt(at, "folder %s has no ProbeBinding: its probes would run nowhere", c.Spec.Template.Probes)
+		}
+		for _, slot := range sortedKeys(c.Spec.Images) {
+			if !s.uses(slot) {
+				l.report.addAt(doc.spot().at("spec", "images").key(slot), "image slot %s: no Probe of folder %s is run from it, and none names it",
+					slot, c.Spec.Template.Probes)
+			}
 		}
 		for _, used := range s.slots {
 			if _, known := c.Spec.Images[used.slot]; !known {

@@ -177,23 +177,24 @@ func (d *ProbeDocuments) AsIn(at Place) string {
 
 // nameClusters reports whether a text may hold what a cluster is called, or where it stands.
 func (d *ProbeDocuments) nameClusters() bool {
-	names := func(value any) bool {
-		text, _ := value.(string)
-		return strings.Contains(text, "$(cluster.")
+	return d.anyText(func(text string) bool { return strings.Contains(text, "$(cluster.") })
+}
+
+// anyText reports whether a text in which names stand for values is as a function wants it.
+func (d *ProbeDocuments) anyText(wanted func(string) bool) bool {
+	is := func(value any) bool {
+		text, ok := value.(string)
+		return ok && wanted(text)
 	}
 	given := func(cases []BoundCase) bool {
 		return slices.ContainsFunc(cases, func(c BoundCase) bool {
-			return slices.ContainsFunc(c.Params, func(v ProbeValue) bool { return names(v.Value) })
+			return slices.ContainsFunc(c.Params, func(v ProbeValue) bool { return is(v.Value) })
 		})
 	}
 	for _, p := range d.Probes {
-		for _, text := range slices.Concat(p.Spec.Command, p.Spec.Args) {
-			if names(text) {
-				return true
-			}
-		}
-		if slices.ContainsFunc(p.Spec.Env, func(v EnvVariable) bool { return names(v.Value) }) ||
-			slices.ContainsFunc(p.Spec.Params, func(v ProbeParam) bool { return names(v.Default) }) {
+		if slices.ContainsFunc(p.Spec.Command, wanted) || slices.ContainsFunc(p.Spec.Args, wanted) ||
+			slices.ContainsFunc(p.Spec.Env, func(v EnvVariable) bool { return wanted(v.Value) }) ||
+			slices.ContainsFunc(p.Spec.Params, func(v ProbeParam) bool { return is(v.Default) }) {
 			return true
 		}
 	}
