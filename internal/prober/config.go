@@ -2,6 +2,7 @@ package prober
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -11,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"sluice.dev/sluice/internal/clip"
+	"sluice.dev/sluice/internal/pod"
 	"sluice.dev/sluice/internal/probing"
 )
 
@@ -85,6 +87,9 @@ func (s *site) bySchedule(ctx context.Context, c *probing.Config, slots *probing
 	if err != nil {
 		return 0, err
 	}
+	if err := s.thin(ctx, c); err != nil {
+		return 0, err
+	}
 	late := s.Clock.Now().Sub(slot) > slots.Late()
 	cause := probing.Cause{Kind: probing.BySchedule, Key: slot.UTC().Format(time.RFC3339Nano), At: &slot}
 	for _, target := range targets {
@@ -97,6 +102,25 @@ func (s *site) bySchedule(ctx context.Context, c *probing.Config, slots *probing
 		}
 	}
 	return missed, nil
+}
+
+// thin takes away the oldest runs of a case's schedule that are over, where there are too many: a case may run each second.
+func (s *site) thin(ctx context.Context, c *probing.Config) error {
+	all := &probing.RunList{}
+	ofCase := client.MatchingLabels{probing.LabelCase: pod.LabelValue(c.Name)}
+	if err := s.seen.List(ctx, all, client.InNamespace(c.Namespace), ofCase); err != nil {
+		return err
+	}
+	over := slices.DeleteFunc(all.Items, func(r probing.Run) bool {
+		return r.Spec.Cause.Kind != probing.BySchedule || !r.Status.Told || r.Status.Ended == nil || r.DeletionTimestamp != nil
+	})
+	slices.SortFunc(over, func(a, b probing.Run) int { return a.Status.Ended.Compare(b.Status.Ended.Time) })
+	for i := range over[:max(0, len(over)-maxKept)] {
+		if err := s.api.Delete(ctx, &over[i], client.Preconditions{UID: &over[i].UID}); client.IgnoreNotFound(err) != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // byHand makes the runs that somebody has written for.

@@ -226,3 +226,27 @@ func TestFailureMode_P05_ANodeThatDiesUnderAProbe(t *testing.T) {
 		t.Errorf("it is %+v on %q", got.Result, got.Node)
 	}
 }
+
+// A case that runs each second leaves no more runs than people look at.
+func TestRunsOfAScheduleAreThinned(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.Kubelet = func(*unstructured.Unstructured) map[string]any { return exits(0, "") }
+	s.probe("dns", everySecond)
+	for i := range 120 {
+		r := s.ended("dns", fmt.Sprint(i), time.Duration(i)*time.Second)
+		live := s.Object(&unstructured.Unstructured{Object: object{
+			"apiVersion": "sluice.dev/v1alpha1", "kind": probing.KindRun, "metadata": object{"namespace": namespace, "name": r.Name},
+		}})
+		live.SetLabels(map[string]string{probing.LabelCase: "dns"})
+		if err := unstructured.SetNestedField(live.Object, string(probing.BySchedule), "spec", "cause", "kind"); err != nil {
+			t.Fatal(err)
+		}
+		s.Put(live)
+	}
+	s.start()
+	s.until("the oldest of 120 runs stay", func() bool { return len(s.runs()) <= 103 })
+	if n := len(s.runs()); n < 100 {
+		t.Errorf("%d runs are left", n)
+	}
+}

@@ -37,7 +37,7 @@ const (
 	atOnce   = 20
 	maxCases = 1000   // of a cluster
 	maxWants = 10_000 // runs that events want, and that are not made yet
-	maxKept  = 50     // runs of a case that stay once they are over
+	maxKept  = 100    // runs of a case's schedule that stay once they are over; a case of nodes has up to 50 at a time
 )
 
 // Times that a run has beside its own.
