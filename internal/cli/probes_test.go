@@ -70,7 +70,7 @@ observed ms = 7
 what its pod on node n1 wrote besides is in the cluster, for as long as the pod is kept
 `,
 		"probe explain node-life --cluster c2 --target n1": `node-life in c2 at n1 is Failing since ` + then + `
-  its last 2 results say so, and count until ` + s.now.Add(time.Minute).UTC().Format(time.RFC3339) + `
+  its last 2 results say so, which counts until ` + s.now.Add(time.Minute).UTC().Format(time.RFC3339) + `
   run node-life-n1 came to Failed at ` + s.now.UTC().Format(time.RFC3339) + `: a pod \u001b[31mdid not start
   1 of its runs were due and did not begin
 it is a case of probe etcd (1.0.0), bound by everywhere, and runs every 5m0s; team-node owns it

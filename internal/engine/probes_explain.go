@@ -72,7 +72,7 @@ func because(k KnownProbe, now time.Time) (all []string) {
 	case k.Last == nil:
 		say("it has not come to a result yet; one is due by %s", k.Until.UTC().Format(time.RFC3339))
 	default:
-		say("its last %s so, and count until %s", results(k.Streak), k.Until.UTC().Format(time.RFC3339))
+		say("its last %s so, which counts until %s", results(k.Streak), k.Until.UTC().Format(time.RFC3339))
 	}
 	if last := k.Last; last != nil {
 		say("run %s came to %s%s at %s: %s", last.ID, last.Verdict, code(last.Code), last.Ended.UTC().Format(time.RFC3339), message(last.Message))

@@ -160,7 +160,7 @@ func TestWhyAProbeIsAsItIs(t *testing.T) {
 	}
 	text := strings.Join(why.Targets[0].Because, "\n")
 	for _, says := range []string{
-		"its last 2 results say so, and count until 2026-11-22T12:15:00Z", "came to Passed (NoLeader)", "too few say so", "3 of its runs were due",
+		"its last 2 results say so, which counts until 2026-11-22T12:15:00Z", "came to Passed (NoLeader)", "too few say so", "3 of its runs were due",
 	} {
 		if !strings.Contains(text, says) {
 			t.Errorf("it does not say %q:\n%s", says, text)
