@@ -224,3 +224,28 @@ func TestAPlanOfAnUnprovenProbeIsRefused(t *testing.T) {
 		})
 	}
 }
+
+// P08: what somebody has taken away must not stay as it was said last. A cluster that talks and does not mention it has it no more; one that
+// is silent is Unknown.
+func TestP08WhatNobodyMentionsGoes(t *testing.T) {
+	b := newBench(t)
+	b.said("c1", probing.Failing, api.Failed)
+	b.said("c2", probing.Failing, api.Failed)
+	b.clock.Step(2 * ledger.ProbeUnsaid)
+	now := b.clock.Now().UTC()
+	other := probing.Stand{Case: "dns", State: probing.Passing, Since: now, Until: now.Add(time.Hour)}
+	if err := b.ledger.SaveSaid(t.Context(), []probing.Said{{Cluster: "c1", At: now, Stands: []probing.Stand{other}}}, now); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.ledger.SweepProbes(t.Context(), now); err != nil {
+		t.Fatal(err)
+	}
+	all, err := b.Probes(t.Context(), engine.ProbesQuery{})
+	var got []string
+	for _, k := range all {
+		got = append(got, k.Cluster+" "+k.Case+" "+string(k.State))
+	}
+	if want := []string{"c1 dns Passing", "c2 etcd Unknown"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v (%v)", got, want, err)
+	}
+}
