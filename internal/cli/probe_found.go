@@ -49,7 +49,9 @@ runs there were of each verdict is kept by the hour for a quarter, and probe exp
 		Args: exactly("CASE"),
 	}, func(ctx context.Context, e Engine, o *listOptions) ([]ledger.ProbeOutcome, error) {
 		return e.ProbeOutcomes(ctx, of.query, o.limit)
-	}, []string{"RUN", "CLUSTER", "TARGET", "ENDED", "TOOK", "VERDICT", "CODE", "CAUSE", "LABEL", "SAYS"}, func(o ledger.ProbeOutcome) []string {
+	}, []string{
+		"RUN", "CLUSTER", "TARGET", "ENDED", "TOOK", "VERDICT", "CODE", "CAUSE", "LABEL", "SAYS",
+	}, func(o ledger.ProbeOutcome) []string {
 		return []string{
 			o.ID, o.Cluster, or(o.Target), stamp(o.Ended), or(took(o.Outcome)), string(o.Verdict), or(o.Code), or(cause(o.Cause)), label(o.Label),
 			or(shortened(o.Message, 80)),
