@@ -82,7 +82,7 @@ func decode(raw []byte, cut bool, by probing.Contract) (probing.Result, Report, 
 func (b *body) report(by probing.Contract) Report {
 	r := Report{Contract: by}
 	if b.Sluice != nil {
-		r.Target, r.Seq = b.Sluice.Target, b.Sluice.Seq
+		r.Target, r.Seq = shown(b.Sluice.Target), b.Sluice.Seq
 	}
 	return r
 }

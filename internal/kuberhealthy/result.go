@@ -84,17 +84,17 @@ func (b *body) judge(by probing.Contract) error {
 		return no("the code %.80q is no word of letters and digits", m.Code)
 	case !severities.MatchString(m.Severity):
 		return no("the severity %.40q is none of P0 to P4", m.Severity)
-	case !short(m.Target):
-		return no("the target is longer than %d bytes, or is not all of letters that can be seen", maxName)
+	case len(m.Target) > maxName:
+		return no("the target is longer than %d bytes", maxName)
 	case m.Seq < 0:
 		return no("seq is below 0")
 	}
 	for i, p := range m.Parts {
 		switch _, known := verdicts[p.Verdict]; {
-		case p.Name == "":
+		case shown(p.Name) == "":
 			return no("part %d has no name", i)
-		case !short(p.Name) || !short(p.Target):
-			return no("the name or target of part %d is longer than %d bytes, or is not all of letters that can be seen", i, maxName)
+		case len(p.Name) > maxName || len(p.Target) > maxName:
+			return no("the name or target of part %d is longer than %d bytes", i, maxName)
 		case !known:
 			return no("part %s has no verdict", p.Name)
 		case p.Code != "" && !codes.MatchString(p.Code):
@@ -102,8 +102,8 @@ func (b *body) judge(by probing.Contract) error {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.Observations)) {
-		if name == "" || !short(name) {
-			return no("the name of an observation has 1 to %d bytes of letters that can be seen", maxName)
+		if shown(name) == "" || len(name) > maxName {
+			return no("the name of an observation has 1 to %d bytes", maxName)
 		}
 		if !plain(m.Observations[name]) {
 			return no("the observation %s is no number, text or boolean", name)
@@ -112,10 +112,14 @@ func (b *body) judge(by probing.Contract) error {
 	return nil
 }
 
-// short is whether a name fits, and holds nothing that a terminal obeys or a database does not keep.
-func short(name string) bool {
-	unseen := func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }
-	return len(name) <= maxName && !strings.ContainsFunc(name, unseen)
+// shown is a name without what a terminal obeys or a database does not keep.
+func shown(name string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
+			return ' '
+		}
+		return r
+	}, name))
 }
 
 // plain is whether JSON is a number that can be counted with, a text or a boolean.
@@ -186,6 +190,7 @@ func (c *cutter) parts(all []probing.Part) (out []probing.Part) {
 		c.gone(n, "part")
 	}
 	for _, p := range all {
+		p.Name, p.Target = shown(p.Name), shown(p.Target)
 		p.Message, p.Millis = c.text(p.Message, probing.MaxMessage), max(0, p.Millis)
 		out = append(out, p)
 	}
@@ -200,11 +205,12 @@ func (c *cutter) observations(all map[string]json.RawMessage) map[string]json.Ra
 	c.gone(len(names)-probing.MaxObservations, "observation")
 	out := map[string]json.RawMessage{}
 	for _, name := range names[:min(len(names), probing.MaxObservations)] {
-		out[name] = all[name]
+		value := all[name]
 		var text string
-		if json.Unmarshal(all[name], &text) == nil {
-			out[name], _ = json.Marshal(c.text(text, maxText))
+		if json.Unmarshal(value, &text) == nil {
+			value, _ = json.Marshal(c.text(text, maxText))
 		}
+		out[shown(name)] = value
 	}
 	return out
 }
