@@ -72,7 +72,9 @@ func (e *Engine) Health(ctx context.Context, cluster string, since time.Time) (H
 
 // healthy is the condition that stands make.
 func healthy(all []KnownProbe, since time.Time) HealthCondition {
-	c := HealthCondition{Type: "Healthy", Status: metav1.ConditionUnknown, Reason: HealthNoCases, Message: "no enforcing case looks at the cluster"}
+	c := HealthCondition{
+		Type: "Healthy", Status: metav1.ConditionUnknown, Reason: HealthNoCases, Message: "no enforcing case looks at the cluster",
+	}
 	var failing, unknown, beside []string
 	looked := 0
 	for _, p := range all {
