@@ -29,7 +29,9 @@ type Options struct {
 	URL    string // at which pods reach Reports: http://HOST:PORT
 	Clock  clock.WithTicker
 	Logger *slog.Logger
-	AtOnce int // pods of runs at a time in a cluster, residents apart; default 20
+	// Settles is for how long after New a run that nobody has seen may be one of a cluster that is not looked at yet; default 1m.
+	Settles time.Duration
+	AtOnce  int // pods of runs at a time in a cluster, residents apart; default 20
 }
 
 // Bounds on what a cluster is made to do.
@@ -54,14 +56,15 @@ const (
 type Prober struct {
 	Options
 
+	began time.Time
 	mu    sync.Mutex
 	sites map[string]*site // by cluster
 }
 
-// New returns a prober. All options but AtOnce are required.
+// New returns a prober. All options but Settles and AtOnce are required.
 func New(o Options) *Prober {
-	o.AtOnce, o.URL = cmp.Or(o.AtOnce, atOnce), strings.TrimRight(o.URL, "/")
-	return &Prober{Options: o, sites: map[string]*site{}}
+	o.AtOnce, o.Settles, o.URL = cmp.Or(o.AtOnce, atOnce), cmp.Or(o.Settles, time.Minute), strings.TrimRight(o.URL, "/")
+	return &Prober{Options: o, began: o.Clock.Now(), sites: map[string]*site{}}
 }
 
 // Controller is what is hung into the manager of each cluster.

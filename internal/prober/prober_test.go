@@ -72,7 +72,7 @@ func (s *site) start(change ...func(*prober.Options)) {
 	if os.Getenv("PROBER_LOG") != "" {
 		logger = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
-	o := prober.Options{Say: s.say, URL: s.reports.URL, Clock: clock.RealClock{}, Logger: logger}
+	o := prober.Options{Settles: time.Nanosecond, Say: s.say, URL: s.reports.URL, Clock: clock.RealClock{}, Logger: logger}
 	for _, c := range change {
 		c(&o)
 	}

@@ -43,6 +43,9 @@ func (p reports) find(ctx context.Context, uuid string) (*site, *probing.Run, er
 			return nil, nil, fault.New(fault.Unreachable, "cannot tell yet whether cluster %s has a run %s", s.cluster, uuid)
 		}
 	}
+	if p.Clock.Since(p.began) < p.Settles { // what is answered with no is not said again
+		return nil, nil, fault.New(fault.Unreachable, "cannot tell yet whether there is a run %s", uuid)
+	}
 	return nil, nil, fault.New(fault.NotFound, "there is no run %s", uuid)
 }
 

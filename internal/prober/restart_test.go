@@ -12,6 +12,7 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/kubetest"
+	"sluice.dev/sluice/internal/prober"
 	"sluice.dev/sluice/internal/probing"
 )
 
@@ -131,4 +132,26 @@ func TestAReportThatCannotBeWrittenIsNotAnswered(t *testing.T) {
 		t.Errorf("it was answered with 200, and after %d tries there is %+v", refused.Load(), got)
 	}
 	s.done(r)
+}
+
+// Right after its start a prober does not know all runs: whoever reports one is not sent away, but heard when it does.
+func TestAReportThatComesBeforeItsRunIsSeen(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.Kubelet = func(*unstructured.Unstructured) map[string]any { return running() }
+	s.probe("etcd")
+	r := s.run("etcd", "", "1")
+	s.start()
+	s.until("no pod runs", func() bool { return len(s.pods()) == 1 && s.runs()[0].Status.Pod != "" })
+	s.stop()
+	p := s.pods()[0]
+	s.Away(true) // the next one sees no run yet
+	s.start(func(o *prober.Options) { o.Settles = time.Minute })
+	time.AfterFunc(time.Second, func() { s.Away(false) })
+	if code := s.report(p, `{"OK": false, "Errors": ["gone"]}`); code != 200 {
+		t.Errorf("it is answered with %d", code)
+	}
+	if got := s.done(r).Status.Result; got.By != "report" || got.Verdict != api.Failed {
+		t.Errorf("it is %+v", got)
+	}
 }

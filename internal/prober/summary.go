@@ -21,6 +21,11 @@ const atATime = 500
 
 // keepSaying says all stands each minute until ctx ends, and writes what residents have left unwritten.
 func (s *site) keepSaying(ctx context.Context) error {
+	if s.seen.WaitForCacheSync(ctx) {
+		if err := s.adopt(ctx); err != nil { // also where there is no run that would have it done
+			return err
+		}
+	}
 	rounds.Keep(ctx, s.Clock, summaryEvery, rounds.Trying(s.log, "the stands of a cluster cannot be said; they are said again", s.summary))
 	return nil
 }
