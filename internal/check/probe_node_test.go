@@ -97,7 +97,7 @@ func casesOnANode(t *testing.T, kubeconfig string, c *kube.Cluster) {
 		{"a case passes", pipelines.ProbeCase{Case: "good"}, api.Passed, "1 of 1 cases passed"},
 		{"a case cannot tell", pipelines.ProbeCase{Case: "cannot-tell"}, api.Inconclusive, "cannot-tell could not tell"},
 		{"a case fails", pipelines.ProbeCase{Case: "bad"}, api.Failed, "bad failed"},
-		{"one of a set fails, as it did before", pipelines.ProbeCase{Set: "all"}, api.Inconclusive, "before the change already: it fails since"},
+		{"one of a set fails, as it did before", pipelines.ProbeCase{Set: "all"}, api.Inconclusive, "before the change already: it fail"},
 	} {
 		t.Run(w.reason, func(t *testing.T) {
 			if f := ask(w.step, w.reason); f.Verdict != w.want || !strings.Contains(f.Message, w.says) {
