@@ -3,6 +3,7 @@ package apiserver
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -122,6 +123,9 @@ func (s *server) watched(ctx context.Context, made *corev1.ConfigMap) error {
 	for {
 		select {
 		case <-ctx.Done():
+			if errors.Is(ctx.Err(), context.Canceled) {
+				return ctx.Err()
+			}
 			return trial.Fault("NoWatch", "the watch was not told of a change in %s", s.within)
 		case e, open := <-w.ResultChan():
 			if !open {

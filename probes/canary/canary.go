@@ -133,8 +133,8 @@ func (a *app) release(ctx context.Context, name string) (func() string, error) {
 }
 
 // reached waits for the first good answer.
-func (a *app) reached(ctx context.Context, where func() string) error {
-	ctx, cancel := context.WithTimeout(ctx, a.within)
+func (a *app) reached(run context.Context, where func() string) error {
+	ctx, cancel := context.WithTimeout(run, a.within)
 	defer cancel()
 	first := users{where: where, client: newClient()}
 	for {
@@ -144,6 +144,9 @@ func (a *app) reached(ctx context.Context, where func() string) error {
 		}
 		select {
 		case <-ctx.Done():
+			if err := trial.Stopped(run); err != nil {
+				return err
+			}
 			return trial.Fault("NotReached", "a pod is ready, and nobody answers after %s: %s", a.within, problem)
 		case <-time.After(100 * time.Millisecond):
 		}
@@ -181,7 +184,7 @@ func (a *app) moves(ctx context.Context, name string) error {
 		}
 		select {
 		case <-ctx.Done():
-			return trial.Blind("Interrupted", "cannot go on: %w", ctx.Err())
+			return trial.Stopped(ctx)
 		case <-time.After(a.soak):
 		}
 	}

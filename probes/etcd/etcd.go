@@ -235,6 +235,9 @@ func (m *member) watch(ctx context.Context) error {
 			}
 		}
 	}
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return ctx.Err()
+	}
 	return trial.Fault("NoWatch", "the watch was not told of a change in %s", m.within)
 }
 

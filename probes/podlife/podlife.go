@@ -119,10 +119,14 @@ func (l *life) ready(ctx context.Context, name string) error {
 	return trial.Fault(code, "the pod is not ready after %s on node %s: %s", l.within, pod.Spec.NodeName, text)
 }
 
-func (l *life) runs(ctx context.Context, name string) error {
-	ctx, cancel := context.WithTimeout(ctx, l.within)
+func (l *life) runs(run context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(run, l.within)
 	defer cancel()
-	return l.Exec(ctx, name, l.exec)
+	err := l.Exec(ctx, name, l.exec)
+	if stopped := trial.Stopped(run); stopped != nil {
+		return stopped
+	}
+	return err
 }
 
 func (l *life) gone(ctx context.Context, name string) error {

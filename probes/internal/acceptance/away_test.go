@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -21,12 +22,17 @@ func (s *local) direct(t *testing.T, name string, env ...string) *probe.More {
 	t.Helper()
 	run := fmt.Sprintf("%s-%d", name, time.Now().UnixNano())
 	cmd := exec.Command(filepath.Join(s.programs, "probes"), name)
-	cmd.Env = append([]string{
-		"KUBECONFIG=" + s.kubeconfig(), "KH_POD_NAMESPACE=" + namespace, "KH_REPORTING_URL=" + s.reports.url(), "KH_RUN_UUID=" + run,
-		"SLUICE_PROBE_RUN=" + run, fmt.Sprintf("KH_CHECK_RUN_DEADLINE=%d", time.Now().Add(time.Minute).Unix()),
-	}, env...)
+	cmd.Env = append(s.env(run, time.Minute), env...)
 	out, _ := cmd.CombinedOutput() // how it ends is in its report
 	return s.reports.wait(t, run, time.Second, func() string { return string(out) })
+}
+
+// env is what a run finds in its environment beside a cluster.
+func (s *local) env(run string, lasts time.Duration) []string {
+	return []string{
+		"KUBECONFIG=" + s.kubeconfig(), "KH_POD_NAMESPACE=" + namespace, "KH_REPORTING_URL=" + s.reports.url(), "KH_RUN_UUID=" + run,
+		"SLUICE_PROBE_RUN=" + run, fmt.Sprintf("KH_CHECK_RUN_DEADLINE=%d", time.Now().Add(lasts).Unix()),
+	}
 }
 
 // TestWhosePartIsAway takes parts of the cluster away: each case says what it saw, and none blames what it could not see.
@@ -104,6 +110,46 @@ func TestWhosePartIsAway(t *testing.T) {
 			expect(t, s.direct(t, "api-server", "WITHIN=2s"), probe.Failed, "APIServerFailed", "APIServerUnreachable")
 		})
 	})
+}
+
+// TestWhoIsToldToEndFoundNothing tells a run to end that waits for a pod, and gives another one too little time.
+func TestWhoIsToldToEndFoundNothing(t *testing.T) {
+	s := need(t)
+	for name, c := range map[string]struct {
+		lasts   time.Duration
+		verdict probe.Verdict
+		code    string
+	}{
+		"told to end":  {time.Minute, probe.Error, "Interrupted"},
+		"no time left": {4 * time.Second, probe.Inconclusive, "OutOfTime"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			run := strings.ReplaceAll(name, " ", "-")
+			cmd := exec.Command(filepath.Join(s.programs, "probes"), "pod-life")
+			cmd.Env = append(s.env(run, c.lasts), "IMAGE=x:1-never-ready")
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			made := metav1.ListOptions{LabelSelector: "sluice.dev/probe-run=" + run}
+			eventually(t, 20*time.Second, func() string {
+				if list, err := s.client.CoreV1().Pods(namespace).List(t.Context(), made); err != nil || len(list.Items) != 1 {
+					return fmt.Sprintf("it has not made a pod: %v", err)
+				}
+				return ""
+			})
+			if c.code == "Interrupted" {
+				if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_ = cmd.Wait() // how it ends is in its report
+			m := s.reports.wait(t, run, time.Second, func() string { return "" })
+			if m.Verdict != c.verdict || m.Code != c.code {
+				t.Errorf("it is %s %s: %s", m.Verdict, m.Code, m.Message)
+			}
+		})
+	}
 }
 
 // TestNothingIsLeft says what becomes of what a run made that did not come to its end.

@@ -12,6 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/tools/cache"
 	watchtools "k8s.io/client-go/tools/watch"
+
+	"sluice.dev/sluice/probes/internal/trial"
 )
 
 // lastLook is how long the look after the last moment may take.
@@ -41,8 +43,11 @@ func Follow[T runtime.Object, L runtime.Object](
 	if err == nil && event != nil {
 		return event.Object.(T), true, nil
 	}
+	if err := trial.Stopped(ctx); err != nil {
+		return none, false, err
+	}
 	// It is asked for once more: only an answer says that it is not as wanted.
-	look, stop := context.WithTimeout(context.WithoutCancel(ctx), lastLook)
+	look, stop := context.WithTimeout(ctx, lastLook)
 	defer stop()
 	o, err := objects.Get(look, name, metav1.GetOptions{})
 	switch {
@@ -66,8 +71,11 @@ func Gone[T runtime.Object, L runtime.Object](
 	_, _ = watchtools.UntilWithSync(follow, source, sample, absent, func(e watch.Event) (bool, error) {
 		return e.Type == watch.Deleted, nil
 	})
+	if err := trial.Stopped(ctx); err != nil {
+		return none, false, err
+	}
 	// Watches are served from memory; this is answered by etcd.
-	look, stop := context.WithTimeout(context.WithoutCancel(ctx), lastLook)
+	look, stop := context.WithTimeout(ctx, lastLook)
 	defer stop()
 	o, err := objects.Get(look, name, metav1.GetOptions{})
 	switch {

@@ -20,6 +20,8 @@ func Blame(err error, doing string) error {
 		return kind(code, "cannot %s: %w", doing, err)
 	}
 	switch {
+	case errors.Is(err, context.Canceled):
+		return wrap(trial.Blind, "Interrupted")
 	case apierrors.IsUnauthorized(err):
 		return wrap(trial.Blind, "Unauthorized")
 	case apierrors.IsForbidden(err):
@@ -44,11 +46,8 @@ func answered(err error) bool {
 
 // BlameServer is Blame where the API server is what a case is about: not to reach it is what it looks for.
 func BlameServer(err error, doing string) error {
-	if err == nil || trial.Meant(err) || answered(err) {
+	if err == nil || trial.Meant(err) || answered(err) || errors.Is(err, context.Canceled) {
 		return Blame(err, doing)
-	}
-	if errors.Is(err, context.Canceled) {
-		return trial.Blind("Interrupted", "cannot %s: %w", doing, err)
 	}
 	return trial.Fault("APIServerUnreachable", "cannot %s: %w", doing, err)
 }

@@ -3,6 +3,7 @@
 package trial
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -49,6 +50,19 @@ func Unsure(code, format string, args ...any) error {
 // Nothing is an error of a case that found nothing to look at.
 func Nothing(code, format string, args ...any) error {
 	return &problem{Skipped, code, fmt.Errorf(format, args...)}
+}
+
+// Stopped is why a run cannot wait for what it waits for; nil where it can. Whoever was told to end has not seen that something does not
+// come, and whoever has no time left does not know whether it would have.
+func Stopped(run context.Context) error {
+	switch err := run.Err(); {
+	case err == nil:
+		return nil
+	case errors.Is(err, context.DeadlineExceeded):
+		return Unsure("OutOfTime", "cannot wait any longer: the time of the run is over")
+	default:
+		return Blind("Interrupted", "cannot wait any longer: the run was told to end")
+	}
 }
 
 // Meant reports whether somebody gave an error a meaning.
