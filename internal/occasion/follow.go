@@ -44,6 +44,13 @@ func (t *toldPods) once(uid types.UID) bool {
 	return first
 }
 
+// forget forgets a pod that is gone.
+func (t *toldPods) forget(uid types.UID) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.all, uid)
+}
+
 // follower watches the pods of one workload that have its revision, as long as there are new ones.
 type follower struct {
 	of   workload
@@ -141,6 +148,14 @@ func (m *moves) watch(ctx context.Context, f *follower) error {
 	}
 	if _, err := informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
 		AddFunc: see, UpdateFunc: func(_, now any) { see(now) },
+		DeleteFunc: func(last any) {
+			if gone, ok := last.(toolscache.DeletedFinalStateUnknown); ok {
+				last = gone.Obj
+			}
+			if pod, ok := last.(*corev1.Pod); ok {
+				f.told.forget(pod.UID)
+			}
+		},
 	}); err != nil {
 		return fault.Wrap(fault.Internal, err, "cannot watch pods in namespace %s", f.of.namespace)
 	}
