@@ -20,7 +20,7 @@ func ofProber(objects []*unstructured.Unstructured) (all []Need) {
 	if len(in) == 0 {
 		return nil
 	}
-	const why, occasions = "an agent runs probes", "probes answer to what changes"
+	const why = "an agent runs probes"
 	of, look := probing.GroupVersion.Group, []string{"get", "list", "watch"}
 	all = []Need{
 		{Group: of, Resource: "probeconfigs", Verbs: look, Place: Anywhere, Why: why},
@@ -29,9 +29,7 @@ func ofProber(objects []*unstructured.Unstructured) (all []Need) {
 		{Group: of, Resource: "proberuns/status", Verbs: []string{"update"}, Place: Anywhere, Why: why},
 		{Resource: "pods", Verbs: look, Place: Anywhere, Why: "of pods an agent sees those that probes are, and those of a control plane"},
 	}
-	for _, resource := range []string{"controllerrevisions", "daemonsets", "deployments", "statefulsets"} {
-		all = append(all, Need{Group: "apps", Resource: resource, Verbs: look, Place: Anywhere, Why: occasions})
-	}
+	all = append(all, Events()...)
 	for _, namespace := range slices.Sorted(maps.Keys(in)) {
 		all = append(all, Need{Resource: "pods", Verbs: []string{"create", "delete"}, Place: In(namespace), Why: "a run of a probe is a pod"})
 	}

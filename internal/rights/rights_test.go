@@ -62,9 +62,9 @@ func TestRoles(t *testing.T) {
 		{"an agent runs the probes that components bring", rights.Work{Agent: true, Objects: []*unstructured.Unstructured{
 			object("sluice.dev/v1alpha1", "ProbeConfig", "sluice-probes", "etcd"),
 		}}, true, []string{
-			": get list watch controllerrevisions.apps", ": get list watch create update delete proberuns.sluice.dev",
-			": get list watch daemonsets.apps", ": get list watch deployments.apps", every[0], ": get list watch pods",
-			": get list watch probeconfigs.sluice.dev", ": get list watch statefulsets.apps", ": get namespaces kube-system",
+			": get list watch create update delete proberuns.sluice.dev", every[0], ": get list watch pods",
+			": get list watch probeconfigs.sluice.dev", ": get namespaces kube-system", ": list replicasets.apps",
+			": list watch controllerrevisions.apps", ": list watch daemonsets.apps", ": list watch deployments.apps", ": list watch statefulsets.apps",
 			": update probeconfigs/status.sluice.dev", ": update proberuns/status.sluice.dev", "sluice-probes: create delete pods",
 			"sluice-probes: create patch delete probeconfigs.sluice.dev", every[1],
 		}},
