@@ -51,7 +51,7 @@ type Outcome struct {
 	Cause   Cause     `json:"cause"`
 	Started time.Time `json:"started"`
 	Ended   time.Time `json:"ended"`
-	Result  `json:",inline"`
+	Result
 }
 
 // Said is what whoever runs the probes of a cluster says of them. Said twice, it is said once: outcomes go by their IDs, and of two stands
