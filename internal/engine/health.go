@@ -51,7 +51,7 @@ const (
 const namedInHealth = 10
 
 // Health says whether a cluster is healthy, by its enforcing cases alone: False where one fails, Unknown where one is not known, or where
-// there is none. With since, a case is known only by what was begun after that: a pass from before a change says nothing of it. It is
+// there is none that has something to look at. With since, a case is known only by what was begun after that: a pass from before a change says nothing of it. It is
 // fault.NotFound for a cluster that neither the fleet nor any probe knows.
 func (e *Engine) Health(ctx context.Context, cluster string, since time.Time) (HealthSignal, error) {
 	signal := HealthSignal{APIVersion: probing.GroupVersion.String(), Kind: "HealthSignal", Metadata: HealthOf{Name: cluster}}
@@ -75,7 +75,7 @@ func healthy(all []KnownProbe, since time.Time) HealthCondition {
 	c := HealthCondition{
 		Type: "Healthy", Status: metav1.ConditionUnknown, Reason: HealthNoCases, Message: "no enforcing case looks at the cluster",
 	}
-	var failing, unknown, beside []string
+	var failing, unknown, skipped, beside []string
 	looked := 0
 	for _, p := range all {
 		name := p.Case
@@ -89,6 +89,10 @@ func healthy(all []KnownProbe, since time.Time) HealthCondition {
 			if p.State == probing.Failing {
 				beside = append(beside, name)
 			}
+			continue
+		}
+		if p.State == probing.Paused {
+			skipped = append(skipped, name)
 			continue
 		}
 		looked++
@@ -111,6 +115,8 @@ func healthy(all []KnownProbe, since time.Time) HealthCondition {
 		c.Reason, c.Message = HealthUnknown, "not known: "+clip.Few(unknown, namedInHealth)
 	case looked > 0:
 		c.Status, c.Reason, c.Message = metav1.ConditionTrue, HealthPassing, fmt.Sprintf("%d enforcing results, none of them bad", looked)
+	case len(skipped) > 0:
+		c.Message = "enforcing cases have nothing to look at: " + clip.Few(skipped, namedInHealth)
 	}
 	if len(beside) > 0 {
 		c.Message += "; advisory and failing: " + clip.Few(beside, namedInHealth)

@@ -38,6 +38,10 @@ func TestHealthIsKnownByEnforcingCasesAlone(t *testing.T) {
 			metav1.ConditionTrue, engine.HealthPassing, "advisory and failing: life"},
 		{"there are advisory ones alone", []probing.Stand{stand("life", probing.Passing, probing.Advisory, later, before)}, time.Time{},
 			metav1.ConditionUnknown, engine.HealthNoCases, "no enforcing case"},
+		{"there is nothing to look at, and so nobody has", []probing.Stand{stand("life", probing.Paused, probing.Enforcing, later, before)},
+			time.Time{}, metav1.ConditionUnknown, engine.HealthNoCases, "nothing to look at: life"},
+		{"one has nothing to look at, and another one passes", []probing.Stand{passing, stand("life", probing.Paused, probing.Enforcing, later,
+			before)}, time.Time{}, metav1.ConditionTrue, engine.HealthPassing, "1 enforcing results"},
 		{"a pass from before the change", []probing.Stand{passing}, before.Add(time.Second), metav1.ConditionUnknown, engine.HealthUnknown, "nothing since"},
 		{"a pass from after the change", []probing.Stand{passing}, before.Add(-time.Second), metav1.ConditionTrue, engine.HealthPassing, ""},
 	} {
