@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -105,17 +106,27 @@ func (e *Engine) RunProbes(ctx context.Context, req ProbeRequest) ([]api.Probed,
 		}, api.ProbeWorkflowName, in)
 		var ran *serviceerror.WorkflowExecutionAlreadyStarted
 		if err != nil && !errors.As(err, &ran) {
-			return begun, e.temporalFault(err, "cannot run %s in cluster %s at %s", req, at.Cluster, server.Address)
+			err = e.temporalFault(err, "cannot run %s in cluster %s at %s", req, at.Cluster, server.Address)
+			if len(begun) == 0 {
+				return nil, err
+			}
+			outcome := fmt.Sprintf("accepted in %d of %d clusters: %s", len(begun), len(places), err)
+			return begun, errors.Join(err, e.auditProbes(ctx, req, places[:len(begun)], outcome))
 		}
 		begun = append(begun, api.Probed{ID: in.ID(), Cluster: at.Cluster, By: req.By, Started: e.now()})
 	}
+	return begun, e.auditProbes(ctx, req, places, "accepted")
+}
+
+// auditProbes writes down who had which cases run, and where.
+func (e *Engine) auditProbes(ctx context.Context, req ProbeRequest, places []plan.Place, outcome string) error {
 	command := "probe run"
 	if req.Event != "" {
 		command = "probe event"
 	}
-	return begun, e.audit(ctx, ledger.Entry{
+	return e.audit(ctx, ledger.Entry{
 		Who: req.By, Command: command, Object: "probe " + req.String(), Scope: "clusters " + few(namesOf(places)) + ", key " + req.Key,
-		Reason: req.Reason, Outcome: "accepted",
+		Reason: req.Reason, Outcome: outcome,
 	})
 }
 

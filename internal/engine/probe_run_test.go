@@ -43,6 +43,29 @@ func TestProbesAreRunOnceForAClusterAndACause(t *testing.T) {
 	}
 }
 
+// What was begun before Temporal was gone runs, and the audit has who wanted it.
+func TestTheAuditHasProbesThatWereBegunInSomeClusters(t *testing.T) {
+	b := newBench(t)
+	b.plan()
+	b.temporal.onStart = func(o client.StartWorkflowOptions, _ any) error {
+		if strings.Contains(o.ID, "/c2/") {
+			return serviceerror.NewUnavailable("gone")
+		}
+		return nil
+	}
+	begun, err := b.RunProbes(t.Context(), engine.ProbeRequest{
+		ProbeSubject: api.ProbeSubject{Case: "etcd"}, Clusters: []string{"c1", "c2"}, Key: "restore", By: "ann", Reason: "restored",
+	})
+	if err == nil || len(begun) != 1 || begun[0].Cluster != "c1" {
+		t.Fatalf("%+v, %v", begun, err)
+	}
+	entries, err := b.Audit(t.Context(), "probe etcd", 1)
+	if err != nil || len(entries) != 1 || !strings.Contains(entries[0].Scope, "clusters c1, key restore") ||
+		!strings.Contains(entries[0].Outcome, "1 of 2 clusters") {
+		t.Errorf("the audit has %+v, %v", entries, err)
+	}
+}
+
 func TestWhatIsNoRequestForProbesIsRefused(t *testing.T) {
 	b := newBench(t)
 	b.plan()
