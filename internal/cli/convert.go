@@ -28,9 +28,9 @@ func NewCmdConvert(f *Factory, runF func(*ConvertOptions) error) *cobra.Command 
 		Short: "Write analyses of Argo Rollouts as Tasks, and checks of Kuberhealthy as Probes",
 		Long: `Read AnalysisTemplates and ClusterAnalysisTemplates of Argo Rollouts, and print a Task for each: arguments
 become params, conditions CEL, metrics that ask Prometheus steps of the kind metrics. What has no exact
-counterpart is left out, and named on the error output as file:line:column. KuberhealthyChecks, KuberhealthyJobs
-and HealthChecks of Kuberhealthy, and Probes of KubeProber, become a Probe and a ProbeBinding each; what no
-profile of pods gives, such as hostPath, privileged containers or several of them, is refused by name.
+counterpart is left out, and named on the error output as file:line:column. KuberhealthyChecks,
+KuberhealthyJobs and HealthChecks of Kuberhealthy, and Probes of KubeProber, become a Probe and a ProbeBinding
+each; what no profile of pods gives, such as hostPath or privileged containers, is refused by name.
 Exits 3 where anything was left out, 2 where a file cannot be read as YAML.`,
 		Example: `  sluice convert analysis.yaml > tasks.yaml
   sluice convert khchecks.yaml > probes/imported.yaml`,

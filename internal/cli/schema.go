@@ -26,7 +26,7 @@ func NewCmdSchema(f *Factory, runF func(*SchemaOptions) error) *cobra.Command {
 		Use:   "schema [KIND]",
 		Short: "Print the JSON Schema of the language, for an editor",
 		Long: "Print the JSON Schema of one kind, or of all of them in one, as an editor's YAML support takes it.\n" +
-			"The kinds are " + strings.Join(pipelines.Kinds()[:7], ", ") + ",\n" + strings.Join(pipelines.Kinds()[7:], ", ") + ".",
+			"The kinds are " + kindsInLines(8) + ".",
 		Example: `  sluice schema > sluice.schema.json
   sluice schema Pipeline`,
 		Args: between(0, "KIND"),
@@ -40,6 +40,15 @@ func NewCmdSchema(f *Factory, runF func(*SchemaOptions) error) *cobra.Command {
 			return schemaRun(opts)
 		},
 	}
+}
+
+// kindsInLines names all kinds, so many on a line.
+func kindsInLines(most int) string {
+	var lines []string
+	for some := range slices.Chunk(pipelines.Kinds(), most) {
+		lines = append(lines, strings.Join(some, ", "))
+	}
+	return strings.Join(lines, ",\n")
 }
 
 func schemaRun(o *SchemaOptions) error {
