@@ -38,7 +38,7 @@ func (b *bench) said(cluster string, state probing.State, verdicts ...api.Verdic
 }
 
 // P01: a prober that has ended leaves everything green, unless what it said stops to count.
-func TestP01AResultThatIsTooOldIsUnknown(t *testing.T) {
+func TestFailureMode_P01_AResultThatIsTooOldIsUnknown(t *testing.T) {
 	b := newBench(t)
 	if err := b.keeps(theFleet()...); err != nil {
 		t.Fatal(err)
@@ -77,7 +77,7 @@ func TestP01AResultThatIsTooOldIsUnknown(t *testing.T) {
 }
 
 // P04: noise kills trust, so a case gets to hold changes by its record alone, and could not look is no fault found.
-func TestP04ARecordIsOfWhatWasFound(t *testing.T) {
+func TestFailureMode_P04_ARecordIsOfWhatWasFound(t *testing.T) {
 	b := newBench(t)
 	if err := b.keeps(append(theFleet(), fmt.Sprintf(aGroup, "staging", "staging"), fmt.Sprintf(aCluster, "s1", "staging", ""))...); err != nil {
 		t.Fatal(err)
@@ -227,7 +227,7 @@ func TestAPlanOfAnUnprovenProbeIsRefused(t *testing.T) {
 
 // P08: what somebody has taken away must not stay as it was said last. A cluster that talks and does not mention it has it no more; one that
 // is silent is Unknown.
-func TestP08WhatNobodyMentionsGoes(t *testing.T) {
+func TestFailureMode_P08_WhatNobodyMentionsGoes(t *testing.T) {
 	b := newBench(t)
 	b.said("c1", probing.Failing, api.Failed)
 	b.said("c2", probing.Failing, api.Failed)
