@@ -8,7 +8,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/go-logr/logr"
 	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"sluice.dev/sluice/internal/cli"
@@ -46,6 +48,7 @@ func probes(r cli.AgentRun, counted *metrics.Probes) (hang func(say) []control.C
 			r.Logger.Error("reports of probes are not taken any more", "error", err)
 		}
 	}()
+	log.SetLogger(logr.FromSlogHandler(r.Logger.Handler())) // of caches, which are given none
 	hang = func(say say) []control.Controller {
 		p := prober.New(prober.Options{Say: counting(say, counted), URL: r.Probes.URL, Clock: clock.RealClock{}, Logger: r.Logger})
 		h := p.Reports()
