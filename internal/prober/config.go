@@ -35,7 +35,8 @@ func (s *site) reconcileConfig(ctx context.Context, q reconcile.Request) (reconc
 	}
 	slots, problem := s.check(c)
 	k.mu.Lock()
-	if k.problem != problem || c.Status.ObservedGeneration != c.Generation {
+	changed := k.problem != problem || c.Status.ObservedGeneration != c.Generation
+	if changed {
 		k.problem, k.dirty = problem, true
 	}
 	k.mu.Unlock()
@@ -43,6 +44,16 @@ func (s *site) reconcileConfig(ctx context.Context, q reconcile.Request) (reconc
 	if problem == "" {
 		if wait, err = s.due(ctx, k, c, slots); err != nil {
 			return reconcile.Result{}, err
+		}
+	}
+	if c.Spec.Mode == probing.Resident && !changed {
+		// Every write leads here: a report in between must not lead to the next one.
+		owed, left := k.owes(s.Clock.Now())
+		if owed && left > 0 && (wait == 0 || left < wait) {
+			wait = left
+		}
+		if !owed || left > 0 {
+			return reconcile.Result{RequeueAfter: wait}, nil
 		}
 	}
 	return reconcile.Result{RequeueAfter: wait}, s.writeStatus(ctx, k)

@@ -220,19 +220,29 @@ func (s *site) takeResident(ctx context.Context, r *probing.Run, result probing.
 	o.ID = fmt.Sprintf("%s#%d", r.UID, cmp.Or(report.Seq, now.UnixMilli()))
 	k.mu.Lock()
 	stands, turned := k.fold(o, r.Name)
-	soon := now.Sub(k.written) < statusPause
+	k.owed = k.owed || turned
 	k.mu.Unlock()
 	if !turned {
 		return nil
 	}
+	_, left := k.owes(now)
 	err := s.Say(ctx, probing.Said{Cluster: s.cluster, At: now, Stands: stands, Outcomes: []probing.Outcome{o}})
-	if err == nil && !soon {
+	if left > 0 {
+		s.rouseCase(k.name) // which writes it by then
+	} else if err == nil {
 		err = s.writeStatus(ctx, k)
 	}
 	if err != nil { // the program has said it, and need not say it again
 		s.log.Warn("that a case has turned is said within a minute", "case", k.name.Name, "error", err)
 	}
 	return nil
+}
+
+// owes reports whether a resident has turned since its status was written, and how long that waits yet.
+func (k *known) owes(now time.Time) (owed bool, left time.Duration) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.owed, k.written.Add(statusPause).Sub(now)
 }
 
 // count counts a report, and says whether it is the first of its run, and whether it is looked at: in order, and not one of too many.

@@ -68,6 +68,39 @@ func TestAResidentIsWrittenDownWhereItTurns(t *testing.T) {
 	}
 }
 
+// That a status is written leads to no other write, however often a resident reports.
+func TestAResidentThatReportsAllTheTimeIsWrittenOnce(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.Kubelet = func(*unstructured.Unstructured) map[string]any { return running() }
+	s.probe("api", func(c *probing.Config) {
+		c.Spec.Mode, c.Spec.Schedule.Every.Duration = probing.Resident, time.Second
+	})
+	s.start()
+	s.until("no pod runs", func() bool { return len(s.pods()) == 1 })
+	p := s.pods()[0]
+	seq := 0
+	report := func(during time.Duration) {
+		for end := time.Now().Add(during); time.Now().Before(end); {
+			seq++
+			if code := s.report(p, fmt.Sprintf(`{"OK": true, "Errors": [], "sluice": {"seq": %d}}`, seq)); code != 200 {
+				t.Fatalf("report %d is answered with %d", seq, code)
+			}
+			time.Sleep(100 * time.Millisecond) // as often as it is looked at
+		}
+	}
+	report(time.Second)
+	s.until("it is not written", func() bool { return len(s.configs()[0].Status.Targets) == 1 })
+	s.Writes()
+	live := s.All(probing.KindConfig)[0]
+	live.SetLabels(map[string]string{"by": "somebody"})
+	s.Put(live) // as every write of the status is seen
+	report(time.Second)
+	if w := s.Writes(); len(w) != 0 {
+		t.Errorf("reports that say nothing new are %d writes: %v", len(w), w)
+	}
+}
+
 // Reports beyond what is looked at are answered, and change nothing.
 func TestAFloodOfReports(t *testing.T) {
 	t.Parallel()

@@ -36,6 +36,7 @@ type known struct {
 	deaths   int       // of a resident, in a row
 	again    time.Time // before which no resident is made
 	dirty    bool      // its status has changed, and is not written
+	owed     bool      // of a resident: it has turned, and that is not written
 	written  time.Time // when it was
 }
 
@@ -209,8 +210,8 @@ func (s *site) writeStatus(ctx context.Context, k *known) error {
 			return client.IgnoreNotFound(err)
 		}
 		k.mu.Lock()
-		dirty, want := k.dirty, k.status(c)
-		k.dirty = false
+		dirty, owed, want := k.dirty, k.owed, k.status(c)
+		k.dirty, k.owed = false, false
 		k.mu.Unlock()
 		if !dirty {
 			return nil
@@ -223,7 +224,7 @@ func (s *site) writeStatus(ctx context.Context, k *known) error {
 			return nil
 		}
 		k.mu.Lock()
-		k.dirty = true
+		k.dirty, k.owed = true, k.owed || owed
 		k.mu.Unlock()
 		if !apierrors.IsConflict(err) {
 			return client.IgnoreNotFound(err)
