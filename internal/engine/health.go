@@ -51,8 +51,8 @@ const (
 const namedInHealth = 10
 
 // Health says whether a cluster is healthy, by its enforcing cases alone: False where one fails, Unknown where one is not known, or where
-// there is none that has something to look at. With since, a case is known only by what was begun after that: a pass from before a change says nothing of it. It is
-// fault.NotFound for a cluster that neither the fleet nor any probe knows.
+// there is none that has something to look at. With since, a case is known only by what was begun after that: a pass from before a change
+// says nothing of it. It is fault.NotFound for a cluster that neither the fleet nor any probe knows.
 func (e *Engine) Health(ctx context.Context, cluster string, since time.Time) (HealthSignal, error) {
 	signal := HealthSignal{APIVersion: probing.GroupVersion.String(), Kind: "HealthSignal", Metadata: HealthOf{Name: cluster}}
 	all, err := e.Probes(ctx, ProbesQuery{Cluster: cluster})
