@@ -87,7 +87,7 @@ ifdef BIG
 	@BIG=$(BIG) $(GO) test -run "^$$" -bench BigStage -benchtime 1x -timeout 60m ./internal/e2e
 else
 	@$(GO) test -run "^$$" -bench 'Limits|Ratio|BatchGap|Requests|LedgerWrites' -benchtime 1x -timeout 30m \
-		./internal/plan ./pipelines/rule ./internal/check ./internal/ledger/postgres ./internal/server ./internal/agent ./internal/e2e
+		./internal/plan ./pipelines/rule ./internal/check ./internal/ledger/postgres ./internal/server ./internal/agent ./internal/prober ./internal/e2e
 endif
 
 .PHONY: histories
