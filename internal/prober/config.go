@@ -73,6 +73,10 @@ func (s *site) due(ctx context.Context, k *known, c *probing.Config, slots *prob
 	if k.lastSlot != nil {
 		since = k.lastSlot.Time
 	}
+	if since.After(now.Add(time.Second)) { // somebody's clock was ahead: what is due goes by this one
+		since = now
+		k.lastSlot, k.dirty = new(metav1.NewTime(now)), true
+	}
 	k.mu.Unlock()
 	slot, missed := slots.Due(since, now)
 	if !slot.IsZero() {

@@ -27,6 +27,7 @@ const (
 	codeSilent    = "Silent"       // a resident that does not report any more
 	codeEnded     = "Ended"        // a resident that has ended
 	codeReplaced  = "Replaced"     // a resident whose next one runs
+	codeNotLooked = "NotLookedAt"  // a target that nobody looks at any more
 	codeExit      = "ExitStatus"
 	codeSignal    = "Signal"
 	codeCommand   = "CommandNotFound"

@@ -100,6 +100,9 @@ func (s *site) keepOne(ctx context.Context, k *known, c *probing.Config, target 
 	now := s.Clock.Now()
 	if current == nil {
 		k.mu.Lock()
+		if k.again.After(now.Add(againMost)) { // by a clock that was ahead
+			k.again = now
+		}
 		again := k.again
 		k.mu.Unlock()
 		if left := again.Sub(now); left > 0 {
@@ -159,8 +162,8 @@ func (s *site) followResident(ctx context.Context, r *probing.Run, p *corev1.Pod
 		return 0, client.IgnoreNotFound(err)
 	}
 	began := beganAt(p)
-	if s.since.After(began) {
-		began = s.since
+	if from := s.from(); from.After(began) {
+		began = from
 	}
 	limit := c.Spec.Timeout.Duration + startAllowance
 	s.mu.Lock()
@@ -219,7 +222,7 @@ func (s *site) takeResident(ctx context.Context, r *probing.Run, result probing.
 	o.Target, o.Ended, o.Result = cmp.Or(report.Target, o.Target), now, result
 	o.ID = fmt.Sprintf("%s#%d", r.UID, cmp.Or(report.Seq, now.UnixMilli()))
 	k.mu.Lock()
-	stands, turned := k.fold(o, r.Name)
+	stands, turned := k.fold(o, r.Name, now)
 	k.owed = k.owed || turned
 	k.mu.Unlock()
 	if !turned {

@@ -37,6 +37,7 @@ func (s *site) reconcileRun(ctx context.Context, q reconcile.Request) (reconcile
 	s.mu.Lock()
 	s.byUID[r.UID] = q.NamespacedName
 	s.mu.Unlock()
+	mended(r)
 	var wait time.Duration
 	var err error
 	switch r.Status.Phase {
@@ -51,6 +52,21 @@ func (s *site) reconcileRun(ctx context.Context, q reconcile.Request) (reconcile
 		return reconcile.Result{RequeueAfter: 100 * time.Millisecond}, nil
 	}
 	return reconcile.Result{RequeueAfter: wait}, err
+}
+
+// mended is a run with the times that it has by its phase: a status can be written by others, too.
+func mended(r *probing.Run) {
+	of := map[probing.RunPhase][]**metav1.Time{
+		probing.RunRunning: {&r.Status.Started, &r.Status.Deadline}, probing.RunDone: {&r.Status.Started, &r.Status.Ended},
+	}
+	for _, at := range of[r.Status.Phase] {
+		if *at == nil {
+			*at = &r.CreationTimestamp
+		}
+	}
+	if r.Status.Phase == probing.RunDone && r.Status.Result == nil {
+		r.Status.Result = new(couldNot(codeInvalid, "it is over, and nobody says what came of it"))
+	}
 }
 
 // adopt has the queue know the runs that have begun before anybody else begins.
@@ -109,6 +125,9 @@ func (s *site) begin(ctx context.Context, r *probing.Run) (time.Duration, error)
 	} else if err != nil {
 		return 0, err
 	}
+	if why := s.foreign(r, c); why != "" {
+		return 0, s.finish(ctx, r, couldNot(codeInvalid, "%s", why))
+	}
 	if !owned(r, c) {
 		own(r, c)
 		return 0, s.api.Update(ctx, r) // which comes back here
@@ -140,6 +159,20 @@ func (s *site) begin(ctx context.Context, r *probing.Run) (time.Duration, error)
 		return 0, err
 	}
 	return s.make(ctx, r, want)
+}
+
+// foreign is why a run that somebody has written is none of a case that runs here; "" where it is one.
+func (s *site) foreign(r *probing.Run, c *probing.Config) string {
+	_, ours := s.see(c)
+	switch {
+	case !ours:
+		return "another case of its name runs in the cluster, or too many do"
+	case r.Spec.Cause.Kind == probing.ByMode && c.Spec.Mode != probing.Resident:
+		return "its case is no resident: who is one is in no queue, and has no end"
+	case pod.LabelValue(r.Name) != r.Name:
+		return "its name is longer than the label by which its pods are found"
+	}
+	return ""
 }
 
 // make makes the pod of a run, or finds it.
@@ -255,8 +288,19 @@ func (s *site) overdue(ctx context.Context, r *probing.Run, p *corev1.Pod, what 
 
 // away reports whether there was a time, while a run was under way, in which its report could not be taken.
 func (s *site) away(r *probing.Run) bool {
-	return r.Status.Started.Time.Before(s.since.Add(-time.Second))
+	return r.Status.Started.Time.Before(s.from().Add(-time.Second))
 } // as times are written
+
+// from is since when nothing was missed. By a clock that was set back since then, that is now.
+func (s *site) from() time.Time {
+	now := s.Clock.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.since.After(now) {
+		s.since = now
+	}
+	return s.since
+}
 
 // hasMade reports whether this process has made the pod of a run, whatever it has seen of that since.
 func (s *site) hasMade(r *probing.Run) bool {

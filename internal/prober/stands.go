@@ -46,27 +46,39 @@ const (
 	maxMessage = 512 // of a target in a status
 )
 
-// see takes in a case as it is now. It is false where another one of the name is there.
+// see takes in a case as it is now. It is false where another one of the name is there, that is older.
 func (s *site) see(c *probing.Config) (*known, bool) {
+	name := client.ObjectKeyFromObject(c)
 	s.mu.Lock()
 	k := s.cases[c.Name]
+	if k != nil && k.name != name && older(c, k.now()) {
+		s.rouseCase(k.name)
+		k = nil
+		delete(s.cases, c.Name)
+	}
 	if k == nil && len(s.cases) < maxCases {
 		k = &known{
-			name: client.ObjectKeyFromObject(c), stands: map[string]*probing.Stand{}, runs: map[string]string{}, folded: map[string]bool{},
-			lastSlot: c.Status.LastSlot, missed: c.Status.Missed, runNow: c.Status.RunNow, brake: newBucket(caseRate, caseBurst),
+			name: name, stands: map[string]*probing.Stand{}, runs: map[string]string{}, folded: map[string]bool{},
+			lastSlot: c.Status.LastSlot, missed: c.Status.Missed, runNow: c.Status.RunNow, problem: c.Status.Problem,
+			brake: newBucket(caseRate, caseBurst),
 		}
 		k.config = c
 		k.restore(s.cluster)
 		s.cases[c.Name] = k
 	}
 	s.mu.Unlock()
-	if k == nil || k.name != client.ObjectKeyFromObject(c) {
+	if k == nil || k.name != name {
 		return nil, false
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.config = c
 	return k, true
+}
+
+// older reports which of two cases of one name it belongs to: who comes later takes it from nobody, also where he is seen first.
+func older(a, b *probing.Config) bool {
+	return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), cmp.Compare(a.Namespace, b.Namespace)) < 0
 }
 
 // restore takes the stands out of the status.
@@ -76,10 +88,12 @@ func (k *known) restore(cluster string) {
 		k.stands[t.Target] = &probing.Stand{
 			Cluster: cluster, Case: k.name.Name, Target: t.Target, State: t.State, Since: t.Since.Time, Streak: t.Streak,
 			Until: t.Until.Time, Recent: t.Recent,
-			Last: &probing.Outcome{
-				Cluster: cluster, Case: k.name.Name, Target: t.Target, Ended: t.Last.Time,
-				Result: probing.Result{Verdict: probing.LastOf(t.Recent), Message: t.Message},
-			},
+		}
+		if last := probing.LastOf(t.Recent); last != "" {
+			k.stands[t.Target].Last = &probing.Outcome{
+				ID: t.Run, Cluster: cluster, Case: k.name.Name, Target: t.Target, Ended: t.Last.Time,
+				Result: probing.Result{Verdict: last, Message: t.Message},
+			}
 		}
 	}
 }
@@ -103,7 +117,7 @@ func fresh(c *probing.Config) time.Duration {
 }
 
 // fold adds a result to the stands of its case, and returns those that are about it. The caller holds the lock.
-func (k *known) fold(o probing.Outcome, run string) (about []probing.Stand, turned bool) {
+func (k *known) fold(o probing.Outcome, run string, now time.Time) (about []probing.Stand, turned bool) {
 	c := k.config
 	for _, one := range append([]probing.Outcome{o}, probing.Spread(o)...) {
 		st := k.stands[one.Target]
@@ -114,6 +128,7 @@ func (k *known) fold(o probing.Outcome, run string) (about []probing.Stand, turn
 			st = &probing.Stand{Cluster: o.Cluster, Case: o.Case, Target: one.Target, State: probing.Unknown}
 			k.stands[one.Target] = st
 		}
+		turnBack(st, one.Ended, now, fresh(c))
 		if probing.Fold(st, one, c.Spec.Denoise.Usual(c.Spec.Mode), fresh(c)) {
 			turned = true
 		}
@@ -122,6 +137,22 @@ func (k *known) fold(o probing.Outcome, run string) (about []probing.Stand, turn
 	}
 	k.dirty = true
 	return about, turned
+}
+
+// turnBack has a stand that was written by a clock which was ahead begin at a time: what comes now would be older for as long as it was.
+func turnBack(st *probing.Stand, at, now time.Time, freshness time.Duration) {
+	if st.Last == nil || !st.Last.Ended.After(now) {
+		return
+	}
+	last := *st.Last
+	last.Ended = at
+	st.Last = &last
+	if st.Since.After(at) {
+		st.Since = at
+	}
+	if latest := at.Add(freshness); st.Until.After(latest) {
+		st.Until = latest
+	}
 }
 
 // now is the case as it was seen last.
@@ -161,31 +192,26 @@ func (s *site) outcome(r *probing.Run) probing.Outcome {
 func (s *site) tell(ctx context.Context, c *probing.Config, r *probing.Run) error {
 	o := s.outcome(r)
 	said := probing.Said{Cluster: s.cluster, At: s.Clock.Now(), Outcomes: []probing.Outcome{o}}
-	if o.Code == codeReplaced {
-		return nil // the next one tells
+	if o.Code == codeReplaced || c == nil {
+		return nil // the next one tells; or it is a run of nothing, and its case is what somebody has written
 	}
-	var k *known
-	if c != nil {
-		k, _ = s.see(c)
+	k, ours := s.see(c)
+	if !ours {
+		return nil // it would pass for one of the case that has the name
 	}
-	if k != nil {
-		k.mu.Lock()
-		if !k.folded[r.Name] || r.Spec.Cause.Kind == probing.ByMode {
-			k.folded[r.Name] = true
-			said.Stands, _ = k.fold(o, r.Name)
+	k.mu.Lock()
+	if !k.folded[r.Name] || r.Spec.Cause.Kind == probing.ByMode {
+		k.folded[r.Name] = true
+		said.Stands, _ = k.fold(o, r.Name, said.At)
+	}
+	for _, st := range k.stands {
+		if len(said.Stands) == 0 && st.Target == o.Target {
+			said.Stands = append(said.Stands, k.full(st))
 		}
-		for _, st := range k.stands {
-			if len(said.Stands) == 0 && st.Target == o.Target {
-				said.Stands = append(said.Stands, k.full(st))
-			}
-		}
-		k.mu.Unlock()
 	}
+	k.mu.Unlock()
 	if err := s.Say(ctx, said); err != nil {
 		return err
-	}
-	if k == nil {
-		return nil
 	}
 	return s.writeStatus(ctx, k)
 }

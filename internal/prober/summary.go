@@ -7,8 +7,9 @@ import (
 	"slices"
 	"time"
 
-	"sluice.dev/sluice/internal/api"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/probing"
 	"sluice.dev/sluice/internal/rounds"
 )
@@ -33,16 +34,26 @@ func (s *site) keepSaying(ctx context.Context) error {
 func (s *site) summary(ctx context.Context) error {
 	now := s.Clock.Now()
 	var all []probing.Stand
+	var unwritten error
 	for _, k := range s.allCases() {
+		if apierrors.IsNotFound(s.seen.Get(ctx, k.name, &probing.Config{})) { // a run of it was slower than its end
+			if err := s.gone(ctx, k.name); err != nil {
+				return err
+			}
+			continue
+		}
 		looked, err := s.targets(ctx, k.now(), nil, s.cluster+"/"+k.name.Name)
 		if err != nil {
 			return err
 		}
 		k.mu.Lock()
-		if len(k.stands) == 0 && fresh(k.config) > 0 {
-			k.stands[""] = k.none(s.cluster)
+		for _, target := range looked {
+			if k.stands[target] == nil && fresh(k.config) > 0 && len(k.stands) < maxStands {
+				k.stands[target] = k.none(s.cluster, target)
+			}
 		}
 		for target, st := range k.stands {
+			turnBack(st, now, now, fresh(k.config))
 			if k.retire(target, st, looked, now) {
 				delete(k.stands, target)
 				delete(k.runs, target)
@@ -52,7 +63,7 @@ func (s *site) summary(ctx context.Context) error {
 		}
 		k.mu.Unlock()
 		if err := s.writeStatus(ctx, k); err != nil {
-			return err
+			unwritten = err // it is said all the same, and so are the others
 		}
 	}
 	slices.SortFunc(all, func(a, b probing.Stand) int {
@@ -65,29 +76,30 @@ func (s *site) summary(ctx context.Context) error {
 		}
 		all = all[n:]
 	}
-	return nil
+	return unwritten
 }
 
-// none is the stand of a case of which nobody has heard yet: that is Unknown too.
-func (k *known) none(cluster string) *probing.Stand {
-	return &probing.Stand{Cluster: cluster, Case: k.name.Name, State: probing.Unknown, Since: k.config.CreationTimestamp.Time}
+// none is the stand of a target that nobody has looked at yet: that is Unknown too.
+func (k *known) none(cluster, target string) *probing.Stand {
+	return &probing.Stand{Cluster: cluster, Case: k.name.Name, Target: target, State: probing.Unknown, Since: k.config.CreationTimestamp.Time}
 }
 
 // retire reports whether a target is not looked at any more, and says so in its stand, for the last time: a node that is gone or is not
 // in the sample, a part that a later result of the case did not name. What should be looked at and is not is Unknown, and stays.
 func (k *known) retire(target string, st *probing.Stand, looked []string, now time.Time) bool {
-	if target == "" || st.Until.IsZero() || now.Before(st.Until) || slices.Contains(looked, target) {
+	never := st.Last == nil // it was there for a while, and nobody came to look
+	if slices.Contains(looked, target) || !never && (target == "" || st.Until.IsZero() || now.Before(st.Until)) {
 		return false
 	}
-	if k.config.Spec.Target.Kind != probing.OfNodes {
+	if !never && k.config.Spec.Target.Kind != probing.OfNodes {
 		whole := k.stands[""]
 		if whole == nil || whole.Until.IsZero() || !whole.Until.After(now) {
 			return false
 		}
 	}
-	last := probing.Outcome{Cluster: st.Cluster, Case: st.Case, Target: target, Ended: now}
+	last := probing.Outcome{ID: codeNotLooked, Cluster: st.Cluster, Case: st.Case, Target: target, Ended: now}
 	last.Result = probing.Result{
-		Verdict: api.Skipped, Code: "NotLookedAt", By: byController, Message: fmt.Sprintf("it is not looked at any more; it was %s", st.State),
+		Verdict: api.Skipped, Code: codeNotLooked, By: byController, Message: fmt.Sprintf("it is not looked at any more; it was %s", st.State),
 	}
 	st.State, st.Since, st.Until, st.Streak, st.Last = probing.Paused, now, time.Time{}, 1, &last
 	return true
