@@ -24,6 +24,7 @@ const findingsFile = "probes"
 // Bounds of what waits.
 const (
 	maxWaiting  = 20_000   // outcomes: the oldest are left out, and counted
+	maxOutcomes = 32 << 20 // bytes of them: what cases say is long, or short
 	maxStanding = 20_000   // cases at targets
 	maxFindings = 64 << 20 // bytes: it is written anew then, without what has been overtaken
 	saidAtOnce  = 500      // states, and as many outcomes, of one cluster in one call
@@ -32,6 +33,12 @@ const (
 
 // standing is a case at a target.
 type standing struct{ cluster, probeCase, target string }
+
+// waiting is an outcome that waits, and how many bytes it takes.
+type waiting struct {
+	*probing.Outcome
+	size int
+}
 
 // findings keep on disk what probes found and the server has not heard: the last state of each case at each target, and outcomes as far as
 // there is room. Each line of the file is something that was said; what has been heard leaves it.
@@ -42,9 +49,10 @@ type findings struct {
 	mu       sync.Mutex
 	heads    map[string]*probing.Said // by cluster: when it spoke last, what has gone, and what was left out
 	stands   map[standing]*probing.Stand
-	outcomes []*probing.Outcome // in order
-	size     int64              // of the file, as far as it is whole
-	torn     bool               // what comes after that is half a line
+	outcomes []waiting // in order
+	bytes    int       // that they take
+	size     int64     // of the file, as far as it is whole
+	torn     bool      // what comes after that is half a line
 }
 
 // openFindings reads what has not been heard before.
@@ -132,19 +140,25 @@ func (s *findings) put(one probing.Said) {
 	for i := range one.Outcomes {
 		o := &one.Outcomes[i]
 		o.Cluster = one.Cluster
-		s.outcomes = append(s.outcomes, o)
+		s.outcomes = append(s.outcomes, waiting{o, sizeOf(o)})
+		s.bytes += s.outcomes[len(s.outcomes)-1].size
 	}
-	s.leaveOut(len(s.outcomes) - maxWaiting)
+	s.leaveOut()
 }
 
-// leaveOut has the oldest outcomes not wait any more: what passed goes before what did not.
-func (s *findings) leaveOut(n int) {
+// leaveOut has the oldest outcomes not wait any more that there is no room for: what passed goes before what did not.
+func (s *findings) leaveOut() {
+	left := len(s.outcomes)
 	for _, also := range []bool{false, true} {
-		s.outcomes = slices.DeleteFunc(s.outcomes, func(o *probing.Outcome) bool {
-			if n <= 0 || !also && o.Verdict != api.Passed {
+		if left <= maxWaiting && s.bytes <= maxOutcomes {
+			return
+		}
+		s.outcomes = slices.DeleteFunc(s.outcomes, func(o waiting) bool {
+			if left <= maxWaiting && s.bytes <= maxOutcomes || !also && o.Verdict != api.Passed {
 				return false
 			}
-			n--
+			left--
+			s.bytes -= o.size
 			s.heads[o.Cluster].Dropped++
 			return true
 		})
@@ -178,7 +192,7 @@ func (s *findings) next() *batch {
 		}
 		for _, o := range s.outcomes {
 			if o.Cluster == cluster && len(one.Outcomes) < saidAtOnce && size < saidSize {
-				one.Outcomes, b.taken[o], size = append(one.Outcomes, *o), true, size+sizeOf(o)
+				one.Outcomes, b.taken[o.Outcome], size = append(one.Outcomes, *o.Outcome), true, size+o.size
 			}
 		}
 		slices.SortFunc(one.Stands, func(a, b probing.Stand) int {
@@ -212,7 +226,12 @@ func (s *findings) heard(b *batch) {
 			delete(s.stands, key)
 		}
 	}
-	s.outcomes = slices.DeleteFunc(s.outcomes, func(o *probing.Outcome) bool { return b.taken[o] })
+	s.outcomes = slices.DeleteFunc(s.outcomes, func(o waiting) bool {
+		if b.taken[o.Outcome] {
+			s.bytes -= o.size
+		}
+		return b.taken[o.Outcome]
+	})
 	for _, one := range b.said {
 		head := s.heads[one.Cluster]
 		head.Dropped -= one.Dropped
@@ -246,7 +265,7 @@ func (s *findings) rewrite() error {
 	}
 	for _, o := range s.outcomes {
 		one := of(o.Cluster)
-		one.Outcomes = append(one.Outcomes, *o)
+		one.Outcomes = append(one.Outcomes, *o.Outcome)
 	}
 	var all bytes.Buffer
 	for _, cluster := range slices.Sorted(maps.Keys(left)) {

@@ -179,6 +179,39 @@ func TestFindingsAreBounded(t *testing.T) {
 	}
 }
 
+// Long reports take no more room than many short ones: while the server is away an agent neither grows without end, nor writes the same
+// again with each.
+func TestLongFindingsAreBounded(t *testing.T) {
+	f := findingsIn(t, t.TempDir())
+	long := strings.Repeat("x", 200<<10)
+	for i := range 400 {
+		o := came(fmt.Sprint(i), api.Passed)
+		o.Message = long
+		f.says(t, probing.Said{Cluster: "a", Outcomes: []probing.Outcome{o}})
+	}
+	if info, err := os.Stat(f.file); err != nil || info.Size() > maxFindings+1<<20 {
+		t.Errorf("the file has %d bytes, %v", info.Size(), err)
+	}
+	if err := f.settle(); err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(f.file); err != nil || info.Size() > maxOutcomes+1<<20 {
+		t.Errorf("%d bytes wait, %v", info.Size(), err)
+	}
+	l := &listening{}
+	f.tellTo(t, l)
+	outcomes, dropped := 0, int64(0)
+	for _, one := range l.heard {
+		outcomes, dropped = outcomes+len(one.Outcomes), dropped+one.Dropped
+	}
+	if outcomes+int(dropped) != 400 || dropped == 0 || l.heard[len(l.heard)-1].Outcomes == nil {
+		t.Errorf("%d are heard, and %d were left out", outcomes, dropped)
+	}
+	if f.bytes != 0 {
+		t.Errorf("%d bytes are thought to wait", f.bytes)
+	}
+}
+
 // A cluster that has gone to another site keeps no other one back.
 func TestOneClusterKeepsNoOtherBack(t *testing.T) {
 	f, l := findingsIn(t, t.TempDir()), &listening{refuses: "b"}
