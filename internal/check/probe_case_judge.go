@@ -90,7 +90,7 @@ func (l *caseLook) notBlamed(t *caseTarget) string {
 func (l *caseLook) finding() Finding {
 	says := map[api.Verdict][]string{}
 	var beside []string
-	runs, fresh, passed := 0, 0, 0
+	runs, fresh, passed, skipped := 0, 0, 0, 0
 	for _, c := range l.cases {
 		for _, t := range c.targets {
 			runs++
@@ -99,6 +99,9 @@ func (l *caseLook) finding() Finding {
 			}
 		}
 		v := l.judge(c)
+		if v == api.Skipped {
+			skipped++
+		}
 		switch {
 		case v == api.Passed:
 			passed++
@@ -115,6 +118,9 @@ func (l *caseLook) finding() Finding {
 			}
 			says[v] = append(says[v], l.told(c))
 		}
+	}
+	if skipped == len(l.cases) && l.step.Bound { // nobody has looked, and that is no pass
+		says[api.Inconclusive], beside = beside, nil
 	}
 	f := Finding{Verdict: api.Passed, Seen: map[string]any{
 		"cases": int64(len(l.cases)), "targets": int64(runs), "fresh": int64(fresh), "passed": int64(passed),

@@ -214,6 +214,12 @@ func TestFailureMode_P10(t *testing.T) {
 			[]string{"n1", "n2"}, byCase("etcd"), "", api.Passed, "1 of 1 cases passed, 2 results", 2},
 		{"after the cluster all", bound, []*probing.Config{aCase("life", aboutNodes, enforcing), aCase("etcd", enforcing)},
 			[]string{"n1", "n2"}, byCase("etcd"), pipelines.AfterCluster, api.Failed, "etcd failed", 3},
+		{"bound, and one has nothing to look at: the others tell", bound, []*probing.Config{aCase("life", enforcing), aCase("soft")}, nil,
+			func(run *probing.Run) *probing.Result {
+				return verdict(map[string]api.Verdict{"life": api.Skipped, "soft": api.Passed}[run.Spec.Case])
+			}, "", api.Passed, "life had nothing to look at", 2},
+		{"bound, and none has anything to look at: nobody has looked", bound, []*probing.Config{aCase("life", enforcing), aCase("soft")}, nil,
+			always(api.Skipped), "", api.Inconclusive, "life had nothing to look at", 2},
 		{"it failed before the change, and is not blamed on it", life, []*probing.Config{aCase("life", stands(probing.Failing, long, ""))},
 			[]string{"n1"}, always(api.Failed), "", api.Inconclusive, "life failed (ran on ran-here) before the change already: it fails since", 1},
 		{"it fails since the change", life, []*probing.Config{aCase("life", stands(probing.Failing, lately.Add(20*time.Second), ""))},
