@@ -52,10 +52,12 @@ func (l *caseLook) failedBefore(c *probing.Config, target string) string {
 		if !began.IsZero() && !run.CreationTimestamp.Time.Before(began) {
 			continue
 		}
-		if run.Status.Result.Verdict == api.Failed {
+		switch run.Status.Result.Verdict {
+		case api.Failed:
 			return "it failed in " + run.Name
+		case api.Passed:
+			return ""
 		}
-		return ""
 	}
 	return ""
 }

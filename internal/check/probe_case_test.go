@@ -359,6 +359,29 @@ func TestTheSameMeasurementIsRunOnce(t *testing.T) {
 	}
 }
 
+// TestWhatCouldNotLookHidesNoFailure: a failure from before the change is one from before it, whatever could not look since.
+func TestWhatCouldNotLookHidesNoFailure(t *testing.T) {
+	b := newCaseBench(t)
+	b.has(aCase("life"))
+	ran := func(name string, v api.Verdict, ago time.Duration) {
+		b.s.Put(thing(t, &probing.Run{
+			TypeMeta: metav1.TypeMeta{APIVersion: "sluice.dev/v1alpha1", Kind: probing.KindRun},
+			ObjectMeta: metav1.ObjectMeta{Namespace: "sluice-probes", Name: name,
+				CreationTimestamp: metav1.NewTime(time.Now().Add(-ago))},
+			Spec:   probing.RunSpec{Case: "life", Cause: probing.Cause{Kind: probing.ByEvent, Key: name}},
+			Status: probing.RunStatus{Phase: probing.RunDone, Version: "1.0.0", Result: verdict(v)},
+		}))
+	}
+	ran("life-failed", api.Failed, 30*time.Minute)
+	ran("life-could-not", api.Error, 20*time.Minute)
+	b.pods = []*corev1.Pod{nodePod("n1", time.Now().Add(time.Minute))}
+	b.playProber(func(*probing.Run) *probing.Result { return verdict(api.Failed) })
+	f := b.ask(t.Context(), pipelines.ProbeCase{Case: "life"})
+	if f.Verdict != api.Inconclusive || !strings.Contains(f.Message, "it failed in life-failed") {
+		t.Errorf("%s: %s", f.Verdict, f.Message)
+	}
+}
+
 // TestResidentsAreWaitedFor: what a resident said before the check says nothing of now.
 func TestResidentsAreWaitedFor(t *testing.T) {
 	b := newCaseBench(t)
