@@ -2,6 +2,7 @@ package check
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -12,7 +13,7 @@ import (
 	"sluice.dev/sluice/internal/probing"
 )
 
-// sayAgain is how long past its interval a resident is waited for to say something: its agent writes once a minute.
+// sayAgain is how long past its interval a resident is waited for to say something of each of its targets: its agent writes once a minute.
 const sayAgain = 90 * time.Second
 
 // residents waits until each resident among the cases has said something since the measurement began, which nobody's clock tells, and
@@ -46,7 +47,8 @@ func (l *caseLook) later(ctx context.Context, before *probing.Config) (*probing.
 	for {
 		changed := view.Changed()
 		now, there := view.Get(before.Namespace, before.Name)
-		if !there || newest(now).After(newest(before)) {
+		spoke := there && newest(now).After(newest(before))
+		if !there || spoke && len(unsaid(before, now)) == 0 {
 			return now, nil
 		}
 		select {
@@ -54,9 +56,23 @@ func (l *caseLook) later(ctx context.Context, before *probing.Config) (*probing.
 			return nil, context.Cause(ctx)
 		case <-changed:
 		case <-over.C():
+			if spoke {
+				return now, nil
+			}
 			return nil, nil
 		}
 	}
+}
+
+// unsaid are the targets of which a resident has said nothing since it was as before. One that it has nothing to look at is none.
+func unsaid(before, now *probing.Config) (targets []string) {
+	since := newest(before)
+	for _, t := range now.Status.Targets {
+		if t.State != probing.Paused && !t.Last.After(since) {
+			targets = append(targets, t.Target)
+		}
+	}
+	return targets
 }
 
 // newest is when a case said something last.
@@ -74,14 +90,17 @@ func (l *caseLook) standing(before, now *probing.Config) (targets []*caseTarget)
 	if now == nil || len(now.Status.Targets) == 0 {
 		return []*caseTarget{{ask: -1, verdict: api.Error, says: "the resident has said nothing since; is its agent at work?"}}
 	}
+	left := unsaid(before, now)
 	for _, s := range now.Status.Targets {
 		t := &caseTarget{name: s.Target, ask: -1, says: l.mask(s.Message), run: s.Run, before: l.failedBefore(before, s.Target)}
-		switch s.State {
-		case probing.Passing:
+		switch {
+		case slices.Contains(left, s.Target):
+			t.verdict, t.says = api.Inconclusive, "it has said nothing of it since; it was "+string(s.State)
+		case s.State == probing.Passing:
 			t.verdict = api.Passed
-		case probing.Failing:
+		case s.State == probing.Failing:
 			t.verdict = api.Failed
-		case probing.Paused:
+		case s.State == probing.Paused:
 			t.verdict = api.Skipped
 		default:
 			t.verdict = api.Inconclusive

@@ -382,6 +382,34 @@ func TestWhatCouldNotLookHidesNoFailure(t *testing.T) {
 	}
 }
 
+// TestAResidentSpeaksOfEachTarget: one that has said nothing of a target since tells nothing of it.
+func TestAResidentSpeaksOfEachTarget(t *testing.T) {
+	b := newCaseBench(t)
+	fake := testclock.NewFakeClock(time.Now())
+	b.clock = fake
+	old := time.Now().Add(-time.Hour)
+	resident := aCase("watching", stands(probing.Passing, old, "etcd-0"), stands(probing.Passing, old, "etcd-1"),
+		stands(probing.Paused, old.Add(time.Minute), "etcd-2"), func(c *probing.Config) { c.Spec.Mode = probing.Resident })
+	b.has(resident)
+	found := make(chan Finding, 1)
+	go func() { found <- b.ask(t.Context(), pipelines.ProbeCase{Case: "watching"}) }()
+	for !fake.HasWaiters() {
+		time.Sleep(time.Millisecond)
+	}
+	resident.Status.Targets[0].Last = metav1.Now()
+	b.has(resident)
+	select {
+	case f := <-found:
+		t.Fatalf("of etcd-1 nothing was said: %s: %s", f.Verdict, f.Message)
+	case <-time.After(300 * time.Millisecond):
+	}
+	fake.Step(10 * time.Minute)
+	f := <-found
+	if f.Verdict != api.Inconclusive || !strings.Contains(f.Message, "watching could not tell on etcd-1") {
+		t.Errorf("%s: %s", f.Verdict, f.Message)
+	}
+}
+
 // TestResidentsAreWaitedFor: what a resident said before the check says nothing of now.
 func TestResidentsAreWaitedFor(t *testing.T) {
 	b := newCaseBench(t)
