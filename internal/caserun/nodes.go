@@ -14,6 +14,20 @@ import (
 
 // Nodes are some of the nodes that a case is about, as many as it samples, sorted; the same ones for the same key. None is fault.NotFound.
 func Nodes(ctx context.Context, c *kube.Cluster, config *probing.Config, key string) ([]string, error) {
+	names, err := Labelled(ctx, c, config)
+	if err != nil {
+		return nil, err
+	}
+	if len(names) == 0 {
+		return nil, fault.New(fault.NotFound, "case %s is about nodes, and cluster %s has none such as it says", config.Name, c.Context())
+	}
+	names = probing.Sample(names, config.Spec.Target.Sample, config.Name+"/"+key)
+	slices.Sort(names)
+	return names, nil
+}
+
+// Labelled are all nodes that a case is about.
+func Labelled(ctx context.Context, c *kube.Cluster, config *probing.Config) ([]string, error) {
 	var terms []string
 	for name, value := range config.Spec.Target.Labels {
 		terms = append(terms, name+"="+value)
@@ -27,10 +41,5 @@ func Nodes(ctx context.Context, c *kube.Cluster, config *probing.Config, key str
 	for _, n := range nodes {
 		names = append(names, n.GetName())
 	}
-	if len(names) == 0 {
-		return nil, fault.New(fault.NotFound, "case %s is about nodes, and cluster %s has none such as it says", config.Name, c.Context())
-	}
-	names = probing.Sample(names, config.Spec.Target.Sample, config.Name+"/"+key)
-	slices.Sort(names)
 	return names, nil
 }

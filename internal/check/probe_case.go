@@ -182,11 +182,9 @@ func (l *caseLook) aim(ctx context.Context, c *oneCase) *Finding {
 	case l.step.Target == pipelines.CaseOfNewNodes && !ofNodes && !l.step.Bound:
 		return &Finding{Verdict: api.Error, Message: "case " + c.config.Name + " is about the cluster, and not about nodes"}
 	case ofNodes && (l.step.Target == pipelines.CaseOfNewNodes || l.step.Bound && len(l.pods.New) > 0):
-		var all int
-		if names, all = newNodes(l.pods.New, probing.MaxSample); len(names) == 0 {
-			return &Finding{Verdict: api.Inconclusive, Message: "no node has a pod of the new revision that is ready"}
-		} else if len(names) < all {
-			c.part = fmt.Sprintf("%d of %d nodes, those of the youngest pods", len(names), all)
+		var f *Finding
+		if names, f = l.newNodes(ctx, c); f != nil {
+			return f
 		}
 	case ofNodes:
 		var err error
@@ -210,6 +208,35 @@ func (l *caseLook) aim(ctx context.Context, c *oneCase) *Finding {
 		t.before = l.failedBefore(c.config, name)
 	}
 	return nil
+}
+
+// newNodes are the nodes that a case is about and that have what is new. Where there are some, and the case is about none of them, one that
+// was named cannot tell, and one that is bound has nothing to look at.
+func (l *caseLook) newNodes(ctx context.Context, c *oneCase) ([]string, *Finding) {
+	pods := l.pods.New
+	if len(c.config.Spec.Target.Labels) > 0 {
+		about, err := caserun.Labelled(ctx, l.question.Place.API, c.config)
+		if err != nil {
+			return nil, &Finding{Verdict: api.Error, Message: err.Error()}
+		}
+		pods = slices.DeleteFunc(slices.Clone(pods), func(p *corev1.Pod) bool { return !slices.Contains(about, p.Spec.NodeName) })
+	}
+	names, all := newNodes(pods, probing.MaxSample)
+	if len(names) < all {
+		c.part = fmt.Sprintf("%d of %d nodes, those of the youngest pods", len(names), all)
+	}
+	switch {
+	case len(names) > 0:
+		return names, nil
+	case len(pods) == len(l.pods.New):
+		return nil, &Finding{Verdict: api.Inconclusive, Message: "no node has a pod of the new revision that is ready"}
+	}
+	none := "no node that case " + c.config.Name + " is about has a pod of the new revision that is ready"
+	if len(pods) > 0 || !l.step.Bound {
+		return nil, &Finding{Verdict: api.Inconclusive, Message: none}
+	}
+	c.targets = []*caseTarget{{ask: -1, verdict: api.Skipped, says: none}}
+	return nil, nil
 }
 
 // cause is why the runs of the measurement are made.

@@ -359,6 +359,41 @@ func TestTheSameMeasurementIsRunOnce(t *testing.T) {
 	}
 }
 
+// TestACaseIsAimedAtItsNodesAlone: a node that a case is not about tells nothing of what was changed there.
+func TestACaseIsAimedAtItsNodesAlone(t *testing.T) {
+	b := newCaseBench(t)
+	edge := func(c *probing.Config) { c.Spec.Target.Labels = map[string]string{"pool": "edge"} }
+	b.has(aCase("life", aboutNodes, enforcing, edge))
+	for name, pool := range map[string]string{"n1": "edge", "n2": "core"} {
+		b.s.Put(thing(t, map[string]any{"apiVersion": "v1", "kind": "Node",
+			"metadata": map[string]any{"name": name, "labels": map[string]any{"pool": pool}}}))
+	}
+	b.playProber(func(run *probing.Run) *probing.Result {
+		if run.Spec.Target == "n2" {
+			return verdict(api.Failed)
+		}
+		return verdict(api.Passed)
+	})
+	b.pods = []*corev1.Pod{nodePod("n1", time.Now().Add(-time.Minute)), nodePod("n2", time.Now().Add(-time.Minute))}
+	if f := b.ask(t.Context(), pipelines.ProbeCase{Case: "life", Target: pipelines.CaseOfNewNodes}); f.Verdict != api.Passed {
+		t.Errorf("%s: %s", f.Verdict, f.Message)
+	}
+	b.key += "/bound"
+	if f := b.ask(t.Context(), pipelines.ProbeCase{Bound: true}); f.Verdict != api.Passed {
+		t.Errorf("bound: %s: %s", f.Verdict, f.Message)
+	}
+	b.key, b.pods = b.key+"/none", b.pods[1:]
+	f := b.ask(t.Context(), pipelines.ProbeCase{Case: "life", Target: pipelines.CaseOfNewNodes})
+	if f.Verdict != api.Inconclusive || !strings.Contains(f.Message, "no node that case life is about") {
+		t.Errorf("nobody has looked, and it is %s: %s", f.Verdict, f.Message)
+	}
+	b.key, b.point = b.key+"/bound", pipelines.AfterBatch
+	f = b.ask(t.Context(), pipelines.ProbeCase{Bound: true})
+	if f.Verdict != api.Inconclusive || !strings.Contains(f.Message, "life had nothing to look at") {
+		t.Errorf("of nodes that it is not about it is %s: %s", f.Verdict, f.Message)
+	}
+}
+
 // TestWhatCouldNotLookHidesNoFailure: a failure from before the change is one from before it, whatever could not look since.
 func TestWhatCouldNotLookHidesNoFailure(t *testing.T) {
 	b := newCaseBench(t)
