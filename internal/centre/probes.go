@@ -122,10 +122,19 @@ func boundStand(s *probing.Stand, cluster string, now time.Time) error {
 	}
 	s.Owner, s.Binding, s.Probe = line(s.Owner, maxText), line(s.Binding, maxText), line(s.Probe, maxText)
 	s.Version, s.Severity = line(s.Version, maxText), line(s.Severity, maxName)
-	if s.Last == nil {
-		return nil
+	s.Namespace, s.Mode = line(s.Namespace, maxText), probing.Mode(line(string(s.Mode), maxName))
+	if s.Last != nil { // an agent that was started anew does not know which run that was
+		if err := boundResult(s.Last, cluster, now); err != nil {
+			return err
+		}
 	}
-	return boundResult(s.Last, cluster, now) // an agent that was started anew does not know which run that was
+	config := *s
+	config.Last = nil
+	data, err := encoded(config)
+	if err == nil && len(data) > maxOutcome {
+		err = fault.New(fault.Invalid, "case %s says %d bytes of what it is, more than %d", s.Case, len(data), maxOutcome)
+	}
+	return err
 }
 
 // plainText is whether a text is short, and holds nothing that a database does not keep or a terminal obeys.

@@ -88,7 +88,9 @@ func TestWhatProbesSayIsBounded(t *testing.T) {
 		"a run whose name no database keeps": {Outcomes: []probing.Outcome{
 			{ID: "r\x00", Case: "etcd", Result: probing.Result{Verdict: api.Passed}}}},
 		"something that has gone and is no case": {Gone: []string{"etcd\x00"}},
-		"too many states":                        {Stands: make([]probing.Stand, uplink.MaxStands+1)},
+		"a state that is a book": {Stands: []probing.Stand{{Case: "etcd", State: probing.Passing,
+			Events: []probing.EventSpec{{On: probing.Posted, Names: []string{strings.Repeat("x", 80<<10)}}}}}},
+		"too many states": {Stands: make([]probing.Stand, uplink.MaxStands+1)},
 	} {
 		said.Cluster = "eu-1"
 		w.want(w.say(m, said), fault.Invalid, reason)
