@@ -43,7 +43,8 @@ type ProbeCount struct {
 // ProbeFailures is how many failures of a case there are, by what people say of them.
 type ProbeFailures struct {
 	Unlabelled, False, True int
-	// Noise is when the last of those ended that nobody has found to be true; zero where there is none.
+	// Noise is when the last of those ended that nobody has found to be true; zero where there is none. One that is forgotten nobody has
+	// found to be true any more: it counts as of the beginning of its hour.
 	Noise time.Time
 	// Quiet is how many runs passed since then, in hours that began later.
 	Quiet int64

@@ -148,6 +148,7 @@ func testProbeOutcomes(t *testing.T, l ledger.Ledger) {
 	same(t, all(ledger.ProbesOf{}), []string{"c2/r2", "c1/r3", "c1/r2"}, "and what did not for longer")
 	same(t, must[int64](t)(l.SweepProbes(ctx, at(5).Add(ledger.ProbeFailuresFor))), int64(3), "but not for ever")
 	same(t, len(hours(l.ListProbeHours(ctx, ledger.ProbesOf{}, time.Time{}))), 4, "the counts stay")
+	same(t, failures(), ledger.ProbeFailures{Noise: hour}, "what is forgotten of a failure makes no pass before it a quiet one")
 	ok(t, func() error { _, err := l.SweepProbes(ctx, at(5).Add(ledger.ProbeHoursFor+2*time.Hour)); return err }())
 	same(t, len(hours(l.ListProbeHours(ctx, ledger.ProbesOf{}, time.Time{}))), 0, "for a quarter")
 }

@@ -89,22 +89,29 @@ func (s *Store) ListProbeHours(ctx context.Context, of ledger.ProbesOf, after ti
 // clustersAtOnce is how many clusters one query names.
 const clustersAtOnce = 500
 
+// endless is after all times.
+var endless = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
 // CountProbeFailures implements ledger.Probes.
 func (s *Store) CountProbeFailures(ctx context.Context, probeCase string, clusters []string) (all ledger.ProbeFailures, err error) {
 	type failures struct {
-		label string
-		count int
-		last  time.Time
+		label       string
+		count       int
+		first, last time.Time
 	}
 	list, err := ofClusters(ctx, s, func(row scanner) (f failures, err error) {
-		err = row.Scan(&f.label, &f.count, moment{&f.last})
+		err = row.Scan(&f.label, &f.count, moment{&f.first}, moment{&f.last})
 		return f, err
-	}, `SELECT labelled, COUNT(*), MAX(ended) FROM probe_outcomes WHERE verdict = 'Failed' AND verdict <> 'Passed' AND probe_case = ?
+	}, `SELECT labelled, COUNT(*), MIN(ended), MAX(ended) FROM probe_outcomes WHERE verdict = 'Failed' AND verdict <> 'Passed' AND probe_case = ?
 		AND cluster IN `, ` GROUP BY labelled`, clusters, probeCase)
 	if err != nil {
 		return all, failed(err, "cannot count failures of probe %s", probeCase)
 	}
+	known := endless
 	for _, f := range list {
+		if hour := f.first.Truncate(time.Hour); hour.Before(known) {
+			known = hour
+		}
 		switch f.label {
 		case labelledTrue:
 			all.True += f.count
@@ -116,6 +123,20 @@ func (s *Store) CountProbeFailures(ctx context.Context, probeCase string, cluste
 		}
 		if f.last.After(all.Noise) {
 			all.Noise = f.last
+		}
+	}
+	// Hours are kept for longer than failures: those of an hour that ended before the first that is known are forgotten.
+	forgotten, err := ofClusters(ctx, s, func(row scanner) (hour time.Time, err error) {
+		err = row.Scan(moment{&hour})
+		return hour, err
+	}, `SELECT hour FROM probe_hours WHERE verdict = 'Failed' AND probe_case = ? AND hour < ? AND cluster IN `,
+		` ORDER BY hour DESC LIMIT 1`, clusters, probeCase, formatTime(known))
+	if err != nil {
+		return all, failed(err, "cannot count failures of probe %s", probeCase)
+	}
+	for _, hour := range forgotten {
+		if hour.After(all.Noise) {
+			all.Noise = hour
 		}
 	}
 	passes, err := ofClusters(ctx, s, func(row scanner) (n int64, err error) {
