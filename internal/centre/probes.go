@@ -78,7 +78,8 @@ func bound(said *probing.Said, now time.Time) error {
 		return fault.New(fault.Invalid, "%d states, %d outcomes and %d that have gone are more than one call may have",
 			len(said.Stands), len(said.Outcomes), len(said.Gone))
 	}
-	if said.At.IsZero() || said.At.After(now.Add(mostAhead)) {
+	ahead := max(said.At.Sub(now), 0)
+	if said.At.IsZero() || ahead > mostAhead {
 		said.At = now
 	}
 	for _, gone := range said.Gone {
@@ -87,6 +88,9 @@ func bound(said *probing.Said, now time.Time) error {
 		}
 	}
 	for i := range said.Stands {
+		if s := &said.Stands[i]; ahead > mostAhead && !s.Until.IsZero() {
+			s.Until = s.Until.Add(-ahead) // it was reckoned by a clock that is fast
+		}
 		if err := boundStand(&said.Stands[i], said.Cluster, now); err != nil {
 			return err
 		}

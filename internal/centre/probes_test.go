@@ -71,6 +71,23 @@ func TestProbesAreOfTheAgentsSite(t *testing.T) {
 	}
 }
 
+// An agent whose clock is fast, and that ends, leaves no state that counts for longer than another one's.
+func TestAFastClockKeepsNoStateFresh(t *testing.T) {
+	w := newWorld(t)
+	m := w.member("eu", "eu")
+	now := w.clock.Now().UTC()
+	fast := now.Add(6 * time.Hour)
+	last := probing.Outcome{ID: "r", Case: "etcd", Started: fast, Ended: fast, Result: probing.Result{Verdict: api.Passed}}
+	stand := probing.Stand{Case: "etcd", State: probing.Passing, Since: fast, Until: fast.Add(15 * time.Minute), Last: &last}
+	if err := w.say(m, probing.Said{Cluster: "eu-1", At: fast, Stands: []probing.Stand{stand}}); err != nil {
+		t.Fatal(err)
+	}
+	got := w.stands()
+	if len(got) != 1 || got[0].Until.After(now.Add(16*time.Minute)) || got[0].Until.Before(now.Add(14*time.Minute)) {
+		t.Errorf("it is said at %s: %+v", now, got)
+	}
+}
+
 func TestWhatProbesSayIsBounded(t *testing.T) {
 	w := newWorld(t)
 	m := w.member("eu", "eu")
