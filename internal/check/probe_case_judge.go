@@ -59,11 +59,15 @@ func (l *caseLook) judge(c *oneCase) api.Verdict {
 	if l.step.AtLeast != nil {
 		atLeast = *l.step.AtLeast
 	}
-	borne := all - atLeast.Of(all)
+	need := atLeast.Of(all)
+	if atLeast.Percent { // of five nodes four are not 90%
+		need = all - pipelines.Percent(100-atLeast.Value).BudgetOf(all)
+	}
+	borne := all - need
 	switch {
 	case all == 0 && len(c.targets) > 0:
 		return api.Skipped
-	case all > 0 && n[api.Passed] >= atLeast.Of(all):
+	case all > 0 && n[api.Passed] >= need:
 		return api.Passed
 	case n[api.Failed] > borne:
 		return api.Failed

@@ -144,7 +144,7 @@ func (b *caseBench) runs() (all []probing.Run) {
 func TestFailureMode_P10(t *testing.T) {
 	long := time.Now().Add(-time.Hour)
 	lately := time.Now().Add(-time.Minute)
-	half := pipelines.Percent(50)
+	half, most := pipelines.Percent(50), pipelines.Percent(90)
 	onNodes := func(bad ...string) func(*probing.Run) *probing.Result {
 		return func(run *probing.Run) *probing.Result {
 			if slices.Contains(bad, run.Spec.Target) {
@@ -201,6 +201,8 @@ func TestFailureMode_P10(t *testing.T) {
 			[]string{"n1", "n2", "n3"}, onNodes("n2"), "", api.Failed, "life failed on n2: Because: of this", 3},
 		{"half of the nodes are enough", pipelines.ProbeCase{Case: "life", Target: "newNodes", AtLeast: &half},
 			[]*probing.Config{aCase("life", aboutNodes)}, []string{"n1", "n2", "n3"}, onNodes("n2"), "", api.Passed, "life failed on n2", 3},
+		{"nine of ten are more than two of three", pipelines.ProbeCase{Case: "life", Target: "newNodes", AtLeast: &most},
+			[]*probing.Config{aCase("life", aboutNodes)}, []string{"n1", "n2", "n3"}, onNodes("n2"), "", api.Failed, "life failed on n2", 3},
 		{"there is no new node yet", pipelines.ProbeCase{Case: "life", Target: "newNodes"}, []*probing.Config{aCase("life", aboutNodes)}, nil,
 			always(api.Passed), "", api.Inconclusive, "no node has a pod of the new revision", 0},
 		{"a case about the cluster is not aimed at nodes", pipelines.ProbeCase{Case: "life", Target: "newNodes"}, []*probing.Config{aCase("life")},
