@@ -24,5 +24,7 @@ func (s *server) probeRuns(a huma.API, e *engine.Engine) {
 		return e.ProbeRun(ctx, strings.Join([]string{in.Cluster, in.Subject, in.Cause}, "/"))
 	})
 	on(s, a, wire.GetHealth, all[wire.HealthAsked](pipelines.RightView),
-		func(ctx context.Context, in *wire.HealthAsked) (engine.HealthSignal, error) { return e.Health(ctx, in.Cluster, in.Since) })
+		func(ctx context.Context, in *wire.HealthAsked) (engine.HealthSignal, error) {
+			return e.Health(ctx, in.Cluster, in.Since)
+		})
 }
