@@ -13,6 +13,7 @@ import (
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/caserun"
 	"sluice.dev/sluice/internal/clip"
+	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/probing"
 	"sluice.dev/sluice/pipelines"
 )
@@ -188,7 +189,12 @@ func (l *caseLook) aim(ctx context.Context, c *oneCase) *Finding {
 		}
 	case ofNodes:
 		var err error
-		if names, err = caserun.Nodes(ctx, l.question.Place.API, c.config, l.question.Key); err != nil {
+		names, err = caserun.Nodes(ctx, l.question.Place.API, c.config, l.question.Key)
+		if l.step.Bound && fault.CodeOf(err) == fault.NotFound {
+			c.targets = []*caseTarget{{ask: -1, verdict: api.Skipped, says: err.Error()}}
+			return nil
+		}
+		if err != nil {
 			return &Finding{Verdict: api.Error, Message: err.Error()}
 		}
 	}

@@ -222,6 +222,10 @@ func TestFailureMode_P10(t *testing.T) {
 			}, "", api.Passed, "life had nothing to look at", 2},
 		{"bound, and none has anything to look at: nobody has looked", bound, []*probing.Config{aCase("life", enforcing), aCase("soft")}, nil,
 			always(api.Skipped), "", api.Inconclusive, "life had nothing to look at", 2},
+		{"bound, and one is about nodes that the cluster has not: it has nothing to look at", bound,
+			[]*probing.Config{aCase("etcd", enforcing), aCase("life", aboutNodes, enforcing, func(c *probing.Config) {
+				c.Spec.Target.Labels = map[string]string{"pool": "edge"}
+			})}, nil, always(api.Passed), pipelines.AfterCluster, api.Passed, "life had nothing to look at", 1},
 		{"it failed before the change, and is not blamed on it", life, []*probing.Config{aCase("life", stands(probing.Failing, long, ""))},
 			[]string{"n1"}, always(api.Failed), "", api.Inconclusive, "life failed (ran on ran-here) before the change already: it fails since", 1},
 		{"it fails since the change", life, []*probing.Config{aCase("life", stands(probing.Failing, lately.Add(20*time.Second), ""))},
