@@ -110,6 +110,8 @@ func (e *Engine) RunProbes(ctx context.Context, req ProbeRequest) ([]api.Probed,
 			if len(begun) == 0 {
 				return nil, err
 			}
+			err = fault.Wrap(fault.CodeOf(err), err, "%s runs in clusters %s under key %s, and in no other one", req,
+				few(namesOf(places[:len(begun)])), req.Key)
 			outcome := fmt.Sprintf("accepted in %d of %d clusters: %s", len(begun), len(places), err)
 			return begun, errors.Join(err, e.auditProbes(ctx, req, places[:len(begun)], outcome))
 		}
@@ -129,9 +131,6 @@ func (e *Engine) auditProbes(ctx context.Context, req ProbeRequest, places []pla
 		Reason: req.Reason, Outcome: outcome,
 	})
 }
-
-// String is what is run.
-func (r *ProbeRequest) String() string { return r.ProbeSubject.String() }
 
 func namesOf(places []plan.Place) (names []string) {
 	for _, p := range places {
