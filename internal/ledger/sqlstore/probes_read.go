@@ -102,8 +102,8 @@ func (s *Store) CountProbeFailures(ctx context.Context, probeCase string, cluste
 	list, err := ofClusters(ctx, s, func(row scanner) (f failures, err error) {
 		err = row.Scan(&f.label, &f.count, moment{&f.first}, moment{&f.last})
 		return f, err
-	}, `SELECT labelled, COUNT(*), MIN(ended), MAX(ended) FROM probe_outcomes WHERE verdict = 'Failed' AND verdict <> 'Passed' AND probe_case = ?
-		AND cluster IN `, ` GROUP BY labelled`, clusters, probeCase)
+	}, `SELECT labelled, COUNT(*), MIN(ended), MAX(ended) FROM probe_outcomes
+		WHERE verdict = 'Failed' AND verdict <> 'Passed' AND probe_case = ? AND cluster IN `, ` GROUP BY labelled`, clusters, probeCase)
 	if err != nil {
 		return all, failed(err, "cannot count failures of probe %s", probeCase)
 	}
