@@ -170,7 +170,11 @@ func (o *ProbeRunOptions) tell(all []api.Probed) error {
 	}
 	seen := map[api.Verdict]int{}
 	for _, p := range all {
-		seen[p.Verdict()]++
+		v := p.Verdict()
+		if v == api.Skipped && len(p.Runs) > 0 { // nobody has looked, and that is no pass
+			v = api.Inconclusive
+		}
+		seen[v]++
 	}
 	switch {
 	case seen[api.Failed] > 0:

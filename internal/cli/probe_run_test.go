@@ -27,6 +27,8 @@ func TestProbesAreRunFromTheCommandLine(t *testing.T) {
 			[]api.Probed{{Ended: ended, Runs: run(api.Failed, "PodNotReady", "not within 30s")}}, 1, "Failed: PodNotReady: not within 30s"},
 		{"it cannot tell", "probe run pod-life --cluster c1 --key k --wait", []api.Probed{{Ended: ended, Runs: run(api.Inconclusive, "", "")}}, 3,
 			"not every case could tell"},
+		{"it has nothing to look at, and nobody has looked", "probe run pod-life --cluster c1 --key k --wait",
+			[]api.Probed{{Ended: ended, Runs: run(api.Skipped, "", "")}}, 3, "not every case could tell"},
 		{"it could not run", "probe run pod-life --cluster c1 --key k --wait", []api.Probed{{Ended: ended, Problem: "there is none"}}, 1,
 			"could not run: there is none"},
 		{"a set", "probe run plane --set --cluster c1 --key k --wait", []api.Probed{{Ended: ended, Runs: run(api.Passed, "", "")}}, 0,
