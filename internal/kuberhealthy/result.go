@@ -2,6 +2,7 @@ package kuberhealthy
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -37,26 +38,37 @@ func (b *body) result(by probing.Contract) (probing.Result, error) {
 	if err := b.judge(by); err != nil {
 		return probing.Result{}, err
 	}
-	c := cutter{room: maxTexts}
-	r := probing.Result{Verdict: api.Failed, By: byReport}
+	r := probing.Result{Verdict: api.Failed, By: byReport, Errors: b.Errors}
 	if b.OK {
 		r.Verdict = api.Passed
 	}
 	if m := b.Sluice; m != nil {
-		if m.Verdict != "" {
-			r.Verdict = m.Verdict
-		}
-		r.Code, r.Severity = m.Code, m.Severity
-		r.Message = c.text(m.Message, probing.MaxMessage)
-		r.Parts = c.parts(m.Parts)
-		r.Observations = c.observations(m.Observations)
+		r.Verdict = cmp.Or(m.Verdict, r.Verdict)
+		r.Code, r.Severity, r.Message, r.Parts, r.Observations = m.Code, m.Severity, m.Message, m.Parts, m.Observations
 	}
-	r.Errors = c.errors(b.Errors)
+	cut(&r)
+	return r, nil
+}
+
+// Bounded is what a program has said otherwise than by a report, within the same bounds. The error is why it says nothing.
+func Bounded(r probing.Result) (probing.Result, error) {
+	m := more{Verdict: r.Verdict, Code: r.Code, Severity: r.Severity, Observations: r.Observations, Parts: r.Parts}
+	if err := m.judge(); err != nil {
+		return r, err
+	}
+	cut(&r)
+	return r, nil
+}
+
+// cut keeps a result within bounds, and has it say so.
+func cut(r *probing.Result) {
+	c := cutter{room: maxTexts}
+	r.Message = c.text(r.Message, probing.MaxMessage)
+	r.Parts, r.Observations, r.Errors = c.parts(r.Parts), c.observations(r.Observations), c.errors(r.Errors)
 	if r.Message == "" && len(r.Errors) > 0 {
 		r.Message = r.Errors[0]
 	}
 	r.Message = note(r.Message, c.said()...)
-	return r, nil
 }
 
 // judge refuses what contradicts itself.
@@ -70,16 +82,25 @@ func (b *body) judge(by probing.Contract) error {
 	case (by == probing.ContractV3 || !b.OK) && slices.Contains(b.Errors, ""):
 		return no("an error is empty")
 	}
-	m := b.Sluice
-	if m == nil {
+	if b.Sluice == nil {
 		return nil
 	}
-	ok, known := verdicts[m.Verdict]
+	if err := b.Sluice.judge(); err != nil {
+		return err
+	}
+	if v := b.Sluice.Verdict; v != "" && verdicts[v] != b.OK {
+		return no("the verdict is %s, and ok is %v", v, b.OK)
+	}
+	return nil
+}
+
+// judge refuses what nobody could go by.
+func (m *more) judge() error {
+	no := func(format string, args ...any) error { return refuse(http.StatusBadRequest, format, args...) }
+	_, known := verdicts[m.Verdict]
 	switch {
 	case m.Verdict != "" && !known:
 		return no("there is no verdict %.40q", m.Verdict)
-	case known && ok != b.OK:
-		return no("the verdict is %s, and ok is %v", m.Verdict, b.OK)
 	case m.Code != "" && !codes.MatchString(m.Code):
 		return no("the code %.80q is no word of letters and digits", m.Code)
 	case !severities.MatchString(m.Severity):

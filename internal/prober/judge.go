@@ -8,6 +8,7 @@ import (
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/clip"
+	"sluice.dev/sluice/internal/kuberhealthy"
 	"sluice.dev/sluice/internal/pod"
 	"sluice.dev/sluice/internal/probing"
 )
@@ -132,10 +133,10 @@ func (m said) result(r probing.Result, exit int32) probing.Result {
 		return couldNot(codeMuddled, "it says that it passed, and ended with exit status %d", exit)
 	}
 	r.Verdict, r.Code, r.Severity = cmp.Or(verdict, r.Verdict), cmp.Or(m.Code, r.Code), m.Severity
-	r.Errors = m.Errors[:min(len(m.Errors), probing.MaxErrors)]
-	r.Message, r.Observations, r.Parts = m.Message, m.Observations, m.Parts
-	if r.Message == "" && len(r.Errors) > 0 {
-		r.Message = r.Errors[0]
+	r.Errors, r.Message, r.Observations, r.Parts = m.Errors, m.Message, m.Observations, m.Parts
+	r, err := kuberhealthy.Bounded(r)
+	if err != nil {
+		return couldNot(codeMuddled, "what it says last is no report: %s", err)
 	}
 	return r
 }
