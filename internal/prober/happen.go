@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
@@ -51,8 +52,11 @@ func (s *site) allCases() (all []*known) {
 	return all
 }
 
-// againAfter is when what could not be made is tried again.
-const againAfter = time.Second
+// againAfter is when it is tried again to make runs, where nobody takes them, and refusedAgain when one is that was refused by itself.
+const (
+	againAfter   = time.Second
+	refusedAgain = 10 * time.Second
+)
 
 // makeWanted makes the runs that events want, until ctx ends.
 func (s *site) makeWanted(ctx context.Context) error {
@@ -60,12 +64,13 @@ func (s *site) makeWanted(ctx context.Context) error {
 		return ctx.Err()
 	}
 	for {
-		at, cause, ok := s.wants.take()
+		at, cause, ok := s.wants.take(s.Clock.Now())
 		if !ok {
 			select {
 			case <-ctx.Done():
 				return nil
 			case <-s.wants.more:
+			case <-s.Clock.After(againAfter): // for those that were refused
 			}
 			continue
 		}
@@ -80,6 +85,10 @@ func (s *site) makeWanted(ctx context.Context) error {
 		k.mu.Unlock()
 		if err := s.create(ctx, c, at.target, cause); err != nil && client.IgnoreNotFound(err) != nil && ctx.Err() == nil {
 			s.log.Warn("a run that an event wants cannot be made; it is tried again", "case", at.probeCase, "target", at.target, "error", err)
+			if apierrors.IsForbidden(err) || apierrors.IsInvalid(err) { // by a namespace that goes, say: it keeps no other one back
+				s.wants.later(at, cause, s.Clock.Now())
+				continue
+			}
 			s.wants.put(at, cause)
 			select {
 			case <-ctx.Done():
