@@ -1,6 +1,10 @@
 package prober_test
 
 import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -10,9 +14,12 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/control"
+	"sluice.dev/sluice/internal/kubetest"
 	"sluice.dev/sluice/internal/prober"
 	"sluice.dev/sluice/internal/probing"
 )
@@ -210,5 +217,114 @@ func TestTheNameOfACaseIsWhoseItWas(t *testing.T) {
 	}
 	if n := len(s.outcomes()); n != said {
 		t.Errorf("%d outcomes are said of the stranger's runs", n-said)
+	}
+}
+
+// A run that is refused keeps no other one from being made.
+func TestARunThatIsRefusedKeepsNoOtherBack(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.Kubelet = func(*unstructured.Unstructured) map[string]any { return exits(0, "") }
+	for i := range 30 {
+		s.node(fmt.Sprintf("n%d", i), true)
+	}
+	posted := func(name string) func(*probing.Config) {
+		return func(c *probing.Config) {
+			c.Spec.Events = []probing.EventSpec{{On: probing.Posted, Names: []string{name}}}
+		}
+	}
+	s.probe("bad", posted("bad"), func(c *probing.Config) { c.Spec.Target.Kind = probing.OfNodes })
+	s.probe("good", posted("good"))
+	s.setBefore(func(w kubetest.Write) int {
+		if w.Verb == "create" && strings.Contains(w.Body, `"case":"bad"`) {
+			return http.StatusForbidden
+		}
+		return 0
+	})
+	s.start()
+	s.until("the cases are not seen", func() bool {
+		return !slices.ContainsFunc(s.configs(), func(c probing.Config) bool { return c.Status.ObservedGeneration == 0 })
+	})
+	began := time.Now()
+	s.prober.Happened(t.Context(), "eu-1", probing.Event{Kind: probing.Posted, Name: "bad", Key: "1", At: began})
+	time.Sleep(50 * time.Millisecond)
+	s.prober.Happened(t.Context(), "eu-1", probing.Event{Kind: probing.Posted, Name: "good", Key: "2", At: began})
+	s.until("the run is not made", func() bool { return len(s.runs()) == 1 })
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("it is made after %s", took)
+	}
+	s.setBefore(nil)
+	s.until("those that were refused are forgotten", func() bool { return len(s.runs()) == 31 })
+}
+
+// A cluster that cannot be seen keeps no report from those of others, also of programs that do not say which run is theirs.
+func TestAClusterThatIsNotSeenKeepsNoReportBack(t *testing.T) {
+	t.Parallel()
+	s, other := newSite(t), newSite(t)
+	s.Kubelet = func(*unstructured.Unstructured) map[string]any {
+		status := running()
+		status["podIP"] = "127.0.0.1"
+		return status
+	}
+	other.Forbid("pods")
+	s.probe("etcd", func(c *probing.Config) { c.Spec.Pod.Contract = probing.ContractV2 })
+	r := s.run("etcd", "", "1")
+	s.start()
+	k := &control.Keeper{Controllers: []control.Controller{s.prober.Controller()}, Clock: clock.RealClock{}, Logger: slog.New(slog.DiscardHandler)}
+	ctx, stop := context.WithCancel(context.Background())
+	k.Want(ctx, []control.Cluster{{Name: "us-1", Config: func() (*rest.Config, error) { return other.config(), nil }}})
+	t.Cleanup(func() {
+		stop()
+		k.Wait()
+	})
+	s.until("no pod runs", func() bool { return len(s.pods()) == 1 && s.runs()[0].Status.Pod != "" })
+	time.Sleep(time.Second) // until the other one is asked
+	began := time.Now()
+	if code := s.reportAs("", s.reports.URL+"/externalCheckStatus", `{"OK": true, "Errors": []}`); code != 200 {
+		t.Errorf("it is answered with %d", code)
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("it is answered after %s", took)
+	}
+	if got := s.done(r).Status.Result; got.By != "report" || got.Verdict != api.Passed {
+		t.Errorf("it is %+v", got)
+	}
+}
+
+// Who reports for a run that has no pod yet has guessed it: that ends no run.
+func TestAReportOfARunThatHasNotBegun(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.Kubelet = func(*unstructured.Unstructured) map[string]any { return running() }
+	s.probe("etcd")
+	first, second := s.run("etcd", "", "1"), s.run("etcd", "", "2")
+	s.start()
+	s.until("no pod runs", func() bool { return len(s.pods()) == 1 })
+	waiting := second
+	if s.pods()[0].Labels[probing.LabelRun] == second.Name {
+		waiting = first
+	}
+	uid := ""
+	for _, r := range s.runs() {
+		if r.Name == waiting.Name {
+			uid = string(r.UID)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	q, err := http.NewRequestWithContext(ctx, http.MethodPost, s.reports.URL+"/check", strings.NewReader(`{"OK": true, "Errors": []}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.Header.Set("kh-run-uuid", uid)
+	q.Header.Set("Content-Type", "application/json")
+	if a, err := http.DefaultClient.Do(q); err == nil {
+		_ = a.Body.Close()
+		t.Errorf("it is answered with %d", a.StatusCode)
+	}
+	for _, r := range s.runs() {
+		if r.Name == waiting.Name && r.Status.Phase != probing.RunPending {
+			t.Errorf("it is %+v", r.Status)
+		}
 	}
 }

@@ -36,10 +36,7 @@ func (p reports) find(ctx context.Context, uuid string) (*site, *probing.Run, er
 		return s, r, nil
 	}
 	for _, s := range p.all() {
-		s.adopting.Lock()
-		adopted := s.adopted
-		s.adopting.Unlock()
-		if !adopted {
+		if !s.isAdopted() {
 			return nil, nil, fault.New(fault.Unreachable, "cannot tell yet whether cluster %s has a run %s", s.cluster, uuid)
 		}
 	}
@@ -96,10 +93,16 @@ func (s *site) wholeOf(c *probing.Config, r *probing.Run, p *corev1.Pod) time.Ti
 // Owner implements kuberhealthy.Runs. On the network of a node an address is nobody's own.
 func (p reports) Owner(ctx context.Context, address netip.Addr) (string, error) {
 	found := ""
+	var unseen error // a cluster that is away keeps the pods of no other one from being heard
 	for _, s := range p.all() {
 		all := &corev1.PodList{}
+		if !s.isAdopted() { // whoever asks for its pods waits for it
+			unseen = fault.New(fault.Unreachable, "cannot tell yet whether cluster %s has a pod of %s", s.cluster, address)
+			continue
+		}
 		if err := s.seen.List(ctx, all, client.UnsafeDisableDeepCopy); err != nil {
-			return "", fault.Wrap(fault.Unreachable, err, "cannot look for the pod of %s", address)
+			unseen = fault.Wrap(fault.Unreachable, err, "cannot look for the pod of %s", address)
+			continue
 		}
 		for i := range all.Items {
 			pod := &all.Items[i]
@@ -117,6 +120,9 @@ func (p reports) Owner(ctx context.Context, address netip.Addr) (string, error) 
 				found = string(o.UID)
 			}
 		}
+	}
+	if found == "" && unseen != nil {
+		return "", unseen
 	}
 	if found == "" {
 		return "", fault.New(fault.NotFound, "no run has a pod of address %s", address)
@@ -140,6 +146,9 @@ func (p reports) Take(ctx context.Context, uuid string, result probing.Result, r
 	for range 5 {
 		if r.Status.Phase == probing.RunDone {
 			return fault.New(fault.Conflict, "run %s has ended", r.Name)
+		}
+		if r.Status.Phase == probing.RunPending { // that it has a pod may be news which is on its way
+			return fault.New(fault.Unreachable, "run %s has no pod yet that could report", r.Name)
 		}
 		now := metav1.NewTime(s.Clock.Now())
 		if r.Status.Started == nil {

@@ -93,6 +93,13 @@ func (s *site) adopt(ctx context.Context) error {
 	return nil
 }
 
+// isAdopted reports whether what a cluster has is known.
+func (s *site) isAdopted() bool {
+	s.adopting.Lock()
+	defer s.adopting.Unlock()
+	return s.adopted
+}
+
 func spotOf(r *probing.Run) spot { return spot{r.Spec.Case, r.Spec.Target} }
 
 // leave makes room in the queue.
