@@ -184,7 +184,9 @@ func TestTheNameOfACaseIsWhoseItWas(t *testing.T) {
 	s := newSite(t)
 	s.Kubelet = func(*unstructured.Unstructured) map[string]any { return exits(1, "") }
 	stranger := func(c *probing.Config) { c.Namespace = "zz-stranger" }
-	s.put(&corev1.Namespace{TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"}, ObjectMeta: metav1.ObjectMeta{Name: "zz-stranger"}})
+	s.put(&corev1.Namespace{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"}, ObjectMeta: metav1.ObjectMeta{Name: "zz-stranger"},
+	})
 	s.probe("etcd", stranger)
 	s.start()
 	s.until("the stranger's is not seen", func() bool { return s.configs()[0].Status.ObservedGeneration > 0 })
@@ -270,7 +272,9 @@ func TestAClusterThatIsNotSeenKeepsNoReportBack(t *testing.T) {
 	s.probe("etcd", func(c *probing.Config) { c.Spec.Pod.Contract = probing.ContractV2 })
 	r := s.run("etcd", "", "1")
 	s.start()
-	k := &control.Keeper{Controllers: []control.Controller{s.prober.Controller()}, Clock: clock.RealClock{}, Logger: slog.New(slog.DiscardHandler)}
+	k := &control.Keeper{
+		Controllers: []control.Controller{s.prober.Controller()}, Clock: clock.RealClock{}, Logger: slog.New(slog.DiscardHandler),
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	k.Want(ctx, []control.Cluster{{Name: "us-1", Config: func() (*rest.Config, error) { return other.config(), nil }}})
 	t.Cleanup(func() {

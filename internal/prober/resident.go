@@ -245,6 +245,9 @@ func (s *site) takeResident(ctx context.Context, r *probing.Run, result probing.
 func (k *known) owes(now time.Time) (owed bool, left time.Duration) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.written.After(now) { // by a clock that was ahead
+		k.written = time.Time{}
+	}
 	return k.owed, k.written.Add(statusPause).Sub(now)
 }
 
