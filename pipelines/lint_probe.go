@@ -165,6 +165,7 @@ func (l *linter) touches(s *ProbeSpec, spec spot) {
 		for _, made := range t.makes() {
 			makes[made] = true
 		}
+		l.reaches(t, at)
 	}
 	for _, resource := range sortedKeys(s.Objects) {
 		if strings.Contains(resource, "/") {
@@ -174,6 +175,35 @@ func (l *linter) touches(s *ProbeSpec, spec spot) {
 		if !makes[resource] && !spec.at("touches").flawed() {
 			l.report.addAt(spec.at("objects").key(resource), "it may not create %s in its namespace: touches does not say so%s", resource,
 				rule.Suggest(resource, sortedKeys(makes)))
+		}
+	}
+}
+
+// reach is what becomes of a cluster in which a case may touch a resource of all namespaces: more than a look takes.
+var reach = map[string]string{
+	"secrets":                       "whoever has its pod has every secret",
+	"serviceaccounts/token":         "whoever has its pod is every account",
+	"pods/exec":                     "whoever has its pod runs programs in every pod",
+	"pods/attach":                   "whoever has its pod reaches into every pod",
+	"pods/ephemeralcontainers":      "whoever has its pod runs programs in every pod",
+	"nodes/proxy":                   "whoever has its pod runs programs on every node",
+	"roles":                         "it changes who may do what",
+	"rolebindings":                  "it changes who may do what",
+	"clusterroles":                  "it changes who may do what",
+	"clusterrolebindings":           "it changes who may do what",
+	"mutatingwebhookconfigurations": "it changes what everybody writes",
+}
+
+// reaches warns of what a case may do beyond what a look takes.
+func (l *linter) reaches(t *ProbeTouch, at spot) {
+	if !t.Everywhere || len(t.ResourceNames) > 0 {
+		return
+	}
+	for j, resource := range t.Resources {
+		looks := !slices.ContainsFunc(t.Verbs, func(verb string) bool { return !slices.Contains([]string{"get", "list", "watch"}, verb) })
+		what, far := reach[resource]
+		if far && (!looks || resource == "secrets" || strings.Contains(resource, "/")) {
+			l.warnings.addAt(at.at("resources", j), "a case that may touch %s everywhere is worth an attack: %s", resource, what)
 		}
 	}
 }
