@@ -57,7 +57,7 @@ programs: ## install the system programs that the demo needs, where we are root 
 	@.ci/install prometheus
 
 .PHONY: demo
-demo: programs build ## watch a component travel through five clusters, and bad versions be stopped; KEEP=1 leaves the stack up, FULL=1 has people approve and freeze too
+demo: programs build ## watch a component travel through five clusters, and bad versions be stopped; KEEP=1 leaves the stack up, FULL=1 has people approve and freeze, and read what probes know, too
 	@bin/sluice demo $(if $(KEEP),--keep) $(if $(FULL),--full)
 
 .PHONY: demo-short

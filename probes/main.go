@@ -21,6 +21,7 @@ import (
 	"sluice.dev/sluice/probes/internal/trial"
 	"sluice.dev/sluice/probes/nodelife"
 	"sluice.dev/sluice/probes/podlife"
+	"sluice.dev/sluice/probes/web"
 )
 
 // usage is the exit status of a command line that means nothing.
@@ -36,6 +37,7 @@ var cases = map[string]trial.Case{
 	inspection.Name:     inspection.Run,
 	nodelife.Name:       nodelife.Run,
 	podlife.Name:        podlife.Run,
+	web.Name:            web.Run,
 }
 
 func main() {

@@ -32,10 +32,11 @@ func NewCmdDemo(f *Factory, runF func(context.Context, *DemoOptions) error) *cob
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Watch a component go through a fleet, and bad versions be stopped",
-		Long: `Start a local stack, install version 1 of a node agent and a controller everywhere, roll version 2
-through all of it, then try two bad versions: pods of the one crash, those of the other panic in their logs
-alone. Each is stopped in its first batch and rolled back there. Needs the program prometheus. Exits 0 only
-where all of this happened.`,
+		Long: `Start a local stack, install version 1 of a node agent, a controller and a web everywhere, roll version 2
+through all of it, then try three bad versions: pods of one crash, those of another panic in their logs
+alone, and those of the third are well and answer with errors, which a probe sees. Each is stopped in its
+first batch and rolled back there. An agent does the work near the clusters, and runs their probes. Needs
+the program prometheus. Exits 0 only where all of this happened.`,
 		Example: `  sluice demo
   sluice demo --keep`,
 		Args: exactly(),
@@ -52,7 +53,7 @@ where all of this happened.`,
 	flags.StringVar(&opts.Run.Examples, "examples", "examples", "`FOLDER` of the fleet, the components and the pipelines")
 	flags.StringVar(&opts.Run.Report, "out", "out/demo", "`FOLDER` of the report")
 	flags.BoolVar(&opts.Run.Keep, "keep", false, "leave the stack and its Web UI running")
-	flags.BoolVar(&opts.Run.Full, "full", false, "also a version that people approve, freeze and read the report of")
+	flags.BoolVar(&opts.Run.Full, "full", false, "also a version that people approve, freeze and read the report of, and what probes know")
 	flags.BoolVar(&opts.Run.Short, "short", false, "a smaller fleet")
 	return cmd
 }

@@ -1,4 +1,4 @@
-// Package demo plays what `sluice demo` shows: two versions of two components through a fleet on this machine, and two bad
+// Package demo plays what `sluice demo` shows: two versions of two components through a fleet on this machine, and three bad
 // versions that are stopped in their first batch. It runs the same programs as people do, shows what they print, and has
 // everything proved by a witness that knows nothing of Sluice. It must not reach into the engine.
 package demo
@@ -25,7 +25,7 @@ type Options struct {
 	Out        string // folder of report.json and server.log; default out/demo
 	Keep       bool   // leave the stack and its state folder when all is done
 	Short      bool   // three clusters of ten nodes instead of five of forty
-	Full       bool   // a version that people approve, freeze and read the report of, too
+	Full       bool   // a version that people approve, freeze and read the report of, and what probes know, too
 	Prometheus string // program that is asked for metrics; default the one on the path
 	Stdout     io.Writer
 	Stderr     io.Writer
@@ -87,6 +87,8 @@ type play struct {
 	cleared    bool           // the state folder is the demo's
 	beside     sync.WaitGroup // runs that go on beside others
 	server     *process
+	agents     string // where the server lets agents in
+	agent      *process
 	prometheus *process
 	source     string // file of the DataSource that says where Prometheus is
 	readers    []*witness.Reader
@@ -109,13 +111,17 @@ func (p *play) run(ctx context.Context) (failed error) {
 		{fmt.Sprintf("start %d clusters of %d nodes and Temporal", len(p.shape.clusters), p.shape.nodes), 3 * time.Minute, p.startStack},
 		{"start a Prometheus that scrapes the API servers", 30 * time.Second, p.startPrometheus},
 		{"start a server, which is the worker too", 20 * time.Second, p.startServer},
+		{"have an agent do the work near the clusters, and run their probes", time.Minute, p.startAgent},
 		{"install version 1 everywhere", 2 * time.Minute, p.install},
+		{"ship probes, as a component too", time.Minute, p.shipProbes},
 		{"roll version 2 through the fleet", 5 * time.Minute, p.rollGood},
 		{"try version 3.0, whose pods crash: a rule over pods sees it", 3 * time.Minute, p.rollCrashing},
 		{"try version 3.1, whose pods look healthy: their logs tell", 3 * time.Minute, p.rollPanicking},
+		{"try version 1.1 of the web, healthy and quiet: a probe asks it as users do", 3 * time.Minute, p.rollFailing},
 	}
 	if p.o.Full {
-		steps = append(steps, step{"roll version 3.2, which a person approves, freezes and lets go on", 5 * time.Minute, p.rollApproved})
+		steps = append(steps, step{"roll version 3.2, which a person approves, freezes and lets go on", 5 * time.Minute, p.rollApproved},
+			step{"read what probes know", 4 * time.Minute, p.tellProbes})
 	}
 	for _, s := range append(steps, step{"read what every cluster runs", time.Minute, p.sum}) {
 		if err := p.take(ctx, s); err != nil {

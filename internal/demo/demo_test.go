@@ -64,6 +64,21 @@ func TestAStackThatIsLeftUpSaysHowToGoOn(t *testing.T) {
 	}
 }
 
+// TestTheAgentIsStartedAnewAsWell: what is done near the clusters is done by it alone.
+func TestTheAgentIsStartedAnewAsWell(t *testing.T) {
+	var shown bytes.Buffer
+	p := &play{
+		o:      Options{Bin: "bin", Dir: "/somewhere/.sluice", Stdout: &shown},
+		agents: "127.0.0.1:8", agent: &process{cmd: exec.Command("bin/sluice", "agent", "--server", "127.0.0.1:8")},
+	}
+	p.leave()
+	for _, line := range []string{"  bin/sluice server --local --agents 127.0.0.1:8 &\n", "  bin/sluice agent --server 127.0.0.1:8 &\n"} {
+		if !strings.Contains(shown.String(), line) {
+			t.Errorf("it does not say %q:\n%s", line, shown.String())
+		}
+	}
+}
+
 func TestRunLeavesForeignStateAlone(t *testing.T) {
 	state := t.TempDir()
 	precious := filepath.Join(state, "ledger.db")

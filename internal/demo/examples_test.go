@@ -30,7 +30,7 @@ func TestExamples(t *testing.T) {
 			t.Errorf("the short demo starts %s, which the fleet does not have", name)
 		}
 	}
-	for _, name := range []string{installPipeline, rollPipeline, approvedPipeline} {
+	for _, name := range []string{installPipeline, rollPipeline, approvedPipeline, askedPipeline, probesPipeline} {
 		if docs.Pipelines[name] == nil {
 			t.Errorf("there is no pipeline %s", name)
 		}
@@ -39,7 +39,7 @@ func TestExamples(t *testing.T) {
 		t.Errorf("the pipeline allows %s unavailable, the demo proves %d%%", u, mostUnavailable)
 	}
 	tags := map[string]string{}
-	for _, component := range []string{nodeAgent, controller} {
+	for _, component := range []string{nodeAgent, controller, web, blackBox} {
 		for _, c := range docs.Components[component] {
 			for _, image := range c.Spec.Images {
 				tags[component+" "+c.Spec.Version] = image.Default
@@ -54,6 +54,9 @@ func TestExamples(t *testing.T) {
 		"node-agent 3.2.0": "registry.example/node-agent:" + mended,
 		"controller 1.0.0": "registry.example/controller:" + version1,
 		"controller 2.0.0": "registry.example/controller:" + version2,
+		"web 1.0.0":        "sluice.local/fixture:" + version1,
+		"web 1.1.0":        "sluice.local/fixture:" + failing,
+		"black-box 1.0.0":  "sluice.local/probes:" + version1,
 	}
 	if diff := cmp.Diff(want, tags); diff != "" {
 		t.Errorf("images: -want +got:\n%s", diff)

@@ -53,7 +53,8 @@ func quoted(args []string) []string {
 // rollApproved rolls the version that mends the bad ones: a person approves it for production, freezes it on its way, and lifts the freeze.
 func (p *play) rollApproved(ctx context.Context) error {
 	r := rollout{nodeAgent, mended, approvedPipeline, 5}
-	args := []string{"run", r.component, "--to", r.version, "--pipeline", r.pipeline, "-f", p.o.Examples, "--go"}
+	args := []string{"run", r.component, "--to", r.version, "--pipeline", r.pipeline}
+	args = append(append(args, p.documents()...), "--go")
 	if err := p.types(ctx, starter, append(args, p.shape.narrowing()...)...); err != nil {
 		return err
 	}

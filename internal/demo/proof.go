@@ -14,7 +14,7 @@ import (
 type snapshots map[string]witness.Snapshot
 
 func (p *play) look(ctx context.Context) (snapshots, error) {
-	return witness.Snapshots(ctx, p.readers, nodeAgent, controller)
+	return witness.Snapshots(ctx, p.readers, watched...)
 }
 
 // settled looks until two looks, a second apart, see the same: controllers write the status of a workload for a while
@@ -50,7 +50,7 @@ func (p *play) everywhere(ctx context.Context, agent, control string) error {
 		return err
 	}
 	for _, name := range p.shape.clusters {
-		for component, version := range map[string]string{nodeAgent: agent, controller: control} {
+		for component, version := range map[string]string{nodeAgent: agent, controller: control, web: version1} {
 			s := seen[name].In(component)
 			want := p.shape.pods(component)
 			if s.Tags()[version] != want || len(s.Tags()) != 1 || s.Ready() != want {
@@ -58,17 +58,18 @@ func (p *play) everywhere(ctx context.Context, agent, control string) error {
 			}
 		}
 	}
-	p.say("the witness reads %s %s and %s %s in all %d clusters", nodeAgent, agent, controller, control, len(p.shape.clusters))
+	p.say("the witness reads %s %s, %s %s and %s %s in all %d clusters",
+		nodeAgent, agent, controller, control, web, version1, len(p.shape.clusters))
 	return nil
 }
 
-// watches are the witness's recordings of the node agent's pods, by cluster.
+// watches are the witness's recordings of a component's pods, by cluster.
 type watches map[string]*witness.Recorder
 
-func (p *play) watch(ctx context.Context) (watches, error) {
+func (p *play) watch(ctx context.Context, component string) (watches, error) {
 	all := watches{}
 	for _, r := range p.readers {
-		rec, err := r.Record(ctx, nodeAgent)
+		rec, err := r.Record(ctx, component)
 		if err != nil {
 			all.stop()
 			return nil, err
@@ -124,6 +125,9 @@ func (p *play) proveBad(b bad, run Rolled, before, after snapshots, recordings m
 	if blocked.Check != b.check {
 		return fmt.Errorf("run %s should have been stopped by %s, and was by %s: %s", run.Name, b.check, blocked.Check, blocked.Message)
 	}
+	if !strings.Contains(blocked.Message, b.says) {
+		return fmt.Errorf("run %s should have been stopped because of %s, and was because of: %s", run.Name, b.says, blocked.Message)
+	}
 	batch := run.moved(blocked.Cluster)
 	if len(batch) != 1 || batch[0].Number != 1 {
 		return fmt.Errorf("run %s should have been stopped in its first batch, and began %d in %s", run.Name, len(batch), blocked.Cluster)
@@ -131,6 +135,9 @@ func (p *play) proveBad(b bad, run Rolled, before, after snapshots, recordings m
 	if i := slices.IndexFunc(batch[0].Verdicts, func(v Verdict) bool { return v.At == "afterBatch" }); b.early && i >= 0 {
 		late := batch[0].Verdicts[i].Check
 		return fmt.Errorf("run %s should have been stopped before its batch had soaked, and %s was asked after it", run.Name, late)
+	}
+	if err := b.contented(run.Name, batch[0]); err != nil {
+		return err
 	}
 	for _, name := range p.shape.clusters {
 		most := recordings[name].MostWithTag(b.tag)
@@ -149,19 +156,37 @@ func (p *play) proveBad(b bad, run Rolled, before, after snapshots, recordings m
 			Cluster: name, Pods: len(after[name].Pods), Objects: len(after[name].Objects),
 		})
 	}
-	if moved := witness.Moved(before[blocked.Cluster].In(controller), after[blocked.Cluster].In(controller)); len(moved) > 0 {
-		return fmt.Errorf("%s of %s should not have been touched: %s", controller, blocked.Cluster, strings.Join(moved, "; "))
+	was, is := before[blocked.Cluster], after[blocked.Cluster]
+	for _, other := range watched {
+		if moved := witness.Moved(was.In(other), is.In(other)); other != b.rollout.component && len(moved) > 0 {
+			return fmt.Errorf("%s of %s should not have been touched: %s", other, blocked.Cluster, strings.Join(moved, "; "))
+		}
 	}
-	if stayed := same(before[blocked.Cluster].In(nodeAgent), after[blocked.Cluster].In(nodeAgent)); stayed != p.shape.nodes-batch[0].Size {
+	all := p.shape.pods(b.rollout.component)
+	if stayed := same(was.In(b.rollout.component), is.In(b.rollout.component)); stayed != all-batch[0].Size {
 		return fmt.Errorf("%d of %d pods of %s should be the ones of before in %s, and %d are",
-			p.shape.nodes-batch[0].Size, p.shape.nodes, nodeAgent, blocked.Cluster, stayed)
+			all-batch[0].Size, all, b.rollout.component, blocked.Cluster, stayed)
 	}
 	p.say("blocked at %s by %s: %s", blocked.At, blocked.Check, blocked.Message)
 	if b.early {
 		p.say("that was before the checks after the batch were asked")
 	}
+	if len(b.content) > 0 {
+		p.say("%s saw nothing wrong with that batch", strings.Join(b.content, " and "))
+	}
 	p.say("the witness saw %d pod of the bad version, and the same pods and resource versions as before in the other %d clusters",
 		batch[0].Size, len(p.shape.clusters)-1)
+	return nil
+}
+
+// contented proves that the checks which see nothing in a bad version have passed in its batch.
+func (b bad) contented(run string, batch Batch) error {
+	for _, check := range b.content {
+		seen := slices.DeleteFunc(slices.Clone(batch.Verdicts), func(v Verdict) bool { return v.Check != check })
+		if len(seen) == 0 || slices.ContainsFunc(seen, func(v Verdict) bool { return v.Verdict != "Passed" }) {
+			return fmt.Errorf("check %s of run %s should have seen nothing wrong, and says %v", check, run, seen)
+		}
+	}
 	return nil
 }
 

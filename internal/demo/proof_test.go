@@ -57,11 +57,21 @@ func TestProveBad(t *testing.T) {
 	byLogs := asTold
 	byLogs.Units = []Unit{asTold.Units[0], asTold.Units[1]}
 	byLogs.Units[0].Blocked = &Blocked{Run: "node-agent-3", Cluster: "a", At: "g/a/all/1", Check: logsCheck, Verdict: "Failed"}
-	crashes := bad{tag: crashingTag, check: rulesCheck}
+	crashes := bad{rollout: rollout{component: nodeAgent}, tag: crashingTag, check: rulesCheck}
+	byProbe := func(message string, verdicts ...Verdict) Rolled {
+		return Rolled{Name: "node-agent-3", Units: []Unit{{
+			Path: "g/a", Cluster: "a", Phase: "RolledBack", Moved: true, Batches: []Batch{{Number: 1, Size: 1, Verdicts: verdicts}},
+			Blocked: &Blocked{Run: "node-agent-3", Cluster: "a", At: "g/a/all/1", Check: usersCheck, Verdict: "Failed", Message: message},
+		}}}
+	}
+	fails := bad{
+		rollout: rollout{component: nodeAgent}, tag: crashingTag, check: usersCheck, says: "web-answers failed", content: []string{rulesCheck},
+	}
+	well := Verdict{Check: rulesCheck, At: "afterBatch", Verdict: "Passed"}
 	soaked := asTold
 	soaked.Units = []Unit{byLogs.Units[0], asTold.Units[1]}
 	soaked.Units[0].Batches = []Batch{{Number: 1, Size: 1, Verdicts: []Verdict{{Check: "batch-is-ready", At: "afterBatch", Verdict: "Passed"}}}}
-	panics := bad{tag: crashingTag, check: logsCheck, early: true}
+	panics := bad{rollout: rollout{component: nodeAgent}, tag: crashingTag, check: logsCheck, early: true}
 	_, before := playOf()
 	after := snapshots{"a": replaced(before["a"], "a0"), "b": before["b"]}
 	written := before["b"]
@@ -97,6 +107,25 @@ func TestProveBad(t *testing.T) {
 			reason: "what the checks after the batch would have found as well shows nothing",
 			bad:    panics, run: soaked, after: after, recordings: map[string]witness.Recording{"a": ofBad(1)},
 			want: "before its batch had soaked, and batch-is-ready was asked after it",
+		},
+		"StoppedByACase": {
+			reason: "a probe finds what no other check sees",
+			bad:    fails, run: byProbe("web-answers failed: NotAnswered", well), after: after, recordings: map[string]witness.Recording{"a": ofBad(1)},
+		},
+		"AnotherCase": {
+			reason: "the case that is there for it is named",
+			bad:    fails, run: byProbe("pod-life failed", well), after: after, recordings: map[string]witness.Recording{"a": ofBad(1)},
+			want: "because of web-answers failed, and was because of: pod-life failed",
+		},
+		"SeenByOthersToo": {
+			reason: "where a rule sees it as well, the probe shows nothing",
+			bad:    fails, run: byProbe("web-answers failed", well, Verdict{Check: rulesCheck, Verdict: "Failed"}), after: after,
+			recordings: map[string]witness.Recording{"a": ofBad(1)}, want: "check pods-stay-healthy of run node-agent-3 should have seen nothing wrong",
+		},
+		"OthersNotAsked": {
+			reason: "who was not asked has not seen that all is well",
+			bad:    fails, run: byProbe("web-answers failed"), after: after, recordings: map[string]witness.Recording{"a": ofBad(1)},
+			want: "check pods-stay-healthy of run node-agent-3 should have seen nothing wrong",
 		},
 		"AnotherClusterWritten": {
 			reason: "a write without a pod is a touch too",
@@ -141,7 +170,7 @@ func TestProveBad(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			p, _ := playOf()
-			if tc.bad == (bad{}) {
+			if tc.bad.tag == "" {
 				tc.bad = crashes
 			}
 			err := p.proveBad(tc.bad, tc.run, before, tc.after, tc.recordings)

@@ -100,8 +100,8 @@ type Cluster struct {
 // Proof is what the witness saw, by itself.
 type Proof struct {
 	MostUnavailable int         `json:"mostUnavailable"` // pods of the node agent in a cluster, while version 2 went through
-	MostBad         int         `json:"mostBad"`         // pods of version 3, ever
-	Untouched       []Untouched `json:"untouched"`       // while version 3 was tried
+	MostBad         int         `json:"mostBad"`         // pods of a bad version, ever
+	Untouched       []Untouched `json:"untouched"`       // while bad versions were tried
 }
 
 // Untouched is a cluster in which pods have the same UIDs, and objects the same resource versions, as before.
@@ -182,14 +182,16 @@ func (p *play) sum(ctx context.Context) error {
 	}
 	var text strings.Builder
 	tw := tabwriter.NewWriter(&text, 0, 0, 3, ' ', 0)
-	fmt.Fprintf(tw, "\nCLUSTER\t%s\t%s\n", strings.ToUpper(nodeAgent), strings.ToUpper(controller))
+	fmt.Fprintf(tw, "\nCLUSTER\t%s\n", strings.ToUpper(strings.Join(watched, "\t")))
 	for _, name := range p.shape.clusters {
 		c := Cluster{Name: name, Components: map[string]string{}}
-		for _, component := range []string{nodeAgent, controller} {
+		var row []string
+		for _, component := range watched {
 			c.Components[component] = seen[name].In(component).Running()
+			row = append(row, c.Components[component])
 		}
 		p.report.Clusters = append(p.report.Clusters, c)
-		fmt.Fprintf(tw, "%s\t%s\t%s\n", name, c.Components[nodeAgent], c.Components[controller])
+		fmt.Fprintf(tw, "%s\t%s\n", name, strings.Join(row, "\t"))
 	}
 	tw.Flush()
 	p.print(text.String())

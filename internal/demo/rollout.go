@@ -29,12 +29,19 @@ type rollout struct {
 
 func (r rollout) name() string { return fmt.Sprintf("%s-%d", r.component, r.number) }
 
+// documents are the flags that name what a run goes by. The fleet is the installation's own.
+func (p *play) documents() []string {
+	var flags []string
+	for _, folder := range []string{"components", "pipelines", "tasks"} {
+		flags = append(flags, "-f", filepath.Join(p.o.Examples, folder))
+	}
+	return flags
+}
+
 // start is what a person would type to start a run and wait for it.
 func (p *play) start(ctx context.Context, r rollout) *exec.Cmd {
-	args := []string{
-		"run", r.component, "--to", r.version, "--pipeline", r.pipeline, "-f", p.o.Examples, "-f", near(p.source),
-		"--go", "--wait", "--timeout", "5m",
-	}
+	args := []string{"run", r.component, "--to", r.version, "--pipeline", r.pipeline}
+	args = append(append(args, p.documents()...), "-f", near(p.source), "--go", "--wait", "--timeout", "5m")
 	return p.sluice(ctx, append(args, p.shape.narrowing()...)...)
 }
 
@@ -138,13 +145,14 @@ func (p *play) status(ctx context.Context, name string) (api.RunStatus, error) {
 	return seen, nil
 }
 
-// install puts version 1 of both components everywhere, at the same time.
+// install puts version 1 of all components everywhere, at the same time.
 func (p *play) install(ctx context.Context) error {
-	both := []*aside{
+	all := []*aside{
 		p.rollAside(ctx, rollout{nodeAgent, version1, installPipeline, 1}),
 		p.rollAside(ctx, rollout{controller, version1, installPipeline, 1}),
+		p.rollAside(ctx, rollout{web, version1, installPipeline, 1}),
 	}
-	for _, a := range both {
+	for _, a := range all {
 		if _, err := p.await(ctx, a); err != nil {
 			return err
 		}
@@ -154,7 +162,7 @@ func (p *play) install(ctx context.Context) error {
 
 // rollGood rolls version 2 of both components through the fleet, at the same time, and has the witness watch.
 func (p *play) rollGood(ctx context.Context) error {
-	watches, err := p.watch(ctx)
+	watches, err := p.watch(ctx, nodeAgent)
 	if err != nil {
 		return err
 	}
@@ -176,20 +184,29 @@ func (p *play) rollGood(ctx context.Context) error {
 	return p.proveAsked(run)
 }
 
-// bad is a version of the node agent that has to be stopped.
+// bad is a version that has to be stopped.
 type bad struct {
 	rollout rollout
-	tag     string // of its image
-	check   string // that stops it
-	early   bool   // before the checks that are asked once the batch has soaked
+	tag     string   // of its image
+	check   string   // that stops it
+	early   bool     // before the checks that are asked once the batch has soaked
+	says    string   // is part of what the check says
+	content []string // checks that see nothing wrong
 }
 
 func (p *play) rollCrashing(ctx context.Context) error {
-	return p.rollBad(ctx, bad{rollout{nodeAgent, crashing, rollPipeline, 3}, crashingTag, rulesCheck, false})
+	return p.rollBad(ctx, bad{rollout: rollout{nodeAgent, crashing, rollPipeline, 3}, tag: crashingTag, check: rulesCheck})
 }
 
 func (p *play) rollPanicking(ctx context.Context) error {
-	return p.rollBad(ctx, bad{rollout{nodeAgent, panicking, rollPipeline, 4}, panickingTag, logsCheck, true})
+	return p.rollBad(ctx, bad{rollout: rollout{nodeAgent, panicking, rollPipeline, 4}, tag: panickingTag, check: logsCheck, early: true})
+}
+
+func (p *play) rollFailing(ctx context.Context) error {
+	return p.rollBad(ctx, bad{
+		rollout: rollout{web, failing, askedPipeline, 2}, tag: failing, check: usersCheck,
+		says: webCase + " failed", content: []string{rulesCheck, logsCheck},
+	})
 }
 
 // rollBad tries a bad version, and proves that nothing but its first batch has moved, and that it is back.
@@ -198,7 +215,7 @@ func (p *play) rollBad(ctx context.Context, b bad) error {
 	if err != nil {
 		return err
 	}
-	watches, err := p.watch(ctx)
+	watches, err := p.watch(ctx, b.rollout.component)
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,9 @@ import "strings"
 const (
 	nodeAgent  = "node-agent"
 	controller = "controller"
-	replicas   = 4 // of the controller
+	web        = "web"       // its pods are programs that answer
+	blackBox   = "black-box" // probes
+	replicas   = 4           // of the controller, and of the web
 
 	version1     = "1.0.0"
 	version2     = "2.0.0"
@@ -15,14 +17,21 @@ const (
 	panicking    = "3.1.0"
 	panickingTag = "3.1.0-panic-logs"
 	mended       = "3.2.0"
+	failing      = "1.1.0" // of the web, and the tag of its image
 
 	installPipeline  = "install"
 	rollPipeline     = "watched"
 	approvedPipeline = "approved"
+	askedPipeline    = "asked"
+	probesPipeline   = "probes"
 	mostUnavailable  = 25 // percent of a workload's pods, as the pipeline says
 
-	rulesCheck = "pods-stay-healthy" // of the pipeline: stops what crashes
-	logsCheck  = "no-panics"         // of the pipeline: stops what panics
+	rulesCheck = "pods-stay-healthy"  // of the pipeline: stops what crashes
+	logsCheck  = "no-panics"          // of the pipeline: stops what panics
+	usersCheck = "users-are-answered" // of the web's pipeline: stops what answers with errors
+
+	webCase = "web-answers" // a case of a probe: asks the web as its users do
+	apiCase = "api-reads"   // a resident one
 )
 
 // shape is how large the demo is. The clusters are those of the fleet in the examples.
@@ -39,6 +48,9 @@ func shapeOf(short bool) shape {
 	}
 	return shape{clusters: []string{"e2e-1", "canary-1", "prod-eu-1", "prod-eu-2", "prod-us-1"}, nodes: 40, canary: 4, all: true}
 }
+
+// watched are the components whose pods and objects the witness looks at.
+var watched = []string{nodeAgent, controller, web}
 
 // pods is how many pods a component has in each cluster.
 func (s shape) pods(component string) int {

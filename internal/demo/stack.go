@@ -62,8 +62,11 @@ func (p *play) startServer(ctx context.Context) error {
 		return err
 	}
 	defer log.Close()
+	if p.agents, err = freeAddress(); err != nil {
+		return err
+	}
 	// The server outlives this step; it is stopped when the play cleans up.
-	p.server, err = begin(p.sluice(context.WithoutCancel(ctx), "server", "--local"), log)
+	p.server, err = begin(p.sluice(context.WithoutCancel(ctx), "server", "--local", "--agents", p.agents), log)
 	if err != nil {
 		return err
 	}
@@ -130,6 +133,7 @@ func (p *play) clear(ctx context.Context) error {
 // cleanUp ends everything that was started, unless the stack is to be kept.
 func (p *play) cleanUp() error {
 	p.beside.Wait()
+	p.agent.stop()
 	p.server.stop()
 	p.prometheus.stop()
 	if !p.cleared {
@@ -160,8 +164,12 @@ func (p *play) leave() {
 	if p.prometheus != nil { // without it every check of metrics would hold
 		lines = append(lines, "  "+strings.Join(p.prometheus.cmd.Args, " ")+" &")
 	}
+	if p.agent != nil { // nobody else does the work near the clusters
+		lines = append(lines, "  "+sluice+" server --local --agents "+p.agents+dir+" &", "  "+strings.Join(p.agent.cmd.Args, " ")+" &")
+	} else {
+		lines = append(lines, "  "+sluice+" server --local"+dir+" &")
+	}
 	for _, line := range append(lines,
-		"  "+sluice+" server --local"+dir+" &",
 		"  "+sluice+" get runs"+dir,
 		"  "+sluice+" local down --purge"+dir+"   # ends it",
 	) {

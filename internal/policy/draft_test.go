@@ -27,11 +27,15 @@ func TestTheRedLineAndTheExamples(t *testing.T) {
 	}
 	want := map[string][]string{
 		"../../examples/pipelines/approved.yaml": {"interval", "soak.batch.first", "soak.batch.rest"},
+		"../../examples/pipelines/asked.yaml":    {"interval", "soak.batch.first", "soak.batch.rest"},
 		"../../examples/pipelines/install.yaml": {
 			"checks", "checks", "firstBatch", "interval", "maxBatch", "maxConcurrency", "mustPass", "order", "pausable",
 			"soak.batch.first", "soak.batch.rest",
 		},
 		"../../examples/pipelines/node-agent.yaml": {"interval", "maxBatch", "maxConcurrency", "soak.batch.first", "soak.batch.rest"},
+		"../../examples/pipelines/probes.yaml": {
+			"checks", "checks", "firstBatch", "interval", "maxBatch", "maxConcurrency", "pausable", "soak.batch.first", "soak.batch.rest",
+		},
 		"../../examples/pipelines/with-tasks.yaml": {"interval", "mustPass", "order", "soak.batch.first", "soak.batch.rest"},
 	}
 	if diff := cmp.Diff(want, rules); diff != "" {

@@ -46,6 +46,7 @@ func TestCasesPass(t *testing.T) {
 				[]string{"create", "ready", "scale", "update", "delete", "gone"}, nil,
 			},
 			{"etcd", "the stack's own", map[string]string{"endpoints": s.etcd}, nil, of(s.etcd, "status", "put", "get", "txn", "watch", "delete"), []string{"leader." + s.etcd}},
+			{"http", "etcd says of itself that it is well", map[string]string{"url": s.etcd + "/health"}, nil, []string{"ask"}, []string{"asked", "answered", "answer.p99"}},
 			{"api-server", "the stack's own", nil, nil, []string{"version", "sweep", "list", "create", "read", "watch", "delete"}, []string{"watch.p99"}},
 			{
 				"node-life", "the real node", map[string]string{"image": "sluice.local/fixture:1.0"}, map[string]string{"SLUICE_TARGET": "a-process"},
