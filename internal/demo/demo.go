@@ -19,7 +19,7 @@ import (
 
 // Options say how the demo is played. The zero value works where bin/ and examples/ are.
 type Options struct {
-	Bin        string // folder of the programs sluice and sluice-local; default that of the running program
+	Bin        string // folder of the programs sluice and sluice-local, and of those that pods run; default that of the running program
 	Examples   string // folder of the documents; default examples
 	Dir        string // state folder, removed afterwards; default .sluice; one that is not a demo's is not touched
 	Out        string // folder of report.json and server.log; default out/demo
@@ -52,7 +52,11 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Dir, err = filepath.Abs(o.Dir); err != nil {
 		return o, fmt.Errorf("cannot resolve the state folder: %w", err)
 	}
-	for _, path := range []string{filepath.Join(o.Bin, "sluice"), filepath.Join(o.Bin, "sluice-local"), o.Examples} {
+	needed := []string{o.Examples}
+	for _, program := range []string{"sluice", "sluice-local", "programs/fixture", "programs/probes"} {
+		needed = append(needed, filepath.Join(o.Bin, program))
+	}
+	for _, path := range needed {
 		if _, err := os.Stat(path); err != nil {
 			return o, fmt.Errorf("cannot play the demo without %s (run `make build` in the repository): %w", path, err)
 		}

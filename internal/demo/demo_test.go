@@ -15,7 +15,12 @@ import (
 func programs(t *testing.T, local string) string {
 	t.Helper()
 	dir := t.TempDir()
-	for name, script := range map[string]string{"sluice": "exit 0", "sluice-local": local} {
+	if err := os.Mkdir(filepath.Join(dir, "programs"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, script := range map[string]string{
+		"sluice": "exit 0", "sluice-local": local, "programs/fixture": "exit 0", "programs/probes": "exit 0",
+	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -98,9 +103,15 @@ func TestRunLeavesForeignStateAlone(t *testing.T) {
 }
 
 func TestRunNamesAMissingProgram(t *testing.T) {
-	err := Run(context.Background(), Options{Bin: t.TempDir(), Examples: examples, Out: t.TempDir()})
-	if err == nil || !strings.Contains(err.Error(), "make build") {
-		t.Errorf("Run() = %v, want an error that says how to build", err)
+	for _, name := range []string{"sluice", "sluice-local", "programs/fixture", "programs/probes"} {
+		bin := programs(t, "exit 0")
+		if err := os.Remove(filepath.Join(bin, name)); err != nil {
+			t.Fatal(err)
+		}
+		err := Run(context.Background(), Options{Bin: bin, Examples: examples, Out: t.TempDir()})
+		if err == nil || !strings.Contains(err.Error(), name+" (run `make build`") {
+			t.Errorf("Run() = %v without %s, want an error that says how to build", err, name)
+		}
 	}
 }
 
