@@ -128,9 +128,10 @@ func TestADayInTheLife(t *testing.T) {
 		c := requests.Comments(number)
 		return len(c) == 1 && strings.Contains(c[0].Text, "This plan can run.") && strings.Contains(c[0].Text, "ConfigMap")
 	})
-	if s := requests.Statuses(head); len(s) != 1 || s[0].Standing != forge.Passed {
-		t.Errorf("its status is %+v", s)
-	}
+	until(t, "its status passes", func() bool {
+		s := requests.Statuses(head)
+		return len(s) == 1 && s[0].Standing == forge.Passed
+	})
 
 	// It is merged, and rolled out once a second person has approved.
 	repository.Git("checkout", "--quiet", "main")

@@ -12,6 +12,7 @@ import (
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/git/gittest"
+	"sluice.dev/sluice/internal/ledger"
 )
 
 // only leaves one version of the test's component in a text with several.
@@ -89,14 +90,17 @@ func TestWhatIsMergedIsRolledOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.until(run, "paused", time.Minute, func(now api.RunStatus) bool { return now.Phase == api.PhasePaused })
-	entries, err := s.engine.Audit(t.Context(), run, 50)
-	if err != nil {
-		t.Fatal(err)
-	}
 	paused := regexp.MustCompile(`commit [0-9a-f]{12} on main of .* takes back what it brings: merged is again what it was before`)
 	found := false
-	for _, e := range entries {
-		found = found || e.Command == api.UpdatePause && strings.HasPrefix(e.Who, "source:infra [ci]") && paused.MatchString(e.Reason)
+	var entries []ledger.Entry
+	for end := time.Now().Add(time.Minute); !found && time.Now().Before(end); time.Sleep(100 * time.Millisecond) { // written once it is done
+		var err error
+		if entries, err = s.engine.Audit(t.Context(), run, 50); err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			found = found || e.Command == api.UpdatePause && strings.HasPrefix(e.Who, "source:infra [ci]") && paused.MatchString(e.Reason)
+		}
 	}
 	if !found {
 		t.Errorf("the audit does not say who paused it, and why: %+v", entries)

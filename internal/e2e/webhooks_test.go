@@ -153,7 +153,7 @@ func TestAFirstInstallationIsTakenBackWithItsWebhookFirst(t *testing.T) {
 		t.Fatalf("the run ended %s, the unit with %+v; it keeps %v", end.Phase, u.Failure, u.Kept)
 	}
 	unguardedFirst(t, tr, tr.until(tr.guard, watch.Added, 0).version)
-	left := s.kubectl("a", "-n", s.component, "get", "daemonsets,deployments,configmaps", "-o", "name")
+	left := s.kubectl("a", "-n", s.component, "get", "daemonsets,deployments,configmaps", "-o", "name", notTheClusters)
 	if left != "" {
 		t.Errorf("left are %q", left)
 	}
