@@ -47,16 +47,8 @@ func Follow[T runtime.Object, L runtime.Object](
 		return none, false, err
 	}
 	// It is asked for once more: only an answer says that it is not as wanted.
-	look, stop := context.WithTimeout(ctx, lastLook)
-	defer stop()
-	o, err := objects.Get(look, name, metav1.GetOptions{})
-	switch {
-	case apierrors.IsNotFound(err):
-		return none, false, nil
-	case err != nil:
-		return none, false, err
-	}
-	return o, wanted(o), nil
+	o, there, err := lookOnce(ctx, objects, name)
+	return o, err == nil && there && wanted(o), err
 }
 
 // Gone waits until an object is not there any more, for at most so long, and returns it where it still is.
@@ -75,16 +67,22 @@ func Gone[T runtime.Object, L runtime.Object](
 		return none, false, err
 	}
 	// Watches are served from memory; this is answered by etcd.
+	left, there, err := lookOnce(ctx, objects, name)
+	return left, err == nil && !there, err
+}
+
+// lookOnce asks for an object that may be gone.
+func lookOnce[T runtime.Object, L runtime.Object](ctx context.Context, objects follower[T, L], name string) (o T, there bool, err error) {
 	look, stop := context.WithTimeout(ctx, lastLook)
 	defer stop()
-	o, err := objects.Get(look, name, metav1.GetOptions{})
+	found, err := objects.Get(look, name, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
-		return none, true, nil
+		return o, false, nil
 	case err != nil:
-		return none, false, err
+		return o, false, err
 	}
-	return o, false, nil
+	return found, true, nil
 }
 
 // one lists and watches a single object.
