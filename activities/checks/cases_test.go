@@ -1,7 +1,6 @@
 package checks_test
 
 import (
-	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -20,20 +19,6 @@ import (
 	"sluice.dev/sluice/internal/probing"
 	"sluice.dev/sluice/internal/step"
 )
-
-// asObject is what a cluster stores of something.
-func asObject(t *testing.T, v any) *unstructured.Unstructured {
-	t.Helper()
-	text, err := json.Marshal(v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	o := &unstructured.Unstructured{}
-	if err := o.UnmarshalJSON(text); err != nil {
-		t.Fatal(err)
-	}
-	return o
-}
 
 func TestCasesAreRunByHand(t *testing.T) {
 	config := func(name string, change func(*probing.Config)) *probing.Config {
@@ -78,12 +63,12 @@ func TestCasesAreRunByHand(t *testing.T) {
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			s := kubetest.New(t)
-			s.Put(asObject(t, map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": "sluice-probes"}}))
+			s.Put(kubetest.Object(t, map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": "sluice-probes"}}))
 			for _, n := range []string{"n1", "n2"} {
-				s.Put(asObject(t, map[string]any{"apiVersion": "v1", "kind": "Node", "metadata": map[string]any{"name": n}}))
+				s.Put(kubetest.Object(t, map[string]any{"apiVersion": "v1", "kind": "Node", "metadata": map[string]any{"name": n}}))
 			}
 			for _, config := range configs {
-				s.Put(asObject(t, config))
+				s.Put(kubetest.Object(t, config))
 			}
 			// A fake plays the prober: etcd fails.
 			s.Prober = func(o *unstructured.Unstructured) map[string]any {

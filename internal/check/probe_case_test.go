@@ -34,27 +34,14 @@ type caseBench struct {
 
 func newCaseBench(t *testing.T) *caseBench {
 	s := kubetest.New(t)
-	s.Put(thing(t, map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": "sluice-probes"}}))
+	s.Put(kubetest.Object(t, map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": "sluice-probes"}}))
 	return &caseBench{t: t, s: s, clock: clock.RealClock{}, point: pipelines.AfterBatch, key: "agent-2/prod/eu-1/all/1/k"}
-}
-
-func thing(t *testing.T, v any) *unstructured.Unstructured {
-	t.Helper()
-	text, err := json.Marshal(v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	o := &unstructured.Unstructured{}
-	if err := o.UnmarshalJSON(text); err != nil {
-		t.Fatal(err)
-	}
-	return o
 }
 
 // has puts cases into the cluster.
 func (b *caseBench) has(configs ...*probing.Config) {
 	for _, c := range configs {
-		b.s.Put(thing(b.t, c))
+		b.s.Put(kubetest.Object(b.t, c))
 	}
 }
 
@@ -311,7 +298,7 @@ func TestAPassThatIsThereAlreadyCounts(t *testing.T) {
 				Status:     probing.RunStatus{Phase: probing.RunDone, Version: "1.0.0", Result: verdict(api.Passed)},
 			}
 			c.change(run)
-			b.s.Put(thing(t, run))
+			b.s.Put(kubetest.Object(t, run))
 			b.pods = []*corev1.Pod{nodePod("n1", time.Now().Add(c.podsSince))}
 			b.playProber(func(*probing.Run) *probing.Result { return verdict(api.Passed) })
 			step := pipelines.ProbeCase{Case: "life"}
@@ -371,7 +358,7 @@ func TestACaseIsAimedAtItsNodesAlone(t *testing.T) {
 	edge := func(c *probing.Config) { c.Spec.Target.Labels = map[string]string{"pool": "edge"} }
 	b.has(aCase("life", aboutNodes, enforcing, edge))
 	for name, pool := range map[string]string{"n1": "edge", "n2": "core"} {
-		b.s.Put(thing(t, map[string]any{"apiVersion": "v1", "kind": "Node",
+		b.s.Put(kubetest.Object(t, map[string]any{"apiVersion": "v1", "kind": "Node",
 			"metadata": map[string]any{"name": name, "labels": map[string]any{"pool": pool}}}))
 	}
 	b.playProber(func(run *probing.Run) *probing.Result {
@@ -405,7 +392,7 @@ func TestWhatCouldNotLookHidesNoFailure(t *testing.T) {
 	b := newCaseBench(t)
 	b.has(aCase("life"))
 	ran := func(name string, v api.Verdict, ago time.Duration) {
-		b.s.Put(thing(t, &probing.Run{
+		b.s.Put(kubetest.Object(t, &probing.Run{
 			TypeMeta: metav1.TypeMeta{APIVersion: "sluice.dev/v1alpha1", Kind: probing.KindRun},
 			ObjectMeta: metav1.ObjectMeta{Namespace: "sluice-probes", Name: name,
 				CreationTimestamp: metav1.NewTime(time.Now().Add(-ago))},

@@ -19,6 +19,7 @@ import (
 	"sluice.dev/sluice/internal/control"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/kube"
+	"sluice.dev/sluice/internal/kubetest"
 	"sluice.dev/sluice/internal/localtest"
 	"sluice.dev/sluice/internal/prober"
 	"sluice.dev/sluice/internal/probing"
@@ -76,7 +77,7 @@ func casesOnANode(t *testing.T, kubeconfig string, c *kube.Cluster) {
 		"good": "exit 0", "cannot-tell": "exit 75",
 		"bad": `echo '{"verdict": "Failed", "code": "PodNotReady", "message": "not within 30s"}' > ${TERMINATION_LOG:-/dev/termination-log}; exit 1`,
 	} {
-		put(thing(t, map[string]any{
+		put(kubetest.Object(t, map[string]any{
 			"apiVersion": "sluice.dev/v1alpha1", "kind": probing.KindConfig,
 			"metadata": map[string]any{"namespace": "sluice-probes", "name": name, "labels": map[string]any{probing.LabelSet + "all": "true"}},
 			"spec": probing.ConfigSpec{

@@ -86,9 +86,5 @@ func (s *site) targets(ctx context.Context, c *probing.Config, among []string, k
 			names = append(names, name)
 		}
 	}
-	n := c.Spec.Target.Sample
-	if n <= 0 || n > probing.MaxSample {
-		n = probing.MaxSample
-	}
-	return probing.Sample(names, n, key), nil
+	return probing.Sample(names, c.Spec.Target.Sample, key), nil
 }
