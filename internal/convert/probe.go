@@ -76,7 +76,7 @@ type Schedule struct {
 // dialect is how a kind of another system writes a check.
 type dialect struct {
 	version, kind string
-	contract      string             // by which its programs report; "" where that is the default
+	contract      string             // by which its programs have to report; "" where they need not
 	timeout       pipelines.Duration // of a run where none is said
 	once          bool               // it runs once
 	reports       string             // where its programs report instead, in words; "" where that is by the contract
@@ -95,7 +95,7 @@ func dialects() []dialect {
 	return []dialect{
 		{version: "comcast.github.io/v1", kind: "KuberhealthyCheck", contract: "v2", timeout: v2, pod: "podSpec"},
 		{version: "comcast.github.io/v1", kind: "KuberhealthyJob", contract: "v2", timeout: v2, pod: "podSpec", once: true},
-		{version: "kuberhealthy.github.io/v2", kind: "HealthCheck", timeout: v3, pod: "podSpec", templated: true},
+		{version: "kuberhealthy.github.io/v2", kind: "HealthCheck", contract: "v3", timeout: v3, pod: "podSpec", templated: true},
 		{
 			version: "kubeprober.erda.cloud/v1", kind: "Probe", timeout: pipelines.Duration(time.Minute), pod: "template",
 			reports: "reports to KUBEPROBER_STATUS_REPORT_URL, which is not here: its exit status is judged",

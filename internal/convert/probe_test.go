@@ -71,7 +71,7 @@ spec:
 		},
 		{
 			reason: "version 3 has a template of a pod, and another timeout", from: filledCheck(healthCheck, "", ""),
-			want: probe + "  timeout: 30s\n" + binding + "  schedule:\n    every: 2m\n",
+			want: probe + "  contract: v3\n  timeout: 30s\n" + binding + "  schedule:\n    every: 2m\n",
 		},
 		{
 			reason: "minutes of KubeProber, and a program that nobody hears", from: filledCheck(erda, "", ""),
@@ -90,6 +90,7 @@ spec:
   env:
   - name: HOSTNAME
     value: kubernetes.default
+  contract: v3
   timeout: 30s
   profile: node
   exceptions:
@@ -113,7 +114,7 @@ spec:
 		{
 			reason: "what runs once runs by hand",
 			from:   strings.Replace(filledCheck(healthCheck, "", ""), "  runInterval: 2m", "  singleRunOnly: true", 1),
-			want:   probe + "  timeout: 30s\n" + binding + "  freshness: 31d\n", left: "it runs once",
+			want:   probe + "  contract: v3\n  timeout: 30s\n" + binding + "  freshness: 31d\n", left: "it runs once",
 		},
 		{
 			reason: "rights come of what is said, not of a name", from: filledCheck(khCheck, "", ", serviceAccountName: dns-admin"),
