@@ -14,6 +14,7 @@ import (
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/probing"
+	"sluice.dev/sluice/pipelines"
 )
 
 // probesOptions are what get probes needs.
@@ -189,7 +190,7 @@ func bindingsOf(all []engine.KnownProbe) (bindings []binding) {
 		i, there := at[k.Binding]
 		if !there {
 			i = len(bindings)
-			at[k.Binding], bindings = i, append(bindings, binding{Name: k.Binding, Schedule: when(k.Schedule)})
+			at[k.Binding], bindings = i, append(bindings, binding{Name: k.Binding, Schedule: when(k.Mode, k.Schedule)})
 		}
 		b := &bindings[i]
 		b.Cases, b.Clusters = with(b.Cases, k.Case), with(b.Clusters, k.Cluster)
@@ -215,14 +216,16 @@ func with(all []string, text string) []string {
 }
 
 // when says when a case runs by itself.
-func when(s probing.Schedule) string {
+func when(m probing.Mode, s probing.Schedule) string {
 	switch {
+	case m == probing.Resident:
+		return "all the time"
 	case s.Cron != "" && s.Zone != "":
 		return s.Cron + " (" + s.Zone + ")"
 	case s.Cron != "":
 		return s.Cron
 	case s.Every.Duration > 0:
-		return "every " + s.Every.Duration.String()
+		return "every " + pipelines.Duration(s.Every.Duration).String()
 	}
 	return ""
 }

@@ -57,8 +57,8 @@ c2       node-life  n1      Failing  ` + then + `  ` + now + `  P1        no    
 c1       Passing  -
 c2       Passing  Failing 1/2
 `,
-		"get probebindings": `BINDING     CASES            CLUSTERS  SCHEDULE    EVENTS   ENFORCED  MISSED
-everywhere  etcd, node-life  2         every 5m0s  NodeNew  no        3
+		"get probebindings": `BINDING     CASES            CLUSTERS  SCHEDULE  EVENTS   ENFORCED  MISSED
+everywhere  etcd, node-life  2         every 5m  NodeNew  no        3
 `,
 		"probe history node-life --cluster c2 --target n1": `RUN           CLUSTER  TARGET  ENDED                TOOK  VERDICT  CODE  CAUSE                  LABEL  SAYS
 node-life-n1  c2       n1      ` + now + `  2s    Failed   -     Event: node n1 is new  -      a pod \u001b[31mdid not start
@@ -73,7 +73,7 @@ what its pod on node n1 wrote besides is in the cluster, for as long as the pod 
   its last 2 results say so, which counts until ` + s.now.Add(time.Minute).UTC().Format(time.RFC3339) + `
   run node-life-n1 came to Failed at ` + s.now.UTC().Format(time.RFC3339) + `: a pod \u001b[31mdid not start
   1 of its runs were due and did not begin
-it is a case of probe etcd (1.0.0), bound by everywhere, and runs every 5m0s; team-node owns it
+it is a case of probe etcd (1.0.0), bound by everywhere, and runs every 5m; team-node owns it
 it is advisory: a failure is told, and holds nothing
 within a day its runs came to 1 Failed, 1 Passed; the longest took 2s
 `,
