@@ -78,6 +78,10 @@ func (s *site) due(ctx context.Context, k *known, c *probing.Config, slots *prob
 		k.lastSlot, k.dirty = new(metav1.NewTime(now)), true
 	}
 	k.mu.Unlock()
+	since, err := s.resume(ctx, k, c, slots, since)
+	if err != nil {
+		return 0, err
+	}
 	slot, missed := slots.Due(since, now)
 	if !slot.IsZero() {
 		more, err := s.bySchedule(ctx, c, slots, slot)
@@ -85,8 +89,7 @@ func (s *site) due(ctx context.Context, k *known, c *probing.Config, slots *prob
 			return 0, err
 		}
 		k.mu.Lock()
-		k.lastSlot, k.dirty = new(metav1.NewTime(slot.Add(time.Second-time.Nanosecond).Truncate(time.Second))), true
-		k.missed += missed + more
+		k.begun(slot, missed+more)
 		k.mu.Unlock()
 	}
 	next := slots.Next(now)
@@ -94,6 +97,50 @@ func (s *site) due(ctx context.Context, k *known, c *probing.Config, slots *prob
 		return 0, nil
 	}
 	return max(next.Sub(now), time.Millisecond), nil
+}
+
+// resume goes on where another process was killed between the runs of a slot and writing that down, and returns what comes after. The slot
+// is as its runs name it: what they have made of it is not missed.
+func (s *site) resume(ctx context.Context, k *known, c *probing.Config, slots *probing.Slots, since time.Time) (time.Time, error) {
+	k.mu.Lock()
+	resumed := k.resumed
+	k.mu.Unlock()
+	if resumed {
+		return since, nil
+	}
+	all, err := s.runsOf(ctx, c)
+	if err != nil {
+		return since, err
+	}
+	begun, now := since, s.Clock.Now()
+	for i := range all {
+		of := all[i].Spec.Cause
+		if of.Kind == probing.BySchedule && of.At != nil && of.At.After(begun) && !of.At.After(now) {
+			begun = *of.At
+		}
+	}
+	var missed int64
+	if begun.After(since) {
+		_, missed = slots.Due(since, begun)
+		more, err := s.bySchedule(ctx, c, slots, begun)
+		if err != nil {
+			return since, err
+		}
+		missed += more
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.resumed = true
+	if begun.After(since) {
+		k.begun(begun, missed)
+	}
+	return begun, nil
+}
+
+// begun notes that the runs of a slot are made, and how many are not. The caller holds the lock.
+func (k *known) begun(slot time.Time, missed int64) {
+	k.lastSlot, k.dirty = new(metav1.NewTime(slot.Add(time.Second-time.Nanosecond).Truncate(time.Second))), true
+	k.missed += missed
 }
 
 // bySchedule makes the runs of a slot, and returns how many it leaves out: it is too late for them, or the last ones are not over.
@@ -109,7 +156,13 @@ func (s *site) bySchedule(ctx context.Context, c *probing.Config, slots *probing
 	cause := probing.Cause{Kind: probing.BySchedule, Key: slot.UTC().Format(time.RFC3339Nano), At: &slot}
 	for _, target := range targets {
 		if late || s.queue.busy(spot{c.Name, target}) {
-			missed++
+			made, err := s.isMade(ctx, types.NamespacedName{Namespace: c.Namespace, Name: probing.RunName(c.Name, target, cause)})
+			if err != nil {
+				return 0, err
+			}
+			if !made {
+				missed++
+			}
 			continue
 		}
 		if err := s.create(ctx, c, target, cause); err != nil {
@@ -119,14 +172,30 @@ func (s *site) bySchedule(ctx context.Context, c *probing.Config, slots *probing
 	return missed, nil
 }
 
-// thin takes away the oldest runs of a case's schedule that are over, where there are too many: a case may run each second.
-func (s *site) thin(ctx context.Context, c *probing.Config) error {
+// isMade reports whether there is a run, by this process or by one before it.
+func (s *site) isMade(ctx context.Context, run types.NamespacedName) (bool, error) {
+	if s.queue.has(run) {
+		return true, nil
+	}
+	err := s.seen.Get(ctx, run, &probing.Run{})
+	return err == nil, client.IgnoreNotFound(err)
+}
+
+// runsOf are the runs of a case, as far as they are seen.
+func (s *site) runsOf(ctx context.Context, c *probing.Config) ([]probing.Run, error) {
 	all := &probing.RunList{}
 	ofCase := client.MatchingLabels{probing.LabelCase: pod.LabelValue(c.Name)}
-	if err := s.seen.List(ctx, all, client.InNamespace(c.Namespace), ofCase); err != nil {
+	err := s.seen.List(ctx, all, client.InNamespace(c.Namespace), ofCase)
+	return all.Items, err
+}
+
+// thin takes away the oldest runs of a case's schedule that are over, where there are too many: a case may run each second.
+func (s *site) thin(ctx context.Context, c *probing.Config) error {
+	all, err := s.runsOf(ctx, c)
+	if err != nil {
 		return err
 	}
-	over := slices.DeleteFunc(all.Items, func(r probing.Run) bool {
+	over := slices.DeleteFunc(all, func(r probing.Run) bool {
 		return r.Spec.Cause.Kind != probing.BySchedule || !r.Status.Told || r.Status.Ended == nil || r.DeletionTimestamp != nil
 	})
 	slices.SortFunc(over, func(a, b probing.Run) int { return a.Status.Ended.Compare(b.Status.Ended.Time) })

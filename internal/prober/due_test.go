@@ -2,7 +2,9 @@ package prober_test
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"sluice.dev/sluice/internal/api"
+	"sluice.dev/sluice/internal/kubetest"
 	"sluice.dev/sluice/internal/prober"
 	"sluice.dev/sluice/internal/probing"
 )
@@ -73,6 +76,68 @@ func TestWhatWasDueIsNotCaughtUp(t *testing.T) {
 	}
 	if missed := s.configs()[0].Status.Missed; missed > 10 {
 		t.Errorf("%d of ten are missed", missed)
+	}
+}
+
+// A prober that dies between two runs of a slot is followed by one that makes the other ones, and takes none that is made for missed.
+func TestASlotThatIsHalfMade(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		reason string
+		made   int           // runs of the slot before it died
+		away   time.Duration // for how long nobody was there
+		missed int64
+	}{
+		{"the rest of the slot is made", 2, 0, 0},
+		{"all of it is made, and that is not written down", 4, 0, 0},
+		{"it is too late for the rest of it, and for the next slot", 2, 90 * time.Minute, 2 + 4},
+		{"all of it was made, and it is too late for the next slot", 4, 90 * time.Minute, 4},
+	} {
+		t.Run(c.reason, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			s.Kubelet = func(*unstructured.Unstructured) map[string]any { return running() }
+			for i := range 4 {
+				s.node(fmt.Sprintf("n%d", i), true)
+			}
+			s.probe("dns", func(c *probing.Config) {
+				c.Spec.Schedule.Every.Duration, c.Spec.Schedule.Jitter.Duration = time.Hour, time.Millisecond
+				c.Spec.Target.Kind, c.Spec.Pod.Profile = probing.OfNodes, "node"
+			})
+			slot := time.Now().Truncate(time.Hour).Add(time.Hour)
+			live := s.All(probing.KindConfig)[0]
+			live.Object["status"] = object{"lastSlot": slot.Add(-time.Hour).UTC().Format(time.RFC3339)}
+			s.Put(live)
+			by, clocked := oddly(time.Until(slot) + time.Second)
+			var left atomic.Int64
+			left.Store(int64(c.made))
+			s.setBefore(func(w kubetest.Write) int {
+				if strings.HasPrefix(w.String(), "create ProbeRun/") && left.Add(-1) < 0 || strings.HasSuffix(w.String(), "ProbeConfig/dns") {
+					return http.StatusInternalServerError
+				}
+				return 0
+			})
+			s.start(clocked)
+			s.until("it makes no run", func() bool { return len(s.runs()) == c.made && len(s.pods()) == c.made })
+			s.stop()
+			s.setBefore(nil)
+			by.Add(int64(c.away))
+			s.start(clocked)
+			s.until("the slot is not done with", func() bool {
+				last := s.configs()[0].Status.LastSlot
+				return last != nil && !last.Time.Before(slot.Add(c.away.Truncate(time.Hour)))
+			})
+			if got := s.configs()[0].Status.Missed; got != c.missed {
+				t.Errorf("%d are missed, and not %d", got, c.missed)
+			}
+			want := c.made
+			if c.away == 0 {
+				want = 4
+			}
+			if n := len(s.runs()); n != want {
+				t.Errorf("%d runs are made, and not %d", n, want)
+			}
+		})
 	}
 }
 

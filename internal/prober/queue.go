@@ -40,6 +40,14 @@ func (q *queue) add(run types.NamespacedName, at spot) {
 	}
 }
 
+// has reports whether a run is known that is not over.
+func (q *queue) has(run types.NamespacedName) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	_, there := q.open[run]
+	return there
+}
+
 // busy reports whether a run of a spot is not over yet.
 func (q *queue) busy(at spot) bool {
 	q.mu.Lock()

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -27,6 +28,12 @@ type resident struct {
 	last    time.Time
 	reports int64
 	left    int64 // reports that nobody looked at: too many, or out of order
+}
+
+// patience is with the residents of a target. Each target has its own: what crashes on one node runs on the others.
+type patience struct {
+	deaths int       // in a row
+	again  time.Time // before which none is made
 }
 
 const (
@@ -57,6 +64,7 @@ func (s *site) keepResident(ctx context.Context, k *known, c *probing.Config) (t
 			of[r.Spec.Target] = append(of[r.Spec.Target], r)
 		}
 	}
+	k.forgetTries(targets)
 	wait := time.Duration(0)
 	for _, target := range targets {
 		left, err := s.keepOne(ctx, k, c, target, of[target])
@@ -99,19 +107,10 @@ func (s *site) keepOne(ctx context.Context, k *known, c *probing.Config, target 
 	}
 	now := s.Clock.Now()
 	if current == nil {
-		k.mu.Lock()
-		if k.again.After(now.Add(againMost)) { // by a clock that was ahead
-			k.again = now
-		}
-		again := k.again
-		k.mu.Unlock()
-		if left := again.Sub(now); left > 0 {
+		if left := k.tryAgain(target, now); left > 0 {
 			return left, nil
 		}
 		cause := probing.Cause{Kind: probing.ByMode, Key: generation(c) + now.UTC().Format(time.RFC3339Nano)}
-		k.mu.Lock()
-		k.again = now.Add(againFirst)
-		k.mu.Unlock()
 		return againMost, s.create(ctx, c, target, cause)
 	}
 	if !s.reported(current) {
@@ -125,6 +124,33 @@ func (s *site) keepOne(ctx context.Context, k *known, c *probing.Config, target 
 		}
 	}
 	return 0, nil
+}
+
+// patienceWith is that with the residents of a target. The caller holds the lock.
+func (k *known) patienceWith(target string) *patience {
+	if k.tries[target] == nil {
+		k.tries[target] = &patience{}
+	}
+	return k.tries[target]
+}
+
+// tryAgain returns for how long no resident of a target is made yet. Where it is 0, one is made now.
+func (k *known) tryAgain(target string, now time.Time) (left time.Duration) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	p := k.patienceWith(target)
+	if left = p.again.Sub(now); left > 0 && left <= againMost { // longer only by a clock that was ahead
+		return left
+	}
+	p.again = now.Add(againFirst)
+	return 0
+}
+
+// forgetTries forgets the targets that a case does not have any more.
+func (k *known) forgetTries(targets []string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	maps.DeleteFunc(k.tries, func(target string, _ *patience) bool { return !slices.Contains(targets, target) })
 }
 
 // going reports whether the pod of a resident is about to go, with or without its node.
@@ -198,8 +224,9 @@ func (s *site) died(r *probing.Run) {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.again = s.Clock.Now().Add(min(againFirst<<min(k.deaths, 10), againMost))
-	k.deaths++
+	p := k.patienceWith(r.Spec.Target)
+	p.again = s.Clock.Now().Add(min(againFirst<<min(p.deaths, 10), againMost))
+	p.deaths++
 }
 
 // takeResident takes a report of a resident: it is counted here, and written nowhere unless the case turns.
@@ -254,7 +281,7 @@ func (k *known) owes(now time.Time) (owed bool, left time.Duration) {
 // count counts a report, and says whether it is the first of its run, and whether it is looked at: in order, and not one of too many.
 func (s *site) count(k *known, r *probing.Run, report kuberhealthy.Report, now time.Time) (first, counts bool) {
 	k.mu.Lock()
-	k.deaths = 0
+	k.patienceWith(r.Spec.Target).deaths = 0
 	room := k.brake.take(now)
 	k.mu.Unlock()
 	s.mu.Lock()

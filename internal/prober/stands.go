@@ -32,12 +32,12 @@ type known struct {
 	missed   int64
 	runNow   string
 	problem  string
-	brake    *bucket   // of a resident's reports
-	deaths   int       // of a resident, in a row
-	again    time.Time // before which no resident is made
-	dirty    bool      // its status has changed, and is not written
-	owed     bool      // of a resident: it has turned, and that is not written
-	written  time.Time // when it was
+	brake    *bucket              // of a resident's reports
+	tries    map[string]*patience // of a resident, by target
+	resumed  bool                 // what another process has made of its schedule is known
+	dirty    bool                 // its status has changed, and is not written
+	owed     bool                 // of a resident: it has turned, and that is not written
+	written  time.Time            // when it was
 }
 
 // Bounds on what is kept of a case.
@@ -60,7 +60,7 @@ func (s *site) see(c *probing.Config) (*known, bool) {
 		k = &known{
 			name: name, stands: map[string]*probing.Stand{}, runs: map[string]string{}, folded: map[string]bool{},
 			lastSlot: c.Status.LastSlot, missed: c.Status.Missed, runNow: c.Status.RunNow, problem: c.Status.Problem,
-			brake: newBucket(caseRate, caseBurst),
+			brake: newBucket(caseRate, caseBurst), tries: map[string]*patience{},
 		}
 		k.config = c
 		k.restore(s.cluster)
