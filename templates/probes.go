@@ -92,7 +92,7 @@ func (c *caseRender) objects() ([]Object, error) {
 	if len(c.of.Probe.Spec.Touches) > 0 {
 		all = append(all, c.object("v1", "ServiceAccount", c.account(), c.in.Namespace, nil))
 		all = append(all, c.roles("Role", c.in.Namespace, c.account(), false)...)
-		all = append(all, c.roles("ClusterRole", "", c.in.Namespace+"-"+c.account(), true)...)
+		all = append(all, c.roles("ClusterRole", "", c.everywhere(), true)...)
 	}
 	objects := make([]Object, len(all))
 	for i, one := range all {
@@ -113,6 +113,10 @@ func (c *caseRender) object(version, kind, name, namespace string, content map[s
 
 // account is the name of the ServiceAccount of the case.
 func (c *caseRender) account() string { return "probe-" + c.of.Name }
+
+// everywhere is the name of what the case may do in all namespaces. What is between its parts is in no name of a namespace or a case, so
+// that no two cases have it; it has 140 characters at most.
+func (c *caseRender) everywhere() string { return "sluice:probe:" + c.in.Namespace + ":" + c.of.Name }
 
 // roles are a role of what the case may do in its namespace or everywhere, and its binding; none where that is nothing.
 func (c *caseRender) roles(kind, namespace, name string, everywhere bool) []*unstructured.Unstructured {
