@@ -25,6 +25,7 @@ import (
 	"sluice.dev/sluice/internal/podrun"
 	"sluice.dev/sluice/internal/probe"
 	"sluice.dev/sluice/internal/rights"
+	"sluice.dev/sluice/internal/rights/rightstest"
 	"sluice.dev/sluice/internal/step"
 	"sluice.dev/sluice/internal/workload/goal"
 	"sluice.dev/sluice/pipelines"
@@ -415,13 +416,13 @@ func TestTheRightsThatArePrintedAreThoseThatAreUsed(t *testing.T) {
 		l := newLife(t, o, "everywhere")
 		roles := l.work.Roles(rights.Options{})
 		token := o.hires(t, l.home, roles)
-		o.settled(t, token, roles)
-		clerk, kubeconfig := o.seats(t, token, true)
+		rightstest.Settled(t, o.config, token, rightstest.GrantsOf(roles))
+		clerk, kubeconfig := rightstest.Seat(t, o.config, token, true)
 		l.as(kubeconfig)
 		if err := l.lived(); err != nil {
 			t.Fatal(err)
 		}
-		if refused := clerk.asked(clerk.refused); len(refused) > 0 {
+		if refused := clerk.Refused(); len(refused) > 0 {
 			t.Errorf("it was refused %v", refused)
 		}
 		o.allUsed(t, clerk, roles)
@@ -431,17 +432,17 @@ func TestTheRightsThatArePrintedAreThoseThatAreUsed(t *testing.T) {
 		l := newLife(t, o, "namespaced")
 		roles := l.work.Roles(rights.Options{Apart: true})
 		token := o.hires(t, l.home, roles)
-		o.settled(t, token, roles)
-		clerk, kubeconfig := o.seats(t, token, false)
+		rightstest.Settled(t, o.config, token, rightstest.GrantsOf(roles))
+		clerk, kubeconfig := rightstest.Seat(t, o.config, token, false)
 		l.as(kubeconfig)
 		if err := l.lived(); err != nil {
 			t.Fatal(err)
 		}
-		if refused := clerk.asked(clerk.refused); len(refused) > 0 {
+		if refused := clerk.Refused(); len(refused) > 0 {
 			t.Errorf("it was refused %v", refused)
 		}
-		for g := range clerk.taken {
-			if given := slices.ContainsFunc(grantsOf(roles), func(of grant) bool { return of.gives(g) }); !given {
+		for _, g := range clerk.Taken() {
+			if given := slices.ContainsFunc(rightstest.GrantsOf(roles), func(of rightstest.Grant) bool { return of.Gives(g) }); !given {
 				t.Errorf("it asked for %s, which no role gives", g)
 			}
 		}
@@ -464,8 +465,8 @@ func TestTheRightsThatArePrintedAreThoseThatAreUsed(t *testing.T) {
 					}
 				}
 				token := o.hires(t, name, without)
-				o.settled(t, token, without)
-				_, kubeconfig := o.seats(t, token, false)
+				rightstest.Settled(t, o.config, token, rightstest.GrantsOf(without))
+				_, kubeconfig := rightstest.Seat(t, o.config, token, false)
 				l.as(kubeconfig)
 				err := l.lived()
 				switch {
@@ -488,15 +489,15 @@ func inTurn(t *testing.T) {
 }
 
 // allUsed wants each verb of each rule used, but for rights that are only handed on.
-func (o *office) allUsed(t *testing.T, c *clerk, roles []rights.Role) {
+func (o *office) allUsed(t *testing.T, c *rightstest.Clerk, roles []rights.Role) {
 	t.Helper()
-	taken := c.asked(c.taken)
+	taken := c.Taken()
 	for _, role := range roles {
 		for _, r := range role.Rules {
 			only := rights.Role{Namespace: role.Namespace, Rules: []rights.Rule{r}}
-			for _, g := range grantsOf([]rights.Role{only}) {
-				handed := g.verb == "bind" || g.resource == "endpoints"
-				if !handed && !slices.ContainsFunc(taken, g.gives) {
+			for _, g := range rightstest.GrantsOf([]rights.Role{only}) {
+				handed := g.Verb == "bind" || g.Resource == "endpoints"
+				if !handed && !slices.ContainsFunc(taken, g.Gives) {
 					t.Errorf("nobody asked for %s: %s", g, strings.Join(r.Why, "; "))
 				}
 			}

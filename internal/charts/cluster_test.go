@@ -28,6 +28,8 @@ const namespace = "sluice-system"
 
 // cluster is a real API server that enforces Pod Security "restricted", and says what it would warn of.
 type cluster struct {
+	stack   *localtest.Stack
+	config  *rest.Config
 	objects dynamic.Interface
 	client  *kubernetes.Clientset
 
@@ -53,12 +55,12 @@ func (c *cluster) warned() []string {
 
 func newCluster(t *testing.T) *cluster {
 	t.Helper()
-	stack := localtest.Start(t, []string{"a"}, 3)
-	config, err := clientcmd.BuildConfigFromFlags("", stack.Kubeconfig)
+	s := stack(t)
+	config, err := clientcmd.BuildConfigFromFlags("", s.Kubeconfig)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cluster{}
+	c := &cluster{stack: s, config: config}
 	config.WarningHandler = c
 	config.QPS, config.Burst = 100, 200
 	var _ rest.WarningHandler = c
@@ -74,7 +76,7 @@ func newCluster(t *testing.T) *cluster {
 	}
 	_, err = c.client.CoreV1().Namespaces().Create(t.Context(),
 		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace, Labels: labels}}, metav1.CreateOptions{})
-	if err != nil {
+	if err != nil && !apierrors.IsAlreadyExists(err) { // the tests share it
 		t.Fatal(err)
 	}
 	return c
@@ -89,7 +91,7 @@ func (c *cluster) create(ctx context.Context, content map[string]any, dry bool) 
 		options.DryRun = []string{metav1.DryRunAll}
 	}
 	var to dynamic.ResourceInterface = c.objects.Resource(resource)
-	if !strings.HasPrefix(o.GetKind(), "Cluster") {
+	if !strings.HasPrefix(o.GetKind(), "Cluster") && o.GetKind() != "CustomResourceDefinition" {
 		in := o.GetNamespace()
 		if in == "" {
 			in = namespace
