@@ -34,10 +34,12 @@ func (a Ask) Name() string { return probing.RunName(a.Config.Name, a.Target, a.C
 // End is what came of an Ask so far.
 type End struct {
 	Ask
-	ID     string          // the UID of its ProbeRun
-	Node   string          // on which it ran
-	Result *probing.Result // nil as long as there is none
-	Why    error           // why none will come
+	ID      string          // the UID of its ProbeRun
+	Begun   bool            // somebody was seen to run it
+	Node    string          // on which it ran
+	Version string          // of its case that was run
+	Result  *probing.Result // nil as long as there is none
+	Why     error           // why none will come
 }
 
 // Over reports whether nothing more comes of it.

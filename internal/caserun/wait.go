@@ -144,7 +144,7 @@ func (w *wait) one(i int, now time.Time) {
 	case run.Status.Phase == probing.RunDone && run.Status.Result == nil:
 		e.Why = fault.New(fault.Internal, "%s has ended without a result", what)
 	case run.Status.Phase == probing.RunDone:
-		e.Node, e.Result = run.Status.Node, run.Status.Result
+		e.Node, e.Version, e.Result = run.Status.Node, run.Status.Version, run.Status.Result
 	case run.Status.Phase == probing.RunPending:
 		switch idle := now.Sub(later(w.made, w.busy)); {
 		case idle >= Served:
@@ -154,6 +154,7 @@ func (w *wait) one(i int, now time.Time) {
 			e.Why = fault.New(fault.Unreachable, "%s has waited %s behind others, and was not begun", what, queued)
 		}
 	default:
+		e.Begun = true
 		if w.began[i].IsZero() {
 			w.began[i] = now
 		}

@@ -49,11 +49,14 @@ func (p *ProbeCases) Ask(ctx context.Context, q Question) Finding {
 		if errors.Is(cause, ErrOver) {
 			cause = l.leave(ctx, ends, cause)
 		}
-		return Finding{Verdict: api.Error, Message: cause.Error()}
+		return Finding{Verdict: api.Error, Message: cause.Error() + waitedFor(ends)}
 	case err != nil:
 		return Finding{Verdict: api.Error, Message: err.Error()}
 	}
 	l.take(ends)
+	if err := l.lost(ctx); err != nil {
+		return Finding{Verdict: api.Error, Message: err.Error()}
+	}
 	if f := l.residents(ctx); f != nil {
 		return *f
 	}
@@ -77,10 +80,11 @@ type caseLook struct {
 	clock    clock.WithDelayedExecution
 	mask     func(string) string
 
-	pods  Pods
-	made  []*probing.Run // what the cluster has run so far, the latest first
-	cases []*oneCase
-	asks  []caserun.Ask
+	pods    Pods
+	written time.Time      // when the unit's workloads were written last, by the cluster's clock
+	made    []*probing.Run // what the cluster has run so far, the latest first
+	cases   []*oneCase
+	asks    []caserun.Ask
 }
 
 // oneCase is a case of a measurement, with each target that it is run for.
@@ -88,6 +92,7 @@ type oneCase struct {
 	config   *probing.Config
 	advisory bool // it only reports
 	part     string
+	ofBatch  bool // its targets are nodes that have what is new
 	targets  []*caseTarget
 }
 
@@ -117,11 +122,14 @@ func (l *caseLook) choose(ctx context.Context) *Finding {
 	if l.pods, err = l.question.Place.Pods(ctx); err == nil {
 		l.made, err = caserun.Made(ctx, l.question.Place.API)
 	}
+	if err == nil && l.step.Freshness != nil && len(l.pods.New) > 0 {
+		l.written, err = writtenLast(ctx, l.question.Place)
+	}
 	if err != nil {
 		return &Finding{Verdict: api.Error, Message: err.Error()}
 	}
 	for _, config := range chosen {
-		c := &oneCase{config: config, advisory: l.step.Bound && config.Spec.Enforcement.Mode != probing.Enforcing}
+		c := &oneCase{config: config, advisory: l.step.Bound && !enforces(config)}
 		if f := l.aim(ctx, c); f != nil {
 			return f
 		}
@@ -147,7 +155,7 @@ func (l *caseLook) chosen(configs []*probing.Config) (chosen []*probing.Config, 
 		chosen = configs
 		none = "no case is bound to " + where
 		if pipelines.ScopeOf(l.question.Point) == pipelines.ScopeOf(pipelines.AfterBatch) {
-			if aimed := filtered(configs, l.answers); len(aimed) > 0 {
+			if aimed := filtered(configs, l.answers); slices.ContainsFunc(aimed, enforces) {
 				chosen = aimed
 			}
 		}
@@ -157,6 +165,9 @@ func (l *caseLook) chosen(configs []*probing.Config) (chosen []*probing.Config, 
 	}
 	return chosen, none
 }
+
+// enforces reports whether a failure of a case holds, where nobody has named the case.
+func enforces(c *probing.Config) bool { return c.Spec.Enforcement.Mode == probing.Enforcing }
 
 func filtered(all []*probing.Config, is func(*probing.Config) bool) []*probing.Config {
 	return slices.DeleteFunc(slices.Clone(all), func(c *probing.Config) bool { return !is(c) })
@@ -187,6 +198,7 @@ func (l *caseLook) aim(ctx context.Context, c *oneCase) *Finding {
 		if names, f = l.newNodes(ctx, c); f != nil {
 			return f
 		}
+		c.ofBatch = true
 	case ofNodes:
 		var err error
 		names, err = caserun.Nodes(ctx, l.question.Place.API, c.config, l.question.Key)

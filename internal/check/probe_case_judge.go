@@ -29,6 +29,9 @@ func (l *caseLook) take(ends []caserun.End) {
 				if t.says == "" {
 					t.says = l.mask(clip.Few(e.Result.Errors, 3))
 				}
+				if other := otherThan(c.config, e.Version); other != "" {
+					t.verdict, t.says = api.Inconclusive, other+", which said "+string(e.Result.Verdict)
+				}
 			case e.Why != nil:
 				t.verdict, t.says = api.Error, e.Why.Error()
 			}

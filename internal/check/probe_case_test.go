@@ -28,6 +28,7 @@ type caseBench struct {
 	s     *kubetest.Server
 	clock clock.WithDelayedExecution
 	pods  []*corev1.Pod
+	wrote time.Time // when the workload was written last
 	point pipelines.Point
 	key   string
 }
@@ -111,7 +112,17 @@ func (b *caseBench) ask(ctx context.Context, step pipelines.ProbeCase) Finding {
 			Change: rule.Change{Run: "agent-2", Component: "agent", By: "ada"}, Unit: rule.Unit{Path: "prod/eu-1/all/1", Cluster: "eu-1"},
 			Workload: rule.Workload{Kind: "DaemonSet", Namespace: "apps", Name: "agent", Revision: "rev-2"},
 		},
-		Place: &Place{Cluster: "eu-1", API: b.s.Cluster(), Pods: func(context.Context) (Pods, error) { return Pods{New: b.pods}, nil }},
+		Place: &Place{
+			Cluster: "eu-1", API: b.s.Cluster(), Pods: func(context.Context) (Pods, error) { return Pods{New: b.pods}, nil },
+			Objects: func(context.Context) ([]*unstructured.Unstructured, error) {
+				o := &unstructured.Unstructured{}
+				o.SetManagedFields([]metav1.ManagedFieldsEntry{
+					{Manager: "kubectl", Time: new(metav1.NewTime(b.wrote))},
+					{Manager: "controller", Subresource: "status", Time: new(metav1.NewTime(b.wrote.Add(time.Hour)))},
+				})
+				return []*unstructured.Unstructured{o}, nil
+			},
+		},
 	})
 }
 
@@ -201,6 +212,8 @@ func TestFailureMode_P10(t *testing.T) {
 		{"nothing is bound", bound, nil, nil, always(api.Passed), "", api.Error, "no case is bound to cluster eu-1", 0},
 		{"after a batch those about nodes", bound, []*probing.Config{aCase("life", aboutNodes, enforcing), aCase("etcd", enforcing)},
 			[]string{"n1", "n2"}, byCase("etcd"), "", api.Passed, "1 of 1 cases passed, 2 results", 2},
+		{"after a batch those about nodes only report: all run, so that something holds", bound,
+			[]*probing.Config{aCase("life", aboutNodes), aCase("etcd", enforcing)}, []string{"n1"}, byCase("etcd"), "", api.Failed, "etcd failed", 2},
 		{"after the cluster all", bound, []*probing.Config{aCase("life", aboutNodes, enforcing), aCase("etcd", enforcing)},
 			[]string{"n1", "n2"}, byCase("etcd"), pipelines.AfterCluster, api.Failed, "etcd failed", 3},
 		{"bound, and one has nothing to look at: the others tell", bound, []*probing.Config{aCase("life", enforcing), aCase("soft")}, nil,
@@ -279,14 +292,16 @@ func TestAPassThatIsThereAlreadyCounts(t *testing.T) {
 		change    func(*probing.Run)
 		podsSince time.Duration // after the run was made; negative is before
 		runs      int
+		wrote     time.Duration // the workload, as podsSince
 	}{
-		{"it is younger, and after the change", time.Hour, func(*probing.Run) {}, -time.Minute, 1},
-		{"nothing is taken that is there, where no freshness is named", 0, func(*probing.Run) {}, -time.Minute, 2},
-		{"it is from before the change", time.Hour, func(*probing.Run) {}, time.Minute, 2},
-		{"it did not pass", time.Hour, func(r *probing.Run) { r.Status.Result.Verdict = api.Failed }, -time.Minute, 2},
-		{"it is of another version of the case", time.Hour, func(r *probing.Run) { r.Status.Version = "0.9.0" }, -time.Minute, 2},
-		{"it runs still", time.Hour, func(r *probing.Run) { r.Status.Phase = probing.RunRunning }, -time.Minute, 2},
-		{"it is about something else", time.Hour, func(r *probing.Run) { r.Spec.Target = "n1" }, -time.Minute, 2},
+		{"it is younger, and after the change", time.Hour, func(*probing.Run) {}, -time.Minute, 1, -time.Hour},
+		{"nothing is taken that is there, where no freshness is named", 0, func(*probing.Run) {}, -time.Minute, 2, -time.Hour},
+		{"it is from before the change", time.Hour, func(*probing.Run) {}, time.Minute, 2, -time.Hour},
+		{"it did not pass", time.Hour, func(r *probing.Run) { r.Status.Result.Verdict = api.Failed }, -time.Minute, 2, -time.Hour},
+		{"it is of another version of the case", time.Hour, func(r *probing.Run) { r.Status.Version = "0.9.0" }, -time.Minute, 2, -time.Hour},
+		{"it runs still", time.Hour, func(r *probing.Run) { r.Status.Phase = probing.RunRunning }, -time.Minute, 2, -time.Hour},
+		{"it is about something else", time.Hour, func(r *probing.Run) { r.Spec.Target = "n1" }, -time.Minute, 2, -time.Hour},
+		{"the change has moved no pod, and its workload was written since", time.Hour, func(*probing.Run) {}, -30 * time.Minute, 2, time.Minute},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			b := newCaseBench(t)
@@ -299,7 +314,7 @@ func TestAPassThatIsThereAlreadyCounts(t *testing.T) {
 			}
 			c.change(run)
 			b.s.Put(kubetest.Object(t, run))
-			b.pods = []*corev1.Pod{nodePod("n1", time.Now().Add(c.podsSince))}
+			b.pods, b.wrote = []*corev1.Pod{nodePod("n1", time.Now().Add(c.podsSince))}, time.Now().Add(c.wrote)
 			b.playProber(func(*probing.Run) *probing.Result { return verdict(api.Passed) })
 			step := pipelines.ProbeCase{Case: "life"}
 			if c.freshness > 0 {
