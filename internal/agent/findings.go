@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"time"
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
@@ -47,17 +48,22 @@ type findings struct {
 	wake chan struct{} // something waits
 
 	mu       sync.Mutex
-	heads    map[string]*probing.Said // by cluster: when it spoke last, what has gone, and what was left out
+	heads    map[string]*probing.Said // by cluster: when it spoke last, what it has, what has gone, and what was left out
 	stands   map[standing]*probing.Stand
 	outcomes []waiting // in order
 	bytes    int       // that they take
 	size     int64     // of the file, as far as it is whole
 	torn     bool      // what comes after that is half a line
+	refused  map[item]*refusal
+	took     time.Time // when the server took something last
 }
 
 // openFindings reads what has not been heard before.
 func openFindings(file string) (*findings, error) {
-	s := &findings{file: file, wake: make(chan struct{}, 1), heads: map[string]*probing.Said{}, stands: map[standing]*probing.Stand{}}
+	s := &findings{
+		file: file, wake: make(chan struct{}, 1), heads: map[string]*probing.Said{}, stands: map[standing]*probing.Stand{},
+		refused: map[item]*refusal{},
+	}
 	data, err := os.ReadFile(file)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fault.Wrap(fault.Internal, err, "cannot read what probes found")
@@ -121,7 +127,14 @@ func (s *findings) put(one probing.Said) {
 	if one.At.After(head.At) {
 		head.At = one.At
 	}
+	if one.Whole {
+		maps.DeleteFunc(s.stands, func(k standing, _ *probing.Stand) bool {
+			return k.cluster == one.Cluster && !slices.Contains(one.Cases, k.probeCase)
+		})
+		head.Whole, head.Cases, head.Gone = true, slices.Sorted(slices.Values(one.Cases)), nil
+	}
 	for _, probeCase := range one.Gone {
+		head.Cases = slices.DeleteFunc(head.Cases, func(c string) bool { return c == probeCase })
 		maps.DeleteFunc(s.stands, func(k standing, _ *probing.Stand) bool {
 			return k.cluster == one.Cluster && k.probeCase == probeCase
 		})
@@ -136,6 +149,9 @@ func (s *findings) put(one probing.Said) {
 			s.stands[key] = stand
 		}
 		head.Gone = slices.DeleteFunc(head.Gone, func(gone string) bool { return gone == stand.Case })
+		if i, there := slices.BinarySearch(head.Cases, stand.Case); head.Whole && !there {
+			head.Cases = slices.Insert(head.Cases, i, stand.Case)
+		}
 	}
 	for i := range one.Outcomes {
 		o := &one.Outcomes[i]
@@ -170,42 +186,59 @@ type batch struct {
 	said   []probing.Said
 	stands map[standing]*probing.Stand
 	taken  map[*probing.Outcome]bool
-	gone   map[string][]string
 }
 
-// next is what the server is told next; nil where nothing waits.
-func (s *findings) next() *batch {
+// next is what the server is told next; nil where nothing waits but what it has refused a short while ago.
+func (s *findings) next(now time.Time) *batch {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	b := &batch{stands: map[standing]*probing.Stand{}, taken: map[*probing.Outcome]bool{}, gone: map[string][]string{}}
+	b := &batch{stands: map[standing]*probing.Stand{}, taken: map[*probing.Outcome]bool{}}
 	size := 0
 	for _, cluster := range slices.Sorted(maps.Keys(s.heads)) {
 		if len(b.said) == uplink.MaxSaid || size > saidSize {
 			break
 		}
-		head := s.heads[cluster]
-		one := probing.Said{Cluster: cluster, At: head.At, Gone: slices.Clone(head.Gone[:min(len(head.Gone), saidAtOnce)]), Dropped: head.Dropped}
+		if s.held(item{cluster: cluster}, now) {
+			continue
+		}
+		one := s.headOf(cluster, now)
+		size += sizeOf(one.Cases)
 		for key, stand := range s.stands {
-			if key.cluster == cluster && len(one.Stands) < saidAtOnce && size < saidSize {
+			if key.cluster == cluster && len(one.Stands) < saidAtOnce && size < saidSize && !s.held(ofStand(cluster, stand), now) {
 				one.Stands, b.stands[key], size = append(one.Stands, *stand), stand, size+sizeOf(stand)
 			}
 		}
 		for _, o := range s.outcomes {
-			if o.Cluster == cluster && len(one.Outcomes) < saidAtOnce && size < saidSize {
+			if o.Cluster == cluster && len(one.Outcomes) < saidAtOnce && size < saidSize && !s.held(ofOutcome(cluster, o.Outcome), now) {
 				one.Outcomes, b.taken[o.Outcome], size = append(one.Outcomes, *o.Outcome), true, size+o.size
 			}
 		}
 		slices.SortFunc(one.Stands, func(a, b probing.Stand) int {
 			return cmp.Or(cmp.Compare(a.Case, b.Case), cmp.Compare(a.Target, b.Target))
 		})
-		if len(one.Stands)+len(one.Outcomes)+len(one.Gone) > 0 || one.Dropped > 0 {
-			b.gone[cluster], b.said = one.Gone, append(b.said, one)
+		if len(one.Stands)+len(one.Outcomes)+len(one.Gone) > 0 || one.Dropped > 0 || one.Whole {
+			b.said = append(b.said, one)
 		}
 	}
 	if len(b.said) == 0 {
 		return nil
 	}
 	return b
+}
+
+// headOf is what is told of a cluster beside states and outcomes.
+func (s *findings) headOf(cluster string, now time.Time) probing.Said {
+	head := s.heads[cluster]
+	one := probing.Said{Cluster: cluster, At: head.At, Dropped: head.Dropped}
+	if head.Whole && !s.held(item{cluster, theWhole, ""}, now) {
+		one.Whole, one.Cases = true, slices.Clone(head.Cases)
+	}
+	for _, gone := range head.Gone {
+		if len(one.Gone) < saidAtOnce && !s.held(item{cluster, goneCase, gone}, now) {
+			one.Gone = append(one.Gone, gone)
+		}
+	}
+	return one
 }
 
 // sizeOf is how many bytes something takes in a call.
@@ -217,25 +250,39 @@ func sizeOf(v any) int {
 	return len(data)
 }
 
-// heard has a batch wait no more. What was said of a case meanwhile waits.
-func (s *findings) heard(b *batch) {
+// heard has a batch wait no more, but for what of it the server has not taken. What was said of a case meanwhile waits.
+func (s *findings) heard(b *batch, t *telling) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	took := func(i item) bool {
+		if t.refused[i] != nil || t.refused[item{cluster: i.cluster}] != nil {
+			return false
+		}
+		s.takes(i)
+		return true
+	}
 	for key, stand := range b.stands {
-		if s.stands[key] == stand {
+		if took(ofStand(key.cluster, stand)) && s.stands[key] == stand {
 			delete(s.stands, key)
 		}
 	}
 	s.outcomes = slices.DeleteFunc(s.outcomes, func(o waiting) bool {
-		if b.taken[o.Outcome] {
-			s.bytes -= o.size
+		if !b.taken[o.Outcome] || !took(ofOutcome(o.Cluster, o.Outcome)) {
+			return false
 		}
-		return b.taken[o.Outcome]
+		s.bytes -= o.size
+		return true
 	})
 	for _, one := range b.said {
 		head := s.heads[one.Cluster]
-		head.Dropped -= one.Dropped
-		head.Gone = slices.DeleteFunc(head.Gone, func(gone string) bool { return slices.Contains(b.gone[one.Cluster], gone) })
+		head.Dropped -= t.dropped[one.Cluster]
+		head.Gone = slices.DeleteFunc(head.Gone, func(gone string) bool {
+			return slices.Contains(one.Gone, gone) && took(item{one.Cluster, goneCase, gone})
+		})
+		if one.Whole && took(item{one.Cluster, theWhole, ""}) && head.At.Equal(one.At) && slices.Equal(head.Cases, one.Cases) {
+			head.Whole, head.Cases = false, nil
+		}
+		took(item{cluster: one.Cluster})
 	}
 }
 
@@ -249,8 +296,10 @@ func (s *findings) settle() error {
 func (s *findings) rewrite() error {
 	left := map[string]*probing.Said{}
 	for cluster, head := range s.heads {
-		if len(head.Gone) > 0 || head.Dropped > 0 {
-			left[cluster] = &probing.Said{Cluster: cluster, At: head.At, Gone: head.Gone, Dropped: head.Dropped}
+		if len(head.Gone) > 0 || head.Dropped > 0 || head.Whole {
+			left[cluster] = &probing.Said{
+				Cluster: cluster, At: head.At, Gone: head.Gone, Dropped: head.Dropped, Whole: head.Whole, Cases: head.Cases,
+			}
 		}
 	}
 	of := func(cluster string) *probing.Said {

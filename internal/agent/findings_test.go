@@ -14,7 +14,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"k8s.io/utils/clock"
+	clocktesting "k8s.io/utils/clock/testing"
 
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/probing"
@@ -25,8 +25,9 @@ import (
 type listening struct {
 	grpc.ClientConnInterface
 	down    bool
-	refuses string // a cluster of which it hears nothing
-	poison  string // the ID of an outcome, or the case of a state, which it takes at no time
+	refuses string     // a cluster of which it hears nothing
+	poison  string     // the ID of an outcome, or the case of a state, which it takes at no time
+	all     codes.Code // what it says to whatever it is told
 	heard   []probing.Said
 	calls   int
 }
@@ -39,6 +40,9 @@ func (l *listening) Invoke(_ context.Context, method string, args, _ any, _ ...g
 	all := args.([]probing.Said)
 	if len(all) > uplink.MaxSaid {
 		return status.Error(codes.InvalidArgument, "too many")
+	}
+	if l.all != codes.OK {
+		return status.Error(l.all, "you are not known here")
 	}
 	for _, one := range all {
 		if one.Cluster == l.refuses {
@@ -59,6 +63,9 @@ func (l *listening) Invoke(_ context.Context, method string, args, _ any, _ ...g
 // texts are what was heard, a line each.
 func (l *listening) texts() (all []string) {
 	for _, one := range l.heard {
+		if one.Whole {
+			all = append(all, one.Cluster+" has "+strings.Join(one.Cases, ","))
+		}
 		for _, gone := range one.Gone {
 			all = append(all, one.Cluster+" gone "+gone)
 		}
@@ -84,12 +91,22 @@ func findingsIn(t *testing.T, dir string) *findings {
 	return f
 }
 
-func (f *findings) tellTo(t *testing.T, l *listening) {
+func (f *findings) tellTo(t *testing.T, l *listening) string {
 	t.Helper()
-	a := &agent{Options: &Options{Clock: clock.RealClock{}, Logger: slog.New(slog.DiscardHandler)}, server: l, findings: f}
+	return f.tellAt(t, l, morning)
+}
+
+// tellAt tells all at a time, and returns what is logged.
+func (f *findings) tellAt(t *testing.T, l *listening, now time.Time) string {
+	t.Helper()
+	var log strings.Builder
+	a := &agent{
+		Options: &Options{Clock: clocktesting.NewFakeClock(now), Logger: slog.New(slog.NewTextHandler(&log, nil))}, server: l, findings: f,
+	}
 	if err := a.tellAll(t.Context()); err != nil && !l.down {
 		t.Fatal(err)
 	}
+	return log.String()
 }
 
 func (f *findings) says(t *testing.T, one probing.Said) {
@@ -145,10 +162,10 @@ func TestWhatProbesFoundWaitsForTheLink(t *testing.T) {
 func TestWhatIsSaidMeanwhileWaits(t *testing.T) {
 	f := findingsIn(t, t.TempDir())
 	f.says(t, probing.Said{Cluster: "a", Stands: []probing.Stand{inState("etcd", "", probing.Passing)}})
-	b := f.next()
+	b := f.next(morning)
 	f.says(t, probing.Said{Cluster: "a", Stands: []probing.Stand{inState("etcd", "", probing.Failing)},
 		Outcomes: []probing.Outcome{came("r2", api.Failed)}})
-	f.heard(b)
+	f.heard(b, &telling{})
 	l := &listening{}
 	f.tellTo(t, l)
 	if got := l.texts(); !slices.Equal(got, []string{"a etcd@ Failing", "a r2"}) {
@@ -218,11 +235,104 @@ func TestOneClusterKeepsNoOtherBack(t *testing.T) {
 	for _, cluster := range []string{"a", "b", "c"} {
 		f.says(t, probing.Said{Cluster: cluster, Outcomes: []probing.Outcome{came("r", api.Passed)}})
 	}
-	f.tellTo(t, l)
+	said := f.tellTo(t, l)
 	if got := l.texts(); !slices.Equal(got, []string{"a r", "c r"}) {
 		t.Errorf("got %v", got)
 	}
-	if f.next() != nil {
+	if f.next(morning) != nil {
+		t.Error("it is told again and again")
+	}
+	if again := f.tellAt(t, l, morning.Add(refusedFirst)); !strings.Contains(said, "it is of another site") || again != "" {
+		t.Errorf("it is to be said once:\n%s%s", said, again)
+	}
+	l.heard = nil
+	f.tellAt(t, l, morning.Add(refusedFor))
+	if got := f.tellAt(t, l, morning.Add(2*refusedFor)); len(f.outcomes)+len(f.heads) != 2 || f.bytes != 0 || got != "" {
+		t.Errorf("after a day it is another site's for good: %v %v %s", f.outcomes, f.heads, got)
+	}
+}
+
+// Who is refused as a whole loses nothing: what waits is told once he is let in again.
+func TestWhoIsRefusedAsAWholeLosesNothing(t *testing.T) {
+	for _, code := range []codes.Code{
+		codes.Unauthenticated, codes.PermissionDenied, codes.InvalidArgument, codes.FailedPrecondition, codes.ResourceExhausted,
+	} {
+		t.Run(code.String(), func(t *testing.T) {
+			dir, l := t.TempDir(), &listening{all: code}
+			f := findingsIn(t, dir)
+			for _, cluster := range []string{"a", "b", "c"} {
+				one := probing.Said{Cluster: cluster, At: morning, Whole: true, Cases: []string{"etcd", "new"}, Gone: []string{"old"}}
+				for i := range 300 {
+					one.Outcomes = append(one.Outcomes, came(fmt.Sprintf("r%d", i), api.Failed))
+				}
+				for i := range 9 {
+					one.Stands = append(one.Stands, inState("etcd", fmt.Sprint(i), probing.Failing))
+				}
+				f.says(t, one)
+			}
+			said, now := f.tellTo(t, l), morning
+			for range 5 {
+				now = now.Add(refusedMost)
+				said += f.tellAt(t, l, now)
+			}
+			if n := strings.Count(said, "\n"); n == 0 || n > namedAtOnce+1 || !strings.Contains(said, "you are not known here") {
+				t.Errorf("it is to be said once, in few lines:\n%s", said)
+			}
+			if l.calls > 6*(refusedMany+20) {
+				t.Errorf("it took %d calls", l.calls)
+			}
+			f = findingsIn(t, dir)
+			l.all = codes.OK
+			f.tellAt(t, l, now)
+			got := l.texts()
+			slices.Sort(got)
+			if got = slices.Compact(got); len(got) != 3*311 || got[0] != "a etcd@0 Failing" || !slices.Contains(got, "c has etcd,new") {
+				t.Errorf("%d are heard, want %d", len(got), 3*311)
+			}
+		})
+	}
+}
+
+// One thing that nobody takes, and beside which there is nothing, waits: whether it is to blame shows once others are taken.
+func TestALoneFindingThatIsRefusedWaits(t *testing.T) {
+	f, l := findingsIn(t, t.TempDir()), &listening{poison: "bad"}
+	f.says(t, probing.Said{Cluster: "a", At: morning, Outcomes: []probing.Outcome{came("bad", api.Failed)}})
+	if said := f.tellTo(t, l); len(f.outcomes) != 1 || !strings.Contains(said, `item="run bad"`) {
+		t.Fatalf("%d wait: %s", len(f.outcomes), said)
+	}
+	if wait, is := f.again(morning); !is || wait != refusedFirst {
+		t.Errorf("it is told again in %s", wait)
+	}
+	f.says(t, probing.Said{Cluster: "a", At: morning, Outcomes: []probing.Outcome{came("good", api.Failed)}})
+	f.tellAt(t, l, morning.Add(time.Second))
+	said := f.tellAt(t, l, morning.Add(refusedFirst))
+	if got := l.texts(); !slices.Equal(got, []string{"a good", "a dropped 1"}) || len(f.outcomes) != 0 || !strings.Contains(said, `item="run bad"`) {
+		t.Errorf("it is left out by name, and the server hears that something is: %v\n%s", got, said)
+	}
+	if _, is := f.again(morning); is {
+		t.Error("something is still told again")
+	}
+}
+
+// What a cluster has is told until it is heard, with what has come and gone since.
+func TestTheListOfCasesIsTold(t *testing.T) {
+	dir, l := t.TempDir(), &listening{down: true}
+	f := findingsIn(t, dir)
+	f.says(t, probing.Said{Cluster: "a", At: morning, Stands: []probing.Stand{inState("gone", "", probing.Failing), inState("etcd", "", probing.Failing)},
+		Gone: []string{"older"}})
+	f.says(t, probing.Said{Cluster: "a", At: morning, Whole: true, Cases: []string{"etcd", "dns"}})
+	f.says(t, probing.Said{Cluster: "a", At: morning, Gone: []string{"dns"}})
+	f.says(t, probing.Said{Cluster: "a", At: morning, Stands: []probing.Stand{inState("came", "", probing.Passing)}})
+	f.says(t, probing.Said{Cluster: "b", At: morning, Whole: true})
+	f.tellTo(t, l)
+	f = findingsIn(t, dir)
+	l.down = false
+	f.tellTo(t, l)
+	want := []string{"a has came,etcd", "a gone dns", "a came@ Passing", "a etcd@ Failing", "b has "}
+	if got := l.texts(); !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if f.next(morning) != nil {
 		t.Error("it is told again and again")
 	}
 }
@@ -241,14 +351,14 @@ func TestOneFindingKeepsNoOtherBack(t *testing.T) {
 		f.says(t, one)
 		f.says(t, probing.Said{Cluster: "b", Outcomes: []probing.Outcome{came("other", api.Passed)}})
 		f.tellTo(t, l)
-		want := 110 // with what has gone, and the other cluster's
-		if poison == "none" {
-			want++
+		want := 111 // with what has gone, and the other cluster's; of an outcome that is left out the server hears that it is
+		if poison == "etcd-3" {
+			want--
 		}
 		if got := l.texts(); len(got) != want || !slices.Contains(got, "a gone old") || !slices.Contains(got, "b other") {
 			t.Errorf("%s: %d are heard, want %d", poison, len(got), want)
 		}
-		if f.next() != nil {
+		if f.next(morning) != nil {
 			t.Errorf("%s: something is told again and again", poison)
 		}
 		if l.calls > 40 {

@@ -63,6 +63,10 @@ type Said struct {
 	Gone     []string  `json:"gone,omitempty"`     // cases that the cluster has no more
 	Outcomes []Outcome `json:"outcomes,omitempty"` // since it was said last
 	Dropped  int64     `json:"dropped,omitempty"`  // outcomes that were left out, as there was no room for them while nobody could be told
+	// Whole says that Cases are all that the cluster has by At: of any other case nothing is known there any more. Without it Cases says
+	// nothing.
+	Whole bool     `json:"whole,omitempty"`
+	Cases []string `json:"cases,omitempty"`
 }
 
 // At is the state by a time: nothing that was seen too long ago says anything.
