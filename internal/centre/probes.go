@@ -19,7 +19,7 @@ const (
 	maxTarget  = 253
 	maxOutcome = 64 << 10 // bytes of one, as it is kept
 	maxRecent  = 64
-	maxGone    = 1000
+	maxGone    = 1000 // cases; and as many that a cluster has
 )
 
 var caseName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$`)
@@ -74,9 +74,9 @@ func (c *Centre) heard(said probing.Said) {
 
 // bound has something that was said be within bounds. It is fault.Invalid where it cannot be.
 func bound(said *probing.Said, now time.Time) error {
-	if len(said.Stands) > uplink.MaxStands || len(said.Outcomes) > uplink.MaxOutcomes || len(said.Gone) > maxGone {
-		return fault.New(fault.Invalid, "%d states, %d outcomes and %d that have gone are more than one call may have",
-			len(said.Stands), len(said.Outcomes), len(said.Gone))
+	if len(said.Stands) > uplink.MaxStands || len(said.Outcomes) > uplink.MaxOutcomes || len(said.Gone) > maxGone || len(said.Cases) > maxGone {
+		return fault.New(fault.Invalid, "%d states, %d outcomes, %d cases and %d that have gone are more than one call may have",
+			len(said.Stands), len(said.Outcomes), len(said.Cases), len(said.Gone))
 	}
 	ahead := max(said.At.Sub(now), 0)
 	if said.At.IsZero() || ahead > mostAhead {
@@ -85,6 +85,11 @@ func bound(said *probing.Said, now time.Time) error {
 	for _, gone := range said.Gone {
 		if !caseName.MatchString(gone) {
 			return fault.New(fault.Invalid, "%.40q, which has gone, is no case", gone)
+		}
+	}
+	for _, has := range said.Cases {
+		if !caseName.MatchString(has) {
+			return fault.New(fault.Invalid, "%.40q, which the cluster has, is no case", has)
 		}
 	}
 	for i := range said.Stands {

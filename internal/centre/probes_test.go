@@ -1,6 +1,7 @@
 package centre_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -105,6 +106,8 @@ func TestWhatProbesSayIsBounded(t *testing.T) {
 		"a run whose name no database keeps": {Outcomes: []probing.Outcome{
 			{ID: "r\x00", Case: "etcd", Result: probing.Result{Verdict: api.Passed}}}},
 		"something that has gone and is no case": {Gone: []string{"etcd\x00"}},
+		"a case that a cluster has, and is none": {Whole: true, Cases: []string{"../etcd"}},
+		"more cases than a cluster has":          {Whole: true, Cases: slices.Repeat([]string{"etcd"}, 1001)},
 		"a state that is a book": {Stands: []probing.Stand{{Case: "etcd", State: probing.Passing,
 			Events: []probing.EventSpec{{On: probing.Posted, Names: []string{strings.Repeat("x", 80<<10)}}}}}},
 		"too many states": {Stands: make([]probing.Stand, uplink.MaxStands+1)},

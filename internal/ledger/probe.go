@@ -74,8 +74,9 @@ type ProbesOf struct {
 type Probes interface {
 	// SaveSaid keeps what was said, all of it or nothing. Said twice it is said once: an outcome goes by its cluster and ID, and of two
 	// stands of one case and target the one with the later result counts, and of two with one result the one that was said later. A pass
-	// is left out that ended longer than ProbePassesFor before now: whether it was counted, nobody knows. It is Refused where a cluster
-	// would have more than MaxProbeStands stands.
+	// is left out that ended longer than ProbePassesFor before now: whether it was counted, nobody knows. Stands go whose case is in Gone,
+	// or is not in a list that is Whole, and that were not said later. It is Refused where a cluster would have more than MaxProbeStands
+	// stands.
 	SaveSaid(ctx context.Context, all []probing.Said, now time.Time) error
 	// PageStands returns a part of the stands, the one first whose case came last. States are as they were said.
 	PageStands(ctx context.Context, of ProbesOf, p Page) ([]Marked[probing.Stand], error)

@@ -34,7 +34,7 @@ func (s *site) keepSaying(ctx context.Context) error {
 func (s *site) summary(ctx context.Context) error {
 	now := s.Clock.Now()
 	var all []probing.Stand
-	var unwritten error
+	var unwritten, err error
 	for _, k := range s.allCases() {
 		if apierrors.IsNotFound(s.seen.Get(ctx, k.name, &probing.Config{})) { // a run of it was slower than its end
 			if err := s.gone(ctx, k.name); err != nil {
@@ -69,14 +69,43 @@ func (s *site) summary(ctx context.Context) error {
 	slices.SortFunc(all, func(a, b probing.Stand) int {
 		return cmp.Or(cmp.Compare(a.Case, b.Case), cmp.Compare(a.Target, b.Target))
 	})
-	for len(all) > 0 {
-		n := min(atATime, len(all))
-		if err := s.Say(ctx, probing.Said{Cluster: s.cluster, At: now, Stands: all[:n]}); err != nil {
+	first := probing.Said{Cluster: s.cluster, At: now}
+	if first.Cases, first.Whole, err = s.has(ctx); err != nil {
+		return err
+	}
+	for chunk := range slices.Chunk(all, atATime) {
+		first.Stands = chunk
+		if err := s.Say(ctx, first); err != nil {
 			return err
 		}
-		all = all[n:]
+		first = probing.Said{Cluster: s.cluster, At: now}
+	}
+	if first.Whole {
+		if err := s.Say(ctx, first); err != nil {
+			return err
+		}
 	}
 	return unwritten
+}
+
+// has is which cases the cluster has, in whatever namespace, whether they run or not: who was away does not know which have gone. It is
+// false where they are more than a cluster may have.
+func (s *site) has(ctx context.Context) (cases []string, whole bool, err error) {
+	all := &probing.ConfigList{}
+	if err := s.seen.List(ctx, all); err != nil {
+		return nil, false, err
+	}
+	for i := range all.Items {
+		if all.Items[i].DeletionTimestamp == nil {
+			cases = append(cases, all.Items[i].Name)
+		}
+	}
+	slices.Sort(cases)
+	cases = slices.Compact(cases)
+	if len(cases) > maxCases {
+		return nil, false, nil
+	}
+	return cases, true, nil
 }
 
 // none is the stand of a target that nobody has looked at yet: that is Unknown too.

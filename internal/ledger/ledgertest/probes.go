@@ -56,25 +56,46 @@ func testStands(t *testing.T, l ledger.Ledger) {
 	same(t, list(ledger.ProbesOf{Case: "dns"}), []probing.Stand(nil), "another case")
 	same(t, list(ledger.ProbesOf{Bad: true, Now: at(7)}), []probing.Stand{none, failing}, "what is not passing")
 	same(t, list(ledger.ProbesOf{Bad: true, Now: at(20)}), []probing.Stand{passing, none, failing}, "nor what nobody looks at any more")
-	whole := ""
-	same(t, list(ledger.ProbesOf{Target: &whole}), []probing.Stand{none}, "the cluster itself")
+	itself := ""
+	same(t, list(ledger.ProbesOf{Target: &itself}), []probing.Stand{none}, "the cluster itself")
 	same(t, must[[]ledger.ProbeCount](t)(l.CountStands(ctx, at(9).Add(time.Second))), []ledger.ProbeCount{
 		{Case: "etcd", State: probing.Failing, Count: 1}, {Case: "etcd", State: probing.Unknown, Count: 2},
 	}, "past its time a state is unknown")
 	ok(t, l.SaveSaid(ctx, []probing.Said{{Cluster: "c1", At: at(5), Gone: []string{"etcd"}}}, at(7)))
 	same(t, list(ledger.ProbesOf{}), []probing.Stand{passing, none}, "what has gone goes, and what was said after that stays")
+	whole := func(minute int, cases ...string) {
+		t.Helper()
+		ok(t, l.SaveSaid(ctx, []probing.Said{
+			{Cluster: "c2", At: at(minute), Stands: []probing.Stand{passing}}, {Cluster: "c1", At: at(minute), Whole: true, Cases: cases},
+		}, at(minute)))
+	}
+	dns := passing
+	dns.Case = "dns"
+	say(6, dns)
+	whole(5)
+	same(t, len(list(ledger.ProbesOf{Cluster: "c1"})), 3, "a list that is older than what was said says nothing of it")
+	whole(7, "etcd", "new")
+	same(t, list(ledger.ProbesOf{Cluster: "c1"}), []probing.Stand{passing, none}, "what is not in the list has gone")
+	whole(8)
+	same(t, len(list(ledger.ProbesOf{Cluster: "c1"})), 0, "the last case too")
+	same(t, len(list(ledger.ProbesOf{Cluster: "c2"})), 1, "of another cluster it says nothing")
+	ok(t, l.SaveSaid(ctx, []probing.Said{
+		{Cluster: "c1", At: at(8), Stands: []probing.Stand{passing, none, dns}}, {Cluster: "c1", At: at(9), Whole: true, Cases: []string{"etcd"}},
+		{Cluster: "c2", At: at(9), Whole: true},
+	}, at(9)))
+	same(t, list(ledger.ProbesOf{}), []probing.Stand{passing, none}, "nor does what was said with it stay")
 
 	var many []probing.Stand
 	for i := range ledger.MaxProbeStands {
 		many = append(many, stands(fmt.Sprint(i), probing.Passing, nil, at(9)))
 	}
-	tooMany := l.SaveSaid(ctx, []probing.Said{{Cluster: "c1", At: at(8), Stands: many}}, at(8))
+	tooMany := l.SaveSaid(ctx, []probing.Said{{Cluster: "c1", At: at(9), Stands: many}}, at(9))
 	wantCode(t, tooMany, fault.Refused, "more than a cluster may have")
 	same(t, len(list(ledger.ProbesOf{})), 2, "and nothing of it is kept")
 
 	ok(t, l.SaveSaid(ctx, []probing.Said{
-		{Cluster: "c1", At: at(8), Stands: []probing.Stand{passing}}, {Cluster: "c2", At: at(8), Stands: []probing.Stand{passing}},
-	}, at(8)))
+		{Cluster: "c1", At: at(9), Stands: []probing.Stand{passing}}, {Cluster: "c2", At: at(9), Stands: []probing.Stand{passing}},
+	}, at(9)))
 	later := at(8).Add(2 * ledger.ProbeUnsaid)
 	ok(t, l.SaveSaid(ctx, []probing.Said{{Cluster: "c1", At: later, Stands: []probing.Stand{passing}}}, later))
 	same(t, must[int64](t)(l.SweepProbes(ctx, later)), int64(1), "what a cluster that talks does not mention is forgotten")

@@ -40,12 +40,16 @@ type standRow struct {
 func saveStands(ctx context.Context, tx handle, all []probing.Said) error {
 	waiting, clusters := map[[3]string]standRow{}, []string{}
 	for _, said := range all {
-		if len(said.Gone) > 0 {
+		gone, err := goneBy(ctx, tx, said, waiting)
+		if err != nil {
+			return err
+		}
+		if len(gone) > 0 {
 			if err := writeStands(ctx, tx, waiting); err != nil {
 				return err
 			}
 		}
-		for _, probeCase := range said.Gone {
+		for _, probeCase := range gone {
 			_, err := tx.ExecContext(ctx, `DELETE FROM probe_stands WHERE cluster = ? AND probe_case = ? AND said <= ?`,
 				said.Cluster, probeCase, formatTime(said.At))
 			if err != nil {
@@ -70,6 +74,28 @@ func saveStands(ctx context.Context, tx handle, all []probing.Said) error {
 		return err
 	}
 	return roomForStands(ctx, tx, clusters)
+}
+
+// goneBy are the cases that a cluster has no more, as it says: by name, or as they are not in the list of all that it has.
+func goneBy(ctx context.Context, tx handle, said probing.Said, waiting map[[3]string]standRow) ([]string, error) {
+	if !said.Whole {
+		return said.Gone, nil
+	}
+	known, err := rows(ctx, tx, func(row scanner) (probeCase string, err error) {
+		err = row.Scan(&probeCase)
+		return probeCase, err
+	}, `SELECT DISTINCT probe_case FROM probe_stands WHERE cluster = ? AND said <= ?`, said.Cluster, formatTime(said.At))
+	if err != nil {
+		return nil, err
+	}
+	for key := range waiting {
+		if key[0] == said.Cluster {
+			known = append(known, key[1])
+		}
+	}
+	slices.Sort(known)
+	known = slices.DeleteFunc(slices.Compact(known), func(probeCase string) bool { return slices.Contains(said.Cases, probeCase) })
+	return append(known, said.Gone...), nil
 }
 
 func rowOf(said probing.Said, stand probing.Stand) (standRow, error) {
