@@ -74,7 +74,7 @@ func (c *Centre) heard(said probing.Said) {
 
 // bound has something that was said be within bounds. It is fault.Invalid where it cannot be.
 func bound(said *probing.Said, now time.Time) error {
-	if len(said.Stands) > uplink.MaxStands || len(said.Outcomes) > uplink.MaxOutcomes || len(said.Gone) > maxGone || len(said.Cases) > maxGone {
+	if len(said.Stands) > uplink.MaxStands || len(said.Outcomes) > uplink.MaxOutcomes || max(len(said.Gone), len(said.Cases)) > maxGone {
 		return fault.New(fault.Invalid, "%d states, %d outcomes, %d cases and %d that have gone are more than one call may have",
 			len(said.Stands), len(said.Outcomes), len(said.Cases), len(said.Gone))
 	}
