@@ -28,7 +28,8 @@ func (o *ProbeRunOptions) addProbeRunFlags(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringArrayVar(&o.Request.Clusters, "cluster", nil, "`NAME` of a cluster; may be repeated")
 	flags.StringVar(&o.Request.Group, "group", "", "each cluster of the cluster group `NAME`")
-	flags.StringVar(&o.Request.Key, "key", "", "`NAME` of the cause: what was asked for under it is not run again in the same cluster")
+	flags.StringVar(&o.Request.Key, "key", "",
+		"`NAME` of the cause: what was asked for under it is not run again in the same cluster, nor anything else")
 	flags.StringVar(&o.Request.Reason, "reason", "", "`TEXT` for the audit")
 	flags.BoolVar(&o.Wait, "wait", false, "until all have ended")
 	flags.DurationVar(&o.Timeout, "timeout", 0, "with --wait, how long (default: to the end)")

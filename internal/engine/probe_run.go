@@ -25,7 +25,8 @@ type ProbeRequest struct {
 	Clusters []string
 	Group    string
 	Nodes    []string // that cases about nodes are run for; none: as the cases say. It is one cluster then
-	// Key names the cause: what was asked for under it is not run again in the same cluster. Default: each time is another one.
+	// Key names the cause: what was asked for under it is not run again in the same cluster, and something else is not run under it at all.
+	// Default: each time is another one.
 	Key    string
 	By     string
 	Reason string
@@ -71,12 +72,13 @@ func (r *ProbeRequest) check() error {
 }
 
 // RunProbes has Temporal run cases in each cluster, one execution for each cluster and cause, and returns what each is called. It does not
-// wait for them.
+// wait for them. It is fault.Conflict where the cause was named for other nodes before.
 func (e *Engine) RunProbes(ctx context.Context, req ProbeRequest) ([]api.Probed, error) {
 	req.By = e.named(req.By)
 	if err := req.check(); err != nil {
 		return nil, err
 	}
+	req.Nodes = slices.Compact(slices.Sorted(slices.Values(req.Nodes)))
 	places, err := e.probedPlaces(ctx, req)
 	if err != nil {
 		return nil, err
@@ -100,12 +102,18 @@ func (e *Engine) RunProbes(ctx context.Context, req ProbeRequest) ([]api.Probed,
 		}
 		_, err := server.Temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{
 			ID: api.ProbeWorkflowID(in.ID()), TaskQueue: queue, WorkflowExecutionTimeout: errandTimeout,
-			WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
+			WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL,
 			WorkflowIDReusePolicy:    enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
-			StaticSummary:            req.String() + " in " + at.Cluster,
+			// Without this the SDK would hand back an existing execution as if it were ours.
+			WorkflowExecutionErrorWhenAlreadyStarted: true,
+			StaticSummary:                            req.String() + " in " + at.Cluster,
 		}, api.ProbeWorkflowName, in)
+		one := api.Probed{ID: in.ID(), Cluster: at.Cluster, By: req.By, Started: e.now()}
 		var ran *serviceerror.WorkflowExecutionAlreadyStarted
-		if err != nil && !errors.As(err, &ran) {
+		if errors.As(err, &ran) {
+			one, err = e.ranBefore(ctx, server, in)
+		}
+		if err != nil {
 			err = e.temporalFault(err, "cannot run %s in cluster %s at %s", req, at.Cluster, server.Address)
 			if len(begun) == 0 {
 				return nil, err
@@ -115,9 +123,37 @@ func (e *Engine) RunProbes(ctx context.Context, req ProbeRequest) ([]api.Probed,
 			outcome := fmt.Sprintf("accepted in %d of %d clusters: %s", len(begun), len(places), err)
 			return begun, errors.Join(err, e.auditProbes(ctx, req, places[:len(begun)], outcome))
 		}
-		begun = append(begun, api.Probed{ID: in.ID(), Cluster: at.Cluster, By: req.By, Started: e.now()})
+		begun = append(begun, one)
 	}
 	return begun, e.auditProbes(ctx, req, places, "accepted")
+}
+
+// ranBefore is what was begun under a key before. It is fault.Conflict where that was for other nodes.
+func (e *Engine) ranBefore(ctx context.Context, server *Server, in api.ProbeInput) (out api.Probed, err error) {
+	began := server.Temporal.GetWorkflowHistory(ctx, api.ProbeWorkflowID(in.ID()), "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	if !began.HasNext() {
+		return out, fault.New(fault.Unreachable, "cannot read what was run under key %s", in.Key)
+	}
+	first, err := began.Next()
+	if err != nil {
+		return out, err
+	}
+	var was api.ProbeInput
+	if err := server.values().FromPayloads(first.GetWorkflowExecutionStartedEventAttributes().GetInput(), &was); err != nil {
+		return out, fault.Wrap(fault.Internal, err, "cannot read what was run under key %s", in.Key)
+	}
+	if !slices.Equal(slices.Compact(slices.Sorted(slices.Values(was.Nodes))), in.Nodes) {
+		return out, fault.New(fault.Conflict, "key %s was used for %s of %s, by %s; ask for %s under another one", in.Key, in, ofNodes(was.Nodes),
+			was.By, ofNodes(in.Nodes))
+	}
+	return api.Probed{ID: in.ID(), Cluster: in.Cluster, By: was.By, Started: first.GetEventTime().AsTime()}, nil
+}
+
+func ofNodes(nodes []string) string {
+	if len(nodes) == 0 {
+		return "the nodes that it is about"
+	}
+	return api.Counted(len(nodes), "node") + " (" + few(nodes) + ")"
 }
 
 // auditProbes writes down who had which cases run, and where.

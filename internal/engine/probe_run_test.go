@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 
@@ -24,22 +25,67 @@ func TestProbesAreRunOnceForAClusterAndACause(t *testing.T) {
 	last := len(b.temporal.started) - 1
 	o, in := b.temporal.started[last], b.temporal.inputs[last].(api.ProbeInput)
 	if o.ID != "probe/c1/etcd/restore" || o.WorkflowIDReusePolicy != enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE ||
-		o.WorkflowIDConflictPolicy != enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING || in.Context != "c1" || in.By == "" {
+		o.WorkflowIDConflictPolicy != enumspb.WORKFLOW_ID_CONFLICT_POLICY_FAIL || !o.WorkflowExecutionErrorWhenAlreadyStarted || in.Context != "c1" || in.By == "" {
 		t.Errorf("%+v of %+v", o, in)
 	}
 	entries, err := b.Audit(t.Context(), "probe etcd", 1)
 	if err != nil || len(entries) != 1 || entries[0].Command != "probe run" || !strings.Contains(entries[0].Scope, "c1, key restore") {
 		t.Errorf("the audit has %+v, %v", entries, err)
 	}
-	b.temporal.onStart = func(client.StartWorkflowOptions, any) error {
-		return serviceerror.NewWorkflowExecutionAlreadyStarted("it has ended", "", "")
-	}
+	b.temporal.ran(t, in)
 	if again, err := b.RunProbes(t.Context(), req); err != nil || again[0].ID != begun[0].ID {
 		t.Errorf("asked for again it is %+v, %v", again, err)
 	}
 	b.temporal.answers = map[string]any{"probe/c1/etcd/restore": api.Probed{ID: "c1/etcd/restore", Problem: "there is none"}}
 	if got, err := b.ProbeRun(t.Context(), begun[0].ID); err != nil || got.Problem != "there is none" {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// ran has a Probe have been started under its ID before.
+func (f *fakeTemporal) ran(t *testing.T, in api.ProbeInput) {
+	t.Helper()
+	input, err := f.keys.Converter(nil).ToPayloads(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.history = []*historypb.HistoryEvent{{Attributes: &historypb.HistoryEvent_WorkflowExecutionStartedEventAttributes{
+		WorkflowExecutionStartedEventAttributes: &historypb.WorkflowExecutionStartedEventAttributes{Input: input},
+	}}}
+	f.onStart = func(client.StartWorkflowOptions, any) error {
+		return serviceerror.NewWorkflowExecutionAlreadyStarted("it is there", "", "")
+	}
+}
+
+func TestAKeyIsOfOneRequest(t *testing.T) {
+	for _, c := range []struct {
+		reason     string
+		was, nodes []string
+		says       string
+	}{
+		{reason: "the same", was: []string{"n1", "n2"}, nodes: []string{"n2", "n1", "n1"}},
+		{reason: "another node", was: []string{"n1"}, nodes: []string{"n2"},
+			says: "key restore was used for node-life of 1 node (n1), by bob; ask for 1 node (n2) under another one"},
+		{reason: "one node more", was: []string{"n1"}, nodes: []string{"n1", "n2"}, says: "ask for 2 nodes (n1, n2)"},
+		{reason: "those that it is about", was: []string{"n1"}, says: "ask for the nodes that it is about"},
+		{reason: "not those that it is about", nodes: []string{"n1"}, says: "was used for node-life of the nodes that it is about"},
+	} {
+		t.Run(c.reason, func(t *testing.T) {
+			b := newBench(t)
+			b.plan()
+			subject := api.ProbeSubject{Case: "node-life"}
+			b.temporal.ran(t, api.ProbeInput{ProbeSubject: subject, Cluster: "c1", Key: "restore", Nodes: c.was, By: "bob", Reason: "x"})
+			begun, err := b.RunProbes(t.Context(), engine.ProbeRequest{
+				ProbeSubject: subject, Clusters: []string{"c1"}, Nodes: c.nodes, Key: "restore", By: "ann",
+			})
+			if c.says != "" {
+				wants(t, err, fault.Conflict, c.says)
+				return
+			}
+			if err != nil || len(begun) != 1 || begun[0].By != "bob" {
+				t.Errorf("%+v, %v", begun, err)
+			}
+		})
 	}
 }
 
