@@ -22,6 +22,23 @@ type probesOptions struct {
 	engine.ProbesQuery
 	matrix bool
 	format format
+	cut    bool // there are more than are listed
+}
+
+// list is what is asked for; of what is limited one more is read.
+func (o *probesOptions) list(cmd *cobra.Command, e Engine) ([]engine.KnownProbe, error) {
+	query := o.ProbesQuery
+	if cmd.Flags().Changed("limit") {
+		if o.Limit < 1 || o.Limit >= engine.MaxProbes {
+			return nil, usage(cmd, "--limit %d is not from 1 to %d", o.Limit, engine.MaxProbes-1)
+		}
+		query.Limit++
+	}
+	all, err := e.Probes(cmd.Context(), query)
+	if o.cut = err == nil && o.Limit > 0 && len(all) > o.Limit; o.cut {
+		all = all[:o.Limit]
+	}
+	return all, err
 }
 
 // mostColumns is how many cases fit beside each other.
@@ -47,12 +64,12 @@ count. With --matrix a line is a cluster and a column a case, with the worst of 
 			if err != nil {
 				return err
 			}
-			all, err := e.Probes(cmd.Context(), opts.ProbesQuery)
+			all, err := opts.list(cmd, e)
 			if err != nil {
 				return err
 			}
-			if all == nil {
-				all = []engine.KnownProbe{}
+			if opts.cut {
+				fmt.Fprintf(f.Err, "there are more than these %d: narrow it, or raise --limit\n", len(all))
 			}
 			return opts.format.print(f.Out, all, func() error {
 				if opts.matrix {
@@ -64,6 +81,7 @@ count. With --matrix a line is a cluster and a column a case, with the worst of 
 	}
 	cmd.Flags().StringVar(&opts.Cluster, "cluster", "", "those of `CLUSTER` alone")
 	cmd.Flags().BoolVar(&opts.Failing, "failing", false, "those alone that are neither passing nor skipped")
+	cmd.Flags().IntVar(&opts.Limit, "limit", 0, "at most `N` of them (default: all)")
 	cmd.Flags().BoolVar(&opts.matrix, "matrix", false, "a line is a cluster, a column a case")
 	addOutput(cmd, &opts.format)
 	return cmd

@@ -93,6 +93,15 @@ within a day its runs came to 1 Failed, 1 Passed; the longest took 2s
 		t.Errorf("nobody can read who labelled it, and why: %s", out)
 	}
 	for line, says := range map[string]string{
+		"get probes --limit 3": "there are more than these 3",
+		"get probes --limit 4": "",
+	} {
+		if out, said, code := s.types(line); code != 0 || !strings.Contains(said, says) || (says == "") != (said == "") {
+			t.Errorf("%s: %d %q %s", line, code, said, out)
+		}
+	}
+	for line, says := range map[string]string{
+		"get probes --limit 0":                        "--limit 0 is not from 1 to 49999",
 		"probe label node-life-n1 --true":             "--because is missing",
 		"probe label node-life-n1 --because x":        "say one of --true and --false-positive",
 		"probe label node-life-n2 --true --because x": "it has not failed",

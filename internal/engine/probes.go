@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/probing"
 )
@@ -22,24 +23,52 @@ type ProbesQuery struct {
 	Case    string
 	Target  *string // "" is the cluster itself
 	Failing bool    // those that are neither passing nor skipped; of outcomes, those that did not pass
+	Limit   int     // of states; 0: all there are
+}
+
+// MaxProbes is how many states a list has at most.
+const MaxProbes = 50_000
+
+// Most is how many states are read for a list: one more than are in it says that it is cut.
+func (q ProbesQuery) Most() int {
+	if q.Limit > 0 && q.Limit <= MaxProbes {
+		return q.Limit
+	}
+	return MaxProbes + 1
+}
+
+// Listed is a list as it was read, in the order of clusters, cases and targets. It is fault.Invalid where all were to be in it, and there
+// are more than a list has: a part would pass for all of them.
+func (q ProbesQuery) Listed(all []KnownProbe) ([]KnownProbe, error) {
+	if len(all) > MaxProbes {
+		return nil, fault.New(fault.Invalid, "cannot list what probes know: that is more than %d states; narrow it to a cluster, a case or "+
+			"those that fail, or ask for fewer", MaxProbes)
+	}
+	slices.SortFunc(all, func(a, b KnownProbe) int {
+		return slices.Compare([]string{a.Cluster, a.Case, a.Target}, []string{b.Cluster, b.Case, b.Target})
+	})
+	return all, nil
 }
 
 func (q ProbesQuery) of(e *Engine) ledger.ProbesOf {
 	return ledger.ProbesOf{Cluster: q.Cluster, Case: q.Case, Target: q.Target, Bad: q.Failing, Now: e.now()}
 }
 
-// Probes lists what is known of cases, by cluster, case and target. It asks no cluster.
+// Probes lists what is known of cases, by cluster, case and target. It asks no cluster. It is fault.Invalid where that is more than
+// MaxProbes, and no limit says that a part is enough.
 func (e *Engine) Probes(ctx context.Context, q ProbesQuery) ([]KnownProbe, error) {
-	all, err := items(e.ProbesPage(ctx, q, ledger.Page{}))
-	SortProbes(all)
-	return all, err
-}
-
-// SortProbes has them be in the order of their clusters, cases and targets.
-func SortProbes(all []KnownProbe) {
-	slices.SortFunc(all, func(a, b KnownProbe) int {
-		return slices.Compare([]string{a.Cluster, a.Case, a.Target}, []string{b.Cluster, b.Case, b.Target})
-	})
+	all, on := []KnownProbe{}, ledger.Mark{}
+	for len(all) < q.Most() {
+		some, err := e.ProbesPage(ctx, q, ledger.Page{After: on, Limit: min(q.Most()-len(all), ledger.Rows(0))})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some.Items...)
+		if on = some.Next; on == (ledger.Mark{}) {
+			break
+		}
+	}
+	return q.Listed(all)
 }
 
 // ProbesPage is a part of that list, in no order.

@@ -249,3 +249,29 @@ func TestFailureMode_P08_WhatNobodyMentionsGoes(t *testing.T) {
 		t.Errorf("got %v, want %v (%v)", got, want, err)
 	}
 }
+
+// A list that is longer than one look at the ledger has all there is, or says that it cannot.
+func TestAListOfProbesIsNeverCutInSilence(t *testing.T) {
+	b := newBench(t)
+	now := b.clock.Now().UTC()
+	var all []probing.Said
+	for i := range 3 {
+		one := probing.Said{Cluster: fmt.Sprintf("c%d", i), At: now}
+		for n := range 3_500 {
+			one.Stands = append(one.Stands, probing.Stand{Case: "node-life", Target: fmt.Sprintf("n%04d", n), State: probing.Passing, Since: now})
+		}
+		all = append(all, one)
+	}
+	if err := b.ledger.SaveSaid(t.Context(), all, now); err != nil {
+		t.Fatal(err)
+	}
+	got, err := b.Probes(t.Context(), engine.ProbesQuery{})
+	if err != nil || len(got) != 10_500 || got[0].Cluster != "c0" || got[10_499].Target != "n3499" {
+		t.Errorf("%d are listed, %v", len(got), err)
+	}
+	if got, err = b.Probes(t.Context(), engine.ProbesQuery{Limit: 7}); err != nil || len(got) != 7 {
+		t.Errorf("%d are listed, %v", len(got), err)
+	}
+	_, err = engine.ProbesQuery{}.Listed(make([]engine.KnownProbe, engine.MaxProbes+1))
+	wants(t, err, fault.Invalid, "more than 50000 states; narrow it")
+}

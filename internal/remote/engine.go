@@ -365,11 +365,13 @@ func (e *Engine) RevokeAgent(ctx context.Context, agent, _, reason string) (ledg
 
 // Probes lists what is known of cases.
 func (e *Engine) Probes(ctx context.Context, q engine.ProbesQuery) ([]engine.KnownProbe, error) {
-	all, err := list(ctx, e.Client, wire.ListProbes, 0, func(p wire.Paged) wire.ProbesQuery {
+	all, err := listMost(ctx, e.Client, wire.ListProbes, q.Most(), func(p wire.Paged) wire.ProbesQuery {
 		return wire.ProbesQuery{Paged: p, Cluster: q.Cluster, Case: q.Case, Failing: q.Failing, AtTarget: wire.TargetOf(q.Target)}
 	})
-	engine.SortProbes(all)
-	return all, err
+	if err != nil {
+		return nil, err
+	}
+	return q.Listed(all)
 }
 
 // ProbeOutcomes lists what runs of probes came to.

@@ -24,6 +24,13 @@ func list[In, T any](
 	if wanted <= 0 || wanted > maxListed {
 		wanted = maxListed
 	}
+	return listMost(ctx, c, op, wanted, in)
+}
+
+// listMost is list of however many things are wanted.
+func listMost[In, T any](
+	ctx context.Context, c *Client, op wire.Operation[In, []T], wanted int, in func(wire.Paged) In,
+) ([]T, error) {
 	all, on := []T{}, ""
 	for range maxPages {
 		some, head, err := askPage(ctx, c, op, in(wire.Paged{Limit: min(wanted-len(all), wire.MaxPage), Continue: on}))

@@ -159,3 +159,20 @@ func TestAPageThatIsRefused(t *testing.T) {
 		t.Errorf("%+v, %v", all, err)
 	}
 }
+
+// There may be more states of probes than things of any other list.
+func TestStatesOfProbesAreAllListed(t *testing.T) {
+	const there = 10_500
+	got, err := asking(t, func(w http.ResponseWriter, r *http.Request) {
+		limit, _ := strconv.Atoi(r.URL.Query().Get("limit"))
+		from, _ := strconv.Atoi(r.URL.Query().Get("continue"))
+		to := min(from+limit, there)
+		if to < there {
+			w.Header()["Link"] = linked(strconv.Itoa(to))
+		}
+		_ = json.NewEncoder(w).Encode(make([]engine.KnownProbe, to-from))
+	}).Probes(t.Context(), engine.ProbesQuery{})
+	if err != nil || len(got) != there {
+		t.Errorf("%d of %d are listed, %v", len(got), there, err)
+	}
+}
