@@ -1,6 +1,9 @@
 package pipelines
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 func (l *linter) receiver(r *Receiver, at spot) {
 	spec := at.at("spec")
@@ -17,6 +20,7 @@ func (l *linter) receiver(r *Receiver, at spot) {
 	if strings.Contains(s.Title, "\n") {
 		l.report.addAt(spec.at("title"), "title is one line: the rest goes into text")
 	}
+	l.heard(s, spec)
 	switch {
 	case s.Webhook != nil:
 		l.webhook(s.Webhook, spec.at("webhook"))
@@ -32,6 +36,22 @@ func (l *linter) receiver(r *Receiver, at spot) {
 		if s.Email.Auth != nil && s.Email.TLS == PlainText {
 			l.report.addAt(here.at("tls"), "its password would go over the wire in the clear: use StartTLS or TLS")
 		}
+	}
+}
+
+// heard checks that what a receiver is told of goes together.
+func (l *linter) heard(s *ReceiverSpec, spec spot) {
+	if s.Probes != nil && s.Alertmanager != nil {
+		l.report.addAt(spec.key("probes"), "an Alertmanager hears of probes from Prometheus, by the rule SluiceServerProbesFailing: "+
+			"a receiver of another kind has probes")
+		return
+	}
+	ofProbes := slices.ContainsFunc(s.Events, NotifyEvent.OfProbes)
+	switch {
+	case s.Probes == nil && ofProbes:
+		l.report.addAt(spec.at("events"), "some of them are about probes: say of which it is told, with probes: {}")
+	case s.Probes != nil && len(s.Events) > 0 && !ofProbes:
+		l.report.addAt(spec.key("probes"), "none of its events is about probes")
 	}
 }
 

@@ -2,8 +2,8 @@ package pipelines
 
 import "slices"
 
-// Receiver is somebody who is told what runs do: a pager, a channel, a mailbox, an Alertmanager. Workers are started with receivers;
-// runs know nothing of them, and wait for none.
+// Receiver is somebody who is told what runs do, and what probes find: a pager, a channel, a mailbox, an Alertmanager. Workers are
+// started with receivers; runs know nothing of them, and wait for none.
 type Receiver struct {
 	Metadata Metadata     `json:"metadata"`
 	Spec     ReceiverSpec `json:"spec"`
@@ -22,10 +22,19 @@ type ReceiverSpec struct {
 	Title        string                `json:"title,omitempty" is:"text"`
 	Text         string                `json:"text,omitempty" is:"text"`           // template of the rest
 	PerMinute    int                   `json:"perMinute,omitempty" range:"1..600"` // it is told no more often; default 30
+	Probes       *ProbesHeard          `json:"probes,omitempty"`                   // of which probes it is told; default none
 	Webhook      *WebhookReceiver      `json:"webhook,omitempty"`
 	Slack        *SlackReceiver        `json:"slack,omitempty"`
 	Alertmanager *AlertmanagerReceiver `json:"alertmanager,omitempty"`
 	Email        *EmailReceiver        `json:"email,omitempty"`
+}
+
+// ProbesHeard are the cases that a receiver is told of.
+type ProbesHeard struct {
+	Cases    []string      `json:"cases,omitempty" is:"name" items:"1..1000"` // default all
+	Owners   []string      `json:"owners,omitempty" is:"line" items:"1..100"` // default all
+	Severity ProbeSeverity `json:"severity,omitempty"`                        // that bad at least; default any
+	Advisory bool          `json:"advisory,omitempty"`                        // those too that hold nothing that changes
 }
 
 // WebhookReceiver gets a POST for each event: the event as JSON, or what body renders.
@@ -92,11 +101,18 @@ const (
 	EventUnstopped  NotifyEvent = "unstopped" // a drill's version, which is bad
 )
 
+// The events of probes.
+const (
+	EventProbeFailing  NotifyEvent = "probeFailing"
+	EventProbeUnknown  NotifyEvent = "probeUnknown"  // nothing is known of what should be looked at
+	EventProbeResolved NotifyEvent = "probeResolved" // it is neither any more
+)
+
 // NotifyEvents are all of them.
 func NotifyEvents() []NotifyEvent {
 	return []NotifyEvent{
 		EventStart, EventHeld, EventApproval, EventStalled, EventFrozen, EventResumed, EventFailed, EventRolledBack, EventAborted, EventDone,
-		EventUnstopped,
+		EventUnstopped, EventProbeFailing, EventProbeUnknown, EventProbeResolved,
 	}
 }
 
@@ -113,8 +129,16 @@ func (e NotifyEvent) Stands() bool {
 	return e == EventHeld || e == EventApproval || e == EventStalled || e == EventFrozen
 }
 
+// OfProbes reports whether the event is about probes, and not about a run.
+func (e NotifyEvent) OfProbes() bool {
+	return e == EventProbeFailing || e == EventProbeUnknown || e == EventProbeResolved
+}
+
 // Hears reports whether the receiver is told of an event. An Alertmanager that names none is told of what needs somebody.
 func (s *ReceiverSpec) Hears(e NotifyEvent) bool {
+	if e.OfProbes() && s.Probes == nil {
+		return false
+	}
 	if len(s.Events) == 0 && s.Alertmanager != nil {
 		return e.Stands() || e == EventFailed || e == EventRolledBack || e == EventUnstopped
 	}

@@ -226,7 +226,7 @@ func TestSchemaAcceptsWhatTheLoaderAccepts(t *testing.T) {
 			text: "metadata: {name: r9}\nspec: {%s}",
 			changes: append(good("webhook: {url: 'http://a/b'}", "slack: {urlFrom: {env: SLUICE_SECRET_A}}, events: [held, rolledBack], perMinute: 5",
 				"alertmanager: {url: 'http://a:9093', labels: {team: infra}}", "email: {server: 'a.b:25', from: a@b, to: [c@d.e], tls: None}"),
-				bad("slack: {}", "slack: {urlFrom: {env: HOME}}", "webhook: {url: 'http://a'}, events: []", "webhook: {url: 'http://a'}, events: [hold]",
+				bad("slack: {}", "webhook: {url: 'http://a'}, probes: {severity: P9}", "webhook: {url: 'http://a'}, probes: {cases: []}", "slack: {urlFrom: {env: HOME}}", "webhook: {url: 'http://a'}, events: []", "webhook: {url: 'http://a'}, events: [hold]",
 					"webhook: {url: 'http://a'}, perMinute: 0.5", "email: {server: a, from: a@b, to: [c@d]}", "email: {server: 'a:25', from: a, to: [c@d]}",
 					"email: {server: 'a:25', from: a@b, to: []}", "alertmanager: {url: 'http://a', labels: {a-b: c}}")...),
 		},

@@ -27,6 +27,7 @@ import (
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/metrics"
 	"sluice.dev/sluice/internal/notify"
+	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/secret"
 	"sluice.dev/sluice/internal/serve"
 	"sluice.dev/sluice/internal/vacate"
@@ -46,7 +47,9 @@ type Options struct {
 	Checking
 	Receivers notify.Receivers // who is told what runs do, by the worker of the central queue
 	// Suspects names what else had touched the clusters of a run that failed, for receivers; nil: nobody does
-	Suspects       func(ctx context.Context, run string) ([]string, error)
+	Suspects func(ctx context.Context, run string) ([]string, error)
+	// Places returns what says where a cluster is, for receivers that hear of some; nil: nobody knows
+	Places         func(ctx context.Context) (func(cluster string) (plan.Place, bool), error)
 	SiteOnly       bool // serve the sites only: an agent near its clusters
 	UserAgent      string
 	Build          string           // of this program, for those who ask which workers there are
@@ -127,7 +130,7 @@ func Run(ctx context.Context, o Options) error {
 			told := &notify.Notifier{
 				Ledger: o.Ledger, Phases: notify.Listed{Temporal: o.Client, Queue: central}, Receivers: o.Receivers, Clock: clock.RealClock{},
 				Sender:   &notify.Sender{Secrets: secret.Environment(), Clock: clock.RealClock{}},
-				Suspects: o.Suspects,
+				Suspects: o.Suspects, Places: o.Places,
 			}
 			defer background(ctx, func(ctx context.Context) { told.Keep(ctx, o.Logger) })()
 		}

@@ -57,7 +57,7 @@ func work(ctx context.Context, r cli.WorkerRun) error {
 		Client: r.Client, Namespace: r.Namespace, Ledger: r.Ledger, Orders: r.Engine, Drills: r.Engine, Follower: r.Engine,
 		Kubeconfigs: r.Kubeconfigs, Sites: r.Sites, SiteOnly: r.SiteOnly,
 		Checking:  worker.Checking{Scripts: r.Scripts, ProberImage: r.ProberImage, Metrics: r.Metrics},
-		Receivers: r.Receivers, Suspects: r.Engine.Suspects,
+		Receivers: r.Receivers, Suspects: r.Engine.Suspects, Places: r.Engine.Places,
 		MetricsAddress: r.MetricsAddress, Beside: r.Beside,
 		UserAgent: "sluice/" + version(), Build: version(), Logger: r.Logger,
 	})

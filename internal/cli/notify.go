@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -21,7 +22,7 @@ import (
 func newCmdNotify(f *Factory) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "notify",
-		Short: "Try out who is told what runs do",
+		Short: "Try out who is told what runs do, and what probes find",
 		Example: `  sluice notify test oncall -f ops/receivers
   sluice get notifications`,
 		Args: exactly(),
@@ -40,6 +41,7 @@ type tested struct {
 
 func newCmdNotifyTest(f *Factory) *cobra.Command {
 	var paths []string
+	var probes bool
 	var out format
 	cmd := &cobra.Command{
 		Use:   "test RECEIVER",
@@ -47,6 +49,7 @@ func newCmdNotifyTest(f *Factory) *cobra.Command {
 		Long: `Send a sample from this machine, with the secrets that are here, and print what the receiver said. It needs no
 ledger, no worker and no Temporal. Exits 1 where the receiver did not take it.`,
 		Example: `  sluice notify test oncall -f ops/receivers
+  sluice notify test oncall -f ops/receivers --probes
   sluice notify test oncall -f ops/receivers -o json`,
 		Args: exactly("RECEIVER"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -60,7 +63,14 @@ ledger, no worker and no Temporal. Exits 1 where the receiver did not take it.`,
 					strings.Join(slices.Sorted(maps.Keys(all)), ", "))
 			}
 			sender := &notify.Sender{Secrets: secret.Environment(), Clock: f.Clock}
-			answer := sender.Send(cmd.Context(), r, notify.Sample(args[0], f.Clock.Now()))
+			sample := notify.Sample
+			if probes {
+				if r.Spec.Probes == nil {
+					return fault.New(fault.Invalid, "cannot try Receiver %s with a probe: it hears of none (probes)", args[0])
+				}
+				sample = notify.ProbeSample
+			}
+			answer := sender.Send(cmd.Context(), r, sample(args[0], f.Clock.Now()))
 			err = out.print(f.Out, tested{Receiver: args[0], Took: answer.Took, Says: answer.Says}, func() error {
 				took := "took it"
 				if !answer.Took {
@@ -76,6 +86,7 @@ ledger, no worker and no Temporal. Exits 1 where the receiver did not take it.`,
 		},
 	}
 	cmd.Flags().StringArrayVarP(&paths, "file", "f", []string{"."}, "`PATH` of Receivers; may be repeated")
+	cmd.Flags().BoolVar(&probes, "probes", false, "send what is sent of probes, and not of runs")
 	addOutput(cmd, &out)
 	return cmd
 }
@@ -101,13 +112,13 @@ func readReceivers(paths []string) (notify.Receivers, error) {
 func newCmdGetNotifications(f *Factory) *cobra.Command {
 	return newList(f, newest(), &cobra.Command{
 		Use:   "notifications [RECEIVER]",
-		Short: "List what receivers were told of runs, and what they said",
+		Short: "List what receivers were told of runs and probes, and what they said",
 		Example: `  sluice get notifications
   sluice get notifications oncall`,
 		Args: between(0, "RECEIVER"),
 	}, func(ctx context.Context, e Engine, o *listOptions) ([]ledger.Notice, error) {
 		return e.Notices(ctx, o.of, o.limit)
-	}, []string{"RUN", "EVENT", "RECEIVER", "AT", "STATE", "ATTEMPTS", "NEXT", "SAID"}, func(n ledger.Notice) []string {
+	}, []string{"OF", "EVENT", "RECEIVER", "AT", "STATE", "ATTEMPTS", "NEXT", "SAID"}, func(n ledger.Notice) []string {
 		said := "-"
 		if n.Outcome != "" {
 			said = shortened(n.Outcome, 80)
@@ -116,7 +127,7 @@ func newCmdGetNotifications(f *Factory) *cobra.Command {
 		if n.Settled.IsZero() && !n.Next.IsZero() {
 			next = stamp(n.Next)
 		}
-		return []string{n.Run, n.Event, n.Receiver, stamp(n.At), noticeState(n), strconv.Itoa(n.Attempts), next, said}
+		return []string{cmp.Or(n.About, n.Run), n.Event, n.Receiver, stamp(n.At), noticeState(n), strconv.Itoa(n.Attempts), next, said}
 	})
 }
 

@@ -68,6 +68,15 @@ func (f *Fleet) Cluster(name string) (at plan.Place, known bool) {
 	return at, false
 }
 
+// Places returns what says where a cluster is.
+func (e *Engine) Places(ctx context.Context) (func(cluster string) (plan.Place, bool), error) {
+	own, err := e.Fleet(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return own.Cluster, nil
+}
+
 // Site are the clusters of a site, by name.
 func (f *Fleet) Site(name string) (all []plan.Place) {
 	for _, cluster := range slices.Sorted(maps.Keys(f.docs.Clusters)) {

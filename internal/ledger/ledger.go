@@ -38,6 +38,7 @@ type Ledger interface {
 	Tokens
 	Agents
 	Probes
+	ProbeTurns
 	// Installation is the random name that this ledger was given when it was made. It is what a Lease names as holder.
 	Installation(ctx context.Context) (string, error)
 	Close() error

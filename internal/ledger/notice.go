@@ -36,6 +36,9 @@ type Noticed struct {
 	Last string
 }
 
+// NoticesOfProbes is what notices have for a run that are about probes: a receiver hears one after the other.
+const NoticesOfProbes = "probes"
+
 // NoticedEnd is what is noticed of a run last of all.
 const NoticedEnd = "end"
 
@@ -44,7 +47,8 @@ type Notice struct {
 	ID       int64     `json:"-"`
 	Key      string    `json:"key"` // of what happened: the same for each receiver, each attempt and each worker
 	Receiver string    `json:"receiver"`
-	Run      string    `json:"run"`
+	Run      string    `json:"run"`             // or NoticesOfProbes
+	About    string    `json:"about,omitempty"` // in a few words, where it is about no run
 	Event    string    `json:"event"`
 	Body     string    `json:"-"` // JSON of what happened
 	At       time.Time `json:"at"`

@@ -21,10 +21,21 @@ func Receivers(docs *pipelines.Documents) pipelines.Diagnostics {
 			if t[1] == "" {
 				continue
 			}
-			if err := notify.CheckTemplate(t[1]); err != nil {
-				wrong = append(wrong, pipelines.Diagnostic{Position: r.Position, Message: "Receiver " + name + ": " + t[0] + ": " + err.Error()})
+			for _, ofProbes := range []bool{false, true} {
+				if !hears(&r.Spec, ofProbes) {
+					continue
+				}
+				if err := notify.CheckTemplate(t[1], ofProbes); err != nil {
+					wrong = append(wrong, pipelines.Diagnostic{Position: r.Position, Message: "Receiver " + name + ": " + t[0] + ": " + err.Error()})
+					break
+				}
 			}
 		}
 	}
 	return wrong
+}
+
+// hears reports whether a receiver is told of probes, or of runs.
+func hears(s *pipelines.ReceiverSpec, ofProbes bool) bool {
+	return slices.ContainsFunc(pipelines.NotifyEvents(), func(e pipelines.NotifyEvent) bool { return e.OfProbes() == ofProbes && s.Hears(e) })
 }

@@ -2,6 +2,7 @@ package notify
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
@@ -33,6 +34,20 @@ Started {{dateInZone "2006-01-02 15:04:05 MST" .Started "UTC"}} by {{.By}}{{with
 {{with .Suspects}}What else had touched it, the most likely first:
 {{range .}}- {{.}}
 {{end}}{{end}}{{if eq (toString .Event) "start" "done"}}sluice get{{else}}sluice why{{end}} {{.Run}}`
+)
+
+// Those of events about probes.
+const (
+	probesTitle = `{{if .Test}}Test: {{end}}{{.Probes.About}}: ` +
+		`{{if eq (toString .Event) "probeResolved"}}over{{else}}{{.Probes.State}}{{end}} ({{.Probes.Severity}})`
+	probesText = `{{range .Probes.Turns}}- {{.Case}} in {{.Cluster}}` +
+		`{{with .Target}} at {{.}}{{end}}{{if gt .Targets 1}} and {{sub .Targets 1}} more{{end}}: ` +
+		`{{with .State}}{{.}}{{else}}not looked at any more{{end}}{{with .Was}}, was {{.}}{{end}} ` +
+		`since {{dateInZone "2006-01-02 15:04:05 MST" .Since "UTC"}} ` +
+		`({{.Severity}}{{if .Enforcing}}, enforcing{{end}}{{with .Owner}}, {{.}} owns it{{end}}){{with .Says}}: {{.}}{{end}}
+{{end}}{{with .Probes.More}}and {{.}} more
+{{end}}{{with index .Probes.Turns 0}}{{if gt $.Probes.Count 1}}sluice get probes` +
+		`{{else}}sluice probe explain {{.Case}} --cluster {{.Cluster}}{{with .Target}} --target {{.}}{{end}}{{end}}{{end}}`
 )
 
 // leftOut of sprig is what looks beyond the event, what takes long, and what makes much of little.
@@ -86,9 +101,13 @@ func bounded(f reflect.Value) reflect.Value {
 	})
 }
 
-// CheckTemplate tells why a template cannot be used; nil where it can.
-func CheckTemplate(text string) error {
-	_, err := render(text, Sample("sample", time.Unix(0, 0)))
+// CheckTemplate tells why a template cannot be used for runs, or for probes; nil where it can.
+func CheckTemplate(text string, ofProbes bool) error {
+	sample := Sample
+	if ofProbes {
+		sample = ProbeSample
+	}
+	_, err := render(text, sample("sample", time.Unix(0, 0)))
 	return err
 }
 
@@ -160,12 +179,11 @@ func countRounds(list *parse.ListNode) {
 
 // message is the title and the text of an event, by the templates of a receiver.
 func message(title, body string, e Event) (string, string, error) {
-	if title == "" {
-		title = defaultTitle
+	usualTitle, usualText := defaultTitle, defaultText
+	if e.Probes != nil {
+		usualTitle, usualText = probesTitle, probesText
 	}
-	if body == "" {
-		body = defaultText
-	}
+	title, body = cmp.Or(title, usualTitle), cmp.Or(body, usualText)
 	line, err := render(title, e)
 	if err != nil {
 		return "", "", fmt.Errorf("cannot render title: %w", err)

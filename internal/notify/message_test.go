@@ -1,9 +1,12 @@
 package notify
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	"sluice.dev/sluice/internal/probing"
 )
 
 func TestTemplatesAreBounded(t *testing.T) {
@@ -22,7 +25,7 @@ func TestTemplatesAreBounded(t *testing.T) {
 		"{{.Run | upper}} {{ternary \"a\" \"b\" .Test}} {{date \"2006\" .At}}": "",
 	} {
 		start := time.Now()
-		err := CheckTemplate(text)
+		err := CheckTemplate(text, false)
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%s: %v", text, err)
 		}
@@ -48,5 +51,44 @@ Started 2026-11-29 11:59:00 UTC by sluice: a test of receiver pager.
 sluice why sample-1`
 	if title != "Test: sample-1 (sample 1.0.0): held" || text != want {
 		t.Errorf("%s\n%s", title, text)
+	}
+}
+
+func TestADefaultMessageOfProbesSaysWhatToDo(t *testing.T) {
+	noon := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
+	many := func(n int, to, state, was probing.State) Event {
+		var turns []Turn
+		for i := range n {
+			turns = append(turns, Turn{
+				Case: "etcd", Cluster: fmt.Sprintf("c%02d", i), State: state, Was: was, Since: noon, Targets: 1, Severity: "P1",
+			})
+		}
+		return newTurnEvent("k", to, turns, noon)
+	}
+	for reason, c := range map[string]struct {
+		event       Event
+		title, text string
+	}{
+		"one that fails": {
+			ProbeSample("pager", noon), "Test: sample in e2e-1: Failing (P3)",
+			"- sample in e2e-1 at node-1: Failing since 2026-11-29 11:59:00 UTC (P3, enforcing, team owns it): a test of receiver pager\n" +
+				"sluice probe explain sample --cluster e2e-1 --target node-1",
+		},
+		"one that is gone": {
+			many(1, probing.Passing, "", probing.Unknown), "etcd in c00: over (P1)",
+			"- etcd in c00: not looked at any more, was Unknown since 2026-11-29 12:00:00 UTC (P1)\nsluice probe explain etcd --cluster c00",
+		},
+		"many": {
+			many(12, probing.Unknown, probing.Unknown, ""), "etcd in 12 clusters: Unknown (P1)",
+			"- etcd in c09: Unknown since 2026-11-29 12:00:00 UTC (P1)\nand 2 more\nsluice get probes",
+		},
+	} {
+		title, text, err := message("", "", c.event)
+		if err != nil || title != c.title || !strings.HasSuffix(text, c.text) {
+			t.Errorf("%s: %q, %v\n%s", reason, title, err, text)
+		}
+	}
+	if title, _, err := message("{{.Event}} {{with .Probes}}{{.Count}}{{end}}", "", many(12, probing.Failing, probing.Failing, "")); title != "probeFailing 12" {
+		t.Errorf("a template of one's own: %q, %v", title, err)
 	}
 }

@@ -1,5 +1,5 @@
-// Package notify tells receivers what runs do: it notices it from outside, queues it in the ledger, and tells until the receiver took
-// it or it is too late. Runs know nothing of it.
+// Package notify tells receivers what runs do, and what probes find: it notices it from outside, queues it in the ledger, and tells until
+// the receiver took it or it is too late. Runs know nothing of it.
 package notify
 
 import (
@@ -13,6 +13,7 @@ import (
 	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/plan"
 	"sluice.dev/sluice/internal/planstore"
 	"sluice.dev/sluice/internal/rounds"
 	"sluice.dev/sluice/pipelines"
@@ -21,6 +22,7 @@ import (
 // Ledger is the part of a ledger that is needed. It is wide as what is noticed, queued and told is in one place.
 type Ledger interface {
 	ledger.Notices
+	ledger.ProbeTurns
 	Drilled(ctx context.Context, id string) (api.Drilled, error)
 	planstore.Source
 }
@@ -28,7 +30,7 @@ type Ledger interface {
 // Receivers are who is told, by name.
 type Receivers map[string]*pipelines.Receiver
 
-// Notifier notices and tells. All fields but Suspects are required.
+// Notifier notices and tells. All fields but Suspects and Places are required.
 type Notifier struct {
 	Ledger    Ledger
 	Phases    Phases
@@ -37,6 +39,10 @@ type Notifier struct {
 	Clock     clock.WithTicker
 	// Suspects names what else had touched the clusters of a run that failed, the most likely first; nil: nobody is named.
 	Suspects func(ctx context.Context, run string) ([]string, error)
+	// Places returns what says where a cluster is; nil: nobody knows.
+	Places func(ctx context.Context) (func(cluster string) (plan.Place, bool), error)
+
+	ripening ripening
 }
 
 const (
@@ -59,6 +65,9 @@ func (n *Notifier) Keep(ctx context.Context, log *slog.Logger) {
 	var all sync.WaitGroup
 	all.Go(func() {
 		rounds.Keep(ctx, n.Clock, looksEvery, rounds.Trying(log, "cannot notice what every run does", n.Look))
+	})
+	all.Go(func() {
+		rounds.Keep(ctx, n.Clock, probesEvery, rounds.Trying(log, "cannot notice what every probe finds", n.LookAtProbes))
 	})
 	for name := range n.Receivers {
 		all.Go(func() {

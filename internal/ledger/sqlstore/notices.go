@@ -12,7 +12,7 @@ import (
 	"sluice.dev/sluice/internal/ledger"
 )
 
-const noticeColumns = `id, key, receiver, run, event, body, at, attempts, next, leased, told, settled, outcome`
+const noticeColumns = `id, key, receiver, run, event, body, at, attempts, next, leased, told, settled, outcome, about`
 
 // Since implements ledger.Notices.
 func (s *Store) Since(ctx context.Context, receivers []string, now time.Time) (map[string]time.Time, error) {
@@ -107,9 +107,9 @@ func (s *Store) queue(ctx context.Context, tx handle, n ledger.Notice) error {
 		return err
 	}
 	_, err = tx.ExecContext(ctx, `
-		INSERT INTO notices (key, receiver, run, event, body, at, attempts, next, leased, told, settled, outcome)
-		VALUES (?, ?, ?, ?, ?, ?, 0, '', '', '', ?, ?) ON CONFLICT (receiver, key) DO NOTHING`,
-		n.Key, n.Receiver, n.Run, n.Event, n.Body, formatTime(n.At), formatTime(n.Settled), readable(n.Outcome))
+		INSERT INTO notices (key, receiver, run, event, body, at, attempts, next, leased, told, settled, outcome, about)
+		VALUES (?, ?, ?, ?, ?, ?, 0, '', '', '', ?, ?, ?) ON CONFLICT (receiver, key) DO NOTHING`,
+		n.Key, n.Receiver, n.Run, n.Event, n.Body, formatTime(n.At), formatTime(n.Settled), readable(n.Outcome), readable(n.About))
 	return err
 }
 
@@ -273,6 +273,6 @@ func scanNotice(row scanner) (ledger.Notice, error) {
 	var n ledger.Notice
 	var leased string
 	err := row.Scan(&n.ID, &n.Key, &n.Receiver, &n.Run, &n.Event, &n.Body, moment{&n.At}, &n.Attempts, moment{&n.Next}, &leased,
-		moment{&n.Told}, moment{&n.Settled}, &n.Outcome)
+		moment{&n.Told}, moment{&n.Settled}, &n.Outcome, &n.About)
 	return n, err
 }
