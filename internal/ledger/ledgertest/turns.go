@@ -16,7 +16,8 @@ func testProbeTurns(t *testing.T, l ledger.Ledger) {
 		t.Helper()
 		ok(t, l.SaveSaid(ctx, []probing.Said{{Cluster: cluster, At: at(minute), Stands: stands}}, at(minute)))
 	}
-	say(2, "c1", stands("m1", probing.Failing, &run, at(9)), stands("m2", probing.Passing, &run, at(5)), stands("m3", probing.Paused, &run, at(0)))
+	say(2, "c1",
+		stands("m1", probing.Failing, &run, at(9)), stands("m2", probing.Passing, &run, at(5)), stands("m3", probing.Paused, &run, at(0)))
 	say(2, "c2", stands("", probing.Unknown, nil, at(9)), stands("m1", probing.Passing, &run, at(9)))
 	say(2, "c3", stands("", probing.Passing, &run, at(9)))
 	bad := func(minute int) (all []ledger.BadProbe) {
