@@ -1,5 +1,11 @@
 package pipelines
 
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
 // Probe is a use case as a template: a program that walks a way that users walk, or looks for a known risk, and what it may touch on
 // it. Of one Probe there are as many cases as there are params to run it with.
 type Probe struct {
@@ -230,6 +236,39 @@ func (s *ProbeSpec) Makes(most int) map[string]int {
 		}
 	}
 	return made
+}
+
+// ProbeMakes is a kind of object that a case may create, and that may be left by one that is stopped.
+type ProbeMakes struct {
+	Group, Resource string
+	Everywhere      bool // in every namespace, or in none
+}
+
+// Leaves are the kinds of objects that a case may leave, but for pods of its own namespace, sorted. What is asked for by creating it, as
+// whether somebody may do something, is stored nowhere.
+func (s *ProbeSpec) Leaves() (all []ProbeMakes) {
+	asked := []string{"authentication.k8s.io", "authorization.k8s.io"}
+	for i := range s.Touches {
+		t := &s.Touches[i]
+		for _, name := range t.makes() {
+			resource, group, _ := strings.Cut(name, ".")
+			one := ProbeMakes{Group: group, Resource: resource, Everywhere: t.Everywhere}
+			if one != (ProbeMakes{Resource: "pods"}) && !slices.Contains(asked, group) {
+				all = append(all, one)
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b ProbeMakes) int {
+		wider := 0
+		if a.Everywhere != b.Everywhere {
+			wider = 1
+			if a.Everywhere {
+				wider = -1
+			}
+		}
+		return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Resource, b.Resource), wider)
+	})
+	return slices.CompactFunc(all, func(a, b ProbeMakes) bool { return a.Group == b.Group && a.Resource == b.Resource })
 }
 
 // MaxProbeSample is how many nodes one round of a case is about at most.

@@ -18,6 +18,9 @@ const SetLabel = "set.probes.sluice.dev/"
 // anyObjects is how many objects of a kind a case may have at a time where it says nothing.
 const anyObjects = 10
 
+// maxMakes is how many kinds of objects a case may create that are taken away after it.
+const maxMakes = 50
+
 // renderProbes returns the objects of the cases that a place has: a ProbeConfig for each, the account of those that touch something
 // with its roles, and one quota of what all of them make.
 func renderProbes(in Input, files []file) ([]Object, error) {
@@ -162,7 +165,14 @@ func (c *caseRender) config() (*unstructured.Unstructured, error) {
 	} {
 		put(spec, key, value)
 	}
-	var events []any
+	var makes, events []any
+	for _, m := range p.Leaves() {
+		makes = append(makes, filled("group", m.Group, "resource", m.Resource, "everywhere", m.Everywhere))
+	}
+	if len(makes) > maxMakes {
+		return nil, fmt.Errorf("it may create more than %d kinds of objects", maxMakes)
+	}
+	put(spec, "makes", makes)
 	for _, e := range b.Events {
 		events = append(events, filled("on", string(e.On), "names", e.Names))
 	}

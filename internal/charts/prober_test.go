@@ -2,6 +2,7 @@ package charts_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -55,6 +56,9 @@ spec:
   nodeSelector: {local.sluice.dev/process: "true"}
   timeout: 30s
   severity: P2
+  touches:
+  - {apiGroups: [apps], resources: [deployments], verbs: [create]}
+  - {resources: [configmaps], verbs: [create], everywhere: true}
 ---
 apiVersion: sluice.dev/v1alpha1
 kind: Probe
@@ -347,7 +351,7 @@ func TestAnAgentRunsProbesByItsRolesAlone(t *testing.T) {
 	}
 }
 
-// oddities are runs that people write, one of them of no case, a pod that is left of a run that is gone, and one that goes too early.
+// oddities are runs that people write, one of them of no case, and what is left of a run that is gone.
 func (a *agent) oddities(of *probing.Config) {
 	a.t.Helper()
 	written := func(name, probeCase string) *probing.Run {
@@ -363,21 +367,31 @@ func (a *agent) oddities(of *probing.Config) {
 	over := func(r *probing.Run) bool {
 		return a.api.Get(a.t.Context(), client.ObjectKeyFromObject(r), r) == nil && r.Status.Told
 	}
-	left := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Namespace: probed, Name: "left", Labels: map[string]string{probing.LabelRun: "by-hand-000000000000"}},
-		Spec: corev1.PodSpec{
-			Containers: []corev1.Container{{Name: "main", Image: "registry.local/left:1"}}, NodeSelector: map[string]string{"no": "where"},
-		},
+	labels := map[string]string{probing.LabelRun: of.Name + "-000000000000"}
+	meta := metav1.ObjectMeta{Namespace: probed, Name: "left", Labels: labels}
+	pod := corev1.PodSpec{
+		Containers: []corev1.Container{{Name: "main", Image: "registry.local/left:1"}}, NodeSelector: map[string]string{"no": "where"},
 	}
-	if err := a.api.Create(a.t.Context(), left); err != nil {
-		a.t.Fatal(err)
+	left := []client.Object{
+		&corev1.Pod{ObjectMeta: *meta.DeepCopy(), Spec: pod},
+		&appsv1.Deployment{ObjectMeta: *meta.DeepCopy(), Spec: appsv1.DeploymentSpec{
+			Selector: &metav1.LabelSelector{MatchLabels: labels}, Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels}, Spec: pod},
+		}},
+		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: metav1.NamespaceDefault, Name: "left", Labels: labels}},
+	}
+	for _, o := range left {
+		if err := a.api.Create(a.t.Context(), o); err != nil {
+			a.t.Fatal(err)
+		}
 	}
 	none, one := written("none", "none"), written("one", of.Name)
 	a.until("a run of no case is not over", func() bool { return over(none) })
 	a.until("a run that somebody wrote is not over", func() bool { return over(one) })
-	a.until("what a run has left is there", func() bool {
-		return apierrors.IsNotFound(a.api.Get(a.t.Context(), client.ObjectKeyFromObject(left), left))
-	})
+	for _, o := range left {
+		a.until(fmt.Sprintf("what a run has left is there, a %T", o), func() bool {
+			return apierrors.IsNotFound(a.api.Get(a.t.Context(), client.ObjectKeyFromObject(o), o))
+		})
+	}
 	if none.Status.Result.Code != "NoCase" || one.Status.Result.Verdict != api.Passed {
 		a.t.Errorf("they are %+v and %+v", none.Status.Result, one.Status.Result)
 	}

@@ -24,6 +24,11 @@ func (s *site) reconcileConfig(ctx context.Context, q reconcile.Request) (reconc
 	c := &probing.Config{}
 	err := s.seen.Get(ctx, q.NamespacedName, c)
 	if apierrors.IsNotFound(err) || err == nil && c.DeletionTimestamp != nil {
+		if k := s.caseOf(q.NamespacedName); k != nil {
+			if err := s.leftBy(ctx, k.now()); err != nil {
+				return reconcile.Result{}, err
+			}
+		}
 		return reconcile.Result{}, s.gone(ctx, q.NamespacedName)
 	}
 	if err != nil {

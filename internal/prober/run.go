@@ -26,7 +26,7 @@ func (s *site) reconcileRun(ctx context.Context, q reconcile.Request) (reconcile
 	if err := s.seen.Get(ctx, q.NamespacedName, r); err != nil {
 		if apierrors.IsNotFound(err) {
 			s.leave(q.NamespacedName)
-			return reconcile.Result{}, s.orphans(ctx, q.NamespacedName)
+			return reconcile.Result{}, s.orphans(ctx, s.caseOfRun(q.NamespacedName), q.NamespacedName)
 		}
 		return reconcile.Result{}, err
 	}
@@ -158,7 +158,7 @@ func (s *site) begin(ctx context.Context, r *probing.Run) (time.Duration, error)
 	if err != nil {
 		return 0, s.finish(ctx, r, couldNot(codeInvalid, "%s", err))
 	}
-	if err := s.sweep(ctx, r); err != nil {
+	if err := s.sweep(ctx, c, r); err != nil {
 		return 0, err
 	}
 	r.Status.Phase, r.Status.Version, r.Status.Started = probing.RunRunning, c.Spec.Version, new(metav1.NewTime(now))
@@ -391,7 +391,7 @@ func (s *site) settle(ctx context.Context, r *probing.Run) (time.Duration, error
 		s.forgetTold(r)
 		s.died(r)
 	}
-	wait, err := s.clear(ctx, r)
+	wait, err := s.clear(ctx, c, r)
 	if err != nil {
 		return 0, err
 	}

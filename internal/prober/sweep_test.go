@@ -2,6 +2,7 @@ package prober_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -34,6 +35,125 @@ func (s *site) ended(probeCase, key string, ago time.Duration) *probing.Run {
 	}
 	s.Put(live)
 	return r
+}
+
+// made is an object that the program of a run has made.
+func (s *site) made(version, kind, in, name, run string) *unstructured.Unstructured {
+	meta := object{"name": name}
+	if in != "" {
+		meta["namespace"] = in
+	}
+	if run != "" {
+		meta["labels"] = object{probing.LabelRun: run}
+	}
+	o := &unstructured.Unstructured{Object: object{"apiVersion": version, "kind": kind, "metadata": meta}}
+	s.Put(o)
+	return o
+}
+
+// What is no pod goes with the run that has made it, where its case says that it may make such; nothing else does.
+func TestFailureMode_P03_WhatIsNoPodGoesToo(t *testing.T) {
+	const forgotten = "canary-000000000000"
+	makes := []probing.Makes{
+		{Group: "coordination.k8s.io", Resource: "leases"}, {Resource: "namespaces", Everywhere: true}, {Resource: "configmaps", Everywhere: true},
+		{Group: "nobody.example", Resource: "things"},
+	}
+	type put = func(s *site, run string) *unstructured.Unstructured
+	for _, c := range []struct {
+		reason string
+		put    put
+		stays  bool
+	}{
+		{"of the kinds that it makes", func(s *site, run string) *unstructured.Unstructured {
+			return s.made("coordination.k8s.io/v1", "Lease", namespace, "a", run)
+		}, false},
+		{"in another namespace, where it may make such anywhere", func(s *site, run string) *unstructured.Unstructured {
+			return s.made("v1", "ConfigMap", "kube-system", "a", run)
+		}, false},
+		{"in no namespace", func(s *site, run string) *unstructured.Unstructured {
+			return s.made("v1", "Namespace", "", "probe-made", run)
+		}, false},
+		{"not in another namespace, where it may make such in its own", func(s *site, run string) *unstructured.Unstructured {
+			return s.made("coordination.k8s.io/v1", "Lease", "kube-system", "a", run)
+		}, true},
+		{"not of another kind", func(s *site, run string) *unstructured.Unstructured {
+			return s.made("v1", "Service", namespace, "a", run)
+		}, true},
+		{"not what has no label", func(s *site, _ string) *unstructured.Unstructured {
+			return s.made("coordination.k8s.io/v1", "Lease", namespace, "a", "")
+		}, true},
+		{"not of another case", func(s *site, _ string) *unstructured.Unstructured {
+			return s.made("v1", "ConfigMap", "kube-system", "a", "other-000000000000")
+		}, true},
+	} {
+		for when, run := range map[string]func(s *site) string{
+			"once it is over":            func(s *site) string { return s.ended("canary", "late", time.Minute).Name },
+			"before the next run":        func(*site) string { return forgotten },
+			"when its case is gone":      func(*site) string { return forgotten },
+			"also where it may not look": func(s *site) string { s.Forbid("services"); return forgotten },
+		} {
+			t.Run(c.reason+", "+when, func(t *testing.T) {
+				t.Parallel()
+				s := newSite(t)
+				s.Kubelet = func(*unstructured.Unstructured) map[string]any { return exits(0, "fine") }
+				s.probe("canary", func(p *probing.Config) {
+					p.Spec.Makes = append([]probing.Makes{{Resource: "services"}}, makes...)
+					if c.reason == "not of another kind" {
+						p.Spec.Makes = makes
+					}
+				})
+				of := run(s)
+				left := c.put(s, of)
+				s.start()
+				switch when {
+				case "before the next run", "also where it may not look":
+					s.done(s.run("canary", "", "next"))
+				case "when its case is gone":
+					s.until("the case is not seen", func() bool { return s.configs()[0].Status.ObservedGeneration > 0 })
+					s.Delete(s.All(probing.KindConfig)...)
+					s.until("that it is gone is not said", func() bool {
+						s.mu.Lock()
+						defer s.mu.Unlock()
+						return slices.ContainsFunc(s.said, func(one probing.Said) bool { return slices.Contains(one.Gone, "canary") })
+					})
+				default: // what is taken away comes first
+					sentinel := s.made("v1", "ConfigMap", namespace, "sentinel", of)
+					s.until("it takes nothing away", func() bool { return s.Object(sentinel) == nil })
+				}
+				if there := s.Object(left) != nil; there != c.stays {
+					t.Errorf("it is there: %t", there)
+				}
+			})
+		}
+	}
+}
+
+// Names of runs are cut: what the run of a case with a long name has made is not taken for that of another one's that begins alike.
+func TestWhatARunMakesIsNotTakenForThatOfANamesake(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.Kubelet = func(p *unstructured.Unstructured) map[string]any {
+		if p.GetNamespace() == "kube-system" {
+			return running()
+		}
+		return exits(0, "")
+	}
+	alike := strings.Repeat("canary-", 6)
+	makes := func(c *probing.Config) { c.Spec.Makes = []probing.Makes{{Resource: "configmaps", Everywhere: true}} }
+	s.probe(alike+"a", makes)
+	s.probe(alike+"b", makes, func(c *probing.Config) {
+		c.Namespace, c.Annotations = "kube-system", map[string]string{probing.AnnotationRunNow: "1"}
+	})
+	s.start()
+	s.until("no pod of the namesake runs", func() bool { return len(s.runs()) == 1 && s.runs()[0].Status.Pod != "" })
+	theirs := s.made("v1", "ConfigMap", "kube-system", "a", s.runs()[0].Name)
+	if !probing.RunOf(alike+"a", s.runs()[0].Name) {
+		t.Fatal("the names are not alike")
+	}
+	s.done(s.run(alike+"a", "", "1"))
+	if s.Object(theirs) == nil {
+		t.Error("it is taken away")
+	}
 }
 
 // What a run leaves goes: before the next one, once it is over, and when it is gone; and so does the run itself.

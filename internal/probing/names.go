@@ -13,8 +13,10 @@ func digest(parts ...string) string {
 		h.Write([]byte(p))
 		h.Write([]byte{0})
 	}
-	return hex.EncodeToString(h.Sum(nil))[:12]
+	return hex.EncodeToString(h.Sum(nil))[:digestLength]
 }
+
+const digestLength = 12
 
 // clipped is the beginning of a name, that still ends as a name does.
 func clipped(name string, most int) string {

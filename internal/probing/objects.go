@@ -4,6 +4,7 @@ package probing
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -56,10 +57,18 @@ type ConfigSpec struct {
 	Target      TargetSpec      `json:"target,omitzero"`
 	Schedule    Schedule        `json:"schedule,omitzero"` // of a resident: how often it reports
 	Events      []EventSpec     `json:"events,omitempty"`
-	Freshness   metav1.Duration `json:"freshness"` // after which a result says nothing more
+	Makes       []Makes         `json:"makes,omitempty"` // kinds of what its program may leave, beside pods of its namespace
+	Freshness   metav1.Duration `json:"freshness"`       // after which a result says nothing more
 	Denoise     Denoise         `json:"denoise,omitzero"`
 	Enforcement Enforcement     `json:"enforcement,omitzero"`
 	Keep        metav1.Duration `json:"keep,omitzero"` // for how long a run stays that has ended; default 1h
+}
+
+// Makes is a kind of object that the program of a case may create. What has the label of a run is taken away once that is over.
+type Makes struct {
+	Group      string `json:"group,omitempty"`
+	Resource   string `json:"resource"`             // its plural name
+	Everywhere bool   `json:"everywhere,omitempty"` // in every namespace, or in none; default in that of the case
 }
 
 // Mode is how a case runs.
@@ -332,6 +341,12 @@ func copied[T any](from *T) *T {
 // RunName is the name of the one run of a case for a target and a cause.
 func RunName(probeCase, target string, c Cause) string {
 	return clipped(probeCase, 40) + "-" + digest(probeCase, target, string(c.Kind), c.Key)
+}
+
+// RunOf reports whether a name is that of a run of a case.
+func RunOf(probeCase, name string) bool {
+	rest, of := strings.CutPrefix(name, clipped(probeCase, 40)+"-")
+	return of && len(rest) == digestLength && strings.Trim(rest, "0123456789abcdef") == ""
 }
 
 // CauseKind is who or what wants a run.

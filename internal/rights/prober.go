@@ -9,12 +9,32 @@ import (
 	"sluice.dev/sluice/internal/probing"
 )
 
+// ofLeft is what taking away takes that cases have left: of the kinds that they say they make.
+func ofLeft(c *unstructured.Unstructured) (all []Need) {
+	kinds, _, err := unstructured.NestedSlice(c.Object, "spec", "makes")
+	if err != nil {
+		return nil // the API server does not take it either
+	}
+	for _, one := range kinds {
+		m, _ := one.(map[string]any)
+		n := Need{Verbs: []string{"list", "delete"}, Place: In(c.GetNamespace()), Why: "what a probe has made and left is taken away"}
+		n.Group, _ = m["group"].(string)
+		n.Resource, _ = m["resource"].(string)
+		if everywhere, _ := m["everywhere"].(bool); everywhere {
+			n.Place = Anywhere
+		}
+		all = append(all, n)
+	}
+	return all
+}
+
 // ofProber is what an agent asks of a cluster whose probes it runs: of one to which components bring them.
 func ofProber(objects []*unstructured.Unstructured) (all []Need) {
-	in := map[string]bool{}
+	in, left := map[string]bool{}, []Need{}
 	for _, o := range objects {
 		if o.GroupVersionKind().GroupKind() == probing.GroupVersion.WithKind(probing.KindConfig).GroupKind() {
 			in[o.GetNamespace()] = true
+			left = append(left, ofLeft(o)...)
 		}
 	}
 	if len(in) == 0 {
@@ -33,5 +53,5 @@ func ofProber(objects []*unstructured.Unstructured) (all []Need) {
 	for _, namespace := range slices.Sorted(maps.Keys(in)) {
 		all = append(all, Need{Resource: "pods", Verbs: []string{"create", "delete"}, Place: In(namespace), Why: "a run of a probe is a pod"})
 	}
-	return all
+	return append(all, left...)
 }

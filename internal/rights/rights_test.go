@@ -68,6 +68,18 @@ func TestRoles(t *testing.T) {
 			": update probeconfigs/status.sluice.dev", ": update proberuns/status.sluice.dev", "sluice-probes: create delete pods",
 			"sluice-probes: create patch delete probeconfigs.sluice.dev", every[1],
 		}},
+		{"an agent takes away what they leave, where they leave it", rights.Work{Agent: true, Objects: []*unstructured.Unstructured{
+			object("sluice.dev/v1alpha1", "ProbeConfig", "sluice-probes", "canary", with("spec", map[string]any{"makes": []any{
+				map[string]any{"group": "apps", "resource": "deployments"}, map[string]any{"resource": "namespaces", "everywhere": true},
+			}})),
+		}}, true, []string{
+			": get list watch create update delete proberuns.sluice.dev", ": list delete namespaces", ": get namespaces kube-system", every[0],
+			": get list watch pods",
+			": get list watch probeconfigs.sluice.dev", ": list replicasets.apps",
+			": list watch controllerrevisions.apps", ": list watch daemonsets.apps", ": list watch deployments.apps", ": list watch statefulsets.apps",
+			": update probeconfigs/status.sluice.dev", ": update proberuns/status.sluice.dev", "sluice-probes: create delete pods",
+			"sluice-probes: create patch delete probeconfigs.sluice.dev", "sluice-probes: delete deployments.apps", every[1],
+		}},
 		{"an object is read, written and taken away", rights.Work{Objects: []*unstructured.Unstructured{
 			object("v1", "Service", "apps", "web"),
 		}}, false, []string{": get list watch nodes", ": get create patch delete services", every[1]}},
