@@ -34,7 +34,7 @@ func TestJobsOnANodeThatRunsThem(t *testing.T) {
 	t.Run("what a dead worker left is taken away", func(t *testing.T) { aDeadWorkersJob(t, c, jobs) })
 	t.Run("what else a change writes is ready", func(t *testing.T) { objectsOfAServer(t, c) })
 	t.Run("readiness that flaps is told", func(t *testing.T) { whatFlaps(t, c) })
-	t.Run("cases of probes are run", func(t *testing.T) { casesOnANode(t, stack.Kubeconfig, c) })
+	t.Run("cases of probes are run", func(t *testing.T) { casesOnANode(t, stack, c) })
 	for _, j := range []struct {
 		reason  string
 		job     pipelines.Job

@@ -27,9 +27,9 @@ import (
 )
 
 // casesOnANode has cases run by a prober, an API server and a node as they are.
-func casesOnANode(t *testing.T, kubeconfig string, c *kube.Cluster) {
+func casesOnANode(t *testing.T, stack *localtest.Stack, c *kube.Cluster) {
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
-		&clientcmd.ClientConfigLoadingRules{ExplicitPath: kubeconfig}, &clientcmd.ConfigOverrides{CurrentContext: c.Context()},
+		&clientcmd.ClientConfigLoadingRules{ExplicitPath: stack.Kubeconfig}, &clientcmd.ConfigOverrides{CurrentContext: c.Context()},
 	).ClientConfig()
 	if err != nil {
 		t.Fatal(err)
@@ -109,4 +109,8 @@ func casesOnANode(t *testing.T, kubeconfig string, c *kube.Cluster) {
 	if all, err := caserun.Made(t.Context(), c); err != nil || len(all) < 4 {
 		t.Errorf("%d runs are there, %v", len(all), err)
 	}
+	t.Run("a node that runs no pods holds the batch", func(t *testing.T) {
+		story := proxies{t, c}
+		story.holdsTheBatch(stack, config.Host)
+	})
 }
