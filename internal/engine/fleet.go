@@ -87,8 +87,8 @@ func (f *Fleet) Site(name string) (all []plan.Place) {
 	return all
 }
 
-// members are the clusters of a group, by name.
-func (f *Fleet) members(group string) (all []plan.Place) {
+// Members are the clusters of a group, by name.
+func (f *Fleet) Members(group string) (all []plan.Place) {
 	for _, cluster := range slices.Sorted(maps.Keys(f.docs.Clusters)) {
 		if at, known := f.Cluster(cluster); known && at.Group == group {
 			all = append(all, at)

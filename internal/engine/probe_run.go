@@ -185,7 +185,7 @@ func (e *Engine) probedPlaces(ctx context.Context, req ProbeRequest) (places []p
 		if own.Group(req.Group) == nil {
 			return nil, fault.New(fault.NotFound, "cannot find cluster group %s in %s", req.Group, ofTheLedger)
 		}
-		if places = own.members(req.Group); len(places) == 0 || len(places) > maxProbeClusters {
+		if places = own.Members(req.Group); len(places) == 0 || len(places) > maxProbeClusters {
 			return nil, fault.New(fault.Invalid, "cannot run %s in cluster group %s: it has %d clusters, from 1 to %d are allowed",
 				req.ProbeSubject, req.Group, len(places), maxProbeClusters)
 		}

@@ -34,6 +34,7 @@ const (
 	frozen    reach = "all that the freeze is about"
 	component reach = "the component, in all environments"
 	somewhere reach = "the component, in some place; the plan, all that it touches"
+	clusters  reach = "the clusters, where the fleet of the installation has them; else everything"
 	whole     reach = "everything"
 )
 
@@ -96,9 +97,9 @@ func requests() []request {
 		{"run-drill", "", "POST", "/drills/d/run", `{}`, operate, whole},
 		{"list-drills", "", "GET", "/drills", "", view, whole},
 		{"list-drilled", "", "GET", "/drill-times", "", view, whole},
-		{"run-probes", "", "POST", "/probe-runs", `{"case":"etcd","clusters":["c1"]}`, operate, whole},
-		{"get-health", "", "GET", "/clusters/c1/health", "", view, whole},
-		{"get-probe-run", "", "GET", "/probe-runs/c1/etcd/k", "", view, whole},
+		{"run-probes", "", "POST", "/probe-runs", `{"case":"etcd","clusters":["c1"]}`, operate, clusters},
+		{"get-health", "", "GET", "/clusters/c1/health", "", view, clusters},
+		{"get-probe-run", "", "GET", "/probe-runs/c1/etcd/k", "", view, clusters},
 	}
 	for _, of := range []string{"", "/blame", "/why", "/report", "/scales", "/soaks", "/page", "/watch"} {
 		name := "get-" + strings.TrimPrefix(of, "/")

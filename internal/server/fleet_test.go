@@ -114,3 +114,51 @@ func TestAGroupIsFrozenByItsLabels(t *testing.T) {
 		}
 	}
 }
+
+// TestProbesByHandGoByWhereClustersAre: whoever operates where clusters are may have cases run in them, and see what came of it.
+func TestProbesByHandGoByWhereClustersAre(t *testing.T) {
+	b := newBench(t)
+	b.callers()
+	for name, scope := range map[string]pipelines.BindingScope{
+		"by-environment": {Environments: []string{"production"}},
+		"by-group":       {ClusterGroups: &pipelines.Selector{MatchLabels: map[string]string{"name": "prod"}}},
+		"by-label":       {ClusterGroups: &pipelines.Selector{MatchLabels: map[string]string{"tier": "gold"}}},
+		"elsewhere-yet":  {Environments: []string{"staging"}},
+		"of-component":   {Environments: []string{"production"}, Components: []string{"agent"}},
+		"of-namespace":   {Environments: []string{"production"}, Namespaces: []string{"sluice-probes"}},
+	} {
+		b.bind(name, scope, pipelines.RoleOperator)
+	}
+	h := b.handler()
+	b.keeps(h, inProduction+"---\n"+strings.ReplaceAll(inStaging, "c1", "s1"))
+	for _, c := range []struct {
+		reason   string
+		run      string // what it asks to run
+		who      string
+		may, see bool
+	}{
+		{"his environment", `"clusters":["c1"]`, "by-environment", true, true},
+		{"his group", `"clusters":["c1"]`, "by-group", true, true},
+		{"his groups, by a label", `"group":"prod"`, "by-label", true, true},
+		{"his environment, by the group", `"group":"prod"`, "by-environment", true, true},
+		{"the environment of others", `"clusters":["c1"]`, "elsewhere-yet", false, false},
+		{"the group of others", `"group":"prod"`, "elsewhere-yet", false, false},
+		{"one is his, another not", `"clusters":["c1","s1"]`, "by-environment", false, true},
+		{"one of which nobody knows where it is", `"clusters":["c1","c9"]`, "by-environment", false, true},
+		{"a group that is not there", `"group":"none"`, "by-environment", false, true},
+		{"neither", `"reason":"none"`, "by-environment", false, true},
+		{"cases are about no component that he is told", `"clusters":["c1"]`, "of-component", false, false},
+		{"cases are in any namespace", `"clusters":["c1"]`, "of-namespace", false, false},
+		{"everything", `"clusters":["c1","c9"]`, "operator", true, true},
+	} {
+		w := b.ask(h, "POST", "/probe-runs", `{"case":"etcd",`+c.run+`}`, b.token(c.who))
+		if may := w.Code != http.StatusForbidden; may != c.may || w.Code == http.StatusUnprocessableEntity {
+			t.Errorf("%s: %s runs %s: %d %s", c.reason, c.who, c.run, w.Code, w.Body)
+		}
+		for _, path := range []string{"/probe-runs/c1/etcd/k", "/clusters/c1/health"} {
+			if w := b.ask(h, "GET", path, "", b.token(c.who)); (w.Code != http.StatusForbidden) != c.see {
+				t.Errorf("%s: %s sees %s: %d %s", c.reason, c.who, path, w.Code, w.Body)
+			}
+		}
+	}
+}

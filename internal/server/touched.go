@@ -25,11 +25,7 @@ func planObject(p *plan.Plan, live *plan.Live, fleet *engine.Fleet) access.Objec
 		if !slices.Contains(o.Environments, u.Environment) {
 			o.Environments = append(o.Environments, u.Environment)
 		}
-		labels := maps.Clone(u.Labels)
-		if labels == nil {
-			labels = map[string]string{}
-		}
-		labels[pipelines.LabelName], labels[pipelines.LabelEnvironment] = u.Group, u.Environment
+		labels := labelsOf(u)
 		if key := fmt.Sprint(labels); !known[key] { // maps print in the order of their keys
 			known[key] = true
 			o.GroupLabels = append(o.GroupLabels, labels)
@@ -40,6 +36,16 @@ func planObject(p *plan.Plan, live *plan.Live, fleet *engine.Fleet) access.Objec
 		o.Namespaces = nil
 	}
 	return o
+}
+
+// labelsOf are the labels by which scopes select where a cluster is.
+func labelsOf(at plan.Place) map[string]string {
+	labels := maps.Clone(at.Labels)
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	labels[pipelines.LabelName], labels[pipelines.LabelEnvironment] = at.Group, at.Environment
+	return labels
 }
 
 // mayHave says why somebody has no right over a plan, as its clusters were seen.
