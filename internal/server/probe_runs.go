@@ -15,7 +15,8 @@ import (
 )
 
 func (s *server) probeRuns(a huma.API, e *engine.Engine) {
-	on(s, a, wire.RunProbes, ofClusters(s, pipelines.RightOperate, func(in *keyed[wire.ProbesBody]) ([]string, string) { return in.Body.Clusters, in.Body.Group }),
+	where := func(in *keyed[wire.ProbesBody]) ([]string, string) { return in.Body.Clusters, in.Body.Group }
+	on(s, a, wire.RunProbes, ofClusters(s, pipelines.RightOperate, where),
 		func(ctx context.Context, in *keyed[wire.ProbesBody]) ([]api.Probed, error) {
 			return e.RunProbes(ctx, engine.ProbeRequest{
 				ProbeSubject: in.Body.ProbeSubject, Clusters: in.Body.Clusters, Group: in.Body.Group, Nodes: in.Body.Nodes,
