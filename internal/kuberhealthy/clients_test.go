@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -148,19 +149,44 @@ func TestAScript(t *testing.T) {
 	}
 }
 
-// TestALookWhetherItIsThere is what programs do before they begin: any answer will do, and the run has still to report.
+// TestALookWhetherItIsThere is what programs do before they begin. Those of version 3 take any answer; of version 2 some wait for a 200 of
+// the URL that they report to, and others of the root beside it, and do not sleep between two looks. The run has still to report.
 func TestALookWhetherItIsThere(t *testing.T) {
 	r := some()
 	base := served(t, r)
-	for _, path := range []string{"/check", "/externalCheckStatus"} {
+	for path, want := range map[string]int{"/check": 405, "/externalCheckStatus": 200, "/": 200} {
 		resp, err := http.Get(base + path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		_, _ = io.Copy(io.Discard, resp.Body)
 		_ = resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("%s answers %d, want %d", path, resp.StatusCode, want)
+		}
 	}
 	if len(r.taken) > 0 || r.known["open"].Done {
 		t.Errorf("it took %v", r.taken)
+	}
+}
+
+// TestAClientThatWaitsForTheEnd does not read what it is answered, and has its program end when its connection does: the JavaScript of
+// version 2 would stay until its pod is taken away.
+func TestAClientThatWaitsForTheEnd(t *testing.T) {
+	base := strings.TrimPrefix(served(t, some()), "http://")
+	for _, request := range []string{
+		fmt.Sprintf("POST /externalCheckStatus HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", base, len(good), good),
+		"POST /externalCheckStatus HTTP/1.1\r\nHost: " + base + "\r\nContent-Length: 1\r\n\r\nx",
+	} {
+		conn, err := net.Dial("tcp", base)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+		_, _ = io.WriteString(conn, request)
+		if said, err := io.ReadAll(conn); err != nil || !strings.HasPrefix(string(said), "HTTP/1.1 ") {
+			t.Errorf("it stays connected: %v, %.80q", err, said)
+		}
+		_ = conn.Close()
 	}
 }

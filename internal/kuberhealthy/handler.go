@@ -63,9 +63,15 @@ func (h *handler) v3(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(statusOf(result))
 }
 
-// v2 asks for no method and no type. Who sends no run is known by his address.
+// v2 asks for no method and no type. Who sends no run is known by his address. Of its clients some do not read the answer: they end when
+// the connection does.
 func (h *handler) v2(w http.ResponseWriter, r *http.Request) {
-	if r.ContentLength == 0 { // somebody sees whether we are here
+	w.Header().Set("Connection", "close")
+	if r.ContentLength == 0 {
+		if r.Method == http.MethodGet || r.Method == http.MethodHead {
+			here(w, r)
+			return
+		}
 		answer(w, refuse(http.StatusBadRequest, "a report has a body"))
 		return
 	}
@@ -83,6 +89,9 @@ func (h *handler) v2(w http.ResponseWriter, r *http.Request) {
 	}
 	w.WriteHeader(http.StatusOK)
 }
+
+// here answers who looks whether anybody is. Some programs of version 2 wait for a 200 before they begin, at this path or at the root.
+func here(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }
 
 // reported takes the report of a run.
 func (h *handler) reported(w http.ResponseWriter, r *http.Request, by probing.Contract, uuid string) (probing.Result, error) {

@@ -78,7 +78,7 @@ func WithPatience(d time.Duration) Option { return func(h *handler) { h.patience
 // WithBodyWithin is in which time a body has to come; default 10s.
 func WithBodyWithin(d time.Duration) Option { return func(h *handler) { h.bodyWithin = d } }
 
-// Handler takes reports at the paths of both versions.
+// Handler takes reports at the paths of both versions. A GET finds out whether it is there, and takes nothing.
 func Handler(runs Runs, options ...Option) http.Handler {
 	h := &handler{
 		runs: runs, clock: clock.RealClock{}, patience: 20 * time.Second, bodyWithin: 10 * time.Second, slots: make(chan struct{}, atOnce),
@@ -89,5 +89,6 @@ func Handler(runs Runs, options ...Option) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc(PathV2, h.v2)
 	mux.HandleFunc(PathV3, h.v3)
+	mux.HandleFunc("GET /{$}", here)
 	return mux
 }
