@@ -26,6 +26,7 @@ func (l *linter) probe(p *Probe, at spot) {
 	l.probeParams(s, spec)
 	l.probeTexts(s, spec)
 	l.probePod(s, spec)
+	l.mounts(s, spec)
 	l.touches(s, spec)
 	if t := s.Target; t != nil && t.Kind == ProbedCluster && (t.Sample > 0 || len(t.Labels) > 0 || t.Apart) {
 		l.report.addAt(spec.at("target"), "sample, labels and apart are about nodes: they need kind: %s", ProbedNodes)
@@ -88,6 +89,9 @@ func (l *linter) probeTexts(s *ProbeSpec, spec spot) {
 	for i, v := range s.Env {
 		names = append(names, v.Name)
 		l.probeText(v.Value, s, spec.at("env", i, "value"))
+		if v.Field != "" && v.Value != "" {
+			l.report.addAt(spec.at("env", i, "field"), "env: %s has one of value and field, not both", v.Name)
+		}
 		for _, own := range []string{"KH_", envFacts} {
 			if strings.HasPrefix(v.Name, own) {
 				l.report.addAt(spec.at("env", i, "name"), "env: names that begin with %s are those by which a probe reports", own)
@@ -146,6 +150,34 @@ func (l *linter) probePod(s *ProbeSpec, spec spot) {
 		}
 	}
 	l.unique("exception", names, func(i int) spot { return spec.at("exceptions", i, "name") })
+}
+
+// systemPaths are folders in which nothing is mounted: the node's, and those in which Kubernetes itself puts files.
+var systemPaths = []string{"/dev", "/proc", "/sys", "/var/run/secrets", "/run/secrets"}
+
+// mounts checks what a probe's program reads beside its image.
+func (l *linter) mounts(s *ProbeSpec, spec spot) {
+	for i, m := range s.Mounts {
+		at := spec.at("mounts", i)
+		switch {
+		case m.Secret != "" && m.ConfigMap != "":
+			l.report.addAt(at, "it has one of secret and configMap, not both")
+		case m.Secret == "" && m.ConfigMap == "" && !at.flawed():
+			l.report.addAt(at, "it does not say what is mounted: give secret or configMap")
+		}
+		for _, system := range systemPaths {
+			if within(system, m.At) || within(m.At, system) {
+				l.report.addAt(at.at("at"), "nothing is mounted at %s: what is in %s is not the program's own", m.At, system)
+				break
+			}
+		}
+		for _, before := range s.Mounts[:i] {
+			if within(before.At, m.At) || within(m.At, before.At) {
+				l.report.addAt(at.at("at"), "%s and %s would hide each other", m.At, before.At)
+				break
+			}
+		}
+	}
 }
 
 // touches checks what a case may do by the API.

@@ -22,7 +22,8 @@ type ProbeSpec struct {
 	Command     []string       `json:"command,omitempty" items:"1..50"`    // instead of the image's own
 	Args        []string       `json:"args,omitempty" items:"1..100"`      // to the command
 	Params      []ProbeParam   `json:"params,omitempty" items:"1..50"`     // what its cases may say
-	Env         []EnvVariable  `json:"env,omitempty" items:"1..50"`        // beside the variables by which it reports
+	Env         []ProbeEnv     `json:"env,omitempty" items:"1..50"`        // beside the variables by which it reports
+	Mounts      []ProbeMount   `json:"mounts,omitempty" items:"1..10"`     // files that it reads
 	Contract    ProbeContract  `json:"contract,omitempty"`                 // by which version of Kuberhealthy it reports; default v3
 	Timeout     *Duration      `json:"timeout,omitempty"`                  // of a run; of a resident, to have begun; default 1m
 	Profile     PodProfile     `json:"profile,omitempty"`                  // what its pod may do; default restricted
@@ -79,6 +80,32 @@ const (
 )
 
 func (ProbeMode) values() []string { return []string{string(ProbeOneShot), string(ProbeResident)} }
+
+// ProbeEnv is a variable of a probe's program: a text, or what is known of its pod alone.
+type ProbeEnv struct {
+	Name  string   `json:"name" is:"identifier"`
+	Value string   `json:"value,omitempty"`
+	Field PodField `json:"field,omitempty"` // of its pod, instead of value
+}
+
+// PodField is what a program may be told of its pod, in Kubernetes' words.
+type PodField string
+
+func (PodField) values() []string {
+	return []string{
+		"metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName", "status.hostIP", "status.podIP",
+	}
+}
+
+// PodFields are the fields that there are.
+func PodFields() []string { return PodField("").values() }
+
+// ProbeMount is a Secret or a ConfigMap of the namespace that a case runs in, as files that its program reads.
+type ProbeMount struct {
+	Secret    string `json:"secret,omitempty" is:"subdomain"` // exactly one of secret and configMap
+	ConfigMap string `json:"configMap,omitempty" is:"subdomain"`
+	At        string `json:"at" is:"mountPath"` // the folder in which its keys are files
+}
 
 // PodException is what a pod may do beyond its profile, under a name and with a reason.
 type PodException struct {

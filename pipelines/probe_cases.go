@@ -15,7 +15,7 @@ type ClusterCase struct {
 	Probe    *Probe // its own texts have names in them still: those below have values
 	Command  []string
 	Args     []string
-	Env      []EnvVariable
+	Env      []ProbeEnv
 	Position Position // of the case
 }
 
@@ -97,7 +97,7 @@ func (c *ClusterCase) fill(from *BoundCase, at Place, values map[string]any) err
 		c.Args = append(c.Args, each(text))
 	}
 	for _, v := range s.Env {
-		c.Env = append(c.Env, EnvVariable{Name: v.Name, Value: each(v.Value)})
+		c.Env = append(c.Env, ProbeEnv{Name: v.Name, Value: each(v.Value), Field: v.Field})
 	}
 	return err
 }
@@ -193,7 +193,7 @@ func (d *ProbeDocuments) anyText(wanted func(string) bool) bool {
 	}
 	for _, p := range d.Probes {
 		if slices.ContainsFunc(p.Spec.Command, wanted) || slices.ContainsFunc(p.Spec.Args, wanted) ||
-			slices.ContainsFunc(p.Spec.Env, func(v EnvVariable) bool { return wanted(v.Value) }) ||
+			slices.ContainsFunc(p.Spec.Env, func(v ProbeEnv) bool { return wanted(v.Value) }) ||
 			slices.ContainsFunc(p.Spec.Params, func(v ProbeParam) bool { return is(v.Default) }) {
 			return true
 		}

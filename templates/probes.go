@@ -206,11 +206,15 @@ func (c *caseRender) pod() (map[string]any, error) {
 	}
 	pod := filled("image", image, "command", c.of.Command, "args", c.of.Args, "profile", string(p.Profile), "nodeSelector", p.NodeSelector,
 		"contract", string(p.Contract))
-	var env, exceptions []any
+	var env, mounts, exceptions []any
 	for _, v := range c.of.Env {
-		env = append(env, filled("name", v.Name, "value", v.Value))
+		env = append(env, filled("name", v.Name, "value", v.Value, "field", string(v.Field)))
 	}
 	put(pod, "env", env)
+	for _, m := range p.Mounts {
+		mounts = append(mounts, filled("secret", m.Secret, "configMap", m.ConfigMap, "at", m.At))
+	}
+	put(pod, "mounts", mounts)
 	for _, e := range p.Exceptions {
 		exceptions = append(exceptions, filled("name", e.Name, "because", e.Because, "capabilities", e.Capabilities))
 	}

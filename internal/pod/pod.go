@@ -55,8 +55,9 @@ type Spec struct {
 	Script string
 	// Results are the names of what the script leaves in files of ResultsDir, for Results to be read from what the pod says.
 	Results      []string
-	WorkingDir   string // the folder in which it starts; "" is the image's own
-	Env          []corev1.EnvVar
+	WorkingDir   string          // the folder in which it starts; "" is the image's own
+	Env          []corev1.EnvVar // texts, and fields of the pod: see Fields
+	Mounts       []Mount         // what it reads beside its image
 	Profile      Profile
 	Node         string   // its name; the scheduler is not asked. Not for Restricted
 	OnlyOn       string   // a node's name: the scheduler has no other choice
@@ -114,6 +115,7 @@ func Make(s Spec) (*corev1.Pod, error) {
 	if len(s.Results) > 0 {
 		addResults(pod, ResultsDir(s.Purpose, s.Key), s.Results)
 	}
+	addMounts(pod, s.Mounts)
 	s.Profile.shape(&pod.Spec)
 	except(&pod.Spec, s.Capabilities)
 	place(&pod.Spec, s.OnlyOn, s.NotOn)
@@ -155,6 +157,9 @@ func (s Spec) valid() error {
 			return fmt.Errorf("no pod gets the capability %s: there are %s", c, strings.Join(Exceptional(), ", "))
 		}
 	}
+	if err := validMounts(s.Mounts); err != nil {
+		return err
+	}
 	return validEnv(s.Env)
 }
 
@@ -169,6 +174,9 @@ func validEnv(env []corev1.EnvVar) error {
 			return fmt.Errorf("variable %q: %s", v.Name, problems[0])
 		case seen[v.Name]:
 			return fmt.Errorf("variable %s is given twice", v.Name)
+		}
+		if from := v.ValueFrom; from != nil && (v.Value != "" || from.FieldRef == nil || !slices.Contains(Fields(), from.FieldRef.FieldPath)) {
+			return fmt.Errorf("variable %s is a text or one of the fields %s of its pod", v.Name, strings.Join(Fields(), ", "))
 		}
 		seen[v.Name] = true
 		bytes += len(v.Name) + len(v.Value)

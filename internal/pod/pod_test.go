@@ -73,6 +73,14 @@ func TestWhatNoPodIsMadeOf(t *testing.T) {
 		"a limit below nothing":                {func(s *pod.Spec) { s.Limits.Memory = "-1Gi" }, "no quantity above 0"},
 		"a variable without a name":            {func(s *pod.Spec) { s.Env = []corev1.EnvVar{{Value: "x"}} }, `variable ""`},
 		"a variable that is given twice":       {func(s *pod.Spec) { s.Env = []corev1.EnvVar{{Name: "A"}, {Name: "A"}} }, "A is given twice"},
+		"a variable of another's":              {func(s *pod.Spec) { s.Env = []corev1.EnvVar{{Name: "A", ValueFrom: fromSecret()}} }, "one of the fields"},
+		"a field that no program is told":      {func(s *pod.Spec) { s.Env = []corev1.EnvVar{ofPod("spec.priority")} }, "one of the fields"},
+		"a mount of nothing":                   {func(s *pod.Spec) { s.Mounts = []pod.Mount{{At: "/a"}} }, "one of a Secret and a ConfigMap"},
+		"a mount of two":                       {func(s *pod.Spec) { s.Mounts = []pod.Mount{{Secret: "a", ConfigMap: "b", At: "/a"}} }, "one of a Secret"},
+		"a mount in place of everything":       {func(s *pod.Spec) { s.Mounts = []pod.Mount{{Secret: "a", At: "/"}} }, "no absolute path"},
+		"a mount that leads elsewhere":         {func(s *pod.Spec) { s.Mounts = []pod.Mount{{Secret: "a", At: "/a/../b"}} }, "no absolute path"},
+		"two mounts in one place":              {func(s *pod.Spec) { s.Mounts = []pod.Mount{{Secret: "a", At: "/a"}, {Secret: "b", At: "/a"}} }, "two are mounted at /a"},
+		"mounts without end":                   {func(s *pod.Spec) { s.Mounts = make([]pod.Mount, 11) }, "at most 10"},
 		"an environment that no node would do": {func(s *pod.Spec) { s.Env = []corev1.EnvVar{{Name: "A", Value: strings.Repeat("x", 32<<10)}} }, "at most 32768"},
 	} {
 		t.Run(reason, func(t *testing.T) {
@@ -83,6 +91,37 @@ func TestWhatNoPodIsMadeOf(t *testing.T) {
 				t.Errorf("it is made: %t, %v; want %q", p != nil, err, c.says)
 			}
 		})
+	}
+}
+
+func fromSecret() *corev1.EnvVarSource {
+	return &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{Key: "password"}}
+}
+
+func ofPod(field string) corev1.EnvVar {
+	return corev1.EnvVar{Name: "A", ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: field}}}
+}
+
+func TestAPodReadsWhatIsMountedAndNothingElse(t *testing.T) {
+	s := least()
+	s.Env = []corev1.EnvVar{ofPod("spec.nodeName")}
+	s.Mounts = []pod.Mount{{Secret: "cert", At: "/etc/tls"}, {ConfigMap: "conf", At: "/etc/conf.d"}}
+	p, err := pod.Make(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	volumes := []corev1.Volume{
+		{Name: "mount-0", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "cert"}}},
+		{Name: "mount-1", VolumeSource: corev1.VolumeSource{
+			ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "conf"}},
+		}},
+	}
+	mounts := []corev1.VolumeMount{{Name: "mount-0", ReadOnly: true, MountPath: "/etc/tls"}, {Name: "mount-1", ReadOnly: true, MountPath: "/etc/conf.d"}}
+	if diff := cmp.Diff(volumes, p.Spec.Volumes) + cmp.Diff(mounts, p.Spec.Containers[0].VolumeMounts); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if p.Spec.Containers[0].Env[0].ValueFrom.FieldRef.FieldPath != "spec.nodeName" {
+		t.Errorf("it is told %+v", p.Spec.Containers[0].Env)
 	}
 }
 

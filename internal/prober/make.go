@@ -44,7 +44,11 @@ func (s *site) podOf(c *probing.Config, r *probing.Run, notOn []string) (*corev1
 		}
 	}
 	for _, v := range of.Env {
-		env = append(env, corev1.EnvVar{Name: v.Name, Value: v.Value})
+		one := corev1.EnvVar{Name: v.Name, Value: v.Value}
+		if v.Field != "" {
+			one.ValueFrom = &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: v.Field}}
+		}
+		env = append(env, one)
 	}
 	for i := range env {
 		env[i].Value = strings.ReplaceAll(env[i].Value, "$", "$$") // Kubernetes would take $(NAME) for another variable
@@ -58,6 +62,9 @@ func (s *site) podOf(c *probing.Config, r *probing.Run, notOn []string) (*corev1
 			APIVersion: probing.GroupVersion.String(), Kind: probing.KindRun, Name: r.Name, UID: r.UID, Controller: new(true),
 			BlockOwnerDeletion: new(false),
 		},
+	}
+	for _, m := range of.Mounts {
+		want.Mounts = append(want.Mounts, pod.Mount{Secret: m.Secret, ConfigMap: m.ConfigMap, At: m.At})
 	}
 	for _, e := range of.Exceptions {
 		want.Capabilities = append(want.Capabilities, e.Capabilities...)

@@ -55,6 +55,9 @@ func TestProbesOnANodeThatRunsThem(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.make(&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
+	conf := metav1.ObjectMeta{Namespace: namespace, Name: "conf"}
+	c.make(&corev1.ConfigMap{ObjectMeta: conf, Data: map[string]string{"mode": "quick"}})
+	c.make(&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "cert"}, Data: map[string][]byte{"token": []byte("secret")}})
 	c.start()
 	// The kinds are there once the prober has defined them.
 	c.until("the kinds are not defined", func() bool { return c.api.List(t.Context(), &probing.ConfigList{}) == nil })
@@ -135,6 +138,16 @@ func (c *real) howTheyEnd(t *testing.T) {
 			func(p *probing.Config) {
 				p.Name, p.Spec.Pod.Env = "knows", []probing.Variable{{Name: "PRICE", Value: "$(KH_RUN_UUID)"}}
 			}, api.Passed, "", ""},
+		{"it is told of its pod, and reads what is mounted",
+			`[ "$NODE_NAME" = "$NODE" ] && [ -n "$POD_IP" ] && [ "$POD_NAMESPACE" = "$KH_POD_NAMESPACE" ] &&
+			[ "$(cat "$VOLUMES/etc/probe/tls/token")" = secret ] && [ "$(cat "$VOLUMES/etc/probe/conf/mode")" = quick ]`,
+			func(p *probing.Config) {
+				p.Spec.Pod.Env = []probing.Variable{
+					{Name: "NODE_NAME", Field: "spec.nodeName"}, {Name: "POD_IP", Field: "status.podIP"}, {Name: "POD_NAMESPACE", Field: "metadata.namespace"},
+					{Name: "NODE", Value: c.processNode()},
+				}
+				p.Spec.Pod.Mounts = []probing.Mount{{Secret: "cert", At: "/etc/probe/tls"}, {ConfigMap: "conf", At: "/etc/probe/conf"}}
+			}, api.Passed, "", ""},
 		{"it fails by its exit status", "echo looking; exit 3", nil, api.Failed, "ExitStatus", "exit status 3: looking"},
 		{"it never ends, and forks", "sleep 300 & sleep 300 & wait", func(p *probing.Config) { p.Spec.Timeout.Duration = 2 * time.Second },
 			api.Failed, "Timeout", "within 2s"},
@@ -166,6 +179,15 @@ func (c *real) howTheyEnd(t *testing.T) {
 			}
 		})
 	}
+}
+
+// processNode is the name of the node that runs processes.
+func (c *real) processNode() string {
+	all := &corev1.NodeList{}
+	if err := c.api.List(c.t.Context(), all, client.MatchingLabels{localtest.ProcessNode: "true"}); err != nil || len(all.Items) != 1 {
+		c.t.Fatalf("%d nodes run processes, %v", len(all.Items), err)
+	}
+	return all.Items[0].Name
 }
 
 // aResident has a resident's case change, and its pod be taken away, while it reports.

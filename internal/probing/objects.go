@@ -86,6 +86,7 @@ type PodSpec struct {
 	Command        []string          `json:"command,omitempty"`
 	Args           []string          `json:"args,omitempty"`
 	Env            []Variable        `json:"env,omitempty"`
+	Mounts         []Mount           `json:"mounts,omitempty"`
 	Profile        string            `json:"profile,omitempty"` // as in internal/pod; default restricted
 	Exceptions     []Exception       `json:"exceptions,omitempty"`
 	ServiceAccount string            `json:"serviceAccount,omitempty"` // default none: it can ask the API server for nothing
@@ -105,10 +106,18 @@ const (
 	ContractV3 Contract = "v3" // at /check
 )
 
-// Variable is one of an environment.
+// Variable is one of an environment: a text, or a field of the pod such as spec.nodeName.
 type Variable struct {
 	Name  string `json:"name"`
 	Value string `json:"value,omitempty"`
+	Field string `json:"field,omitempty"`
+}
+
+// Mount is a Secret or a ConfigMap of the case's namespace as files, which a case's program reads.
+type Mount struct {
+	Secret    string `json:"secret,omitempty"`
+	ConfigMap string `json:"configMap,omitempty"`
+	At        string `json:"at"`
 }
 
 // Exception is what a case's pod may do beyond its profile, and why.
