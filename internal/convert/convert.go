@@ -31,6 +31,7 @@ type Converted struct {
 // File converts what it knows of a file. An error is about a file that cannot be read at all.
 func File(file string, body []byte) (Converted, error) {
 	c := &converter{file: file}
+	var documents []*yaml.Node
 	if len(body) > MaxBytes {
 		return c.Converted, fault.New(fault.Invalid, "cannot convert %s: it has more than %d bytes", file, MaxBytes)
 	}
@@ -43,10 +44,14 @@ func File(file string, body []byte) (Converted, error) {
 		if err != nil {
 			return c.Converted, fault.Wrap(fault.Invalid, err, "cannot convert %s", file)
 		}
-		if doc.Kind == yaml.DocumentNode && len(doc.Content) == 1 {
-			c.document(doc.Content[0])
+		if doc.Kind == yaml.DocumentNode && len(doc.Content) == 1 && !c.account(doc.Content[0]) {
+			documents = append(documents, doc.Content[0])
 		}
 	}
+	for _, doc := range documents {
+		c.document(doc)
+	}
+	c.unused()
 	c.Left = c.Left.Sorted()
 	return c.Converted, nil
 }
@@ -54,7 +59,8 @@ func File(file string, body []byte) (Converted, error) {
 // converter converts one file.
 type converter struct {
 	Converted
-	file string
+	file     string
+	accounts []*account // what checks of the file may do
 }
 
 // leave says what was not carried over.
@@ -65,7 +71,11 @@ func (c *converter) leave(at *yaml.Node, format string, args ...any) {
 }
 
 func (c *converter) document(doc *yaml.Node) {
-	var kind, version, name string
+	if kind := textOf(doc, "kind"); textOf(doc, "apiVersion") == "v1" && (kind == "ConfigMap" || kind == "Secret") {
+		c.leave(doc, "%s: a folder of probes holds none: bring it by a component of its own, into the namespace of the probes", kind)
+		return
+	}
+	var kind, version, name, namespace string
 	var spec *yaml.Node
 	for f := range c.fields(doc, "the document") {
 		switch f.name {
@@ -75,6 +85,7 @@ func (c *converter) document(doc *yaml.Node) {
 			kind = f.value.Value
 		case "metadata":
 			name = c.metadata(f.value)
+			namespace = textOf(f.value, "namespace")
 		case "spec":
 			spec = f.value
 		default:
@@ -85,7 +96,7 @@ func (c *converter) document(doc *yaml.Node) {
 	d := slices.IndexFunc(dialects(), func(d dialect) bool { return d.version == version && d.kind == kind })
 	switch {
 	case d >= 0 && spec != nil:
-		c.probe(dialects()[d], doc, name, spec)
+		c.probe(dialects()[d], doc, name, namespace, spec)
 	case d >= 0:
 		c.leave(doc, "%s %s has no spec", kind, name)
 	case !strings.HasPrefix(version, "argoproj.io/") || kind != "AnalysisTemplate" && kind != "ClusterAnalysisTemplate":

@@ -14,7 +14,8 @@ type field struct {
 	key, value *yaml.Node
 }
 
-// fields are those of a mapping, in order. What is none, or is written with an alias or a merge, is left out and said.
+// fields are those of a mapping, in order. An alias of a text stands for it. What is no mapping, or is written with another alias or a
+// merge, is left out and said.
 func (c *converter) fields(n *yaml.Node, of string) iter.Seq[field] {
 	return func(yield func(field) bool) {
 		if n.Kind != yaml.MappingNode {
@@ -23,6 +24,9 @@ func (c *converter) fields(n *yaml.Node, of string) iter.Seq[field] {
 		}
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			f := field{of: of, name: n.Content[i].Value, key: n.Content[i], value: n.Content[i+1]}
+			if f.value.Kind == yaml.AliasNode && f.value.Alias.Kind == yaml.ScalarNode && f.name != "<<" {
+				f.value = f.value.Alias
+			}
 			if f.value.Kind == yaml.AliasNode || f.name == "<<" {
 				c.leave(f.key, "%s: aliases of YAML are not followed: write %s out", of, f.name)
 				continue

@@ -6,11 +6,13 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v4"
+
+	"sluice.dev/sluice/pipelines"
 )
 
 // podOf takes the pod of a check: a bare spec, or a template.
 func (k *check) podOf(f field) {
-	if !k.templated {
+	if !k.templated || hasKey(f.value, "containers") {
 		k.podSpec(f.value)
 		return
 	}
@@ -52,9 +54,11 @@ func (k *check) podSpec(spec *yaml.Node) {
 		case "securityContext":
 			k.security(f, true)
 		case "serviceAccountName", "serviceAccount":
-			k.remark(f.key, "ServiceAccount %s: say in touches what it may do, the account comes of that", f.value.Value)
-		case "initContainers", "ephemeralContainers", "volumes", "runtimeClassName", "resourceClaims":
-			k.refuse(f.key, "%s%s: no profile gives it", f.name, volumeKinds(f))
+			k.touches(f.key, f.value.Value)
+		case "volumes":
+			k.volumesOf(f)
+		case "initContainers", "ephemeralContainers", "runtimeClassName", "resourceClaims":
+			k.refuse(f.key, "%s: no profile gives it", f.name)
 		case "hostPID", "hostIPC", "shareProcessNamespace":
 			if f.value.Value == "true" {
 				k.refuse(f.key, "%s: no profile gives it", f.name)
@@ -70,23 +74,14 @@ func (k *check) podSpec(spec *yaml.Node) {
 	}
 }
 
-// volumeKinds says which kinds of volumes there are, such as hostPath.
-func volumeKinds(f field) string {
-	if f.name != "volumes" || f.value.Kind != yaml.SequenceNode {
-		return ""
-	}
-	var kinds []string
-	for _, volume := range f.value.Content {
-		for i := 0; i+1 < len(volume.Content); i += 2 {
-			if kind := volume.Content[i].Value; kind != "name" && !slices.Contains(kinds, kind) {
-				kinds = append(kinds, kind)
-			}
+// hasKey reports whether a mapping has a key.
+func hasKey(mapping *yaml.Node, key string) bool {
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		if mapping.Content[i].Value == key {
+			return true
 		}
 	}
-	if len(kinds) == 0 {
-		return ""
-	}
-	return " (" + strings.Join(kinds, ", ") + ")"
+	return false
 }
 
 // tolerations go into the profile node where they tolerate everything.
@@ -135,7 +130,9 @@ func (k *check) container(f field) {
 		k.resources(f)
 	case "securityContext":
 		k.security(f, false)
-	case "envFrom", "volumeMounts", "volumeDevices", "lifecycle":
+	case "volumeMounts":
+		k.mountsOf(f)
+	case "envFrom", "volumeDevices", "lifecycle":
 		k.refuse(f.key, "%s: no profile gives it", f.name)
 	default:
 		k.remark(f.key, "%s has no counterpart", f.name)
@@ -168,8 +165,10 @@ func (k *check) environment(f field) {
 				v.Name = e.value.Value
 			case "value":
 				v.Value = e.value.Value
+			case "valueFrom":
+				v.Field = k.fieldOf(e)
 			default:
-				k.refuse(e.key, "env: a variable is read from %s: give it a value", sourceOf(e.value))
+				k.refuse(e.key, "env: %s has no counterpart", e.name)
 			}
 		}
 		switch {
@@ -178,17 +177,32 @@ func (k *check) environment(f field) {
 		case expanded.MatchString(v.Value):
 			k.refuse(item, "env: %s has another variable in its value: write that out", v.Name)
 		default:
+			if v.Value != "" && v.Value == k.namespace {
+				k.remark(item, "env: %s is %s, where the check was: a case runs in the namespace of its component, which field: metadata.namespace tells",
+					v.Name, v.Value)
+			}
 			k.spec.Env = append(k.spec.Env, v)
 		}
 	}
 }
 
-// sourceOf is what a variable is taken from: fieldRef, secretKeyRef.
-func sourceOf(n *yaml.Node) string {
-	if n.Kind == yaml.MappingNode && len(n.Content) > 0 {
-		return n.Content[0].Value
+// fieldOf is the field of its pod that a variable is taken from. From anything else it is not: fieldRef alone has no secret in it.
+func (k *check) fieldOf(f field) (name string) {
+	for from := range k.fields(f.value, "valueFrom") {
+		if from.name != "fieldRef" {
+			k.refuse(f.key, "env: a variable is read from %s: give it a value", from.name)
+			continue
+		}
+		for r := range k.fields(from.value, "fieldRef") {
+			if r.name == "fieldPath" {
+				name = r.value.Value
+			}
+		}
+		if !slices.Contains(pipelines.PodFields(), name) {
+			k.refuse(from.key, "env: no program is told %s of its pod, only %s", name, strings.Join(pipelines.PodFields(), ", "))
+		}
 	}
-	return "elsewhere"
+	return name
 }
 
 // resources keeps limits. What a pod of a probe is sure of is the profile's.

@@ -22,18 +22,21 @@ type ProbeSpec struct {
 	Command      []string          `yaml:"command,omitempty"`
 	Args         []string          `yaml:"args,omitempty"`
 	Env          []Variable        `yaml:"env,omitempty"`
+	Mounts       []Mount           `yaml:"mounts,omitempty"`
 	Contract     string            `yaml:"contract,omitempty"`
 	Timeout      string            `yaml:"timeout,omitempty"`
 	Profile      string            `yaml:"profile,omitempty"`
 	Exceptions   []Exception       `yaml:"exceptions,omitempty"`
 	NodeSelector map[string]string `yaml:"nodeSelector,omitempty"`
 	Limits       *Limits           `yaml:"limits,omitempty"`
+	Touches      []Touch           `yaml:"touches,omitempty"`
 }
 
-// Variable is one of an environment.
+// Variable is one of an environment: a text, or a field of its pod.
 type Variable struct {
 	Name  string `yaml:"name"`
-	Value string `yaml:"value"`
+	Value string `yaml:"value,omitempty"`
+	Field string `yaml:"field,omitempty"`
 }
 
 // Exception is what a pod may do beyond its profile.
@@ -95,6 +98,7 @@ func dialects() []dialect {
 	return []dialect{
 		{version: "comcast.github.io/v1", kind: "KuberhealthyCheck", contract: "v2", timeout: v2, pod: "podSpec"},
 		{version: "comcast.github.io/v1", kind: "KuberhealthyJob", contract: "v2", timeout: v2, pod: "podSpec", once: true},
+		{version: "kuberhealthy.github.io/v2", kind: "KuberhealthyCheck", contract: "v3", timeout: v3, pod: "podSpec", templated: true}, // its first name
 		{version: "kuberhealthy.github.io/v2", kind: "HealthCheck", contract: "v3", timeout: v3, pod: "podSpec", templated: true},
 		{
 			version: "kubeprober.erda.cloud/v1", kind: "Probe", timeout: pipelines.Duration(time.Minute), pod: "template",
@@ -107,16 +111,19 @@ func dialects() []dialect {
 type check struct {
 	*converter
 	dialect
-	name  string
-	spec  ProbeSpec
-	every pipelines.Duration // 0 where it runs once
-	limit pipelines.Duration // of a run; 0 where none is said
-	whole bool               // nothing that it needs was left out
+	name      string
+	namespace string
+	spec      ProbeSpec
+	volumes   map[string]Mount // by their names, without a place
+	placed    []placed
+	every     pipelines.Duration // 0 where it runs once
+	limit     pipelines.Duration // of a run; 0 where none is said
+	whole     bool               // nothing that it needs was left out
 }
 
 // probe carries a check over: a Probe, and a ProbeBinding that runs it.
-func (c *converter) probe(d dialect, doc *yaml.Node, name string, spec *yaml.Node) {
-	k := &check{converter: c, dialect: d, name: name, whole: true, every: everyDefault}
+func (c *converter) probe(d dialect, doc *yaml.Node, name, namespace string, spec *yaml.Node) {
+	k := &check{converter: c, dialect: d, name: name, namespace: namespace, whole: true, every: everyDefault}
 	if k.once || k.reports != "" {
 		k.every = 0
 	}
@@ -140,6 +147,7 @@ func (c *converter) probe(d dialect, doc *yaml.Node, name string, spec *yaml.Nod
 			k.field(f)
 		}
 	}
+	k.mount()
 	if pods == 0 && k.whole {
 		k.refuse(spec, "it has no %s", d.pod)
 	}
