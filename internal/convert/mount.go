@@ -36,8 +36,8 @@ func (k *check) volumesOf(f field) {
 	}
 }
 
-// sourceName is the name in a volume's source, which has to be all that the volume says: keys of it, or a place of its own for each, are not
-// carried over.
+// sourceName is the name in a volume's source, which has to be all that the volume says: keys of it, or a place for each of them, are
+// not carried over.
 func (k *check) sourceName(f field, key string) (name string) {
 	for s := range k.fields(f.value, f.name) {
 		switch s.name {

@@ -178,7 +178,7 @@ func (k *check) environment(f field) {
 			k.refuse(item, "env: %s has another variable in its value: write that out", v.Name)
 		default:
 			if v.Value != "" && v.Value == k.namespace {
-				k.remark(item, "env: %s is %s, where the check was: a case runs in the namespace of its component, which field: metadata.namespace tells",
+				k.remark(item, "env: %s is %s, where the check was: a case is where its component is, as field: metadata.namespace says",
 					v.Name, v.Value)
 			}
 			k.spec.Env = append(k.spec.Env, v)

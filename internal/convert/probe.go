@@ -98,7 +98,8 @@ func dialects() []dialect {
 	return []dialect{
 		{version: "comcast.github.io/v1", kind: "KuberhealthyCheck", contract: "v2", timeout: v2, pod: "podSpec"},
 		{version: "comcast.github.io/v1", kind: "KuberhealthyJob", contract: "v2", timeout: v2, pod: "podSpec", once: true},
-		{version: "kuberhealthy.github.io/v2", kind: "KuberhealthyCheck", contract: "v3", timeout: v3, pod: "podSpec", templated: true}, // its first name
+		// the first name of a HealthCheck
+		{version: "kuberhealthy.github.io/v2", kind: "KuberhealthyCheck", contract: "v3", timeout: v3, pod: "podSpec", templated: true},
 		{version: "kuberhealthy.github.io/v2", kind: "HealthCheck", contract: "v3", timeout: v3, pod: "podSpec", templated: true},
 		{
 			version: "kubeprober.erda.cloud/v1", kind: "Probe", timeout: pipelines.Duration(time.Minute), pod: "template",

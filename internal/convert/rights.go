@@ -120,7 +120,8 @@ func (k *check) bound(b *account, name string) bool {
 // given takes what a binding gives.
 func (k *check) given(b *account) {
 	i := slices.IndexFunc(k.accounts, func(r *account) bool {
-		return r.Kind == b.RoleRef.Kind && r.Metadata.Name == b.RoleRef.Name && (r.Kind == "ClusterRole" || r.Metadata.Namespace == b.Metadata.Namespace)
+		return r.Kind == b.RoleRef.Kind && r.Metadata.Name == b.RoleRef.Name &&
+			(r.Kind == "ClusterRole" || r.Metadata.Namespace == b.Metadata.Namespace)
 	})
 	if i < 0 {
 		k.remark(b.at, "%s %s: %s %s is not in this file: say in touches what it may do", b.Kind, b.Metadata.Name, b.RoleRef.Kind, b.RoleRef.Name)
