@@ -93,7 +93,6 @@ func TestAutoscalerInMidBatch(t *testing.T) {
 		}
 	}
 	t.Run("watched", func(t *testing.T) {
-		t.Parallel()
 		s, d, spec, state := start(t, nodes)
 		watch(t, s, d, spec, state, 3, func(exceeded func() bool) {
 			scales(t, s, nodes, 4, 12)
@@ -108,7 +107,6 @@ func TestAutoscalerInMidBatch(t *testing.T) {
 		})
 	})
 	t.Run("nobody watches", func(t *testing.T) {
-		t.Parallel()
 		s, d, spec, state := start(t, nodes)
 		if _, err := d.Advance(s.ctx, s.c, spec, state, batch(1, half, pipelines.Count(4)), whenUpdated(4)); !errors.Is(err, errEnough) {
 			t.Fatal(err)
@@ -116,7 +114,6 @@ func TestAutoscalerInMidBatch(t *testing.T) {
 		scales(t, s, nodes, 5, 10, 4, 10)
 	})
 	t.Run("no percentage says it", func(t *testing.T) {
-		t.Parallel()
 		const many = 120 // of which 5 are more than 4% and less than 5%
 		s, d, spec, state := start(t, many)
 		watch(t, s, d, spec, state, 5, func(func() bool) {
@@ -141,7 +138,6 @@ func TestAutoscalerWhileAllGoesWell(t *testing.T) {
 		"surge":    {rolling("25%", 0), 3, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			s := newStage(t)
 			from, to := s.strategic("1", nodes, c.strategy), s.strategic("2", nodes, c.strategy)
 			s.running(from, nodes)

@@ -76,7 +76,6 @@ func TestMakeBeforeBreakForReal(t *testing.T) {
 		"no surge but one":          {6, rolling(0, 1), 4, 0, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			s := newStage(t)
 			shape := func(tag string) *unstructured.Unstructured { return s.strategic(tag, c.replicas, c.strategy) }
 			from, to := shape("1"), shape("2")
@@ -120,7 +119,6 @@ func TestAnotherRunTakesOverInMidStep(t *testing.T) {
 	t.Parallel()
 	for name, strategy := range map[string]map[string]any{"surge": rolling(2, 0), "no surge": rolling(0, 2)} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			const replicas = 6
 			s := newStage(t)
 			from, bad, to := s.strategic("1", replicas, strategy), s.strategic("2-never-ready", replicas, strategy), s.strategic("3", replicas, strategy)
@@ -151,7 +149,6 @@ func TestAnotherRunTakesOverInMidStep(t *testing.T) {
 // TestHoldOfTheReleaseBefore goes on with a Deployment that an earlier release left in the middle of a batch: it knew no
 // surge, and did not note what it had told the controller.
 func TestHoldOfTheReleaseBefore(t *testing.T) {
-	t.Parallel()
 	const replicas = 6
 	s := newStage(t)
 	from, to := s.strategic("1", replicas, rolling(1, 1)), s.strategic("2", replicas, rolling(1, 1))
@@ -194,7 +191,6 @@ func TestHoldOfTheReleaseBefore(t *testing.T) {
 
 // TestRecreateIsOneBatch takes all pods down before the first new one is there, since its owner allows no two versions at once.
 func TestRecreateIsOneBatch(t *testing.T) {
-	t.Parallel()
 	const replicas = 3
 	s := newStage(t)
 	recreate := map[string]any{"type": "Recreate"}
@@ -245,7 +241,6 @@ func TestRecreateIsOneBatch(t *testing.T) {
 
 // TestALaterRunFindsWhatWasOnlyPrepared goes to the version that all pods have, over what a run left that had moved none.
 func TestALaterRunFindsWhatWasOnlyPrepared(t *testing.T) {
-	t.Parallel()
 	const replicas = 3
 	s := newStage(t)
 	shape := func(tag string) *unstructured.Unstructured {

@@ -43,7 +43,6 @@ func TestFailureMode_R34_BudgetThatNeverAllows(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			s := newStage(t)
 			from := s.daemonSet("1")
 			s.running(from, nodes)
@@ -59,7 +58,6 @@ func TestFailureMode_R34_BudgetThatNeverAllows(t *testing.T) {
 }
 
 func TestBudgetIsWaitedFor(t *testing.T) {
-	t.Parallel()
 	s := newStage(t)
 	from, to := s.daemonSet("1"), s.daemonSet("2")
 	s.running(from, nodes)
@@ -92,7 +90,6 @@ func TestBudgetIsWaitedFor(t *testing.T) {
 }
 
 func TestNodeSets(t *testing.T) {
-	t.Parallel()
 	s := newStage(t)
 	from, to := s.daemonSet("1"), s.daemonSet("2")
 	s.running(from, nodes)
@@ -140,7 +137,6 @@ func TestNodeSets(t *testing.T) {
 }
 
 func TestPodsOfOthersUseTheBatchUp(t *testing.T) {
-	t.Parallel()
 	s := newStage(t)
 	from, to := s.daemonSet("1"), s.daemonSet("2")
 	s.running(from, nodes)
@@ -158,7 +154,6 @@ func TestPodsOfOthersUseTheBatchUp(t *testing.T) {
 }
 
 func TestOwnersOnDelete(t *testing.T) {
-	t.Parallel()
 	s := newStage(t)
 	from, to := s.daemonSet("1"), s.daemonSet("2")
 	if err := unstructured.SetNestedField(from.Object, "OnDelete", "spec", "updateStrategy", "type"); err != nil {
@@ -169,7 +164,6 @@ func TestOwnersOnDelete(t *testing.T) {
 }
 
 func TestFactsOfACrash(t *testing.T) {
-	t.Parallel()
 	s := newStage(t)
 	from, to := s.daemonSet("1"), s.daemonSet("2-crash")
 	s.running(from, nodes)

@@ -113,7 +113,7 @@ func (s *stage) condition(node, ready string) {
 
 func (s *stage) kubectl(args ...string) {
 	s.Helper()
-	stack(s.T).Run(s.T, append([]string{"kubectl", "--cluster", "a"}, args...)...)
+	stack(s.T).Run(s.T, append([]string{"kubectl", "--cluster", s.cluster}, args...)...)
 }
 
 // on returns the nodes that have a pod of a tag, Terminating ones not among them.
@@ -128,10 +128,8 @@ func (s *stage) on(tag string) []string {
 	return nodes
 }
 
-// These tests kill nodes of the cluster that all tests share, each its own: none is parallel, so that others see them alive.
-
 func TestADeadNodeIsSetAside(t *testing.T) {
-	s := newStage(t)
+	s := newStageAlone(t)
 	from, to := s.daemonSet("1"), s.daemonSet("2")
 	s.running(from, nodes)
 	names := s.on("1")
@@ -167,7 +165,7 @@ func TestADeadNodeIsSetAside(t *testing.T) {
 }
 
 func TestADeadNodeIsLeftToTheOwner(t *testing.T) {
-	s := newStage(t)
+	s := newStageAlone(t)
 	from, to := s.daemonSet("1"), s.daemonSet("2")
 	s.running(from, nodes)
 	before, names := s.live(from), s.on("1")
@@ -188,7 +186,7 @@ func TestADeadNodeIsLeftToTheOwner(t *testing.T) {
 }
 
 func TestANodeThatDiesUnderABatch(t *testing.T) {
-	s := newStage(t)
+	s := newStageAlone(t)
 	from, to := s.daemonSet("1"), s.daemonSet("2")
 	s.running(from, nodes)
 	names := s.on("1")
@@ -233,7 +231,7 @@ func TestANodeThatDiesUnderABatch(t *testing.T) {
 }
 
 func TestARollbackWaitsForNoDeadNode(t *testing.T) {
-	s := newStage(t)
+	s := newStageAlone(t)
 	from, to := s.daemonSet("1"), s.daemonSet("2")
 	s.running(from, nodes)
 	before, names := s.live(from), s.on("1")

@@ -11,10 +11,9 @@ import (
 	"sluice.dev/sluice/pipelines/rule"
 )
 
-// TestUnreachableIsNoticed takes the API server away in mid-batch. It has the cluster for itself: tests that
-// share it run later.
+// TestUnreachableIsNoticed takes the API server away in mid-batch.
 func TestUnreachableIsNoticed(t *testing.T) {
-	s := newStage(t)
+	s := newStageAlone(t)
 	from, to := s.daemonSet("1"), s.daemonSet("2")
 	s.running(from, nodes)
 	d := driverOf(t, to)
@@ -24,7 +23,7 @@ func TestUnreachableIsNoticed(t *testing.T) {
 	var stopped time.Time
 	_, err := d.Advance(s.ctx, s.c, spec, state, goal, func(_ context.Context, w rule.Workload, _ rule.Batch) error {
 		if w.Updated == 2 && stopped.IsZero() {
-			stack(t).Run(t, "stop", "apiserver", "--cluster", "a")
+			stack(t).Run(t, "stop", "apiserver", "--cluster", s.cluster)
 			stopped = time.Now()
 		}
 		return nil
@@ -35,7 +34,7 @@ func TestUnreachableIsNoticed(t *testing.T) {
 	}
 	_, err = d.Facts(s.ctx, s.c, spec, state, goal)
 	code(t, err, fault.Unreachable)
-	stack(t).Run(t, "start", "apiserver", "--cluster", "a")
+	stack(t).Run(t, "start", "apiserver", "--cluster", s.cluster)
 	s.until("the API server is back", func() bool { return s.c.Reachable(s.ctx) == nil })
 	s.until("Advance goes on", func() bool {
 		_, err := d.Advance(s.ctx, s.c, spec, state, goal, nil)

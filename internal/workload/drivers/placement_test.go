@@ -16,7 +16,6 @@ import (
 // TestPlacementReachesAtOnce shows what the rule reaches-at-once keeps from happening: a DaemonSet that changes which nodes
 // it is for does so in no batch, on OnDelete and with every batch closed.
 func TestPlacementReachesAtOnce(t *testing.T) {
-	t.Parallel()
 	s := newStage(t)
 	from, to := s.daemonSet("1"), s.daemonSet("2")
 	s.running(from, nodes)

@@ -24,12 +24,10 @@ func eachKind(t *testing.T, test func(s *stage, d workload.Driver, shape func(ta
 	t.Helper()
 	t.Parallel()
 	t.Run("DaemonSet", func(t *testing.T) {
-		t.Parallel()
 		s := newStage(t)
 		test(s, driverOf(t, s.daemonSet("1")), s.daemonSet)
 	})
 	t.Run("Deployment", func(t *testing.T) {
-		t.Parallel()
 		s := newStage(t)
 		test(s, driverOf(t, s.deployment("1", nodes)), func(tag string) *unstructured.Unstructured { return s.deployment(tag, nodes) })
 	})
@@ -221,6 +219,7 @@ func (s *stage) deleteOne(tag string) {
 }
 
 func TestRevert(t *testing.T) {
+	t.Parallel()
 	ways := map[string]func(s *stage, d workload.Driver, spec workload.Spec) workload.State{
 		"never prepared": func(*stage, workload.Driver, workload.Spec) workload.State { return workload.State{} },
 		"prepared only": func(s *stage, d workload.Driver, spec workload.Spec) workload.State {

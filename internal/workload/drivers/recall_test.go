@@ -101,7 +101,6 @@ func TestFoundUnowned(t *testing.T) {
 
 // TestEditOfADisarmedWorkload sees an edit by hand for the drift that it is.
 func TestEditOfADisarmedWorkload(t *testing.T) {
-	t.Parallel()
 	s := newStage(t)
 	from, to := s.daemonSet("1"), s.daemonSet("2")
 	s.running(from, nodes)

@@ -101,6 +101,7 @@ func TestTheFirstBatchGoesBackAlone(t *testing.T) {
 
 // TestARetreatIsCutShort has something else come in the middle.
 func TestARetreatIsCutShort(t *testing.T) {
+	t.Parallel()
 	begun := func(s *stage, d workload.Driver, shape func(string) *unstructured.Unstructured) (workload.Spec, workload.State) {
 		from, to := shape("1"), shape("2")
 		s.running(from, nodes)
@@ -143,7 +144,6 @@ func TestARetreatIsCutShort(t *testing.T) {
 }
 
 func TestABatchOfANodeSetGoesBackAlone(t *testing.T) {
-	t.Parallel()
 	s := newStage(t)
 	from, to := s.daemonSet("1"), s.daemonSet("2")
 	s.running(from, nodes)
@@ -201,9 +201,8 @@ func TestABatchGoesBackToWhatNobodyRecorded(t *testing.T) {
 	})
 }
 
-// TestARetreatWaitsForNoDeadNode is not parallel, as its neighbours are not: it kills nodes of the cluster that all share.
 func TestARetreatWaitsForNoDeadNode(t *testing.T) {
-	s := newStage(t)
+	s := newStageAlone(t)
 	from, to := s.daemonSet("1"), s.daemonSet("2")
 	s.running(from, nodes)
 	names := s.on("1")

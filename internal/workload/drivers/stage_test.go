@@ -31,14 +31,24 @@ const nodes = 10
 
 var stack localtest.Get
 
+// The tests of cluster "a" share it. That of cluster "b" has it for itself, and may take its nodes and its API server away.
+var (
+	sharing = make(localtest.Turns, 5)
+	alone   = make(localtest.Turns, 1)
+)
+
 func TestMain(m *testing.M) {
-	os.Exit(localtest.Main(m, []string{"a"}, nodes, func(get localtest.Get) { stack = get }))
+	if err := localtest.ByTurns(); err != nil {
+		panic(err)
+	}
+	os.Exit(localtest.Main(m, []string{"a", "b"}, nodes, func(get localtest.Get) { stack = get }))
 }
 
 // stage is a namespace of its own in a real cluster, with a recorder that watches its pods.
 type stage struct {
 	*testing.T
 	ctx       context.Context
+	cluster   string
 	c         *kube.Cluster
 	namespace string
 	recorder  *witness.Recorder
@@ -47,12 +57,25 @@ type stage struct {
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
+	sharing.Take(t)
+	return newStageIn(t, "a")
+}
+
+// newStageAlone is in a cluster that no other test is in.
+func newStageAlone(t *testing.T) *stage {
+	t.Helper()
+	alone.Take(t)
+	return newStageIn(t, "b")
+}
+
+func newStageIn(t *testing.T, cluster string) *stage {
+	t.Helper()
 	s := stack(t)
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(cancel)
 	pool := kube.NewPool(kube.Options{Kubeconfigs: []string{s.Kubeconfig}})
 	t.Cleanup(pool.Close)
-	c, err := pool.Cluster(ctx, "a")
+	c, err := pool.Cluster(ctx, cluster)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,11 +91,11 @@ func newStage(t *testing.T) *stage {
 	t.Cleanup(func() {
 		_ = c.Delete(context.Background(), schema.GroupVersionKind{Version: "v1", Kind: "Namespace"}, "", name, "")
 	})
-	reader, err := witness.Open(s.Kubeconfig, "a")
+	reader, err := witness.Open(s.Kubeconfig, cluster)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &stage{T: t, ctx: ctx, c: c, namespace: name, reader: reader}
+	return &stage{T: t, ctx: ctx, cluster: cluster, c: c, namespace: name, reader: reader}
 }
 
 func (s *stage) daemonSet(tag string) *unstructured.Unstructured {
