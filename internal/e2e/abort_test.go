@@ -62,7 +62,7 @@ func TestFailureMode_R04_AbortStopsFromEveryPhaseAndDoesNothingWhenIdle(t *testi
 	t.Parallel()
 	for _, kind := range []string{"DaemonSet", "Deployment"} {
 		t.Run(kind, func(t *testing.T) {
-			t.Parallel()
+			turns.Take(t)
 			abortFromEveryPhase(t, kind)
 		})
 	}

@@ -78,7 +78,7 @@ func (s *site) meanwhile() {
 }
 
 func TestWhatWasFoundIsGivenBackByAnOpenRun(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	s := newSite(t, "adopted")
 	s.work()
 	s.adopt()
@@ -101,7 +101,7 @@ func TestWhatWasFoundIsGivenBackByAnOpenRun(t *testing.T) {
 }
 
 func TestWhatWasFoundIsGivenBackAfterTheRunHasEnded(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	s := newSite(t, "endured")
 	s.work()
 	s.adopt()

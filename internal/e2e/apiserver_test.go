@@ -13,7 +13,6 @@ import (
 )
 
 func TestAnAPIServerIsDownForAMinuteDuringItsTurn(t *testing.T) {
-	t.Parallel()
 	s := newSiteOfOutages(t, "down")
 	s.work()
 	s.install()
@@ -42,7 +41,6 @@ func TestAnAPIServerIsDownForAMinuteDuringItsTurn(t *testing.T) {
 }
 
 func TestAClusterThatIsDownAtItsTurnGoesOnceItIsBack(t *testing.T) {
-	t.Parallel()
 	s := newSiteOfOutages(t, "late")
 	s.work()
 	s.install()
@@ -70,7 +68,6 @@ func TestAClusterThatIsDownAtItsTurnGoesOnceItIsBack(t *testing.T) {
 }
 
 func TestFailureMode_R11_R28_AClusterThatIsDownBeforeItsTurnDoesNotBlockTheOtherAndIsCaughtUp(t *testing.T) {
-	t.Parallel()
 	s := newSiteOfOutages(t, "offline")
 	s.work()
 	s.install()
@@ -140,7 +137,6 @@ func TestFailureMode_R11_R28_AClusterThatIsDownBeforeItsTurnDoesNotBlockTheOther
 // TestFailureMode_R29_ARetryGoesOverWhatFailedWithTheSameDigests has a cluster out of reach until a run has ended, and edits the files
 // before the retry: that brings what the plan fixed, where it was not brought, and nowhere else.
 func TestFailureMode_R29_ARetryGoesOverWhatFailedWithTheSameDigests(t *testing.T) {
-	t.Parallel()
 	s := newSiteOfOutages(t, "retried")
 	s.work()
 	s.install()

@@ -8,7 +8,7 @@ import (
 )
 
 func TestAWorkerBringsItsSearchAttributesToANamespaceOfOnesOwn(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	s := newSite(t, "namespaces")
 	c, err := engine.Dial(t.Context(), s.dial)
 	if err != nil {

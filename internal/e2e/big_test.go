@@ -64,7 +64,7 @@ func BenchmarkBigStage(b *testing.B) {
 }
 
 func TestAFakeFleetIsJudgedByGroupAndStage(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	f := newFakeFleet(t, "judged", 2)
 	check := func(name string, at pipelines.Point) pipelines.ResolvedCheck {
 		return pipelines.ResolvedCheck{
@@ -79,7 +79,7 @@ func TestAFakeFleetIsJudgedByGroupAndStage(t *testing.T) {
 }
 
 func TestAUnitOfAFakeFleetWaitsForAnotherRun(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	f := newFakeFleet(t, "locked", 1)
 	free := make(chan struct{})
 	f.moves = func(ctx context.Context, r step.AdvanceRequest) error {
@@ -109,7 +109,7 @@ func TestAUnitOfAFakeFleetWaitsForAnotherRun(t *testing.T) {
 }
 
 func TestARunOfAFakeFleetContinuesAsNew(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	f := newFakeFleet(t, "carried-on", 1, 1)
 	f.plan.Stages[0].Approvals, f.plan.Stages[1].Approvals = 1, 1
 	run := f.start("carried-on-1")
@@ -138,7 +138,7 @@ func TestARunOfAFakeFleetContinuesAsNew(t *testing.T) {
 }
 
 func TestABigStageOfAFakeFleetGoesInParts(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	f := newFakeFleet(t, "parted", 101)
 	run := f.start("parted-1")
 	if end := f.ended(run); end.Phase != api.PhaseSucceeded {
@@ -149,7 +149,7 @@ func TestABigStageOfAFakeFleetGoesInParts(t *testing.T) {
 }
 
 func TestTheLooksOfAFakeFleetEndWithTheNextRun(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	f := newFakeFleet(t, "looked", 1)
 	f.plan.Stages[0].SoakStage, f.plan.Stages[0].Looks = 20*time.Second, true
 	first := f.start("looked-1")

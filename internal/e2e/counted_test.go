@@ -25,7 +25,7 @@ import (
 // failures that stop the unit, once its batch has waited for ten measurements of each. The worker after it needs one more, no verdict is made in between, and the history of the unit has not one
 // event for all that was measured.
 func TestAKilledWorkerOfChecksGoesOnCounting(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	var asked, failing atomic.Int64
 	answers := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		asked.Add(1)

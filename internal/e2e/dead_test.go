@@ -45,7 +45,7 @@ func on(snap witness.Snapshot, tag string) []string {
 }
 
 func TestDeadNodesHoldNobodyUp(t *testing.T) {
-	s := newSite(t, "deadnodes")
+	s := newSiteOfOutages(t, "deadnodes")
 	s.work()
 	s.install()
 	names := on(s.snapshot("a"), "1.0.0")

@@ -34,6 +34,7 @@ func (s *site) drill(name, version, pipeline, expect string) {
 // TestDrillsAreJudged runs a version that its pipeline stops, with a worker that dies meanwhile, again at once, as what it took back
 // freezes nothing; and one that nothing stops, which is taken back all the same.
 func TestDrillsAreJudged(t *testing.T) {
+	turns.Take(t)
 	s := newSite(t, "drilled")
 	kill := s.work()
 	s.install()

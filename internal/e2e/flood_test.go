@@ -14,7 +14,7 @@ import (
 // TestFloodOfCommandsDoesNotKeepAnAbortOut gives a run that waits for an approval five hundred commands at a time, until an abort
 // among them is answered.
 func TestFloodOfCommandsDoesNotKeepAnAbortOut(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	s := newSite(t, "flooded")
 	s.work()
 	s.install()

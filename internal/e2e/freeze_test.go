@@ -13,7 +13,7 @@ import (
 // A freeze that is made while Temporal cannot be reached holds an open run as soon as a worker tells it. The worker that looked at the run
 // is dead, and ends what it did as timed out: for whoever interrupts that it is no fault of the run.
 func TestAFreezeThatNobodyCouldTellHolds(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	s := newSite(t, "frozen")
 	kill := s.work()
 	s.install()

@@ -27,7 +27,7 @@ import (
 // TestWhatWasCountedIsHandedOn ends background checks, as a unit does that takes hold of another workload, and has others go on with what
 // they had counted, on the real Temporal server.
 func TestWhatWasCountedIsHandedOn(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	asked := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }))
 	defer asked.Close()
 	c, err := engine.Dial(t.Context(), engine.DialOptions{Dir: stack(t).Dir})

@@ -4,12 +4,10 @@ package e2e_test
 import (
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -39,8 +37,7 @@ func TestMain(m *testing.M) {
 	if spec := os.Getenv(directEnv); spec != "" {
 		os.Exit(takeBack(strings.Split(spec, ",")))
 	}
-	flag.Parse()
-	if err := flag.Set("test.parallel", strconv.Itoa(atOnce)); err != nil {
+	if err := localtest.ByTurns(); err != nil {
 		panic(err)
 	}
 	os.Exit(localtest.Main(m, []string{"a", "b", "c", "d"}, nodes, func(get localtest.Get) { stack = get }))
@@ -87,8 +84,9 @@ func serve(spec []string) int {
 	return 0
 }
 
-// atOnce is how many tests run at a time: they wait more than they work. Those that stop Temporal, or a node, run alone.
-const atOnce = 3
+// turns are of the tests that run beside others: they wait more than they work. Those that stop an API server or a node have the turns of
+// the spare control planes instead, and those that stop Temporal run alone.
+var turns = make(localtest.Turns, 4)
 
 // patience is how much longer a test waits than what it waits for takes alone: others run beside it.
 const patience = 3

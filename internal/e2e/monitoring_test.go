@@ -32,7 +32,7 @@ var empty = map[string]string{
 // TestPrometheusHearsOfARun has a real Prometheus scrape a worker while a run gets nowhere, and asks it every query of the alerts and of the
 // dashboard.
 func TestPrometheusHearsOfARun(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	address := free(t)
 	prometheus := prometheustest.Scraping(t, "sluice", address)
 	s := newSite(t, "monitored")

@@ -9,7 +9,7 @@ import (
 )
 
 func TestASoakThatIsEndedAndAClusterThatIsSkipped(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	s := newSite(t, "hurried")
 	s.work()
 	s.install()

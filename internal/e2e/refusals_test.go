@@ -31,7 +31,7 @@ spec: {group: production, context: a}
 `
 
 func TestAChartThatDoesNotRenderForTwoOfFiveClustersChangesNothing(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	s := newSite(t, "unrendered")
 	s.work()
 	s.install()

@@ -13,7 +13,7 @@ import (
 )
 
 func TestAVersionGoesThroughAndABadOneIsTakenBack(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	s := newSite(t, "whole")
 	s.work()
 	s.install()
@@ -65,7 +65,7 @@ func withoutGeneration(s string) string {
 }
 
 func TestFailureMode_R31_TheWayBackIsWhatRanBeforeTheRun(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	s := newSite(t, "later")
 	s.work()
 	s.install()
@@ -98,7 +98,7 @@ func TestFailureMode_R31_TheWayBackIsWhatRanBeforeTheRun(t *testing.T) {
 // TestFailureMode_R23_R30_ConfigurationAloneGoesBatchByBatch: a version that changes nothing but configuration takes the way of any
 // other, with its checks.
 func TestFailureMode_R23_R30_ConfigurationAloneGoesBatchByBatch(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	s := newSite(t, "config")
 	s.work()
 	s.install()
@@ -134,7 +134,7 @@ func TestFailureMode_R23_R30_ConfigurationAloneGoesBatchByBatch(t *testing.T) {
 }
 
 func TestFailureMode_R01_AGateDoesNotJudgeTheOldRevision(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	s := newSite(t, "stale")
 	s.work()
 	s.install()
@@ -157,7 +157,7 @@ func TestFailureMode_R01_AGateDoesNotJudgeTheOldRevision(t *testing.T) {
 }
 
 func TestFailureMode_R35_OurOwnHalfDoneWorkIsNotDrift(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	s := newSite(t, "half")
 	s.work()
 	s.install()
@@ -180,7 +180,7 @@ func TestFailureMode_R35_OurOwnHalfDoneWorkIsNotDrift(t *testing.T) {
 }
 
 func TestAContextThatIsNotThereIsWrongInput(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	s := newSite(t, "nowhere")
 	s.work()
 	s.edit("fleet.yaml", "metadata: {name: b}\nspec: {group: production", "metadata: {name: b}\nspec: {group: production, context: nowhere")
@@ -191,7 +191,7 @@ func TestAContextThatIsNotThereIsWrongInput(t *testing.T) {
 }
 
 func TestFailureMode_R21_WhatIsNotRenderedAnyMoreStays(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	s := newSite(t, "absent")
 	s.work()
 	s.install()
@@ -205,7 +205,7 @@ func TestFailureMode_R21_WhatIsNotRenderedAnyMoreStays(t *testing.T) {
 }
 
 func TestFailureMode_R15_TwoRunsDoNotShareATarget(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	s := newSite(t, "twice")
 	s.work()
 	s.install()
@@ -220,7 +220,7 @@ func TestFailureMode_R15_TwoRunsDoNotShareATarget(t *testing.T) {
 }
 
 func TestFailureMode_R17_EveryEndFreesTheLock(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	s := newSite(t, "freed")
 	s.work()
 	s.install()
@@ -239,7 +239,7 @@ func TestFailureMode_R17_EveryEndFreesTheLock(t *testing.T) {
 }
 
 func TestFailureMode_R36_AnotherInstallationIsRefused(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	first := newSite(t, "shared")
 	kill := first.work()
 	first.install()
@@ -261,7 +261,7 @@ func TestFailureMode_R36_AnotherInstallationIsRefused(t *testing.T) {
 
 // TestFailureMode_R37_NothingMovesUntilAPersonSaysWhichToTrust: a cluster was restored from a backup, and its Lease says what ran then.
 func TestFailureMode_R37_NothingMovesUntilAPersonSaysWhichToTrust(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	s := newSite(t, "restored")
 	s.work()
 	s.install()

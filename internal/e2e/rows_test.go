@@ -27,7 +27,7 @@ func printed(t *testing.T, p *engine.Planned) string {
 }
 
 func TestFailureMode_R07_ACheckThatCannotBeEvaluatedHoldsAndTakesNothingBack(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	s := newSite(t, "unjudged")
 	s.work()
 	s.install()
@@ -89,7 +89,7 @@ func TestFailureMode_R08_ARunWithAFailedUnitDoesNotSucceed(t *testing.T) {
 		{"continued", "Continue", "0"},
 	} {
 		t.Run(c.component, func(t *testing.T) {
-			t.Parallel()
+			turns.Take(t)
 			s := newSite(t, c.component)
 			s.work()
 			s.install()
@@ -106,6 +106,9 @@ func TestFailureMode_R08_ARunWithAFailedUnitDoesNotSucceed(t *testing.T) {
 			report := s.report(run)
 			alone := engine.New(s.ledger, func(context.Context) (*engine.Server, error) { return nil, errors.New("there is no Temporal") }, engine.Options{})
 			kept, err := alone.Status(t.Context(), run)
+			for end := time.Now().Add(patience * time.Minute); err != nil && time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+				kept, err = alone.Status(t.Context(), run) // a run says that it ends, and then the ledger is told
+			}
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -134,7 +137,7 @@ func TestFailureMode_R08_ARunWithAFailedUnitDoesNotSucceed(t *testing.T) {
 }
 
 func TestFailureMode_R13_AStageThatMayBeEmptyIsSkippedAndWaitsForNobody(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	s := newSite(t, "empty")
 	s.work()
 	s.declare("gaps", `
@@ -179,7 +182,7 @@ func steps(rec witness.Recording, tag string, quiet time.Duration) []int {
 }
 
 func TestFailureMode_R14_BatchesMoveWhatThePlanPrints(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	s := newSite(t, "rounded")
 	s.work()
 	s.edit("components.yaml", "config: {", "config: {environments: {production: {replicas: 13}}, ")

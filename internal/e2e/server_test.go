@@ -34,7 +34,7 @@ import (
 // TestTwoPeopleRollOutByServers has two servers on one PostgreSQL, a worker, and people with tokens of a real issuer: who starts a run
 // cannot approve it, who has no right cannot either, another can; and any of the servers may go.
 func TestTwoPeopleRollOutByServers(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	s := newSiteOf(t, stack(t), "served", postgrestest.Start(t).Database(t))
 	s.declare("asked", "  defaults: {batches: [100%], maxUnavailable: 100%}\n"+
 		"  stages: [{name: all, clusterGroups: {all: true}, approvals: 1}]\n")

@@ -94,9 +94,10 @@ var spare = func() chan string {
 	return all
 }()
 
-// newSiteOfOutages may stop what serves its cluster a.
-func newSiteOfOutages(t testing.TB, component string) *site {
+// newSiteOfOutages may stop what serves its cluster a, and nodes of it. Its test is parallel.
+func newSiteOfOutages(t *testing.T, component string) *site {
 	t.Helper()
+	t.Parallel()
 	control := <-spare
 	t.Cleanup(func() { spare <- control })
 	s := newSite(t, component)

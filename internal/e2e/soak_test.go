@@ -19,7 +19,7 @@ func (s *site) resting(run string) {
 }
 
 func TestAVersionThatCrashesInTheSoakOfItsStageIsTakenBack(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	s := newSite(t, "resting")
 	s.work()
 	s.install()
@@ -46,7 +46,7 @@ func TestAVersionThatCrashesInTheSoakOfItsStageIsTakenBack(t *testing.T) {
 }
 
 func TestTheSoakOfAStageSurvivesItsWorkerAndJudgesNobodyElsesChange(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	s := newSite(t, "watchful")
 	kill := s.work()
 	s.install()
@@ -70,7 +70,7 @@ func TestTheSoakOfAStageSurvivesItsWorkerAndJudgesNobodyElsesChange(t *testing.T
 }
 
 func TestASoakDoesNotPassBecauseNobodyWasThere(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	s := newSite(t, "nobody")
 	s.edit("resting.yaml", "soak: {stage: 5m}", "soak: {stage: 20s}")
 	kill := s.work()

@@ -64,7 +64,7 @@ func (s *site) sourceUntil(what string, met func(engine.KeptSource) bool) engine
 // TestWhatIsMergedIsRolledOut follows a repository through a worker that dies: a merge is rolled out, and one that is reverted while its
 // run is open pauses that.
 func TestWhatIsMergedIsRolledOut(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	s := newSite(t, "merged")
 	kill := s.work()
 	s.install()

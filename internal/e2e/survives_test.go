@@ -32,7 +32,7 @@ func (s *site) inBatch(cluster, tag string) {
 }
 
 func TestFailureMode_R27_AKilledWorkerLosesAndRepeatsNothing(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	s := newSite(t, "killed")
 	kill := s.work()
 	s.install()
@@ -84,7 +84,7 @@ func TestTemporalIsRestartedInTheMiddleOfABatch(t *testing.T) {
 }
 
 func TestFailureMode_R05_R32_PausedThenRolledBack(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	s := newSite(t, "paused")
 	s.work()
 	s.install()
@@ -127,7 +127,7 @@ func (s *site) settled(cluster string) {
 }
 
 func TestFailureMode_R22_ADriftedConfigMapIsShownAndNotOverwrittenUntilTold(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	s := newSite(t, "drift")
 	s.work()
 	s.install()
@@ -147,7 +147,7 @@ func TestFailureMode_R22_ADriftedConfigMapIsShownAndNotOverwrittenUntilTold(t *t
 }
 
 func TestFailureMode_R06_ATerminatedRunStopsAndDisarmsItsUnits(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	s := newSite(t, "orphaned")
 	s.work()
 	s.install()
@@ -182,7 +182,7 @@ func TestFailureMode_R06_ATerminatedRunStopsAndDisarmsItsUnits(t *testing.T) {
 }
 
 func TestFailureMode_R06_WithEverythingGoneNothingMoves(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	s := newSite(t, "terminated")
 	kill := s.work()
 	s.install()
@@ -224,7 +224,7 @@ func (s *site) asBefore(before witness.Snapshot) {
 }
 
 func TestARollbackTakesAwayWhatTheRunAdded(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	s := newSite(t, "added")
 	s.work()
 	s.install()

@@ -44,7 +44,7 @@ func (h *hook) hears(kind pipelines.NotifyEvent) (notify.Event, bool) {
 
 // TestReceiversHearOfARunThatStands has a webhook and a real Alertmanager told of a run that waits for an approval, and then is held.
 func TestReceiversHearOfARunThatStands(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	alertmanager := notifytest.Alertmanager(t)
 	told := &hook{}
 	server := httptest.NewServer(told)

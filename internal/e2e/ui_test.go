@@ -54,7 +54,7 @@ func page(t *testing.T, chromium, url string, want ...string) string {
 }
 
 func TestTheTemporalUITellsTheStory(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	chromium := browser(t)
 	s := newSite(t, "shown")
 	s.work()

@@ -16,7 +16,7 @@ import (
 // TestABackgroundCheckOfLogsAloneStopsABadVersion plays two versions that are bad in ways of their own, with no rule about pods
 // beside the check of their logs.
 func TestABackgroundCheckOfLogsAloneStopsABadVersion(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	s := newSite(t, "panics")
 	s.work()
 	s.declare("logs", `
@@ -54,7 +54,7 @@ func TestABackgroundCheckOfLogsAloneStopsABadVersion(t *testing.T) {
 // TestARunAsksEveryKindOfCheck has one run judged by metrics of a real Prometheus, logs and objects of real control planes, a pod that
 // runs, and a window. Its tasks are pods as well, and hand results on.
 func TestARunAsksEveryKindOfCheck(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	now := time.Now()
 	prometheus := prometheustest.Filled(t, fmt.Sprintf("# TYPE agent_success gauge\nagent_success{cluster=\"a\"} 0.995 %d\nagent_success{cluster=\"a\"} 0.995 %d\n# EOF\n",
 		now.Add(-time.Minute).Unix(), now.Unix()))

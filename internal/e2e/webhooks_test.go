@@ -92,7 +92,7 @@ func unguardedFirst(t *testing.T, tr *trail, after uint64) uint64 {
 }
 
 func TestFailureMode_R33_AWebhookComesLastAndGoesFirst(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	s := newSite(t, "webhooked")
 	s.work()
 	s.install()
@@ -134,7 +134,7 @@ func TestFailureMode_R33_AWebhookComesLastAndGoesFirst(t *testing.T) {
 }
 
 func TestAFirstInstallationIsTakenBackWithItsWebhookFirst(t *testing.T) {
-	t.Parallel()
+	turns.Take(t)
 	s := newSite(t, "crashing")
 	s.work()
 	s.edit("components.yaml", "{logLevel: level-3}", "{logLevel: level-3, notes: from version 3, extra: true, guard: true}")
