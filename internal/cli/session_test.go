@@ -20,6 +20,7 @@ import (
 	"sluice.dev/sluice/internal/cli"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/ledger"
+	"sluice.dev/sluice/internal/ledger/sqlite/sqlitetest"
 )
 
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.Local)
@@ -51,9 +52,7 @@ func newSession(t *testing.T, phases ...api.Phase) *session {
 	t.Helper()
 	s := &session{t: t, files: t.TempDir(), now: noon.Add(time.Minute)}
 	s.server = &server{t: t, ledger: filepath.Join(t.TempDir(), "ledger.db"), phases: phases}
-	if err := s.server.open().Close(); err != nil {
-		t.Fatal(err)
-	}
+	sqlitetest.Put(t, s.server.ledger)
 	text := `apiVersion: sluice.dev/v1alpha1
 kind: ClusterGroup
 metadata: {name: prod}

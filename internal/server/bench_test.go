@@ -26,6 +26,7 @@ import (
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/ledger/sqlite"
+	"sluice.dev/sluice/internal/ledger/sqlite/sqlitetest"
 	"sluice.dev/sluice/internal/server"
 	"sluice.dev/sluice/internal/wire"
 	"sluice.dev/sluice/pipelines"
@@ -52,6 +53,7 @@ func newBench(t testing.TB) *bench {
 	b := &bench{
 		t: t, file: filepath.Join(t.TempDir(), "ledger.db"), clock: testclock.NewFakeClock(noon), log: &log{}, files: t.TempDir(),
 	}
+	sqlitetest.Put(t, b.file)
 	b.ledger = b.open()
 	b.temporal = &temporal{ledger: b.ledger, open: map[string]bool{}, sees: []string{"ConfigMap/agent/a"}}
 	b.issuer = issuertest.New(t, b.clock.Now)
