@@ -64,14 +64,29 @@ demo: programs build ## watch a component travel through five clusters, and bad 
 demo-short: programs build ## the demo on three small clusters
 	@bin/sluice demo --short
 
+# Two lanes beside each other: packages that take minutes wait for control planes, Temporal and nodes, and leave the cores to the others.
+# They print each test. Vetting is of `make check`; without debug information, linking takes half as long.
+LONG      = ./internal/e2e ./internal/workload/drivers
+GOTESTSUM = $(CURDIR)/bin/tools/gotestsum --format-hide-empty-pkg
+TESTFLAGS = -vet=off -ldflags='-s -w'
+
 .PHONY: test
 test: build tools ## run every test; those that lack a system program are skipped by name and listed at the end
 	@echo "of the simulated rollouts, the slice of commit $(SLICE) is played (make test SLICE=... plays another's)"
-	@SLUICE_SLICE=$(SLICE) bin/tools/gotestsum --format pkgname --format-hide-empty-pkg -- -timeout 30m -p 2 ./...
-	@cd deploy/local && ../../bin/tools/gotestsum --format pkgname --format-hide-empty-pkg -- -timeout 20m -p 1 ./...
-	@cd tools && ../bin/tools/gotestsum --format pkgname --format-hide-empty-pkg -- -timeout 5m ./...
-	@cd probe && ../bin/tools/gotestsum --format pkgname --format-hide-empty-pkg -- -timeout 5m ./...
-	@cd probes && ../bin/tools/gotestsum --format pkgname --format-hide-empty-pkg -- -timeout 10m ./...
+	@$(MAKE) --no-print-directory --jobs=2 --keep-going test-long test-rest
+
+.PHONY: test-long
+test-long:
+	@$(GOTESTSUM) --format testname -- $(TESTFLAGS) -timeout 30m -p 1 $(LONG)
+	@cd deploy/local && $(GOTESTSUM) --format testname -- $(TESTFLAGS) -timeout 20m -p 1 ./...
+	@cd probes && $(GOTESTSUM) --format testname -- $(TESTFLAGS) -timeout 10m -p 1 ./...
+
+.PHONY: test-rest
+test-rest:
+	@others=$$($(GO) list ./... | grep -v $(patsubst ./%,-e '/%$$',$(LONG))); \
+		SLUICE_SLICE=$(SLICE) $(GOTESTSUM) --format pkgname -- $(TESTFLAGS) -timeout 30m -p 2 $$others
+	@cd tools && $(GOTESTSUM) --format pkgname -- $(TESTFLAGS) -timeout 5m ./...
+	@cd probe && $(GOTESTSUM) --format pkgname -- $(TESTFLAGS) -timeout 5m ./...
 
 .PHONY: mutate
 mutate: ## see whether the cheap tests notice mistakes: each of internal/mutate/mutations.txt, one at a time; ONLY=pattern picks some
