@@ -9,8 +9,8 @@ import (
 // more than they work have more turns than there are cores.
 type Turns chan struct{}
 
-// Take makes a test parallel and waits for a turn, which the test has until its end. A test that has subtests with turns of their own
-// takes none itself.
+// Take makes a test parallel and waits for a turn, which the test has until its end; the time that it is said to take
+// begins before. A test that has subtests with turns of their own takes none itself.
 func (turns Turns) Take(t *testing.T) {
 	t.Helper()
 	t.Parallel()
