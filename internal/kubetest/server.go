@@ -51,7 +51,10 @@ type Server struct {
 	Kubelet func(pod *unstructured.Unstructured) (status map[string]any)
 	// Prober says the same of a ProbeRun.
 	Prober func(run *unstructured.Unstructured) (status map[string]any)
-	Clock  clock.WithDelayedExecution // when objects are made, and what clients go by; the real one unless set before they are made
+	// Lingers says, where it is set, which objects stay when they are deleted, for somebody else to end them: pods of a node that is away.
+	// A grace period of 0 takes them away all the same.
+	Lingers func(o *unstructured.Unstructured) bool
+	Clock   clock.WithDelayedExecution // when objects are made, and what clients go by; the real one unless set before they are made
 
 	t       *testing.T
 	still   bool   // watches hear of nothing
@@ -313,6 +316,11 @@ func (s *Server) apply(
 	}
 	switch verb {
 	case "delete", "evict":
+		if s.Lingers != nil && options["gracePeriodSeconds"] != 0.0 && s.Lingers(live.DeepCopy()) {
+			going := live.DeepCopy()
+			going.SetDeletionTimestamp(new(metav1.NewTime(s.Clock.Now())))
+			return s.store(path, going), 0, ""
+		}
 		return s.remove(path), 0, ""
 	case "update":
 		return s.store(path, &unstructured.Unstructured{Object: sent}), 0, ""

@@ -187,7 +187,10 @@ func (s *site) followResident(ctx context.Context, r *probing.Run, p *corev1.Pod
 	if err != nil {
 		return 0, client.IgnoreNotFound(err)
 	}
-	began := beganAt(p)
+	began := r.Status.Started.Time
+	if at := beganAt(p); at.After(began) && at.Before(began.Add(beginWithin)) { // else a clock is far off
+		began = at
+	}
 	if from := s.from(); from.After(began) {
 		began = from
 	}

@@ -273,6 +273,15 @@ func (s *site) followBegun(ctx context.Context, r *probing.Run, p *corev1.Pod) (
 		return left, nil
 	}
 	result := s.overdue(ctx, r, p, fmt.Sprintf("it did not come to an end within %s", c.Spec.Timeout.Duration))
+	if result.Verdict == api.Failed {
+		alive, wait, err := s.lives(ctx, r, p, c.Spec.Timeout.Duration)
+		if err != nil || wait > 0 {
+			return wait, err
+		}
+		if !alive {
+			result = couldNot(codeNode, "%s; node %s has not renewed its Lease since", result.Message, p.Spec.NodeName)
+		}
+	}
 	if err := s.finish(ctx, r, result); err != nil {
 		return 0, err
 	}
@@ -283,6 +292,9 @@ func (s *site) followBegun(ctx context.Context, r *probing.Run, p *corev1.Pod) (
 // node is not well, that says nothing about what it looks at.
 func (s *site) overdue(ctx context.Context, r *probing.Run, p *corev1.Pod, what string) probing.Result {
 	if _, why, err := s.nodes(ctx, p.Spec.NodeName, ""); err == nil && why != "" {
+		return couldNot(codeNode, "%s; %s", what, why)
+	}
+	if why := s.wasIll(ctx, p.Spec.NodeName, beganAt(p)); why != "" {
 		return couldNot(codeNode, "%s; %s", what, why)
 	}
 	if s.away(r) {
@@ -428,9 +440,15 @@ func (s *site) podSeen(ctx context.Context, r *probing.Run) (*corev1.Pod, error)
 	return p, err
 }
 
-// remove takes a pod away. One that is gone is none.
+// remove takes a pod away, at once where its node is gone: it would wait for that for ever. One that is gone is none.
 func (s *site) remove(ctx context.Context, p *corev1.Pod) error {
-	err := s.api.Delete(ctx, p, client.Preconditions{UID: &p.UID})
+	options := []client.DeleteOption{client.Preconditions{UID: &p.UID}}
+	if lost, err := s.lost(ctx, p); err != nil {
+		return err
+	} else if lost {
+		options = append(options, client.GracePeriodSeconds(0))
+	}
+	err := s.api.Delete(ctx, p, options...)
 	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
 		return nil
 	}

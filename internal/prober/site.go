@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -41,6 +42,8 @@ type site struct {
 
 	wakeCase chan event.GenericEvent // whose resident has reported for the first time
 
+	blind sync.Once // that Leases of nodes cannot be read is said
+
 	adopting sync.Mutex
 	adopted  bool
 
@@ -67,7 +70,7 @@ func (p *Prober) add(cluster string, m manager.Manager) error {
 		return err
 	}
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{probing.AddToScheme, corev1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{probing.AddToScheme, corev1.AddToScheme, coordinationv1.AddToScheme} {
 		if err := add(scheme); err != nil {
 			return err
 		}
@@ -138,13 +141,12 @@ func (s *site) hang(m manager.Manager) error {
 		{configs, source.Channel(s.wakeCase, &handler.EnqueueRequestForObject{})},
 		{configs, source.Kind(s.seen, &probing.Config{}, &handler.TypedEnqueueRequestForObject[*probing.Config]{})},
 		{configs, source.Kind(s.seen, &probing.Run{}, toCase)},
+		{configs, source.Kind(s.seen, &corev1.Node{}, onNodes(s.residentsOf, s.residentsOf, s.residentsOf))},
+		{runs, source.Kind(s.seen, &corev1.Node{}, onNodes(nil, nil, s.runsOn))},
 	} {
 		if err := w.on.Watch(w.from); err != nil {
 			return err
 		}
-	}
-	if _, err := s.seen.GetInformer(context.Background(), &corev1.Node{}, cache.BlockUntilSynced(false)); err != nil {
-		return err
 	}
 	for _, r := range []manager.Runnable{kept{s.seen}, manager.RunnableFunc(s.makeWanted), manager.RunnableFunc(s.keepSaying)} {
 		if err := m.Add(r); err != nil {

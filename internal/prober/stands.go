@@ -108,12 +108,12 @@ func (s *site) caseOf(name types.NamespacedName) *known {
 	return nil
 }
 
-// fresh is for how long a result of a case counts. Nobody looks by himself at one that only events or people run: it has no such time.
-func fresh(c *probing.Config) time.Duration {
-	if c.Spec.Mode != probing.Resident && c.Spec.Schedule.Every.Duration == 0 && c.Spec.Schedule.Cron == "" {
-		return 0
-	}
-	return c.Spec.Freshness.Duration
+// fresh is for how long a result of a case counts; 0 for ever.
+func fresh(c *probing.Config) time.Duration { return max(c.Spec.Freshness.Duration, 0) }
+
+// awaited reports whether a result of a case is to come by itself: of one that only events or people run, nobody misses the first one.
+func awaited(c *probing.Config) bool {
+	return fresh(c) > 0 && (c.Spec.Mode == probing.Resident || c.Spec.Schedule.Every.Duration > 0 || c.Spec.Schedule.Cron != "")
 }
 
 // fold adds a result to the stands of its case, and returns those that are about it. The caller holds the lock.
@@ -236,7 +236,8 @@ func (s *site) writeStatus(ctx context.Context, k *known) error {
 			return client.IgnoreNotFound(err)
 		}
 		k.mu.Lock()
-		dirty, owed, want := k.dirty, k.owed, k.status(c)
+		want := k.status(c, s.Clock.Now())
+		dirty, owed := k.dirty || !sameStates(c.Status.Targets, want.Targets), k.owed
 		k.dirty, k.owed = false, false
 		k.mu.Unlock()
 		if !dirty {
@@ -260,19 +261,27 @@ func (s *site) writeStatus(ctx context.Context, k *known) error {
 	return err
 }
 
+// sameStates reports whether two lists say the same of the same targets. A state is another one by time alone, too.
+func sameStates(a, b []probing.TargetStatus) bool {
+	return slices.EqualFunc(a, b, func(a, b probing.TargetStatus) bool { return a.Target == b.Target && a.State == b.State })
+}
+
 // rank is the order of states in a status: the worst first.
 var rank = map[probing.State]int{probing.Failing: 0, probing.Unknown: 1, probing.Passing: 2, probing.Paused: 3}
 
-// status is what is known, as a status has it. The caller holds the lock.
-func (k *known) status(c *probing.Config) probing.ConfigStatus {
+// status is what is known by a time, as a status has it. The caller holds the lock.
+func (k *known) status(c *probing.Config, now time.Time) probing.ConfigStatus {
 	out := probing.ConfigStatus{
 		ObservedGeneration: c.Generation, LastSlot: k.lastSlot, Missed: k.missed, RunNow: k.runNow, Problem: k.problem,
 	}
 	for _, target := range slices.Sorted(maps.Keys(k.stands)) {
 		st := k.stands[target]
 		t := probing.TargetStatus{
-			Target: target, State: st.State, Since: metav1.NewTime(st.Since), Streak: st.Streak, Until: metav1.NewTime(st.Until), Recent: st.Recent,
-			Run: k.runs[target],
+			Target: target, State: st.At(now), Since: metav1.NewTime(st.Since), Streak: st.Streak, Until: metav1.NewTime(st.Until),
+			Recent: st.Recent, Run: k.runs[target],
+		}
+		if t.State != st.State {
+			t.Since = t.Until
 		}
 		if st.Last != nil {
 			t.Last, t.Message = metav1.NewTime(st.Last.Ended), clip.Bytes(st.Last.Message, maxMessage)

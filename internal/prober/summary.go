@@ -48,7 +48,7 @@ func (s *site) summary(ctx context.Context) error {
 		}
 		k.mu.Lock()
 		for _, target := range looked {
-			if k.stands[target] == nil && fresh(k.config) > 0 && len(k.stands) < maxStands {
+			if k.stands[target] == nil && awaited(k.config) && len(k.stands) < maxStands {
 				k.stands[target] = k.none(s.cluster, target)
 			}
 		}

@@ -98,11 +98,24 @@ func (s *site) orphans(ctx context.Context, c *probing.Config, run types.Namespa
 		return err
 	}
 	for i := range all.Items {
-		if p := &all.Items[i]; !over(p) {
+		p := &all.Items[i]
+		stuck, err := s.stuck(ctx, p)
+		if err != nil {
+			return err
+		}
+		if stuck || !over(p) {
 			if err := s.remove(ctx, p); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// stuck reports whether a pod is to go, and never will: its node is gone.
+func (s *site) stuck(ctx context.Context, p *corev1.Pod) (bool, error) {
+	if p.DeletionTimestamp == nil {
+		return false, nil
+	}
+	return s.lost(ctx, p)
 }

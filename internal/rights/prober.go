@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
 	"sluice.dev/sluice/internal/probing"
@@ -49,6 +50,10 @@ func ofProber(objects []*unstructured.Unstructured) (all []Need) {
 		{Group: of, Resource: "proberuns/status", Verbs: []string{"update"}, Place: Anywhere, Why: why},
 		{Resource: "pods", Verbs: look, Place: Anywhere, Why: "of pods an agent sees those that probes are, and those of a control plane"},
 	}
+	all = append(all, Need{
+		Group: "coordination.k8s.io", Resource: "leases", Verbs: []string{"get"}, Place: In(corev1.NamespaceNodeLease),
+		Why: "whether a program hangs or its node has just died, the node's Lease tells",
+	})
 	all = append(all, Events()...)
 	for _, namespace := range slices.Sorted(maps.Keys(in)) {
 		all = append(all, Need{Resource: "pods", Verbs: []string{"create", "delete"}, Place: In(namespace), Why: "a run of a probe is a pod"})

@@ -65,7 +65,8 @@ func TestRoles(t *testing.T) {
 			": get list watch create update delete proberuns.sluice.dev", every[0], ": get list watch pods",
 			": get list watch probeconfigs.sluice.dev", ": get namespaces kube-system", ": list replicasets.apps",
 			": list watch controllerrevisions.apps", ": list watch daemonsets.apps", ": list watch deployments.apps", ": list watch statefulsets.apps",
-			": update probeconfigs/status.sluice.dev", ": update proberuns/status.sluice.dev", "sluice-probes: create delete pods",
+			": update probeconfigs/status.sluice.dev", ": update proberuns/status.sluice.dev",
+			"kube-node-lease: get leases.coordination.k8s.io", "sluice-probes: create delete pods",
 			"sluice-probes: create patch delete probeconfigs.sluice.dev", every[1],
 		}},
 		{"an agent takes away what they leave, where they leave it", rights.Work{Agent: true, Objects: []*unstructured.Unstructured{
