@@ -130,7 +130,7 @@ func boundStand(s *probing.Stand, cluster string, now time.Time) error {
 		s.Since = now
 	}
 	s.Owner, s.Binding, s.Probe = line(s.Owner, maxText), line(s.Binding, maxText), line(s.Probe, maxText)
-	s.Version, s.Severity = line(s.Version, maxText), line(s.Severity, maxName)
+	s.Version, s.Program, s.Severity = line(s.Version, maxText), line(s.Program, maxName), line(s.Severity, maxName)
 	s.Namespace, s.Mode = line(s.Namespace, maxText), probing.Mode(line(string(s.Mode), maxName))
 	if s.Last != nil { // an agent that was started anew does not know which run that was
 		if err := boundResult(s.Last, cluster, now); err != nil {
@@ -163,7 +163,7 @@ func boundResult(o *probing.Outcome, cluster string, now time.Time) error {
 	if !slices.Contains(verdicts, o.Verdict) {
 		return fault.New(fault.Invalid, "run %s came to %.20q, which is no verdict", o.ID, o.Verdict)
 	}
-	o.Cluster = cluster
+	o.Cluster, o.Program = cluster, line(o.Program, maxName)
 	if o.Ended.IsZero() || o.Ended.After(now.Add(mostAhead)) {
 		o.Ended = now
 	}

@@ -137,7 +137,7 @@ func printExplained(w io.Writer, q engine.ProbesQuery, x engine.ProbeExplanation
 	}
 	first := x.Targets[0]
 	fmt.Fprintf(&text, "it is a case of probe %s (%s), bound by %s, and runs %s; %s owns it\n",
-		or(first.Probe), or(first.Version), or(first.Binding), orText(when(first.Mode, first.Schedule), "when something happens"),
+		or(first.Probe), versionOf(first.Version, first.Program), or(first.Binding), orText(when(first.Mode, first.Schedule), "when something happens"),
 		orText(first.Owner, "nobody"))
 	fmt.Fprintf(&text, "%s\n", enforced(x.Record))
 	for _, line := range x.Record.Missing {
@@ -146,6 +146,14 @@ func printExplained(w io.Writer, q engine.ProbesQuery, x engine.ProbeExplanation
 	fmt.Fprintf(&text, "within a day its runs came to %s\n", tally(x.Hours))
 	_, err := io.WriteString(w, text.String())
 	return fault.Wrap(fault.Internal, err, "cannot print")
+}
+
+// versionOf is which version of a component brought a case, and which revision of the case that is.
+func versionOf(version, program string) string {
+	if program == "" {
+		return or(version)
+	}
+	return or(version) + ", revision " + program
 }
 
 func orText(text, none string) string {

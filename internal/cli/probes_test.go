@@ -21,7 +21,7 @@ func (s *session) probed() {
 	stand := func(probeCase, target string, state probing.State, v api.Verdict, says string) probing.Stand {
 		return probing.Stand{
 			Case: probeCase, Target: target, State: state, Since: now.Add(-time.Hour), Streak: 2, Until: now.Add(time.Minute), Probe: "etcd",
-			Version: "1.0.0", Binding: "everywhere", Severity: "P1", Owner: "team-node", Missed: 1,
+			Version: "1.0.0", Program: "3f2a9c01d2e4", Binding: "everywhere", Severity: "P1", Owner: "team-node", Missed: 1,
 			Schedule: probing.Schedule{Every: metav1.Duration{Duration: 5 * time.Minute}}, Events: []probing.EventSpec{{On: probing.NodeNew}},
 			Last: &probing.Outcome{
 				ID: probeCase + "-" + target, Case: probeCase, Target: target, Node: "n1", Started: now.Add(-2 * time.Second), Ended: now,
@@ -73,7 +73,7 @@ what its pod on node n1 wrote besides is in the cluster, for as long as the pod 
   its last 2 results say so, which counts until ` + s.now.Add(time.Minute).UTC().Format(time.RFC3339) + `
   run node-life-n1 came to Failed at ` + s.now.UTC().Format(time.RFC3339) + `: a pod \u001b[31mdid not start
   1 of its runs were due and did not begin
-it is a case of probe etcd (1.0.0), bound by everywhere, and runs every 5m; team-node owns it
+it is a case of probe etcd (1.0.0, revision 3f2a9c01d2e4), bound by everywhere, and runs every 5m; team-node owns it
 it is advisory: a failure is told, and holds nothing
 within a day its runs came to 1 Failed, 1 Passed; the longest took 2s
 `,

@@ -45,7 +45,7 @@ func (e *Engine) ExplainProbe(ctx context.Context, q ProbesQuery) (out ProbeExpl
 	for _, k := range all {
 		out.Targets = append(out.Targets, ExplainedProbe{k, because(k, e.now())})
 	}
-	if out.Record, err = e.ProbeRecord(ctx, q.Case, all[0].Enforcement); err != nil {
+	if out.Record, err = e.ProbeRecord(ctx, q.Case, all[0].Program, all[0].Enforcement); err != nil {
 		return out, err
 	}
 	if out.Outcomes, err = e.ProbeOutcomes(ctx, q, explainedOutcomes); err != nil {

@@ -17,7 +17,7 @@ import (
 // unproven refuses cases that a plan would have be Enforcing without the record for it, where they are not so already: what is wrong half
 // of the time must not hold what others change. It reports whether there is one.
 func (e *Engine) unproven(ctx context.Context, live *plan.Live) (found bool, err error) {
-	records, rendered := map[string]ProbeRecord{}, map[string]map[string]probing.Enforcement{}
+	records, rendered := map[string]ProbeRecord{}, map[string]map[string]probing.ConfigSpec{}
 	for i := range live.Clusters {
 		c := &live.Clusters[i]
 		for _, o := range c.Objects {
@@ -26,12 +26,12 @@ func (e *Engine) unproven(ctx context.Context, live *plan.Live) (found bool, err
 				continue
 			}
 			if rendered[c.Rendered] == nil {
-				if rendered[c.Rendered], err = e.enforcements(ctx, c.Rendered); err != nil {
+				if rendered[c.Rendered], err = e.specs(ctx, c.Rendered); err != nil {
 					return found, err
 				}
 			}
 			of := rendered[c.Rendered][o.Object]
-			if of.Mode != probing.Enforcing {
+			if of.Enforcement.Mode != probing.Enforcing {
 				continue
 			}
 			already, err := e.enforces(ctx, c.Cluster, name)
@@ -64,9 +64,9 @@ func configOf(o plan.Object) (string, bool) {
 	return rest[strings.LastIndex(rest, "/")+1:], true
 }
 
-// enforcements are those of the cases among rendered objects, by Kind/namespace/name.
-func (e *Engine) enforcements(ctx context.Context, digest string) (map[string]probing.Enforcement, error) {
-	all := map[string]probing.Enforcement{}
+// specs are those of the cases among rendered objects, by Kind/namespace/name.
+func (e *Engine) specs(ctx context.Context, digest string) (map[string]probing.ConfigSpec, error) {
+	all := map[string]probing.ConfigSpec{}
 	if digest == "" {
 		return all, nil
 	}
@@ -90,7 +90,7 @@ func (e *Engine) enforcements(ctx context.Context, digest string) (map[string]pr
 		if err := json.Unmarshal(data, &c); err != nil {
 			return nil, fault.Wrap(fault.Invalid, err, "cannot read case %s", o.GetName())
 		}
-		all[probing.KindConfig+"/"+o.GetNamespace()+"/"+o.GetName()] = c.Spec.Enforcement
+		all[probing.KindConfig+"/"+o.GetNamespace()+"/"+o.GetName()] = c.Spec
 	}
 	return all, nil
 }
@@ -101,12 +101,13 @@ func (e *Engine) enforces(ctx context.Context, cluster, probeCase string) (bool,
 	return len(all) > 0 && all[0].Row.Enforcement.Mode == probing.Enforcing, err
 }
 
-func (e *Engine) recordOnce(ctx context.Context, known map[string]ProbeRecord, name string, of probing.Enforcement) (ProbeRecord, error) {
-	key := fmt.Sprintf("%s %+v", name, of)
+func (e *Engine) recordOnce(ctx context.Context, known map[string]ProbeRecord, name string, of probing.ConfigSpec) (ProbeRecord, error) {
+	program := of.Program()
+	key := fmt.Sprintf("%s %s %+v", name, program, of.Enforcement)
 	if r, there := known[key]; there {
 		return r, nil
 	}
-	r, err := e.ProbeRecord(ctx, name, of)
+	r, err := e.ProbeRecord(ctx, name, program, of.Enforcement)
 	if err == nil {
 		known[key] = r
 	}

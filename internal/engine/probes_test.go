@@ -15,6 +15,9 @@ import (
 	"sluice.dev/sluice/internal/probing"
 )
 
+// noProgram is the program of a case that says nothing of one.
+var noProgram = (&probing.ConfigSpec{}).Program()
+
 // said is that runs of case etcd came to verdicts in a cluster, a minute apart, the last one now.
 func (b *bench) said(cluster string, state probing.State, verdicts ...api.Verdict) {
 	b.t.Helper()
@@ -23,13 +26,13 @@ func (b *bench) said(cluster string, state probing.State, verdicts ...api.Verdic
 	for i, v := range verdicts {
 		ended := now.Add(-time.Duration(len(verdicts)-1-i) * time.Minute)
 		s.Outcomes = append(s.Outcomes, probing.Outcome{
-			ID: fmt.Sprintf("etcd-%d", ended.Unix()), Case: "etcd", Started: ended.Add(-time.Second), Ended: ended,
+			ID: fmt.Sprintf("etcd-%d", ended.Unix()), Case: "etcd", Started: ended.Add(-time.Second), Ended: ended, Program: noProgram,
 			Cause: probing.Cause{Kind: probing.BySchedule}, Result: probing.Result{Verdict: v, Code: "NoLeader", Message: "there is no leader"},
 		})
 	}
 	last := s.Outcomes[len(s.Outcomes)-1]
 	s.Stands = []probing.Stand{{
-		Case: "etcd", State: state, Since: now, Streak: 2, Until: now.Add(15 * time.Minute), Recent: "FP", Missed: 3, Last: &last,
+		Case: "etcd", State: state, Since: now, Streak: 2, Until: now.Add(15 * time.Minute), Recent: "FP", Missed: 3, Last: &last, Program: noProgram,
 		Enforcement: probing.Enforcement{Mode: probing.Enforcing, QuietRuns: 4, Environment: "production"},
 	}}
 	if err := b.ledger.SaveSaid(b.t.Context(), []probing.Said{s}, now); err != nil {
@@ -86,7 +89,7 @@ func TestFailureMode_P04_ARecordIsOfWhatWasFound(t *testing.T) {
 	share := probing.Enforcement{Mode: probing.Enforcing, FalsePositives: "50%"}
 	want := func(e probing.Enforcement, reason string, missing ...string) {
 		t.Helper()
-		r, err := b.ProbeRecord(t.Context(), "etcd", e)
+		r, err := b.ProbeRecord(t.Context(), "etcd", noProgram, e)
 		if err != nil || r.Holds != (len(missing) == 0) {
 			t.Errorf("%s: %+v (%v)", reason, r, err)
 			return
@@ -99,7 +102,7 @@ func TestFailureMode_P04_ARecordIsOfWhatWasFound(t *testing.T) {
 	}
 	want(probing.Enforcement{}, "advisory needs nothing")
 	want(probing.Enforcement{Mode: probing.Enforcing}, "enforcing needs something", "names neither")
-	want(quiet, "there is none", "0 of 4 quiet runs in environment staging (1 cluster)")
+	want(quiet, "there is none", "0 of 4 quiet runs of revision "+noProgram+" in environment staging (1 cluster)")
 	b.said("c1", probing.Passing, api.Passed, api.Passed, api.Passed, api.Passed)
 	want(quiet, "another environment says nothing", "0 of 4")
 	b.said("s1", probing.Passing, api.Passed, api.Passed, api.Passed)
@@ -140,7 +143,11 @@ func TestFailureMode_P04_ARecordIsOfWhatWasFound(t *testing.T) {
 	if err != nil || len(entries) != 1 || !strings.Contains(entries[0].Outcome, "is a false positive") {
 		t.Errorf("labels are in the audit: %v (%v)", entries, err)
 	}
-	if _, err := b.ProbeRecord(t.Context(), "etcd", probing.Enforcement{Mode: probing.Enforcing, FalsePositives: "few"}); fault.CodeOf(err) != fault.Invalid {
+	r, err := b.ProbeRecord(t.Context(), "etcd", "swapped", share)
+	if err != nil || r.Holds || !strings.Contains(r.Missing[0], "0 of 2 labelled failures of revision swapped") || len(r.Others) != 1 || r.Others[0].False != 2 {
+		t.Errorf("another program has no failures of its own: %+v (%v)", r, err)
+	}
+	if _, err := b.ProbeRecord(t.Context(), "etcd", noProgram, probing.Enforcement{Mode: probing.Enforcing, FalsePositives: "few"}); fault.CodeOf(err) != fault.Invalid {
 		t.Errorf("no share: %v", err)
 	}
 }
@@ -173,23 +180,25 @@ func TestWhyAProbeIsAsItIs(t *testing.T) {
 
 // A case that has not proven that it judges well holds nobody up: the plan that would have it do so is refused.
 func TestAPlanOfAnUnprovenProbeIsRefused(t *testing.T) {
-	config := func(mode string) string {
+	config := func(mode, image string) string {
 		return `{"apiVersion":"sluice.dev/v1alpha1","kind":"ProbeConfig","metadata":{"name":"etcd","namespace":"probes"},"spec":{"enforcement":` +
-			`{"mode":"` + mode + `","quietRuns":3,"environment":"staging"}}}`
+			`{"mode":"` + mode + `","quietRuns":3,"environment":"staging"},"binding":"b","schedule":{"every":"1m"},"pod":{"image":"` + image + `"}}}`
 	}
+	three := func(b *bench) { b.said("s1", probing.Passing, api.Passed, api.Passed, api.Passed) }
 	for name, c := range map[string]struct {
 		reason  string
 		mode    string
+		image   string
 		action  string
 		before  func(*bench)
 		refused string
 	}{
 		"advisory":       {reason: "it holds nobody", mode: "Advisory", action: "create"},
-		"no record":      {reason: "nothing is known of it", mode: "Enforcing", action: "create", refused: "0 of 3 quiet runs in environment staging"},
+		"no record":      {reason: "nothing is known of it", mode: "Enforcing", action: "create", refused: "0 of 3 quiet runs of revision " + noProgram + " in environment staging"},
 		"nothing is new": {reason: "it is as it was", mode: "Enforcing", action: "unchanged"},
-		"a record": {reason: "it has proven itself", mode: "Enforcing", action: "create", before: func(b *bench) {
-			b.said("s1", probing.Passing, api.Passed, api.Passed, api.Passed)
-		}},
+		"a record":       {reason: "it has proven itself", mode: "Enforcing", action: "create", before: three},
+		"a swapped program": {reason: "what has proven itself is something else", mode: "Enforcing", image: "registry.example/other:1", action: "create",
+			before: three, refused: "; revision " + noProgram + " has 3, which are of something else"},
 		"enforcing already": {reason: "whoever mends it need not prove it anew", mode: "Enforcing", action: "patch", before: func(b *bench) {
 			b.said("c1", probing.Passing, api.Passed)
 			b.said("c2", probing.Passing, api.Passed)
@@ -203,7 +212,7 @@ func TestAPlanOfAnUnprovenProbeIsRefused(t *testing.T) {
 			if c.before != nil {
 				c.before(b)
 			}
-			rendered, err := b.ledger.PutBlob(t.Context(), []byte(config(c.mode)))
+			rendered, err := b.ledger.PutBlob(t.Context(), []byte(config(c.mode, c.image)))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -40,8 +40,9 @@ type ProbeCount struct {
 	Count int
 }
 
-// ProbeFailures is how many failures of a case there are, by what people say of them.
+// ProbeFailures is how many failures of a program of a case there are, by what people say of them.
 type ProbeFailures struct {
+	Program                 string // "": nobody noted it
 	Unlabelled, False, True int
 	// Noise is when the last of those ended that nobody has found to be true; zero where there is none. One that is forgotten nobody has
 	// found to be true any more: it counts as of the beginning of its hour.
@@ -86,8 +87,8 @@ type Probes interface {
 	PageProbeOutcomes(ctx context.Context, of ProbesOf, p Page) ([]Marked[ProbeOutcome], error)
 	// ListProbeHours returns what came of runs after a time, by cluster, case and hour, the latest hour first.
 	ListProbeHours(ctx context.Context, of ProbesOf, after time.Time) ([]ProbeHour, error)
-	// CountProbeFailures counts the failures of a case in some clusters.
-	CountProbeFailures(ctx context.Context, probeCase string, clusters []string) (ProbeFailures, error)
+	// CountProbeFailures counts the failures of each program that a case had in some clusters, the one first that has passed most since.
+	CountProbeFailures(ctx context.Context, probeCase string, clusters []string) ([]ProbeFailures, error)
 	// LabelProbeOutcome labels the failure of an ID, in a cluster or in the only one that has it. It is NotFound where there is none,
 	// Conflict where several clusters have one, and Invalid where it is no failure. The last label counts.
 	LabelProbeOutcome(ctx context.Context, cluster, id string, l ProbeLabel) (ProbeOutcome, error)

@@ -248,7 +248,7 @@ func (s *site) takeResident(ctx context.Context, r *probing.Run, result probing.
 	if !counts {
 		return nil
 	}
-	o := s.outcome(r)
+	o := s.outcome(r, k.now())
 	o.Target, o.Ended, o.Result = cmp.Or(report.Target, o.Target), now, result
 	o.ID = fmt.Sprintf("%s#%d", r.UID, cmp.Or(report.Seq, now.UnixMilli()))
 	k.mu.Lock()

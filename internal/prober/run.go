@@ -162,6 +162,7 @@ func (s *site) begin(ctx context.Context, r *probing.Run) (time.Duration, error)
 		return 0, err
 	}
 	r.Status.Phase, r.Status.Version, r.Status.Started = probing.RunRunning, c.Spec.Version, new(metav1.NewTime(now))
+	r.Status.Program = c.Spec.Program()
 	if err := s.api.Status().Update(ctx, r); err != nil {
 		return 0, err
 	}

@@ -167,15 +167,17 @@ func (k *known) full(st *probing.Stand) probing.Stand {
 	one, spec := *st, k.config.Spec
 	one.Namespace = k.name.Namespace
 	one.Probe, one.Binding, one.Version, one.Severity, one.Owner = spec.Probe, spec.Binding, spec.Version, spec.Severity, spec.Owner
+	one.Program = spec.Program()
 	one.Mode, one.Schedule, one.Events, one.Enforcement, one.Missed = spec.Mode, spec.Schedule, spec.Events, spec.Enforcement, k.missed
 	return one
 }
 
-// outcome is what came of a run.
-func (s *site) outcome(r *probing.Run) probing.Outcome {
+// outcome is what came of a run. What ran is on the run; where the cluster's definitions are older and have no place for it, it is what the
+// case is, as long as that has the version that ran.
+func (s *site) outcome(r *probing.Run, c *probing.Config) probing.Outcome {
 	o := probing.Outcome{
 		ID: string(r.UID), Cluster: s.cluster, Case: r.Spec.Case, Target: r.Spec.Target, Node: r.Status.Node, Version: r.Status.Version,
-		Cause: r.Spec.Cause,
+		Program: r.Status.Program, Cause: r.Spec.Cause,
 	}
 	for at, from := range map[*time.Time]*metav1.Time{&o.Started: r.Status.Started, &o.Ended: r.Status.Ended} {
 		if from != nil {
@@ -185,12 +187,15 @@ func (s *site) outcome(r *probing.Run) probing.Outcome {
 	if r.Status.Result != nil {
 		o.Result = *r.Status.Result
 	}
+	if o.Program == "" && o.Version != "" && c != nil && c.Spec.Version == o.Version {
+		o.Program = c.Spec.Program()
+	}
 	return o
 }
 
 // tell says what came of a run, and what that says of its case. A run that was told before is not folded twice.
 func (s *site) tell(ctx context.Context, c *probing.Config, r *probing.Run) error {
-	o := s.outcome(r)
+	o := s.outcome(r, c)
 	said := probing.Said{Cluster: s.cluster, At: s.Clock.Now(), Outcomes: []probing.Outcome{o}}
 	if o.Code == codeReplaced || c == nil {
 		return nil // the next one tells; or it is a run of nothing, and its case is what somebody has written

@@ -260,6 +260,7 @@ type RunStatus struct {
 	Pod      string       `json:"pod,omitempty"`
 	Node     string       `json:"node,omitempty"`
 	Version  string       `json:"version,omitempty"` // of the config that was run
+	Program  string       `json:"program,omitempty"` // of it
 	Started  *metav1.Time `json:"started,omitempty"`
 	Deadline *metav1.Time `json:"deadline,omitempty"`
 	Ended    *metav1.Time `json:"ended,omitempty"`

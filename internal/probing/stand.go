@@ -32,6 +32,7 @@ type Stand struct {
 	Probe       string      `json:"probe,omitempty"`
 	Binding     string      `json:"binding,omitempty"`
 	Version     string      `json:"version,omitempty"`
+	Program     string      `json:"program,omitempty"` // as ConfigSpec.Program has it
 	Severity    string      `json:"severity,omitempty"`
 	Owner       string      `json:"owner,omitempty"`
 	Mode        Mode        `json:"mode,omitempty"`
@@ -48,6 +49,7 @@ type Outcome struct {
 	Target  string    `json:"target,omitempty"`
 	Node    string    `json:"node,omitempty"` // on which it ran
 	Version string    `json:"version,omitempty"`
+	Program string    `json:"program,omitempty"` // that ran, as ConfigSpec.Program has it
 	Cause   Cause     `json:"cause"`
 	Started time.Time `json:"started"`
 	Ended   time.Time `json:"ended"`

@@ -142,9 +142,15 @@ func testProbeOutcomes(t *testing.T, l ledger.Ledger) {
 		_, err := l.LabelProbeOutcome(ctx, cluster, id, label)
 		return err
 	}
+	all3 := []string{"c1", "c2", "c3"}
 	failures := func() ledger.ProbeFailures {
 		t.Helper()
-		return must[ledger.ProbeFailures](t)(l.CountProbeFailures(ctx, "etcd", []string{"c1", "c2", "c3"}))
+		for _, f := range must[[]ledger.ProbeFailures](t)(l.CountProbeFailures(ctx, "etcd", all3)) {
+			if f.Program == "" {
+				return f
+			}
+		}
+		return ledger.ProbeFailures{}
 	}
 	same(t, failures(), ledger.ProbeFailures{Unlabelled: 2, Noise: at(2).UTC()}, "nobody has looked")
 	wantCode(t, label("", "r2", true), fault.Conflict, "two clusters have it")
@@ -155,7 +161,7 @@ func testProbeOutcomes(t *testing.T, l ledger.Ledger) {
 	same(t, failures(), ledger.ProbeFailures{False: 1, True: 1, Noise: at(2).UTC()}, "one was false")
 	ok(t, label("c1", "r2", false))
 	same(t, failures(), ledger.ProbeFailures{True: 2, Quiet: 2}, "the last label counts, and what is true is no noise")
-	same(t, must[ledger.ProbeFailures](t)(l.CountProbeFailures(ctx, "etcd", nil)), ledger.ProbeFailures{}, "of no cluster")
+	same(t, len(must[[]ledger.ProbeFailures](t)(l.CountProbeFailures(ctx, "etcd", nil))), 0, "of no cluster")
 	wantCode(t, func() error {
 		_, err := l.LabelProbeOutcome(ctx, "c1", "r2", ledger.ProbeLabel{By: "corp:ann"})
 		return err
@@ -172,4 +178,36 @@ func testProbeOutcomes(t *testing.T, l ledger.Ledger) {
 	same(t, failures(), ledger.ProbeFailures{Noise: hour}, "what is forgotten of a failure makes no pass before it a quiet one")
 	ok(t, func() error { _, err := l.SweepProbes(ctx, at(5).Add(ledger.ProbeHoursFor+2*time.Hour)); return err }())
 	same(t, len(hours(l.ListProbeHours(ctx, ledger.ProbesOf{}, time.Time{}))), 0, "for a quarter")
+}
+
+// A case is known by its name, and what it has proven belongs to what ran.
+func testProbePrograms(t *testing.T, l ledger.Ledger) {
+	ctx := t.Context()
+	one := func(id, program string, minute int, verdict api.Verdict) probing.Outcome {
+		o := ran(id, "c1", minute, verdict)
+		o.Program = program
+		return o
+	}
+	ok(t, l.SaveSaid(ctx, []probing.Said{{Cluster: "c1", At: at(140), Outcomes: []probing.Outcome{
+		one("r1", "old", 1, api.Failed), one("r2", "old", 61, api.Passed), one("r3", "old", 62, api.Passed),
+		one("r4", "new", 63, api.Passed), one("r5", "new", 64, api.Failed), one("r6", "new", 130, api.Passed), one("r7", "", 3, api.Passed),
+	}}}, at(140)))
+	count := func() []ledger.ProbeFailures {
+		t.Helper()
+		return must[[]ledger.ProbeFailures](t)(l.CountProbeFailures(ctx, "etcd", []string{"c1"}))
+	}
+	same(t, count(), []ledger.ProbeFailures{
+		{Program: "old", Unlabelled: 1, Quiet: 2, Noise: at(1).UTC()}, {Quiet: 1}, {Program: "new", Unlabelled: 1, Quiet: 1, Noise: at(64).UTC()},
+	}, "each has passes and failures of its own")
+	_, err := l.LabelProbeOutcome(ctx, "c1", "r5", ledger.ProbeLabel{By: "corp:ann", Because: "x", At: at(150).UTC()})
+	ok(t, err)
+	same(t, count()[0], ledger.ProbeFailures{Program: "new", True: 1, Quiet: 2}, "a label is of the program that failed")
+	all := must[[]ledger.ProbeHour](t)(l.ListProbeHours(ctx, ledger.ProbesOf{}, time.Time{}))
+	passed := int64(0)
+	for _, h := range all {
+		if h.Verdict == api.Passed {
+			passed += h.Runs
+		}
+	}
+	same(t, []int64{int64(len(all)), passed}, []int64{5, 5}, "hours are of the case, whatever ran")
 }

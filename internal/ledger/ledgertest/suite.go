@@ -43,6 +43,7 @@ func Run(t *testing.T, open func(*testing.T) ledger.Ledger) {
 		"pages":        testPages,
 		"stands":       testStands,
 		"what ran":     testProbeOutcomes,
+		"programs":     testProbePrograms,
 		"turns":        testProbeTurns,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })

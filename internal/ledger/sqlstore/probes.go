@@ -190,12 +190,12 @@ func saveProbeOutcomes(ctx context.Context, tx handle, all []probing.Said, now t
 			if err != nil {
 				return err
 			}
-			args = append(args, o.Cluster, o.ID, o.Case, o.Target, string(o.Verdict), formatTime(o.Ended), readable(string(body)))
+			args = append(args, o.Cluster, o.ID, o.Case, o.Target, string(o.Verdict), formatTime(o.Ended), o.Program, readable(string(body)))
 		}
 		added, err := rows(ctx, tx, func(row scanner) (key [2]string, err error) {
 			err = row.Scan(&key[0], &key[1])
 			return key, err
-		}, `INSERT INTO probe_outcomes (cluster, id, probe_case, target, verdict, ended, body) VALUES `+values(len(some), 7)+`
+		}, `INSERT INTO probe_outcomes (cluster, id, probe_case, target, verdict, ended, program, body) VALUES `+values(len(some), 8)+`
 			ON CONFLICT (cluster, id) DO NOTHING RETURNING cluster, id`, args...)
 		if err != nil {
 			return err
@@ -208,13 +208,16 @@ func saveProbeOutcomes(ctx context.Context, tx handle, all []probing.Said, now t
 }
 
 // hourOf is which count a run belongs to.
-type hourOf struct{ probeCase, cluster, hour, verdict string }
+type hourOf struct{ probeCase, cluster, hour, verdict, program string }
 
 // hours are counts that are to be added.
 type hours map[hourOf]ledger.ProbeHour
 
+// hourAt is the hour of a time, as it is written.
+func hourAt(t time.Time) string { return formatTime(t.UTC().Truncate(time.Hour)) }
+
 func (h hours) add(o probing.Outcome) {
-	of := hourOf{o.Case, o.Cluster, formatTime(o.Ended.UTC().Truncate(time.Hour)), string(o.Verdict)}
+	of := hourOf{o.Case, o.Cluster, hourAt(o.Ended), string(o.Verdict), o.Program}
 	took := max(o.Ended.Sub(o.Started), 0)
 	count := h[of]
 	count.Runs, count.Worst, count.Total = count.Runs+1, max(count.Worst, took), count.Total+took
@@ -224,16 +227,16 @@ func (h hours) add(o probing.Outcome) {
 func (h hours) save(ctx context.Context, tx handle) error {
 	order := slices.SortedFunc(maps.Keys(h), func(a, b hourOf) int {
 		return cmp.Or(cmp.Compare(a.cluster, b.cluster), cmp.Compare(a.probeCase, b.probeCase), cmp.Compare(a.hour, b.hour),
-			cmp.Compare(a.verdict, b.verdict))
+			cmp.Compare(a.verdict, b.verdict), cmp.Compare(a.program, b.program))
 	})
 	for some := range slices.Chunk(order, rowsAtOnce) {
 		var args []any
 		for _, of := range some {
-			args = append(args, of.probeCase, of.cluster, of.hour, of.verdict, h[of].Runs, int64(h[of].Worst), int64(h[of].Total))
+			args = append(args, of.probeCase, of.cluster, of.hour, of.verdict, of.program, h[of].Runs, int64(h[of].Worst), int64(h[of].Total))
 		}
 		_, err := tx.ExecContext(ctx, `
-			INSERT INTO probe_hours (probe_case, cluster, hour, verdict, runs, worst, total) VALUES `+values(len(some), 7)+`
-			ON CONFLICT (probe_case, cluster, hour, verdict) DO UPDATE SET runs = probe_hours.runs + excluded.runs,
+			INSERT INTO probe_hours (probe_case, cluster, hour, verdict, program, runs, worst, total) VALUES `+values(len(some), 8)+`
+			ON CONFLICT (probe_case, cluster, hour, verdict, program) DO UPDATE SET runs = probe_hours.runs + excluded.runs,
 				worst = CASE WHEN excluded.worst > probe_hours.worst THEN excluded.worst ELSE probe_hours.worst END,
 				total = probe_hours.total + excluded.total`, args...)
 		if err != nil {

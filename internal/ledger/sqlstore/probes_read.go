@@ -1,12 +1,14 @@
 package sqlstore
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
 	"strings"
 	"time"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/ledger"
 	"sluice.dev/sluice/internal/probing"
 )
@@ -81,7 +83,8 @@ func (s *Store) ListProbeHours(ctx context.Context, of ledger.ProbesOf, after ti
 		err = row.Scan(&h.Cluster, &h.Case, moment{&h.Hour}, &h.Verdict, &h.Runs, &h.Worst, &h.Total)
 		return h, err
 	}, `
-		SELECT cluster, probe_case, hour, verdict, runs, worst, total FROM probe_hours WHERE `+where+` AND hour > ?
+		SELECT cluster, probe_case, hour, verdict, CAST(SUM(runs) AS BIGINT), MAX(worst), CAST(SUM(total) AS BIGINT) FROM probe_hours
+		WHERE `+where+` AND hour > ? GROUP BY cluster, probe_case, hour, verdict
 		ORDER BY cluster, probe_case, hour DESC, verdict LIMIT ?`, append(args, formatTime(after), ledger.Rows(0))...)
 	return list, failed(err, "cannot count what probes found")
 }
@@ -93,61 +96,77 @@ const clustersAtOnce = 500
 var endless = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // CountProbeFailures implements ledger.Probes.
-func (s *Store) CountProbeFailures(ctx context.Context, probeCase string, clusters []string) (all ledger.ProbeFailures, err error) {
+func (s *Store) CountProbeFailures(ctx context.Context, probeCase string, clusters []string) ([]ledger.ProbeFailures, error) {
+	all, known := map[string]*ledger.ProbeFailures{}, map[string]time.Time{}
+	of := func(program string) *ledger.ProbeFailures {
+		if all[program] == nil {
+			all[program], known[program] = &ledger.ProbeFailures{Program: program}, endless
+		}
+		return all[program]
+	}
 	type failures struct {
-		label       string
-		count       int
-		first, last time.Time
+		program, label string
+		count          int
+		first, last    time.Time
 	}
 	list, err := ofClusters(ctx, s, func(row scanner) (f failures, err error) {
-		err = row.Scan(&f.label, &f.count, moment{&f.first}, moment{&f.last})
+		err = row.Scan(&f.program, &f.label, &f.count, moment{&f.first}, moment{&f.last})
 		return f, err
-	}, `SELECT labelled, COUNT(*), MIN(ended), MAX(ended) FROM probe_outcomes
-		WHERE verdict = 'Failed' AND verdict <> 'Passed' AND probe_case = ? AND cluster IN `, ` GROUP BY labelled`, clusters, probeCase)
+	}, `SELECT program, labelled, COUNT(*), MIN(ended), MAX(ended) FROM probe_outcomes
+		WHERE verdict = 'Failed' AND verdict <> 'Passed' AND probe_case = ? AND cluster IN `, ` GROUP BY program, labelled`, clusters, probeCase)
 	if err != nil {
-		return all, failed(err, "cannot count failures of probe %s", probeCase)
+		return nil, failed(err, "cannot count failures of probe %s", probeCase)
 	}
-	known := endless
 	for _, f := range list {
-		if hour := f.first.Truncate(time.Hour); hour.Before(known) {
-			known = hour
+		one := of(f.program)
+		if hour := f.first.Truncate(time.Hour); hour.Before(known[f.program]) {
+			known[f.program] = hour
 		}
 		switch f.label {
 		case labelledTrue:
-			all.True += f.count
+			one.True += f.count
 			continue
 		case labelledFalse:
-			all.False += f.count
+			one.False += f.count
 		default:
-			all.Unlabelled += f.count
+			one.Unlabelled += f.count
 		}
-		if f.last.After(all.Noise) {
-			all.Noise = f.last
+		if f.last.After(one.Noise) {
+			one.Noise = f.last
 		}
+	}
+	type hour struct {
+		program, verdict string
+		at               time.Time
+		runs             int64
+	}
+	hours, err := ofClusters(ctx, s, func(row scanner) (h hour, err error) {
+		err = row.Scan(&h.program, &h.verdict, moment{&h.at}, &h.runs)
+		return h, err
+	}, `SELECT program, verdict, hour, CAST(SUM(runs) AS BIGINT) FROM probe_hours
+		WHERE probe_case = ? AND verdict IN ('Failed', 'Passed') AND cluster IN `, ` GROUP BY program, verdict, hour`, clusters, probeCase)
+	if err != nil {
+		return nil, failed(err, "cannot count passes of probe %s", probeCase)
 	}
 	// Hours are kept for longer than failures: those of an hour that ended before the first that is known are forgotten.
-	forgotten, err := ofClusters(ctx, s, func(row scanner) (hour time.Time, err error) {
-		err = row.Scan(moment{&hour})
-		return hour, err
-	}, `SELECT hour FROM probe_hours WHERE verdict = 'Failed' AND probe_case = ? AND hour < ? AND cluster IN `,
-		` ORDER BY hour DESC LIMIT 1`, clusters, probeCase, formatTime(known))
-	if err != nil {
-		return all, failed(err, "cannot count failures of probe %s", probeCase)
-	}
-	for _, hour := range forgotten {
-		if hour.After(all.Noise) {
-			all.Noise = hour
+	for _, h := range hours {
+		if one := of(h.program); h.verdict == string(api.Failed) && h.at.Before(known[h.program]) && h.at.After(one.Noise) {
+			one.Noise = h.at
 		}
 	}
-	passes, err := ofClusters(ctx, s, func(row scanner) (n int64, err error) {
-		err = row.Scan(&n)
-		return n, err
-	}, `SELECT CAST(COALESCE(SUM(runs), 0) AS BIGINT) FROM probe_hours WHERE probe_case = ? AND verdict = 'Passed' AND hour > ?
-		AND cluster IN `, ``, clusters, probeCase, formatTime(all.Noise))
-	for _, n := range passes {
-		all.Quiet += n
+	for _, h := range hours {
+		if one := of(h.program); h.verdict == string(api.Passed) && h.at.After(one.Noise) {
+			one.Quiet += h.runs
+		}
 	}
-	return all, failed(err, "cannot count passes of probe %s", probeCase)
+	var out []ledger.ProbeFailures
+	for _, one := range all {
+		out = append(out, *one)
+	}
+	slices.SortFunc(out, func(a, b ledger.ProbeFailures) int {
+		return cmp.Or(cmp.Compare(b.Quiet, a.Quiet), cmp.Compare(a.Program, b.Program))
+	})
+	return out, nil
 }
 
 // ofClusters runs a query with a list of clusters in its middle, as often as that takes.
