@@ -111,7 +111,9 @@ func named(program string) string {
 }
 
 // failuresOf are those of the program of a record. What others have is noted.
-func (e *Engine) failuresOf(ctx context.Context, r *ProbeRecord, probeCase string, clusters []string) (own ledger.ProbeFailures, err error) {
+func (e *Engine) failuresOf(
+	ctx context.Context, r *ProbeRecord, probeCase string, clusters []string,
+) (own ledger.ProbeFailures, err error) {
 	all, err := e.ledger.CountProbeFailures(ctx, probeCase, clusters)
 	r.Others = nil
 	for _, f := range all {
