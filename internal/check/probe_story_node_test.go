@@ -50,6 +50,11 @@ func (p *proxies) holdsTheBatch(stack *localtest.Stack, server string) {
 		}},
 		Spec: corev1.NodeSpec{Taints: []corev1.Taint{{Key: localtest.ProcessNode, Value: "true", Effect: corev1.TaintEffectNoSchedule}}},
 	})
+	t.Cleanup(func() { // before its kubelet ends: what comes after would be scheduled to it
+		if err := p.c.Delete(context.Background(), corev1.SchemeGroupVersion.WithKind("Node"), "", second, ""); err != nil {
+			t.Error(err)
+		}
+	})
 	p.create(p.daemons("1", "sleep 600", other))
 	p.caseOfNodes()
 	p.runs("1", first, second)
