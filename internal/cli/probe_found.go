@@ -137,7 +137,8 @@ func printExplained(w io.Writer, q engine.ProbesQuery, x engine.ProbeExplanation
 	}
 	first := x.Targets[0]
 	fmt.Fprintf(&text, "it is a case of probe %s (%s), bound by %s, and runs %s; %s owns it\n",
-		or(first.Probe), versionOf(first.Version, first.Program), or(first.Binding), orText(when(first.Mode, first.Schedule), "when something happens"),
+		or(first.Probe), versionOf(first.Version, first.Program),
+		or(first.Binding), orText(when(first.Mode, first.Schedule), "when something happens"),
 		orText(first.Owner, "nobody"))
 	fmt.Fprintf(&text, "%s\n", enforced(x.Record))
 	for _, line := range x.Record.Missing {
