@@ -34,18 +34,21 @@ func TestReplays(t *testing.T) {
 	}
 	for _, file := range files {
 		t.Run(nameOf(file), func(t *testing.T) {
-			h := read(t, file)
-			replayer := worker.NewWorkflowReplayer()
-			workflows.Register(replayer)
-			start := h.Events[0].GetWorkflowExecutionStartedEventAttributes()
-			err := replayer.ReplayWorkflowHistoryWithOptions(nil, h, worker.ReplayWorkflowHistoryOptions{
-				OriginalExecution: workflow.Execution{ID: start.GetWorkflowId(), RunID: start.GetOriginalExecutionRunId()},
-			})
-			if err != nil {
+			if err := replay(read(t, file)); err != nil {
 				t.Error(err)
 			}
 		})
 	}
+}
+
+// replay has the code of now take up an execution where its history ends.
+func replay(h *history.History) error {
+	replayer := worker.NewWorkflowReplayer()
+	workflows.Register(replayer)
+	start := h.Events[0].GetWorkflowExecutionStartedEventAttributes()
+	return replayer.ReplayWorkflowHistoryWithOptions(nil, h, worker.ReplayWorkflowHistoryOptions{
+		OriginalExecution: workflow.Execution{ID: start.GetWorkflowId(), RunID: start.GetOriginalExecutionRunId()},
+	})
 }
 
 // TestClosedShapesStayAsTheyWere holds the stored histories to the sums that were written down when their shape was
@@ -82,12 +85,8 @@ const oldest = shape.Shape(1)
 // unlike says what in the folder of a closed shape is not as it was listed.
 func unlike(t *testing.T, shape string, listed map[string]string) (wrong []string) {
 	for _, file := range historyFiles(t, shape) {
-		data, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
 		want, ok := listed[filepath.Base(file)]
-		switch got := fmt.Sprintf("%x", sha256.Sum256(data)); {
+		switch got := sumOf(t, file); {
 		case !ok:
 			wrong = append(wrong, file+" is not in the list of a closed shape: a new history belongs to a new shape")
 		case got != want:
@@ -134,6 +133,15 @@ func shapeIn(t *testing.T, h *history.History) string {
 		return strconv.Itoa(version)
 	}
 	return "1"
+}
+
+func sumOf(t *testing.T, file string) string {
+	t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(data))
 }
 
 func historyFiles(t *testing.T, shape string) []string {
