@@ -73,6 +73,17 @@ spec:
 ---
 apiVersion: sluice.dev/v1alpha1
 kind: Probe
+metadata: {name: overdue}
+spec:
+  image: "sluice.local/fixture:1"
+  command: [/bin/sh, -c, "sleep 60"]
+  profile: node
+  nodeSelector: {local.sluice.dev/process: "true"}
+  timeout: 1s
+  severity: P2
+---
+apiVersion: sluice.dev/v1alpha1
+kind: Probe
 metadata: {name: stays}
 spec:
   image: "sluice.local/fixture:1"
@@ -92,6 +103,7 @@ spec:
   - {name: by-hand, probe: looks}
   - {name: by-gate, probe: looks}
   - {name: hangs, probe: hangs}
+  - {name: overdue, probe: overdue}
   freshness: 1h
 ---
 apiVersion: sluice.dev/v1alpha1
@@ -314,6 +326,8 @@ func TestAnAgentRunsProbesByItsRolesAlone(t *testing.T) {
 		}
 		return p
 	}
+	late := at("overdue")
+	a.change(late, func() { late.Annotations = map[string]string{probing.AnnotationRunNow: "1"} })
 	hand := at("by-hand")
 	a.change(hand, func() { hand.Annotations = map[string]string{probing.AnnotationRunNow: "1"} })
 	a.until("nothing comes of a run by hand", func() bool { return a.passed("by-hand", probing.ByHand) })
@@ -325,6 +339,13 @@ func TestAnAgentRunsProbesByItsRolesAlone(t *testing.T) {
 	a.until("nothing comes of a change", func() bool { return a.passed("by-event", probing.ByEvent) })
 	a.oddities(hand)
 	a.losesAPod(at("hangs"))
+	a.until("a program that hangs has not failed, though its node lives", func() bool {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		return slices.ContainsFunc(a.said, func(s probing.Said) bool {
+			return slices.ContainsFunc(s.Outcomes, func(o probing.Outcome) bool { return o.Case == late.Name && o.Verdict == api.Failed })
+		})
+	})
 	a.asksForRuns(at("by-gate"))
 	a.hasAResident(at("stays"))
 	for _, p := range []*probing.Config{hand} { // its runs go with it, and their pods
@@ -472,6 +493,16 @@ func (a *agent) losesAPod(of *probing.Config) {
 		result := a.runsOf(of)[0].Status.Result
 		return result != nil && result.Code == "Deleted"
 	})
+	a.until("its pod is still there", func() bool {
+		return apierrors.IsNotFound(a.api.Get(a.t.Context(), client.ObjectKeyFromObject(p), p))
+	})
+	r := &a.runsOf(of)[0] // somebody says that it is under way, and its pod is not seen: it is asked for
+	before := client.MergeFrom(r.DeepCopyObject().(client.Object))
+	r.Status.Phase, r.Status.Result = probing.RunRunning, nil
+	if err := a.api.Status().Patch(a.t.Context(), r, before); err != nil {
+		a.t.Fatal(err)
+	}
+	a.until("that it has no pod is not seen", func() bool { return a.runsOf(of)[0].Status.Phase == probing.RunDone })
 }
 
 var stack localtest.Get

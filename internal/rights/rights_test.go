@@ -78,7 +78,8 @@ func TestRoles(t *testing.T) {
 			": get list watch pods",
 			": get list watch probeconfigs.sluice.dev", ": list replicasets.apps",
 			": list watch controllerrevisions.apps", ": list watch daemonsets.apps", ": list watch deployments.apps", ": list watch statefulsets.apps",
-			": update probeconfigs/status.sluice.dev", ": update proberuns/status.sluice.dev", "sluice-probes: create delete pods",
+			": update probeconfigs/status.sluice.dev", ": update proberuns/status.sluice.dev",
+			"kube-node-lease: get leases.coordination.k8s.io", "sluice-probes: create delete pods",
 			"sluice-probes: create patch delete probeconfigs.sluice.dev", "sluice-probes: delete deployments.apps", every[1],
 		}},
 		{"an object is read, written and taken away", rights.Work{Objects: []*unstructured.Unstructured{
