@@ -189,7 +189,7 @@ func TestAnAgentMayDoByDefaultWhatEveryClusterNeeds(t *testing.T) {
 // The kinds of probes are installed with an agent; an agent that finds none defines the same.
 func TestTheChartHasTheKindsOfProbes(t *testing.T) {
 	var all []string
-	for _, name := range []string{"probeconfigs.yaml", "proberuns.yaml"} {
+	for _, name := range []string{"healthsignals.yaml", "probeconfigs.yaml", "proberuns.yaml"} {
 		text, err := os.ReadFile(filepath.Join("..", "..", "deploy", "charts", "sluice-agent", "crds", name))
 		if err != nil {
 			t.Fatal(err)

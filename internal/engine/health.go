@@ -7,6 +7,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/clip"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/probing"
@@ -99,7 +100,9 @@ func healthy(all []KnownProbe, since time.Time) HealthCondition {
 		if p.Since.After(c.LastTransitionTime) {
 			c.LastTransitionTime = p.Since
 		}
-		switch old := !since.IsZero() && (p.Last == nil || !p.Last.Started.After(since)); {
+		// What passes still because nobody could look has not been looked at since.
+		seen := p.Last != nil && p.Last.Verdict == api.Passed && p.Last.Started.After(since)
+		switch old := !since.IsZero() && !seen; {
 		case p.State == probing.Failing:
 			failing = append(failing, name)
 		case old:

@@ -7,6 +7,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"sluice.dev/sluice/internal/api"
 	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/probing"
@@ -16,11 +17,16 @@ func TestHealthIsKnownByEnforcingCasesAlone(t *testing.T) {
 	stand := func(name string, state probing.State, mode probing.EnforcementMode, until, started time.Time) probing.Stand {
 		return probing.Stand{
 			Cluster: "c1", Case: name, State: state, Since: noon.Add(-time.Hour), Until: until, Enforcement: probing.Enforcement{Mode: mode},
-			Last: &probing.Outcome{ID: name, Cluster: "c1", Case: name, Started: started, Ended: started, Result: probing.Result{Message: "as it was"}},
+			Last: &probing.Outcome{
+				ID: name, Cluster: "c1", Case: name, Started: started, Ended: started,
+				Result: probing.Result{Verdict: api.Passed, Message: "as it was"},
+			},
 		}
 	}
 	later, before := noon.Add(time.Hour), noon.Add(-time.Minute)
 	passing := stand("etcd", probing.Passing, probing.Enforcing, later, before)
+	unlooked := stand("etcd", probing.Passing, probing.Enforcing, later, before)
+	unlooked.Last.Verdict = api.Error
 	for _, c := range []struct {
 		reason string
 		stands []probing.Stand
@@ -44,6 +50,9 @@ func TestHealthIsKnownByEnforcingCasesAlone(t *testing.T) {
 			before)}, time.Time{}, metav1.ConditionTrue, engine.HealthPassing, "1 enforcing results"},
 		{"a pass from before the change", []probing.Stand{passing}, before.Add(time.Second), metav1.ConditionUnknown, engine.HealthUnknown, "nothing since"},
 		{"a pass from after the change", []probing.Stand{passing}, before.Add(-time.Second), metav1.ConditionTrue, engine.HealthPassing, ""},
+		{"after the change nobody could look", []probing.Stand{unlooked}, before.Add(-time.Second), metav1.ConditionUnknown, engine.HealthUnknown,
+			"nothing since"},
+		{"nor before, and it passes still", []probing.Stand{unlooked}, time.Time{}, metav1.ConditionTrue, engine.HealthPassing, ""},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			b := newBench(t)

@@ -40,6 +40,7 @@ var served = []struct {
 	{"apiregistration.k8s.io", "v1", "apiservices", "APIService", false},
 	{"sluice.dev", "v1alpha1", "probeconfigs", "ProbeConfig", true},
 	{"sluice.dev", "v1alpha1", "proberuns", "ProbeRun", true},
+	{"sluice.dev", "v1alpha1", "healthsignals", "HealthSignal", false},
 }
 
 // place is what a path speaks of.

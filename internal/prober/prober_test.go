@@ -52,7 +52,7 @@ func newSite(t *testing.T) *site {
 		s.mu.Lock()
 		before := s.before
 		s.mu.Unlock()
-		if before == nil {
+		if before == nil || ofSignal(w) {
 			return 0
 		}
 		return before(w)
@@ -88,6 +88,12 @@ func (s *site) start(change ...func(*prober.Options)) {
 	})
 	s.t.Cleanup(s.stop)
 }
+
+// ofSignal reports whether a write is of what the cluster says of itself, which comes by a clock of its own.
+func ofSignal(w kubetest.Write) bool { return strings.HasPrefix(w.Object, probing.KindSignal+"/") }
+
+// Writes are those since it was asked last, without those of signals.
+func (s *site) Writes() []kubetest.Write { return slices.DeleteFunc(s.Server.Writes(), ofSignal) }
 
 // setBefore has every write be refused for which it returns a status.
 func (s *site) setBefore(before func(kubetest.Write) int) {

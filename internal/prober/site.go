@@ -148,7 +148,9 @@ func (s *site) hang(m manager.Manager) error {
 			return err
 		}
 	}
-	for _, r := range []manager.Runnable{kept{s.seen}, manager.RunnableFunc(s.makeWanted), manager.RunnableFunc(s.keepSaying)} {
+	for _, r := range []manager.Runnable{
+		kept{s.seen}, manager.RunnableFunc(s.makeWanted), manager.RunnableFunc(s.keepSaying), manager.RunnableFunc(s.keepSignalling),
+	} {
 		if err := m.Add(r); err != nil {
 			return err
 		}

@@ -319,6 +319,8 @@ func AddToScheme(s *runtime.Scheme) error {
 	s.AddKnownTypeWithName(GroupVersion.WithKind(KindConfig+"List"), &ConfigList{})
 	s.AddKnownTypeWithName(GroupVersion.WithKind(KindRun), &Run{})
 	s.AddKnownTypeWithName(GroupVersion.WithKind(KindRun+"List"), &RunList{})
+	s.AddKnownTypeWithName(GroupVersion.WithKind(KindSignal), &Signal{})
+	s.AddKnownTypeWithName(GroupVersion.WithKind(KindSignal+"List"), &SignalList{})
 	metav1.AddToGroupVersion(s, GroupVersion)
 	return nil
 }

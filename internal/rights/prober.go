@@ -41,13 +41,15 @@ func ofProber(objects []*unstructured.Unstructured) (all []Need) {
 	if len(in) == 0 {
 		return nil
 	}
-	const why = "an agent runs probes"
+	const why, says = "an agent runs probes", "an agent says how its cluster is"
 	of, look := probing.GroupVersion.Group, []string{"get", "list", "watch"}
 	all = []Need{
 		{Group: of, Resource: "probeconfigs", Verbs: look, Place: Anywhere, Why: why},
 		{Group: of, Resource: "probeconfigs/status", Verbs: []string{"update"}, Place: Anywhere, Why: why},
 		{Group: of, Resource: "proberuns", Verbs: append(slices.Clone(look), "create", "update", "delete"), Place: Anywhere, Why: why},
 		{Group: of, Resource: "proberuns/status", Verbs: []string{"update"}, Place: Anywhere, Why: why},
+		{Group: of, Resource: "healthsignals", Verbs: []string{"get", "list", "create"}, Place: Anywhere, Why: says},
+		{Group: of, Resource: "healthsignals/status", Verbs: []string{"update"}, Place: Anywhere, Why: says},
 		{Resource: "pods", Verbs: look, Place: Anywhere, Why: "of pods an agent sees those that probes are, and those of a control plane"},
 	}
 	all = append(all, Need{

@@ -62,10 +62,10 @@ func TestRoles(t *testing.T) {
 		{"an agent runs the probes that components bring", rights.Work{Agent: true, Objects: []*unstructured.Unstructured{
 			object("sluice.dev/v1alpha1", "ProbeConfig", "sluice-probes", "etcd"),
 		}}, true, []string{
-			": get list watch create update delete proberuns.sluice.dev", every[0], ": get list watch pods",
+			": get list create healthsignals.sluice.dev", ": get list watch create update delete proberuns.sluice.dev", every[0], ": get list watch pods",
 			": get list watch probeconfigs.sluice.dev", ": get namespaces kube-system", ": list replicasets.apps",
 			": list watch controllerrevisions.apps", ": list watch daemonsets.apps", ": list watch deployments.apps", ": list watch statefulsets.apps",
-			": update probeconfigs/status.sluice.dev", ": update proberuns/status.sluice.dev",
+			": update healthsignals/status.sluice.dev", ": update probeconfigs/status.sluice.dev", ": update proberuns/status.sluice.dev",
 			"kube-node-lease: get leases.coordination.k8s.io", "sluice-probes: create delete pods",
 			"sluice-probes: create patch delete probeconfigs.sluice.dev", every[1],
 		}},
@@ -74,11 +74,11 @@ func TestRoles(t *testing.T) {
 				map[string]any{"group": "apps", "resource": "deployments"}, map[string]any{"resource": "namespaces", "everywhere": true},
 			}})),
 		}}, true, []string{
-			": get list watch create update delete proberuns.sluice.dev", ": list delete namespaces", ": get namespaces kube-system", every[0],
+			": get list create healthsignals.sluice.dev", ": get list watch create update delete proberuns.sluice.dev", ": list delete namespaces", ": get namespaces kube-system", every[0],
 			": get list watch pods",
 			": get list watch probeconfigs.sluice.dev", ": list replicasets.apps",
 			": list watch controllerrevisions.apps", ": list watch daemonsets.apps", ": list watch deployments.apps", ": list watch statefulsets.apps",
-			": update probeconfigs/status.sluice.dev", ": update proberuns/status.sluice.dev",
+			": update healthsignals/status.sluice.dev", ": update probeconfigs/status.sluice.dev", ": update proberuns/status.sluice.dev",
 			"kube-node-lease: get leases.coordination.k8s.io", "sluice-probes: create delete pods",
 			"sluice-probes: create patch delete probeconfigs.sluice.dev", "sluice-probes: delete deployments.apps", every[1],
 		}},
