@@ -348,6 +348,11 @@ func TestAnAgentRunsProbesByItsRolesAlone(t *testing.T) {
 	})
 	a.asksForRuns(at("by-gate"))
 	a.hasAResident(at("stays"))
+	a.until("nobody says how the cluster is", func() bool {
+		signal := &probing.Signal{}
+		err := a.api.Get(t.Context(), client.ObjectKey{Name: probing.SignalName}, signal)
+		return err == nil && len(signal.Status.Conditions) > 1 && signal.Status.Conditions[0].Reason == probing.NoCases && !signal.Status.Until.IsZero()
+	})
 	for _, p := range []*probing.Config{hand} { // its runs go with it, and their pods
 		if err := a.api.Delete(t.Context(), p); err != nil {
 			t.Fatal(err)

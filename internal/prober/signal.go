@@ -21,6 +21,9 @@ var signalTimes = probing.SignalTimes{Lasts: 5 * time.Minute, Renewed: 100 * tim
 // signalEvery is how often it is looked whether a signal has changed, and so how often it is written at most.
 const signalEvery = 5 * time.Second
 
+// signalLater is how often it is tried where the cluster does not have the kind, or does not let it be written.
+const signalLater = time.Minute
+
 // keepSignalling writes what the cases of a cluster say together, for others who change it, until ctx ends.
 func (s *site) keepSignalling(ctx context.Context) error {
 	if !s.seen.WaitForCacheSync(ctx) {
@@ -28,7 +31,14 @@ func (s *site) keepSignalling(ctx context.Context) error {
 	}
 	var last signalled
 	rounds.Keep(ctx, s.Clock, signalEvery, rounds.Trying(s.log, "a HealthSignal cannot be written", func(ctx context.Context) error {
-		return s.signal(ctx, &last)
+		if s.Clock.Now().Before(last.again) {
+			return nil
+		}
+		err := s.signal(ctx, &last)
+		if apierrors.IsForbidden(err) || missing(err) { // somebody has to mend it first
+			last.again = s.Clock.Now().Add(signalLater)
+		}
+		return err
 	}))
 	return nil
 }
@@ -37,6 +47,7 @@ func (s *site) keepSignalling(ctx context.Context) error {
 type signalled struct {
 	status probing.SignalStatus
 	at     time.Time
+	again  time.Time // before which nothing is tried
 }
 
 // signal writes a signal where it says another thing than was written, or was written long ago. Where there is no case, and was none, there
@@ -55,7 +66,7 @@ func (s *site) signal(ctx context.Context, last *signalled) error {
 	err = s.api.Get(ctx, types.NamespacedName{Name: probing.SignalName}, signal)
 	switch {
 	case apierrors.IsNotFound(err) && len(stands) == 0:
-		*last = signalled{want, now}
+		*last = signalled{status: want, at: now}
 		return nil
 	case apierrors.IsNotFound(err):
 		signal = &probing.Signal{
@@ -72,7 +83,7 @@ func (s *site) signal(ctx context.Context, last *signalled) error {
 	if err := s.api.Status().Update(ctx, signal); err != nil {
 		return err
 	}
-	*last = signalled{want, now}
+	*last = signalled{status: want, at: now}
 	return nil
 }
 
