@@ -27,6 +27,7 @@ const (
 	maxWaiting  = 20_000   // outcomes: the oldest are left out, and counted
 	maxOutcomes = 32 << 20 // bytes of them: what cases say is long, or short
 	maxStanding = 20_000   // cases at targets
+	maxTurns    = 5_000    // of a cluster
 	maxFindings = 64 << 20 // bytes: it is written anew then, without what has been overtaken
 	saidAtOnce  = 500      // states, and as many outcomes, of one cluster in one call
 	saidSize    = 1 << 20  // bytes in one call
@@ -124,6 +125,7 @@ func (s *findings) put(one probing.Said) {
 		s.heads[one.Cluster] = head
 	}
 	head.Dropped += one.Dropped
+	head.Turns = append(head.Turns, one.Turns...)
 	if one.At.After(head.At) {
 		head.At = one.At
 	}
@@ -145,7 +147,11 @@ func (s *findings) put(one probing.Said) {
 	for i := range one.Stands {
 		stand := &one.Stands[i]
 		key := standing{one.Cluster, stand.Case, stand.Target}
-		if _, there := s.stands[key]; there || len(s.stands) < maxStanding {
+		was, there := s.stands[key]
+		if there && was.State != stand.State && stand.Since.After(was.Since) {
+			head.Turns = append(head.Turns, probing.Turn{Case: was.Case, Target: was.Target, State: was.State, Since: was.Since})
+		}
+		if there || len(s.stands) < maxStanding {
 			s.stands[key] = stand
 		}
 		head.Gone = slices.DeleteFunc(head.Gone, func(gone string) bool { return gone == stand.Case })
@@ -158,6 +164,9 @@ func (s *findings) put(one probing.Said) {
 		o.Cluster = one.Cluster
 		s.outcomes = append(s.outcomes, waiting{o, sizeOf(o)})
 		s.bytes += s.outcomes[len(s.outcomes)-1].size
+	}
+	if more := len(head.Turns) - maxTurns; more > 0 {
+		head.Turns, head.Dropped = slices.Clone(head.Turns[more:]), head.Dropped+int64(more)
 	}
 	s.leaveOut()
 }
@@ -203,8 +212,9 @@ func (s *findings) next(now time.Time) *batch {
 		}
 		one := s.headOf(cluster, now)
 		size += sizeOf(one.Cases)
+		between := len(one.Turns) > 0 && len(one.Turns) < len(s.heads[cluster].Turns) // they come before states
 		for key, stand := range s.stands {
-			if key.cluster == cluster && len(one.Stands) < saidAtOnce && size < saidSize && !s.held(ofStand(cluster, stand), now) {
+			if !between && key.cluster == cluster && len(one.Stands) < saidAtOnce && size < saidSize && !s.held(ofStand(cluster, stand), now) {
 				one.Stands, b.stands[key], size = append(one.Stands, *stand), stand, size+sizeOf(stand)
 			}
 		}
@@ -216,7 +226,7 @@ func (s *findings) next(now time.Time) *batch {
 		slices.SortFunc(one.Stands, func(a, b probing.Stand) int {
 			return cmp.Or(cmp.Compare(a.Case, b.Case), cmp.Compare(a.Target, b.Target))
 		})
-		if len(one.Stands)+len(one.Outcomes)+len(one.Gone) > 0 || one.Dropped > 0 || one.Whole {
+		if len(one.Stands)+len(one.Outcomes)+len(one.Gone)+len(one.Turns) > 0 || one.Dropped > 0 || one.Whole {
 			b.said = append(b.said, one)
 		}
 	}
@@ -230,6 +240,9 @@ func (s *findings) next(now time.Time) *batch {
 func (s *findings) headOf(cluster string, now time.Time) probing.Said {
 	head := s.heads[cluster]
 	one := probing.Said{Cluster: cluster, At: head.At, Dropped: head.Dropped}
+	if !s.held(item{cluster, theTurns, ""}, now) {
+		one.Turns = slices.Clone(head.Turns[:min(len(head.Turns), saidAtOnce)])
+	}
 	if head.Whole && !s.held(item{cluster, theWhole, ""}, now) {
 		one.Whole, one.Cases = true, slices.Clone(head.Cases)
 	}
@@ -276,6 +289,9 @@ func (s *findings) heard(b *batch, t *telling) {
 	for _, one := range b.said {
 		head := s.heads[one.Cluster]
 		head.Dropped -= t.dropped[one.Cluster]
+		if took(item{one.Cluster, theTurns, ""}) {
+			head.Turns = slices.DeleteFunc(head.Turns, func(turn probing.Turn) bool { return slices.Contains(one.Turns, turn) })
+		}
 		head.Gone = slices.DeleteFunc(head.Gone, func(gone string) bool {
 			return slices.Contains(one.Gone, gone) && took(item{one.Cluster, goneCase, gone})
 		})
@@ -296,9 +312,9 @@ func (s *findings) settle() error {
 func (s *findings) rewrite() error {
 	left := map[string]*probing.Said{}
 	for cluster, head := range s.heads {
-		if len(head.Gone) > 0 || head.Dropped > 0 || head.Whole {
+		if len(head.Gone)+len(head.Turns) > 0 || head.Dropped > 0 || head.Whole {
 			left[cluster] = &probing.Said{
-				Cluster: cluster, At: head.At, Gone: head.Gone, Dropped: head.Dropped, Whole: head.Whole, Cases: head.Cases,
+				Cluster: cluster, At: head.At, Gone: head.Gone, Turns: head.Turns, Dropped: head.Dropped, Whole: head.Whole, Cases: head.Cases,
 			}
 		}
 	}

@@ -380,3 +380,65 @@ func TestHalfALineOfFindingsIsLeftOut(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// The centre is away for an hour while a case turns again and again: it hears the newest state, each one between once and in order, and how
+// much there was no room for.
+func TestTheCentreHearsEachTurnAfterAnHour(t *testing.T) {
+	dir, l := t.TempDir(), &listening{down: true}
+	f := findingsIn(t, dir)
+	states := []probing.State{probing.Failing, probing.Passing}
+	told := []string{}
+	for i := range 3600 / 6 {
+		now := morning.Add(time.Duration(i) * 6 * time.Second)
+		st := inState("etcd", "", states[i/10%2])
+		st.Since = morning.Add(time.Duration(i/10) * time.Minute)
+		f.says(t, probing.Said{Cluster: "a", At: now, Stands: []probing.Stand{st}, Outcomes: []probing.Outcome{came(fmt.Sprintf("r%03d", i), api.Passed)}})
+		if i%10 == 0 {
+			told = append(told, fmt.Sprintf("%s %s", st.State, st.Since.Format("15:04")))
+		}
+		if i%100 == 0 {
+			f.tellAt(t, l, now)
+			f = findingsIn(t, dir)
+		}
+	}
+	l.down = false
+	f.tellTo(t, l)
+	var got, runs []string
+	for _, one := range l.heard {
+		for _, turn := range one.Turns {
+			got = append(got, fmt.Sprintf("%s %s", turn.State, turn.Since.Format("15:04")))
+		}
+		for _, st := range one.Stands {
+			got = append(got, fmt.Sprintf("%s %s", st.State, st.Since.Format("15:04")))
+		}
+		for _, o := range one.Outcomes {
+			runs = append(runs, o.ID)
+		}
+	}
+	if !slices.Equal(got, told) {
+		t.Errorf("%d of %d states are heard: %v", len(got), len(told), got)
+	}
+	if len(runs) != 600 || !slices.IsSorted(runs) || len(slices.Compact(runs)) != 600 {
+		t.Errorf("%d runs are heard", len(runs))
+	}
+	l.heard = nil
+	if findingsIn(t, dir).tellTo(t, l); len(l.heard) > 0 {
+		t.Errorf("something is told twice: %v", l.texts())
+	}
+	for i := range maxTurns + 10 {
+		st := inState("etcd", "", states[i%2])
+		st.Since = morning.Add(time.Duration(i) * time.Second)
+		f.put(probing.Said{Cluster: "a", At: morning, Stands: []probing.Stand{st}})
+	}
+	f.tellTo(t, l)
+	turns, dropped := 0, int64(0)
+	for _, one := range l.heard {
+		if len(one.Stands) > 0 && turns+len(one.Turns) != maxTurns {
+			t.Errorf("the newest state is heard after %d of %d", turns, maxTurns)
+		}
+		turns, dropped = turns+len(one.Turns), dropped+one.Dropped
+	}
+	if turns != maxTurns || dropped != 9 {
+		t.Errorf("%d are heard, and %d are said to be left out", turns, dropped)
+	}
+}

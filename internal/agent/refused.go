@@ -20,6 +20,7 @@ const (
 // The kinds of items, beside a whole cluster.
 const (
 	theWhole  = "list of cases"
+	theTurns  = "states between"
 	goneCase  = "end of case"
 	aStand    = "state of case"
 	anOutcome = "run"
@@ -33,8 +34,8 @@ func (i item) String() string {
 	switch i.kind {
 	case "":
 		return "all that waits"
-	case theWhole:
-		return i.kind + "s"
+	case theWhole, theTurns:
+		return i.kind
 	}
 	return i.kind + " " + i.name
 }
@@ -133,6 +134,9 @@ func (s *findings) leave(i item) {
 		return true
 	})
 	head.Gone = slices.DeleteFunc(head.Gone, func(gone string) bool { return is(item{i.cluster, goneCase, gone}) })
+	if is(item{i.cluster, theTurns, ""}) {
+		head.Dropped, head.Turns = head.Dropped+int64(len(head.Turns)), nil
+	}
 	if is(item{i.cluster, theWhole, ""}) {
 		head.Whole, head.Cases = false, nil
 	}

@@ -141,6 +141,8 @@ func itemOf(one probing.Said, code fault.Code) item {
 	case code == fault.Unauthorized:
 	case one.Whole:
 		return item{one.Cluster, theWhole, ""}
+	case len(one.Turns) > 0:
+		return item{one.Cluster, theTurns, ""}
 	case len(one.Gone) > 0:
 		return item{one.Cluster, goneCase, one.Gone[0]}
 	case len(one.Stands) > 0:
@@ -151,8 +153,8 @@ func itemOf(one probing.Said, code fault.Code) item {
 	return item{cluster: one.Cluster}
 }
 
-// halves are the two halves of what is said: of several clusters some, and of one which cases it has, then what has gone, then states, then
-// outcomes.
+// halves are the two halves of what is said: of several clusters some, and of one which cases it has, then which states were between, then
+// what has gone, then states, then outcomes.
 func halves(said []probing.Said) (one, other []probing.Said) {
 	if n := len(said) / 2; n > 0 {
 		return said[:n], said[n:]
@@ -162,8 +164,11 @@ func halves(said []probing.Said) (one, other []probing.Said) {
 	first, second := all, all
 	second.Dropped, second.Whole, second.Cases = 0, false, nil
 	switch {
-	case all.Whole && things > 0:
-		first.Gone, first.Stands, first.Outcomes = nil, nil, nil
+	case all.Whole && things+len(all.Turns) > 0:
+		first.Gone, first.Turns, first.Stands, first.Outcomes = nil, nil, nil, nil
+		return []probing.Said{first}, []probing.Said{second}
+	case len(all.Turns) > 0 && things > 0:
+		first.Gone, first.Stands, first.Outcomes, second.Turns = nil, nil, nil, nil
 		return []probing.Said{first}, []probing.Said{second}
 	case things < 2:
 		return said, nil

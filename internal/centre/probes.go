@@ -87,6 +87,18 @@ func bound(said *probing.Said, now time.Time) error {
 			return fault.New(fault.Invalid, "%.40q, which has gone, is no case", gone)
 		}
 	}
+	if len(said.Turns) > uplink.MaxStands {
+		return fault.New(fault.Invalid, "%d states between are more than one call may have", len(said.Turns))
+	}
+	for i := range said.Turns {
+		t := &said.Turns[i]
+		if !caseName.MatchString(t.Case) || !plainText(t.Target) || !slices.Contains(states, t.State) {
+			return fault.New(fault.Invalid, "%.40q at %.40q is no case at a target, or %.20q no state", t.Case, t.Target, t.State)
+		}
+		if t.Since.After(now.Add(mostAhead)) {
+			t.Since = now
+		}
+	}
 	for _, has := range said.Cases {
 		if !caseName.MatchString(has) {
 			return fault.New(fault.Invalid, "%.40q, which the cluster has, is no case", has)

@@ -106,6 +106,8 @@ func TestWhatProbesSayIsBounded(t *testing.T) {
 		"a run whose name no database keeps": {Outcomes: []probing.Outcome{
 			{ID: "r\x00", Case: "etcd", Result: probing.Result{Verdict: api.Passed}}}},
 		"something that has gone and is no case": {Gone: []string{"etcd\x00"}},
+		"a state between that is none":           {Turns: []probing.Turn{{Case: "etcd", State: "Fine"}}},
+		"too many states between":                {Turns: make([]probing.Turn, uplink.MaxStands+1)},
 		"a case that a cluster has, and is none": {Whole: true, Cases: []string{"../etcd"}},
 		"more cases than a cluster has":          {Whole: true, Cases: slices.Repeat([]string{"etcd"}, 1001)},
 		"a state that is a book": {Stands: []probing.Stand{{Case: "etcd", State: probing.Passing,

@@ -67,5 +67,6 @@ type Engine interface {
 	ProbeOutcomes(ctx context.Context, q engine.ProbesQuery, limit int) ([]ledger.ProbeOutcome, error)
 	ExplainProbe(ctx context.Context, q engine.ProbesQuery) (engine.ProbeExplanation, error)
 	CompareProbes(ctx context.Context, req engine.CompareRequest) (engine.Compared, error)
+	ProbeNoise(ctx context.Context, probeCase string, weeks int) ([]ledger.ProbeNoise, error)
 	LabelProbe(ctx context.Context, req engine.LabelRequest) (ledger.ProbeOutcome, error)
 }

@@ -17,7 +17,7 @@ func newCmdProbe(f *Factory) *cobra.Command {
 	}
 	cmd.AddCommand(
 		newCmdProbeNew(f), newCmdProbeRun(f), newCmdProbeEvent(f), newCmdProbeResult(f),
-		newCmdProbeHistory(f), newCmdProbeExplain(f), newCmdProbeLogs(f), newCmdProbeLabel(f), newCmdProbeCompare(f),
+		newCmdProbeHistory(f), newCmdProbeExplain(f), newCmdProbeLogs(f), newCmdProbeLabel(f), newCmdProbeCompare(f), newCmdProbeNoise(f),
 		newCmdProbeCRDs(f),
 	)
 	return cmd

@@ -60,6 +60,10 @@ c2       Passing  Failing 1/2
 		"get probebindings": `BINDING     CASES            CLUSTERS  SCHEDULE  EVENTS   ENFORCED  MISSED
 everywhere  etcd, node-life  2         every 5m  NodeNew  no        3
 `,
+		"probe noise node-life": `CASE       WEEK        RUNS  MISSED  FAILED      FALSE  TRUE  COULD-NOT  TURNED  EVENTS  P50  P99
+node-life  ` + s.now.UTC().Truncate(time.Hour).Add(-7*24*time.Hour+time.Hour).Local().Format(time.DateOnly) +
+			`  2     0       1 (50.00%)  0      0     0          0       0       -    -
+`,
 		"probe history node-life --cluster c2 --target n1": `RUN           CLUSTER  TARGET  ENDED                TOOK  VERDICT  CODE  CAUSE                  LABEL  SAYS
 node-life-n1  c2       n1      ` + now + `  2s    Failed   -     Event: node n1 is new  -      a pod \u001b[31mdid not start
 `,
@@ -102,6 +106,7 @@ within a day its runs came to 1 Failed, 1 Passed; the longest took 2s
 	}
 	for line, says := range map[string]string{
 		"get probes --limit 0":                        "--limit 0 is not from 1 to 49999",
+		"probe noise --weeks 13":                      "cannot count the noise of 13 weeks",
 		"probe label node-life-n1 --true":             "--because is missing",
 		"probe label node-life-n1 --because x":        "say one of --true and --false-positive",
 		"probe label node-life-n2 --true --because x": "it has not failed",

@@ -61,6 +61,7 @@ type Ledger interface {
 	CountStands(ctx context.Context, now time.Time) ([]ledger.ProbeCount, error)
 	PageProbeOutcomes(ctx context.Context, of ledger.ProbesOf, p ledger.Page) ([]ledger.Marked[ledger.ProbeOutcome], error)
 	ListProbeHours(ctx context.Context, of ledger.ProbesOf, after time.Time) ([]ledger.ProbeHour, error)
+	ListProbeNoise(ctx context.Context, probeCase string, from, to time.Time) ([]ledger.ProbeNoise, error)
 	CountProbeFailures(ctx context.Context, probeCase string, clusters []string) ([]ledger.ProbeFailures, error)
 	LabelProbeOutcome(ctx context.Context, cluster, id string, l ledger.ProbeLabel) (ledger.ProbeOutcome, error)
 }

@@ -259,6 +259,23 @@ func TestFailureMode_P08_WhatNobodyMentionsGoes(t *testing.T) {
 	}
 }
 
+// Noise is counted of whole weeks, the last one first.
+func TestProbesAreNoisyByTheWeek(t *testing.T) {
+	b := newBench(t)
+	b.said("c1", probing.Passing, api.Failed, api.Error, api.Passed)
+	b.clock.Step(8 * 24 * time.Hour)
+	b.said("c1", probing.Failing, api.Passed, api.Failed)
+	got, err := b.ProbeNoise(t.Context(), "etcd", 2)
+	if err != nil || len(got) != 2 || got[0].Runs != 2 || got[0].Failed != 1 || got[0].Turned != 1 || got[1].Runs != 3 || got[1].CouldNot != 1 ||
+		!got[1].To.Equal(got[0].From) || !got[0].To.After(b.clock.Now()) {
+		t.Errorf("%+v (%v)", got, err)
+	}
+	for _, weeks := range []int{0, 13} {
+		_, err := b.ProbeNoise(t.Context(), "", weeks)
+		wants(t, err, fault.Invalid, "it is from 1 to 12")
+	}
+}
+
 // A list that is longer than one look at the ledger has all there is, or says that it cannot.
 func TestAListOfProbesIsNeverCutInSilence(t *testing.T) {
 	b := newBench(t)

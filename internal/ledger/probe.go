@@ -63,6 +63,34 @@ const (
 	ProbeUnsaid = time.Hour
 )
 
+// ProbeNoise is how noisy a case was within a time, in all clusters together.
+type ProbeNoise struct {
+	Case     string        `json:"case"`
+	From     time.Time     `json:"from"`
+	To       time.Time     `json:"to"`
+	Runs     int64         `json:"runs"`
+	Failed   int64         `json:"failed"`   // of them
+	CouldNot int64         `json:"couldNot"` // runs that could not look, or could not tell
+	Missed   int64         `json:"missed"`   // runs that were due, and did not begin
+	False    int64         `json:"false"`    // failures that were labelled so
+	True     int64         `json:"true"`
+	Turned   int64         `json:"turned"` // times that a state changed, at any target
+	Events   int64         `json:"events"` // runs for an event that came to a verdict
+	Half     time.Duration `json:"half"`   // within which of its event half of them did; a fifth too long at most
+	Most     time.Duration `json:"most"`   // within which 99 of 100 did
+}
+
+// Add counts runs that came to a verdict.
+func (n *ProbeNoise) Add(v api.Verdict, runs int64) {
+	n.Runs += runs
+	switch v {
+	case api.Failed:
+		n.Failed += runs
+	case api.Error, api.Inconclusive:
+		n.CouldNot += runs
+	}
+}
+
 // ProbesOf narrows what is asked of probes. Empty fields narrow nothing.
 type ProbesOf struct {
 	Cluster, Case string
@@ -89,6 +117,8 @@ type Probes interface {
 	ListProbeHours(ctx context.Context, of ProbesOf, after time.Time) ([]ProbeHour, error)
 	// CountProbeFailures counts the failures of each program that a case had in some clusters, the one first that has passed most since.
 	CountProbeFailures(ctx context.Context, probeCase string, clusters []string) ([]ProbeFailures, error)
+	// ListProbeNoise returns how noisy cases were from one time to another, as far as hours and labels are kept: all cases, or one.
+	ListProbeNoise(ctx context.Context, probeCase string, from, to time.Time) ([]ProbeNoise, error)
 	// LabelProbeOutcome labels the failure of an ID, in a cluster or in the only one that has it. It is NotFound where there is none,
 	// Conflict where several clusters have one, and Invalid where it is no failure. The last label counts.
 	LabelProbeOutcome(ctx context.Context, cluster, id string, l ProbeLabel) (ProbeOutcome, error)

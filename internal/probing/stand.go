@@ -64,11 +64,20 @@ type Said struct {
 	Stands   []Stand   `json:"stands,omitempty"`   // of those that changed, and each minute of all
 	Gone     []string  `json:"gone,omitempty"`     // cases that the cluster has no more
 	Outcomes []Outcome `json:"outcomes,omitempty"` // since it was said last
+	Turns    []Turn    `json:"turns,omitempty"`    // of stands, before those that are said
 	Dropped  int64     `json:"dropped,omitempty"`  // outcomes that were left out, as there was no room for them while nobody could be told
 	// Whole says that Cases are all that the cluster has by At: of any other case nothing is known there any more. Without it Cases says
 	// nothing.
 	Whole bool     `json:"whole,omitempty"`
 	Cases []string `json:"cases,omitempty"`
+}
+
+// Turn is that a case came to be in a state at a target, and has come to be in another one since.
+type Turn struct {
+	Case   string    `json:"case"`
+	Target string    `json:"target,omitempty"`
+	State  State     `json:"state"`
+	Since  time.Time `json:"since"`
 }
 
 // At is the state by a time: nothing that was seen too long ago says anything.

@@ -391,6 +391,11 @@ func (e *Engine) CompareProbes(ctx context.Context, req engine.CompareRequest) (
 	return ask(ctx, e.Client, wire.CompareProbes, wire.CompareQuery{Case: req.Case, Rule: req.Rule})
 }
 
+// ProbeNoise says how noisy cases were.
+func (e *Engine) ProbeNoise(ctx context.Context, probeCase string, weeks int) ([]ledger.ProbeNoise, error) {
+	return ask(ctx, e.Client, wire.ListProbeNoise, wire.NoiseQuery{Case: probeCase, Weeks: weeks})
+}
+
 // LabelProbe says of a run that failed whether something was wrong.
 func (e *Engine) LabelProbe(ctx context.Context, req engine.LabelRequest) (ledger.ProbeOutcome, error) {
 	body := wire.LabelBody{FalsePositive: req.FalsePositive, Because: req.Because, Cluster: req.Cluster}

@@ -67,6 +67,7 @@ func requests() []request {
 		{"list-probe-outcomes", "", "GET", "/probe-outcomes", "", view, whole},
 		{"explain-probe", "", "GET", "/probes/etcd/explanation?cluster=c1", "", view, whole},
 		{"compare-probes", "", "GET", "/probes/etcd/comparison", "", view, whole},
+		{"list-probe-noise", "", "GET", "/probe-noise", "", view, whole},
 		{"label-probe", "", "POST", "/probe-outcomes/etcd-1/label", `{"because":"a test"}`, operate, whole},
 		{"list-notices", "", "GET", "/notices", "", view, whole},
 		{"list-catalog", "", "GET", "/catalog", "", "", known},

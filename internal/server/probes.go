@@ -31,6 +31,10 @@ func (s *server) probes(a huma.API, e *engine.Engine) {
 		func(ctx context.Context, in *wire.CompareQuery) (engine.Compared, error) {
 			return e.CompareProbes(ctx, engine.CompareRequest{Case: in.Case, Rule: in.Rule})
 		})
+	on(s, a, wire.ListProbeNoise, all[wire.NoiseQuery](pipelines.RightView),
+		func(ctx context.Context, in *wire.NoiseQuery) ([]ledger.ProbeNoise, error) {
+			return e.ProbeNoise(ctx, in.Case, in.Weeks)
+		})
 	on(s, a, wire.LabelProbe, all[wire.Labelling](pipelines.RightOperate),
 		func(ctx context.Context, in *wire.Labelling) (ledger.ProbeOutcome, error) {
 			return e.LabelProbe(ctx, engine.LabelRequest{

@@ -51,6 +51,12 @@ type CompareQuery struct {
 	Rule string `query:"rule" maxLength:"4096" doc:"CEL over what was observed; without it, each text and bool is to be as most have it."`
 }
 
+// NoiseQuery asks how noisy cases were.
+type NoiseQuery struct {
+	Case  string `query:"case" maxLength:"253"`
+	Weeks int    `query:"weeks" minimum:"1" maximum:"12" default:"1" doc:"How many of the last weeks."`
+}
+
 // LabelBody is what somebody found who looked at a failure.
 type LabelBody struct {
 	Cluster       string `json:"cluster,omitempty" maxLength:"253" doc:"Where several clusters have a run of that name."`
@@ -75,6 +81,8 @@ var (
 		"explain-probe", http.MethodGet, "/probes/{case}/explanation", "Say why a case is as it is in a cluster.", "probes", false}
 	CompareProbes = Operation[CompareQuery, engine.Compared]{
 		"compare-probes", http.MethodGet, "/probes/{case}/comparison", "Hold what a case observed against each other.", "probes", false}
+	ListProbeNoise = Operation[NoiseQuery, []ledger.ProbeNoise]{
+		"list-probe-noise", http.MethodGet, "/probe-noise", "List how noisy cases were, week by week.", "probes", false}
 	LabelProbe = Operation[Labelling, ledger.ProbeOutcome]{
 		"label-probe", http.MethodPost, "/probe-outcomes/{run}/label", "Say of a failure whether something was wrong.", "probes", true}
 )

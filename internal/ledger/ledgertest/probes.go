@@ -211,3 +211,45 @@ func testProbePrograms(t *testing.T, l ledger.Ledger) {
 	}
 	same(t, []int64{int64(len(all)), passed}, []int64{5, 5}, "hours are of the case, whatever ran")
 }
+
+// How noisy a case is, is counted of what is said, once however often that is.
+func testProbeNoise(t *testing.T, l ledger.Ledger) {
+	ctx, passed := t.Context(), ran("r0", "c1", 0, api.Passed)
+	since := func(minute int, state probing.State, missed int64) probing.Stand {
+		s := stands("m1", state, &passed, at(600))
+		s.Since, s.Missed = at(minute).UTC(), missed
+		return s
+	}
+	event := ran("r1", "c1", 12, api.Failed)
+	event.Cause = probing.Cause{Kind: probing.ByEvent, At: new(at(12).Add(-3 * time.Second))}
+	could := ran("r2", "c1", 13, api.Error)
+	could.Cause = event.Cause // what could not look came to no verdict
+	none := since(0, probing.Unknown, 2)
+	none.Last = nil
+	first := probing.Said{Cluster: "c1", At: at(1), Stands: []probing.Stand{none}}
+	looked := probing.Said{Cluster: "c1", At: at(2), Stands: []probing.Stand{since(2, probing.Passing, 2)}}
+	turned := probing.Said{Cluster: "c1", At: at(14), Stands: []probing.Stand{since(12, probing.Failing, 5)},
+		Turns: []probing.Turn{
+			{Case: "etcd", Target: "m1", State: probing.Failing, Since: at(5).UTC()}, {Case: "etcd", Target: "m1", Since: at(6).UTC()},
+		},
+		Outcomes: []probing.Outcome{passed, event, could}}
+	anew := probing.Said{Cluster: "c1", At: at(15), Stands: []probing.Stand{since(12, probing.Failing, 1)}}
+	for _, said := range []probing.Said{first, looked, looked, turned, turned, first, anew, anew} {
+		ok(t, l.SaveSaid(ctx, []probing.Said{said}, said.At))
+	}
+	ok(t, l.SaveSaid(ctx, []probing.Said{anew, turned}, at(15)))
+	_, err := l.LabelProbeOutcome(ctx, "c1", "r1", ledger.ProbeLabel{FalsePositive: true, By: "corp:ann", Because: "x", At: at(20).UTC()})
+	ok(t, err)
+	from, to := at(0).UTC().Truncate(time.Hour), at(60).UTC()
+	want := []ledger.ProbeNoise{{
+		Case: "etcd", From: from, To: to, Runs: 3, Failed: 1, CouldNot: 1, Missed: 4, False: 1, Turned: 3, Events: 1,
+		Half: 3044 * time.Millisecond, Most: 3044 * time.Millisecond,
+	}}
+	list := must[[]ledger.ProbeNoise](t)
+	same(t, list(l.ListProbeNoise(ctx, "", from, to)), want, "what was said")
+	same(t, list(l.ListProbeNoise(ctx, "etcd", from, to)), want, "of one case")
+	same(t, len(list(l.ListProbeNoise(ctx, "dns", from, to))), 0, "of another one")
+	same(t, len(list(l.ListProbeNoise(ctx, "", to, to.Add(time.Hour)))), 0, "of another time")
+	ok(t, func() error { _, err := l.SweepProbes(ctx, at(5).Add(ledger.ProbeHoursFor+2*time.Hour)); return err }())
+	same(t, len(list(l.ListProbeNoise(ctx, "", from, to))), 0, "for a quarter")
+}

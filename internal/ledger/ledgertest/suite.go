@@ -44,6 +44,7 @@ func Run(t *testing.T, open func(*testing.T) ledger.Ledger) {
 		"stands":       testStands,
 		"what ran":     testProbeOutcomes,
 		"programs":     testProbePrograms,
+		"noise":        testProbeNoise,
 		"turns":        testProbeTurns,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })

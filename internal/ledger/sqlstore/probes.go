@@ -21,10 +21,17 @@ func (s *Store) SaveSaid(ctx context.Context, all []probing.Said, now time.Time)
 	all = slices.Clone(all)
 	slices.SortStableFunc(all, func(a, b probing.Said) int { return cmp.Compare(a.Cluster, b.Cluster) })
 	err := s.write(ctx, NoTurn, func(tx handle) error {
+		counts := counts{}
+		if err := counts.news(ctx, tx, all); err != nil {
+			return err
+		}
 		if err := saveStands(ctx, tx, all); err != nil {
 			return err
 		}
-		return saveProbeOutcomes(ctx, tx, all, now)
+		if err := saveProbeOutcomes(ctx, tx, all, now, counts); err != nil {
+			return err
+		}
+		return counts.save(ctx, tx)
 	})
 	return failed(err, "cannot keep what probes found")
 }
@@ -107,7 +114,8 @@ func rowOf(said probing.Said, stand probing.Stand) (standRow, error) {
 	body, err := json.Marshal(stand)
 	r := standRow{cluster: said.Cluster, probeCase: stand.Case, target: stand.Target, last: formatTime(last), said: formatTime(said.At)}
 	r.args = []any{
-		r.cluster, r.probeCase, r.target, string(stand.State), r.last, r.said, formatTime(stand.Until), readable(string(body)),
+		r.cluster, r.probeCase, r.target, string(stand.State), r.last, r.said, formatTime(stand.Until), formatTime(stand.Since), stand.Missed,
+		readable(string(body)),
 	}
 	return r, err
 }
@@ -124,9 +132,9 @@ func writeStands(ctx context.Context, tx handle, waiting map[[3]string]standRow)
 			args = append(args, r.args...)
 		}
 		_, err := tx.ExecContext(ctx, `
-			INSERT INTO probe_stands (cluster, probe_case, target, state, last, said, until, body) VALUES `+values(len(some), 8)+`
+			INSERT INTO probe_stands (cluster, probe_case, target, state, last, said, until, since, missed, body) VALUES `+values(len(some), 10)+`
 			ON CONFLICT (cluster, probe_case, target) DO UPDATE SET state = excluded.state, last = excluded.last, said = excluded.said,
-				until = excluded.until, body = excluded.body
+				until = excluded.until, since = excluded.since, missed = excluded.missed, body = excluded.body
 			WHERE excluded.last > probe_stands.last OR (excluded.last = probe_stands.last AND excluded.said >= probe_stands.said)`, args...)
 		if err != nil {
 			return err
@@ -166,7 +174,7 @@ func roomForStands(ctx context.Context, tx handle, clusters []string) error {
 }
 
 // saveProbeOutcomes keeps outcomes, and counts those that are new.
-func saveProbeOutcomes(ctx context.Context, tx handle, all []probing.Said, now time.Time) error {
+func saveProbeOutcomes(ctx context.Context, tx handle, all []probing.Said, now time.Time, counts counts) error {
 	found := map[[2]string]probing.Outcome{}
 	for _, said := range all {
 		for _, o := range said.Outcomes {
@@ -202,6 +210,7 @@ func saveProbeOutcomes(ctx context.Context, tx handle, all []probing.Said, now t
 		}
 		for _, key := range added {
 			hours.add(found[key])
+			counts.after(found[key])
 		}
 	}
 	return hours.save(ctx, tx)
@@ -315,7 +324,11 @@ func (s *Store) SweepProbes(ctx context.Context, now time.Time) (all int64, err 
 			return all, failed(err, "cannot forget what probes found")
 		}
 	}
-	err = s.put(ctx, `DELETE FROM probe_hours WHERE hour < ?`, before(ledger.ProbeHoursFor))
+	for _, table := range []string{"probe_hours", "probe_counts"} {
+		if err = s.put(ctx, `DELETE FROM `+table+` WHERE hour < ?`, before(ledger.ProbeHoursFor)); err != nil {
+			break
+		}
+	}
 	return all, failed(err, "cannot forget what probes found")
 }
 
