@@ -193,6 +193,56 @@ func TestAStormOfEventsIsTwoRuns(t *testing.T) {
 	s.until("what waited does not run", func() bool { return len(s.pods()) >= 2 })
 }
 
+// What is told again, and what is new, come together while nobody takes runs: the new one is not taken for what was answered before.
+func TestAnEventThatIsToldAgainHidesNoOther(t *testing.T) {
+	for reason, keys := range map[string][]string{
+		"what was told comes first": {"0", "1"}, "it comes last": {"1", "0"}, "it comes on both sides": {"0", "1", "0"},
+	} {
+		t.Run(reason, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			s.Kubelet = func(*unstructured.Unstructured) map[string]any { return running() }
+			named := func(name string) func(*probing.Config) {
+				return func(c *probing.Config) {
+					c.Spec.Events = []probing.EventSpec{{On: probing.Posted, Names: []string{name}}}
+				}
+			}
+			s.probe("dns", named("dns"))
+			s.probe("slow", named("slow"))
+			s.start()
+			happen := func(name, key string) {
+				s.prober.Happened(t.Context(), "eu-1", probing.Event{Kind: probing.Posted, Name: name, Key: key, At: time.Now()})
+			}
+			s.until("the cases are not seen", func() bool {
+				return !slices.ContainsFunc(s.configs(), func(c probing.Config) bool { return c.Status.ObservedGeneration == 0 })
+			})
+			happen("dns", "0")
+			s.until("no case answers", func() bool { return len(s.runs()) > 0 })
+			s.until("it does not begin", func() bool { return len(s.pods()) == 1 && s.runs()[0].Status.Pod != "" })
+			hold, held := make(chan struct{}), make(chan struct{}, 1)
+			s.setBefore(func(w kubetest.Write) int {
+				if w.Verb == "create" && strings.Contains(w.Body, `"case":"slow"`) {
+					select {
+					case held <- struct{}{}:
+					default:
+					}
+					<-hold
+				}
+				return 0
+			})
+			happen("slow", "x")
+			<-held
+			for _, key := range keys {
+				happen("dns", key)
+			}
+			close(hold)
+			s.until("what is new is not answered", func() bool {
+				return slices.ContainsFunc(s.runs(), func(r probing.Run) bool { return r.Spec.Case == "dns" && r.Spec.Cause.Key == "1" })
+			})
+		})
+	}
+}
+
 // 100 cases at once: all of them come to a verdict, and never do more run than may.
 func TestCapsAreKept(t *testing.T) {
 	t.Parallel()
@@ -215,7 +265,6 @@ func TestCapsAreKept(t *testing.T) {
 		for _, p := range s.pods() {
 			if p.Status.Phase == "Running" {
 				s.becomes(p, exits(0, ""))
-				break
 			}
 		}
 		over := 0

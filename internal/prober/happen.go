@@ -31,7 +31,8 @@ func (s *site) happened(e probing.Event) {
 		}
 		var left int64
 		for _, target := range targets {
-			if where := (spot{c.Name, target}); !s.queue.waits(where) && !s.wants.put(where, cause(target)) {
+			where, why := spot{c.Name, target}, cause(target)
+			if !s.queue.waits(where) && !s.answered(c, target, why) && !s.wants.put(where, why) {
 				left++
 			}
 		}
@@ -41,6 +42,12 @@ func (s *site) happened(e probing.Event) {
 			k.mu.Unlock()
 		}
 	}
+}
+
+// answered reports whether there is a run for a cause already: what is told again wants nothing, and must not stand in the way of others.
+func (s *site) answered(c *probing.Config, target string, cause probing.Cause) bool {
+	name := types.NamespacedName{Namespace: c.Namespace, Name: probing.RunName(c.Name, target, cause)}
+	return s.queue.knows(name) || s.seen.Get(context.Background(), name, &probing.Run{}) == nil
 }
 
 func (s *site) allCases() (all []*known) {

@@ -2,17 +2,20 @@ package prober_test
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
+	kuberuntime "k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/utils/clock"
@@ -44,8 +47,8 @@ func TestProbesOnANodeThatRunsThem(t *testing.T) {
 		t.Fatal(err)
 	}
 	config.QPS = -1 // as Sluice's own clients: the server is fair to all
-	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{probing.AddToScheme, corev1.AddToScheme} {
+	scheme := kuberuntime.NewScheme()
+	for _, add := range []func(*kuberuntime.Scheme) error{probing.AddToScheme, corev1.AddToScheme} {
 		if err := add(scheme); err != nil {
 			t.Fatal(err)
 		}
@@ -61,7 +64,12 @@ func TestProbesOnANodeThatRunsThem(t *testing.T) {
 	c.start()
 	// The kinds are there once the prober has defined them.
 	c.until("the kinds are not defined", func() bool { return c.api.List(t.Context(), &probing.ConfigList{}) == nil })
+	before := c.grows()
 	t.Run("how they end", c.howTheyEnd)
+	grown := before()
+	if t.Logf("the prober took %d MB more", grown>>20); grown > 64<<20 {
+		t.Error("it takes memory for what programs print")
+	}
 	t.Run("a resident goes on without a gap", c.aResident)
 	t.Run("what is executed never changes", c.nothingChanges)
 }
@@ -80,6 +88,33 @@ func (c *real) start() {
 	ctx, stop := context.WithCancel(context.Background())
 	k.Want(ctx, []control.Cluster{{Name: "probes", Config: func() (*rest.Config, error) { return c.config, nil }}})
 	c.t.Cleanup(func() { stop(); k.Wait() })
+}
+
+// grows begins to look how much memory this process has, and returns what says by how much it was more at most.
+func (c *real) grows() (by func() uint64) {
+	has := func() uint64 {
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapInuse
+	}
+	runtime.GC()
+	first, most, done := has(), uint64(0), make(chan struct{})
+	var all sync.WaitGroup
+	all.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			case <-time.After(20 * time.Millisecond):
+				most = max(most, has())
+			}
+		}
+	})
+	return func() uint64 {
+		close(done)
+		all.Wait()
+		return most - min(most, first)
+	}
 }
 
 func (c *real) make(o client.Object) {
@@ -154,6 +189,11 @@ func (c *real) howTheyEnd(t *testing.T) {
 		{"its image is not there", "exit 0", func(p *probing.Config) { p.Spec.Pod.Image = "sluice.local/none:1" }, api.Error, "ImagePullBackOff", ""},
 		{"no API server takes its pod", "exit 0", func(p *probing.Config) { p.Spec.Pod.NodeSelector = map[string]string{"a": "not so!"} },
 			api.Error, "PodRefused", "not so!"},
+		{"it prints a gigabyte, and says as much at last", `lots() { head -c 1000000000 /dev/zero | tr '\0' x; }
+			lots & lots > "$TERMINATION_LOG"; wait; exit 3`, nil, api.Failed, "ExitStatus", "exit status 3: xxxx"},
+		{"it reports a gigabyte", `{ printf '{"OK": false, "Errors": ["'; head -c 1000000000 /dev/zero | tr '\0' x; } |
+			curl -sS -o /dev/null -X POST -H "kh-run-uuid: $KH_RUN_UUID" -H "Content-Type: application/json" -T - "$KH_REPORTING_URL"; exit 1`,
+			nil, api.Failed, "", ""},
 		{"ten megabytes of errors", `{ printf '{"OK": false, "Errors": ["'; head -c 10000000 /dev/zero | tr '\0' x; printf '"]}'; } > "/tmp/$KH_RUN_UUID"
 			curl -sS -o /dev/null -X POST -H "kh-run-uuid: $KH_RUN_UUID" -H "Content-Type: application/json" --data-binary "@/tmp/$KH_RUN_UUID" "$KH_REPORTING_URL"
 			rm "/tmp/$KH_RUN_UUID"; exit 1`, nil, api.Failed, "", ""},
@@ -176,6 +216,9 @@ func (c *real) howTheyEnd(t *testing.T) {
 			got := r.Status.Result
 			if got.Verdict != p.verdict || got.Code != p.code || !strings.Contains(got.Message, p.says) {
 				t.Errorf("%s %s: %.200q; want %s %s: %q", got.Verdict, got.Code, got.Message, p.verdict, p.code, p.says)
+			}
+			if body, err := json.Marshal(r); err != nil || len(body) > 100<<10 {
+				t.Errorf("its ProbeRun has %d bytes, %v", len(body), err)
 			}
 		})
 	}

@@ -212,7 +212,7 @@ func (s *site) done(of *probing.Run) (r probing.Run) {
 
 func (s *site) until(what string, met func() bool) {
 	s.t.Helper()
-	for end := time.Now().Add(30 * time.Second); !met(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); !met(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			runs, _ := json.MarshalIndent(s.runs(), "", " ")
 			s.t.Fatalf("%s\n%s", what, runs)

@@ -48,6 +48,14 @@ func (q *queue) has(run types.NamespacedName) bool {
 	return there
 }
 
+// knows reports whether a run is not over yet.
+func (q *queue) knows(run types.NamespacedName) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	_, there := q.open[run]
+	return there
+}
+
 // busy reports whether a run of a spot is not over yet.
 func (q *queue) busy(at spot) bool {
 	q.mu.Lock()

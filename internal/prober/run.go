@@ -247,10 +247,10 @@ func (s *site) follow(ctx context.Context, r *probing.Run) (time.Duration, error
 		if left := r.Status.Started.Add(beginWithin).Sub(now); left > 0 {
 			return left, nil
 		}
-		if err := s.remove(ctx, p); err != nil {
+		if err := s.finish(ctx, r, couldNot(codeBegun, "its pod did not begin within %s: %s", beginWithin, pod.Waits(p))); err != nil {
 			return 0, err
 		}
-		return 0, s.finish(ctx, r, couldNot(codeBegun, "its pod did not begin within %s: %s", beginWithin, pod.Waits(p)))
+		return 0, s.remove(ctx, p) // after that is written: else somebody seems to have taken it away
 	}
 	if r.Spec.Cause.Kind == probing.ByMode {
 		return s.followResident(ctx, r, p)
