@@ -158,7 +158,7 @@ func TestNothingIsWrittenOnceTheLeaseIsLost(t *testing.T) {
 	for _, kind := range []string{"DaemonSet", "Deployment"} {
 		for _, what := range writings() {
 			t.Run(kind+"/"+what.name, func(t *testing.T) {
-				t.Parallel()
+				working.Take(t)
 				w, d, object := underWay(t, kind)
 				act := what.ready(w, d, object)
 				w.server.Writes()

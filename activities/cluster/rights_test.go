@@ -454,8 +454,7 @@ func TestTheRightsThatArePrintedAreThoseThatAreUsed(t *testing.T) {
 			name := fmt.Sprintf("without-%d", n)
 			n++
 			t.Run(fmt.Sprintf("without %s %s", strings.Join(missing.Resources, ","), role.Namespace), func(t *testing.T) {
-				t.Parallel()
-				inTurn(t)
+				turns.Take(t)
 				l := newLife(t, o, name)
 				roles := l.work.Roles(rights.Options{Apart: true})
 				without := slices.Clone(roles)
@@ -478,14 +477,6 @@ func TestTheRightsThatArePrintedAreThoseThatAreUsed(t *testing.T) {
 			})
 		}
 	}
-}
-
-// turns are as many lives as go on beside each other: more would only wait for processors.
-var turns = make(chan struct{}, 6)
-
-func inTurn(t *testing.T) {
-	turns <- struct{}{}
-	t.Cleanup(func() { <-turns })
 }
 
 // allUsed wants each verb of each rule used, but for rights that are only handed on.

@@ -2,6 +2,7 @@ package localtest
 
 import (
 	"flag"
+	"strconv"
 	"testing"
 )
 
@@ -19,7 +20,13 @@ func (turns Turns) Take(t *testing.T) {
 }
 
 // ByTurns has only turns bound how many parallel tests of a binary run at a time. Call it from TestMain, before the tests run.
-func ByTurns() error {
+func ByTurns() { AtOnce(10_000) }
+
+// AtOnce has so many parallel tests of a binary run at a time, whatever the number of cores: they wait more than they work. Call it from
+// TestMain, before the tests run.
+func AtOnce(tests int) {
 	flag.Parse()
-	return flag.Set("test.parallel", "10000")
+	if err := flag.Set("test.parallel", strconv.Itoa(tests)); err != nil {
+		panic(err)
+	}
 }
