@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -138,6 +140,23 @@ func TestWhoDiesTellsNoTurnTwice(t *testing.T) {
 	w.hears("the one that noticed it has died, and another one tells it", time.Minute, "probeFailing etcd in c1")
 	w.Notifier = w.worker(w.Receivers["pager"])
 	w.hears("a third one finds it noticed", 10*time.Minute)
+}
+
+// A worker looks at probes by itself, as it does at runs.
+func TestAWorkerLooksAtProbes(t *testing.T) {
+	w := newWard(t)
+	w.says("c1", "etcd", probing.Failing)
+	ctx, end := context.WithCancel(t.Context())
+	var done sync.WaitGroup
+	defer done.Wait()
+	defer end()
+	done.Go(func() { w.Keep(ctx, slog.New(slog.DiscardHandler)) })
+	for deadline := time.Now().Add(20 * time.Second); len(w.inbox.take()) == 0; time.Sleep(5 * time.Millisecond) {
+		w.clock.Step(time.Second)
+		if time.Now().After(deadline) {
+			t.Fatal("the receiver was not told")
+		}
+	}
 }
 
 func TestTwoWhoLookQueueATurnOnce(t *testing.T) {
