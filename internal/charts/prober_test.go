@@ -293,6 +293,7 @@ func TestAnAgentRunsProbesByItsRolesAlone(t *testing.T) {
 	c.stack.NeedProgram(t, "fixture")
 	objects, steps := brought(t), []pipelines.StepKinds{{Probe: &pipelines.ProbeCase{Case: "by-gate"}}}
 	for _, text := range objectsIn(t, prober.Definitions()) {
+		unstructured.RemoveNestedField(text, "metadata", "annotations") // as of an agent of before
 		if err := c.create(t.Context(), text, false); err != nil && !apierrors.IsAlreadyExists(err) {
 			t.Fatal(err)
 		}

@@ -41,7 +41,7 @@ const (
 	defineEvery  = 200 * time.Millisecond
 )
 
-// define has a cluster know the kinds: where it has no definitions they are written. Those that are there stay as they are.
+// define has a cluster know the kinds: where it has no definitions they are written. Those that are there are upgraded afterwards.
 func define(m manager.Manager) error {
 	ctx, cancel := context.WithTimeout(context.Background(), defineWithin)
 	defer cancel()

@@ -65,6 +65,7 @@ func TestProbesOnANodeThatRunsThem(t *testing.T) {
 	// The kinds are there once the prober has defined them.
 	c.until("the kinds are not defined", func() bool { return c.api.List(t.Context(), &probing.ConfigList{}) == nil })
 	before := c.grows()
+	t.Run("definitions are upgraded", c.definitionsAreUpgraded)
 	t.Run("how they end", c.howTheyEnd)
 	grown := before()
 	if t.Logf("the prober took %d MB more", grown>>20); grown > 64<<20 {

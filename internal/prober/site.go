@@ -69,6 +69,9 @@ func (p *Prober) add(cluster string, m manager.Manager) error {
 	if err := define(m); err != nil {
 		return err
 	}
+	if err := upgrade(m, p.Logger.With("cluster", cluster)); err != nil {
+		return err
+	}
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{probing.AddToScheme, corev1.AddToScheme, coordinationv1.AddToScheme} {
 		if err := add(scheme); err != nil {

@@ -53,6 +53,10 @@ func ofProber(objects []*unstructured.Unstructured) (all []Need) {
 		{Resource: "pods", Verbs: look, Place: Anywhere, Why: "of pods an agent sees those that probes are, and those of a control plane"},
 	}
 	all = append(all, Need{
+		Group: "apiextensions.k8s.io", Resource: "customresourcedefinitions", Verbs: []string{"get", "patch"}, Place: Anywhere,
+		Names: []string{"healthsignals." + of, "probeconfigs." + of, "proberuns." + of},
+		Why:   "an agent upgrades what probes are defined as where that is older",
+	}, Need{
 		Group: "coordination.k8s.io", Resource: "leases", Verbs: []string{"get"}, Place: In(corev1.NamespaceNodeLease),
 		Why: "whether a program hangs or its node has just died, the node's Lease tells",
 	})
