@@ -82,10 +82,11 @@ func Made(ctx context.Context, c *kube.Cluster) ([]*probing.Run, error) {
 	return runs, nil
 }
 
-// Remove takes away the runs of some ends that have none yet: nobody waits for them any more. What is gone is no error.
+// Remove takes away the runs of some ends that have none yet: nobody waits for them any more. What is gone is no error. Of those that were
+// not made it tries the first, which may be there after all.
 func Remove(ctx context.Context, c *kube.Cluster, ends []End) error {
-	for _, e := range ends {
-		if e.Over() {
+	for i, e := range ends {
+		if e.Over() || e.ID == "" && i > 0 && ends[i-1].ID == "" {
 			continue
 		}
 		err := c.Delete(ctx, kindOf(probing.KindRun), e.Config.Namespace, e.Name(), "")

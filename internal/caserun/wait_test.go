@@ -171,7 +171,7 @@ func TestWhoHasHeardEnoughWaitsNoLonger(t *testing.T) {
 // TestWhatCannotBeMadeIsAnError, beside what was made.
 func TestWhatCannotBeMadeIsAnError(t *testing.T) {
 	b := newBench(t)
-	all := asks("k", "n1", "n2")
+	all := asks("k", "n1", "n2", "n3", "n4")
 	b.Before = func(w kubetest.Write) int {
 		if w.Object == probing.KindRun+"/"+all[1].Name() {
 			return http.StatusForbidden
@@ -181,6 +181,13 @@ func TestWhatCannotBeMadeIsAnError(t *testing.T) {
 	ends, err := b.runner.Run(t.Context(), b.cluster, all, none, nil)
 	if err == nil || ends[0].ID == "" || ends[1].ID != "" || len(b.runs()) != 1 {
 		t.Errorf("%v, %+v, %d runs", err, ends, len(b.runs()))
+	}
+	b.Before, _ = nil, b.Writes()
+	if err := caserun.Remove(t.Context(), b.cluster, ends); err != nil || len(b.runs()) != 0 {
+		t.Errorf("%v, %d runs", err, len(b.runs()))
+	}
+	if asked := b.Writes(); len(asked) > 2 {
+		t.Errorf("of what nobody has made it takes away %v", asked[2:])
 	}
 }
 

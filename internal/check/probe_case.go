@@ -50,8 +50,10 @@ func (p *ProbeCases) Ask(ctx context.Context, q Question) Finding {
 			cause = l.leave(ctx, ends, cause)
 		}
 		return Finding{Verdict: api.Error, Message: cause.Error() + waitedFor(ends)}
-	case err != nil:
+	case fault.CodeOf(err) == fault.Unreachable: // it may be asked again once the cluster is back
 		return Finding{Verdict: api.Error, Message: err.Error()}
+	case err != nil:
+		return Finding{Verdict: api.Error, Message: l.leave(ctx, ends, err).Error()}
 	}
 	l.take(ends)
 	if err := l.lost(ctx); err != nil {

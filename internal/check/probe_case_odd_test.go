@@ -2,6 +2,7 @@ package check
 
 import (
 	"context"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -83,6 +84,27 @@ func TestWhatWasWaitedForIsSaid(t *testing.T) {
 	}
 	if left := b.runs(); len(left) != 0 {
 		t.Errorf("%d runs are left", len(left))
+	}
+}
+
+// TestWhatCannotAllBeMadeIsTakenAway: nobody would ask for those that were.
+func TestWhatCannotAllBeMadeIsTakenAway(t *testing.T) {
+	b := newCaseBench(t)
+	b.has(aCase("etcd", ofSet("plane")), aCase("life", ofSet("plane")))
+	made := 0
+	b.s.Before = func(w kubetest.Write) int {
+		if w.Verb == "create" {
+			if made++; made > 1 {
+				return http.StatusForbidden
+			}
+		}
+		return 0
+	}
+	if f := b.ask(t.Context(), pipelines.ProbeCase{Set: "plane"}); f.Verdict != api.Error || !strings.Contains(f.Message, "cannot create") {
+		t.Errorf("%s: %s", f.Verdict, f.Message)
+	}
+	if left := b.runs(); made != 2 || len(left) != 0 {
+		t.Errorf("of %d runs %d are left", made, len(left))
 	}
 }
 
