@@ -62,7 +62,7 @@ func TestWhatIsMadeWorks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"Dockerfile", "Makefile", "component.yaml", "documents/probe.yaml", "go.mod", "main.go", "main_test.go"}; !slices.Equal(slices.Sorted(slices.Values(made.Files)), want) {
+	if want := []string{"Dockerfile", "Makefile", "component.yaml", "documents/probe.yaml", "go.mod", "main.go", "main_test.go", "pipeline.yaml"}; !slices.Equal(slices.Sorted(slices.Values(made.Files)), want) {
 		t.Errorf("it made %v", made.Files)
 	}
 	if out, err := exec.CommandContext(t.Context(), "gofmt", "-l", folder).CombinedOutput(); err != nil || len(out) > 0 {
