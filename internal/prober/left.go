@@ -52,7 +52,10 @@ func (s *site) leftOf(
 	}
 	for i := range all.Items {
 		o := &all.Items[i]
-		if o.DeletionTimestamp != nil || m.Everywhere && !probing.RunOf(c.Name, o.Labels[probing.LabelRun]) {
+		switch {
+		case o.DeletionTimestamp != nil,
+			m.Everywhere && !probing.RunOf(c.Name, o.Labels[probing.LabelRun]),
+			!m.Everywhere && o.Namespace != c.Namespace: // of a kind that is in no namespace, all are listed
 			continue
 		}
 		gone, err := over(o)

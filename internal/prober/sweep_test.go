@@ -194,3 +194,17 @@ func TestFailureMode_P03_LitterGoes(t *testing.T) {
 		t.Error("a run that people may look at for an hour is gone")
 	}
 }
+
+// What is in no namespace is not in that of a case: only one that may make such anywhere has any.
+func TestWhatIsInNoNamespaceIsOfACaseThatMakesItAnywhere(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.Kubelet = func(*unstructured.Unstructured) map[string]any { return exits(0, "") }
+	s.probe("canary", func(c *probing.Config) { c.Spec.Makes = []probing.Makes{{Resource: "namespaces"}} })
+	others := s.made("v1", "Namespace", "", "others", "other-000000000000")
+	s.start()
+	s.done(s.run("canary", "", "1"))
+	if s.Object(others) == nil {
+		t.Error("a namespace of others is taken away")
+	}
+}
