@@ -84,11 +84,16 @@ func (s *site) caseOfRun(run types.NamespacedName) *probing.Config {
 	return nil
 }
 
-// leftBy takes away what the runs of a case have made that is gone itself.
+// leftBy takes away what the runs of a case have made that is gone itself. A run of a case of its namespace may have a name that begins alike.
 func (s *site) leftBy(ctx context.Context, c *probing.Config) error {
 	return s.left(ctx, c, client.HasLabels{probing.LabelRun}, func(o *metav1.PartialObjectMetadata) (bool, error) {
 		run := o.Labels[probing.LabelRun]
-		return probing.RunOf(c.Name, run) && !s.elsewhere(c.Namespace, run), nil
+		if !probing.RunOf(c.Name, run) || s.elsewhere(c.Namespace, run) {
+			return false, nil
+		}
+		of := &probing.Run{}
+		err := s.seen.Get(ctx, types.NamespacedName{Namespace: c.Namespace, Name: run}, of)
+		return apierrors.IsNotFound(err) || of.Spec.Case == c.Name, client.IgnoreNotFound(err)
 	})
 }
 

@@ -208,3 +208,33 @@ func TestWhatIsInNoNamespaceIsOfACaseThatMakesItAnywhere(t *testing.T) {
 		t.Error("a namespace of others is taken away")
 	}
 }
+
+// A case that goes takes nothing of another one of its namespace, whose long name begins alike.
+func TestACaseThatGoesTakesNothingOfANamesake(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.Kubelet = func(*unstructured.Unstructured) map[string]any { return running() }
+	alike := strings.Repeat("canary-", 6)
+	makes := func(c *probing.Config) { c.Spec.Makes = []probing.Makes{{Resource: "configmaps"}} }
+	s.probe(alike+"a", makes)
+	going := s.All(probing.KindConfig)
+	s.probe(alike+"b", makes)
+	s.start()
+	r := s.run(alike+"b", "", "1")
+	s.until("no pod of the namesake runs", func() bool { return len(s.runs()) == 1 && s.runs()[0].Status.Pod != "" })
+	s.until("the cases are not seen", func() bool {
+		return !slices.ContainsFunc(s.configs(), func(c probing.Config) bool { return c.Status.ObservedGeneration == 0 })
+	})
+	theirs := s.made("v1", "ConfigMap", namespace, "theirs", r.Name)
+	litter := s.made("v1", "ConfigMap", namespace, "litter", alike[:40]+"-000000000000")
+	s.Delete(going...)
+	s.until("what is left of it stays", func() bool { return s.Object(litter) == nil })
+	s.until("that it is gone is not said", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return slices.ContainsFunc(s.said, func(one probing.Said) bool { return slices.Contains(one.Gone, alike+"a") })
+	})
+	if s.Object(theirs) == nil {
+		t.Error("what a run of another case has made is taken away")
+	}
+}
