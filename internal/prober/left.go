@@ -55,7 +55,8 @@ func (s *site) leftOf(
 		switch {
 		case o.DeletionTimestamp != nil,
 			m.Everywhere && !probing.RunOf(c.Name, o.Labels[probing.LabelRun]),
-			!m.Everywhere && o.Namespace != c.Namespace: // of a kind that is in no namespace, all are listed
+			!m.Everywhere && o.Namespace != c.Namespace,                         // of a kind that is in no namespace, all are listed
+			m.Group == "" && m.Resource == "pods" && o.Namespace == c.Namespace: // who calls looks after those: what has ended stays
 			continue
 		}
 		gone, err := over(o)

@@ -238,3 +238,24 @@ func TestACaseThatGoesTakesNothingOfANamesake(t *testing.T) {
 		t.Error("what a run of another case has made is taken away")
 	}
 }
+
+// A case that may make pods anywhere keeps those that ran it: people look at their logs for as long as the run is there.
+func TestPodsThatHaveEndedStay(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.Kubelet = func(*unstructured.Unstructured) map[string]any { return exits(1, "it is broken") }
+	s.probe("canary", func(c *probing.Config) { c.Spec.Makes = []probing.Makes{{Resource: "pods", Everywhere: true}} })
+	by, clocked := oddly(0)
+	s.start(clocked)
+	ran := s.done(s.run("canary", "", "1")).Status.Pod
+	elsewhere := s.made("v1", "Pod", "kube-system", "elsewhere", s.runs()[0].Name)
+	s.litter("litter", s.runs()[0].Name)
+	by.Store(int64(time.Minute))
+	s.done(s.run("canary", "", "2"))
+	if !s.has(ran) {
+		t.Error("the pod of the run before is taken away")
+	}
+	if s.Object(elsewhere) != nil || s.has("litter") {
+		t.Error("what it has made stays")
+	}
+}
