@@ -19,7 +19,7 @@ import (
 // take away its roles say: one that it may not is said, and stops no run.
 func (s *site) left(
 	ctx context.Context, c *probing.Config, label client.ListOption, over func(*metav1.PartialObjectMetadata) (bool, error),
-) error {
+) (first error) {
 	for _, m := range c.Spec.Makes {
 		err := s.leftOf(ctx, c, m, label, over)
 		switch {
@@ -27,11 +27,11 @@ func (s *site) left(
 		case apierrors.IsForbidden(err):
 			s.log.Warn("what a case has made cannot be taken away: give the agent what `sluice rbac` prints", "case", c.Name, "resource", m.Resource,
 				"group", m.Group, "error", err)
-		default:
-			return err
+		case first == nil:
+			first = err
 		}
 	}
-	return nil
+	return first
 }
 
 func (s *site) leftOf(
@@ -85,7 +85,8 @@ func (s *site) caseOfRun(run types.NamespacedName) *probing.Config {
 	return nil
 }
 
-// leftBy takes away what the runs of a case have made that is gone itself. A run of a case of its namespace may have a name that begins alike.
+// leftBy takes away what the runs of a case have made that is gone itself. A run of another case of its namespace may have a name that begins
+// alike.
 func (s *site) leftBy(ctx context.Context, c *probing.Config) error {
 	return s.left(ctx, c, client.HasLabels{probing.LabelRun}, func(o *metav1.PartialObjectMetadata) (bool, error) {
 		run := o.Labels[probing.LabelRun]

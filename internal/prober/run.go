@@ -405,15 +405,15 @@ func (s *site) settle(ctx context.Context, r *probing.Run) (time.Duration, error
 		s.died(r)
 	}
 	wait, err := s.clear(ctx, c, r)
-	if err != nil {
-		return 0, err
-	}
 	if left := r.Status.Ended.Add(keepOf(c)).Sub(s.Clock.Now()); left > 0 {
+		if err != nil {
+			return 0, err
+		}
 		if wait > 0 {
 			left = min(left, wait)
 		}
 		return left, nil
-	}
+	} // what cannot be cleared keeps no run for ever: it is tried again once that is gone
 	return 0, client.IgnoreNotFound(s.api.Delete(ctx, r, client.Preconditions{UID: &r.UID}))
 }
 

@@ -1,6 +1,7 @@
 package prober_test
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"sluice.dev/sluice/internal/kubetest"
 	"sluice.dev/sluice/internal/probing"
 )
 
@@ -257,5 +259,28 @@ func TestPodsThatHaveEndedStay(t *testing.T) {
 	}
 	if s.Object(elsewhere) != nil || s.has("litter") {
 		t.Error("what it has made stays")
+	}
+}
+
+// What cannot be taken away keeps no case from looking: least of all where the cluster is what is broken.
+func TestWhatCannotBeTakenAwayStopsNoRun(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.Kubelet = func(*unstructured.Unstructured) map[string]any { return exits(0, "") }
+	s.setBefore(func(w kubetest.Write) int {
+		if strings.HasPrefix(w.String(), "delete ConfigMap/") {
+			return http.StatusInternalServerError // as where a webhook is asked that does not answer
+		}
+		return 0
+	})
+	s.probe("canary", func(c *probing.Config) {
+		c.Spec.Makes = []probing.Makes{{Resource: "configmaps"}, {Resource: "services"}}
+	})
+	s.made("v1", "ConfigMap", namespace, "stays", "canary-000000000000")
+	goes := s.made("v1", "Service", namespace, "goes", "canary-000000000000")
+	s.start()
+	s.done(s.run("canary", "", "1"))
+	if s.Object(goes) != nil {
+		t.Error("what is of another kind stays, too")
 	}
 }
