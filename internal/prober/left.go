@@ -85,8 +85,8 @@ func (s *site) caseOfRun(run types.NamespacedName) *probing.Config {
 	return nil
 }
 
-// leftBy takes away what the runs of a case have made that is gone itself. A run of another case of its namespace may have a name that begins
-// alike.
+// leftBy takes away what the runs of a case have made that is gone itself. A run of another case of its namespace may have a name
+// that begins alike.
 func (s *site) leftBy(ctx context.Context, c *probing.Config) error {
 	return s.left(ctx, c, client.HasLabels{probing.LabelRun}, func(o *metav1.PartialObjectMetadata) (bool, error) {
 		run := o.Labels[probing.LabelRun]
