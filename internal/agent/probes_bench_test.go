@@ -132,15 +132,29 @@ func probesLimits(b *testing.B, dir string, open func() (ledger.Ledger, error), 
 	if p99 := late[len(late)*99/100]; p99 > within {
 		b.Errorf("of 100 results 1 is kept more than %d ms after it was found (limit %d)", p99, within)
 	}
+	var servers []*server // that took the place of a killed one
 	for range killed {
 		time.Sleep(killEvery)
 		s.kill()
 		s = startServer(b, dir, s.address, agents, more...)
+		servers = append(servers, s)
 	}
 	time.Sleep(killEvery / 2)
 	f.talking.Store(false)
 	time.Sleep(resultEvery + 10*time.Second) // until all is said
 	s.kill()
+	var around []int64
+	for _, s := range servers {
+		s.mu.Lock()
+		around = append(around, s.late...)
+		s.mu.Unlock()
+	}
+	if len(around) == 0 {
+		b.Fatal("nothing came to a server that took the place of a killed one")
+	}
+	slices.Sort(around)
+	b.ReportMetric(float64(around[len(around)*99/100]), "ms-late-p99-around-kills")
+	b.ReportMetric(float64(around[len(around)-1]), "ms-late-most-around-kills")
 	if l, err = open(); err != nil {
 		b.Fatal(err)
 	}
