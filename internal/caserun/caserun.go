@@ -141,8 +141,9 @@ const (
 	// Served is how long a run may wait before somebody takes it up, in a cluster where nobody is seen to run any other.
 	Served = 30 * time.Second
 	queued = 10 * time.Minute // where somebody does
-	// grace is how long past its time the result of a run that has begun is waited for.
-	grace = time.Minute
+	// grace is how long past its time the result of a run that has begun is waited for: its pod may take 2m to begin, and whether its node
+	// has died is known 47s after the end.
+	grace = 3 * time.Minute
 	// outage is for how long an API server may be gone while runs go on.
 	outage = 10 * time.Minute
 )

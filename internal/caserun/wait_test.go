@@ -41,7 +41,7 @@ func TestHowAWaitEnds(t *testing.T) {
 		{"who served others is gone too: its run is past its deadline", func(*bench, caserun.Ask) {}, 10 * time.Second,
 			string(fault.Unreachable), "nobody has taken up", another(new(metav1.NewTime(time.Now().Add(-time.Hour))))},
 		{"who ran it is gone", func(*bench, caserun.Ask) {}, 10 * time.Second,
-			string(fault.Unreachable), "has run for 2m0s, and nobody says what came of it", running(asks("k", "")[0])},
+			string(fault.Unreachable), "has run for 4m0s, and nobody says what came of it", running(asks("k", "")[0])},
 		{"it is deleted", func(b *bench, a caserun.Ask) { b.Delete(b.All(probing.KindRun)...) }, 0, string(fault.NotFound),
 			"was deleted before it had ended", nil},
 		{"another one has its name", func(b *bench, a caserun.Ask) {
@@ -68,6 +68,28 @@ func TestHowAWaitEnds(t *testing.T) {
 				t.Errorf("%v, %s, %v; want %s: %s", w.err, told(ends[0]), ends[0].Why, c.want, c.says)
 			}
 		})
+	}
+}
+
+// TestARunHasAllTheTimeThatItsProberGivesIt: its image may be long in coming, and whether its node has died is not known at once.
+func TestARunHasAllTheTimeThatItsProberGivesIt(t *testing.T) {
+	b := newBench(t)
+	a := asks("k", "")
+	b.Put(kubetest.Object(t, running(a[0])))
+	w := b.begin(t.Context(), a)
+	const begins, told = 2 * time.Minute, 47 * time.Second // docs/prober.md
+	for left := begins + a[0].Config.Spec.Timeout.Duration + told; left > 0; left -= 10 * time.Second {
+		b.until("nobody waits", b.clock.HasWaiters)
+		b.clock.Step(min(left, 10*time.Second))
+	}
+	select {
+	case ends := <-w.ends:
+		t.Fatalf("it is not waited for: %v", ends[0].Why)
+	case <-time.After(50 * time.Millisecond):
+	}
+	b.becomes(a[0], done(api.Passed))
+	if ends := w.over(0); ends[0].Result == nil {
+		t.Errorf("it ends with %v", ends[0].Why)
 	}
 }
 
