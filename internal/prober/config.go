@@ -78,11 +78,16 @@ func (s *site) due(ctx context.Context, k *known, c *probing.Config, slots *prob
 	if k.lastSlot != nil {
 		since = k.lastSlot.Time
 	}
-	if since.After(now.Add(time.Second)) { // somebody's clock was ahead: what is due goes by this one
-		since = now
-		k.lastSlot, k.dirty = new(metav1.NewTime(now)), true
-	}
 	k.mu.Unlock()
+	if since.After(now.Add(time.Second)) { // somebody's clock was ahead: what is due goes by this one
+		if err := s.turnedBack(ctx, c, now); err != nil {
+			return 0, err
+		}
+		since = now
+		k.mu.Lock()
+		k.lastSlot, k.dirty = new(metav1.NewTime(now)), true
+		k.mu.Unlock()
+	}
 	since, err := s.resume(ctx, k, c, slots, since)
 	if err != nil {
 		return 0, err
@@ -102,6 +107,24 @@ func (s *site) due(ctx context.Context, k *known, c *probing.Config, slots *prob
 		return 0, nil
 	}
 	return max(next.Sub(now), time.Millisecond), nil
+}
+
+// turnedBack takes away what a clock that was ahead has run for slots that are yet to come: it would be taken for their runs.
+func (s *site) turnedBack(ctx context.Context, c *probing.Config, now time.Time) error {
+	all, err := s.runsOf(ctx, c)
+	if err != nil {
+		return err
+	}
+	for i := range all {
+		of := all[i].Spec.Cause
+		if of.Kind != probing.BySchedule || of.At == nil || !of.At.After(now) || !all[i].Status.Told {
+			continue
+		}
+		if err := s.api.Delete(ctx, &all[i], client.Preconditions{UID: &all[i].UID}); client.IgnoreNotFound(err) != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // resume goes on where another process was killed between the runs of a slot and writing that down, and returns what comes after. The slot

@@ -332,3 +332,36 @@ func TestAReportOfARunThatHasNotBegun(t *testing.T) {
 		}
 	}
 }
+
+// What a clock that was ahead has run for slots that are yet to come is no run of theirs.
+func TestSlotsThatAClockHadAhead(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.Kubelet = func(*unstructured.Unstructured) map[string]any { return exits(0, "") }
+	s.probe("dns", func(c *probing.Config) {
+		c.Spec.Schedule.Every.Duration, c.Spec.Schedule.Jitter.Duration = time.Hour, time.Millisecond
+	})
+	slot := time.Now().Truncate(time.Hour).Add(time.Hour)
+	live, ahead := s.All(probing.KindConfig)[0], slot.Add(2*time.Second).UTC().Format(time.RFC3339)
+	live.Object["status"] = object{"lastSlot": slot.UTC().Format(time.RFC3339)}
+	s.Put(live)
+	cause := probing.Cause{Kind: probing.BySchedule, Key: slot.UTC().Format(time.RFC3339Nano), At: &slot}
+	s.put(&probing.Run{
+		TypeMeta: metav1.TypeMeta{APIVersion: probing.GroupVersion.String(), Kind: probing.KindRun},
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: namespace, Name: probing.RunName("dns", "", cause), Labels: map[string]string{probing.LabelCase: "dns"},
+		},
+		Spec: probing.RunSpec{Case: "dns", Cause: cause},
+	})
+	was := s.All(probing.KindRun)[0]
+	was.Object["status"] = object{"phase": "Done", "told": true, "started": ahead, "ended": ahead, "result": object{"verdict": "Passed"}}
+	s.Put(was)
+	by, clocked := oddly(time.Until(slot) - time.Minute)
+	s.start(clocked)
+	s.until("nobody sees that its slot is yet to come", func() bool { return s.configs()[0].Status.LastSlot.Time.Before(slot) })
+	by.Add(int64(time.Minute))
+	live = s.All(probing.KindConfig)[0]
+	live.SetAnnotations(map[string]string{"somebody": "writes"}) // or it is looked at in a minute
+	s.Put(live)
+	s.until("it does not run when its slot comes", func() bool { return len(s.pods()) > 0 })
+}
