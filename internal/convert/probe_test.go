@@ -211,6 +211,11 @@ metadata: {name: dns-admin, namespace: probes}
 			[]convert.Touch{{Resources: []string{"pods"}, ResourceNames: []string{"a"}, Verbs: []string{"get"}}}, nil},
 		{"a role that is elsewhere", check + roles + strings.Replace(bound("RoleBinding", "probes", "r", pods), "roleRef: {kind: Role, name: r}", "roleRef: {kind: ClusterRole, name: view}", 1),
 			nil, []string{"ClusterRole view is not in this file", "Role r: no check of this file"}},
+		{"a role that is made of others", check + roles + strings.Replace(bound("ClusterRoleBinding", "", "r", "  []\n"), "rules:",
+			"aggregationRule: {clusterRoleSelectors: [{matchLabels: {a: b}}]}\nrules:", 1), nil, []string{"aggregationRule"}},
+		{"how its image is pulled", check + strings.Replace(roles, "metadata:", "imagePullSecrets: [{name: registry}]\nmetadata:", 1) +
+			bound("RoleBinding", "probes", "r", pods),
+			[]convert.Touch{{Resources: []string{"pods"}, Verbs: []string{"get", "list"}}}, []string{"imagePullSecrets of ServiceAccount dns-admin"}},
 		{"another's account", check + strings.ReplaceAll(roles+bound("RoleBinding", "probes", "r", pods), "namespace: probes}]", "namespace: other}]"),
 			nil, []string{"say in touches", "RoleBinding b: no check", "Role r: no check"}},
 	} {

@@ -32,7 +32,9 @@ type account struct {
 		Verbs           []string `yaml:"verbs"`
 		NonResourceURLs []string `yaml:"nonResourceURLs"`
 	} `yaml:"rules"`
-	RoleRef struct {
+	AggregationRule  any   `yaml:"aggregationRule"`
+	ImagePullSecrets []any `yaml:"imagePullSecrets"`
+	RoleRef          struct {
 		Kind string `yaml:"kind"`
 		Name string `yaml:"name"`
 	} `yaml:"roleRef"`
@@ -92,6 +94,9 @@ func (k *check) touches(at *yaml.Node, name string) {
 			if len(b.Metadata.Annotations) > 0 {
 				k.remark(b.at, "annotations of ServiceAccount %s: the account of a probe has none", name)
 			}
+			if len(b.ImagePullSecrets) > 0 {
+				k.remark(b.at, "imagePullSecrets of ServiceAccount %s: the account of a probe has none", name)
+			}
 		case strings.HasSuffix(b.Kind, "Binding") && k.bound(b, name):
 			b.used, found = true, true
 			k.given(b)
@@ -133,6 +138,9 @@ func (k *check) given(b *account) {
 		k.remark(b.at, "%s %s: what it may do in namespace %s: a case touches its own namespace, or everywhere: say in touches which",
 			b.Kind, b.Metadata.Name, b.Metadata.Namespace)
 		return
+	}
+	if role.AggregationRule != nil {
+		k.remark(role.at, "%s %s: aggregationRule: its rules are those of others: say in touches what it may do", role.Kind, role.Metadata.Name)
 	}
 	for _, r := range role.Rules {
 		t := Touch{
