@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -76,7 +77,7 @@ func (c *Cluster) Patch(ctx context.Context, gvk schema.GroupVersionKind, namesp
 	*unstructured.Unstructured, error,
 ) {
 	return c.one(ctx, "patch", gvk, namespace, name, name, func(path string) *rest.Request {
-		return c.client.Patch(kind).AbsPath(path).Param("fieldManager", fieldManager).Body(patch)
+		return strictly(gvk, c.client.Patch(kind).AbsPath(path).Param("fieldManager", fieldManager).Body(patch))
 	})
 }
 
@@ -188,8 +189,18 @@ func (c *Cluster) write(
 		return nil, fault.Wrap(fault.Internal, err, "cannot %s %s in cluster %s", verb, what, c.context)
 	}
 	return c.one(ctx, verb, object.GroupVersionKind(), object.GetNamespace(), object.GetName(), inPath, func(path string) *rest.Request {
-		return request(path).Param("fieldManager", fieldManager).Body(body).SetHeader("Content-Type", "application/json")
+		r := request(path).Param("fieldManager", fieldManager).Body(body).SetHeader("Content-Type", "application/json")
+		return strictly(object.GroupVersionKind(), r)
 	})
+}
+
+// strictly has what is written of Sluice's own kinds be refused where a cluster's definition is of before and has no place for a field:
+// without the files that it reads, say, a probe would fail for nothing.
+func strictly(gvk schema.GroupVersionKind, request *rest.Request) *rest.Request {
+	if gvk.Group != "sluice.dev" {
+		return request
+	}
+	return request.Param("fieldValidation", metav1.FieldValidationStrict)
 }
 
 func (f Filter) on(request *rest.Request) *rest.Request {
