@@ -320,14 +320,18 @@ func (s *site) refuse(ctx context.Context, c *probing.Config) error {
 
 // gone forgets a case, and says so.
 func (s *site) gone(ctx context.Context, name types.NamespacedName) error {
-	if s.caseOf(name) == nil {
+	k := s.caseOf(name)
+	if k == nil {
 		return nil
 	}
 	if err := s.Say(ctx, probing.Said{Cluster: s.cluster, At: s.Clock.Now(), Gone: []string{name.Name}}); err != nil {
 		return err
 	}
+	c := k.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.cases, name.Name)
+	s.past = append(s.past, c)
+	s.past = s.past[max(0, len(s.past)-maxCases):]
 	return nil
 }

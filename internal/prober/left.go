@@ -2,6 +2,7 @@ package prober
 
 import (
 	"context"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -77,8 +78,16 @@ func (s *site) leftOf(
 
 // caseOfRun is the case of a run that may be gone, by its name; nil where nobody knows it any more.
 func (s *site) caseOfRun(run types.NamespacedName) *probing.Config {
+	of := func(c *probing.Config) bool { return c.Namespace == run.Namespace && probing.RunOf(c.Name, run.Name) }
 	for _, k := range s.allCases() {
-		if c := k.now(); c.Namespace == run.Namespace && probing.RunOf(c.Name, run.Name) {
+		if c := k.now(); of(c) {
+			return c
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range slices.Backward(s.past) {
+		if of(c) {
 			return c
 		}
 	}

@@ -49,6 +49,7 @@ type site struct {
 
 	mu        sync.Mutex
 	cases     map[string]*known // by name
+	past      []*probing.Config // cases that have gone, the latest last, for what their programs make until those end
 	byUID     map[types.UID]types.NamespacedName
 	made      map[types.UID]bool // runs whose pods this process has made
 	residents map[types.UID]*resident

@@ -284,3 +284,23 @@ func TestWhatCannotBeTakenAwayStopsNoRun(t *testing.T) {
 		t.Error("what is of another kind stays, too")
 	}
 }
+
+// What a program makes while its case goes is taken away with its run: until that is gone it may go on.
+func TestWhatIsMadeWhileACaseGoes(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.Kubelet = func(*unstructured.Unstructured) map[string]any { return running() }
+	s.probe("canary", func(c *probing.Config) { c.Spec.Makes = []probing.Makes{{Resource: "configmaps"}} })
+	s.start()
+	r := s.run("canary", "", "1")
+	s.until("no pod runs", func() bool { return len(s.pods()) == 1 && s.runs()[0].Status.Pod != "" })
+	s.Delete(s.All(probing.KindConfig)...)
+	s.until("that it is gone is not said", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return slices.ContainsFunc(s.said, func(one probing.Said) bool { return slices.Contains(one.Gone, "canary") })
+	})
+	late := s.made("v1", "ConfigMap", namespace, "late", r.Name)
+	s.Delete(s.All(probing.KindRun)...)
+	s.until("it stays", func() bool { return s.Object(late) == nil })
+}
