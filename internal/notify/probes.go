@@ -135,8 +135,7 @@ func turnOf(c change, st probing.Stand) Turn {
 		t.Targets = c.bad.Failing
 	}
 	if c.was.State != probing.Passing {
-		t.Was = c.was.State
-		t.been = cmp.Or(c.was.Been, c.was.State)
+		t.Was, t.been = c.was.State, c.was.State // of two that it may be, the other one
 	}
 	if st.Last != nil {
 		t.Run, t.Code, t.Says = st.Last.ID, st.Last.Code, clip.Bytes(st.Last.Message, maxSaid)

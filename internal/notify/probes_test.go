@@ -345,3 +345,17 @@ func TestWhoHeardOfAFailureHearsOfItsEnd(t *testing.T) {
 	w.says("c1", "etcd", probing.Passing)
 	w.hears("of this begin it did not hear", 10*time.Minute)
 }
+
+// TestWhoHeardOfAFailureInBetweenHearsOfItsEnd: not known, then failing, then not known again.
+func TestWhoHeardOfAFailureInBetweenHearsOfItsEnd(t *testing.T) {
+	w := newWard(t)
+	w.Receivers["pager"].Spec.Events = []pipelines.NotifyEvent{pipelines.EventProbeFailing, pipelines.EventProbeResolved}
+	w.says("c1", "etcd", probing.Unknown)
+	w.hears("that it is not known it does not ask for", 10*time.Minute)
+	w.says("c1", "etcd", probing.Failing)
+	w.hears("it fails", time.Minute, "probeFailing etcd in c1")
+	w.says("c1", "etcd", probing.Unknown)
+	w.hears("it is not known again", 10*time.Minute)
+	w.says("c1", "etcd", probing.Passing)
+	w.hears("it is over", time.Minute, "probeResolved etcd in c1")
+}
