@@ -359,3 +359,18 @@ func TestWhoHeardOfAFailureInBetweenHearsOfItsEnd(t *testing.T) {
 	w.says("c1", "etcd", probing.Passing)
 	w.hears("it is over", time.Minute, "probeResolved etcd in c1")
 }
+
+// TestAClockThatWasAheadSilencesNobody: what was noticed by it is of a time that is to come.
+func TestAClockThatWasAheadSilencesNobody(t *testing.T) {
+	w := newWard(t)
+	w.clock.Step(5 * time.Hour)
+	w.says("c1", "etcd", probing.Failing)
+	w.passes(time.Minute)
+	w.clock.Step(-5*time.Hour - time.Minute)
+	w.Notifier = w.worker(w.Receivers["pager"])
+	w.says("c2", "etcd", probing.Failing)
+	w.passes(2 * time.Minute)
+	if list := w.listed(); len(list) != 2 {
+		t.Errorf("it is told of %+v", list)
+	}
+}

@@ -51,6 +51,9 @@ func (r ripening) due(bad []ledger.BadProbe, turns []ledger.ProbeTurn, now time.
 	var end *spot
 	for i, t := range turns {
 		at := spot{t.Case, t.Cluster}
+		if t.At.After(now.Add(settles)) {
+			t.At = time.Time{} // it was noticed by a clock that was ahead, and would keep all that turns waiting until then
+		}
 		spots[at] = change{spot: at, to: probing.Passing, was: t}
 		if t.At.After(last[t.State]) {
 			last[t.State] = t.At
