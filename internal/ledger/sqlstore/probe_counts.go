@@ -107,13 +107,14 @@ func (c counts) news(ctx context.Context, tx handle, all []probing.Said) error {
 			if there && at < was.said {
 				continue
 			}
-			if n := s.Missed - was.missed; there && n != 0 {
+			// Of a row without a since nobody has written down how many it was: it is from before they were counted.
+			if n := s.Missed - was.missed; was.since != "" && n != 0 {
 				if n < 0 { // it counts anew
 					n = s.Missed
 				}
 				c[countOf{s.Case, said.Cluster, hourAt(said.At), countMissed}] += n
 			}
-			missed[key] = before{said: at, missed: s.Missed}
+			missed[key] = before{since: at, said: at, missed: s.Missed}
 		}
 	}
 	maps.DeleteFunc(c, func(_ countOf, n int64) bool { return n == 0 })
