@@ -109,8 +109,11 @@ func (c counts) news(ctx context.Context, tx handle, all []probing.Said) error {
 			}
 			// Of a row without a since nobody has written down how many it was: it is from before they were counted.
 			if n := s.Missed - was.missed; was.since != "" && n != 0 {
-				if n < 0 { // it counts anew
+				switch {
+				case n < 0 && 2*s.Missed < was.missed: // it counts anew
 					n = s.Missed
+				case n < 0: // who runs it was killed before he had written the last ones down
+					n = 0
 				}
 				c[countOf{s.Case, said.Cluster, hourAt(said.At), countMissed}] += n
 			}
