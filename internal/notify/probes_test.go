@@ -374,3 +374,15 @@ func TestAClockThatWasAheadSilencesNobody(t *testing.T) {
 		t.Errorf("it is told of %+v", list)
 	}
 }
+
+// TestOneThatNobodyLookedAtHidesNoOther: a case cannot look at one target any more, while it was never at another.
+func TestOneThatNobodyLookedAtHidesNoOther(t *testing.T) {
+	w := newWard(t)
+	nightly := func(s *probing.Stand) { s.Schedule = probing.Schedule{Cron: "0 3 * * *"} }
+	w.says("c1", "node-life", probing.Unknown, nightly, func(s *probing.Stand) { s.Target, s.Last, s.Until = "n1", nil, time.Time{} })
+	w.says("c1", "node-life", probing.Unknown, nightly, func(s *probing.Stand) { s.Target = "n2" })
+	w.hears("it could not look at n2", 5*time.Minute, "probeUnknown node-life in c1")
+	if said := w.heard().Probes.Turns[0]; said.Target != "n2" || said.Says != "no pod within 30s" {
+		t.Errorf("it hears %+v", said)
+	}
+}

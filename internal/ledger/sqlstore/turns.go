@@ -28,7 +28,7 @@ func (s *Store) BadProbes(ctx context.Context, now time.Time) ([]ledger.BadProbe
 		return b, err
 	}, `
 		SELECT cluster, probe_case, SUM(failing), SUM(1 - failing), SUM(CASE WHEN last <> '' THEN 1 ELSE 0 END),
-			COALESCE(MIN(CASE WHEN failing = 1 THEN seq END), MIN(seq))
+			COALESCE(MIN(CASE WHEN failing = 1 THEN seq END), MIN(CASE WHEN last <> '' THEN seq END), MIN(seq))
 		FROM (`+badStands+`) AS bad GROUP BY probe_case, cluster ORDER BY probe_case, cluster LIMIT ?`, at, at, ledger.MaxProbeTurns)
 	return list, failed(err, "cannot list which probes are not well")
 }
