@@ -31,7 +31,7 @@ type BadProbe struct {
 	Failing       int // targets
 	Unknown       int
 	Looked        int   // targets that somebody has looked at ever
-	Worst         int64 // the stand that speaks for all
+	Worst         int64 // the stand that speaks for all: one that fails, else one that could not look, else one that is too old
 }
 
 // ProbeTurn is what was noticed last of a case in a cluster.

@@ -104,7 +104,7 @@ func (n *Notifier) tellable(ctx context.Context, changes []change, now time.Time
 		if !there || st.At(now) != c.to {
 			continue // it is another already
 		}
-		if early := unlooked(st, now); early {
+		if unlooked(st, now) || c.to == probing.Unknown && unasked(st) {
 			n.ripening[c.spot] = ripe{c.to, now}
 			continue
 		}
@@ -123,6 +123,12 @@ func unlooked(st probing.Stand, now time.Time) bool {
 		wait = firstByCron
 	}
 	return now.Before(st.Since.Add(wait))
+}
+
+// unasked reports whether a result is too old that nothing but an event or a person brings anew: nobody misses it.
+func unasked(st probing.Stand) bool {
+	byItself := st.Mode == probing.Resident || st.Schedule.Every.Duration > 0 || st.Schedule.Cron != ""
+	return st.Last != nil && st.State != probing.Unknown && !byItself
 }
 
 // turnOf is what is said of a case that is not well.

@@ -40,7 +40,8 @@ func (w *ward) says(cluster, probeCase string, state probing.State, change ...fu
 	st := probing.Stand{
 		Cluster: cluster, Case: probeCase, State: state, Since: now, Severity: "P1", Owner: "team-node",
 		Enforcement: probing.Enforcement{Mode: probing.Enforcing}, Until: now.Add(6 * time.Hour),
-		Last: &probing.Outcome{ID: fmt.Sprint("r", w.results), Ended: now, Result: probing.Result{Message: "no pod within 30s"}},
+		Schedule: probing.Schedule{Every: metav1.Duration{Duration: 5 * time.Minute}},
+		Last:     &probing.Outcome{ID: fmt.Sprint("r", w.results), Ended: now, Result: probing.Result{Message: "no pod within 30s"}},
 	}
 	for _, c := range change {
 		c(&st)
@@ -384,5 +385,28 @@ func TestOneThatNobodyLookedAtHidesNoOther(t *testing.T) {
 	w.hears("it could not look at n2", 5*time.Minute, "probeUnknown node-life in c1")
 	if said := w.heard().Probes.Turns[0]; said.Target != "n2" || said.Says != "no pod within 30s" {
 		t.Errorf("it hears %+v", said)
+	}
+}
+
+// TestNobodyMissesAResultThatOnlyAnEventBrings: between two events it is too old, and that is no news; that it could not look is.
+func TestNobodyMissesAResultThatOnlyAnEventBrings(t *testing.T) {
+	w := newWard(t)
+	at := func(target string) func(*probing.Stand) {
+		return func(s *probing.Stand) {
+			s.Target, s.Until, s.Schedule = target, w.clock.Now().Add(10*time.Minute), probing.Schedule{}
+		}
+	}
+	resident := func(s *probing.Stand) { s.Mode = probing.Resident }
+	scheduled := func(s *probing.Stand) { s.Schedule.Cron = "* * * * *" }
+	w.says("c1", "by-event", probing.Passing, at("n1"))
+	w.hears("its result is too old after a while", 2*time.Hour)
+	w.says("c1", "by-event", probing.Unknown, at("n2"))
+	w.hears("it could not look", 5*time.Minute, "probeUnknown by-event in c1")
+	if said := w.heard().Probes.Turns[0]; said.Target != "n2" {
+		t.Errorf("it hears %+v", said)
+	}
+	for name, change := range map[string]func(*probing.Stand){"by-time": scheduled, "resident": resident} {
+		w.says("c1", name, probing.Passing, at(""), change)
+		w.hears("it is to come by itself", time.Hour, "probeUnknown "+name+" in c1")
 	}
 }

@@ -15,10 +15,11 @@ import (
 
 // badStands are the stands that are not well at a time, which it takes two times. Each half has an index of its own.
 const badStands = `
-	SELECT seq, cluster, probe_case, last, CASE WHEN state = 'Failing' AND (until = '' OR until >= ?) THEN 1 ELSE 0 END AS failing
+	SELECT seq, cluster, probe_case, last, CASE WHEN state = 'Failing' AND (until = '' OR until >= ?) THEN 1 ELSE 0 END AS failing,
+		CASE WHEN state = 'Unknown' AND last <> '' THEN 1 ELSE 0 END AS unsure
 	FROM probe_stands WHERE state NOT IN ('Passing', 'Skipped')
 	UNION ALL
-	SELECT seq, cluster, probe_case, last, 0 FROM probe_stands WHERE until <> '' AND until < ? AND state IN ('Passing', 'Skipped')`
+	SELECT seq, cluster, probe_case, last, 0, 0 FROM probe_stands WHERE until <> '' AND until < ? AND state IN ('Passing', 'Skipped')`
 
 // BadProbes implements ledger.ProbeTurns.
 func (s *Store) BadProbes(ctx context.Context, now time.Time) ([]ledger.BadProbe, error) {
@@ -28,7 +29,8 @@ func (s *Store) BadProbes(ctx context.Context, now time.Time) ([]ledger.BadProbe
 		return b, err
 	}, `
 		SELECT cluster, probe_case, SUM(failing), SUM(1 - failing), SUM(CASE WHEN last <> '' THEN 1 ELSE 0 END),
-			COALESCE(MIN(CASE WHEN failing = 1 THEN seq END), MIN(CASE WHEN last <> '' THEN seq END), MIN(seq))
+			COALESCE(MIN(CASE WHEN failing = 1 THEN seq END), MIN(CASE WHEN unsure = 1 THEN seq END),
+				MIN(CASE WHEN last <> '' THEN seq END), MIN(seq))
 		FROM (`+badStands+`) AS bad GROUP BY probe_case, cluster ORDER BY probe_case, cluster LIMIT ?`, at, at, ledger.MaxProbeTurns)
 	return list, failed(err, "cannot list which probes are not well")
 }
