@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"sluice.dev/sluice/internal/engine"
+	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/ledger"
 )
 
@@ -24,6 +26,9 @@ changed; and within which time of an event half of the runs for it had come to a
   sluice probe noise etcd --weeks 4`,
 		Args: between(0, "CASE"),
 	}, func(ctx context.Context, e Engine, o *listOptions) ([]ledger.ProbeNoise, error) {
+		if weeks < 1 || weeks > engine.MaxNoiseWeeks {
+			return nil, fault.New(fault.Invalid, "--weeks %d is not from 1 to %d", weeks, engine.MaxNoiseWeeks)
+		}
 		return e.ProbeNoise(ctx, o.of, weeks)
 	}, []string{
 		"CASE", "WEEK", "RUNS", "MISSED", "FAILED", "FALSE", "TRUE", "COULD-NOT", "TURNED", "EVENTS", "P50", "P99",

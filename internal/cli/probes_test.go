@@ -106,7 +106,7 @@ within a day its runs came to 1 Failed, 1 Passed; the longest took 2s
 	}
 	for line, says := range map[string]string{
 		"get probes --limit 0":                        "--limit 0 is not from 1 to 49999",
-		"probe noise --weeks 13":                      "cannot count the noise of 13 weeks",
+		"probe noise --weeks 13":                      "--weeks 13 is not from 1 to 12",
 		"probe label node-life-n1 --true":             "--because is missing",
 		"probe label node-life-n1 --because x":        "say one of --true and --false-positive",
 		"probe label node-life-n2 --true --because x": "it has not failed",

@@ -32,38 +32,45 @@ const (
 	nodesSettle = 500 * time.Millisecond
 )
 
-// lives reports whether the node of a pod was there for most of the time that its program had, by the node's own clock. As long as that
-// cannot be told it returns when to ask again. A node without a Lease that can be read is believed to.
+// lives reports whether the node of a pod was there for most of the time that its program had, by the node's own clock, and else why not. As
+// long as that cannot be told it returns when to ask again. A node without a Lease that can be read is believed to.
 func (s *site) lives(
 	ctx context.Context, r *probing.Run, p *corev1.Pod, timeout time.Duration,
-) (alive bool, wait time.Duration, err error) {
+) (dead string, wait time.Duration, err error) {
+	node := p.Spec.NodeName
+	if node == "" {
+		return "", 0, nil
+	}
 	lease := &coordinationv1.Lease{}
-	err = s.api.Get(ctx, types.NamespacedName{Namespace: corev1.NamespaceNodeLease, Name: p.Spec.NodeName}, lease)
+	err = s.api.Get(ctx, types.NamespacedName{Namespace: corev1.NamespaceNodeLease, Name: node}, lease)
 	switch {
-	case p.Spec.NodeName == "" || apierrors.IsNotFound(err):
-		return true, 0, nil
+	case apierrors.IsNotFound(err):
+		if err = s.api.Get(ctx, types.NamespacedName{Name: node}, &corev1.Node{}); apierrors.IsNotFound(err) {
+			return "there is no node " + node, 0, nil
+		}
+		return "", 0, err
 	case apierrors.IsForbidden(err):
 		s.blind.Do(func() {
 			s.log.Warn("Leases of nodes cannot be read: a node that has just died makes what runs on it fail", "error", err)
 		})
-		return true, 0, nil
+		return "", 0, nil
 	case err != nil:
-		return false, 0, err
+		return "", 0, err
 	}
 	least := beganAt(p).Add(max(timeout-renews, timeout/2))
 	if at := lease.Spec.RenewTime; at == nil || !at.Time.Before(least) {
-		return true, 0, nil
+		return "", 0, nil
 	}
 	if left := r.Status.Deadline.Add(lingers + silentFor).Sub(s.Clock.Now()); left > 0 {
-		return false, min(left, lifeEvery), nil
+		return "", min(left, lifeEvery), nil
 	}
-	return false, 0, nil
+	return fmt.Sprintf("node %s has not renewed its Lease since", node), 0, nil
 }
 
 // wasIll is why a node was not well at some time since another one; "" where it was, as far as its conditions say.
 func (s *site) wasIll(ctx context.Context, node string, since time.Time) string {
 	n := &corev1.Node{}
-	if node == "" || s.seen.Get(ctx, types.NamespacedName{Name: node}, n) != nil {
+	if node == "" || s.api.Get(ctx, types.NamespacedName{Name: node}, n) != nil {
 		return ""
 	}
 	for _, c := range n.Status.Conditions {

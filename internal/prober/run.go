@@ -273,14 +273,21 @@ func (s *site) followBegun(ctx context.Context, r *probing.Run, p *corev1.Pod) (
 	if left := r.Status.Deadline.Add(lingers).Sub(s.Clock.Now()); left > 0 {
 		return left, nil
 	}
+	// What is seen may be behind what has happened a moment ago, and this is the word by which a change is taken back.
+	if err := s.api.Get(ctx, client.ObjectKeyFromObject(p), p); err != nil {
+		return lifeEvery, client.IgnoreNotFound(err) // it will be seen that it is gone
+	}
+	if _, ended := pod.EndOf(p); ended {
+		return lifeEvery, nil // and that it has ended
+	}
 	result := s.overdue(ctx, r, p, fmt.Sprintf("it did not come to an end within %s", c.Spec.Timeout.Duration))
 	if result.Verdict == api.Failed {
-		alive, wait, err := s.lives(ctx, r, p, c.Spec.Timeout.Duration)
+		dead, wait, err := s.lives(ctx, r, p, c.Spec.Timeout.Duration)
 		if err != nil || wait > 0 {
 			return wait, err
 		}
-		if !alive {
-			result = couldNot(codeNode, "%s; node %s has not renewed its Lease since", result.Message, p.Spec.NodeName)
+		if dead != "" {
+			result = couldNot(codeNode, "%s; %s", result.Message, dead)
 		}
 	}
 	if err := s.finish(ctx, r, result); err != nil {
