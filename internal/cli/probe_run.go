@@ -29,7 +29,7 @@ func (o *ProbeRunOptions) addProbeRunFlags(cmd *cobra.Command) {
 	flags.StringArrayVar(&o.Request.Clusters, "cluster", nil, "`NAME` of a cluster; may be repeated")
 	flags.StringVar(&o.Request.Group, "group", "", "each cluster of the cluster group `NAME`")
 	flags.StringVar(&o.Request.Key, "key", "",
-		"`NAME` of the cause: what was asked for under it is not run again in the same cluster, nor anything else")
+		"`NAME` of the cause: what was asked for under it is not run again in the same cluster, for other nodes neither")
 	flags.StringVar(&o.Request.Reason, "reason", "", "`TEXT` for the audit")
 	flags.BoolVar(&o.Wait, "wait", false, "until all have ended")
 	flags.DurationVar(&o.Timeout, "timeout", 0, "with --wait, how long (default: to the end)")

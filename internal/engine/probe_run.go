@@ -25,8 +25,8 @@ type ProbeRequest struct {
 	Clusters []string
 	Group    string
 	Nodes    []string // that cases about nodes are run for; none: as the cases say. It is one cluster then
-	// Key names the cause: what was asked for under it is not run again in the same cluster, and something else is not run under it at all.
-	// Default: each time is another one.
+	// Key names the cause: the subject is not run again under it in the same cluster, for other nodes neither. Another subject has keys of
+	// its own. Default: each time is another one.
 	Key    string
 	By     string
 	Reason string
