@@ -24,13 +24,15 @@ const findingsFile = "probes"
 
 // Bounds of what waits.
 const (
-	maxWaiting  = 20_000   // outcomes: the oldest are left out, and counted
-	maxOutcomes = 32 << 20 // bytes of them: what cases say is long, or short
-	maxStanding = 20_000   // cases at targets
-	maxTurns    = 5_000    // of a cluster
-	maxFindings = 64 << 20 // bytes: it is written anew then, without what has been overtaken
-	saidAtOnce  = 500      // states, and as many outcomes, of one cluster in one call
-	saidSize    = 1 << 20  // bytes in one call
+	maxWaiting  = 20_000      // outcomes: the oldest are left out, and counted
+	maxOutcomes = 32 << 20    // bytes of them: what cases say is long, or short
+	maxStanding = 20_000      // cases at targets
+	maxTurns    = 5_000       // of a cluster
+	maxFindings = 64 << 20    // bytes: it is written anew then, without what has been overtaken
+	fewFindings = 1 << 20     // bytes: they are written anew each time that something is told
+	settleMany  = time.Minute // between two times that more are
+	saidAtOnce  = 500         // states, and as many outcomes, of one cluster in one call
+	saidSize    = 1 << 20     // bytes in one call
 )
 
 // standing is a case at a target.
@@ -57,6 +59,7 @@ type findings struct {
 	torn     bool      // what comes after that is half a line
 	refused  map[item]*refusal
 	took     time.Time // when the server took something last
+	settled  time.Time // when the file came to hold no more than what waits
 }
 
 // openFindings reads what has not been heard before.
@@ -302,10 +305,15 @@ func (s *findings) heard(b *batch, t *telling) {
 	}
 }
 
-// settle has the file hold what waits, and no more.
-func (s *findings) settle() error {
+// settle has the file hold what waits, and no more. Where much waits it is not written each time: a server may refuse a cluster for a day,
+// while results of others come each second. What is in it and was told is told again after a start.
+func (s *findings) settle(now time.Time) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if since := now.Sub(s.settled); s.bytes > fewFindings && since >= 0 && since < settleMany {
+		return nil
+	}
+	s.settled = now
 	return s.rewrite()
 }
 

@@ -209,7 +209,7 @@ func TestLongFindingsAreBounded(t *testing.T) {
 	if info, err := os.Stat(f.file); err != nil || info.Size() > maxFindings+1<<20 {
 		t.Errorf("the file has %d bytes, %v", info.Size(), err)
 	}
-	if err := f.settle(); err != nil {
+	if err := f.settle(morning); err != nil {
 		t.Fatal(err)
 	}
 	if info, err := os.Stat(f.file); err != nil || info.Size() > maxOutcomes+1<<20 {
@@ -249,6 +249,51 @@ func TestOneClusterKeepsNoOtherBack(t *testing.T) {
 	f.tellAt(t, l, morning.Add(refusedFor))
 	if got := f.tellAt(t, l, morning.Add(2*refusedFor)); len(f.outcomes)+len(f.heads) != 2 || f.bytes != 0 || got != "" {
 		t.Errorf("after a day it is another site's for good: %v %v %s", f.outcomes, f.heads, got)
+	}
+}
+
+// What a server refuses for long is not written anew each time that something else is told.
+func TestWhatIsRefusedIsNotWrittenAgainAndAgain(t *testing.T) {
+	dir, l, now := t.TempDir(), &listening{refuses: "b"}, morning
+	f := findingsIn(t, dir)
+	long := func(cluster string, outcomes int) {
+		t.Helper()
+		one := probing.Said{Cluster: cluster, At: morning}
+		for i := range outcomes {
+			o := came(fmt.Sprintf("r%d", i), api.Failed)
+			o.Message = strings.Repeat("x", 60_000)
+			one.Outcomes = append(one.Outcomes, o)
+		}
+		f.says(t, one)
+		f.tellAt(t, l, now)
+	}
+	file := func() os.FileInfo {
+		t.Helper()
+		at, err := os.Stat(filepath.Join(dir, findingsFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return at
+	}
+	long("a", 1)
+	long("b", 20)
+	before := file()
+	for range 3 {
+		long("a", 1)
+	}
+	if !os.SameFile(before, file()) {
+		t.Errorf("for a result of %d bytes, a file of %d is written", 60_000, file().Size())
+	}
+	now = now.Add(settleMany)
+	long("a", 1)
+	if at := file(); at.Size() > before.Size()+10_000 {
+		t.Errorf("after a while its %d bytes have what was told", at.Size())
+	}
+	f = findingsIn(t, dir)
+	l.refuses, l.heard = "", nil
+	f.tellTo(t, l)
+	if got := l.texts(); len(got) < 20 || file().Size() != 0 {
+		t.Errorf("then %d are told, and %d bytes wait", len(got), file().Size())
 	}
 }
 

@@ -58,7 +58,7 @@ func (a *agent) tellAll(ctx context.Context) error {
 		if b == nil {
 			a.findings.overtaken(a.Clock.Now())
 			if told {
-				return a.findings.settle()
+				return a.findings.settle(a.Clock.Now())
 			}
 			return nil
 		}
