@@ -142,6 +142,7 @@ func turnOf(c change, st probing.Stand) Turn {
 	}
 	if c.was.State != probing.Passing {
 		t.Was, t.been = c.was.State, c.was.State // of two that it may be, the other one
+		t.weighed, t.held = c.was.Severity, c.was.Enforcing
 	}
 	if st.Last != nil {
 		t.Run, t.Code, t.Says = st.Last.ID, st.Last.Code, clip.Bytes(st.Last.Message, maxSaid)

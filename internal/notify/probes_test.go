@@ -410,3 +410,18 @@ func TestNobodyMissesAResultThatOnlyAnEventBrings(t *testing.T) {
 		w.hears("it is to come by itself", time.Hour, "probeUnknown "+name+" in c1")
 	}
 }
+
+// TestWhoHeardOfAWorseOneHearsOfItsEnd, also where the case holds nothing any more, and is less bad, by the time that it is not known.
+func TestWhoHeardOfAWorseOneHearsOfItsEnd(t *testing.T) {
+	w := newWard(t)
+	w.Receivers["pager"].Spec.Probes.Severity = "P1"
+	w.says("c1", "etcd", probing.Failing)
+	w.hears("it fails", time.Minute, "probeFailing etcd in c1")
+	lesser := func(s *probing.Stand) { s.Severity, s.Enforcement = "P4", probing.Enforcement{} }
+	w.says("c1", "etcd", probing.Unknown, lesser)
+	w.hears("it is not known, and of less weight", 10*time.Minute)
+	w.says("c1", "etcd", probing.Passing, lesser)
+	w.hears("it is over", time.Minute, "probeResolved etcd in c1")
+	w.says("c1", "etcd", probing.Failing, lesser)
+	w.hears("the next time it is of less weight", 10*time.Minute)
+}

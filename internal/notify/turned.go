@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -41,6 +42,8 @@ type Turn struct {
 	Says      string        `json:"says,omitempty"`
 
 	been        probing.State
+	weighed     string // its severity, as it was told last, and whether it was enforcing
+	held        bool
 	environment string
 }
 
@@ -162,8 +165,8 @@ func noted(to probing.State, t Turn, at time.Time) ledger.ProbeTurn {
 	n := ledger.ProbeTurn{
 		Cluster: t.Cluster, Case: t.Case, State: to, At: at, Severity: t.Severity, Owner: t.Owner, Enforcing: t.Enforcing,
 	}
-	if to != probing.Passing {
-		n.Been = t.been
+	if to != probing.Passing { // whoever heard of it while it was worse hears of its end
+		n.Been, n.Severity, n.Enforcing = t.been, min(t.Severity, cmp.Or(t.weighed, t.Severity)), t.Enforcing || t.held
 	}
 	return n
 }
