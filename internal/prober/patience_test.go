@@ -1,15 +1,18 @@
 package prober_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"sluice.dev/sluice/internal/prober"
 	"sluice.dev/sluice/internal/probing"
 )
 
@@ -65,15 +68,50 @@ func TestEachNodeHasAPatienceOfItsOwn(t *testing.T) {
 	pass := func(d time.Duration) { by.Add(int64(d)); s.rouse("dns") }
 	pass(5100 * time.Millisecond) // after the first one
 	s.until("it is not tried again", func() bool { return crashed() == 2 })
-	pass(5100 * time.Millisecond) // after the second one it is twice as long
 	gone := s.at("n1")[0]
 	s.Delete(&unstructured.Unstructured{Object: object{
 		"apiVersion": "v1", "kind": "Pod", "metadata": object{"namespace": gone.Namespace, "name": gone.Name},
 	}})
+	s.until("that one of another node is gone is not seen", func() bool {
+		return slices.ContainsFunc(s.runs(), func(r probing.Run) bool { return r.Spec.Target == "n1" && r.Status.Told })
+	})
+	pass(5100 * time.Millisecond) // after the second one it is twice as long
 	s.until("the next one of another node waits", func() bool { return len(s.at("n1")) == 1 && s.at("n1")[0].UID != gone.UID })
 	if n := len(s.at("n0")); n != 2 {
 		t.Errorf("that others report has it tried %d times within 10s", n)
 	}
 	pass(5100 * time.Millisecond)
 	s.until("it is given up", func() bool { return crashed() == 3 })
+}
+
+// The next one of a resident that has ended waits from its end on, however long it takes to tell of that.
+func TestPatienceBeginsWithTheEnd(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.Kubelet = func(*unstructured.Unstructured) map[string]any { return running() }
+	s.probe("dns", func(c *probing.Config) { c.Spec.Mode, c.Spec.Schedule.Every.Duration = probing.Resident, time.Second })
+	told, heard := make(chan struct{}), make(chan struct{})
+	tell := sync.OnceFunc(func() { close(told) })
+	by, clocked := oddly(0)
+	s.start(clocked, func(o *prober.Options) {
+		o.Say = func(ctx context.Context, said probing.Said) error {
+			if len(said.Outcomes) > 0 {
+				tell()
+				<-heard
+			}
+			return s.say(ctx, said)
+		}
+	})
+	t.Cleanup(func() { close(heard) })
+	s.until("no pod runs", func() bool { return len(s.pods()) == 1 && s.runs()[0].Status.Pod != "" })
+	by.Add(int64(10 * time.Second)) // it has run for longer than is waited for the first time
+	s.becomes(s.pods()[0], exits(1, "it crashes"))
+	<-told
+	s.rouse("dns")
+	for range 20 {
+		time.Sleep(10 * time.Millisecond)
+		if n := len(s.runs()); n != 1 {
+			t.Fatalf("there are %d runs at once", n)
+		}
+	}
 }

@@ -219,17 +219,17 @@ func (s *site) rouseCase(name types.NamespacedName) {
 	}
 }
 
-// died has the next one of a resident wait the longer the more of them came to nothing in a row.
-func (s *site) died(r *probing.Run) {
+// died has the next one of a resident wait the longer the more of them came to nothing in a row, and counts so many more.
+func (s *site) died(r *probing.Run, more int) {
 	k := s.caseOf(types.NamespacedName{Namespace: r.Namespace, Name: r.Spec.Case})
-	if k == nil || r.Status.Result == nil || r.Status.Result.Code == codeReplaced {
+	if k == nil || r.Spec.Cause.Kind != probing.ByMode || r.Status.Result.Code == codeReplaced {
 		return
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	p := k.patienceWith(r.Spec.Target)
 	p.again = s.Clock.Now().Add(min(againFirst<<min(p.deaths, 10), againMost))
-	p.deaths++
+	p.deaths += more
 }
 
 // takeResident takes a report of a resident: it is counted here, and written nowhere unless the case turns.

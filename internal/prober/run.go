@@ -383,9 +383,11 @@ func (s *site) finish(ctx context.Context, r *probing.Run, result probing.Result
 		r.Status.Started = &now
 	}
 	r.Status.Phase, r.Status.Ended, r.Status.Result = probing.RunDone, &now, &result
+	s.died(r, 0) // before somebody hears of it, and makes the next one
 	if err := s.api.Status().Update(ctx, r); err != nil {
 		return client.IgnoreNotFound(err)
 	}
+	s.died(r, 1)
 	s.next(client.ObjectKeyFromObject(r)) // a resident is in no queue
 	return nil
 }
@@ -409,7 +411,6 @@ func (s *site) settle(ctx context.Context, r *probing.Run) (time.Duration, error
 			return 0, client.IgnoreNotFound(err)
 		}
 		s.forgetTold(r)
-		s.died(r)
 	}
 	wait, err := s.clear(ctx, c, r)
 	if left := r.Status.Ended.Add(keepOf(c)).Sub(s.Clock.Now()); left > 0 {
