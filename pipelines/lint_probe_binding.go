@@ -258,9 +258,9 @@ func (s *probeSuite) times(b *ProbeBinding, spec spot) {
 	case of.Freshness != nil && *of.Freshness < gaps.longest:
 		l.report.addAt(spec.at("freshness"), "freshness is %s, and up to %s pass between two runs: it would be Unknown in between",
 			of.Freshness, gaps.longest)
-	case of.Freshness == nil && every == nil && !gaps.resident:
-		l.report.addAt(spec, "freshness is missing: without every there is no interval to take it from")
-	case of.Freshness == nil:
+	case of.Freshness == nil && cron != "" && !gaps.resident:
+		l.report.addAt(spec, "freshness is missing: a cron has no interval to take it from")
+	case of.Freshness == nil && gaps.longest > 0: // else a result counts until the next one
 		of.Freshness = new(3 * gaps.longest) // at most three of maxInterval
 	}
 }

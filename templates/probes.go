@@ -156,7 +156,7 @@ func (c *caseRender) config() (*unstructured.Unstructured, error) {
 	if err != nil {
 		return nil, err
 	}
-	spec := map[string]any{"pod": pod}
+	spec := map[string]any{"pod": pod, "freshness": "0s"}
 	for key, value := range map[string]any{
 		"probe": c.of.Probe.Metadata.Name, "version": c.in.Version, "binding": c.of.Binding.Metadata.Name, "description": p.Description,
 		"severity": string(p.Severity), "owner": p.Owner, "mode": string(p.Mode), "timeout": p.Timeout, "freshness": b.Freshness, "keep": p.Keep,

@@ -55,10 +55,9 @@ type Limits struct {
 
 // BindingSpec is which clusters run a Probe, and when.
 type BindingSpec struct {
-	Clusters  All       `yaml:"clusters"`
-	Cases     []Case    `yaml:"cases"`
-	Schedule  *Schedule `yaml:"schedule,omitempty"`
-	Freshness string    `yaml:"freshness,omitempty"`
+	Clusters All       `yaml:"clusters"`
+	Cases    []Case    `yaml:"cases"`
+	Schedule *Schedule `yaml:"schedule,omitempty"`
 }
 
 // All is a selector of every cluster: which had a check is not in the check.
@@ -89,9 +88,6 @@ type dialect struct {
 
 // everyDefault is how often Kuberhealthy runs what does not say it.
 const everyDefault = pipelines.Duration(10 * time.Minute)
-
-// onceHolds is how long the result of what runs once says something.
-const onceHolds = "31d"
 
 func dialects() []dialect {
 	v2, v3 := pipelines.Duration(15*time.Minute), pipelines.Duration(30*time.Second)
@@ -231,8 +227,7 @@ func (k *check) write(doc *yaml.Node) {
 		k.limit = k.timeout
 	}
 	if k.every == 0 {
-		k.remark(doc, "it runs once: the binding has no schedule, it runs by hand, and its result holds for %s", onceHolds)
-		binding.Freshness = onceHolds
+		k.remark(doc, "it runs once: the binding has no schedule, it runs by hand, and its result counts until the next one")
 	} else {
 		binding.Schedule = &Schedule{k.every.String()}
 		if k.limit > k.every {

@@ -114,7 +114,7 @@ spec:
 		{
 			reason: "what runs once runs by hand",
 			from:   strings.Replace(filledCheck(healthCheck, "", ""), "  runInterval: 2m", "  singleRunOnly: true", 1),
-			want:   probe + "  contract: v3\n  timeout: 30s\n" + binding + "  freshness: 31d\n", left: "it runs once",
+			want:   probe + "  contract: v3\n  timeout: 30s\n" + binding, left: "it runs once",
 		},
 		{
 			reason: "what it knows of its pod, and the files that it reads",

@@ -233,9 +233,11 @@ func TestFreshnessWithoutASchedule(t *testing.T) {
 	s.Kubelet = func(*unstructured.Unstructured) map[string]any { return exits(0, "") }
 	s.probe("etcd")
 	s.probe("never")
+	s.probe("kept", func(c *probing.Config) { c.Spec.Freshness.Duration = 0 })
 	by, clocked := oddly(0)
 	s.start(clocked)
 	s.done(s.run("etcd", "", "1"))
+	s.done(s.run("kept", "", "1"))
 	s.until("it does not pass", func() bool { return s.stand("etcd", "").State == probing.Passing })
 	st := s.stand("etcd", "")
 	if counts := st.Until.Sub(st.Last.Ended); counts != 15*time.Minute {
@@ -250,6 +252,10 @@ func TestFreshnessWithoutASchedule(t *testing.T) {
 		}
 		return false
 	})
+	s.until("it is not known what ran once", func() bool { return s.stand("kept", "").State == probing.Passing })
+	if st := s.stand("kept", ""); st.At(time.Now().Add(1000*time.Hour)) != probing.Passing {
+		t.Errorf("where nothing says for how long, it counts until %s", st.Until)
+	}
 	if st := s.stand("never", ""); st.State != "" {
 		t.Errorf("of what has never run it is said: %+v", st)
 	}

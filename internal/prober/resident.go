@@ -65,14 +65,14 @@ func (s *site) keepResident(ctx context.Context, k *known, c *probing.Config) (t
 		}
 	}
 	k.forgetTries(targets)
-	wait := time.Duration(0)
+	wait := againMost // what rouses a case may be lost
 	for _, target := range targets {
 		left, err := s.keepOne(ctx, k, c, target, of[target])
 		if err != nil {
 			return 0, err
 		}
-		if left > 0 && (wait == 0 || left < wait) {
-			wait = left
+		if left > 0 {
+			wait = min(wait, left)
 		}
 		delete(of, target)
 	}
@@ -186,6 +186,11 @@ func (s *site) followResident(ctx context.Context, r *probing.Run, p *corev1.Pod
 	c, err := s.config(ctx, name)
 	if err != nil {
 		return 0, client.IgnoreNotFound(err)
+	}
+	if going, err := s.going(ctx, r); err != nil {
+		return 0, err
+	} else if going { // a node may be seen to be ill before it is seen what is on it
+		s.rouseCase(name)
 	}
 	began := r.Status.Started.Time
 	if at := beganAt(p); at.After(began) && at.Before(began.Add(beginWithin)) { // else a clock is far off

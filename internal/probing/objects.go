@@ -58,7 +58,7 @@ type ConfigSpec struct {
 	Schedule    Schedule        `json:"schedule,omitzero"` // of a resident: how often it reports
 	Events      []EventSpec     `json:"events,omitempty"`
 	Makes       []Makes         `json:"makes,omitempty"` // kinds of what its program may leave, beside pods of its namespace
-	Freshness   metav1.Duration `json:"freshness"`       // after which a result says nothing more
+	Freshness   metav1.Duration `json:"freshness"`       // after which a result says nothing more; 0 is never
 	Denoise     Denoise         `json:"denoise,omitzero"`
 	Enforcement Enforcement     `json:"enforcement,omitzero"`
 	Keep        metav1.Duration `json:"keep,omitzero"` // for how long a run stays that has ended; default 1h
