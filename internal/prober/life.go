@@ -32,8 +32,8 @@ const (
 	nodesSettle = 500 * time.Millisecond
 )
 
-// lives says why the node of a pod was not there for most of the time that its program had, by the node's own clock; "" where it was. As long
-// as that cannot be told it returns when to ask again. A node without a Lease that can be read is believed to.
+// lives says why the node of a pod was not there for most of the time that its program had, by the node's own clock; "" where it was. As
+// long as that cannot be told it returns when to ask again. A node without a Lease that can be read is believed to.
 func (s *site) lives(
 	ctx context.Context, r *probing.Run, p *corev1.Pod, timeout time.Duration,
 ) (dead string, wait time.Duration, err error) {
