@@ -34,6 +34,7 @@ type known struct {
 	problem  string
 	brake    *bucket              // of a resident's reports
 	tries    map[string]*patience // of a resident, by target
+	calms    map[string]*calm     // of a resident, by target
 	resumed  bool                 // what another process has made of its schedule is known
 	dirty    bool                 // its status has changed, and is not written
 	owed     bool                 // of a resident: it has turned, and that is not written
@@ -60,7 +61,7 @@ func (s *site) see(c *probing.Config) (*known, bool) {
 		k = &known{
 			name: name, stands: map[string]*probing.Stand{}, runs: map[string]string{}, folded: map[string]bool{},
 			lastSlot: c.Status.LastSlot, missed: c.Status.Missed, runNow: c.Status.RunNow, problem: c.Status.Problem,
-			brake: newBucket(caseRate, caseBurst), tries: map[string]*patience{},
+			brake: newBucket(caseRate, caseBurst), tries: map[string]*patience{}, calms: map[string]*calm{},
 		}
 		k.config = c
 		k.restore(s.cluster)

@@ -34,6 +34,8 @@ func (s *site) keepSaying(ctx context.Context) error {
 func (s *site) summary(ctx context.Context) error {
 	now := s.Clock.Now()
 	var all []probing.Stand
+	var quiet []probing.Outcome
+	var begin []*calm
 	var unwritten, err error
 	for _, k := range s.allCases() {
 		if apierrors.IsNotFound(s.seen.Get(ctx, k.name, &probing.Config{})) { // a run of it was slower than its end
@@ -61,6 +63,8 @@ func (s *site) summary(ctx context.Context) error {
 			}
 			all = append(all, k.full(st))
 		}
+		more, of := k.quiet(looked, now)
+		quiet, begin = append(quiet, more...), append(begin, of...)
 		k.mu.Unlock()
 		if err := s.writeStatus(ctx, k); err != nil {
 			unwritten = err // it is said all the same, and so are the others
@@ -84,6 +88,14 @@ func (s *site) summary(ctx context.Context) error {
 		if err := s.Say(ctx, first); err != nil {
 			return err
 		}
+	}
+	for chunk := range slices.Chunk(quiet, atATime) {
+		if err := s.Say(ctx, probing.Said{Cluster: s.cluster, At: now, Outcomes: chunk}); err != nil {
+			return err
+		}
+	}
+	for _, c := range begin {
+		c.begin(now)
 	}
 	return unwritten
 }
