@@ -127,8 +127,7 @@ func unlooked(st probing.Stand, now time.Time) bool {
 
 // unasked reports whether a result is too old that nothing but an event or a person brings anew: nobody misses it.
 func unasked(st probing.Stand) bool {
-	byItself := st.Mode == probing.Resident || st.Schedule.Every.Duration > 0 || st.Schedule.Cron != ""
-	return st.Last != nil && st.State != probing.Unknown && !byItself
+	return st.Last != nil && st.State != probing.Unknown && !st.Mode.ByItself(st.Schedule)
 }
 
 // turnOf is what is said of a case that is not well.

@@ -43,6 +43,17 @@ const (
 
 // define has a cluster know the kinds: where it has no definitions they are written. Those that are there are upgraded afterwards.
 func define(m manager.Manager) error {
+	return eachDefinition(m, func(ctx context.Context, api client.Client, want *unstructured.Unstructured) error {
+		// No probe needs signals: whoever wants to write one where they are not defined is told so.
+		if err := defined(ctx, api, want); err != nil && want.GetName() != signals {
+			return err
+		}
+		return nil
+	})
+}
+
+// eachDefinition has something done with each definition in a cluster, all of it within defineWithin.
+func eachDefinition(m manager.Manager, do func(context.Context, client.Client, *unstructured.Unstructured) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), defineWithin)
 	defer cancel()
 	api, err := client.New(m.GetConfig(), client.Options{HTTPClient: m.GetHTTPClient()})
@@ -54,8 +65,7 @@ func define(m manager.Manager) error {
 		if err := yaml.Unmarshal([]byte(text), &want.Object); err != nil {
 			return fault.Wrap(fault.Internal, err, "cannot read a definition")
 		}
-		// No probe needs signals: whoever wants to write one where they are not defined is told so.
-		if err := defined(ctx, api, want); err != nil && want.GetName() != signals {
+		if err := do(ctx, api, want); err != nil {
 			return err
 		}
 	}

@@ -114,7 +114,7 @@ func fresh(c *probing.Config) time.Duration { return max(c.Spec.Freshness.Durati
 
 // awaited reports whether a result of a case is to come by itself: of one that only events or people run, nobody misses the first one.
 func awaited(c *probing.Config) bool {
-	return fresh(c) > 0 && (c.Spec.Mode == probing.Resident || c.Spec.Schedule.Every.Duration > 0 || c.Spec.Schedule.Cron != "")
+	return fresh(c) > 0 && c.Spec.Mode.ByItself(c.Spec.Schedule)
 }
 
 // fold adds a result to the stands of its case, and returns those that are about it. The caller holds the lock.

@@ -5,14 +5,12 @@ import (
 	"log/slog"
 	"slices"
 	"strconv"
-	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
-	"sigs.k8s.io/yaml"
 
 	"sluice.dev/sluice/internal/fault"
 )
@@ -27,25 +25,15 @@ const (
 // upgrade has the definitions that a cluster has be as new as this program's. Where they stay as they are, probes run by those, and it is
 // said why.
 func upgrade(m manager.Manager, log *slog.Logger) error {
-	ctx, cancel := context.WithTimeout(context.Background(), defineWithin)
-	defer cancel()
-	api, err := client.New(m.GetConfig(), client.Options{HTTPClient: m.GetHTTPClient()})
-	if err != nil {
-		return err
-	}
-	for _, text := range strings.Split(Definitions(), "---\n") {
-		want := &unstructured.Unstructured{}
-		if err := yaml.Unmarshal([]byte(text), &want.Object); err != nil {
-			return fault.Wrap(fault.Internal, err, "cannot read a definition")
-		}
+	return eachDefinition(m, func(ctx context.Context, api client.Client, want *unstructured.Unstructured) error {
 		switch changed, err := upgraded(ctx, api, want); {
 		case err != nil:
 			log.Warn("a definition stays as it is; write what 'sluice probe crds' prints", "definition", want.GetName(), "error", err)
 		case changed:
 			log.Info("a definition was older, and is as new as this agent now", "definition", want.GetName())
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // upgraded writes a definition where the cluster has an older one, and reports whether it did. One that is newer stays, whoever wrote it.

@@ -80,6 +80,11 @@ const (
 	Resident Mode = "Resident"
 )
 
+// ByItself reports whether results of a case come by themselves: of one that only events and people run nobody misses any.
+func (m Mode) ByItself(s Schedule) bool {
+	return m == Resident || s.Every.Duration > 0 || s.Cron != ""
+}
+
 // PodSpec is what a case's pod is made of. What it may do is its profile's.
 type PodSpec struct {
 	Image          string            `json:"image"`
