@@ -40,22 +40,14 @@ type HealthCondition struct {
 	LastTransitionTime time.Time              `json:"lastTransitionTime,omitzero"`
 }
 
-// Reasons of the condition Healthy.
-const (
-	HealthPassing = "CasesPass"
-	HealthFailing = "CasesFail"
-	HealthUnknown = "CasesUnknown"
-	HealthNoCases = "NoCases"
-)
-
-// namedInHealth is how many cases a message names.
-const namedInHealth = 10
+// namedBeside is how many advisory cases a message names.
+const namedBeside = 10
 
 // Health says whether a cluster is healthy, by its enforcing cases alone: False where one fails, Unknown where one is not known, or where
 // there is none that has something to look at. With since, a case is known only by what was begun after that: a pass from before a change
 // says nothing of it. It is fault.NotFound for a cluster that neither the fleet nor any probe knows.
 func (e *Engine) Health(ctx context.Context, cluster string, since time.Time) (HealthSignal, error) {
-	signal := HealthSignal{APIVersion: probing.GroupVersion.String(), Kind: "HealthSignal", Metadata: HealthOf{Name: cluster}}
+	signal := HealthSignal{APIVersion: probing.GroupVersion.String(), Kind: probing.KindSignal, Metadata: HealthOf{Name: cluster}}
 	all, err := e.Probes(ctx, ProbesQuery{Cluster: cluster})
 	if err != nil {
 		return signal, err
@@ -73,9 +65,7 @@ func (e *Engine) Health(ctx context.Context, cluster string, since time.Time) (H
 
 // healthy is the condition that stands make.
 func healthy(all []KnownProbe, since time.Time) HealthCondition {
-	c := HealthCondition{
-		Type: "Healthy", Status: metav1.ConditionUnknown, Reason: HealthNoCases, Message: "no enforcing case looks at the cluster",
-	}
+	c := HealthCondition{Type: probing.ConditionHealthy}
 	var failing, unknown, skipped, beside []string
 	looked := 0
 	for _, p := range all {
@@ -111,18 +101,13 @@ func healthy(all []KnownProbe, since time.Time) HealthCondition {
 			unknown = append(unknown, name)
 		}
 	}
-	switch {
-	case len(failing) > 0:
-		c.Status, c.Reason, c.Message = metav1.ConditionFalse, HealthFailing, "failing: "+clip.Few(failing, namedInHealth)
-	case len(unknown) > 0:
-		c.Reason, c.Message = HealthUnknown, "not known: "+clip.Few(unknown, namedInHealth)
-	case looked > 0:
-		c.Status, c.Reason, c.Message = metav1.ConditionTrue, HealthPassing, fmt.Sprintf("%d enforcing results, none of them bad", looked)
-	case len(skipped) > 0:
-		c.Message = "enforcing cases have nothing to look at: " + clip.Few(skipped, namedInHealth)
+	well := ""
+	if looked > 0 {
+		well = fmt.Sprintf("%d enforcing results, none of them bad", looked)
 	}
+	c.Status, c.Reason, c.Message = probing.Healthy(failing, unknown, skipped, well)
 	if len(beside) > 0 {
-		c.Message += "; advisory and failing: " + clip.Few(beside, namedInHealth)
+		c.Message += "; advisory and failing: " + clip.Few(beside, namedBeside)
 	}
 	return c
 }

@@ -8,7 +8,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"sluice.dev/sluice/internal/api"
-	"sluice.dev/sluice/internal/engine"
 	"sluice.dev/sluice/internal/fault"
 	"sluice.dev/sluice/internal/probing"
 )
@@ -35,24 +34,24 @@ func TestHealthIsKnownByEnforcingCasesAlone(t *testing.T) {
 		why    string
 		says   string
 	}{
-		{"all pass", []probing.Stand{passing}, time.Time{}, metav1.ConditionTrue, engine.HealthPassing, "1 enforcing results"},
+		{"all pass", []probing.Stand{passing}, time.Time{}, metav1.ConditionTrue, probing.CasesPass, "1 enforcing results"},
 		{"one fails", []probing.Stand{passing, stand("life", probing.Failing, probing.Enforcing, later, before)}, time.Time{}, metav1.ConditionFalse,
-			engine.HealthFailing, "failing: life: as it was"},
+			probing.CasesFail, "failing: life: as it was"},
 		{"one has not been looked at for too long", []probing.Stand{stand("life", probing.Passing, probing.Enforcing, before, before)}, time.Time{},
-			metav1.ConditionUnknown, engine.HealthUnknown, "not known: life"},
+			metav1.ConditionUnknown, probing.CasesUnknown, "not known: life"},
 		{"an advisory one fails", []probing.Stand{passing, stand("life", probing.Failing, probing.Advisory, later, before)}, time.Time{},
-			metav1.ConditionTrue, engine.HealthPassing, "advisory and failing: life"},
+			metav1.ConditionTrue, probing.CasesPass, "advisory and failing: life"},
 		{"there are advisory ones alone", []probing.Stand{stand("life", probing.Passing, probing.Advisory, later, before)}, time.Time{},
-			metav1.ConditionUnknown, engine.HealthNoCases, "no enforcing case"},
+			metav1.ConditionUnknown, probing.NoCases, "no enforcing case"},
 		{"there is nothing to look at, and so nobody has", []probing.Stand{stand("life", probing.Paused, probing.Enforcing, later, before)},
-			time.Time{}, metav1.ConditionUnknown, engine.HealthNoCases, "nothing to look at: life"},
+			time.Time{}, metav1.ConditionUnknown, probing.NoCases, "nothing to look at: life"},
 		{"one has nothing to look at, and another one passes", []probing.Stand{passing, stand("life", probing.Paused, probing.Enforcing, later,
-			before)}, time.Time{}, metav1.ConditionTrue, engine.HealthPassing, "1 enforcing results"},
-		{"a pass from before the change", []probing.Stand{passing}, before.Add(time.Second), metav1.ConditionUnknown, engine.HealthUnknown, "nothing since"},
-		{"a pass from after the change", []probing.Stand{passing}, before.Add(-time.Second), metav1.ConditionTrue, engine.HealthPassing, ""},
-		{"after the change nobody could look", []probing.Stand{unlooked}, before.Add(-time.Second), metav1.ConditionUnknown, engine.HealthUnknown,
+			before)}, time.Time{}, metav1.ConditionTrue, probing.CasesPass, "1 enforcing results"},
+		{"a pass from before the change", []probing.Stand{passing}, before.Add(time.Second), metav1.ConditionUnknown, probing.CasesUnknown, "nothing since"},
+		{"a pass from after the change", []probing.Stand{passing}, before.Add(-time.Second), metav1.ConditionTrue, probing.CasesPass, ""},
+		{"after the change nobody could look", []probing.Stand{unlooked}, before.Add(-time.Second), metav1.ConditionUnknown, probing.CasesUnknown,
 			"nothing since"},
-		{"nor before, and it passes still", []probing.Stand{unlooked}, time.Time{}, metav1.ConditionTrue, engine.HealthPassing, ""},
+		{"nor before, and it passes still", []probing.Stand{unlooked}, time.Time{}, metav1.ConditionTrue, probing.CasesPass, ""},
 	} {
 		t.Run(c.reason, func(t *testing.T) {
 			b := newBench(t)

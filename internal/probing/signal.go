@@ -183,12 +183,25 @@ func saysOf(state State, first Stand, where []string) string {
 	return clip.Bytes(strings.TrimSpace(text), maxSignalMessage)
 }
 
+// Healthy is what enforcing cases say of a cluster, by the names of those that fail, of which nothing is known, and that have nothing to
+// look at; well is what it says where all others pass, "" where there are none.
+func Healthy(failing, unknown, skipped []string, well string) (status metav1.ConditionStatus, reason, message string) {
+	switch {
+	case len(failing) > 0:
+		return metav1.ConditionFalse, CasesFail, "failing: " + clip.Few(failing, namedInSignal)
+	case len(unknown) > 0:
+		return metav1.ConditionUnknown, CasesUnknown, "not known: " + clip.Few(unknown, namedInSignal)
+	case well != "":
+		return metav1.ConditionTrue, CasesPass, well
+	case len(skipped) > 0:
+		return metav1.ConditionUnknown, NoCases, "enforcing cases have nothing to look at: " + clip.Few(skipped, namedInSignal)
+	}
+	return metav1.ConditionUnknown, NoCases, "no enforcing case looks at the cluster"
+}
+
 // conditionHealthy is what cases say together.
 func conditionHealthy(of []SignalCondition, now time.Time, times SignalTimes) SignalCondition {
-	c := SignalCondition{
-		Type: ConditionHealthy, Status: metav1.ConditionUnknown, Reason: NoCases, Message: "no enforcing case looks at the cluster",
-		Until: metav1.NewTime(now.Add(times.Lasts)),
-	}
+	c := SignalCondition{Type: ConditionHealthy, Until: metav1.NewTime(now.Add(times.Lasts))}
 	named := map[string][]string{}
 	for _, one := range of {
 		if !one.Enforcing {
@@ -206,17 +219,11 @@ func conditionHealthy(of []SignalCondition, now time.Time, times SignalTimes) Si
 			c.Until = one.Until
 		}
 	}
-	failing, unknown, passing, skipped := named[string(Failing)], named[string(Unknown)], named[string(Passing)], named[string(Paused)]
-	switch {
-	case len(failing) > 0:
-		c.Status, c.Reason, c.Message = metav1.ConditionFalse, CasesFail, "failing: "+clip.Few(failing, namedInSignal)
-	case len(unknown) > 0:
-		c.Reason, c.Message = CasesUnknown, "not known: "+clip.Few(unknown, namedInSignal)
-	case len(passing) > 0:
-		c.Status, c.Reason, c.Message = metav1.ConditionTrue, CasesPass, fmt.Sprintf("%d enforcing cases pass", len(passing))
-	case len(skipped) > 0:
-		c.Message = "enforcing cases have nothing to look at: " + clip.Few(skipped, namedInSignal)
+	well := ""
+	if n := len(named[string(Passing)]); n > 0 {
+		well = fmt.Sprintf("%d enforcing cases pass", n)
 	}
+	c.Status, c.Reason, c.Message = Healthy(named[string(Failing)], named[string(Unknown)], named[string(Paused)], well)
 	if c.Message = clip.Bytes(c.Message, maxSignalMessage); c.LastTransitionTime.IsZero() {
 		c.LastTransitionTime = metav1.NewTime(now)
 	}
